@@ -1,0 +1,351 @@
+// The intermediate representation: typed, SSA, in two levels with one text form.
+//
+//   host functions   control flow of one example: basic blocks with parameters, integers, lists, data; tensors are
+//                    opaque references
+//   blocks           straight-line tensor code with symbolic sizes; the unit that is batched and compiled to a kernel
+//
+// Before the pass `blocks` tensor operations (ops.def) stand in the host functions themselves; after it they stand in
+// blocks only and host functions `emit` them. A module is portable: it holds no value of a dim or vocab that a later
+// stage may bind otherwise.
+//
+// Text form, by example (`;` starts a comment; see ir_print.c and ir_parse.c):
+//
+//   module treelstm
+//   dim D = 128
+//   dim G = 4*D
+//   vocab Word min_count 2
+//   vocab Label closed
+//   enum Action Shift Reduce
+//   data Tree = Leaf(label: Label, word: Word) | Node(label: Label, left: Tree, right: Tree)
+//   param @E : f32[Word, D] = normal 0.1
+//   param @stack.*.W : f32[4*H, H] count L = glorot          ; a family: one per element of a static list of layers
+//   entry loss(t: Tree) -> (f32) = @loss
+//   metric accuracy(t: Tree) -> (bool, int) = @accuracy
+//
+//   host @encode(%0: Tree) -> (f32[H], f32[H], f32) {
+//   ^0:
+//     %1 = data.tag %0 : int                            !0:17:9      ; source position: file, line, column
+//     switch %1 [^1, ^2]
+//   ^1:
+//     %2 = data.get %0 Leaf 1 : Word
+//     %3 = param @E : f32[Word, D]
+//     %4 = lookup %3, %2 : f32[D]
+//     br ^3(%4)
+//   ^3(%9: f32[D]):
+//     ...
+//     return %5, %6, %7
+//   }
+//   block @encode.1(%0: f32[H], %1: Label, %2: int) -> (f32[], f32[Label]) results 1 deferred {
+//     %3 = param @C : f32[Label, H]
+//     %4 = matmul %3, %0 : f32[Label]
+//     %5 = nll %4, %1 : f32[]
+//     return %5, %4                                     ; `results 1`: the rest is saved for the adjoint
+//   }
+//   adjoint @encode.1(%0: f32[H], %1: Label, %2: int; saved %3: f32[Label]; grad %4: f32[]) {
+//     ...
+//     d_outer %7, %0 param @C
+//     d_input %8 input 0
+//   }
+#ifndef NN_IR_IR_H
+#define NN_IR_IR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler/ir/size.h"
+
+struct arena;
+
+#define IR_MAX_RANK 4
+
+// ---------------------------------------------------------------------------------------------------------- types
+
+enum ir_type_kind {
+  IR_INT,
+  IR_BOOL,
+  IR_FLOAT,    // host double
+  IR_INDEX,    // position in a vocab or enum: `dim`
+  IR_TENSOR,   // reference to a row; shape
+  IR_ACC,      // sum of tensors still to be taken; shape
+  IR_LIST,     // element
+  IR_DATA,     // sum type: `data`
+  IR_TUPLE,    // schemas and list elements only: flattened wherever SSA values are meant. Records are tuples with names.
+};
+
+struct ir_field {
+  const char *name;  // NULL in a plain tuple
+  const struct ir_type *type;
+};
+
+// Immutable; compared with ir_type_equal.
+struct ir_type {
+  enum ir_type_kind kind;
+  union {
+    uint32_t dim;                     // IR_INDEX: into ir_module.dims
+    struct {
+      uint32_t rank;                  // 0: scalar
+      const struct size *sizes[IR_MAX_RANK];
+    } shape;                          // IR_TENSOR, IR_ACC
+    const struct ir_type *element;    // IR_LIST
+    uint32_t data;                    // IR_DATA: into ir_module.datas
+    struct {
+      const char *name;               // constructor of the record, NULL for a plain tuple
+      uint32_t n;
+      const struct ir_field *fields;
+    } tuple;
+  };
+};
+
+// Number of slots of a value of this type: 1, or for a tuple the sum over its fields.
+uint32_t ir_type_width(const struct ir_type *type);
+// The types of the slots, in order, appended at out[0..width).
+void ir_type_flatten(const struct ir_type *type, const struct ir_type **out);
+bool ir_type_equal(const struct ir_type *a, const struct ir_type *b);
+
+// -------------------------------------------------------------------------------------------------- module tables
+
+struct ir_dim {
+  struct size_atom atom;              // atom.id == index in ir_module.dims; kind DIM, VOCAB or ENUM
+  const struct size *value;           // DIM: default, over earlier dims; ENUM: number of members; VOCAB: NULL
+  bool closed;                        // VOCAB without <unk>
+  int64_t min_count;                  // VOCAB, default 1
+  int64_t max_size;                   // VOCAB, 0: no limit
+  uint32_t n_members;                 // ENUM
+  const char **members;
+};
+
+struct ir_constructor {
+  const char *name;
+  uint32_t n_fields;
+  const struct ir_field *fields;      // types may be tuples; DATA_GET counts flattened slots
+};
+
+struct ir_data {
+  const char *name;                   // with sizes when generic: `Stack[H]`, written in quotes in the text
+  uint32_t n_constructors;
+  struct ir_constructor *constructors;
+};
+
+enum ir_init { IR_INIT_GLOROT, IR_INIT_NORMAL, IR_INIT_UNIFORM, IR_INIT_CONSTANT, IR_INIT_ZEROS, IR_INIT_ONES, IR_INIT_IDENTITY };
+
+struct ir_param {
+  const char *name;                   // path; in a family each `*` is the position in a static list: "stack.*.W"
+  const struct ir_type *type;         // tensor
+  enum ir_init init;
+  double init_argument;               // normal: standard deviation; uniform: bound; constant: value
+  const struct size *count;           // members of the family; NULL: a single parameter
+  uint32_t n_lists;                   // number of `*` in the name
+  const struct size *lists[IR_MAX_RANK]; // length of each list; count is their product; member (i, j) is i * lists[1] + j
+};
+
+// ------------------------------------------------------------------------------------------------- instructions
+
+enum ir_op {
+#define HOST(ENUM, name, doc) IR_##ENUM,
+#include "compiler/ir/hostops.def"
+#undef HOST
+#define OP(ENUM, name, arity, class, shape, derivatives, user, doc) IR_OP_##ENUM,
+#include "compiler/ir/ops.def"
+#undef OP
+  IR_N_OPS,
+};
+#define IR_FIRST_TENSOR_OP IR_OP_NEG
+
+enum ir_class { IR_CLASS_HOST, IR_CLASS_ELEMENTWISE, IR_CLASS_PRODUCT, IR_CLASS_REDUCE, IR_CLASS_ROWWISE, IR_CLASS_MOVE,
+                IR_CLASS_SOURCE, IR_CLASS_SINK };
+
+struct ir_op_info {
+  const char *name;
+  int arity;                 // value operands; -1: one or more; host operations: -1 always
+  enum ir_class class;
+  const char *derivatives;   // "" for host operations
+  bool user;
+  bool takes_index;          // one host operand of kind index or int follows the value operands
+  const char *doc;
+};
+extern const struct ir_op_info ir_op_infos[IR_N_OPS];
+// The operation of that name, or IR_N_OPS.
+enum ir_op ir_op_find(const char *name);
+
+struct ir_loc {
+  uint32_t file, line, column;  // file: into ir_module.files; line 0: no position
+};
+
+// A value: result of an instruction, or parameter of a host basic block or of a block.
+struct ir_value {
+  uint32_t id;                   // unique in its function or block; what the text prints. See ir_renumber
+  const struct ir_type *type;
+  struct ir_instr *def;          // NULL for parameters
+  void *note;                    // scratch of the running pass; NULL between passes
+};
+
+struct ir_target {               // edge of a terminator
+  struct ir_bb *bb;
+  uint32_t n_args;
+  struct ir_value **args;        // one per parameter of bb
+};
+
+struct ir_instr {
+  enum ir_op op;
+  struct ir_loc loc;
+  uint32_t n_operands, n_results, n_targets;
+  struct ir_value **operands;
+  struct ir_value **results;
+  struct ir_target *targets;     // terminators
+  // Attributes; which ones an operation has is stated in hostops.def and ops.def. Unused ones are zero.
+  int64_t integer;               // const.*; D_INPUT: number of the input among the block's parameters; data.get: slot
+  double number;                 // const.float, CONSTANT, DROPOUT (p)
+  const struct size *size;       // size; SLICE and PAD: offset
+  const struct size *length;     // SLICE
+  uint32_t symbol;               // call: function; emit: block; PARAM and D_*: parameter; data.*: data
+  uint32_t constructor;          // data.new, data.get
+  uint32_t site;                 // DROPOUT: number of the draw within the module; adjoint's twin has the same
+  bool transpose_a, transpose_b; // MATMUL
+  struct ir_instr *prev, *next;
+};
+
+struct ir_bb {
+  uint32_t id;
+  uint32_t n_params;
+  struct ir_value **params;
+  struct ir_instr *first, *last; // last is the terminator
+  struct ir_bb *next;            // layout order; the entry is the first and has no parameters of its own
+  void *note;
+};
+
+struct ir_function {
+  const char *name;
+  uint32_t id;                   // index in ir_module.functions
+  uint32_t n_params, n_results;  // flattened
+  struct ir_value **params;
+  const struct ir_type **results;
+  struct ir_bb *entry;
+  uint32_t n_values, n_bbs;      // next free ids
+  bool decides;                  // contains, or calls something that contains, a read.*: filled by ir_analyse_decides
+};
+
+// MATMUL: operands of rank 1 or 2, at least one of rank 2, after the transposes asked for:
+//   [n,k] @ [k] -> [n]     [k] @ [k,m] -> [m]     [n,k] @ [k,m] -> [n,m]
+// A rank-1 operand is never transposed.
+
+enum ir_block_kind { IR_BLOCK_FORWARD, IR_BLOCK_ADJOINT };
+
+struct ir_block {
+  const char *name;
+  uint32_t id;                   // index in ir_module.blocks (adjoints are reached through their forward block)
+  enum ir_block_kind kind;
+  // Parameters: tensors, indices/ints, floats, in any order. In an adjoint: first those of the forward block, then
+  // n_saved saved values, then n_results gradients of the results.
+  uint32_t n_params;
+  struct ir_value **params;
+  struct ir_instr *first, *last; // no terminator
+  uint32_t n_outputs;            // forward: results first, then values saved for the adjoint. adjoint: 0
+  struct ir_value **outputs;
+  uint32_t n_results;
+  uint32_t n_values;
+  bool deferred;                 // feeds only losses and outputs: the scheduler runs it after everything else
+  bool hoisted;                  // depends on nothing that was computed
+  bool uniform;                  // no per-example operand at all: one instance serves the whole minibatch
+  bool random;                   // contains DROPOUT: instances carry (example, ordinal)
+  struct ir_block *adjoint;      // NULL: not differentiable or not yet made
+  struct ir_loc loc;             // of the first operation, for `explain`
+};
+
+struct ir_entry {
+  const char *name;
+  bool is_metric;
+  uint32_t function;
+  uint32_t n_params;
+  struct ir_field *params;       // schema: names and unflattened types
+  const struct ir_type *result;  // unflattened; may be a tuple
+};
+
+struct ir_module {
+  struct arena *arena;           // owns everything below
+  const char *name;
+  uint32_t n_files;      const char **files;          // source files, for positions
+  uint32_t n_dims;       struct ir_dim **dims;
+  uint32_t n_datas;      struct ir_data **datas;
+  uint32_t n_params;     struct ir_param **params;
+  uint32_t n_functions;  struct ir_function **functions;
+  uint32_t n_blocks;     struct ir_block **blocks;    // forward blocks
+  uint32_t n_entries;    struct ir_entry **entries;
+  uint32_t n_sites;                                   // dropout sites handed out
+};
+
+// ------------------------------------------------------------------------------------------------------ building
+
+struct ir_module *ir_module_new(const char *name);
+void ir_module_free(struct ir_module *module);
+
+// Appending to the module's tables; each returns the new entry, owned by the module, with its id set.
+struct ir_dim *ir_add_dim(struct ir_module *, const char *name, enum size_atom_kind kind);
+struct ir_data *ir_add_data(struct ir_module *, const char *name);
+struct ir_param *ir_add_param(struct ir_module *, const char *name, const struct ir_type *type);
+struct ir_function *ir_add_function(struct ir_module *, const char *name);
+struct ir_block *ir_add_block(struct ir_module *, const char *name, enum ir_block_kind kind); // adjoints are not in the table
+struct ir_entry *ir_add_entry(struct ir_module *, const char *name);
+uint32_t ir_add_file(struct ir_module *, const char *name);
+
+const struct ir_type *ir_type_simple(struct ir_module *, enum ir_type_kind kind);   // INT, BOOL, FLOAT
+const struct ir_type *ir_type_index(struct ir_module *, uint32_t dim);
+const struct ir_type *ir_type_tensor(struct ir_module *, uint32_t rank, const struct size *const *sizes);
+const struct ir_type *ir_type_acc(struct ir_module *, const struct ir_type *tensor);
+const struct ir_type *ir_type_list(struct ir_module *, const struct ir_type *element);
+const struct ir_type *ir_type_data(struct ir_module *, uint32_t data);
+const struct ir_type *ir_type_tuple(struct ir_module *, const char *name, uint32_t n, const struct ir_field *fields);
+
+struct ir_bb *ir_add_bb(struct ir_module *, struct ir_function *);                 // appended in layout order
+struct ir_value *ir_add_bb_param(struct ir_module *, struct ir_function *, struct ir_bb *, const struct ir_type *);
+struct ir_value *ir_add_function_param(struct ir_module *, struct ir_function *, const struct ir_type *);
+struct ir_value *ir_add_block_param(struct ir_module *, struct ir_block *, const struct ir_type *);
+
+// An instruction with room for its operands, results and targets, not yet placed. Operands are copied; results get
+// fresh ids from *n_values and the given types.
+struct ir_instr *ir_instr_new(struct ir_module *, enum ir_op op, uint32_t n_operands, struct ir_value *const *operands,
+                              uint32_t n_results, const struct ir_type *const *result_types, uint32_t n_targets,
+                              uint32_t *n_values);
+void ir_append(struct ir_bb *, struct ir_instr *);
+void ir_block_append(struct ir_block *, struct ir_instr *);
+void ir_insert_before(struct ir_bb *, struct ir_instr *at, struct ir_instr *);     // at NULL: at the end
+void ir_remove(struct ir_bb *, struct ir_instr *);
+void ir_block_remove(struct ir_block *, struct ir_instr *);
+void ir_set_target(struct ir_module *, struct ir_instr *, uint32_t which, struct ir_bb *, uint32_t n_args,
+                   struct ir_value *const *args);
+
+static inline bool ir_is_tensor_op(enum ir_op op) { return op >= IR_FIRST_TENSOR_OP && op < IR_N_OPS; }
+static inline bool ir_is_terminator(enum ir_op op) { return op >= IR_BR && op <= IR_RETURN; }
+
+// The result type that the shape rule gives for a tensor operation with these operands and the attributes already set
+// in `instr` (results may be absent). On a mismatch NULL, and *why names both shapes. Ops with rule `attr` return NULL
+// without *why: their shape is written.
+const struct ir_type *ir_infer(struct ir_module *, const struct ir_instr *instr, const char **why);
+
+// Dense ids in layout order, for stable text.
+void ir_renumber(struct ir_function *);
+void ir_block_renumber(struct ir_block *);
+void ir_analyse_decides(struct ir_module *);
+
+// -------------------------------------------------------------------------------------------- text, checks, files
+
+// ir_print.c: the whole module as text; the string is malloc'd, the caller frees it.
+char *ir_print(const struct ir_module *);
+char *ir_print_function(const struct ir_module *, const struct ir_function *);
+char *ir_print_block(const struct ir_module *, const struct ir_block *);
+
+// ir_parse.c: NULL on an error; then *error (malloc'd, the caller frees it) says "line:column: what". Any text is safe to feed in.
+struct ir_module *ir_parse(const char *text, size_t length, char **error);
+
+// ir_verify.c: true when every invariant holds; otherwise *error as above. Accepts any module that ir_parse can return.
+// Types of operands and results, shapes by ir_infer, dominance, terminators, table indices, emit/call signatures,
+// adjoint signatures.
+bool ir_verify(const struct ir_module *, char **error);
+
+// module.c: the .nnb file: magic, format version, sizes, XXH64 checksum, then the text. Written to a temporary file and
+// renamed. NULL / false with *error on a missing, truncated, damaged, foreign or newer file.
+bool ir_module_write(const struct ir_module *, const char *path, char **error);
+struct ir_module *ir_module_read(const char *path, char **error);
+struct ir_module *ir_module_decode(const void *bytes, size_t length, char **error);
+
+#endif
