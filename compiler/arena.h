@@ -26,6 +26,8 @@ void arena_free(struct arena *arena);
 
 /* Zeroed memory, aligned for any type. A size of 0 gives a valid pointer. */
 void *arena_alloc(struct arena *arena, size_t bytes);
+/* The same, but NULL when memory runs out: for code that holds something which the jump would leak. */
+void *arena_try_alloc(struct arena *arena, size_t bytes);
 /* count * size with an overflow check. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 /* A larger copy of an array; the old one stays until arena_free. New elements are zero. */

@@ -646,7 +646,7 @@ const char *ast_unary_op_text(enum ast_unary_op op);
  * NULL when it is none, and then *culprit (if not NULL) is the part that is not. No diagnostics. */
 struct ast_size *ast_size_from_expr(struct arena *arena, const struct ast_expr *expr,
                                     const struct ast_expr **culprit);
-/* True where the expression is a bare constructor or name for which `struct ast_ref` was resolved to `kind`. */
+/* The resolution of a NAME expression; NULL for any other expression and before it is resolved. */
 const struct ast_ref *ast_expr_ref(const struct ast_expr *expr);
 
 #endif
