@@ -116,10 +116,12 @@ struct ast_size {
       struct ast_size *right; /* NULL for NEGATE */
     } op;
   };
-  struct size *size; /* checker */
+  const struct size *size; /* checker */
 };
 
 AST_LIST(ast_sizes, struct ast_size *);
+
+AST_LIST(ast_types, struct ast_type *);
 
 enum ast_type_kind {
   AST_TYPE_NAMED, /* int, bool, float, f32, f32[A, B], Word, Action, Tree, State[H] */
@@ -137,13 +139,9 @@ struct ast_type {
       struct ast_ref ref;     /* checker: vocab, enum, data or layer parameter of kind index; none for the built-in names */
     } named;
     struct ast_type *element;
-    struct ast_types {
-      struct ast_type **items;
-      size_t count;
-      size_t capacity;
-    } items;
+    struct ast_types items;
   };
-  struct type *type; /* checker */
+  const struct type *type; /* checker */
 };
 
 /* ---- Bindings ----------------------------------------------------------------------------------------------- */
@@ -162,9 +160,9 @@ struct ast_local {
   enum ast_local_kind kind;
   struct ast_name name;
   unsigned index;
-  struct type *type;  /* checker */
-  bool is_assigned;   /* checker: some statement assigns to it after its definition */
-  bool is_used;       /* checker */
+  const struct type *type; /* checker */
+  bool is_assigned;        /* checker: some statement assigns to it after its definition */
+  bool is_used;            /* checker */
 };
 
 /* ---- Patterns ----------------------------------------------------------------------------------------------- */
@@ -196,7 +194,7 @@ struct ast_pattern {
     bool boolean;
     struct ast_patterns items;
   };
-  struct type *type; /* checker */
+  const struct type *type; /* checker */
 };
 
 /* ---- Expressions -------------------------------------------------------------------------------------------- */
@@ -288,11 +286,12 @@ enum ast_conversion {
 enum ast_field_kind {
   AST_FIELD_NONE,
   AST_FIELD_DATA,     /* `data_fields[k]` is the field's position in constructor k of the base's data type */
-  AST_FIELD_MEMBER,   /* `ref` is a PARAM or INSTANCE of the base's layer; a FN only as the callee of a call */
+  AST_FIELD_MEMBER,   /* `ref` is a PARAM, INSTANCE or LAYER_PARAM of the base's layer; a FN only as the callee of a call */
 };
 
 struct ast_expr {
   enum ast_expr_kind kind;
+  unsigned depth; /* of the tree below, at most PARSE_DEPTH_LIMIT: recursion over it is safe */
   struct span span;
   union {
     int64_t integer;
@@ -329,8 +328,8 @@ struct ast_expr {
       struct ast_expr *base;
       struct ast_expr *low;
       struct ast_expr *high; /* exclusive */
-      struct size *low_size; /* checker: for tensors, the bounds as sizes */
-      struct size *high_size;
+      const struct size *low_size; /* checker: for tensors, the bounds as sizes */
+      const struct size *high_size;
     } slice;
     struct {
       struct ast_expr *base;
@@ -366,7 +365,7 @@ struct ast_expr {
     } match;
     struct ast_block *block;
   };
-  struct type *type;              /* checker */
+  const struct type *type;        /* checker */
   enum ast_conversion conversion; /* checker */
 };
 
@@ -386,6 +385,7 @@ enum ast_stmt_kind {
 
 struct ast_stmt {
   enum ast_stmt_kind kind;
+  unsigned depth;
   struct span span;
   union {
     struct {
@@ -421,6 +421,7 @@ AST_LIST(ast_stmts, struct ast_stmt *);
 /* `{ ... }`. A last expression is not among the statements but is the value; without one the block gives (). */
 struct ast_block {
   struct span span;
+  unsigned depth;
   struct ast_stmts stmts;
   struct ast_expr *value; /* may be NULL */
 };
@@ -436,7 +437,8 @@ struct ast_import {
 struct ast_dim {
   struct ast_name name;
   struct ast_size *value;
-  struct size *size; /* checker */
+  const struct size *size; /* checker: an atom, or a polynomial over earlier dims */
+  int64_t default_value;   /* checker: its value when no dim is rebound */
 };
 
 struct ast_vocab_option {
@@ -449,8 +451,8 @@ AST_LIST(ast_vocab_options, struct ast_vocab_option);
 struct ast_vocab {
   struct ast_name name;
   struct ast_vocab_options options;
-  struct type *type; /* checker: of its indices */
-  struct size *size; /* checker: its cardinality */
+  const struct type *type; /* checker: of its indices */
+  const struct size *size; /* checker: its cardinality */
   bool closed;       /* checker: the options' meaning */
   int64_t min_count;
   int64_t max_size; /* 0: unlimited */
@@ -467,15 +469,15 @@ AST_LIST(ast_enum_members, struct ast_enum_member *);
 struct ast_enum {
   struct ast_name name;
   struct ast_enum_members members;
-  struct type *type; /* checker */
-  struct size *size; /* checker */
+  const struct type *type; /* checker */
+  const struct size *size; /* checker */
 };
 
 /* A size variable of a function, method or data type. */
 struct ast_size_var {
   struct ast_name name;
   unsigned index;    /* position in the brackets */
-  struct size *size; /* checker */
+  const struct size *size; /* checker */
 };
 
 AST_LIST(ast_size_vars, struct ast_size_var *);
@@ -501,7 +503,7 @@ struct ast_data {
   struct ast_name name;
   struct ast_size_vars size_vars;
   struct ast_constructors constructors; /* at least one */
-  struct type *type;                    /* checker */
+  const struct type *type;              /* checker */
 };
 
 /* `normal(0.1)`, `zeros`: the name and the arguments, not resolved. */
@@ -509,6 +511,7 @@ struct ast_initialiser {
   struct ast_name name;
   struct ast_exprs args;
   struct span span;
+  unsigned kind; /* checker: enum ir_init of compiler/ir/ir.h */
 };
 
 struct ast_param {
@@ -524,7 +527,7 @@ struct ast_instance {
   struct ast_expr *value;
   struct ast_layer *layer;  /* the layer it stands in; NULL at top level */
   struct ast_locals locals; /* of comprehensions in `value` */
-  struct type *type;        /* checker: a layer type, or list of */
+  const struct type *type;        /* checker: a layer type, or list of */
 };
 
 enum ast_layer_param_kind {
@@ -541,14 +544,15 @@ struct ast_layer_param {
   struct span kind_span;
   struct ast_layer *layer;
   unsigned index;
-  struct type *type; /* checker: INDEX: of its indices; otherwise the host type of its value */
-  struct size *size; /* checker: DIM and INDEX */
+  const struct type *type; /* checker: INDEX: of its indices; otherwise the host type of its value */
+  const struct size *size; /* checker: DIM and INDEX */
 };
 
 AST_LIST(ast_layer_params, struct ast_layer_param *);
 AST_LIST(ast_params, struct ast_param *);
 AST_LIST(ast_instances, struct ast_instance *);
 AST_LIST(ast_fns, struct ast_fn *);
+AST_LIST(ast_decls, struct ast_decl *);
 
 /* A layer's members by kind, each in order of text, and `members` in order of text over all kinds. */
 struct ast_layer {
@@ -557,12 +561,8 @@ struct ast_layer {
   struct ast_params params;
   struct ast_instances instances;
   struct ast_fns fns;
-  struct ast_layer_members {
-    struct ast_decl **items; /* of kinds PARAM, INSTANCE, FN */
-    size_t count;
-    size_t capacity;
-  } members;
-  struct type *type; /* checker */
+  struct ast_decls members; /* of kinds PARAM, INSTANCE, FN */
+  const struct type *type; /* checker */
 };
 
 struct ast_fn_param {
@@ -582,7 +582,7 @@ struct ast_fn {
   struct ast_block *body;
   struct ast_layer *layer;  /* NULL at top level */
   struct ast_locals locals; /* every binding of the function; locals.items[i]->index == i */
-  struct type *result_type; /* checker */
+  const struct type *result_type; /* checker */
 };
 
 enum ast_decl_kind {
@@ -612,7 +612,6 @@ struct ast_decl {
 };
 
 AST_LIST(ast_imports, struct ast_import *);
-AST_LIST(ast_decls, struct ast_decl *);
 
 /* ---- Files -------------------------------------------------------------------------------------------------- */
 
