@@ -1,0 +1,139 @@
+// Checkpoint files: a round trip, bytes worked out by hand, and every kind of damage.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "runtime/data/safetensors.h"
+
+// Two values 1.0f and -2.0f, written by hand from the format's description.
+static const char hand_header[] = "{\"__metadata__\":{\"who\":\"hand\"},\"v\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+static const unsigned char hand_data[8] = {0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0};
+
+static size_t hand_file(char *out) {
+  size_t header = strlen(hand_header);
+  memset(out, 0, 8);
+  out[0] = (char)header;
+  memcpy(out + 8, hand_header, header);
+  memcpy(out + 8 + header, hand_data, 8);
+  return 8 + header + 8;
+}
+
+static void reads_bytes_written_by_hand(void **state) {
+  (void)state;
+  char bytes[512], *error = NULL;
+  size_t length = hand_file(bytes);
+  struct safetensors *file = safetensors_decode("hand", bytes, length, &error);
+  assert_non_null(file);
+  const struct safetensors_tensor *v = safetensors_find(file, "v");
+  assert_non_null(v);
+  assert_int_equal(v->rank, 1);
+  assert_int_equal(v->shape[0], 2);
+  float values[2];
+  memcpy(values, v->data, sizeof values);
+  assert_true(values[0] == 1.0f && values[1] == -2.0f);
+  assert_string_equal(safetensors_metadata_value(file, "who"), "hand");
+  assert_null(safetensors_find(file, "w"));
+  safetensors_free(file);
+}
+
+static void every_truncation_is_refused(void **state) {
+  (void)state;
+  char bytes[512];
+  size_t length = hand_file(bytes);
+  for (size_t n = 0; n < length; n++) {
+    char *error = NULL;
+    assert_null(safetensors_decode("hand", bytes, n, &error));
+    assert_non_null(strstr(error, "hand: "));
+    free(error);
+  }
+}
+
+static void damage_never_crashes(void **state) {
+  (void)state;
+  char bytes[512], copy[512];
+  size_t length = hand_file(bytes);
+  for (size_t i = 0; i < length; i++) {
+    for (int bit = 0; bit < 8; bit++) {
+      memcpy(copy, bytes, length);
+      copy[i] = (char)(copy[i] ^ 1 << bit);
+      char *error = NULL;
+      struct safetensors *file = safetensors_decode("hand", copy, length, &error);
+      assert_true((file != NULL) != (error != NULL));
+      safetensors_free(file);
+      free(error);
+    }
+  }
+}
+
+static void refuses(const char *header, const char *message) {
+  char bytes[1024] = {0}, *error = NULL;
+  bytes[0] = (char)strlen(header);
+  memcpy(bytes + 8, header, strlen(header));
+  assert_null(safetensors_decode("f", bytes, 8 + strlen(header) + 8, &error));
+  assert_non_null(strstr(error, message));
+  free(error);
+}
+
+static void names_what_is_wrong(void **state) {
+  (void)state;
+  refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "do not match its shape");
+  refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "outside the file");
+  refuses("{\"v\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", "unknown dtype");
+  refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "bad shape");
+  refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", "too large");
+  refuses("{\"v\":7}", "lacks dtype");
+  refuses("{\"__metadata__\":{\"a\":1}}", "__metadata__");
+  refuses("[1]", "no JSON object");
+}
+
+static void writing_is_read_back(void **state) {
+  (void)state;
+  char path[] = "/tmp/nn-safetensors-XXXXXX", *error = NULL;
+  int descriptor = mkstemp(path);
+  assert_true(descriptor >= 0);
+  close(descriptor);
+  float a[6] = {0, 1, 2, 3, 4, 5};
+  double b = 0.25;
+  struct safetensors_tensor tensors[] = {{"layer.0.W", SAFETENSORS_F32, 2, {2, 3}, a, sizeof a},
+                                         {"b", SAFETENSORS_F64, 0, {0}, &b, sizeof b},
+                                         {"empty", SAFETENSORS_F32, 1, {0}, NULL, 0}};
+  struct safetensors_metadata metadata[] = {{"dim.H", "128"}, {"text", "\"quoted\"\n\xc3\xa9"}};
+  assert_true(safetensors_write(path, 3, tensors, 2, metadata, &error));
+  struct safetensors *file = safetensors_read(path, &error);
+  assert_non_null(file);
+  assert_int_equal(file->n_tensors, 3);
+  assert_memory_equal(safetensors_find(file, "layer.0.W")->data, a, sizeof a);
+  assert_memory_equal(safetensors_find(file, "b")->data, &b, sizeof b);
+  assert_int_equal(safetensors_find(file, "b")->rank, 0);
+  assert_string_equal(safetensors_metadata_value(file, "text"), metadata[1].value);
+  safetensors_free(file);
+  unlink(path);
+}
+
+static void an_unwritable_path_is_an_error(void **state) {
+  (void)state;
+  char *error = NULL;
+  assert_false(safetensors_write("/nonexistent/folder/x.safetensors", 0, NULL, 0, NULL, &error));
+  assert_non_null(strstr(error, "/nonexistent/folder/x.safetensors"));
+  free(error);
+  error = NULL;
+  assert_null(safetensors_read("/nonexistent", &error));
+  assert_non_null(strstr(error, "No such file"));
+  free(error);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(reads_bytes_written_by_hand), cmocka_unit_test(every_truncation_is_refused),
+      cmocka_unit_test(damage_never_crashes),        cmocka_unit_test(names_what_is_wrong),
+      cmocka_unit_test(writing_is_read_back),        cmocka_unit_test(an_unwritable_path_is_an_error),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
