@@ -1,0 +1,57 @@
+// A data set in memory: examples whose values are ready-made arguments of compiled host code.
+//
+// The columns are the parameters, by name, of the entries that will run over the data. An example is one row
+// of slots: its columns' flattened slots, one column after the other. Slots are as runtime/cpu/host.h says
+// (int, float's bits, bool, index, host_list and host_data in the data set's arena); a column's type never
+// holds a tensor.
+#ifndef NN_RUNTIME_DATA_DATASET_H
+#define NN_RUNTIME_DATA_DATASET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler/ir/ir.h"
+#include "runtime/cpu/host.h"
+#include "runtime/data/vocab.h"
+
+struct dataset_column {
+  const char *name;  // owned by the module
+  const struct ir_type *type;
+  uint32_t first_slot, width;
+  bool present;  // the file has it; otherwise its slots are 0 and no entry that needs it may run
+};
+
+struct nn_dataset {
+  struct host_arena *arena;  // owns the values
+  uint32_t n_columns;
+  struct dataset_column *columns;
+  uint32_t width;  // slots of an example
+  size_t n_examples;
+  uint64_t *slots;  // [example][width]
+  uint32_t *lines;  // [example] first line of its record, from 1
+  char *path;
+  size_t n_skipped;     // bad records passed over
+  char position[4096];  // nn_dataset_position's answer
+};
+
+// What a reader is asked for.
+struct dataset_request {
+  const struct ir_module *module;
+  struct vocab *const *vocabs;  // [ir_module.dims index]; NULL where the dim is no vocab
+  uint32_t n_columns;
+  const struct dataset_column *columns;  // name, type, first_slot and width are filled
+  const char *path;
+  const char *format;  // NULL: guessed from the path
+  bool skip_bad;
+};
+
+// Counts the tokens of a file into the vocabularies that are not frozen yet, and builds nothing else. false
+// with *error (malloc'd: "file:line:column: what was expected").
+bool dataset_count(const struct dataset_request *, char **error);
+// Reads a file; every vocabulary that a column mentions is frozen. NULL with *error as above. An index of a
+// vocabulary or enum is checked here; a closed vocabulary's unseen token is an error of the record.
+struct nn_dataset *dataset_read(const struct dataset_request *, char **error);
+void dataset_free(struct nn_dataset *);
+
+#endif

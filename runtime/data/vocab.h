@@ -1,0 +1,34 @@
+// Vocabularies: strings of the training data, numbered.
+//
+// Life: vocab_new; vocab_count for every token of the training data; vocab_freeze. Or vocab_new and vocab_set
+// with the strings of a checkpoint. Lookups only after that; a frozen vocabulary never changes, so threads
+// may share it.
+#ifndef NN_RUNTIME_DATA_VOCAB_H
+#define NN_RUNTIME_DATA_VOCAB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vocab;
+
+// closed: no <unk>. Otherwise index 0 is "<unk>". max_size 0: no limit (the limit counts <unk>).
+struct vocab *vocab_new(const char *name, bool closed, int64_t min_count, int64_t max_size);
+void vocab_free(struct vocab *);
+void vocab_count(struct vocab *, const char *token, size_t length);
+// Drops what is rarer than min_count or beyond max_size (rarest first, ties: later first). Indices are in
+// order of first occurrence.
+void vocab_freeze(struct vocab *);
+// All entries in order, <unk> included; freezes. false with *error (malloc'd) when an entry is twice there
+// or, in a vocabulary that is not closed, the first is not "<unk>".
+bool vocab_set(struct vocab *, const char *const *entries, size_t n, char **error);
+bool vocab_is_frozen(const struct vocab *);
+size_t vocab_size(const struct vocab *);
+const char *vocab_name(const struct vocab *);
+bool vocab_is_closed(const struct vocab *);
+// -1: not there and the vocabulary is closed.
+int64_t vocab_find(const struct vocab *, const char *token, size_t length);
+// NUL-terminated; index < vocab_size.
+const char *vocab_entry(const struct vocab *, int64_t index);
+
+#endif

@@ -1,0 +1,277 @@
+// The public interface of the runtime: load a compiled model, run it over minibatches, train it.
+//
+//   nn_model_open -> nn_model_build_vocabs or nn_model_load_metadata -> nn_model_bind -> nn_session_new ->
+//   ...
+//
+// Ownership. Handles are opaque; `nn_X_free` releases an X and takes NULL. A session and an optimiser keep a
+// pointer to their model, which must outlive them; a data set keeps none but its values are those of the
+// model it was read for. Strings and arrays that a function returns belong to the handle and live until its
+// next call that changes it, unless the comment says otherwise ("malloc'd": the caller calls free).
+//
+// Errors. A call that can fail returns a status: NULL is success, anything else is owned by the caller, who
+// frees it with nn_status_free. Output arguments are written on success only. An example whose own control
+// flow fails (index out of range, recursion too deep, ...) is no failure of the call: see nn_session_error.
+//
+// Threads. There is no global state. Different models may be used by different threads at once. A bound model
+// may be shared by several sessions in different threads as long as all of them only infer (NN_INFER);
+// training, loading weights and the optimiser need the model to themselves. One session is used by one thread
+// at a time; it starts and joins worker threads of its own (nn_options.threads).
+#ifndef NN_RUNTIME_NN_H
+#define NN_RUNTIME_NN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NN_MUST_CHECK __attribute__((warn_unused_result))
+
+typedef struct nn_status nn_status;
+typedef struct nn_model nn_model;
+typedef struct nn_dataset nn_dataset;
+typedef struct nn_session nn_session;
+typedef struct nn_optimiser nn_optimiser;
+
+// ---------------------------------------------------------------------------------------------------- status
+
+typedef enum nn_code {
+  NN_OK,
+  NN_INVALID,  // the caller asked for something that does not exist or does not fit
+  NN_IO,       // a file cannot be read or written
+  NN_DATA,     // a file's contents are not what they should be
+  NN_NO_MEMORY,
+  NN_COMPILE,  // code generation failed
+  NN_EXAMPLE,  // an example's control flow failed, where the call has no result without it
+} nn_code;
+
+nn_code nn_status_code(const nn_status *);         // NN_OK for NULL
+const char *nn_status_message(const nn_status *);  // one line without newline; "" for NULL
+void nn_status_free(nn_status *);
+
+// ----------------------------------------------------------------------------------------------------- model
+
+// Reads a .nnb file.
+NN_MUST_CHECK nn_status *nn_model_open(const char *path, nn_model **model);
+void nn_model_free(nn_model *);
+
+typedef struct nn_dim_value {
+  const char *name;
+  int64_t value;
+} nn_dim_value;
+
+typedef enum nn_precision { NN_PRECISION_F32, NN_PRECISION_F64 } nn_precision;
+
+// How instances of blocks are put into batches (runtime/schedule.h).
+typedef enum nn_autobatch {
+  NN_AUTOBATCH_AUTO,
+  NN_AUTOBATCH_OFF,
+  NN_AUTOBATCH_DEPTH,
+  NN_AUTOBATCH_AGENDA
+} nn_autobatch;
+
+typedef struct nn_options {
+  const nn_dim_value *dims;  // `-D`; dims not named keep the checkpoint's or the module's value
+  size_t n_dims;
+  nn_precision precision;
+  int threads;  // 0: all cores
+  nn_autobatch autobatch;
+  uint64_t seed;          // of initial parameters, dropout and shuffling
+  const char *cache_dir;  // of compiled code; NULL: the user's cache folder; "": no cache
+} nn_options;
+nn_options nn_options_default(void);
+
+// What can be asked before binding.
+size_t nn_model_entry_count(const nn_model *);
+const char *nn_model_entry_name(const nn_model *, size_t entry);
+bool nn_model_entry_is_metric(const nn_model *, size_t entry);
+// Position of the entry of that name; false when there is none.
+bool nn_model_find_entry(const nn_model *, const char *name, size_t *entry);
+// Schema of an entry, `t: Tree, n: int` and `f32`. Owned by the model.
+const char *nn_model_entry_parameters(const nn_model *, size_t entry);
+const char *nn_model_entry_result(const nn_model *, size_t entry);
+const char *nn_model_name(const nn_model *);
+
+// Vocabularies must be known before binding: counted in data files (min_count, max_size and closed as the
+// model says), or taken from a checkpoint. After binding they are frozen.
+typedef struct nn_data_options {
+  const char *format;  // "ptb", "jsonl", "text", "tsv", "conllu"; NULL: guessed from the name
+  bool skip_bad;       // bad records are counted instead of ending the read
+} nn_data_options;
+NN_MUST_CHECK nn_status *nn_model_build_vocabs(nn_model *, const char *const *paths, size_t n_paths,
+                                               const size_t *entries, size_t n_entries,
+                                               const nn_data_options *);
+// Dims and vocabularies of a checkpoint.
+NN_MUST_CHECK nn_status *nn_model_load_metadata(nn_model *, const char *path);
+bool nn_model_has_vocabs(const nn_model *);  // every vocab is known (trivially true when there is none)
+
+// Sizes, parameters (initialised from the seed), compiled host code. Once per model.
+NN_MUST_CHECK nn_status *nn_model_bind(nn_model *, const nn_options *);
+
+// After binding.
+size_t nn_model_dim_count(const nn_model *);  // dims, vocabs and enums
+const char *nn_model_dim(const nn_model *, size_t dim, int64_t *value);
+typedef struct nn_param_info {
+  const char *name;  // path: "cell.W", "stack.0.W"
+  int rank;
+  int64_t sizes[4];
+  bool sparse;            // gradients arrive by rows (lookups only)
+  const void *values;     // row-major, of the model's precision
+  const void *gradients;  // the same; NULL before the first backward pass
+} nn_param_info;
+size_t nn_model_param_count(const nn_model *);  // members of families count one each
+nn_param_info nn_model_param(const nn_model *, size_t param);
+uint64_t nn_model_parameters(const nn_model *);  // elements in all
+
+// Checkpoints are safetensors files: parameters by name, dims and vocabularies in the metadata. Written
+// atomically.
+NN_MUST_CHECK nn_status *nn_model_save(const nn_model *, const char *path);
+NN_MUST_CHECK nn_status *nn_model_load_weights(nn_model *, const char *path);
+// The gradients of the last backward pass under the parameters' names.
+NN_MUST_CHECK nn_status *nn_model_save_gradients(const nn_model *, const char *path);
+
+// -------------------------------------------------------------------------------------------------- data set
+
+// Reads a file for the named entries: the columns are the union of their parameters. A column that an entry
+// needs and the file lacks is an error when that entry runs, unless it is named here as required (all of
+// `entries` are).
+NN_MUST_CHECK nn_status *nn_dataset_load(nn_model *, const char *path, const size_t *entries,
+                                         size_t n_entries, const nn_data_options *, nn_dataset **);
+void nn_dataset_free(nn_dataset *);
+size_t nn_dataset_size(const nn_dataset *);     // examples
+size_t nn_dataset_skipped(const nn_dataset *);  // bad records passed over
+// Where an example stands in its file, "dev.txt:17". Owned by the data set until the next call.
+const char *nn_dataset_position(nn_dataset *, size_t example);
+
+// --------------------------------------------------------------------------------------------------- session
+
+// One place where minibatches run: trace, arenas, worker threads.
+NN_MUST_CHECK nn_status *nn_session_new(nn_model *, nn_session **);
+void nn_session_free(nn_session *);
+void nn_session_set_autobatch(nn_session *, nn_autobatch);
+
+typedef enum nn_mode {
+  NN_INFER,     // results only; dropout is the identity
+  NN_TRAIN,     // results and what the backward pass needs; dropout active
+  NN_GRADIENT,  // as NN_TRAIN, dropout the identity: for gradient checks
+} nn_mode;
+
+// Runs an entry over examples of a data set as one minibatch. The results stay until the next run.
+NN_MUST_CHECK nn_status *nn_session_run(nn_session *, size_t entry, const nn_dataset *,
+                                        const size_t *examples, size_t n, nn_mode);
+// Error of the i-th example of the last run: NULL when it succeeded, otherwise "file:line:column: message" of
+// the model's source. The results of the others stand.
+const char *nn_session_error(const nn_session *, size_t i);
+// The first result slot as a number (loss, int, bool, index); 0 for an example that failed.
+double nn_session_number(const nn_session *, size_t i);
+// The whole result as JSON: numbers, strings for indices of vocabs and enums, arrays for lists, tensors and
+// tuples, objects for data and records. malloc'd.
+char *nn_session_json(const nn_session *, size_t i);
+
+// The backward pass of the last run (NN_TRAIN or NN_GRADIENT) of an entry whose only result is a scalar
+// tensor: gradients of `scale` times the sum of the examples' results, failed examples left out. They replace
+// those of the last call.
+NN_MUST_CHECK nn_status *nn_session_backward(nn_session *, double scale);
+
+typedef enum nn_loss_scale { NN_LOSS_MEAN, NN_LOSS_SUM } nn_loss_scale;
+// run(NN_TRAIN), backward, update. *loss is the sum over the minibatch's examples, *n_failed those left out.
+NN_MUST_CHECK nn_status *nn_session_train(nn_session *, nn_optimiser *, size_t entry, const nn_dataset *,
+                                          const size_t *examples, size_t n, nn_loss_scale, double *loss,
+                                          size_t *n_failed);
+
+// Runs a metric and adds its numerator and denominator to *sum and *weight; failed examples are counted and
+// left out.
+NN_MUST_CHECK nn_status *nn_session_metric(nn_session *, size_t entry, const nn_dataset *,
+                                           const size_t *examples, size_t n, double *sum, double *weight,
+                                           size_t *n_failed);
+
+// ------------------------------------------------------------------------------------------------- optimiser
+
+typedef enum nn_algorithm { NN_SGD, NN_MOMENTUM, NN_ADAGRAD, NN_ADAM } nn_algorithm;
+
+// Lookup tables: lazy updates the rows that the minibatch touched and no others (their moments stand still
+// too); exact updates every row as if the gradient were dense.
+typedef enum nn_sparse { NN_SPARSE_LAZY, NN_SPARSE_EXACT } nn_sparse;
+
+typedef struct nn_optimiser_options {
+  nn_algorithm algorithm;
+  double rate;      // 0: the algorithm's default: sgd 0.1, momentum 0.01, adagrad 0.01, adam 0.001
+  double momentum;  // MOMENTUM, default 0.9
+  double beta1, beta2, epsilon;  // ADAM: 0.9, 0.999, 1e-8; ADAGRAD: epsilon 1e-10
+  double clip;                   // largest global norm of the gradients; 0: none
+  double
+      decay;  // weight decay. ADAM: decoupled (Loshchilov & Hutter 2019); the others: added to the gradient
+  nn_sparse sparse;
+} nn_optimiser_options;
+nn_optimiser_options nn_optimiser_default(nn_algorithm);
+bool nn_algorithm_parse(const char *name, nn_algorithm *);  // "sgd", "momentum", "adagrad", "adam"
+
+NN_MUST_CHECK nn_status *nn_optimiser_new(nn_model *, const nn_optimiser_options *, nn_optimiser **);
+void nn_optimiser_free(nn_optimiser *);
+void nn_optimiser_set_rate(nn_optimiser *, double rate);
+double nn_optimiser_rate(const nn_optimiser *);
+// One step with the gradients of the last backward pass.
+NN_MUST_CHECK nn_status *nn_optimiser_step(nn_optimiser *, nn_session *);
+// Global norm of the last step's gradients before clipping; NaN when the step did not need it (clip is 0).
+double nn_optimiser_norm(const nn_optimiser *);
+
+// ------------------------------------------------------------------------------------------------ statistics
+
+// Sums since nn_session_reset_stats. Times in seconds of wall clock.
+typedef struct nn_stats {
+  double trace, schedule, plan, forward, backward, weights, update,
+      compile;                                     // weights: deferred weight gradients
+  uint64_t minibatches, examples, nodes, batches;  // nodes: block instances; batches: kernel calls forward
+  uint64_t flops;  // of matrix products, forward, backward and weight gradients
+  uint64_t flushes, decisions;
+} nn_stats;
+nn_stats nn_session_stats(const nn_session *);
+void nn_session_reset_stats(nn_session *);
+
+typedef struct nn_kernel_stats {
+  const char *name;  // block, with "'" for its adjoint
+  uint64_t calls, rows;
+  double seconds;  // measured only after nn_session_profile(true)
+  double flops;
+} nn_kernel_stats;
+void nn_session_profile(nn_session *, bool on);
+size_t nn_session_kernel_count(const nn_session *);
+nn_kernel_stats nn_session_kernel(const nn_session *, size_t kernel);
+
+// ---------------------------------------------------------------------------------- the last run's trace and
+// schedule
+
+// A block instance of the last run.
+typedef struct nn_node {
+  const char *name;   // block or reduction
+  const char *shape;  // of the results: "{128} {128}"
+  uint32_t example;   // position in the minibatch
+  uint32_t batch;     // that computed it
+  uint32_t level, phase;
+  uint32_t n_inputs;
+  const uint32_t *inputs;  // nodes, one per tensor operand; valid until the next call of nn_session_node
+  bool result;             // the host code returned one of its values
+} nn_node;
+size_t nn_session_node_count(const nn_session *);
+nn_node nn_session_node(nn_session *, size_t node);
+
+typedef struct nn_batch {
+  const char *name;
+  const char *key;  // block with family members: "stack.step.1 [2]"
+  uint32_t rows;
+  uint32_t flush;         // in which flush it ran; more than one when entries decide
+  uint32_t phase, level;  // level: smallest of its rows
+  const char *reason;     // why its rows did not join the previous batch of the same key; "" for the first
+} nn_batch;
+size_t nn_session_batch_count(const nn_session *);
+nn_batch nn_session_batch(nn_session *, size_t batch);
+// No schedule of this trace has fewer batches: over flushes and keys, the longest chain of instances of one
+// key.
+size_t nn_session_batch_lower_bound(const nn_session *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
