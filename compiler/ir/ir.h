@@ -8,9 +8,10 @@
 // blocks only and host functions `emit` them. A module is portable: it holds no value of a dim or vocab that a later
 // stage may bind otherwise.
 //
-// Text form, by example (`;` starts a comment; see ir_print.c and ir_parse.c):
+// Text form, by example (`;` starts a comment; IR.md has the grammar):
 //
 //   module treelstm
+//   file "treelstm.nn"
 //   dim D = 128
 //   dim G = 4*D
 //   vocab Word min_count 2
@@ -19,15 +20,15 @@
 //   data Tree = Leaf(label: Label, word: Word) | Node(label: Label, left: Tree, right: Tree)
 //   param @E : f32[Word, D] = normal 0.1
 //   param @stack.*.W : f32[4*H, H] count L = glorot          ; a family: one per element of a static list of layers
-//   entry loss(t: Tree) -> (f32) = @loss
+//   entry loss(t: Tree) -> f32 = @loss
 //   metric accuracy(t: Tree) -> (bool, int) = @accuracy
 //
 //   host @encode(%0: Tree) -> (f32[H], f32[H], f32) {
 //   ^0:
-//     %1 = data.tag %0 : int                            !0:17:9      ; source position: file, line, column
-//     switch %1 [^1, ^2]
+//     %1 = data.tag %0 : int !0:17:9                         ; source position: file, line, column
+//     switch %1 ^1, ^2
 //   ^1:
-//     %2 = data.get %0 Leaf 1 : Word
+//     %2 = data.get Leaf %0 slot 1 : Word
 //     %3 = param @E : f32[Word, D]
 //     %4 = lookup %3, %2 : f32[D]
 //     br ^3(%4)
@@ -35,15 +36,15 @@
 //     ...
 //     return %5, %6, %7
 //   }
-//   block @encode.1(%0: f32[H], %1: Label, %2: int) -> (f32[], f32[Label]) results 1 deferred {
+//   block @encode.1(%0: f32[H], %1: Label, %2: int) -> (f32, f32[Label]) results 1 deferred {
 //     %3 = param @C : f32[Label, H]
 //     %4 = matmul %3, %0 : f32[Label]
-//     %5 = nll %4, %1 : f32[]
+//     %5 = nll %4, %1 : f32
 //     return %5, %4                                     ; `results 1`: the rest is saved for the adjoint
 //   }
-//   adjoint @encode.1(%0: f32[H], %1: Label, %2: int; saved %3: f32[Label]; grad %4: f32[]) {
+//   adjoint @encode.1(%0: f32[H], %1: Label, %2: int) saved (%3: f32[Label]) grad (%4: f32) {
 //     ...
-//     d_outer %7, %0 param @C
+//     d_outer @C %7, %0
 //     d_input %8 input 0
 //   }
 #ifndef NN_IR_IR_H
@@ -102,6 +103,9 @@ uint32_t ir_type_width(const struct ir_type *type);
 // The types of the slots, in order, appended at out[0..width).
 void ir_type_flatten(const struct ir_type *type, const struct ir_type **out);
 bool ir_type_equal(const struct ir_type *a, const struct ir_type *b);
+struct ir_constructor;
+// The type of a constructor's flattened slot; NULL when it has fewer.
+const struct ir_type *ir_constructor_slot(const struct ir_constructor *constructor, uint32_t slot);
 
 // -------------------------------------------------------------------------------------------------- module tables
 
@@ -167,6 +171,26 @@ struct ir_op_info {
 extern const struct ir_op_info ir_op_infos[IR_N_OPS];
 // The operation of that name, or IR_N_OPS.
 enum ir_op ir_op_find(const char *name);
+
+// Which attributes an operation has; a mask of these. The printer, the parser and the verifier go by it.
+enum ir_attribute {
+  IR_ATTR_INTEGER = 1 << 0,      // const.*
+  IR_ATTR_NUMBER = 1 << 1,       // const.float, constant, dropout
+  IR_ATTR_SIZE = 1 << 2,         // size
+  IR_ATTR_OFFSET = 1 << 3,       // slice, pad: `size`
+  IR_ATTR_LENGTH = 1 << 4,       // slice
+  IR_ATTR_FUNCTION = 1 << 5,     // call: `symbol`
+  IR_ATTR_BLOCK = 1 << 6,        // emit: `symbol`
+  IR_ATTR_PARAM = 1 << 7,        // param, d_outer, d_param, d_row: `symbol`
+  IR_ATTR_DATA = 1 << 8,         // data.*: `symbol`; not printed, the type of the operand or result tells it
+  IR_ATTR_CONSTRUCTOR = 1 << 9,  // data.new, data.get
+  IR_ATTR_SLOT = 1 << 10,        // data.get: `integer`
+  IR_ATTR_COUNT = 1 << 11,       // list.new: `integer`
+  IR_ATTR_INPUT = 1 << 12,       // d_input: `integer`
+  IR_ATTR_SITE = 1 << 13,        // dropout
+  IR_ATTR_TRANSPOSE = 1 << 14,   // matmul: `transpose_a`, `transpose_b`
+};
+uint32_t ir_attributes(enum ir_op op);
 
 struct ir_loc {
   uint32_t file, line, column;  // file: into ir_module.files; line 0: no position
@@ -309,6 +333,7 @@ struct ir_instr *ir_instr_new(struct ir_module *, enum ir_op op, uint32_t n_oper
 void ir_append(struct ir_bb *, struct ir_instr *);
 void ir_block_append(struct ir_block *, struct ir_instr *);
 void ir_insert_before(struct ir_bb *, struct ir_instr *at, struct ir_instr *);     // at NULL: at the end
+void ir_block_insert_before(struct ir_block *, struct ir_instr *at, struct ir_instr *);
 void ir_remove(struct ir_bb *, struct ir_instr *);
 void ir_block_remove(struct ir_block *, struct ir_instr *);
 void ir_set_target(struct ir_module *, struct ir_instr *, uint32_t which, struct ir_bb *, uint32_t n_args,
@@ -321,6 +346,7 @@ static inline bool ir_is_terminator(enum ir_op op) { return op >= IR_BR && op <=
 // in `instr` (results may be absent). On a mismatch NULL, and *why names both shapes. Ops with rule `attr` return NULL
 // without *why: their shape is written.
 const struct ir_type *ir_infer(struct ir_module *, const struct ir_instr *instr, const char **why);
+bool ir_shape_is_written(enum ir_op op);   // a tensor operation whose shape rule is `attr`
 
 // Dense ids in layout order, for stable text.
 void ir_renumber(struct ir_function *);
@@ -333,6 +359,9 @@ void ir_analyse_decides(struct ir_module *);
 char *ir_print(const struct ir_module *);
 char *ir_print_function(const struct ir_module *, const struct ir_function *);
 char *ir_print_block(const struct ir_module *, const struct ir_block *);
+char *ir_print_instr(const struct ir_module *, const struct ir_instr *);   // one line, without position and newline
+// For messages; the string lives in the arena.
+const char *ir_type_text(const struct ir_module *, struct arena *, const struct ir_type *);
 
 // ir_parse.c: NULL on an error; then *error (malloc'd, the caller frees it) says "line:column: what". Any text is safe to feed in.
 struct ir_module *ir_parse(const char *text, size_t length, char **error);

@@ -1,0 +1,294 @@
+#include "compiler/ir/ir_builder.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "compiler/arena.h"
+
+struct ir_builder ir_builder_at(struct ir_module *module, struct ir_function *function, struct ir_bb *bb,
+                                struct ir_loc loc) {
+  return (struct ir_builder){.module = module, .function = function, .bb = bb, .loc = loc};
+}
+
+struct ir_builder ir_builder_in_block(struct ir_module *module, struct ir_block *block, struct ir_loc loc) {
+  return (struct ir_builder){.module = module, .block = block, .loc = loc};
+}
+
+static uint32_t *next_id(struct ir_builder *b) {
+  return b->bb ? &b->function->n_values : &b->block->n_values;
+}
+
+static void place(struct ir_builder *b, struct ir_instr *instr) {
+  instr->loc = b->loc;
+  if (b->bb)
+    ir_insert_before(b->bb, b->before, instr);
+  else
+    ir_block_insert_before(b->block, b->before, instr);
+}
+
+struct ir_instr *ir_build(struct ir_builder *b, enum ir_op op, uint32_t n_operands, struct ir_value *const *operands,
+                          uint32_t n_results, const struct ir_type *const *result_types) {
+  struct ir_instr *instr = ir_instr_new(b->module, op, n_operands, operands, n_results, result_types, 0, next_id(b));
+  place(b, instr);
+  return instr;
+}
+
+struct ir_value *ir_build_value(struct ir_builder *b, enum ir_op op, uint32_t n_operands,
+                                struct ir_value *const *operands, const struct ir_type *result) {
+  return ir_build(b, op, n_operands, operands, 1, &result)->results[0];
+}
+
+// ------------------------------------------------------------------------------------------------- tensor operations
+
+// Infers the result's shape from an instruction that has its operands and attributes, and appends it.
+static struct ir_value *build_inferred(struct ir_builder *b, const struct ir_instr *model) {
+  const char *why = NULL;
+  const struct ir_type *type = ir_infer(b->module, model, &why);
+  if (!type) {
+    fprintf(stderr, "internal error: %s\n", why ? why : "an operation without a shape rule");
+    abort();
+  }
+  struct ir_instr *instr = ir_build(b, model->op, model->n_operands, model->operands, 1, &type);
+  instr->number = model->number;
+  instr->size = model->size;
+  instr->length = model->length;
+  instr->site = model->site;
+  instr->transpose_a = model->transpose_a;
+  instr->transpose_b = model->transpose_b;
+  return instr->results[0];
+}
+
+struct ir_value *ir_build_tensor(struct ir_builder *b, enum ir_op op, uint32_t n_operands,
+                                 struct ir_value *const *operands) {
+  struct ir_instr model = {.op = op, .n_operands = n_operands, .operands = (struct ir_value **)operands};
+  return build_inferred(b, &model);
+}
+
+struct ir_value *ir_build_unary(struct ir_builder *b, enum ir_op op, struct ir_value *a) {
+  return ir_build_tensor(b, op, 1, &a);
+}
+
+struct ir_value *ir_build_binary(struct ir_builder *b, enum ir_op op, struct ir_value *a, struct ir_value *other) {
+  return ir_build_tensor(b, op, 2, (struct ir_value *[]){a, other});
+}
+
+struct ir_value *ir_build_matmul(struct ir_builder *b, struct ir_value *a, bool transpose_a, struct ir_value *other,
+                                 bool transpose_b) {
+  struct ir_value *operands[] = {a, other};
+  struct ir_instr model = {.op = IR_OP_MATMUL, .n_operands = 2, .operands = operands,
+                           .transpose_a = transpose_a, .transpose_b = transpose_b};
+  return build_inferred(b, &model);
+}
+
+struct ir_value *ir_build_slice(struct ir_builder *b, struct ir_value *a, const struct size *offset,
+                                const struct size *length) {
+  struct ir_instr model = {.op = IR_OP_SLICE, .n_operands = 1, .operands = &a, .size = offset, .length = length};
+  return build_inferred(b, &model);
+}
+
+struct ir_value *ir_build_dropout(struct ir_builder *b, struct ir_value *a, double p, uint32_t site) {
+  struct ir_instr model = {.op = IR_OP_DROPOUT, .n_operands = 1, .operands = &a, .number = p, .site = site};
+  return build_inferred(b, &model);
+}
+
+struct ir_value *ir_build_pad(struct ir_builder *b, struct ir_value *a, const struct size *offset,
+                              const struct ir_type *shape) {
+  struct ir_value *value = ir_build_value(b, IR_OP_PAD, 1, &a, shape);
+  value->def->size = offset;
+  return value;
+}
+
+struct ir_value *ir_build_put(struct ir_builder *b, struct ir_value *a, struct ir_value *index,
+                              const struct ir_type *shape) {
+  return ir_build_value(b, IR_OP_PUT, 2, (struct ir_value *[]){a, index}, shape);
+}
+
+struct ir_value *ir_build_broadcast(struct ir_builder *b, struct ir_value *scalar, const struct ir_type *shape) {
+  return ir_build_value(b, IR_OP_BROADCAST, 1, &scalar, shape);
+}
+
+struct ir_value *ir_build_onehot(struct ir_builder *b, struct ir_value *index, const struct ir_type *shape) {
+  return ir_build_value(b, IR_OP_ONEHOT, 1, &index, shape);
+}
+
+struct ir_value *ir_build_constant(struct ir_builder *b, double value, const struct ir_type *shape) {
+  struct ir_value *constant = ir_build_value(b, IR_OP_CONSTANT, 0, NULL, shape);
+  constant->def->number = value;
+  return constant;
+}
+
+struct ir_value *ir_build_scalar_constant(struct ir_builder *b, double value) {
+  return ir_build_constant(b, value, ir_type_tensor(b->module, 0, NULL));
+}
+
+struct ir_value *ir_build_param(struct ir_builder *b, uint32_t param, struct ir_value *member) {
+  assert((member != NULL) == (b->module->params[param]->count != NULL));
+  const struct ir_type *type = b->module->params[param]->type;
+  struct ir_value *value = ir_build_value(b, IR_OP_PARAM, member ? 1 : 0, &member, type);
+  value->def->symbol = param;
+  return value;
+}
+
+// ------------------------------------------------------------------------------------------------------------- sinks
+
+void ir_build_d_input(struct ir_builder *b, uint32_t input, struct ir_value *gradient) {
+  ir_build(b, IR_OP_D_INPUT, 1, &gradient, 0, NULL)->integer = input;
+}
+
+// The member of a family, where there is one, is the last operand.
+static void build_param_sink(struct ir_builder *b, enum ir_op op, uint32_t param, uint32_t n,
+                             struct ir_value **operands, struct ir_value *member) {
+  assert((member != NULL) == (b->module->params[param]->count != NULL));
+  if (member)
+    operands[n++] = member;
+  ir_build(b, op, n, operands, 0, NULL)->symbol = param;
+}
+
+void ir_build_d_outer(struct ir_builder *b, uint32_t param, struct ir_value *a, struct ir_value *other,
+                      struct ir_value *member) {
+  build_param_sink(b, IR_OP_D_OUTER, param, 2, (struct ir_value *[3]){a, other}, member);
+}
+
+void ir_build_d_param(struct ir_builder *b, uint32_t param, struct ir_value *gradient, struct ir_value *member) {
+  build_param_sink(b, IR_OP_D_PARAM, param, 1, (struct ir_value *[2]){gradient}, member);
+}
+
+void ir_build_d_row(struct ir_builder *b, uint32_t param, struct ir_value *gradient, struct ir_value *index,
+                    struct ir_value *member) {
+  build_param_sink(b, IR_OP_D_ROW, param, 2, (struct ir_value *[3]){gradient, index}, member);
+}
+
+// --------------------------------------------------------------------------------------------------- host operations
+
+static struct ir_value *build_host_constant(struct ir_builder *b, enum ir_op op, int64_t integer,
+                                            const struct ir_type *type) {
+  struct ir_value *value = ir_build_value(b, op, 0, NULL, type);
+  value->def->integer = integer;
+  return value;
+}
+
+struct ir_value *ir_build_int(struct ir_builder *b, int64_t value) {
+  return build_host_constant(b, IR_CONST_INT, value, ir_type_simple(b->module, IR_INT));
+}
+
+struct ir_value *ir_build_bool(struct ir_builder *b, bool value) {
+  return build_host_constant(b, IR_CONST_BOOL, value, ir_type_simple(b->module, IR_BOOL));
+}
+
+struct ir_value *ir_build_float(struct ir_builder *b, double value) {
+  struct ir_value *constant = ir_build_value(b, IR_CONST_FLOAT, 0, NULL, ir_type_simple(b->module, IR_FLOAT));
+  constant->def->number = value;
+  return constant;
+}
+
+struct ir_value *ir_build_index(struct ir_builder *b, uint32_t dim, int64_t value) {
+  return build_host_constant(b, IR_CONST_INDEX, value, ir_type_index(b->module, dim));
+}
+
+struct ir_value *ir_build_size(struct ir_builder *b, const struct size *size) {
+  struct ir_value *value = ir_build_value(b, IR_SIZE, 0, NULL, ir_type_simple(b->module, IR_INT));
+  value->def->size = size;
+  return value;
+}
+
+static enum ir_type_kind arithmetic_result(enum ir_op op) {
+  switch (op) {
+    case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FNEG: case IR_INT_TO_FLOAT: case IR_READ_VALUE:
+      return IR_FLOAT;
+    case IR_IEQ: case IR_INE: case IR_ILT: case IR_ILE: case IR_FEQ: case IR_FNE: case IR_FLT: case IR_FLE: case IR_NOT:
+      return IR_BOOL;
+    default: return IR_INT;
+  }
+}
+
+struct ir_value *ir_build_host1(struct ir_builder *b, enum ir_op op, struct ir_value *a) {
+  return ir_build_value(b, op, 1, &a, ir_type_simple(b->module, arithmetic_result(op)));
+}
+
+struct ir_value *ir_build_host2(struct ir_builder *b, enum ir_op op, struct ir_value *a, struct ir_value *other) {
+  return ir_build_value(b, op, 2, (struct ir_value *[]){a, other}, ir_type_simple(b->module, arithmetic_result(op)));
+}
+
+struct ir_value *ir_build_data_new(struct ir_builder *b, uint32_t data, uint32_t constructor, uint32_t n_slots,
+                                   struct ir_value *const *slots) {
+  struct ir_value *value = ir_build_value(b, IR_DATA_NEW, n_slots, slots, ir_type_data(b->module, data));
+  value->def->symbol = data;
+  value->def->constructor = constructor;
+  return value;
+}
+
+struct ir_value *ir_build_data_tag(struct ir_builder *b, struct ir_value *data) {
+  assert(data->type->kind == IR_DATA);
+  struct ir_value *value = ir_build_host1(b, IR_DATA_TAG, data);
+  value->def->symbol = data->type->data;
+  return value;
+}
+
+struct ir_value *ir_build_data_get(struct ir_builder *b, struct ir_value *data, uint32_t constructor, uint32_t slot) {
+  assert(data->type->kind == IR_DATA);
+  const struct ir_data *declared = b->module->datas[data->type->data];
+  assert(constructor < declared->n_constructors);
+  const struct ir_type *type = ir_constructor_slot(&declared->constructors[constructor], slot);
+  assert(type);
+  struct ir_value *value = ir_build_value(b, IR_DATA_GET, 1, &data, type);
+  value->def->symbol = data->type->data;
+  value->def->constructor = constructor;
+  value->def->integer = slot;
+  return value;
+}
+
+struct ir_instr *ir_build_list_get(struct ir_builder *b, struct ir_value *list, struct ir_value *index) {
+  assert(list->type->kind == IR_LIST);
+  uint32_t width = ir_type_width(list->type->element);
+  const struct ir_type **types = arena_new_array(b->module->arena, const struct ir_type *, width);
+  ir_type_flatten(list->type->element, types);
+  return ir_build(b, IR_LIST_GET, 2, (struct ir_value *[]){list, index}, width, types);
+}
+
+struct ir_instr *ir_build_call(struct ir_builder *b, uint32_t function, uint32_t n_args,
+                               struct ir_value *const *args) {
+  const struct ir_function *callee = b->module->functions[function];
+  struct ir_instr *instr = ir_build(b, IR_CALL, n_args, args, callee->n_results, callee->results);
+  instr->symbol = function;
+  return instr;
+}
+
+struct ir_instr *ir_build_emit(struct ir_builder *b, uint32_t block, uint32_t n_args, struct ir_value *const *args) {
+  const struct ir_block *emitted = b->module->blocks[block];
+  const struct ir_type **types = arena_new_array(b->module->arena, const struct ir_type *, emitted->n_results);
+  for (uint32_t i = 0; i < emitted->n_results; i++)
+    types[i] = emitted->outputs[i]->type;
+  struct ir_instr *instr = ir_build(b, IR_EMIT, n_args, args, emitted->n_results, types);
+  instr->symbol = block;
+  return instr;
+}
+
+// ------------------------------------------------------------------------------------------------------- terminators
+
+static struct ir_instr *build_terminator(struct ir_builder *b, enum ir_op op, uint32_t n_operands,
+                                         struct ir_value *const *operands, uint32_t n_targets) {
+  struct ir_instr *instr = ir_instr_new(b->module, op, n_operands, operands, 0, NULL, n_targets, next_id(b));
+  place(b, instr);
+  return instr;
+}
+
+void ir_build_br(struct ir_builder *b, struct ir_bb *target, uint32_t n_args, struct ir_value *const *args) {
+  ir_set_target(b->module, build_terminator(b, IR_BR, 0, NULL, 1), 0, target, n_args, args);
+}
+
+void ir_build_brif(struct ir_builder *b, struct ir_value *condition, struct ir_bb *if_true, struct ir_bb *if_false) {
+  struct ir_instr *instr = build_terminator(b, IR_BRIF, 1, &condition, 2);
+  ir_set_target(b->module, instr, 0, if_true, 0, NULL);
+  ir_set_target(b->module, instr, 1, if_false, 0, NULL);
+}
+
+void ir_build_switch(struct ir_builder *b, struct ir_value *value, uint32_t n_targets, struct ir_bb *const *targets) {
+  struct ir_instr *instr = build_terminator(b, IR_SWITCH, 1, &value, n_targets);
+  for (uint32_t i = 0; i < n_targets; i++)
+    ir_set_target(b->module, instr, i, targets[i], 0, NULL);
+}
+
+void ir_build_return(struct ir_builder *b, uint32_t n, struct ir_value *const *values) {
+  build_terminator(b, IR_RETURN, n, values, 0);
+}
