@@ -12,7 +12,7 @@
 
 enum builtin_kind {
   BUILTIN_OP, /* the tensor operation `op`; see check.h for the arguments */
-#define BUILTIN(ENUM, name, min_args, max_args, op, usage, doc) BUILTIN_##ENUM,
+#define BUILTIN(ENUM, name, arg_count, op, usage, doc) BUILTIN_##ENUM,
 #include "compiler/builtins.def"
 #undef BUILTIN
   BUILTIN_KIND_COUNT
@@ -22,19 +22,25 @@ struct builtin {
   enum builtin_kind kind;
   const char *name;
   enum ir_op op;      /* the operation that it becomes; IR_N_OPS when there is not exactly one */
-  size_t min_args;
-  size_t max_args;    /* SIZE_MAX: any number */
-  const char *usage;  /* `push(xs, x)`, for messages and documentation */
+  size_t arg_count;   /* private: see builtin_arg_count */
+  bool is_variadic;
+  const char *usage;  /* private: see builtin_usage */
   const char *doc;
 };
 
-/* All rows: those of builtins.def, then the operations. */
+/* All rows: those of builtins.def, then the operations; `name` is NULL for those that are not for users (for lists of names: editors, "did you mean"). */
 size_t builtin_count(void);
 const struct builtin *builtin_at(size_t i);
+/* The next row of the same name, or NULL. */
+const struct builtin *builtin_next(const struct builtin *builtin);
 /* The row of a kind of builtins.def. */
 const struct builtin *builtin_of_kind(enum builtin_kind kind);
 /* The row of a tensor operation; NULL when the operation is not for users. */
 const struct builtin *builtin_of_op(enum ir_op op);
+/* Arguments in source; when `is_variadic`, at least so many. */
+size_t builtin_arg_count(const struct builtin *builtin);
+/* `push(xs, x)`, for messages and documentation. */
+const char *builtin_usage(const struct builtin *builtin);
 /* Some row of that name (the first), or NULL. */
 const struct builtin *builtin_find(const char *name);
 

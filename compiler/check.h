@@ -49,7 +49,7 @@
  *   pattern is a single name or `_`. `instance.W` is a FIELD with kind MEMBER and ref PARAM; `instance.H` of a layer parameter
  *   one with ref LAYER_PARAM (kinds dim, int, float, bool).
  *   ast_instance.value is a LAYER call, a LIST of such values of equal type (at least one), or a COMPREHENSION without
- *   condition over `0..n`, n a size; nested as deep as the type's lists, whose `length` is the number of elements. No layer
+ *   condition over `a..b`, both sizes; nested as deep as the type's lists, whose `length` is the number of elements. No layer
  *   contains itself; instances of a layer only depend on its parameters.
  *   Arguments of kind int, float and bool are constant expressions: literals, layer parameters of these kinds, unary and
  *   binary operators, float() and int(). So are the arguments of initialisers and the p of dropout.

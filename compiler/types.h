@@ -35,8 +35,12 @@ struct type_layer_arg {
   const struct type *index; /* kind index: a TYPE_INDEX */
 };
 
+/* Types of more parts than this are refused where they would be made, so that recursion over a type is cheap. */
+#define TYPE_MAX_WEIGHT 1024
+
 struct type {
   enum type_kind kind;
+  uint32_t weight; /* number of parts, itself included; TYPE_MAX_WEIGHT + 1: more */
   union {
     struct {
       size_t rank; /* 0: a scalar */
@@ -74,7 +78,7 @@ const struct type *type_list(struct arena *arena, const struct type *element, co
 const struct type *type_tuple(struct arena *arena, size_t count, const struct type *const *items);
 const struct type *type_data(struct arena *arena, struct ast_data *decl, const struct size *const *sizes);
 const struct type *type_layer(struct arena *arena, struct ast_layer *decl, const struct type_layer_arg *args);
-const struct type *type_variable(struct arena *arena, struct span origin);
+struct type *type_variable(struct arena *arena, struct span origin);
 
 /* Follows bound variables at the top: never gives a bound TYPE_VARIABLE. */
 const struct type *type_resolve(const struct type *type);
@@ -84,6 +88,7 @@ bool type_has_variables(const struct type *type);
 bool type_is_unit(const struct type *type);
 bool type_is_scalar(const struct type *type); /* a tensor of rank 0 */
 bool type_is_host_number(const struct type *type); /* int or float */
+bool type_has_error(const struct type *type); /* TYPE_ERROR occurs in it */
 /* Whether a layer instance occurs in it. */
 bool type_has_layer(const struct type *type);
 
