@@ -1,0 +1,188 @@
+#include "runtime/data/dataset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "runtime/data/message.h"
+#include "runtime/data/reader.h"
+
+// In the order in which a name's suffix is looked up; bracketed trees come before plain text so that a .txt file can be
+// either: see format_of.
+static const struct reader_format *const formats[] = {&reader_jsonl, &reader_tsv, &reader_conllu, &reader_ptb, &reader_text};
+#define N_FORMATS (sizeof formats / sizeof *formats)
+
+static bool has_word(const char *words, const char *word, size_t length) {
+  while (*words) {
+    size_t n = strcspn(words, " ");
+    if (n == length && !memcmp(words, word, n)) return true;
+    words += n + (words[n] == ' ');
+  }
+  return false;
+}
+
+static bool begins_with_bracket(FILE *file) {
+  int c;
+  while ((c = getc(file)) == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0xef || c == 0xbb || c == 0xbf) {}
+  rewind(file);
+  return c == '(';
+}
+
+static bool wants_tree(const struct dataset_request *request) {
+  for (uint32_t i = 0; i < request->n_columns; i++)
+    if (request->columns[i].type->kind == IR_DATA) return true;
+  return false;
+}
+
+static const struct reader_format *format_of(const struct dataset_request *request, FILE *file, const char **columns,
+                                             char **error) {
+  if (request->format) {
+    size_t length = strcspn(request->format, ":");
+    *columns = request->format[length] ? request->format + length + 1 : NULL;
+    for (size_t i = 0; i < N_FORMATS; i++)
+      if (strlen(formats[i]->name) == length && !memcmp(formats[i]->name, request->format, length)) return formats[i];
+    message_set(error, "unknown data format `%s`; there are ptb, jsonl, text, tsv and conllu", request->format);
+    return NULL;
+  }
+  const char *slash = strrchr(request->path, '/'), *dot = strrchr(slash ? slash : request->path, '.');
+  const char *suffix = dot ? dot + 1 : "";
+  // A .txt file holds trees when the model takes one and the text begins like one.
+  if (!strcmp(suffix, "txt")) return wants_tree(request) && begins_with_bracket(file) ? &reader_ptb : &reader_text;
+  for (size_t i = 0; i < N_FORMATS; i++)
+    if (has_word(formats[i]->suffixes, suffix, strlen(suffix))) return formats[i];
+  message_set(error, "%s: the data format cannot be told from the name; give --format ptb, jsonl, text, tsv or conllu",
+              request->path);
+  return NULL;
+}
+
+static bool reader_open(struct reader *reader, const struct reader_format **format, char **error) {
+  const struct dataset_request *request = reader->request;
+  struct stat info;
+  reader->file = fopen(request->path, "r");
+  if (!reader->file) return message_set(error, "%s: %s", request->path, strerror(errno));
+  if (!fstat(fileno(reader->file), &info) && S_ISDIR(info.st_mode)) return message_set(error, "%s: is a folder", request->path);
+  *format = format_of(request, reader->file, &reader->columns, error);
+  if (!*format) return false;
+  uint32_t width = 0;
+  for (uint32_t i = 0; i < request->n_columns; i++) width += request->columns[i].width;
+  reader->row = calloc(width + 1, sizeof *reader->row);
+  reader->present = calloc(request->n_columns + 1, sizeof *reader->present);
+  if (!reader->row || !reader->present) return message_set(error, "%s: out of memory", request->path);
+  return true;
+}
+
+static void reader_close(struct reader *reader, const struct reader_format *format) {
+  if (format && format->end) format->end(reader);
+  if (reader->file) fclose(reader->file);
+  free(reader->line);
+  free(reader->row);
+  free(reader->present);
+  free(reader->stack);
+  free(reader->state);
+  free(reader->error);
+}
+
+static bool append(struct nn_dataset *set, const struct reader *reader, size_t *capacity) {
+  if (set->n_examples == *capacity) {
+    *capacity = *capacity ? 2 * *capacity : 1024;
+    uint64_t *slots = realloc(set->slots, (*capacity * set->width + 1) * sizeof *slots);
+    if (slots) set->slots = slots;
+    uint32_t *lines = realloc(set->lines, *capacity * sizeof *lines);
+    if (lines) set->lines = lines;
+    if (!slots || !lines) return false;
+  }
+  memcpy(set->slots + set->n_examples * set->width, reader->row, set->width * sizeof *set->slots);
+  set->lines[set->n_examples++] = reader->record_line;
+  return true;
+}
+
+// The first record says which columns the file has; a later one that lacks one of them is bad.
+static bool same_columns(struct reader *reader, struct nn_dataset *set) {
+  for (uint32_t i = 0; i < set->n_columns; i++) {
+    if (set->n_examples == 0) set->columns[i].present = reader->present[i];
+    else if (set->columns[i].present && !reader->present[i])
+      return reader_fail(reader, reader->record_line, 1, "this record has no `%s`, as those before it have",
+                         set->columns[i].name) == READER_RECORD;
+  }
+  return true;
+}
+
+static struct nn_dataset *set_new(const struct dataset_request *request) {
+  struct nn_dataset *set = calloc(1, sizeof *set);
+  if (!set) return NULL;
+  set->arena = host_arena_new();
+  set->columns = calloc(request->n_columns + 1, sizeof *set->columns);
+  set->path = strdup(request->path);
+  set->n_columns = request->n_columns;
+  if (!set->columns || !set->path) {
+    dataset_free(set);
+    return NULL;
+  }
+  for (uint32_t i = 0; i < request->n_columns; i++) {
+    set->columns[i] = request->columns[i];
+    set->columns[i].present = false;
+    set->width += request->columns[i].width;
+  }
+  return set;
+}
+
+// Reads every record. Counting keeps none of them.
+static bool read_all(const struct dataset_request *request, bool counting, struct nn_dataset *set, char **error) {
+  struct reader reader = {.request = request, .counting = counting, .arena = set->arena};
+  const struct reader_format *format = NULL;
+  size_t capacity = 0;
+  bool ok = reader_open(&reader, &format, error) && format->begin(&reader);
+  while (ok) {
+    memset(reader.present, 0, request->n_columns * sizeof *reader.present);
+    memset(reader.row, 0, set->width * sizeof *reader.row);
+    enum reader_result result = format->next(&reader);
+    if (result == READER_END) break;
+    if (result == READER_RECORD && !same_columns(&reader, set)) result = READER_BAD;
+    if (result == READER_BAD) {
+      ok = request->skip_bad;
+      set->n_skipped++;
+      if (ok) free(reader.error), reader.error = NULL;
+    } else if (counting) {
+      host_arena_reset(set->arena);
+      set->n_examples++;
+    } else if (!append(set, &reader, &capacity)) {
+      ok = message_set(error, "%s: out of memory after %zu examples", request->path, set->n_examples);
+    }
+  }
+  if (ok && ferror(reader.file)) ok = message_set(error, "%s: %s", request->path, strerror(errno));
+  if (!ok && reader.error && !*error) *error = reader.error, reader.error = NULL;
+  reader_close(&reader, format);
+  return ok;
+}
+
+bool dataset_count(const struct dataset_request *request, char **error) {
+  struct nn_dataset *set = set_new(request);
+  if (!set) return message_set(error, "%s: out of memory", request->path);
+  bool ok = read_all(request, true, set, error);
+  dataset_free(set);
+  return ok;
+}
+
+struct nn_dataset *dataset_read(const struct dataset_request *request, char **error) {
+  struct nn_dataset *set = set_new(request);
+  if (!set) {
+    message_set(error, "%s: out of memory", request->path);
+    return NULL;
+  }
+  if (!read_all(request, false, set, error)) {
+    dataset_free(set);
+    return NULL;
+  }
+  return set;
+}
+
+void dataset_free(struct nn_dataset *set) {
+  if (!set) return;
+  host_arena_free(set->arena);
+  free(set->columns);
+  free(set->slots);
+  free(set->lines);
+  free(set->path);
+  free(set);
+}
