@@ -13,12 +13,10 @@
 %define parse.lac full
 %locations
 %param {struct parser *parser}
+%initial-action { @$ = (struct span){parser->source->id, 0, 0}; }
 
 %code requires {
 #include "compiler/parser.h"
-/* The location is plain data: bison may move its stack. */
-#define YYLTYPE_IS_TRIVIAL 1
-#define NN_YYLTYPE_IS_TRIVIAL 1
 }
 
 %code {
@@ -68,7 +66,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %nterm <struct ast_import *> import
 %nterm <struct ast_names> path names names_opt size_vars
 %nterm <struct ast_name> name
-%nterm <struct ast_decl *> decl dim vocab enum data param instance layer fn metric member
+%nterm <struct ast_decl *> decl dim vocab enumeration data param instance layer fn metric member
 %nterm <struct ast_decls> members
 %nterm <struct ast_vocab_options> vocab_options vocab_option_list
 %nterm <struct ast_vocab_option> vocab_option
@@ -81,7 +79,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %nterm <struct ast_fn_param> fn_param
 %nterm <struct ast_type *> type result annotation
 %nterm <struct ast_types> types
-%nterm <struct ast_expr *> expr postfix primary if else param_value
+%nterm <struct ast_expr *> expr postfix primary conditional alternative param_value
 %nterm <struct ast_exprs> exprs
 %nterm <struct ast_args> args arg_list
 %nterm <struct ast_arg> arg
@@ -143,7 +141,7 @@ name:
 decl:
   dim
 | vocab
-| enum
+| enumeration
 | data
 | param
 | instance
@@ -176,7 +174,7 @@ vocab_option:
 | name "=" expr  { $$ = (struct ast_vocab_option){$name, $expr}; }
 ;
 
-enum:
+enumeration:
   "enum" name "{" separators names_opt close  { $$ = build_enum(parser, @$, $name, $names_opt); }
 | "enum" name "{" error close                 { $$ = build_enum(parser, @$, $name, (struct ast_names){0}); }
 ;
@@ -393,7 +391,7 @@ primary:
     $$ = build_comprehension(parser, @$, $2, $pattern, $sequence, NULL); }
 | "[" expr "for" pattern "in" expr[sequence] "if" expr[condition] "]" {
     $$ = build_comprehension(parser, @$, $2, $pattern, $sequence, $condition); }
-| if
+| conditional
 | "match" expr "{" separators arms arm_end close  { $$ = build_match(parser, @$, $expr, $arms); }
 | "match" expr "{" separators close {
     $$ = build_match(parser, @$, $expr, (struct ast_match_arms){0}); }
@@ -419,14 +417,14 @@ arg:
 | name ":" expr  { $$ = (struct ast_arg){$name, $expr}; }
 ;
 
-if:
-  "if" expr block              { $$ = build_if(parser, @$, $expr, $block, NULL); }
-| "if" expr block "else" else  { $$ = build_if(parser, @$, $expr, $block, $5); }
+conditional:
+  "if" expr block                     { $$ = build_if(parser, @$, $expr, $block, NULL); }
+| "if" expr block "else" alternative  { $$ = build_if(parser, @$, $expr, $block, $alternative); }
 ;
 
-else:
-  block  { $$ = build_block_expr(parser, $block); }
-| if
+alternative:
+  block        { $$ = build_block_expr(parser, $block); }
+| conditional
 ;
 
 arms:
