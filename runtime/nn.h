@@ -240,8 +240,7 @@ void nn_session_profile(nn_session *, bool on);
 size_t nn_session_kernel_count(const nn_session *);
 nn_kernel_stats nn_session_kernel(const nn_session *, size_t kernel);
 
-// ---------------------------------------------------------------------------------- the last run's trace and
-// schedule
+// ------------------------------------------------------------ the last run's trace and schedule
 
 // A block instance of the last run.
 typedef struct nn_node {

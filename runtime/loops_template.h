@@ -1,0 +1,116 @@
+// The bodies of loops.c, included once for each element type and family of instructions: REAL is the type,
+// LOOP(name) the function's name, TARGET its attributes, SQRT the square root.
+
+TARGET static void LOOP(add)(void *to_, const void *from_, size_t n) {
+  REAL *restrict to = to_;
+  const REAL *restrict from = from_;
+  for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+TARGET static void LOOP(add_scaled)(void *to_, const void *from_, double factor_, size_t n) {
+  REAL *restrict to = to_;
+  const REAL *restrict from = from_;
+  const REAL factor = (REAL)factor_;
+  for (size_t i = 0; i < n; i++) to[i] += factor * from[i];
+}
+
+TARGET static void LOOP(scale)(void *x_, double factor_, size_t n) {
+  REAL *restrict x = x_;
+  const REAL factor = (REAL)factor_;
+  for (size_t i = 0; i < n; i++) x[i] *= factor;
+}
+
+TARGET static void LOOP(maximum)(void *to_, const void *from_, size_t n) {
+  REAL *restrict to = to_;
+  const REAL *restrict from = from_;
+  for (size_t i = 0; i < n; i++) to[i] = from[i] > to[i] ? from[i] : to[i];
+}
+
+TARGET static void LOOP(sum_rows)(void *to_, int add, const void *from_, size_t rows, size_t stride,
+                                  size_t n) {
+  enum { TILE = 64 };  // columns whose sums stay in registers
+  REAL *restrict to = to_;
+  const REAL *restrict from = from_;
+  size_t j = 0;
+  for (; j + TILE <= n; j += TILE) {
+    REAL sum[TILE];
+    for (size_t c = 0; c < TILE; c++) sum[c] = add ? to[j + c] : 0;
+    for (size_t r = 0; r < rows; r++)
+      for (size_t c = 0; c < TILE; c++) sum[c] += from[r * stride + j + c];
+    for (size_t c = 0; c < TILE; c++) to[j + c] = sum[c];
+  }
+  for (; j < n; j++) {
+    REAL sum = add ? to[j] : 0;
+    for (size_t r = 0; r < rows; r++) sum += from[r * stride + j];
+    to[j] = sum;
+  }
+}
+
+// In double, and in LANES sums that do not depend on how the compiler vectorises.
+TARGET static double LOOP(sum_squares)(const void *x_, size_t n) {
+  enum { LANES = 16 };
+  const REAL *restrict x = x_;
+  double sums[LANES] = {0}, sum = 0;
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (size_t l = 0; l < LANES; l++) sums[l] += (double)x[i + l] * (double)x[i + l];
+  for (; i < n; i++) sums[0] += (double)x[i] * (double)x[i];
+  for (size_t l = 0; l < LANES; l++) sum += sums[l];
+  return sum;
+}
+
+TARGET static void LOOP(sgd)(const struct loops_step *step, void *w_, const void *g_, size_t n) {
+  REAL *restrict w = w_;
+  const REAL *restrict g = g_;
+  const REAL rate = (REAL)step->rate, scale = (REAL)step->scale, decay = (REAL)step->decay;
+  for (size_t i = 0; i < n; i++) w[i] -= rate * (scale * g[i] + decay * w[i]);
+}
+
+TARGET static void LOOP(momentum)(const struct loops_step *step, void *w_, const void *g_, void *m_,
+                                  size_t n) {
+  REAL *restrict w = w_, *restrict m = m_;
+  const REAL *restrict g = g_;
+  const REAL rate = (REAL)step->rate, scale = (REAL)step->scale, decay = (REAL)step->decay;
+  const REAL momentum = (REAL)step->momentum;
+  for (size_t i = 0; i < n; i++) {
+    m[i] = momentum * m[i] + (scale * g[i] + decay * w[i]);
+    w[i] -= rate * m[i];
+  }
+}
+
+TARGET static void LOOP(adagrad)(const struct loops_step *step, void *w_, const void *g_, void *h_,
+                                 size_t n) {
+  REAL *restrict w = w_, *restrict h = h_;
+  const REAL *restrict g = g_;
+  const REAL rate = (REAL)step->rate, scale = (REAL)step->scale, decay = (REAL)step->decay;
+  const REAL epsilon = (REAL)step->epsilon;
+  for (size_t i = 0; i < n; i++) {
+    REAL gradient = scale * g[i] + decay * w[i];
+    h[i] += gradient * gradient;
+    w[i] -= rate * gradient / (SQRT(h[i]) + epsilon);
+  }
+}
+
+// Kingma & Ba 2015, algorithm 1, with the decoupled decay of Loshchilov & Hutter 2019:
+//   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
+//   w -= rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon) + rate decay w.
+TARGET static void LOOP(adam)(const struct loops_step *step, void *w_, const void *g_, void *m_, void *v_,
+                              size_t n) {
+  REAL *restrict w = w_, *restrict m = m_, *restrict v = v_;
+  const REAL *restrict g = g_;
+  const REAL scale = (REAL)step->scale, epsilon = (REAL)step->epsilon;
+  const REAL keep = (REAL)(1 - step->rate * step->decay);
+  const REAL beta1 = (REAL)step->beta1, gain1 = (REAL)(1 - step->beta1);
+  const REAL beta2 = (REAL)step->beta2, gain2 = (REAL)(1 - step->beta2);
+  const REAL rate = (REAL)(step->rate / step->correction1), root = (REAL)(1 / sqrt(step->correction2));
+  for (size_t i = 0; i < n; i++) {
+    REAL gradient = scale * g[i];
+    m[i] = beta1 * m[i] + gain1 * gradient;
+    v[i] = beta2 * v[i] + gain2 * gradient * gradient;
+    w[i] = keep * w[i] - rate * m[i] / (SQRT(v[i]) * root + epsilon);
+  }
+}
+
+static const struct loops LOOP(table) = {LOOP(add),      LOOP(add_scaled),  LOOP(scale), LOOP(maximum),
+                                         LOOP(sum_rows), LOOP(sum_squares), LOOP(sgd),   LOOP(momentum),
+                                         LOOP(adagrad),  LOOP(adam)};
