@@ -80,6 +80,11 @@ struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct sp
   return expr;
 }
 
+struct ast_expr *build_parenthesised(struct span span, struct ast_expr *expr) {
+  expr->span = span;
+  return expr;
+}
+
 struct ast_expr *build_range(struct parser *p, struct ast_expr *low, struct ast_expr *high) {
   struct ast_expr *expr =
       new_expr(p, AST_EXPR_RANGE, span_join(low->span, high->span), deeper(low->depth, high->depth));

@@ -111,6 +111,8 @@ struct ast_expr *build_name_expr(struct parser *p, struct ast_name name);
 struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_op op, struct ast_expr *operand);
 struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct span op_span, struct ast_expr *left,
                               struct ast_expr *right);
+/* The same expression; its span takes in the parentheses. */
+struct ast_expr *build_parenthesised(struct span span, struct ast_expr *expr);
 struct ast_expr *build_range(struct parser *p, struct ast_expr *low, struct ast_expr *high);
 struct ast_expr *build_call(struct parser *p, struct span span, struct ast_expr *callee, struct ast_args args);
 /* base[items]: an index, a slice, or zeros[...] and ones[...]. */

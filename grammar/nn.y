@@ -378,7 +378,7 @@ primary:
 | "false"                   { $$ = build_bool(parser, @$, false); }
 | name                      { $$ = build_name_expr(parser, $name); }
 | "(" ")"                   { $$ = build_tuple(parser, @$, (struct ast_exprs){0}); }
-| "(" expr ")"              { $$ = $expr; }
+| "(" expr ")"              { $$ = build_parenthesised(@$, $expr); }
 | "(" expr "," exprs comma ")" {
     struct ast_exprs items = {0};
     PUSH(items, $expr);
