@@ -1,0 +1,173 @@
+#include "runtime/cpu/vector_math.h"
+
+#include <math.h>
+
+// What differs between the element types.
+struct format {
+  int mantissa_bits, exponent_bias;
+  double round_magic;          // adding and subtracting it rounds to an integer: 1.5 * 2^mantissa_bits
+  double ln2_high, ln2_low;    // ln2_high has so few bits that its product with an exponent is exact
+  double exp_min, exp_max;     // exp is 0 below and infinite above
+  double tanh_max;             // |tanh| is 1 from here on
+  int degree;                  // of the polynomial P in exp(r) = 1 + r + r^2 P(r), |r| <= ln(2)/2
+  const double *coefficients;  // highest first
+  int log_degree;
+  const double *log_coefficients;
+  int64_t root_half;           // bits of sqrt(1/2)
+  double least_normal, denormal_scale;
+  int denormal_shift;
+};
+
+// Cephes' expf (Moshier): minimax.
+static const double exp_f32[] = {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3,
+                                 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1};
+// 1/13! ... 1/2!: the truncation error is below 2^-57.
+static const double exp_f64[] = {1.6059043836821613e-10, 2.0876756987868099e-09, 2.5052108385441720e-08,
+                                 2.7557319223985893e-07, 2.7557319223985888e-06, 2.4801587301587302e-05,
+                                 1.9841269841269841e-04, 1.3888888888888889e-03, 8.3333333333333333e-03,
+                                 4.1666666666666664e-02, 1.6666666666666666e-01, 0.5};
+// FreeBSD's logf and log: log(1+f) = f - f^2/2 + s (f^2/2 + R(s^2)), s = f / (2 + f).
+static const double log_f32[] = {0xf89e26.0p-26, 0x91e9ee.0p-25, 0xccce13.0p-25, 0xaaaaaa.0p-24};
+static const double log_f64[] = {1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01,
+                                 2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01,
+                                 6.666666666666735130e-01};
+
+static const struct format formats[] = {
+  [NN_F32] = {23, 127, 0x1.8p23, 0x1.62e400p-1, 0x1.7f7d1cp-20, -104, 89, 9.02, 6, exp_f32, 4, log_f32, 0x3f3504f3,
+              0x1p-126, 0x1p25, 25},
+  [NN_F64] = {52, 1023, 0x1.8p52, 0x1.62e42fee00000p-1, 0x1.a39ef35793c76p-33, -746, 710, 19.1, 12, exp_f64, 7, log_f64,
+              0x3fe6a09e667f3bcd, 0x1p-1022, 0x1p54, 54},
+};
+
+static const struct format *format_of(const struct codegen *cg) {
+  return &formats[cg->element];
+}
+
+static LLVMValueRef real(const struct codegen *cg, LLVMValueRef like, double value) {
+  return codegen_real_like(cg, like, value);
+}
+
+static LLVMValueRef to_int(const struct codegen *cg, LLVMValueRef x) {
+  return LLVMBuildBitCast(cg->builder, x, codegen_int_like(cg, x), "");
+}
+
+static LLVMValueRef to_real(const struct codegen *cg, LLVMValueRef bits, LLVMValueRef like) {
+  return LLVMBuildBitCast(cg->builder, bits, LLVMTypeOf(like), "");
+}
+
+static LLVMValueRef int_like(const struct codegen *cg, LLVMValueRef like, int64_t value) {
+  return codegen_int_constant(codegen_int_like(cg, like), value);
+}
+
+static LLVMValueRef polynomial(const struct codegen *cg, LLVMValueRef x, const double *coefficients, int n) {
+  LLVMValueRef sum = real(cg, x, coefficients[0]);
+  for (int i = 1; i < n; i++)
+    sum = codegen_fma(cg, sum, x, real(cg, x, coefficients[i]));
+  return sum;
+}
+
+// The nearest limit; NaN stays NaN, because a comparison with it is false.
+static LLVMValueRef clamp(const struct codegen *cg, LLVMValueRef x, double low, double high) {
+  LLVMValueRef l = real(cg, x, low), h = real(cg, x, high);
+  x = codegen_select_gt(cg, l, x, l, x);
+  return codegen_select_gt(cg, x, h, h, x);
+}
+
+// x = n ln 2 + r: gives exp(r) - 1, and n as an integer. |x| is moderate or NaN.
+struct reduced {
+  LLVMValueRef expm1, n;
+};
+
+static struct reduced reduce(const struct codegen *cg, LLVMValueRef x) {
+  const struct format *f = format_of(cg);
+  LLVMBuilderRef b = cg->builder;
+  // The low bits of `shifted` are n: no conversion, whose result for NaN would be undefined.
+  LLVMValueRef magic = real(cg, x, f->round_magic);
+  LLVMValueRef shifted = codegen_fma(cg, x, real(cg, x, M_LOG2E), magic);
+  LLVMValueRef n = LLVMBuildFSub(b, shifted, magic, "");
+  LLVMValueRef r = codegen_fma(cg, n, real(cg, x, -f->ln2_high), x);
+  r = codegen_fma(cg, n, real(cg, x, -f->ln2_low), r);
+  LLVMValueRef p = polynomial(cg, r, f->coefficients, f->degree);
+  struct reduced reduced;
+  reduced.expm1 = codegen_fma(cg, p, LLVMBuildFMul(b, r, r, ""), r);
+  reduced.n = LLVMBuildSub(b, to_int(cg, shifted), to_int(cg, magic), "");
+  return reduced;
+}
+
+// 2^n for an n in the range of normal exponents.
+static LLVMValueRef power_of_two(const struct codegen *cg, LLVMValueRef n, LLVMValueRef like) {
+  const struct format *f = format_of(cg);
+  LLVMValueRef biased = LLVMBuildAdd(cg->builder, n, int_like(cg, like, f->exponent_bias), "");
+  return to_real(cg, LLVMBuildShl(cg->builder, biased, int_like(cg, like, f->mantissa_bits), ""), like);
+}
+
+LLVMValueRef vector_math_exp(const struct codegen *cg, LLVMValueRef x) {
+  const struct format *f = format_of(cg);
+  LLVMBuilderRef b = cg->builder;
+  struct reduced reduced = reduce(cg, clamp(cg, x, f->exp_min, f->exp_max));
+  // In two halves, so that results may be denormal and the largest ones do not overflow early.
+  LLVMValueRef half = LLVMBuildAShr(b, reduced.n, int_like(cg, x, 1), "");
+  LLVMValueRef rest = LLVMBuildSub(b, reduced.n, half, "");
+  LLVMValueRef y = LLVMBuildFAdd(b, reduced.expm1, real(cg, x, 1), "");
+  y = LLVMBuildFMul(b, y, power_of_two(cg, half, x), "");
+  return LLVMBuildFMul(b, y, power_of_two(cg, rest, x), "");
+}
+
+// tanh(x) = e / (e + 2) with e = exp(2x) - 1, which is taken without cancellation near zero.
+LLVMValueRef vector_math_tanh(const struct codegen *cg, LLVMValueRef x) {
+  const struct format *f = format_of(cg);
+  LLVMBuilderRef b = cg->builder;
+  LLVMValueRef bounded = clamp(cg, x, -f->tanh_max, f->tanh_max);
+  struct reduced reduced = reduce(cg, LLVMBuildFAdd(b, bounded, bounded, ""));
+  LLVMValueRef scale = power_of_two(cg, reduced.n, x);
+  LLVMValueRef e = codegen_fma(cg, scale, reduced.expm1, LLVMBuildFSub(b, scale, real(cg, x, 1), ""));
+  return LLVMBuildFDiv(b, e, LLVMBuildFAdd(b, e, real(cg, x, 2), ""), "");
+}
+
+// From exp(-|x|), so that both tails keep their relative accuracy.
+LLVMValueRef vector_math_sigmoid(const struct codegen *cg, LLVMValueRef x) {
+  LLVMBuilderRef b = cg->builder;
+  LLVMValueRef one = real(cg, x, 1);
+  LLVMValueRef magnitude = codegen_intrinsic(cg, "llvm.fabs", 1, &x);
+  LLVMValueRef e = vector_math_exp(cg, LLVMBuildFNeg(b, magnitude, ""));
+  LLVMValueRef numerator = codegen_select_gt(cg, real(cg, x, 0), x, e, one);
+  return LLVMBuildFDiv(b, numerator, LLVMBuildFAdd(b, e, one, ""), "");
+}
+
+LLVMValueRef vector_math_log(const struct codegen *cg, LLVMValueRef x) {
+  const struct format *f = format_of(cg);
+  LLVMBuilderRef b = cg->builder;
+  LLVMValueRef one = real(cg, x, 1), zero = real(cg, x, 0), infinity = real(cg, x, INFINITY);
+  LLVMValueRef tiny = LLVMBuildFCmp(b, LLVMRealOLT, x, real(cg, x, f->least_normal), "");
+  LLVMValueRef scaled = LLVMBuildSelect(b, tiny, LLVMBuildFMul(b, x, real(cg, x, f->denormal_scale), ""), x, "");
+  // scaled = m 2^e with sqrt(1/2) <= m < sqrt(2).
+  int64_t one_bits = (int64_t)f->exponent_bias << f->mantissa_bits;
+  LLVMValueRef bits = LLVMBuildAdd(b, to_int(cg, scaled), int_like(cg, x, one_bits - f->root_half), "");
+  LLVMValueRef exponent = LLVMBuildAShr(b, bits, int_like(cg, x, f->mantissa_bits), "");
+  exponent = LLVMBuildSub(b, exponent, int_like(cg, x, f->exponent_bias), "");
+  LLVMValueRef shift = LLVMBuildSelect(b, tiny, int_like(cg, x, f->denormal_shift), int_like(cg, x, 0), "");
+  exponent = LLVMBuildSub(b, exponent, shift, "");
+  LLVMValueRef mantissa = LLVMBuildAnd(b, bits, int_like(cg, x, ((int64_t)1 << f->mantissa_bits) - 1), "");
+  mantissa = to_real(cg, LLVMBuildAdd(b, mantissa, int_like(cg, x, f->root_half), ""), x);
+
+  LLVMValueRef m = LLVMBuildFSub(b, mantissa, one, "");
+  LLVMValueRef s = LLVMBuildFDiv(b, m, LLVMBuildFAdd(b, m, real(cg, x, 2), ""), "");
+  LLVMValueRef z = LLVMBuildFMul(b, s, s, "");
+  LLVMValueRef r = LLVMBuildFMul(b, z, polynomial(cg, z, f->log_coefficients, f->log_degree), "");
+  LLVMValueRef half_square = LLVMBuildFMul(b, real(cg, x, 0.5), LLVMBuildFMul(b, m, m, ""), "");
+  LLVMValueRef k = LLVMBuildSIToFP(b, exponent, LLVMTypeOf(x), "");
+  // s (m^2/2 + R) + k ln2_low - m^2/2 + m + k ln2_high, smallest first.
+  LLVMValueRef y = codegen_fma(cg, s, LLVMBuildFAdd(b, half_square, r, ""),
+                               LLVMBuildFMul(b, k, real(cg, x, f->ln2_low), ""));
+  y = LLVMBuildFAdd(b, LLVMBuildFSub(b, y, half_square, ""), m, "");
+  y = codegen_fma(cg, k, real(cg, x, f->ln2_high), y);
+
+  // Outside the positive numbers: log 0 = -inf, log inf = inf, anything else NaN.
+  LLVMValueRef is_zero = LLVMBuildFCmp(b, LLVMRealOEQ, x, zero, "");
+  LLVMValueRef regular = LLVMBuildAnd(b, LLVMBuildFCmp(b, LLVMRealOGT, x, zero, ""),
+                                      LLVMBuildFCmp(b, LLVMRealOLT, x, infinity, ""), "");
+  LLVMValueRef is_infinite = LLVMBuildFCmp(b, LLVMRealOEQ, x, infinity, "");
+  LLVMValueRef special = LLVMBuildSelect(b, is_zero, real(cg, x, -INFINITY), real(cg, x, NAN), "");
+  special = LLVMBuildSelect(b, is_infinite, infinity, special, "");
+  return LLVMBuildSelect(b, regular, y, special, "");
+}
