@@ -1,0 +1,224 @@
+#include "compiler/nnc.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/check.h"
+#include "compiler/lower.h"
+#include "compiler/parse.h"
+#include "compiler/passes/passes.h"
+
+/* Directories of the standard library besides those that the caller gives: $NN_STDLIB, installed beside the
+ * program, in the source tree, and where the build was configured to install it. */
+#define BUILTIN_STDLIB_DIRS 4
+
+#ifndef NDEBUG
+#define VERIFY_EACH_PASS true
+#else
+#define VERIFY_EACH_PASS false
+#endif
+
+/* share/nn/stdlib next to the bin directory that this program runs from; NULL when that cannot be found out. */
+static const char *installed_beside_program(struct arena *arena) {
+  char path[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length <= 0)
+    return NULL;
+  path[length] = '\0';
+  char *slash = strrchr(path, '/');
+  if (!slash)
+    return NULL;
+  *slash = '\0';
+  return arena_printf(arena, "%s/../share/nn/stdlib", path);
+}
+
+static struct parse_options find_stdlib(struct arena *arena, const struct nnc_options *options) {
+  size_t count = 0;
+  const char **dirs = arena_new_array(arena, const char *, options->stdlib_dir_count + BUILTIN_STDLIB_DIRS);
+  for (size_t i = 0; i < options->stdlib_dir_count; i++)
+    dirs[count++] = options->stdlib_dirs[i];
+  const char *const builtin[BUILTIN_STDLIB_DIRS] = {
+      getenv("NN_STDLIB"),
+      installed_beside_program(arena),
+      NN_SOURCE_STDLIB,
+      NN_INSTALLED_STDLIB,
+  };
+  for (size_t i = 0; i < BUILTIN_STDLIB_DIRS; i++) {
+    /* A directory that does not exist would only lengthen the message about a missing import. */
+    if (builtin[i] && *builtin[i] && access(builtin[i], F_OK) == 0)
+      dirs[count++] = builtin[i];
+  }
+  return (struct parse_options){dirs, count};
+}
+
+/* ---- Definitions -------------------------------------------------------------------------------------------- */
+
+static bool mentions_names(const struct ast_size *size) {
+  switch (size->kind) {
+  case AST_SIZE_INT:
+    return false;
+  case AST_SIZE_NAME:
+    return true;
+  default:
+    return mentions_names(size->op.left) || (size->op.right && mentions_names(size->op.right));
+  }
+}
+
+AST_LIST(text_list, const char *);
+
+static struct ast_dim *find_dim(struct arena *arena, const struct ast_program *program, const char *name,
+                                struct text_list *others) {
+  for (size_t i = 0; i < program->files.count; i++) {
+    const struct ast_decls *decls = &program->files.items[i]->decls;
+    for (size_t k = 0; k < decls->count; k++) {
+      if (decls->items[k]->kind != AST_DECL_DIM)
+        continue;
+      struct ast_dim *dim = decls->items[k]->dim;
+      if (strcmp(dim->name.text, name) == 0)
+        return dim;
+      arena_push(arena, others, dim->name.text);
+    }
+  }
+  return NULL;
+}
+
+/* `-D NAME=VALUE` is as if the file said `dim NAME = VALUE`. */
+static void define(struct nnc_result *result, const struct nnc_definition *definition) {
+  struct arena *arena = &result->arena;
+  struct text_list others = {0};
+  struct ast_dim *dim = find_dim(arena, result->program, definition->name, &others);
+  if (!dim) {
+    struct diag *diag = diag_error(&result->sink, DIAG_UNKNOWN_DEFINITION, SPAN_NONE,
+                                   "`-D %s`: the program has no dim of this name", definition->name);
+    const char *nearest = diag_nearest(definition->name, others.items, others.count);
+    if (nearest)
+      diag_help(diag, "did you mean `%s`?", nearest);
+    return;
+  }
+  if (mentions_names(dim->value)) {
+    struct diag *diag = diag_error(&result->sink, DIAG_COMPUTED_DEFINITION, dim->value->span,
+                                   "`-D %s`: this dim is computed from others", definition->name);
+    diag_help(diag, "give values to those instead");
+    return;
+  }
+  struct ast_size *value = arena_new(arena, struct ast_size);
+  value->kind = AST_SIZE_INT;
+  value->span = dim->value->span;
+  value->integer = definition->value;
+  dim->value = value;
+}
+
+/* ---- Stages ------------------------------------------------------------------------------------------------- */
+
+static bool parse(const struct nnc_options *options, struct nnc_result *result) {
+  struct arena *arena = &result->arena;
+  struct source_file *file;
+  if (options->text && options->text_length > SOURCE_LENGTH_LIMIT) {
+    result->failure = "the text is larger than 64 MiB";
+    return false;
+  }
+  if (options->text) {
+    file = source_add_text(&result->sources, options->path, options->text, options->text_length);
+  } else {
+    const char *error;
+    file = source_load(&result->sources, options->path, &error);
+    if (!file) {
+      result->failure = arena_printf(arena, "cannot read %s: %s", options->path, error);
+      return false;
+    }
+  }
+  struct parse_options how = find_stdlib(arena, options);
+  result->program = parse_program(arena, &result->sink, &result->sources, file, &how);
+  if (!result->program)
+    return false;
+  for (size_t i = 0; i < options->definition_count; i++)
+    define(result, &options->definitions[i]);
+  return !diag_has_errors(&result->sink);
+}
+
+/* treelstm of some/where/treelstm.nn */
+static const char *module_name(struct arena *arena, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *base = slash ? slash + 1 : path;
+  const char *dot = strrchr(base, '.');
+  return arena_strndup(arena, base, dot && dot > base ? (size_t)(dot - base) : strlen(base));
+}
+
+static bool run_passes(const struct nnc_options *options, struct nnc_result *result) {
+  struct passes_options how = {
+      .dump_after = options->dump_after,
+      .dump = options->dump ? options->dump : stderr,
+      .verify_each = VERIFY_EACH_PASS,
+  };
+  char *error = NULL;
+  if (passes_run(result->module, &how, &error))
+    return true;
+  result->failure = arena_strdup(&result->arena, error ? error : "out of memory");
+  free(error);
+  return false;
+}
+
+static bool compile(const struct nnc_options *options, struct nnc_result *result) {
+  struct arena *arena = &result->arena;
+  if (!parse(options, result))
+    return false;
+  if (options->stop_after == NNC_STAGE_PARSED)
+    return true;
+  if (!check_program(arena, &result->sink, result->program))
+    return false;
+  if (options->stop_after == NNC_STAGE_CHECKED)
+    return true;
+  const char *name = module_name(arena, options->path);
+  result->module = lower_program(arena, &result->sink, result->program, name);
+  if (!result->module)
+    return false;
+  return options->stop_after == NNC_STAGE_LOWERED || run_passes(options, result);
+}
+
+bool nnc_compile(const struct nnc_options *options, struct nnc_result *result) {
+  *result = (struct nnc_result){0};
+  arena_init(&result->arena);
+  source_set_init(&result->sources, &result->arena);
+  diag_sink_init(&result->sink, &result->arena, &result->sources);
+  jmp_buf out_of_memory;
+  volatile bool ok = false;
+  if (setjmp(out_of_memory) == 0) {
+    result->arena.on_out_of_memory = &out_of_memory;
+    ok = compile(options, result);
+  } else {
+    result->failure = "out of memory";
+  }
+  result->arena.on_out_of_memory = NULL;
+  if (!ok && result->module) {
+    ir_module_free(result->module);
+    result->module = NULL;
+  }
+  return ok;
+}
+
+void nnc_result_free(struct nnc_result *result) {
+  if (result->module)
+    ir_module_free(result->module);
+  arena_free(&result->arena);
+  *result = (struct nnc_result){0};
+}
+
+struct ir_module *nnc_take_module(struct nnc_result *result) {
+  struct ir_module *module = result->module;
+  result->module = NULL;
+  return module;
+}
+
+const struct ast_file *nnc_main_file(const struct nnc_result *result) {
+  const struct ast_program *program = result->program;
+  return program && program->files.count ? program->files.items[program->files.count - 1] : NULL;
+}
+
+void nnc_render(const struct nnc_result *result, FILE *out, bool colour) {
+  diag_render_all(&result->sink, out, colour);
+  if (result->failure)
+    fprintf(out, "%serror:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "", result->failure);
+}
