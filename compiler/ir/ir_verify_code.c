@@ -1,0 +1,389 @@
+// Checks of functions and blocks: their structure, and that every use of a value is dominated by its definition.
+//
+// Dominators: Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001), section 3. The tree is then numbered
+// so that a question takes constant time.
+#include <string.h>
+
+#include "compiler/ir/ir_verifier.h"
+
+#define NONE UINT32_MAX
+
+// Where a value is defined. Function parameters are at bb NONE and dominate everything.
+struct place {
+  const struct ir_value *value; // NULL: no value has this number
+  uint32_t bb;                  // basic block's id
+  uint32_t position;            // within it; 0 for its parameters
+};
+
+struct graph {
+  struct arena arena;           // released when the function is done
+  uint32_t n_values, n_bbs;     // lengths of the arrays
+  struct place *places;         // by value id
+  const struct ir_bb **bbs;     // by id; NULL: no such basic block
+  uint32_t n_reached;
+  uint32_t *order;              // ids of reachable basic blocks in reverse postorder
+  uint32_t *rank;               // by id: position in `order`, NONE when not reachable
+  uint32_t *idom;               // by rank: rank of the immediate dominator
+  uint32_t *first, *subtree;    // by rank: preorder number in the dominator tree, size of the subtree
+};
+
+// ---------------------------------------------------------------------------------------------------------- structure
+
+static bool define(struct ir_verifier *v, struct graph *g, const struct ir_value *value, uint32_t bb,
+                   uint32_t position) {
+  if (!value)
+    return ir_verify_fail(v, "a value is missing");
+  if (!ir_verify_type(v, value->type, false))
+    return false;
+  if (value->id >= g->n_values)
+    return ir_verify_fail(v, "%%%u is not below the number of values, %u", value->id, g->n_values);
+  if (g->places[value->id].value)
+    return ir_verify_fail(v, "%%%u is defined twice", value->id);
+  g->places[value->id] = (struct place){value, bb, position};
+  return true;
+}
+
+static bool define_results(struct ir_verifier *v, struct graph *g, const struct ir_instr *instr, uint32_t bb,
+                           uint32_t position) {
+  for (uint32_t i = 0; i < instr->n_results; i++) {
+    if (!define(v, g, instr->results[i], bb, position))
+      return false;
+    if (instr->results[i]->def != instr)
+      return ir_verify_fail(v, "%%%u does not know its instruction", instr->results[i]->id);
+  }
+  return true;
+}
+
+static bool define_params(struct ir_verifier *v, struct graph *g, uint32_t n, struct ir_value *const *params,
+                          uint32_t bb) {
+  for (uint32_t i = 0; i < n; i++) {
+    if (!define(v, g, params[i], bb, 0))
+      return false;
+    if (params[i]->def)
+      return ir_verify_fail(v, "the parameter %%%u has an instruction", params[i]->id);
+  }
+  return true;
+}
+
+static bool collect_bb(struct ir_verifier *v, struct graph *g, const struct ir_bb *bb) {
+  if (bb->id >= g->n_bbs)
+    return ir_verify_fail(v, "^%u is not below the number of basic blocks, %u", bb->id, g->n_bbs);
+  if (g->bbs[bb->id])
+    return ir_verify_fail(v, "^%u is there twice", bb->id);
+  g->bbs[bb->id] = bb;
+  if (!define_params(v, g, bb->n_params, bb->params, bb->id))
+    return false;
+  if (!bb->last || !ir_is_terminator(bb->last->op))
+    return ir_verify_fail(v, "^%u does not end in a terminator", bb->id);
+  uint32_t position = 1;
+  for (const struct ir_instr *instr = bb->first; instr; instr = instr->next) {
+    v->instr = instr;
+    if (ir_is_terminator(instr->op) && instr->next)
+      return ir_verify_fail(v, "a terminator within ^%u", bb->id);
+    if ((instr->next ? instr->next->prev : bb->last) != instr)
+      return ir_verify_fail(v, "the list of ^%u's instructions is broken", bb->id);
+    if (!define_results(v, g, instr, bb->id, position++))
+      return false;
+  }
+  v->instr = NULL;
+  return true;
+}
+
+// Number of targets that an operation has: a switch has one or more.
+static bool target_count_fits(const struct ir_instr *instr) {
+  switch (instr->op) {
+    case IR_BR: return instr->n_targets == 1;
+    case IR_BRIF: return instr->n_targets == 2;
+    case IR_SWITCH: return instr->n_targets >= 1;
+    default: return instr->n_targets == 0;
+  }
+}
+
+static bool check_target(struct ir_verifier *v, const struct graph *g, const struct ir_target *target) {
+  const struct ir_bb *bb = target->bb;
+  if (!bb || bb->id >= g->n_bbs || g->bbs[bb->id] != bb)
+    return ir_verify_fail(v, "a target is not of this function");
+  if (bb == v->function->entry)
+    return ir_verify_fail(v, "the entry ^%u is no target", bb->id);
+  if (target->n_args != bb->n_params)
+    return ir_verify_fail(v, "^%u takes %u values, not %u", bb->id, bb->n_params, target->n_args);
+  for (uint32_t i = 0; i < target->n_args; i++) {
+    if (!target->args[i] || !target->args[i]->type)
+      return ir_verify_fail(v, "an argument of ^%u is missing", bb->id);
+    if (!ir_verify_agree(target->args[i]->type, bb->params[i]->type))
+      return ir_verify_fail(v, "%%%u is %s, but ^%u takes %s", target->args[i]->id,
+                            ir_verify_type_text(v, target->args[i]->type), bb->id,
+                            ir_verify_type_text(v, bb->params[i]->type));
+  }
+  return true;
+}
+
+static bool check_targets(struct ir_verifier *v, const struct graph *g) {
+  for (const struct ir_bb *bb = v->function->entry; bb; bb = bb->next) {
+    for (const struct ir_instr *instr = bb->first; instr; instr = instr->next) {
+      v->instr = instr;
+      if (!target_count_fits(instr))
+        return ir_verify_fail(v, "%s cannot have %u targets", ir_op_infos[instr->op].name, instr->n_targets);
+      for (uint32_t i = 0; i < instr->n_targets; i++)
+        if (!check_target(v, g, &instr->targets[i]))
+          return false;
+    }
+  }
+  v->instr = NULL;
+  return true;
+}
+
+// --------------------------------------------------------------------------------------------------------- dominators
+
+// Fills `order` and `rank`, depth first without recursion.
+static void order_bbs(struct graph *g, const struct ir_bb *entry) {
+  uint32_t *stack = arena_new_array(&g->arena, uint32_t, g->n_bbs);
+  uint32_t *next_target = arena_new_array(&g->arena, uint32_t, g->n_bbs);
+  bool *seen = arena_new_array(&g->arena, bool, g->n_bbs);
+  uint32_t *postorder = arena_new_array(&g->arena, uint32_t, g->n_bbs);
+  uint32_t depth = 0;
+  stack[depth++] = entry->id;
+  seen[entry->id] = true;
+  while (depth > 0) {
+    uint32_t id = stack[depth - 1];
+    const struct ir_instr *end = g->bbs[id]->last;
+    if (next_target[id] == end->n_targets) {
+      postorder[g->n_reached++] = id;
+      depth--;
+      continue;
+    }
+    uint32_t target = end->targets[next_target[id]++].bb->id;
+    if (!seen[target]) {
+      seen[target] = true;
+      stack[depth++] = target;
+    }
+  }
+  g->order = arena_new_array(&g->arena, uint32_t, g->n_reached);
+  g->rank = arena_new_array(&g->arena, uint32_t, g->n_bbs);
+  memset(g->rank, 0xff, g->n_bbs * sizeof *g->rank);
+  for (uint32_t i = 0; i < g->n_reached; i++) {
+    g->order[i] = postorder[g->n_reached - 1 - i];
+    g->rank[g->order[i]] = i;
+  }
+}
+
+static uint32_t intersect(const uint32_t *idom, uint32_t a, uint32_t b) {
+  while (a != b) {
+    while (a > b)
+      a = idom[a];
+    while (b > a)
+      b = idom[b];
+  }
+  return a;
+}
+
+// Works on edges rather than lists of predecessors: one round meets every edge once, in the order of their sources.
+static void find_dominators(struct graph *g) {
+  g->idom = arena_new_array(&g->arena, uint32_t, g->n_reached);
+  memset(g->idom, 0xff, g->n_reached * sizeof *g->idom);
+  g->idom[0] = 0;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t from = 0; from < g->n_reached; from++) {
+      const struct ir_instr *end = g->bbs[g->order[from]]->last;
+      for (uint32_t t = 0; t < end->n_targets; t++) {
+        uint32_t to = g->rank[end->targets[t].bb->id];
+        uint32_t idom = g->idom[to] == NONE ? from : intersect(g->idom, g->idom[to], from);
+        changed = changed || idom != g->idom[to];
+        g->idom[to] = idom;
+      }
+    }
+  }
+}
+
+static void number_tree(struct graph *g) {
+  uint32_t n = g->n_reached;
+  g->first = arena_new_array(&g->arena, uint32_t, n);
+  g->subtree = arena_new_array(&g->arena, uint32_t, n);
+  uint32_t *next = arena_new_array(&g->arena, uint32_t, n); // number for the next child
+  for (uint32_t i = n; i-- > 0;) {
+    g->subtree[i]++;
+    if (i > 0)
+      g->subtree[g->idom[i]] += g->subtree[i];
+  }
+  next[0] = 1;
+  for (uint32_t i = 1; i < n; i++) { // a dominator comes before what it dominates
+    g->first[i] = next[g->idom[i]];
+    next[g->idom[i]] += g->subtree[i];
+    next[i] = g->first[i] + 1;
+  }
+}
+
+static bool dominates(const struct graph *g, uint32_t a, uint32_t b) {
+  uint32_t i = g->rank[a], j = g->rank[b];
+  return i != NONE && g->first[i] <= g->first[j] && g->first[j] < g->first[i] + g->subtree[i];
+}
+
+static bool check_use(struct ir_verifier *v, const struct graph *g, const struct ir_value *value, uint32_t bb,
+                      uint32_t position) {
+  if (!value || value->id >= g->n_values || g->places[value->id].value != value)
+    return ir_verify_fail(v, "an operand is not of this function");
+  const struct place *place = &g->places[value->id];
+  if (g->rank[bb] == NONE) // what is not reachable is reached by every value
+    return true;
+  if (place->bb == NONE || (place->bb == bb && place->position < position))
+    return true;
+  if (place->bb == bb || !dominates(g, place->bb, bb))
+    return ir_verify_fail(v, "%%%u does not reach this use", value->id);
+  return true;
+}
+
+static bool check_uses(struct ir_verifier *v, const struct graph *g, const struct ir_bb *bb) {
+  uint32_t position = 1;
+  for (const struct ir_instr *instr = bb->first; instr; instr = instr->next, position++) {
+    v->instr = instr;
+    for (uint32_t i = 0; i < instr->n_operands; i++)
+      if (!check_use(v, g, instr->operands[i], bb->id, position))
+        return false;
+    for (uint32_t t = 0; t < instr->n_targets; t++)
+      for (uint32_t i = 0; i < instr->targets[t].n_args; i++)
+        if (!check_use(v, g, instr->targets[t].args[i], bb->id, position))
+          return false;
+    if (!ir_verify_instr(v, instr))
+      return false;
+  }
+  v->instr = NULL;
+  return true;
+}
+
+static bool check_function(struct ir_verifier *v, struct graph *g, const struct ir_function *function) {
+  g->n_values = function->n_values;
+  g->n_bbs = function->n_bbs;
+  g->places = arena_new_array(&g->arena, struct place, g->n_values);
+  g->bbs = arena_new_array(&g->arena, const struct ir_bb *, g->n_bbs);
+  if (!function->entry)
+    return ir_verify_fail(v, "it has no basic block");
+  if (function->entry->n_params)
+    return ir_verify_fail(v, "the entry ^%u has parameters", function->entry->id);
+  if (!define_params(v, g, function->n_params, function->params, NONE))
+    return false;
+  for (const struct ir_bb *bb = function->entry; bb; bb = bb->next)
+    if (!collect_bb(v, g, bb))
+      return false;
+  if (!check_targets(v, g))
+    return false;
+  order_bbs(g, function->entry);
+  find_dominators(g);
+  number_tree(g);
+  for (const struct ir_bb *bb = function->entry; bb; bb = bb->next)
+    if (!check_uses(v, g, bb))
+      return false;
+  return true;
+}
+
+bool ir_verify_function(struct ir_verifier *v, const struct ir_function *function) {
+  struct graph g = {0};
+  arena_init(&g.arena);
+  v->function = function;
+  bool valid = check_function(v, &g, function);
+  v->function = NULL;
+  arena_free(&g.arena);
+  return valid;
+}
+
+// ------------------------------------------------------------------------------------------------------------- blocks
+
+static bool check_block_params(struct ir_verifier *v, const struct ir_block *block) {
+  for (uint32_t i = 0; i < block->n_params; i++) {
+    enum ir_type_kind kind = block->params[i]->type->kind;
+    if (kind != IR_TENSOR && kind != IR_INDEX && kind != IR_INT && kind != IR_FLOAT)
+      return ir_verify_fail(v, "%%%u: a block takes tensors, indices, ints and floats, not %s", block->params[i]->id,
+                            ir_verify_type_text(v, block->params[i]->type));
+  }
+  return true;
+}
+
+static bool check_block_instr(struct ir_verifier *v, struct graph *g, const struct ir_instr *instr,
+                              uint32_t position) {
+  v->instr = instr;
+  if (!ir_is_tensor_op(instr->op))
+    return ir_verify_fail(v, "a host operation in a block");
+  if (instr->n_targets)
+    return ir_verify_fail(v, "%s cannot have %u targets", ir_op_infos[instr->op].name, instr->n_targets);
+  for (uint32_t i = 0; i < instr->n_operands; i++) {
+    const struct ir_value *value = instr->operands[i];
+    if (!value || value->id >= g->n_values)
+      return ir_verify_fail(v, "an operand is not of this block");
+    if (g->places[value->id].value != value)
+      return ir_verify_fail(v, "%%%u does not reach this use", value->id);
+  }
+  // Defined only now: an instruction does not use its own results.
+  if (!define_results(v, g, instr, 0, position) || !ir_verify_instr(v, instr))
+    return false;
+  v->instr = NULL;
+  return true;
+}
+
+static bool check_outputs(struct ir_verifier *v, const struct graph *g, const struct ir_block *block) {
+  for (uint32_t i = 0; i < block->n_outputs; i++) {
+    const struct ir_value *output = block->outputs[i];
+    if (output->id >= g->n_values || g->places[output->id].value != output)
+      return ir_verify_fail(v, "output %u is not of this block", i);
+    if (output->type->kind != IR_TENSOR)
+      return ir_verify_fail(v, "output %u is no tensor", i);
+  }
+  return true;
+}
+
+static bool check_one_block(struct ir_verifier *v, struct graph *g, const struct ir_block *block) {
+  g->n_values = block->n_values;
+  g->places = arena_new_array(&g->arena, struct place, g->n_values);
+  if (!define_params(v, g, block->n_params, block->params, 0) || !check_block_params(v, block))
+    return false;
+  bool random = false;
+  uint32_t position = 1;
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
+    random = random || instr->op == IR_OP_DROPOUT;
+    if (!check_block_instr(v, g, instr, position++))
+      return false;
+  }
+  if (block->kind == IR_BLOCK_FORWARD && random != block->random)
+    return ir_verify_fail(v, random ? "it has dropout but is not marked random" : "it is marked random without dropout");
+  return check_outputs(v, g, block);
+}
+
+// An adjoint takes the forward block's parameters, then what was saved, then the gradients of the results.
+static bool check_adjoint_signature(struct ir_verifier *v, const struct ir_block *forward,
+                                    const struct ir_block *adjoint) {
+  uint32_t n_own = forward->n_params, n_saved = forward->n_outputs - forward->n_results;
+  if (adjoint->kind != IR_BLOCK_ADJOINT || adjoint->adjoint)
+    return ir_verify_fail(v, "it is not marked as an adjoint");
+  if (adjoint->n_outputs)
+    return ir_verify_fail(v, "an adjoint returns nothing");
+  if (adjoint->n_params != n_own + n_saved + forward->n_results)
+    return ir_verify_fail(v, "it takes %u values; the block's %u parameters, %u saved and %u gradients are needed",
+                          adjoint->n_params, n_own, n_saved, forward->n_results);
+  for (uint32_t i = 0; i < adjoint->n_params; i++) {
+    const struct ir_value *twin = i < n_own              ? forward->params[i]
+                                  : i < n_own + n_saved ? forward->outputs[forward->n_results + i - n_own]
+                                                         : forward->outputs[i - n_own - n_saved];
+    if (!adjoint->params[i] || !adjoint->params[i]->type || !ir_type_equal(adjoint->params[i]->type, twin->type))
+      return ir_verify_fail(v, "parameter %u is not %s as in the block", i, ir_verify_type_text(v, twin->type));
+  }
+  return true;
+}
+
+static bool check_in_arena(struct ir_verifier *v, const struct ir_block *block) {
+  struct graph g = {0};
+  arena_init(&g.arena);
+  v->block = block;
+  bool valid = check_one_block(v, &g, block);
+  arena_free(&g.arena);
+  return valid;
+}
+
+bool ir_verify_block(struct ir_verifier *v, const struct ir_block *block) {
+  bool valid = check_in_arena(v, block);
+  if (valid && block->adjoint) {
+    v->forward = block;
+    v->block = block->adjoint;
+    valid = check_adjoint_signature(v, block, block->adjoint) && check_in_arena(v, block->adjoint);
+  }
+  v->block = v->forward = NULL;
+  return valid;
+}

@@ -1,0 +1,403 @@
+// The types of each operation's operands and results, and its attributes.
+#include <string.h>
+
+#include "compiler/ir/ir_verifier.h"
+
+#define FAIL(v, ...) ir_verify_fail((v), __VA_ARGS__)
+
+// Operand and result types of the host operations, one letter each:
+//   i int  b bool  f float  x index  n int, bool or index  m int or bool  p int or index
+//   d data  l list  a acc  t tensor  s scalar tensor
+//   * at the end: any more, which the operation's own check looks at
+static const struct {
+  const char *operands, *results;
+} host_signatures[IR_FIRST_TENSOR_OP] = {
+    [IR_CONST_INT] = {"", "i"},     [IR_CONST_BOOL] = {"", "b"},    [IR_CONST_FLOAT] = {"", "f"},
+    [IR_CONST_INDEX] = {"", "x"},   [IR_SIZE] = {"", "i"},
+    [IR_IADD] = {"ii", "i"},        [IR_ISUB] = {"ii", "i"},        [IR_IMUL] = {"ii", "i"},
+    [IR_IDIV] = {"ii", "i"},        [IR_IMOD] = {"ii", "i"},        [IR_INEG] = {"i", "i"},
+    [IR_IEQ] = {"nn", "b"},         [IR_INE] = {"nn", "b"},         [IR_ILT] = {"ii", "b"},
+    [IR_ILE] = {"ii", "b"},
+    [IR_FADD] = {"ff", "f"},        [IR_FSUB] = {"ff", "f"},        [IR_FMUL] = {"ff", "f"},
+    [IR_FDIV] = {"ff", "f"},        [IR_FNEG] = {"f", "f"},         [IR_FEQ] = {"ff", "b"},
+    [IR_FNE] = {"ff", "b"},         [IR_FLT] = {"ff", "b"},         [IR_FLE] = {"ff", "b"},
+    [IR_NOT] = {"b", "b"},          [IR_INT_TO_FLOAT] = {"m", "f"}, [IR_FLOAT_TO_INT] = {"f", "i"},
+    [IR_INDEX_TO_INT] = {"x", "i"}, [IR_INT_TO_INDEX] = {"i", "x"}, [IR_CHECK_RANGE] = {"ii", "i"},
+    [IR_DATA_NEW] = {"*", "d"},     [IR_DATA_TAG] = {"d", "i"},     [IR_DATA_GET] = {"d", "*"},
+    [IR_LIST_NEW] = {"*", "l"},     [IR_LIST_LEN] = {"l", "i"},     [IR_LIST_GET] = {"li", "*"},
+    [IR_LIST_SET] = {"li*", "l"},   [IR_LIST_PUSH] = {"l*", "l"},   [IR_LIST_POP] = {"l", "l"},
+    [IR_LIST_SLICE] = {"lii", "l"}, [IR_LIST_REVERSE] = {"l", "l"}, [IR_LIST_CONCAT] = {"ll", "l"},
+    [IR_LIST_ZIP] = {"ll", "l"},
+    [IR_CALL] = {"*", "*"},         [IR_EMIT] = {"*", "*"},
+    [IR_LIST_SUM] = {"l", "t"},     [IR_LIST_MEAN] = {"l", "t"},    [IR_LIST_MAX] = {"l", "t"},
+    [IR_ACC_OF] = {"t", "a"},       [IR_ACC_ADD] = {"aa", "a"},     [IR_ACC_SUM] = {"a", "t"},
+    [IR_READ_INDEX] = {"s", "p"},   [IR_READ_VALUE] = {"s", "f"},
+    [IR_BR] = {"", ""},             [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},
+    [IR_RETURN] = {"*", ""},
+};
+
+static bool fits_letter(char letter, const struct ir_type *type) {
+  switch (letter) {
+    case 'i': return type->kind == IR_INT;
+    case 'b': return type->kind == IR_BOOL;
+    case 'f': return type->kind == IR_FLOAT;
+    case 'x': return type->kind == IR_INDEX;
+    case 'n': return type->kind == IR_INT || type->kind == IR_BOOL || type->kind == IR_INDEX;
+    case 'm': return type->kind == IR_INT || type->kind == IR_BOOL;
+    case 'p': return type->kind == IR_INT || type->kind == IR_INDEX;
+    case 'd': return type->kind == IR_DATA;
+    case 'l': return type->kind == IR_LIST;
+    case 'a': return type->kind == IR_ACC;
+    case 't': return type->kind == IR_TENSOR;
+    case 's': return type->kind == IR_TENSOR && type->shape.rank == 0;
+    default: return false;
+  }
+}
+
+static bool check_letters(struct ir_verifier *v, const char *what, const char *letters, uint32_t n,
+                          struct ir_value *const *values) {
+  uint32_t length = (uint32_t)strlen(letters);
+  bool open = length > 0 && letters[length - 1] == '*';
+  uint32_t fixed = open ? length - 1 : length;
+  if (open ? n < fixed : n != fixed)
+    return FAIL(v, "%u %ss, not %u", fixed, what, n);
+  for (uint32_t i = 0; i < fixed; i++)
+    if (!fits_letter(letters[i], values[i]->type))
+      return FAIL(v, "%s %u cannot be %s", what, i, ir_verify_type_text(v, values[i]->type));
+  return true;
+}
+
+// n values against types given one by one.
+static bool check_types(struct ir_verifier *v, const char *what, uint32_t n, struct ir_value *const *values,
+                        uint32_t n_types, const struct ir_type *const *types) {
+  if (n != n_types)
+    return FAIL(v, "%u %ss, not %u", n_types, what, n);
+  for (uint32_t i = 0; i < n; i++)
+    if (!ir_verify_agree(values[i]->type, types[i]))
+      return FAIL(v, "%s %u is %s, not %s", what, i, ir_verify_type_text(v, types[i]),
+                  ir_verify_type_text(v, values[i]->type));
+  return true;
+}
+
+static bool check_alike(struct ir_verifier *v, const struct ir_type *a, const struct ir_type *b) {
+  if (ir_verify_agree(a, b))
+    return true;
+  return FAIL(v, "%s and %s should be the same", ir_verify_type_text(v, a), ir_verify_type_text(v, b));
+}
+
+// ---------------------------------------------------------------------------------------------------- host operations
+
+static const struct ir_type **flat(struct ir_verifier *v, const struct ir_type *type, uint32_t *width) {
+  *width = ir_type_width(type);
+  const struct ir_type **slots = arena_new_array(&v->arena, const struct ir_type *, *width);
+  ir_type_flatten(type, slots);
+  return slots;
+}
+
+static bool check_const_index(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_dim *dim = v->module->dims[instr->results[0]->type->dim];
+  if (instr->integer < 0 || (dim->atom.kind == SIZE_ENUM && instr->integer >= dim->n_members))
+    return FAIL(v, "%s has no member %lld", dim->atom.name, (long long)instr->integer);
+  return true;
+}
+
+static bool check_data_type(struct ir_verifier *v, const struct ir_instr *instr, const struct ir_type *type) {
+  return instr->symbol == type->data ? true : FAIL(v, "its data type is not %s", ir_verify_type_text(v, type));
+}
+
+static const struct ir_constructor *constructor_of(struct ir_verifier *v, const struct ir_instr *instr,
+                                                   const struct ir_type *type) {
+  if (!check_data_type(v, instr, type))
+    return NULL;
+  const struct ir_data *data = v->module->datas[type->data];
+  if (instr->constructor >= data->n_constructors) {
+    FAIL(v, "%s has no constructor %u", data->name, instr->constructor);
+    return NULL;
+  }
+  return &data->constructors[instr->constructor];
+}
+
+static bool check_data_new(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_constructor *constructor = constructor_of(v, instr, instr->results[0]->type);
+  if (!constructor)
+    return false;
+  const struct ir_type *fields = ir_type_tuple(&v->scratch, NULL, constructor->n_fields, constructor->fields);
+  uint32_t width;
+  const struct ir_type **slots = flat(v, fields, &width);
+  return check_types(v, "operand", instr->n_operands, instr->operands, width, slots);
+}
+
+static bool check_data_get(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_constructor *constructor = constructor_of(v, instr, instr->operands[0]->type);
+  if (!constructor)
+    return false;
+  bool in_range = instr->integer >= 0 && instr->integer <= UINT32_MAX;
+  const struct ir_type *slot = in_range ? ir_constructor_slot(constructor, (uint32_t)instr->integer) : NULL;
+  if (!slot)
+    return FAIL(v, "%s has no slot %lld", constructor->name, (long long)instr->integer);
+  return check_types(v, "result", instr->n_results, instr->results, 1, &slot);
+}
+
+static bool check_list_new(struct ir_verifier *v, const struct ir_instr *instr) {
+  uint32_t width;
+  const struct ir_type **slots = flat(v, instr->results[0]->type->element, &width);
+  if (instr->integer < 0 || instr->integer > UINT32_MAX || (uint64_t)instr->integer * width != instr->n_operands)
+    return FAIL(v, "%lld elements of %u slots are not %u operands", (long long)instr->integer, width,
+                instr->n_operands);
+  for (uint32_t i = 0; i < instr->n_operands; i += width)
+    if (!check_types(v, "operand", width, instr->operands + i, width, slots))
+      return false;
+  return true;
+}
+
+// The slots of one element are the operands from `first` on, or the results.
+static bool check_element(struct ir_verifier *v, const struct ir_instr *instr, uint32_t first) {
+  uint32_t width;
+  const struct ir_type **slots = flat(v, instr->operands[0]->type->element, &width);
+  if (first == 0)
+    return check_types(v, "result", instr->n_results, instr->results, width, slots);
+  return check_types(v, "element's slot", instr->n_operands - first, instr->operands + first, width, slots) &&
+         check_alike(v, instr->operands[0]->type, instr->results[0]->type);
+}
+
+static bool check_list_zip(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_field fields[2] = {{NULL, instr->operands[0]->type->element},
+                                     {NULL, instr->operands[1]->type->element}};
+  const struct ir_type *pair = ir_type_tuple(&v->scratch, NULL, 2, fields);
+  return check_alike(v, ir_type_list(&v->scratch, pair), instr->results[0]->type);
+}
+
+static bool check_list_fold(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_type *element = instr->operands[0]->type->element;
+  return check_alike(v, element, instr->results[0]->type);
+}
+
+static bool check_acc(struct ir_verifier *v, const struct ir_instr *instr) {
+  struct ir_type shape = *instr->results[0]->type;
+  for (uint32_t i = 0; i < instr->n_operands; i++) {
+    shape.kind = instr->operands[i]->type->kind; // only the shapes are compared here
+    if (!ir_type_equal(&shape, instr->operands[i]->type))
+      return FAIL(v, "the shapes of %s and %s differ", ir_verify_type_text(v, instr->operands[i]->type),
+                  ir_verify_type_text(v, instr->results[0]->type));
+  }
+  return true;
+}
+
+static const struct ir_type **types_of(struct ir_verifier *v, uint32_t n, struct ir_value *const *values) {
+  const struct ir_type **types = arena_new_array(&v->arena, const struct ir_type *, n);
+  for (uint32_t i = 0; i < n; i++)
+    types[i] = values[i]->type;
+  return types;
+}
+
+static bool check_call(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (instr->symbol >= v->module->n_functions)
+    return FAIL(v, "there is no function %u", instr->symbol);
+  const struct ir_function *callee = v->module->functions[instr->symbol];
+  return check_types(v, "operand", instr->n_operands, instr->operands, callee->n_params,
+                     types_of(v, callee->n_params, callee->params)) &&
+         check_types(v, "result", instr->n_results, instr->results, callee->n_results, callee->results);
+}
+
+static bool check_emit(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (instr->symbol >= v->module->n_blocks)
+    return FAIL(v, "there is no block %u", instr->symbol);
+  const struct ir_block *block = v->module->blocks[instr->symbol];
+  return check_types(v, "operand", instr->n_operands, instr->operands, block->n_params,
+                     types_of(v, block->n_params, block->params)) &&
+         check_types(v, "result", instr->n_results, instr->results, block->n_results,
+                     types_of(v, block->n_results, block->outputs));
+}
+
+static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (!check_letters(v, "operand", host_signatures[instr->op].operands, instr->n_operands, instr->operands) ||
+      !check_letters(v, "result", host_signatures[instr->op].results, instr->n_results, instr->results))
+    return false;
+  switch (instr->op) {
+    case IR_CONST_BOOL:
+      return instr->integer == 0 || instr->integer == 1 ? true : FAIL(v, "a bool is 0 or 1");
+    case IR_CONST_INDEX: return check_const_index(v, instr);
+    case IR_SIZE: return ir_verify_size(v, instr->size);
+    case IR_IEQ:
+    case IR_INE: return check_alike(v, instr->operands[0]->type, instr->operands[1]->type);
+    case IR_DATA_TAG: return check_data_type(v, instr, instr->operands[0]->type);
+    case IR_DATA_NEW: return check_data_new(v, instr);
+    case IR_DATA_GET: return check_data_get(v, instr);
+    case IR_LIST_NEW: return check_list_new(v, instr);
+    case IR_LIST_GET: return check_element(v, instr, 0);
+    case IR_LIST_SET: return check_element(v, instr, 2);
+    case IR_LIST_PUSH: return check_element(v, instr, 1);
+    case IR_LIST_CONCAT:
+      return check_alike(v, instr->operands[0]->type, instr->operands[1]->type) &&
+             check_alike(v, instr->operands[0]->type, instr->results[0]->type);
+    case IR_LIST_POP:
+    case IR_LIST_SLICE:
+    case IR_LIST_REVERSE: return check_alike(v, instr->operands[0]->type, instr->results[0]->type);
+    case IR_LIST_ZIP: return check_list_zip(v, instr);
+    case IR_LIST_SUM:
+    case IR_LIST_MEAN:
+    case IR_LIST_MAX: return check_list_fold(v, instr);
+    case IR_ACC_OF:
+    case IR_ACC_ADD:
+    case IR_ACC_SUM: return check_acc(v, instr);
+    case IR_CALL: return check_call(v, instr);
+    case IR_EMIT: return check_emit(v, instr);
+    case IR_RETURN:
+      return check_types(v, "result", instr->n_operands, instr->operands, v->function->n_results,
+                         v->function->results);
+    default: return true;
+  }
+}
+
+// -------------------------------------------------------------------------------------------------- tensor operations
+
+// The parameter of an operation that has one; NULL and an error when there is none.
+static const struct ir_param *param_of(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (instr->symbol < v->module->n_params)
+    return v->module->params[instr->symbol];
+  FAIL(v, "there is no parameter %u", instr->symbol);
+  return NULL;
+}
+
+// Operands: value operands (tensors), then the index, then the member of a family.
+static bool check_operands(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_op_info *info = &ir_op_infos[instr->op];
+  bool has_param = ir_attributes(instr->op) & IR_ATTR_PARAM;
+  const struct ir_param *param = has_param ? param_of(v, instr) : NULL;
+  if (has_param && !param)
+    return false;
+  bool has_member = param && param->count;
+  uint32_t n_hosts = (uint32_t)info->takes_index + (uint32_t)has_member + (instr->op == IR_OP_SCALAR);
+  uint32_t n_values = info->arity < 0 ? instr->n_operands : (uint32_t)info->arity;
+  if (instr->n_operands != n_values + n_hosts || (info->arity < 0 && n_values == 0))
+    return FAIL(v, "%u operands, not %u", info->arity < 0 ? 1 : n_values + n_hosts, instr->n_operands);
+  for (uint32_t i = 0; i < n_values; i++)
+    if (instr->operands[i]->type->kind != IR_TENSOR)
+      return FAIL(v, "operand %u is no tensor", i);
+  if (has_member && instr->operands[n_values + n_hosts - 1]->type->kind != IR_INT)
+    return FAIL(v, "the member of the family @%s is no int", param->name);
+  if (instr->op == IR_OP_SCALAR && instr->operands[0]->type->kind != IR_FLOAT)
+    return FAIL(v, "operand 0 is no float");
+  return true;
+}
+
+// The size that the index operand goes through.
+static const struct size *indexed_size(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_type *type;
+  switch (instr->op) {
+    case IR_OP_ONEHOT:
+    case IR_OP_PUT: type = instr->results[0]->type; break;
+    case IR_OP_D_ROW: type = v->module->params[instr->symbol]->type; break;
+    default: type = instr->operands[0]->type; break;
+  }
+  return type->shape.rank > 0 ? type->shape.sizes[0] : NULL;
+}
+
+static bool check_index(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct size *size = indexed_size(v, instr);
+  if (!size)
+    return FAIL(v, "a scalar has no index");
+  const struct ir_type *index = instr->operands[ir_op_infos[instr->op].arity]->type;
+  const struct size_atom *atom = size_as_atom(size);
+  bool is_set = atom && atom->kind != SIZE_DIM;
+  bool fits = is_set ? index->kind == IR_INDEX && index->dim == atom->id : index->kind == IR_INT;
+  return fits ? true : FAIL(v, "the index is %s, not %s", is_set ? atom->name : "int", ir_verify_type_text(v, index));
+}
+
+static bool shape_error(struct ir_verifier *v, const struct ir_type *a, const struct ir_type *b) {
+  return FAIL(v, "%s does not go with %s", ir_verify_type_text(v, a), ir_verify_type_text(v, b));
+}
+
+static bool check_pad(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_type *a = instr->operands[0]->type, *result = instr->results[0]->type;
+  if (!ir_verify_size(v, instr->size))
+    return false;
+  uint32_t rank = a->shape.rank;
+  if (rank != result->shape.rank || rank < 1 || rank > 2 ||
+      (rank == 2 && !size_equal(a->shape.sizes[1], result->shape.sizes[1])))
+    return shape_error(v, a, result);
+  const struct size *end = size_add(&v->arena, instr->size, a->shape.sizes[0]);
+  const struct size *rest = end ? size_sub(&v->arena, result->shape.sizes[0], end) : NULL;
+  int64_t left, offset;
+  if (!rest || (size_is_constant(rest, &left) && left < 0) || (size_is_constant(instr->size, &offset) && offset < 0))
+    return FAIL(v, "%s at %s does not lie in %s", ir_verify_type_text(v, a), size_text(&v->arena, instr->size),
+                ir_verify_type_text(v, result));
+  return true;
+}
+
+// The result of an operation whose shape is written.
+static bool check_written(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_type *result = instr->results[0]->type;
+  const struct ir_type *a = instr->n_operands ? instr->operands[0]->type : NULL;
+  switch (instr->op) {
+    case IR_OP_PARAM: return check_alike(v, v->module->params[instr->symbol]->type, result);
+    case IR_OP_ONEHOT: return result->shape.rank == 1 ? true : FAIL(v, "the result is no vector");
+    case IR_OP_BROADCAST: return a->shape.rank == 0 ? true : FAIL(v, "%s is no scalar", ir_verify_type_text(v, a));
+    case IR_OP_PAD: return check_pad(v, instr);
+    case IR_OP_PUT:
+      return a->shape.rank == 1 && result->shape.rank == 2 && size_equal(a->shape.sizes[0], result->shape.sizes[1])
+                 ? true : shape_error(v, a, result);
+    default: return true;
+  }
+}
+
+static bool check_d_input(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (instr->integer < 0 || instr->integer >= v->forward->n_params)
+    return FAIL(v, "the block has no input %lld", (long long)instr->integer);
+  return check_alike(v, v->forward->params[instr->integer]->type, instr->operands[0]->type);
+}
+
+static bool check_sink(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (!v->forward)
+    return FAIL(v, "only an adjoint hands on gradients");
+  if (instr->n_results)
+    return FAIL(v, "0 results, not %u", instr->n_results);
+  if (instr->op == IR_OP_D_INPUT)
+    return check_d_input(v, instr);
+  const struct ir_type *param = v->module->params[instr->symbol]->type, *a = instr->operands[0]->type;
+  if (instr->op == IR_OP_D_PARAM)
+    return check_alike(v, param, a);
+  const struct ir_type *b = instr->op == IR_OP_D_OUTER ? instr->operands[1]->type : a;
+  bool fits = param->shape.rank == 2 && a->shape.rank == 1 && b->shape.rank == 1 &&
+              size_equal(param->shape.sizes[1], b->shape.sizes[0]);
+  if (instr->op == IR_OP_D_OUTER)
+    fits = fits && size_equal(param->shape.sizes[0], a->shape.sizes[0]);
+  return fits ? true : shape_error(v, a, param);
+}
+
+static bool check_dropout(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (!(instr->number >= 0 && instr->number < 1))
+    return FAIL(v, "p lies in [0, 1)");
+  return instr->site < v->module->n_sites ? true : FAIL(v, "site %u was not handed out", instr->site);
+}
+
+static bool check_tensor_op(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (!check_operands(v, instr))
+    return false;
+  bool sink = ir_op_infos[instr->op].class == IR_CLASS_SINK;
+  if (!sink && (instr->n_results != 1 || instr->results[0]->type->kind != IR_TENSOR))
+    return FAIL(v, "the result is one tensor");
+  if (sink && !check_sink(v, instr))
+    return false;
+  if (instr->op == IR_OP_SLICE && (!ir_verify_size(v, instr->size) || !ir_verify_size(v, instr->length)))
+    return false;
+  if (instr->op == IR_OP_DROPOUT && !check_dropout(v, instr))
+    return false;
+  if (ir_shape_is_written(instr->op) && !check_written(v, instr))
+    return false;
+  if (!sink && !ir_shape_is_written(instr->op)) {
+    const char *why = NULL;
+    const struct ir_type *type = ir_infer(&v->scratch, instr, &why);
+    if (!type)
+      return FAIL(v, "%s", why);
+    if (!ir_type_equal(type, instr->results[0]->type))
+      return FAIL(v, "the result is %s", ir_verify_type_text(v, type));
+  }
+  return !ir_op_infos[instr->op].takes_index || check_index(v, instr);
+}
+
+bool ir_verify_instr(struct ir_verifier *v, const struct ir_instr *instr) {
+  if ((unsigned)instr->op >= IR_N_OPS)
+    return FAIL(v, "no known operation");
+  return ir_is_tensor_op(instr->op) ? check_tensor_op(v, instr) : check_host_op(v, instr);
+}
