@@ -27,6 +27,7 @@ static const char *const operators[] = {"||", "&&", "+", "-", "*", "/", "%", "@"
 /* Present after an expression unless it cannot be followed by them; they go with the operators. */
 static const char *const weak_operators[] = {"==", "!=", "<", "<=", ">", ">=", "..", "(", "[", ".", ".0", NULL};
 static const char *const separators[] = {"end of line", "end of file", NULL};
+static const char *const assignment[] = {"=", NULL};
 
 static bool expects(const struct expectation *e, const char *name) {
   for (size_t i = 0; i < e->count; i++) {
@@ -81,6 +82,9 @@ static void condense(struct expectation *e) {
   } else if (expects_all(e, operators)) {
     drop(e, operators);
     drop(e, weak_operators);
+    /* Any expression statement could have been the left side of an assignment. */
+    if (expects(e, "end of line"))
+      drop(e, assignment);
     group_name = "an operator";
   } else if (expects_all(e, type_start)) {
     drop(e, type_start);
@@ -136,8 +140,6 @@ static const struct habit operator_habits[] = {
     {"and", "logical and is `&&`"},
     {"or", "logical or is `||`"},
     {"not", "logical not is `!`"},
-    {"mut", "a variable that changes is declared with `var`"},
-    {"const", "names are bound with `let`"},
     {"elif", "write `else if`"},
     {"elseif", "write `else if`"},
     {"then", "the branches of `if` stand in braces: `if c { a } else { b }`"},
@@ -145,6 +147,13 @@ static const struct habit operator_habits[] = {
     {"case", "the arms of a match are `pattern => expression`"},
     {"def", "functions are declared at top level, with `fn`"},
     {"print", "there is no output from inside a model"},
+};
+
+/* ... and after the word that was taken for a name. */
+static const struct habit binding_habits[] = {
+    {"mut", "a variable that changes is declared with `var`"},
+    {"const", "names are bound with `let`"},
+    {"var", "`let` binds a name, `var` declares a variable; not both"},
 };
 
 static const char *habit_advice(const struct habit *habits, size_t count, const struct token *token) {
@@ -173,6 +182,10 @@ static bool is_compound_assignment(const struct parser *parser, const struct tok
   return kind == PLUS || kind == MINUS || kind == STAR || kind == SLASH || kind == PERCENT || kind == AT;
 }
 
+static bool is_binary_operator(int kind) {
+  return (kind >= OR && kind <= AT) && kind != RANGE;
+}
+
 static const char *advice(struct parser *parser, const struct token *found, const struct expectation *e) {
   const char *text = NULL;
   bool is_newline = found->kind == SEPARATOR && parser->source->text[found->span.lo] != ';';
@@ -186,7 +199,12 @@ static const char *advice(struct parser *parser, const struct token *found, cons
       text = HABIT_ADVICE(operator_habits, &parser->previous);
     if (!text && found->kind == ASSIGN)
       text = "`==` compares; an assignment is a statement of its own";
+  } else if (expects(e, "a statement") && found->starts_line && is_binary_operator(found->kind)) {
+    text = "a line that begins with an operator does not continue the one before;\n"
+           "end that line with the operator, or put the whole in parentheses";
   }
+  if (!text)
+    text = HABIT_ADVICE(binding_habits, &parser->previous);
   if (!text && is_compound_assignment(parser, found))
     text = "there are no compound assignments; write `x = x + e`";
   if (!text && is_newline && expects(e, "{"))

@@ -212,6 +212,8 @@ static void accept(struct parser *parser, const struct token *token) {
   parser->brackets_before = parser->brackets;
   parser->previous = parser->last;
   parser->last = *token;
+  if (parser->brackets.count == 0)
+    parser->misindented.kind = 0; /* whatever it was, it was closed or given up */
   switch (token->kind) {
   case LPAREN:
   case LBRACKET:
