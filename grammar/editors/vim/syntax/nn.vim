@@ -1,0 +1,28 @@
+" Syntax of .nn files. Written by grammar/editors/generate.c; do not edit.
+if exists("b:current_syntax")
+  finish
+endif
+
+syn keyword nnControl if else match for in while return break continue
+syn keyword nnDeclaration import dim vocab enum data param layer fn metric let var
+syn keyword nnConstant true false
+syn keyword nnPrimitive f32 int bool float
+syn match nnOperation /\<\%(len\|push\|pop\|last\|reversed\|zip\|sum\|mean\|max\|float\|int\|min\|argmax\|value\|split\|exp\|log\|sqrt\|square\|tanh\|sigmoid\|relu\|abs\|dropout\|stop_gradient\|dot\|logsumexp\|pick\|nll\|softmax\|log_softmax\|concat\|slice\|transpose\|lookup\|zeros\|ones\)\>\ze\s*[(\[]/
+syn match nnType /\<[A-Z]\w*\>/
+syn match nnNumber /\<\d[0-9_]*\%(\.\%(\.\)\@!\d*\)\?\%([eE][+-]\?\d\+\)\?/
+syn match nnFunction /\%(\<\%(fn\|metric\)\s\+\)\@<=\h\w*/
+syn match nnOperator /=>\|->\|==\|!=\|<=\|>=\|&&\|||\|\.\.\|[-+*\/%@<>=!|]/
+syn match nnComment /\/\/.*$/ contains=@Spell
+
+hi def link nnControl Conditional
+hi def link nnDeclaration Keyword
+hi def link nnConstant Boolean
+hi def link nnPrimitive Type
+hi def link nnOperation Function
+hi def link nnType Type
+hi def link nnNumber Number
+hi def link nnFunction Identifier
+hi def link nnOperator Operator
+hi def link nnComment Comment
+
+let b:current_syntax = "nn"
