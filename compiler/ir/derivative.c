@@ -1,0 +1,337 @@
+#include "compiler/ir/derivative.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/arena.h"
+#include "compiler/ir/ir_text.h"
+
+#define MAX_OPERANDS 2 // of an operation whose operands have a formula each
+#define N_NAMES (DERIVATIVE_DY + 1)
+
+enum node_kind { NODE_NUMBER, NODE_NAME, NODE_OPERATION };
+
+struct node {
+  enum node_kind kind;
+  union {
+    double number;
+    enum derivative_name name;
+    struct {
+      enum ir_op op;
+      const struct node *args[2];    // the second may be NULL
+      enum derivative_name shape_of; // second argument of broadcast and onehot: A or B
+    } operation;
+  };
+};
+
+struct formula {
+  enum derivative_kind kind;
+  const struct node *tree;
+  uint32_t needs;
+};
+
+struct derivatives {
+  struct formula formulas[IR_N_OPS][MAX_OPERANDS];
+};
+
+// ------------------------------------------------------------------------------------------------------------ parsing
+
+struct formula_parser {
+  struct arena *arena;
+  enum ir_op op;
+  const char *next;
+  uint32_t needs;
+};
+
+// The table is part of the program.
+static _Noreturn void bad_formula(const struct formula_parser *p, const char *why) {
+  fprintf(stderr, "ops.def, %s: derivative `%s`: %s at `%s`\n", ir_op_infos[p->op].name,
+          ir_op_infos[p->op].derivatives, why, p->next);
+  abort();
+}
+
+static void skip_blanks(struct formula_parser *p) {
+  while (*p->next == ' ')
+    p->next++;
+}
+
+static bool accept(struct formula_parser *p, char c) {
+  skip_blanks(p);
+  if (*p->next != c)
+    return false;
+  p->next++;
+  return true;
+}
+
+static void expect(struct formula_parser *p, char c) {
+  if (!accept(p, c))
+    bad_formula(p, "something else expected");
+}
+
+static struct node *operation(struct formula_parser *p, enum ir_op op, const struct node *a, const struct node *b) {
+  struct node *node = arena_new(p->arena, struct node);
+  node->kind = NODE_OPERATION;
+  node->operation.op = op;
+  node->operation.args[0] = a;
+  node->operation.args[1] = b;
+  return node;
+}
+
+static const char *parse_word(struct formula_parser *p) {
+  skip_blanks(p);
+  size_t length = strspn(p->next, "abcdefghijklmnopqrstuvwxyz_");
+  const char *word = arena_strndup(p->arena, p->next, length);
+  p->next += length;
+  return word;
+}
+
+static bool find_name(const char *word, enum derivative_name *name) {
+  static const char *const names[N_NAMES] = {"a", "b", "i", "y", "dy"};
+  for (int i = 0; i < N_NAMES; i++) {
+    if (strcmp(names[i], word) == 0) {
+      *name = (enum derivative_name)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+static const struct node *parse_sum(struct formula_parser *p);
+
+static const struct node *parse_call(struct formula_parser *p, const char *word) {
+  enum ir_op op = ir_op_find(word);
+  if (!ir_is_tensor_op(op))
+    bad_formula(p, "no such operation");
+  bool shaped = op == IR_OP_BROADCAST || op == IR_OP_ONEHOT;
+  const struct node *a = parse_sum(p), *b = NULL;
+  enum derivative_name shape_of = DERIVATIVE_A;
+  if (shaped) {
+    expect(p, ',');
+    if (!find_name(parse_word(p), &shape_of) || shape_of > DERIVATIVE_B)
+      bad_formula(p, "an operand expected");
+  } else if (ir_op_infos[op].arity == 2) {
+    expect(p, ',');
+    b = parse_sum(p);
+  }
+  expect(p, ')');
+  struct node *node = operation(p, op, a, b);
+  node->operation.shape_of = shape_of;
+  return node;
+}
+
+static const struct node *parse_primary(struct formula_parser *p) {
+  skip_blanks(p);
+  if (accept(p, '(')) {
+    const struct node *inner = parse_sum(p);
+    expect(p, ')');
+    return inner;
+  }
+  struct node *node = arena_new(p->arena, struct node);
+  if (*p->next >= '0' && *p->next <= '9') {
+    char *end;
+    node->kind = NODE_NUMBER;
+    node->number = strtod(p->next, &end);
+    p->next = end;
+    return node;
+  }
+  const char *word = parse_word(p);
+  if (accept(p, '('))
+    return parse_call(p, word);
+  node->kind = NODE_NAME;
+  if (!find_name(word, &node->name))
+    bad_formula(p, "no such name");
+  p->needs |= 1u << node->name;
+  return node;
+}
+
+static const struct node *parse_unary(struct formula_parser *p) {
+  return accept(p, '-') ? operation(p, IR_OP_NEG, parse_unary(p), NULL) : parse_primary(p);
+}
+
+static const struct node *parse_product(struct formula_parser *p) {
+  const struct node *left = parse_unary(p);
+  for (;;) {
+    if (accept(p, '*'))
+      left = operation(p, IR_OP_MUL, left, parse_unary(p));
+    else if (accept(p, '/'))
+      left = operation(p, IR_OP_DIV, left, parse_unary(p));
+    else
+      return left;
+  }
+}
+
+static const struct node *parse_sum(struct formula_parser *p) {
+  const struct node *left = parse_product(p);
+  for (;;) {
+    if (accept(p, '+'))
+      left = operation(p, IR_OP_ADD, left, parse_product(p));
+    else if (accept(p, '-'))
+      left = operation(p, IR_OP_SUB, left, parse_product(p));
+    else
+      return left;
+  }
+}
+
+static struct formula parse_formula(struct formula_parser *p) {
+  if (accept(p, '@'))
+    return (struct formula){.kind = DERIVATIVE_SPECIAL};
+  p->needs = 0;
+  const struct node *tree = parse_sum(p);
+  if (tree->kind == NODE_NUMBER && tree->number == 0)
+    return (struct formula){.kind = DERIVATIVE_NONE};
+  return (struct formula){DERIVATIVE_FORMULA, tree, p->needs};
+}
+
+static void parse_row(struct derivatives *table, struct arena *arena, enum ir_op op) {
+  struct formula_parser p = {.arena = arena, .op = op, .next = ir_op_infos[op].derivatives};
+  struct formula *formulas = table->formulas[op];
+  int arity = ir_op_infos[op].arity, n = 0;
+  if (*p.next == '\0') // sources, sinks, host operations
+    return;
+  do {
+    if (n == MAX_OPERANDS)
+      bad_formula(&p, "more formulas than operands");
+    formulas[n++] = parse_formula(&p);
+  } while (accept(&p, ';'));
+  if (*p.next != '\0')
+    bad_formula(&p, "the end expected");
+  if (n == 1 && formulas[0].kind == DERIVATIVE_SPECIAL) // one `@` stands for every operand
+    formulas[1] = formulas[0];
+  else if (n != arity)
+    bad_formula(&p, "not one formula per operand");
+}
+
+const struct derivatives *derivatives_new(struct arena *arena) {
+  struct derivatives *table = arena_new(arena, struct derivatives);
+  locale_t old_locale = ir_text_enter_c_locale(); // for strtod
+  for (int op = 0; op < IR_N_OPS; op++)
+    parse_row(table, arena, (enum ir_op)op);
+  ir_text_leave_c_locale(old_locale);
+  return table;
+}
+
+static const struct formula *formula_of(const struct derivatives *table, enum ir_op op, uint32_t operand) {
+  int arity = ir_op_infos[op].arity;
+  assert(arity < 0 || operand < MAX_OPERANDS);
+  return &table->formulas[op][arity < 0 ? 0 : operand];
+}
+
+enum derivative_kind derivative_kind(const struct derivatives *table, enum ir_op op, uint32_t operand) {
+  return formula_of(table, op, operand)->kind;
+}
+
+uint32_t derivative_needs(const struct derivatives *table, enum ir_op op, uint32_t operand) {
+  return formula_of(table, op, operand)->needs;
+}
+
+// ----------------------------------------------------------------------------------------------------------- building
+
+// A subexpression: a number as long as it is one, so that trivial operations fold.
+struct term {
+  struct ir_value *value; // NULL: the number
+  double number;
+};
+
+struct construction {
+  struct ir_builder *builder;
+  const struct ir_instr *forward;
+  derivative_value_fn *value;
+  void *context;
+  struct ir_value *names[N_NAMES]; // asked for so far
+};
+
+static struct term constant(double number) {
+  return (struct term){NULL, number};
+}
+
+static bool is_constant(struct term term, double number) {
+  return !term.value && term.number == number;
+}
+
+static struct ir_value *materialise(struct construction *c, struct term term) {
+  return term.value ? term.value : ir_build_scalar_constant(c->builder, term.number);
+}
+
+static struct term negate(struct construction *c, struct term a) {
+  if (!a.value)
+    return constant(-a.number);
+  return (struct term){ir_build_unary(c->builder, IR_OP_NEG, a.value), 0};
+}
+
+// Both are numbers.
+static struct term fold(enum ir_op op, double a, double b) {
+  switch (op) {
+    case IR_OP_ADD: return constant(a + b);
+    case IR_OP_SUB: return constant(a - b);
+    case IR_OP_MUL: return constant(a * b);
+    case IR_OP_DIV: return constant(a / b);
+    default: assert(op == IR_OP_GT); return constant(a > b ? 1 : 0);
+  }
+}
+
+static struct term build_binary(struct construction *c, enum ir_op op, struct term a, struct term b) {
+  bool foldable = op == IR_OP_ADD || op == IR_OP_SUB || op == IR_OP_MUL || op == IR_OP_DIV || op == IR_OP_GT;
+  if (!a.value && !b.value && foldable)
+    return fold(op, a.number, b.number);
+  if (op == IR_OP_MUL && (is_constant(a, 0) || is_constant(b, 0)))
+    return constant(0);
+  if (op == IR_OP_DIV && is_constant(a, 0))
+    return constant(0);
+  if ((op == IR_OP_ADD && is_constant(b, 0)) || (op == IR_OP_SUB && is_constant(b, 0)) ||
+      (op == IR_OP_MUL && is_constant(b, 1)) || (op == IR_OP_DIV && is_constant(b, 1)))
+    return a;
+  if ((op == IR_OP_ADD && is_constant(a, 0)) || (op == IR_OP_MUL && is_constant(a, 1)))
+    return b;
+  if (op == IR_OP_SUB && is_constant(a, 0))
+    return negate(c, b);
+  struct ir_value *left = materialise(c, a), *right = materialise(c, b);
+  return (struct term){ir_build_binary(c->builder, op, left, right), 0};
+}
+
+static struct term build_name(struct construction *c, enum derivative_name name) {
+  if (!c->names[name])
+    c->names[name] = c->value(c->context, name);
+  return (struct term){c->names[name], 0};
+}
+
+static struct term build(struct construction *c, const struct node *node) {
+  if (node->kind == NODE_NUMBER)
+    return constant(node->number);
+  if (node->kind == NODE_NAME)
+    return build_name(c, node->name);
+  enum ir_op op = node->operation.op;
+  struct term a = build(c, node->operation.args[0]);
+  if (node->operation.args[1])
+    return build_binary(c, op, a, build(c, node->operation.args[1]));
+  if (op == IR_OP_NEG)
+    return negate(c, a);
+  const struct ir_type *shape = c->forward->operands[node->operation.shape_of]->type;
+  if (op == IR_OP_ONEHOT)
+    return (struct term){ir_build_onehot(c->builder, a.value, shape), 0};
+  if (op == IR_OP_BROADCAST)
+    return (struct term){ir_build_broadcast(c->builder, materialise(c, a), shape), 0};
+  return (struct term){ir_build_unary(c->builder, op, materialise(c, a)), 0};
+}
+
+struct ir_value *derivative_build(const struct derivatives *table, struct ir_builder *builder,
+                                  const struct ir_instr *forward, uint32_t operand, derivative_value_fn *value,
+                                  void *context) {
+  const struct formula *formula = formula_of(table, forward->op, operand);
+  assert(formula->kind == DERIVATIVE_FORMULA);
+  struct construction c = {.builder = builder, .forward = forward, .value = value, .context = context};
+  struct term gradient = build(&c, formula->tree);
+  if (is_constant(gradient, 0))
+    return NULL;
+  const struct ir_type *shape = forward->operands[operand]->type;
+  if (!gradient.value)
+    return ir_build_constant(builder, gradient.number, shape);
+  uint32_t rank = gradient.value->type->shape.rank;
+  if (shape->shape.rank == 0 && rank > 0) // the scalar was used by every element
+    return ir_build_unary(builder, IR_OP_SUM, gradient.value);
+  if (shape->shape.rank > 0 && rank == 0)
+    return ir_build_broadcast(builder, gradient.value, shape);
+  assert(ir_type_equal(gradient.value->type, shape));
+  return gradient.value;
+}
