@@ -1,0 +1,199 @@
+// The .nnb file: a module's text in an envelope that tells a whole, undamaged file of this program from anything else.
+//
+//   offset  bytes
+//   0       8      magic: "NNB" 01 0D 0A 1A 0A; the line endings show a file that was sent as text
+//   8       4      format version
+//   12      4      zero
+//   16      8      length of the payload
+//   24      8      XXH64 of the payload, seeded with the XXH64 of bytes 0 to 23
+//   32             payload: the module's text
+//
+// Numbers are little-endian on every machine.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "compiler/ir/ir.h"
+#include "compiler/ir/ir_text.h"
+
+#define FORMAT_VERSION 1
+#define HEADER_BYTES 32
+#define HASHED_BYTES 24 // of the header
+
+static const unsigned char magic[8] = {'N', 'N', 'B', 1, 0x0d, 0x0a, 0x1a, 0x0a};
+
+static void put_number(unsigned char *to, uint64_t value, int bytes) {
+  for (int i = 0; i < bytes; i++)
+    to[i] = (unsigned char)(value >> (8 * i));
+}
+
+static uint64_t get_number(const unsigned char *from, int bytes) {
+  uint64_t value = 0;
+  for (int i = 0; i < bytes; i++)
+    value |= (uint64_t)from[i] << (8 * i);
+  return value;
+}
+
+static uint64_t checksum(const unsigned char *header, const void *payload, size_t length) {
+  return XXH64(payload, length, XXH64(header, HASHED_BYTES, 0));
+}
+
+// ------------------------------------------------------------------------------------------------------------ writing
+
+static bool write_all(int file, const void *bytes, size_t length) {
+  const char *next = bytes;
+  while (length > 0) {
+    ssize_t written = write(file, next, length);
+    if (written < 0 && errno != EINTR)
+      return false;
+    if (written > 0) {
+      next += written;
+      length -= (size_t)written;
+    }
+  }
+  return true;
+}
+
+// Header and payload into a new file, on the disk when true is returned; false with errno.
+static bool write_file(const char *path, const unsigned char *header, const char *payload, size_t length) {
+  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0)
+    return false;
+  bool written = write_all(file, header, HEADER_BYTES) && write_all(file, payload, length) && fsync(file) == 0;
+  int problem = errno;
+  if (close(file) != 0 && written) {
+    problem = errno;
+    written = false;
+  }
+  errno = problem;
+  return written;
+}
+
+bool ir_module_write(const struct ir_module *module, const char *path, char **error) {
+  char *text = ir_print(module);
+  size_t length = strlen(text);
+  unsigned char header[HEADER_BYTES] = {0};
+  memcpy(header, magic, sizeof magic);
+  put_number(header + 8, FORMAT_VERSION, 4);
+  put_number(header + 16, length, 8);
+  put_number(header + HASHED_BYTES, checksum(header, text, length), 8);
+
+  // Beside the target, so that renaming stays within one file system and nobody ever sees half a file.
+  char *temporary = ir_text_message("%s.%ld.tmp", path, (long)getpid());
+  bool written = write_file(temporary, header, text, length) && rename(temporary, path) == 0;
+  if (!written) {
+    *error = ir_text_message("%s: cannot be written: %s", path, strerror(errno));
+    unlink(temporary);
+  }
+  free(temporary);
+  free(text);
+  return written;
+}
+
+// ------------------------------------------------------------------------------------------------------------ reading
+
+#define REMEDY "compile the model again with nnc"
+
+// What is wrong with the envelope, or NULL.
+static char *check_envelope(const unsigned char *bytes, size_t length) {
+  size_t compared = length < sizeof magic ? length : sizeof magic;
+  if (length == 0)
+    return ir_text_message("the file is empty; " REMEDY);
+  if (memcmp(bytes, magic, compared < 4 ? compared : 4) != 0)
+    return ir_text_message("this is no compiled model (.nnb); " REMEDY);
+  if (memcmp(bytes, magic, compared) != 0)
+    return ir_text_message("the file was changed on its way, perhaps copied as text; copy it as binary, or " REMEDY);
+  if (length < HEADER_BYTES)
+    return ir_text_message("the file is cut off after %zu bytes; copy it again, or " REMEDY, length);
+  uint64_t version = get_number(bytes + 8, 4), payload = get_number(bytes + 16, 8);
+  if (version > FORMAT_VERSION)
+    return ir_text_message("the file has format %llu, this program reads up to %d; use a newer nnrun, or " REMEDY,
+                           (unsigned long long)version, FORMAT_VERSION);
+  if (version < FORMAT_VERSION)
+    return ir_text_message("the file is damaged: there is no format %llu; " REMEDY, (unsigned long long)version);
+  if (length - HEADER_BYTES < payload)
+    return ir_text_message("the file is cut off: %zu bytes instead of %llu; copy it again, or " REMEDY,
+                           length - HEADER_BYTES, (unsigned long long)payload);
+  if (length - HEADER_BYTES > payload)
+    return ir_text_message("%llu bytes too many at the end of the file; " REMEDY,
+                           (unsigned long long)(length - HEADER_BYTES - payload));
+  if (get_number(bytes + HASHED_BYTES, 8) != checksum(bytes, bytes + HEADER_BYTES, (size_t)payload))
+    return ir_text_message("the file is damaged: its checksum does not match; copy it again, or " REMEDY);
+  return NULL;
+}
+
+struct ir_module *ir_module_decode(const void *bytes, size_t length, char **error) {
+  *error = check_envelope(bytes, length);
+  if (*error)
+    return NULL;
+  char *why = NULL;
+  struct ir_module *module = ir_parse((const char *)bytes + HEADER_BYTES, length - HEADER_BYTES, &why);
+  if (module && ir_verify(module, &why))
+    return module;
+  // The file is as it was written: by another version of the compiler, or by one with a bug.
+  *error = ir_text_message("the model in the file is not valid: %s; " REMEDY, why);
+  free(why);
+  ir_module_free(module);
+  return NULL;
+}
+
+// The file's bytes, malloc'd; NULL with *problem, a string that is not to be freed.
+static unsigned char *read_bytes(const char *path, size_t *length, const char **problem) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat status;
+  if (file < 0 || fstat(file, &status) != 0) {
+    *problem = strerror(errno);
+    if (file >= 0)
+      close(file);
+    return NULL;
+  }
+  if (S_ISDIR(status.st_mode)) {
+    *problem = "it is a directory";
+    close(file);
+    return NULL;
+  }
+  size_t capacity = (status.st_size > 0 ? (size_t)status.st_size : 0) + 1; // one more byte meets the end
+  unsigned char *bytes = malloc(capacity);
+  ssize_t got = 0;
+  *length = 0;
+  while (bytes && (got = read(file, bytes + *length, capacity - *length)) != 0) {
+    if (got < 0 && errno != EINTR)
+      break;
+    *length += got > 0 ? (size_t)got : 0;
+    if (*length == capacity) { // a pipe, or a file that grows
+      unsigned char *grown = realloc(bytes, capacity *= 2);
+      if (!grown)
+        free(bytes);
+      bytes = grown;
+    }
+  }
+  if (!bytes || got < 0) {
+    *problem = bytes ? strerror(errno) : "out of memory";
+    free(bytes);
+    bytes = NULL;
+  }
+  close(file);
+  return bytes;
+}
+
+struct ir_module *ir_module_read(const char *path, char **error) {
+  size_t length;
+  const char *problem = NULL;
+  unsigned char *bytes = read_bytes(path, &length, &problem);
+  if (!bytes) {
+    *error = ir_text_message("%s: cannot be read: %s", path, problem);
+    return NULL;
+  }
+  char *why = NULL;
+  struct ir_module *module = ir_module_decode(bytes, length, &why);
+  free(bytes);
+  if (!module)
+    *error = ir_text_message("%s: %s", path, why);
+  free(why);
+  return module;
+}
