@@ -1,0 +1,379 @@
+#include "host_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runtime/trace.h"
+
+#define FIRST_VALUE 100
+#define MOST_SLOTS 256
+
+// ------------------------------------------------------------------------------------------- the trace's stand-in
+
+// Passed for the runtime's struct trace, which compiled code only hands on.
+struct log {
+  const struct ir_module *ir;
+  FILE *out;
+  uint32_t next_value;
+  uint64_t n_instances;
+  const double *reads;
+  size_t n_reads, next_read;
+  bool silent;              // count instances, write nothing
+};
+
+static struct log *log_of(const struct example *example) { return (struct log *)(void *)example->trace; }
+
+static uint32_t give_values(struct log *log, uint32_t n) {
+  uint32_t first = log->next_value;
+  log->next_value += n;
+  log->n_instances++;
+  if (!log->silent)
+    fprintf(log->out, " -> %%%u\n", first);
+  return first;
+}
+
+uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args) {
+  struct log *log = log_of(example);
+  const struct ir_block *block = log->ir->blocks[number];
+  if (!log->silent) {
+    fprintf(log->out, "emit %s(", block->name);
+    for (uint32_t i = 0, word = 0; i < block->n_params; i++) {
+      fputs(i ? ", " : "", log->out);
+      double real;
+      switch (block->params[i]->type->kind) {
+      case IR_TENSOR:
+        fprintf(log->out, "%%%u", args[word++]);
+        break;
+      case IR_FLOAT:
+        memcpy(&real, args + word, sizeof real);
+        fprintf(log->out, "%g", real);
+        word += 2;
+        break;
+      default:
+        fprintf(log->out, "%d", (int32_t)args[word++]);
+      }
+    }
+    fputc(')', log->out);
+  }
+  return give_values(log, block->n_results);
+}
+
+uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elements, uint32_t n,
+                           const uint32_t *values) {
+  struct log *log = log_of(example);
+  const char *name = kind == TRACE_REDUCE_SUM ? "sum" : kind == TRACE_REDUCE_MEAN ? "mean" : "max";
+  if (!log->silent) {
+    fprintf(log->out, "%s[%u](", name, elements);
+    for (uint32_t i = 0; i < n; i++)
+      fprintf(log->out, "%s%%%u", i ? ", " : "", values[i]);
+    fputc(')', log->out);
+  }
+  return give_values(log, 1);
+}
+
+double trace_read(struct example *example, uint32_t value) {
+  struct log *log = log_of(example);
+  if (!log->silent)
+    fprintf(log->out, "read %%%u\n", value);
+  fiber_suspend(example->fiber);
+  return log->n_reads ? log->reads[log->next_read++ % log->n_reads] : 0;
+}
+
+// ---------------------------------------------------------------------------------------------- values as text
+
+struct reader {
+  const char *at;
+  struct host_arena *arena;
+};
+
+static void skip_blanks(struct reader *in) { in->at += strspn(in->at, " "); }
+
+static bool accept(struct reader *in, char c) {
+  skip_blanks(in);
+  if (*in->at != c)
+    return false;
+  in->at++;
+  return true;
+}
+
+static void expect(struct reader *in, char c) {
+  if (!accept(in, c))
+    fail_msg("expected %c at `%s`", c, in->at);
+}
+
+static size_t read_word(struct reader *in, char *word, size_t size) {
+  skip_blanks(in);
+  size_t n = strspn(in->at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+  assert_true(n < size);
+  memcpy(word, in->at, n);
+  word[n] = '\0';
+  in->at += n;
+  return n;
+}
+
+static uint32_t read_value(struct reader *in, const struct ir_module *ir, const struct ir_type *type, uint64_t *slots);
+
+static uint32_t read_fields(struct reader *in, const struct ir_module *ir, uint32_t n, const struct ir_field *fields,
+                            uint64_t *slots) {
+  uint32_t filled = 0;
+  if (!accept(in, '('))
+    return 0;
+  for (uint32_t i = 0; i < n; i++) {
+    if (i > 0)
+      expect(in, ',');
+    filled += read_value(in, ir, fields[i].type, slots + filled);
+  }
+  expect(in, ')');
+  return filled;
+}
+
+static uint64_t read_data(struct reader *in, const struct ir_module *ir, const struct ir_data *data) {
+  char name[64];
+  read_word(in, name, sizeof name);
+  for (uint32_t i = 0; i < data->n_constructors; i++) {
+    const struct ir_constructor *constructor = &data->constructors[i];
+    if (strcmp(constructor->name, name) == 0) {
+      uint64_t slots[MOST_SLOTS];
+      uint32_t n = read_fields(in, ir, constructor->n_fields, constructor->fields, slots);
+      return (uint64_t)(uintptr_t)host_data_new(in->arena, i, n, slots);
+    }
+  }
+  fail_msg("no constructor %s of %s", name, data->name);
+  return 0;
+}
+
+static uint64_t read_list(struct reader *in, const struct ir_module *ir, const struct ir_type *element) {
+  uint64_t slots[MOST_SLOTS], length = 0;
+  uint32_t filled = 0;
+  expect(in, '[');
+  while (!accept(in, ']')) {
+    if (length++ > 0)
+      expect(in, ',');
+    filled += read_value(in, ir, element, slots + filled);
+  }
+  return (uint64_t)(uintptr_t)host_list_new(in->arena, ir_type_width(element), length, slots);
+}
+
+// Gives the number of slots filled.
+static uint32_t read_value(struct reader *in, const struct ir_module *ir, const struct ir_type *type, uint64_t *slots) {
+  char *end = NULL, word[64];
+  double real;
+  skip_blanks(in);
+  switch (type->kind) {
+  case IR_BOOL:
+    read_word(in, word, sizeof word);
+    slots[0] = strcmp(word, "true") == 0;
+    return 1;
+  case IR_FLOAT:
+    real = strtod(in->at, &end);
+    memcpy(slots, &real, sizeof real);
+    break;
+  case IR_TENSOR:
+    expect(in, '%');
+    slots[0] = strtoull(in->at, &end, 10);
+    break;
+  case IR_LIST:
+    slots[0] = read_list(in, ir, type->element);
+    return 1;
+  case IR_DATA:
+    slots[0] = read_data(in, ir, ir->datas[type->data]);
+    return 1;
+  case IR_TUPLE:
+    return read_fields(in, ir, type->tuple.n, type->tuple.fields, slots);
+  default:
+    slots[0] = (uint64_t)strtoll(in->at, &end, 10);
+  }
+  if (end == in->at)
+    fail_msg("expected a value at `%s`", in->at);
+  in->at = end;
+  return 1;
+}
+
+static const uint64_t *write_value(FILE *out, const struct ir_module *ir, const struct ir_type *type,
+                                   const uint64_t *slots);
+
+static const uint64_t *write_fields(FILE *out, const struct ir_module *ir, uint32_t n, const struct ir_field *fields,
+                                    const uint64_t *slots) {
+  for (uint32_t i = 0; i < n; i++) {
+    fputs(i ? ", " : "(", out);
+    slots = write_value(out, ir, fields[i].type, slots);
+  }
+  fputs(n ? ")" : "", out);
+  return slots;
+}
+
+static void write_list(FILE *out, const struct ir_module *ir, const struct ir_type *element, uint64_t slot) {
+  const struct host_list *list = (const struct host_list *)(uintptr_t)slot;
+  assert_int_equal(list->buffer->width, ir_type_width(element));
+  assert_true(list->offset + list->length <= list->buffer->used && list->buffer->used <= list->buffer->capacity);
+  const uint64_t *slots = list->buffer->slots + list->offset * list->buffer->width;
+  fputc('[', out);
+  for (uint64_t i = 0; i < list->length; i++) {
+    fputs(i ? ", " : "", out);
+    slots = write_value(out, ir, element, slots);
+  }
+  fputc(']', out);
+}
+
+// Gives the slots behind those written.
+static const uint64_t *write_value(FILE *out, const struct ir_module *ir, const struct ir_type *type,
+                                   const uint64_t *slots) {
+  double real;
+  switch (type->kind) {
+  case IR_BOOL:
+    assert_true(slots[0] <= 1);
+    fputs(slots[0] ? "true" : "false", out);
+    return slots + 1;
+  case IR_FLOAT:
+    memcpy(&real, slots, sizeof real);
+    fprintf(out, "%.15g", real);
+    return slots + 1;
+  case IR_TENSOR:
+    fprintf(out, "%%%llu", (unsigned long long)slots[0]);
+    return slots + 1;
+  case IR_LIST:
+    write_list(out, ir, type->element, slots[0]);
+    return slots + 1;
+  case IR_DATA: {
+    const struct host_data *data = (const struct host_data *)(uintptr_t)slots[0];
+    assert_true(data->tag < ir->datas[type->data]->n_constructors);
+    const struct ir_constructor *constructor = &ir->datas[type->data]->constructors[data->tag];
+    fputs(constructor->name, out);
+    write_fields(out, ir, constructor->n_fields, constructor->fields, data->slots);
+    return slots + 1;
+  }
+  case IR_TUPLE:
+    return write_fields(out, ir, type->tuple.n, type->tuple.fields, slots);
+  default:
+    fprintf(out, "%lld", (long long)slots[0]);
+    return slots + 1;
+  }
+}
+
+// -------------------------------------------------------------------------------------------------- the fixture
+
+static void compile(struct fixture *f) {
+  char *error = NULL;
+  host_code_free(f->code);
+  f->code = host_compile(f->jit, f->ir, f->dims, &error);
+  if (!f->code)
+    fail_msg("%s", error);
+}
+
+static int64_t dim_of(void *context, const struct size_atom *atom) { return ((int64_t *)context)[atom->id]; }
+
+struct fixture *fixture_new(struct jit *jit, const char *name, const char *text, size_t length) {
+  struct fixture *f = calloc(1, sizeof *f);
+  assert_non_null(f);
+  char *error = NULL;
+  f->jit = jit;
+  f->ir = ir_parse(text, length, &error);
+  if (!f->ir)
+    fail_msg("%s: %s", name, error);
+  // A model's entries take no tensors; those of the tests may, so that a single operation can be called.
+  uint32_t n_entries = f->ir->n_entries;
+  f->ir->n_entries = 0;
+  if (!ir_verify(f->ir, &error))
+    fail_msg("%s: %s", name, error);
+  f->ir->n_entries = n_entries;
+  f->dims = calloc(f->ir->n_dims + 1, sizeof *f->dims);
+  for (uint32_t i = 0; i < f->ir->n_dims; i++) {
+    const struct ir_dim *dim = f->ir->dims[i];
+    f->dims[i] = 5;
+    if (dim->value)
+      assert_true(size_evaluate(dim->value, dim_of, f->dims, &f->dims[i]));
+  }
+  f->pool = fiber_pool_new(NULL);
+  f->arena = host_arena_new();
+  compile(f);
+  return f;
+}
+
+void fixture_free(struct fixture *f) {
+  host_code_free(f->code);
+  ir_module_free(f->ir);
+  fiber_pool_free(f->pool);
+  host_arena_free(f->arena);
+  free(f->dims);
+  free(f->results);
+  free(f->log);
+  free(f->error);
+  free(f);
+}
+
+void fixture_set_size(struct fixture *f, const char *name, int64_t value) {
+  for (uint32_t i = 0; i < f->ir->n_dims; i++) {
+    if (strcmp(f->ir->dims[i]->atom.name, name) == 0) {
+      f->dims[i] = value;
+      compile(f);
+      return;
+    }
+  }
+  fail_msg("no dim %s", name);
+}
+
+static const struct ir_entry *find_entry(const struct fixture *f, const char *name) {
+  for (uint32_t i = 0; i < f->ir->n_entries; i++)
+    if (strcmp(f->ir->entries[i]->name, name) == 0)
+      return f->ir->entries[i];
+  fail_msg("no entry %s", name);
+  return NULL;
+}
+
+static void describe_error(struct fixture *f, const struct example *example) {
+  assert_non_null(example->error);
+  struct ir_loc loc = example->error_loc;
+  assert_true(asprintf(&f->error, "%u:%u:%u %s", loc.file, loc.line, loc.column, example->error) >= 0);
+}
+
+static void run(struct fixture *f, const struct ir_entry *entry, const uint64_t *args, uint64_t *results) {
+  size_t log_length;
+  free(f->log);
+  free(f->error);
+  free(f->results);
+  f->log = f->error = f->results = NULL;
+  struct log log = {.ir = f->ir, .next_value = FIRST_VALUE, .reads = f->reads, .n_reads = f->n_reads,
+                    .silent = f->silent, .out = open_memstream(&f->log, &log_length)};
+  struct example example = {.trace = (struct trace *)(void *)&log, .arena = f->arena, .step_limit = f->step_limit,
+                            .interrupt = f->interrupt};
+  struct host_run host_run = {
+    .entry = f->code->entries[entry->function], .example = &example, .args = args, .results = results};
+  f->n_waits = 0;
+  f->outcome = host_start(f->pool, &host_run, f->code->decides[entry->function]);
+  while (f->outcome == HOST_WAITS) {
+    f->n_waits++;
+    f->outcome = host_continue(&host_run);
+  }
+  host_finish(&host_run);
+  fclose(log.out);
+  if (f->outcome == HOST_FAILED)
+    describe_error(f, &example);
+  f->n_instances = log.n_instances;
+  f->steps = example.steps;
+}
+
+void fixture_run_slots(struct fixture *f, const char *entry, const uint64_t *args, uint64_t *results) {
+  run(f, find_entry(f, entry), args, results);
+}
+
+void fixture_run(struct fixture *f, const char *call) {
+  host_arena_reset(f->arena);
+  char name[64];
+  struct reader in = {call, f->arena};
+  read_word(&in, name, sizeof name);
+  const struct ir_entry *entry = find_entry(f, name);
+  uint64_t args[MOST_SLOTS], results[MOST_SLOTS];
+  memset(results, 0xee, sizeof results);
+  read_fields(&in, f->ir, entry->n_params, entry->params, args);
+  run(f, entry, args, results);
+  if (f->outcome == HOST_DONE) {
+    size_t length;
+    FILE *out = open_memstream(&f->results, &length);
+    write_value(out, f->ir, entry->result, results);
+    fclose(out);
+  }
+}
