@@ -224,8 +224,10 @@ void fiber_pool_free(struct fiber_pool *pool) {
   free(pool);
 }
 
-// Address space that costs memory only where it is touched. Its lowest page is a guard.
+// Address space that costs memory only where it is touched. Its lowest page is a guard and not part of `bytes`.
 static struct slab *slab_map(struct fiber_pool *pool, size_t bytes) {
+  size_t guard = page_bytes();
+  bytes += guard;
   struct slab *slab = malloc(sizeof *slab);
   if (!slab) {
     return NULL;
@@ -237,7 +239,7 @@ static struct slab *slab_map(struct fiber_pool *pool, size_t bytes) {
   }
   // Huge pages would make every stack resident at once. Both calls are refinements; neither is needed.
   (void)madvise(memory, bytes, MADV_NOHUGEPAGE);
-  (void)mprotect(memory, page_bytes(), PROT_NONE);
+  (void)mprotect(memory, guard, PROT_NONE);
   *slab = (struct slab){.next = pool->slabs, .memory = memory, .bytes = bytes};
   pool->slabs = slab;
   return slab;
@@ -261,11 +263,9 @@ static bool add_small_stacks(struct fiber_pool *pool) {
     n /= 2;
   }
   pool->slab_stacks = n < SLAB_STACKS_MOST ? 2 * n : n;
-  for (size_t i = n; i-- > 0;) {
-    size_t guard = i == 0 ? page_bytes() : 0;
-    add_stack(pool, FIBER_SMALL, slab->memory + i * pool->small_bytes + guard, pool->small_bytes - guard,
-              i % STAGGER_STEPS * STAGGER_BYTES);
-  }
+  char *stacks = slab->memory + page_bytes();
+  for (size_t i = n; i-- > 0;)
+    add_stack(pool, FIBER_SMALL, stacks + i * pool->small_bytes, pool->small_bytes, i % STAGGER_STEPS * STAGGER_BYTES);
   return true;
 }
 
@@ -278,8 +278,7 @@ static bool add_large_stack(struct fiber_pool *pool) {
     }
     bytes = round_up(bytes / 2, page_bytes());
   }
-  size_t guard = page_bytes();
-  add_stack(pool, FIBER_LARGE, slab->memory + guard, bytes - guard, 0);
+  add_stack(pool, FIBER_LARGE, slab->memory + page_bytes(), bytes, 0);
   return true;
 }
 

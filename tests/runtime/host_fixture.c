@@ -15,7 +15,7 @@
 // ------------------------------------------------------------------------------------------- the trace's stand-in
 
 // Passed for the runtime's struct trace, which compiled code only hands on.
-struct log {
+struct fixture_trace {
   const struct ir_module *ir;
   FILE *out;
   uint32_t next_value;
@@ -25,9 +25,9 @@ struct log {
   bool silent;              // count instances, write nothing
 };
 
-static struct log *log_of(const struct example *example) { return (struct log *)(void *)example->trace; }
+static struct fixture_trace *log_of(const struct example *example) { return (struct fixture_trace *)(void *)example->trace; }
 
-static uint32_t give_values(struct log *log, uint32_t n) {
+static uint32_t give_values(struct fixture_trace *log, uint32_t n) {
   uint32_t first = log->next_value;
   log->next_value += n;
   log->n_instances++;
@@ -37,7 +37,7 @@ static uint32_t give_values(struct log *log, uint32_t n) {
 }
 
 uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args) {
-  struct log *log = log_of(example);
+  struct fixture_trace *log = log_of(example);
   const struct ir_block *block = log->ir->blocks[number];
   if (!log->silent) {
     fprintf(log->out, "emit %s(", block->name);
@@ -64,7 +64,7 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
 
 uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elements, uint32_t n,
                            const uint32_t *values) {
-  struct log *log = log_of(example);
+  struct fixture_trace *log = log_of(example);
   const char *name = kind == TRACE_REDUCE_SUM ? "sum" : kind == TRACE_REDUCE_MEAN ? "mean" : "max";
   if (!log->silent) {
     fprintf(log->out, "%s[%u](", name, elements);
@@ -76,7 +76,7 @@ uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elem
 }
 
 double trace_read(struct example *example, uint32_t value) {
-  struct log *log = log_of(example);
+  struct fixture_trace *log = log_of(example);
   if (!log->silent)
     fprintf(log->out, "read %%%u\n", value);
   fiber_suspend(example->fiber);
@@ -336,7 +336,7 @@ static void run(struct fixture *f, const struct ir_entry *entry, const uint64_t 
   free(f->error);
   free(f->results);
   f->log = f->error = f->results = NULL;
-  struct log log = {.ir = f->ir, .next_value = FIRST_VALUE, .reads = f->reads, .n_reads = f->n_reads,
+  struct fixture_trace log = {.ir = f->ir, .next_value = FIRST_VALUE, .reads = f->reads, .n_reads = f->n_reads,
                     .silent = f->silent, .out = open_memstream(&f->log, &log_length)};
   struct example example = {.trace = (struct trace *)(void *)&log, .arena = f->arena, .step_limit = f->step_limit,
                             .interrupt = f->interrupt};
@@ -377,3 +377,13 @@ void fixture_run(struct fixture *f, const char *call) {
     fclose(out);
   }
 }
+
+struct fixture_trace *fixture_trace_new(const struct fixture *f) {
+  struct fixture_trace *log = calloc(1, sizeof *log);
+  assert_non_null(log);
+  *log = (struct fixture_trace){
+    .ir = f->ir, .next_value = FIRST_VALUE, .reads = f->reads, .n_reads = f->n_reads, .silent = true};
+  return log;
+}
+
+void fixture_trace_free(struct fixture_trace *log) { free(log); }

@@ -44,4 +44,9 @@ void fixture_run(struct fixture *, const char *call);
 // The same with arguments as slots; NULL for none. The results go to slots and not to text.
 void fixture_run_slots(struct fixture *, const char *entry, const uint64_t *args, uint64_t *results);
 
+// The stand-in for struct trace, silent, for tests that run examples themselves.
+struct fixture_trace;
+struct fixture_trace *fixture_trace_new(const struct fixture *);
+void fixture_trace_free(struct fixture_trace *);
+
 #endif
