@@ -36,7 +36,7 @@ struct derivatives {
   struct formula formulas[IR_N_OPS][MAX_OPERANDS];
 };
 
-// ------------------------------------------------------------------------------------------------------------ parsing
+// ----------------------------------------------------------------------------------------- parsing
 
 struct formula_parser {
   struct arena *arena;
@@ -70,7 +70,8 @@ static void expect(struct formula_parser *p, char c) {
     bad_formula(p, "something else expected");
 }
 
-static struct node *operation(struct formula_parser *p, enum ir_op op, const struct node *a, const struct node *b) {
+static struct node *operation(struct formula_parser *p, enum ir_op op, const struct node *a,
+                              const struct node *b) {
   struct node *node = arena_new(p->arena, struct node);
   node->kind = NODE_OPERATION;
   node->operation.op = op;
@@ -226,7 +227,7 @@ uint32_t derivative_needs(const struct derivatives *table, enum ir_op op, uint32
   return formula_of(table, op, operand)->needs;
 }
 
-// ----------------------------------------------------------------------------------------------------------- building
+// ---------------------------------------------------------------------------------------- building
 
 // A subexpression: a number as long as it is one, so that trivial operations fold.
 struct term {
@@ -316,8 +317,8 @@ static struct term build(struct construction *c, const struct node *node) {
 }
 
 struct ir_value *derivative_build(const struct derivatives *table, struct ir_builder *builder,
-                                  const struct ir_instr *forward, uint32_t operand, derivative_value_fn *value,
-                                  void *context) {
+                                  const struct ir_instr *forward, uint32_t operand,
+                                  derivative_value_fn *value, void *context) {
   const struct formula *formula = formula_of(table, forward->op, operand);
   assert(formula->kind == DERIVATIVE_FORMULA);
   struct construction c = {.builder = builder, .forward = forward, .value = value, .context = context};

@@ -8,17 +8,17 @@
 
 #include "compiler/arena.h"
 
-// ----------------------------------------------------------------------------------------------- table of operations
+// ----------------------------------------------------------------------------- table of operations
 
 const struct ir_op_info ir_op_infos[IR_N_OPS] = {
-#define HOST(ENUM, name_, doc_) [IR_##ENUM] = {.name = name_, .arity = -1, .class = IR_CLASS_HOST, \
-                                               .derivatives = "", .doc = doc_},
+#define HOST(ENUM, name_, doc_) \
+  [IR_##ENUM] = {.name = name_, .arity = -1, .class = IR_CLASS_HOST, .derivatives = "", .doc = doc_},
 #include "compiler/ir/hostops.def"
 #undef HOST
-#define TAKES_INDEX(ENUM)                                                                          \
-  (IR_OP_##ENUM == IR_OP_PICK || IR_OP_##ENUM == IR_OP_NLL || IR_OP_##ENUM == IR_OP_LOOKUP ||      \
+#define TAKES_INDEX(ENUM)                                                                     \
+  (IR_OP_##ENUM == IR_OP_PICK || IR_OP_##ENUM == IR_OP_NLL || IR_OP_##ENUM == IR_OP_LOOKUP || \
    IR_OP_##ENUM == IR_OP_PUT || IR_OP_##ENUM == IR_OP_ONEHOT || IR_OP_##ENUM == IR_OP_D_ROW)
-#define OP(ENUM, name_, arity_, class_, shape_, derivatives_, user_, doc_)                         \
+#define OP(ENUM, name_, arity_, class_, shape_, derivatives_, user_, doc_) \
   [IR_OP_##ENUM] = {name_, arity_, IR_CLASS_##class_, derivatives_, user_, TAKES_INDEX(ENUM), doc_},
 #include "compiler/ir/ops.def"
 #undef OP
@@ -58,7 +58,7 @@ uint32_t ir_attributes(enum ir_op op) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------- types
+// ------------------------------------------------------------------------------------------- types
 
 uint32_t ir_type_width(const struct ir_type *type) {
   if (type->kind != IR_TUPLE)
@@ -161,7 +161,8 @@ const struct ir_type *ir_type_index(struct ir_module *module, uint32_t dim) {
   return type;
 }
 
-const struct ir_type *ir_type_tensor(struct ir_module *module, uint32_t rank, const struct size *const *sizes) {
+const struct ir_type *ir_type_tensor(struct ir_module *module, uint32_t rank,
+                                     const struct size *const *sizes) {
   assert(rank <= IR_MAX_RANK);
   struct ir_type *type = type_new(module, IR_TENSOR);
   type->shape.rank = rank;
@@ -201,7 +202,7 @@ const struct ir_type *ir_type_tuple(struct ir_module *module, const char *name, 
   return type;
 }
 
-// ------------------------------------------------------------------------------------------------------ module tables
+// ----------------------------------------------------------------------------------- module tables
 
 struct ir_module *ir_module_new(const char *name) {
   struct arena *arena = malloc(sizeof *arena);
@@ -230,8 +231,8 @@ static void *grow_table(struct arena *arena, void *items, uint32_t n) {
   return full ? arena_grow_array(arena, items, n, n ? 2 * (size_t)n : 4, sizeof(void *)) : items;
 }
 
-#define ADD(module, table, count, item)                                                            \
-  ((module)->table = grow_table((module)->arena, (module)->table, (module)->count),                \
+#define ADD(module, table, count, item)                                             \
+  ((module)->table = grow_table((module)->arena, (module)->table, (module)->count), \
    (module)->table[(module)->count] = (item), (module)->count++)
 
 struct ir_dim *ir_add_dim(struct ir_module *module, const char *name, enum size_atom_kind kind) {
@@ -288,7 +289,7 @@ uint32_t ir_add_file(struct ir_module *module, const char *name) {
   return module->n_files - 1;
 }
 
-// ---------------------------------------------------------------------------------------------- values, instructions
+// ---------------------------------------------------------------------------- values, instructions
 
 static struct ir_value *value_new(struct ir_module *module, const struct ir_type *type, uint32_t *n_values) {
   struct ir_value *value = arena_new(module->arena, struct ir_value);
@@ -329,7 +330,8 @@ struct ir_value *ir_add_function_param(struct ir_module *module, struct ir_funct
   return value;
 }
 
-struct ir_value *ir_add_block_param(struct ir_module *module, struct ir_block *block, const struct ir_type *type) {
+struct ir_value *ir_add_block_param(struct ir_module *module, struct ir_block *block,
+                                    const struct ir_type *type) {
   struct ir_value *value = value_new(module, type, &block->n_values);
   block->params = append_value(module, block->params, block->n_params++, value);
   return value;
@@ -344,7 +346,8 @@ static struct ir_value **copy_values(struct ir_module *module, uint32_t n, struc
 
 struct ir_instr *ir_instr_new(struct ir_module *module, enum ir_op op, uint32_t n_operands,
                               struct ir_value *const *operands, uint32_t n_results,
-                              const struct ir_type *const *result_types, uint32_t n_targets, uint32_t *n_values) {
+                              const struct ir_type *const *result_types, uint32_t n_targets,
+                              uint32_t *n_values) {
   struct ir_instr *instr = arena_new(module->arena, struct ir_instr);
   instr->op = op;
   instr->n_operands = n_operands;
@@ -405,7 +408,7 @@ void ir_block_remove(struct ir_block *block, struct ir_instr *instr) {
   list_remove(&block->first, &block->last, instr);
 }
 
-// ---------------------------------------------------------------------------------------------------- whole functions
+// --------------------------------------------------------------------------------- whole functions
 
 static uint32_t number(uint32_t next, uint32_t n, struct ir_value **values) {
   for (uint32_t i = 0; i < n; i++)

@@ -27,9 +27,11 @@ static void place(struct ir_builder *b, struct ir_instr *instr) {
     ir_block_insert_before(b->block, b->before, instr);
 }
 
-struct ir_instr *ir_build(struct ir_builder *b, enum ir_op op, uint32_t n_operands, struct ir_value *const *operands,
-                          uint32_t n_results, const struct ir_type *const *result_types) {
-  struct ir_instr *instr = ir_instr_new(b->module, op, n_operands, operands, n_results, result_types, 0, next_id(b));
+struct ir_instr *ir_build(struct ir_builder *b, enum ir_op op, uint32_t n_operands,
+                          struct ir_value *const *operands, uint32_t n_results,
+                          const struct ir_type *const *result_types) {
+  struct ir_instr *instr =
+      ir_instr_new(b->module, op, n_operands, operands, n_results, result_types, 0, next_id(b));
   place(b, instr);
   return instr;
 }
@@ -39,7 +41,7 @@ struct ir_value *ir_build_value(struct ir_builder *b, enum ir_op op, uint32_t n_
   return ir_build(b, op, n_operands, operands, 1, &result)->results[0];
 }
 
-// ------------------------------------------------------------------------------------------------- tensor operations
+// ------------------------------------------------------------------------------- tensor operations
 
 // Infers the result's shape from an instruction that has its operands and attributes, and appends it.
 static struct ir_value *build_inferred(struct ir_builder *b, const struct ir_instr *model) {
@@ -69,21 +71,26 @@ struct ir_value *ir_build_unary(struct ir_builder *b, enum ir_op op, struct ir_v
   return ir_build_tensor(b, op, 1, &a);
 }
 
-struct ir_value *ir_build_binary(struct ir_builder *b, enum ir_op op, struct ir_value *a, struct ir_value *other) {
+struct ir_value *ir_build_binary(struct ir_builder *b, enum ir_op op, struct ir_value *a,
+                                 struct ir_value *other) {
   return ir_build_tensor(b, op, 2, (struct ir_value *[]){a, other});
 }
 
-struct ir_value *ir_build_matmul(struct ir_builder *b, struct ir_value *a, bool transpose_a, struct ir_value *other,
-                                 bool transpose_b) {
+struct ir_value *ir_build_matmul(struct ir_builder *b, struct ir_value *a, bool transpose_a,
+                                 struct ir_value *other, bool transpose_b) {
   struct ir_value *operands[] = {a, other};
-  struct ir_instr model = {.op = IR_OP_MATMUL, .n_operands = 2, .operands = operands,
-                           .transpose_a = transpose_a, .transpose_b = transpose_b};
+  struct ir_instr model = {.op = IR_OP_MATMUL,
+                           .n_operands = 2,
+                           .operands = operands,
+                           .transpose_a = transpose_a,
+                           .transpose_b = transpose_b};
   return build_inferred(b, &model);
 }
 
 struct ir_value *ir_build_slice(struct ir_builder *b, struct ir_value *a, const struct size *offset,
                                 const struct size *length) {
-  struct ir_instr model = {.op = IR_OP_SLICE, .n_operands = 1, .operands = &a, .size = offset, .length = length};
+  struct ir_instr model = {
+      .op = IR_OP_SLICE, .n_operands = 1, .operands = &a, .size = offset, .length = length};
   return build_inferred(b, &model);
 }
 
@@ -104,7 +111,8 @@ struct ir_value *ir_build_put(struct ir_builder *b, struct ir_value *a, struct i
   return ir_build_value(b, IR_OP_PUT, 2, (struct ir_value *[]){a, index}, shape);
 }
 
-struct ir_value *ir_build_broadcast(struct ir_builder *b, struct ir_value *scalar, const struct ir_type *shape) {
+struct ir_value *ir_build_broadcast(struct ir_builder *b, struct ir_value *scalar,
+                                    const struct ir_type *shape) {
   return ir_build_value(b, IR_OP_BROADCAST, 1, &scalar, shape);
 }
 
@@ -130,7 +138,7 @@ struct ir_value *ir_build_param(struct ir_builder *b, uint32_t param, struct ir_
   return value;
 }
 
-// ------------------------------------------------------------------------------------------------------------- sinks
+// ------------------------------------------------------------------------------------------- sinks
 
 void ir_build_d_input(struct ir_builder *b, uint32_t input, struct ir_value *gradient) {
   ir_build(b, IR_OP_D_INPUT, 1, &gradient, 0, NULL)->integer = input;
@@ -150,7 +158,8 @@ void ir_build_d_outer(struct ir_builder *b, uint32_t param, struct ir_value *a, 
   build_param_sink(b, IR_OP_D_OUTER, param, 2, (struct ir_value *[3]){a, other}, member);
 }
 
-void ir_build_d_param(struct ir_builder *b, uint32_t param, struct ir_value *gradient, struct ir_value *member) {
+void ir_build_d_param(struct ir_builder *b, uint32_t param, struct ir_value *gradient,
+                      struct ir_value *member) {
   build_param_sink(b, IR_OP_D_PARAM, param, 1, (struct ir_value *[2]){gradient}, member);
 }
 
@@ -159,7 +168,7 @@ void ir_build_d_row(struct ir_builder *b, uint32_t param, struct ir_value *gradi
   build_param_sink(b, IR_OP_D_ROW, param, 2, (struct ir_value *[3]){gradient, index}, member);
 }
 
-// --------------------------------------------------------------------------------------------------- host operations
+// --------------------------------------------------------------------------------- host operations
 
 static struct ir_value *build_host_constant(struct ir_builder *b, enum ir_op op, int64_t integer,
                                             const struct ir_type *type) {
@@ -194,10 +203,22 @@ struct ir_value *ir_build_size(struct ir_builder *b, const struct size *size) {
 
 static enum ir_type_kind arithmetic_result(enum ir_op op) {
   switch (op) {
-    case IR_FADD: case IR_FSUB: case IR_FMUL: case IR_FDIV: case IR_FNEG: case IR_INT_TO_FLOAT: case IR_READ_VALUE:
-      return IR_FLOAT;
-    case IR_IEQ: case IR_INE: case IR_ILT: case IR_ILE: case IR_FEQ: case IR_FNE: case IR_FLT: case IR_FLE: case IR_NOT:
-      return IR_BOOL;
+    case IR_FADD:
+    case IR_FSUB:
+    case IR_FMUL:
+    case IR_FDIV:
+    case IR_FNEG:
+    case IR_INT_TO_FLOAT:
+    case IR_READ_VALUE: return IR_FLOAT;
+    case IR_IEQ:
+    case IR_INE:
+    case IR_ILT:
+    case IR_ILE:
+    case IR_FEQ:
+    case IR_FNE:
+    case IR_FLT:
+    case IR_FLE:
+    case IR_NOT: return IR_BOOL;
     default: return IR_INT;
   }
 }
@@ -206,12 +227,14 @@ struct ir_value *ir_build_host1(struct ir_builder *b, enum ir_op op, struct ir_v
   return ir_build_value(b, op, 1, &a, ir_type_simple(b->module, arithmetic_result(op)));
 }
 
-struct ir_value *ir_build_host2(struct ir_builder *b, enum ir_op op, struct ir_value *a, struct ir_value *other) {
-  return ir_build_value(b, op, 2, (struct ir_value *[]){a, other}, ir_type_simple(b->module, arithmetic_result(op)));
+struct ir_value *ir_build_host2(struct ir_builder *b, enum ir_op op, struct ir_value *a,
+                                struct ir_value *other) {
+  return ir_build_value(b, op, 2, (struct ir_value *[]){a, other},
+                        ir_type_simple(b->module, arithmetic_result(op)));
 }
 
-struct ir_value *ir_build_data_new(struct ir_builder *b, uint32_t data, uint32_t constructor, uint32_t n_slots,
-                                   struct ir_value *const *slots) {
+struct ir_value *ir_build_data_new(struct ir_builder *b, uint32_t data, uint32_t constructor,
+                                   uint32_t n_slots, struct ir_value *const *slots) {
   struct ir_value *value = ir_build_value(b, IR_DATA_NEW, n_slots, slots, ir_type_data(b->module, data));
   value->def->symbol = data;
   value->def->constructor = constructor;
@@ -225,7 +248,8 @@ struct ir_value *ir_build_data_tag(struct ir_builder *b, struct ir_value *data) 
   return value;
 }
 
-struct ir_value *ir_build_data_get(struct ir_builder *b, struct ir_value *data, uint32_t constructor, uint32_t slot) {
+struct ir_value *ir_build_data_get(struct ir_builder *b, struct ir_value *data, uint32_t constructor,
+                                   uint32_t slot) {
   assert(data->type->kind == IR_DATA);
   const struct ir_data *declared = b->module->datas[data->type->data];
   assert(constructor < declared->n_constructors);
@@ -254,9 +278,11 @@ struct ir_instr *ir_build_call(struct ir_builder *b, uint32_t function, uint32_t
   return instr;
 }
 
-struct ir_instr *ir_build_emit(struct ir_builder *b, uint32_t block, uint32_t n_args, struct ir_value *const *args) {
+struct ir_instr *ir_build_emit(struct ir_builder *b, uint32_t block, uint32_t n_args,
+                               struct ir_value *const *args) {
   const struct ir_block *emitted = b->module->blocks[block];
-  const struct ir_type **types = arena_new_array(b->module->arena, const struct ir_type *, emitted->n_results);
+  const struct ir_type **types =
+      arena_new_array(b->module->arena, const struct ir_type *, emitted->n_results);
   for (uint32_t i = 0; i < emitted->n_results; i++)
     types[i] = emitted->outputs[i]->type;
   struct ir_instr *instr = ir_build(b, IR_EMIT, n_args, args, emitted->n_results, types);
@@ -264,7 +290,7 @@ struct ir_instr *ir_build_emit(struct ir_builder *b, uint32_t block, uint32_t n_
   return instr;
 }
 
-// ------------------------------------------------------------------------------------------------------- terminators
+// ------------------------------------------------------------------------------------- terminators
 
 static struct ir_instr *build_terminator(struct ir_builder *b, enum ir_op op, uint32_t n_operands,
                                          struct ir_value *const *operands, uint32_t n_targets) {
@@ -277,13 +303,15 @@ void ir_build_br(struct ir_builder *b, struct ir_bb *target, uint32_t n_args, st
   ir_set_target(b->module, build_terminator(b, IR_BR, 0, NULL, 1), 0, target, n_args, args);
 }
 
-void ir_build_brif(struct ir_builder *b, struct ir_value *condition, struct ir_bb *if_true, struct ir_bb *if_false) {
+void ir_build_brif(struct ir_builder *b, struct ir_value *condition, struct ir_bb *if_true,
+                   struct ir_bb *if_false) {
   struct ir_instr *instr = build_terminator(b, IR_BRIF, 1, &condition, 2);
   ir_set_target(b->module, instr, 0, if_true, 0, NULL);
   ir_set_target(b->module, instr, 1, if_false, 0, NULL);
 }
 
-void ir_build_switch(struct ir_builder *b, struct ir_value *value, uint32_t n_targets, struct ir_bb *const *targets) {
+void ir_build_switch(struct ir_builder *b, struct ir_value *value, uint32_t n_targets,
+                     struct ir_bb *const *targets) {
   struct ir_instr *instr = build_terminator(b, IR_SWITCH, 1, &value, n_targets);
   for (uint32_t i = 0; i < n_targets; i++)
     ir_set_target(b->module, instr, i, targets[i], 0, NULL);

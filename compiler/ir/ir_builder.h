@@ -1,8 +1,9 @@
 // Short helpers that build an instruction, infer its type and append it: for lowering and the passes.
 //
-// A builder points at the place of work: a basic block of a host function (`function` and `bb`), or a block (`block`).
-// Results get fresh ids there, and `loc` is every new instruction's position. It owns nothing; copy and change it freely.
-// A shape that does not fit is a bug of the caller, whose input was checked: the helpers abort with a message.
+// A builder points at the place of work: a basic block of a host function (`function` and `bb`), or a block
+// (`block`). Results get fresh ids there, and `loc` is every new instruction's position. It owns nothing;
+// copy and change it freely. A shape that does not fit is a bug of the caller, whose input was checked: the
+// helpers abort with a message.
 #ifndef NN_IR_IR_BUILDER_H
 #define NN_IR_IR_BUILDER_H
 
@@ -13,35 +14,39 @@ struct ir_builder {
   struct ir_function *function; // with bb
   struct ir_bb *bb;             // NULL when the builder fills `block`
   struct ir_block *block;
-  struct ir_instr *before;      // new instructions go before this one; NULL: at the end
+  struct ir_instr *before; // new instructions go before this one; NULL: at the end
   struct ir_loc loc;
 };
 
 struct ir_builder ir_builder_at(struct ir_module *, struct ir_function *, struct ir_bb *, struct ir_loc);
 struct ir_builder ir_builder_in_block(struct ir_module *, struct ir_block *, struct ir_loc);
 
-// An instruction with these operands and results, appended; its attributes are still to be set. Any operation.
-struct ir_instr *ir_build(struct ir_builder *, enum ir_op, uint32_t n_operands, struct ir_value *const *operands,
-                          uint32_t n_results, const struct ir_type *const *result_types);
+// An instruction with these operands and results, appended; its attributes are still to be set. Any
+// operation.
+struct ir_instr *ir_build(struct ir_builder *, enum ir_op, uint32_t n_operands,
+                          struct ir_value *const *operands, uint32_t n_results,
+                          const struct ir_type *const *result_types);
 // One result.
-struct ir_value *ir_build_value(struct ir_builder *, enum ir_op, uint32_t n_operands, struct ir_value *const *operands,
-                                const struct ir_type *result);
+struct ir_value *ir_build_value(struct ir_builder *, enum ir_op, uint32_t n_operands,
+                                struct ir_value *const *operands, const struct ir_type *result);
 
-// Tensor operations whose shape is inferred and that have no attributes. The index operand, where there is one, is last.
+// Tensor operations whose shape is inferred and that have no attributes. The index operand, where there is
+// one, is last.
 struct ir_value *ir_build_tensor(struct ir_builder *, enum ir_op, uint32_t n_operands,
                                  struct ir_value *const *operands);
 struct ir_value *ir_build_unary(struct ir_builder *, enum ir_op, struct ir_value *a);
 struct ir_value *ir_build_binary(struct ir_builder *, enum ir_op, struct ir_value *a, struct ir_value *b);
 // With attributes, or with a written shape.
-struct ir_value *ir_build_matmul(struct ir_builder *, struct ir_value *a, bool transpose_a, struct ir_value *b,
-                                 bool transpose_b);
+struct ir_value *ir_build_matmul(struct ir_builder *, struct ir_value *a, bool transpose_a,
+                                 struct ir_value *b, bool transpose_b);
 struct ir_value *ir_build_slice(struct ir_builder *, struct ir_value *a, const struct size *offset,
                                 const struct size *length);
 struct ir_value *ir_build_pad(struct ir_builder *, struct ir_value *a, const struct size *offset,
                               const struct ir_type *shape);
 struct ir_value *ir_build_put(struct ir_builder *, struct ir_value *a, struct ir_value *index,
                               const struct ir_type *shape);
-struct ir_value *ir_build_broadcast(struct ir_builder *, struct ir_value *scalar, const struct ir_type *shape);
+struct ir_value *ir_build_broadcast(struct ir_builder *, struct ir_value *scalar,
+                                    const struct ir_type *shape);
 struct ir_value *ir_build_onehot(struct ir_builder *, struct ir_value *index, const struct ir_type *shape);
 struct ir_value *ir_build_constant(struct ir_builder *, double value, const struct ir_type *shape);
 struct ir_value *ir_build_scalar_constant(struct ir_builder *, double value);
@@ -53,7 +58,8 @@ struct ir_value *ir_build_param(struct ir_builder *, uint32_t param, struct ir_v
 void ir_build_d_input(struct ir_builder *, uint32_t input, struct ir_value *gradient);
 void ir_build_d_outer(struct ir_builder *, uint32_t param, struct ir_value *a, struct ir_value *b,
                       struct ir_value *member);
-void ir_build_d_param(struct ir_builder *, uint32_t param, struct ir_value *gradient, struct ir_value *member);
+void ir_build_d_param(struct ir_builder *, uint32_t param, struct ir_value *gradient,
+                      struct ir_value *member);
 void ir_build_d_row(struct ir_builder *, uint32_t param, struct ir_value *gradient, struct ir_value *index,
                     struct ir_value *member);
 
@@ -69,17 +75,22 @@ struct ir_value *ir_build_host2(struct ir_builder *, enum ir_op, struct ir_value
 struct ir_value *ir_build_data_new(struct ir_builder *, uint32_t data, uint32_t constructor, uint32_t n_slots,
                                    struct ir_value *const *slots);
 struct ir_value *ir_build_data_tag(struct ir_builder *, struct ir_value *data);
-struct ir_value *ir_build_data_get(struct ir_builder *, struct ir_value *data, uint32_t constructor, uint32_t slot);
+struct ir_value *ir_build_data_get(struct ir_builder *, struct ir_value *data, uint32_t constructor,
+                                   uint32_t slot);
 // The results are one per flattened slot or function result: `instr->results`.
 struct ir_instr *ir_build_list_get(struct ir_builder *, struct ir_value *list, struct ir_value *index);
-struct ir_instr *ir_build_call(struct ir_builder *, uint32_t function, uint32_t n_args, struct ir_value *const *args);
-struct ir_instr *ir_build_emit(struct ir_builder *, uint32_t block, uint32_t n_args, struct ir_value *const *args);
+struct ir_instr *ir_build_call(struct ir_builder *, uint32_t function, uint32_t n_args,
+                               struct ir_value *const *args);
+struct ir_instr *ir_build_emit(struct ir_builder *, uint32_t block, uint32_t n_args,
+                               struct ir_value *const *args);
 
 // Terminators.
 void ir_build_br(struct ir_builder *, struct ir_bb *target, uint32_t n_args, struct ir_value *const *args);
-void ir_build_brif(struct ir_builder *, struct ir_value *condition, struct ir_bb *if_true, struct ir_bb *if_false);
+void ir_build_brif(struct ir_builder *, struct ir_value *condition, struct ir_bb *if_true,
+                   struct ir_bb *if_false);
 // Targets without arguments; the last one is for every other value.
-void ir_build_switch(struct ir_builder *, struct ir_value *value, uint32_t n_targets, struct ir_bb *const *targets);
+void ir_build_switch(struct ir_builder *, struct ir_value *value, uint32_t n_targets,
+                     struct ir_bb *const *targets);
 void ir_build_return(struct ir_builder *, uint32_t n, struct ir_value *const *values);
 
 #endif

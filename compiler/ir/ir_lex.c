@@ -79,7 +79,8 @@ static struct ir_token lex_symbol(struct ir_lexer *lexer, struct ir_token token)
     lexer->next++;
     return lex_quoted(lexer, token);
   }
-  while (is_letter(ahead(lexer, 0)) || is_digit(ahead(lexer, 0)) || ahead(lexer, 0) == '.' || ahead(lexer, 0) == '*')
+  while (is_letter(ahead(lexer, 0)) || is_digit(ahead(lexer, 0)) || ahead(lexer, 0) == '.' ||
+         ahead(lexer, 0) == '*')
     lexer->next++;
   token.length = (size_t)(lexer->next - token.text);
   return token.length ? token : bad(lexer, token, "a name is missing after @");
@@ -132,7 +133,9 @@ static struct ir_token lex_mark(struct ir_lexer *lexer, struct ir_token token) {
 
 struct ir_token ir_lex(struct ir_lexer *lexer) {
   skip_blanks(lexer);
-  struct ir_token token = {.kind = IR_TOKEN_END, .text = lexer->next, .line = lexer->line,
+  struct ir_token token = {.kind = IR_TOKEN_END,
+                           .text = lexer->next,
+                           .line = lexer->line,
                            .column = (uint32_t)(lexer->next - lexer->line_start) + 1};
   if (lexer->next == lexer->end)
     return token;

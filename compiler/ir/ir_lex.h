@@ -22,9 +22,9 @@ enum ir_token_kind {
 
 struct ir_token {
   enum ir_token_kind kind;
-  char mark;            // MARK
-  bool quoted;          // SYMBOL, STRING: the text between the quotes, escapes not yet undone
-  const char *text;     // into the source, without sigil and quotes
+  char mark;        // MARK
+  bool quoted;      // SYMBOL, STRING: the text between the quotes, escapes not yet undone
+  const char *text; // into the source, without sigil and quotes
   size_t length;
   uint32_t line, column; // from 1; the column counts bytes
 };

@@ -1,7 +1,8 @@
-// Reads the text form (grammar: IR.md): recursive descent over one token. This file has the parser's small tools, sizes,
-// types and the declarations; functions and blocks are in ir_parse_body.c.
+// Reads the text form (grammar: IR.md): recursive descent over one token. This file has the parser's small
+// tools, sizes, types and the declarations; functions and blocks are in ir_parse_body.c.
 //
-// Data types, functions and blocks may be used before they are defined: a first pass over the tokens declares them.
+// Data types, functions and blocks may be used before they are defined: a first pass over the tokens declares
+// them.
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
@@ -17,7 +18,7 @@
 
 #define MAX_TYPE_DEPTH 64 // bounds recursion here and in everything that walks types
 
-// ------------------------------------------------------------------------------------------------------------- errors
+// ------------------------------------------------------------------------------------------ errors
 
 static void record(struct ir_parser *p, uint32_t line, uint32_t column, const char *format, va_list args) {
   if (p->error)
@@ -54,7 +55,7 @@ static const char *shown(struct ir_parser *p) {
   return arena_printf(p->module->arena, "`%.*s`", length, p->token.text);
 }
 
-// ------------------------------------------------------------------------------------------------------------- tokens
+// ------------------------------------------------------------------------------------------ tokens
 
 void ir_parse_advance(struct ir_parser *p) {
   if (p->error)
@@ -69,7 +70,8 @@ bool ir_parse_at_mark(const struct ir_parser *p, char mark) {
 }
 
 static bool spells(const struct ir_token *token, const char *word) {
-  return token->kind == IR_TOKEN_NAME && token->length == strlen(word) && memcmp(token->text, word, token->length) == 0;
+  return token->kind == IR_TOKEN_NAME && token->length == strlen(word) &&
+         memcmp(token->text, word, token->length) == 0;
 }
 
 bool ir_parse_at_word(const struct ir_parser *p, const char *word) {
@@ -108,7 +110,10 @@ void ir_parse_expect_newline(struct ir_parser *p) {
 }
 
 static int hex_digit(char c) {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
 }
 
 // The text of a token with escapes undone: \" \\ \xHH.
@@ -222,7 +227,7 @@ struct ir_loc ir_parse_location(struct ir_parser *p) {
   return loc;
 }
 
-// -------------------------------------------------------------------------------------------------------------- names
+// ------------------------------------------------------------------------------------------- names
 
 static struct ir_names_slot *find_slot(const struct ir_names *names, const char *name) {
   uint32_t i = (uint32_t)XXH64(name, strlen(name), 0);
@@ -242,7 +247,8 @@ bool ir_names_find(const struct ir_names *names, const char *name, uint32_t *val
 }
 
 // An error at `at` when the name is there already.
-static void declare(struct ir_parser *p, struct ir_names *names, struct ir_token at, const char *name, uint32_t value) {
+static void declare(struct ir_parser *p, struct ir_names *names, struct ir_token at, const char *name,
+                    uint32_t value) {
   if (2 * (names->count + 1) > names->capacity) {
     struct ir_names old = *names;
     names->capacity = old.capacity ? 2 * old.capacity : 16;
@@ -296,7 +302,7 @@ static void declare_all(struct ir_parser *p) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------- sizes and types
+// --------------------------------------------------------------------------------- sizes and types
 
 static const struct size *parse_factor(struct ir_parser *p) {
   struct arena *arena = p->module->arena;
@@ -325,7 +331,8 @@ static const struct size *parse_term(struct ir_parser *p, bool negative) {
   if (negative && p->token.kind == IR_TOKEN_NUMBER) // so that the smallest integer can be read
     product = size_constant(arena, (int64_t)-magnitude(p, (uint64_t)INT64_MAX + 1));
   else
-    product = negative ? in_range(p, size_mul(arena, size_constant(arena, -1), parse_factor(p))) : parse_factor(p);
+    product =
+        negative ? in_range(p, size_mul(arena, size_constant(arena, -1), parse_factor(p))) : parse_factor(p);
   while (ir_parse_accept_mark(p, '*'))
     product = in_range(p, size_mul(arena, product, parse_factor(p)));
   return product;
@@ -435,9 +442,10 @@ const struct ir_type *ir_parse_type(struct ir_parser *p) {
   return parse_type(p, 0);
 }
 
-// ------------------------------------------------------------------------------------------------------- declarations
+// ------------------------------------------------------------------------------------ declarations
 
-static struct ir_dim *add_dim(struct ir_parser *p, enum size_atom_kind kind, struct ir_token at, const char *name) {
+static struct ir_dim *add_dim(struct ir_parser *p, enum size_atom_kind kind, struct ir_token at,
+                              const char *name) {
   struct ir_dim *dim = ir_add_dim(p->module, name, kind);
   declare(p, &p->types, at, dim->atom.name, dim->atom.id * 2);
   return dim;
@@ -566,9 +574,12 @@ static const struct {
   const char *word;
   void (*parse)(struct ir_parser *p);
 } declarations[] = {
-    {"file", parse_file},         {"dim", parse_dim},     {"vocab", parse_vocab},  {"enum", parse_enum},
-    {"data", parse_data},         {"param", parse_param}, {"entry", parse_entry},  {"metric", parse_metric},
-    {"host", ir_parse_function},  {"block", ir_parse_forward}, {"adjoint", ir_parse_adjoint},
+    {"file", parse_file},          {"dim", parse_dim},
+    {"vocab", parse_vocab},        {"enum", parse_enum},
+    {"data", parse_data},          {"param", parse_param},
+    {"entry", parse_entry},        {"metric", parse_metric},
+    {"host", ir_parse_function},   {"block", ir_parse_forward},
+    {"adjoint", ir_parse_adjoint},
 };
 
 static void parse_declaration(struct ir_parser *p) {

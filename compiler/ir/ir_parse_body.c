@@ -1,5 +1,5 @@
-// Functions and blocks of the text form. Values and basic blocks may be used before their definition in the text; that
-// a use is dominated by its definition is the verifier's business.
+// Functions and blocks of the text form. Values and basic blocks may be used before their definition in the
+// text; that a use is dominated by its definition is the verifier's business.
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -41,10 +41,10 @@ struct body {
     struct pending *items;
     size_t count, capacity;
   } pending;
-  struct value_list outputs;    // of a block
+  struct value_list outputs; // of a block
 };
 
-// -------------------------------------------------------------------------------------------------- numbered things
+// --------------------------------------------------------------------------------- numbered things
 
 static void *grow(void *items, size_t old_count, size_t new_count, size_t size) {
   char *grown = realloc(items, new_count * size);
@@ -100,8 +100,8 @@ static struct position *position_here(struct ir_parser *p) {
   return at;
 }
 
-// The value with the current token's number, and past it. Until it is defined its type is NULL, and its note is the
-// position of the first use.
+// The value with the current token's number, and past it. Until it is defined its type is NULL, and its note
+// is the position of the first use.
 static struct ir_value *parse_value(struct ir_parser *p) {
   if (p->token.kind != IR_TOKEN_VALUE) {
     ir_parse_fail(p, "expected a value such as %%0");
@@ -120,8 +120,8 @@ static struct ir_value *parse_value(struct ir_parser *p) {
   return *slot;
 }
 
-static void define_value(struct ir_parser *p, struct ir_value *value, const struct ir_type *type, struct ir_instr *def,
-                         struct position at) {
+static void define_value(struct ir_parser *p, struct ir_value *value, const struct ir_type *type,
+                         struct ir_instr *def, struct position at) {
   if (value->type)
     ir_parse_fail_at(p, at.line, at.column, "%%%" PRIu32 " is defined twice", value->id);
   value->type = type;
@@ -190,7 +190,7 @@ static struct type_list parse_result_types(struct ir_parser *p) {
   return types;
 }
 
-// ------------------------------------------------------------------------------------------------------ instructions
+// ------------------------------------------------------------------------------------ instructions
 
 static uint32_t parse_reference(struct ir_parser *p, const struct ir_names *names, const char *what) {
   struct position at = here(p);
@@ -323,7 +323,7 @@ static struct ir_instr *parse_instr(struct body *body) {
   return instr;
 }
 
-// ------------------------------------------------------------------------------------------------------------ bodies
+// ------------------------------------------------------------------------------------------ bodies
 
 static void skip_newlines(struct ir_parser *p) {
   while (p->token.kind == IR_TOKEN_NEWLINE)
@@ -340,7 +340,8 @@ static void parse_bb(struct body *body, struct ir_bb *bb) {
   }
   ir_parse_expect_mark(p, ':');
   ir_parse_expect_newline(p);
-  for (skip_newlines(p); !p->error && p->token.kind != IR_TOKEN_LABEL && !ir_parse_at_mark(p, '}'); skip_newlines(p)) {
+  for (skip_newlines(p); !p->error && p->token.kind != IR_TOKEN_LABEL && !ir_parse_at_mark(p, '}');
+       skip_newlines(p)) {
     if (p->token.kind == IR_TOKEN_END)
       ir_parse_fail(p, "expected an instruction or `}`, found the end");
     else
@@ -427,7 +428,8 @@ static void resolve_data(struct ir_parser *p, const struct pending *pending) {
   else
     value = instr->n_operands ? instr->operands[0] : NULL;
   if (!value || value->type->kind != IR_DATA) {
-    ir_parse_fail_at(p, pending->at.line, pending->at.column, "%s needs a data value", ir_op_infos[instr->op].name);
+    ir_parse_fail_at(p, pending->at.line, pending->at.column, "%s needs a data value",
+                     ir_op_infos[instr->op].name);
     return;
   }
   instr->symbol = value->type->data;
@@ -478,7 +480,7 @@ void ir_parse_function(struct ir_parser *p) {
   finish(&body);
 }
 
-// ------------------------------------------------------------------------------------------------------------ blocks
+// ------------------------------------------------------------------------------------------ blocks
 
 // `results 1 deferred hoisted uniform random !0:1:2`; true when the number of results is given.
 static bool parse_flags(struct ir_parser *p, struct ir_block *block) {
@@ -500,7 +502,8 @@ static void check_outputs(struct ir_parser *p, const struct ir_block *block, con
   for (uint32_t i = 0; same && i < block->n_outputs; i++)
     same = block->outputs[i]->type && ir_type_equal(block->outputs[i]->type, types->items[i]);
   if (!same)
-    ir_parse_fail_at(p, at.line, at.column, "the types of block @%s are not those of what it returns", block->name);
+    ir_parse_fail_at(p, at.line, at.column, "the types of block @%s are not those of what it returns",
+                     block->name);
   if (block->n_results > block->n_outputs)
     ir_parse_fail_at(p, at.line, at.column, "block @%s has more results than outputs", block->name);
 }

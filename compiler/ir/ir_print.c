@@ -1,5 +1,6 @@
-// The text form of a module. IR.md gives its grammar; ir_parse.c reads it, and print(parse(print(m))) == print(m) byte
-// for byte. Modules that do not verify can be printed too, for debugging: what is out of range shows as `?`.
+// The text form of a module. IR.md gives its grammar; ir_parse.c reads it, and print(parse(print(m))) ==
+// print(m) byte for byte. Modules that do not verify can be printed too, for debugging: what is out of range
+// shows as `?`.
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -13,13 +14,13 @@
 
 struct printer {
   const struct ir_module *module;
-  FILE *out;       // a stream into `string`
+  FILE *out; // a stream into `string`
   char *string;
   size_t length;
   locale_t old_locale;
 };
 
-// -------------------------------------------------------------------------------------------------- words and numbers
+// ------------------------------------------------------------------------------- words and numbers
 
 bool ir_text_is_reserved(const char *name) {
   static const char *const words[] = {"int", "bool", "float", "f32", "acc", "inf", "nan"};
@@ -116,7 +117,7 @@ static void print_location(struct printer *p, struct ir_loc loc) {
     fprintf(p->out, " !%" PRIu32 ":%" PRIu32 ":%" PRIu32, loc.file, loc.line, loc.column);
 }
 
-// ------------------------------------------------------------------------------------------------------------- types
+// ------------------------------------------------------------------------------------------- types
 
 static void print_type(struct printer *p, const struct ir_type *type);
 
@@ -191,7 +192,7 @@ static void print_params(struct printer *p, uint32_t n, struct ir_value *const *
   fputc(')', p->out);
 }
 
-// ------------------------------------------------------------------------------------------------------ instructions
+// ------------------------------------------------------------------------------------ instructions
 
 static void print_values(struct printer *p, uint32_t n, struct ir_value *const *values) {
   for (uint32_t i = 0; i < n; i++) {
@@ -218,7 +219,8 @@ static void print_targets(struct printer *p, const struct ir_instr *instr) {
   }
 }
 
-static const struct ir_constructor *constructor_of(const struct ir_module *module, const struct ir_instr *instr) {
+static const struct ir_constructor *constructor_of(const struct ir_module *module,
+                                                   const struct ir_instr *instr) {
   if (instr->symbol >= module->n_datas || instr->constructor >= module->datas[instr->symbol]->n_constructors)
     return NULL;
   return &module->datas[instr->symbol]->constructors[instr->constructor];
@@ -303,7 +305,7 @@ static void print_instr_line(struct printer *p, const struct ir_instr *instr) {
   fputc('\n', p->out);
 }
 
-// ----------------------------------------------------------------------------------------------- functions and blocks
+// ---------------------------------------------------------------------------- functions and blocks
 
 static void print_type_list(struct printer *p, uint32_t n, const struct ir_type *const *types) {
   fputc('(', p->out);
@@ -374,7 +376,8 @@ static void print_forward(struct printer *p, const struct ir_block *block) {
   print_block_body(p, block);
 }
 
-// The parameters of an adjoint come in three groups, which `saved (...)` and `grad (...)` tell apart in the text.
+// The parameters of an adjoint come in three groups, which `saved (...)` and `grad (...)` tell apart in the
+// text.
 static void print_adjoint(struct printer *p, const struct ir_block *adjoint, const struct ir_block *forward) {
   uint32_t n_own = forward->n_params, n_saved = forward->n_outputs - forward->n_results;
   if (forward->n_results > forward->n_outputs || adjoint->n_params < n_own + n_saved) {
@@ -410,7 +413,7 @@ static void print_block(struct printer *p, const struct ir_block *block) {
   print_adjoint(p, block, forward ? forward : block);
 }
 
-// ---------------------------------------------------------------------------------------------------------- the header
+// -------------------------------------------------------------------------------------- the header
 
 static void print_dim(struct printer *p, const struct ir_dim *dim) {
   switch (dim->atom.kind) {
@@ -506,7 +509,7 @@ static void print_module(struct printer *p) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------ entries
+// ----------------------------------------------------------------------------------------- entries
 
 static void begin(struct printer *p, const struct ir_module *module) {
   *p = (struct printer){.module = module, .old_locale = ir_text_enter_c_locale()};

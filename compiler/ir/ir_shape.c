@@ -40,7 +40,7 @@ static const struct ir_type *tensor(struct inference *in, uint32_t rank, const s
   return ir_type_tensor(in->module, rank, sizes);
 }
 
-// ------------------------------------------------------------------------------------------------------------- rules
+// ------------------------------------------------------------------------------------------- rules
 
 static const struct ir_type *shape_same(struct inference *in) {
   const struct ir_type *result = operand(in, 0);
@@ -75,14 +75,15 @@ static const struct ir_type *shape_matmul(struct inference *in) {
   bool ta = in->instr->transpose_a, tb = in->instr->transpose_b;
   uint32_t ra = a->shape.rank, rb = b->shape.rank;
   if (ra < 1 || ra > 2 || rb < 1 || rb > 2 || ra + rb < 3)
-    return mismatch(in, "%s @ %s: one side must be a matrix, the other a matrix or vector", text(in, a), text(in, b));
+    return mismatch(in, "%s @ %s: one side must be a matrix, the other a matrix or vector", text(in, a),
+                    text(in, b));
   if ((ta && ra == 1) || (tb && rb == 1))
     return mismatch(in, "a vector is never transposed: %s @ %s", text(in, a), text(in, b));
   const struct size *inner_a = a->shape.sizes[ra == 2 && !ta], *inner_b = b->shape.sizes[rb == 2 && tb];
   if (!size_equal(inner_a, inner_b))
-    return mismatch(in, "inner sizes of %s%s and %s%s differ: %s and %s", text(in, a), ta ? " (transposed)" : "",
-                    text(in, b), tb ? " (transposed)" : "", size_text(in->module->arena, inner_a),
-                    size_text(in->module->arena, inner_b));
+    return mismatch(in, "inner sizes of %s%s and %s%s differ: %s and %s", text(in, a),
+                    ta ? " (transposed)" : "", text(in, b), tb ? " (transposed)" : "",
+                    size_text(in->module->arena, inner_a), size_text(in->module->arena, inner_b));
   const struct size *rows = a->shape.sizes[ta], *columns = b->shape.sizes[!tb];
   if (ra == 1)
     return tensor(in, 1, columns, NULL);
@@ -160,7 +161,7 @@ static const struct ir_type *shape_none(struct inference *in) {
   return NULL;
 }
 
-// --------------------------------------------------------------------------------------------------------- the table
+// --------------------------------------------------------------------------------------- the table
 
 static shape_rule *const rules[IR_N_OPS] = {
 #define OP(ENUM, name, arity, class, shape, derivatives, user, doc) [IR_OP_##ENUM] = shape_##shape,

@@ -15,8 +15,8 @@ static inline bool ir_init_has_argument(enum ir_init init) {
   return init == IR_INIT_NORMAL || init == IR_INIT_UNIFORM || init == IR_INIT_CONSTANT;
 }
 
-// Numbers are written and read in the "C" locale, whatever the program that uses the library has set: for this thread
-// only, until ir_text_leave_c_locale gets back what enter returned.
+// Numbers are written and read in the "C" locale, whatever the program that uses the library has set: for
+// this thread only, until ir_text_leave_c_locale gets back what enter returned.
 locale_t ir_text_enter_c_locale(void);
 void ir_text_leave_c_locale(locale_t old);
 

@@ -10,14 +10,14 @@
 
 struct ir_verifier {
   const struct ir_module *module;
-  struct ir_module scratch;           // the same tables with an arena of its own: shape inference allocates there
-  struct arena arena;                 // that arena
-  char *error;                        // malloc'd
+  struct ir_module scratch; // the same tables with an arena of its own: shape inference allocates there
+  struct arena arena;       // that arena
+  char *error;              // malloc'd
   // Where we are, for messages; NULL where it does not apply.
   const struct ir_function *function;
   const struct ir_block *block, *forward; // forward: the block whose adjoint `block` is
   const struct ir_instr *instr;
-  const int64_t *dim_defaults;        // per dim; INT64_MIN where the value is not known before binding
+  const int64_t *dim_defaults; // per dim; INT64_MIN where the value is not known before binding
 };
 
 bool ir_verify_fail(struct ir_verifier *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -27,7 +27,8 @@ const char *ir_verify_type_text(struct ir_verifier *v, const struct ir_type *typ
 bool ir_verify_size(struct ir_verifier *v, const struct size *size);
 // A type that is well formed; a tuple only where it is allowed at the top.
 bool ir_verify_type(struct ir_verifier *v, const struct ir_type *type, bool tuple_allowed);
-// Equal as values at run time: lists whose elements have the same slots agree, whatever their fields are called.
+// Equal as values at run time: lists whose elements have the same slots agree, whatever their fields are
+// called.
 bool ir_verify_agree(const struct ir_type *a, const struct ir_type *b);
 
 bool ir_verify_function(struct ir_verifier *v, const struct ir_function *function);

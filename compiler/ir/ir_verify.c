@@ -33,7 +33,7 @@ const char *ir_verify_type_text(struct ir_verifier *v, const struct ir_type *typ
   return ir_type_text(v->module, &v->arena, type);
 }
 
-// ---------------------------------------------------------------------------------------------------- sizes and types
+// --------------------------------------------------------------------------------- sizes and types
 
 static int64_t default_value(void *context, const struct size_atom *atom) {
   const struct ir_verifier *v = context;
@@ -124,7 +124,7 @@ bool ir_verify_agree(const struct ir_type *a, const struct ir_type *b) {
   return agree;
 }
 
-// ------------------------------------------------------------------------------------------------------------- tables
+// ------------------------------------------------------------------------------------------ tables
 
 static int compare_names(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -189,7 +189,8 @@ static bool check_dim(struct ir_verifier *v, uint32_t index, int64_t *value) {
     if (v->dim_defaults[i] == UNKNOWN && size_mentions(dim->value, &v->module->dims[i]->atom))
       return true;
   size_evaluate(dim->value, default_value, v, value); // ir_verify_size has seen that it fits
-  return *value >= 0 ? true : ir_verify_fail(v, "dim %s: its value %lld is negative", name, (long long)*value);
+  return *value >= 0 ? true
+                     : ir_verify_fail(v, "dim %s: its value %lld is negative", name, (long long)*value);
 }
 
 static bool check_dims(struct ir_verifier *v) {
@@ -210,7 +211,8 @@ static bool check_data(struct ir_verifier *v, const struct ir_data *data) {
     if (!check_fields(v, data->constructors[i].n_fields, data->constructors[i].fields))
       return false;
   }
-  return check_unique(v, arena_printf(&v->arena, "constructors of %s", data->name), data->n_constructors, names);
+  return check_unique(v, arena_printf(&v->arena, "constructors of %s", data->name), data->n_constructors,
+                      names);
 }
 
 static bool check_family(struct ir_verifier *v, const struct ir_param *param) {
@@ -218,7 +220,8 @@ static bool check_family(struct ir_verifier *v, const struct ir_param *param) {
   for (const char *c = param->name; *c; c++)
     stars += *c == '*';
   if (stars != param->n_lists)
-    return ir_verify_fail(v, "param @%s: %u `*` in the name, but %u counts", param->name, stars, param->n_lists);
+    return ir_verify_fail(v, "param @%s: %u `*` in the name, but %u counts", param->name, stars,
+                          param->n_lists);
   if ((param->n_lists == 0) != (param->count == NULL) || param->n_lists > IR_MAX_RANK)
     return ir_verify_fail(v, "param @%s: its count is not the product of its lists", param->name);
   const struct size *product = size_constant(&v->arena, 1);
@@ -302,7 +305,8 @@ static bool check_value_types(struct ir_verifier *v, uint32_t n, struct ir_value
   return true;
 }
 
-static bool check_function_signature(struct ir_verifier *v, const struct ir_function *function, uint32_t index) {
+static bool check_function_signature(struct ir_verifier *v, const struct ir_function *function,
+                                     uint32_t index) {
   v->function = function;
   if (function->id != index)
     return ir_verify_fail(v, "its number is %u, not %u", function->id, index);

@@ -1,7 +1,8 @@
-// Checks of functions and blocks: their structure, and that every use of a value is dominated by its definition.
+// Checks of functions and blocks: their structure, and that every use of a value is dominated by its
+// definition.
 //
-// Dominators: Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001), section 3. The tree is then numbered
-// so that a question takes constant time.
+// Dominators: Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001), section 3. The tree is
+// then numbered so that a question takes constant time.
 #include <string.h>
 
 #include "compiler/ir/ir_verifier.h"
@@ -16,18 +17,18 @@ struct place {
 };
 
 struct graph {
-  struct arena arena;           // released when the function is done
-  uint32_t n_values, n_bbs;     // lengths of the arrays
-  struct place *places;         // by value id
-  const struct ir_bb **bbs;     // by id; NULL: no such basic block
+  struct arena arena;       // released when the function is done
+  uint32_t n_values, n_bbs; // lengths of the arrays
+  struct place *places;     // by value id
+  const struct ir_bb **bbs; // by id; NULL: no such basic block
   uint32_t n_reached;
-  uint32_t *order;              // ids of reachable basic blocks in reverse postorder
-  uint32_t *rank;               // by id: position in `order`, NONE when not reachable
-  uint32_t *idom;               // by rank: rank of the immediate dominator
-  uint32_t *first, *subtree;    // by rank: preorder number in the dominator tree, size of the subtree
+  uint32_t *order;           // ids of reachable basic blocks in reverse postorder
+  uint32_t *rank;            // by id: position in `order`, NONE when not reachable
+  uint32_t *idom;            // by rank: rank of the immediate dominator
+  uint32_t *first, *subtree; // by rank: preorder number in the dominator tree, size of the subtree
 };
 
-// ---------------------------------------------------------------------------------------------------------- structure
+// --------------------------------------------------------------------------------------- structure
 
 static bool define(struct ir_verifier *v, struct graph *g, const struct ir_value *value, uint32_t bb,
                    uint32_t position) {
@@ -133,7 +134,7 @@ static bool check_targets(struct ir_verifier *v, const struct graph *g) {
   return true;
 }
 
-// --------------------------------------------------------------------------------------------------------- dominators
+// -------------------------------------------------------------------------------------- dominators
 
 // Fills `order` and `rank`, depth first without recursion.
 static void order_bbs(struct graph *g, const struct ir_bb *entry) {
@@ -177,7 +178,8 @@ static uint32_t intersect(const uint32_t *idom, uint32_t a, uint32_t b) {
   return a;
 }
 
-// Works on edges rather than lists of predecessors: one round meets every edge once, in the order of their sources.
+// Works on edges rather than lists of predecessors: one round meets every edge once, in the order of their
+// sources.
 static void find_dominators(struct graph *g) {
   g->idom = arena_new_array(&g->arena, uint32_t, g->n_reached);
   memset(g->idom, 0xff, g->n_reached * sizeof *g->idom);
@@ -286,14 +288,14 @@ bool ir_verify_function(struct ir_verifier *v, const struct ir_function *functio
   return valid;
 }
 
-// ------------------------------------------------------------------------------------------------------------- blocks
+// ------------------------------------------------------------------------------------------ blocks
 
 static bool check_block_params(struct ir_verifier *v, const struct ir_block *block) {
   for (uint32_t i = 0; i < block->n_params; i++) {
     enum ir_type_kind kind = block->params[i]->type->kind;
     if (kind != IR_TENSOR && kind != IR_INDEX && kind != IR_INT && kind != IR_FLOAT)
-      return ir_verify_fail(v, "%%%u: a block takes tensors, indices, ints and floats, not %s", block->params[i]->id,
-                            ir_verify_type_text(v, block->params[i]->type));
+      return ir_verify_fail(v, "%%%u: a block takes tensors, indices, ints and floats, not %s",
+                            block->params[i]->id, ir_verify_type_text(v, block->params[i]->type));
   }
   return true;
 }
@@ -343,7 +345,8 @@ static bool check_one_block(struct ir_verifier *v, struct graph *g, const struct
       return false;
   }
   if (block->kind == IR_BLOCK_FORWARD && random != block->random)
-    return ir_verify_fail(v, random ? "it has dropout but is not marked random" : "it is marked random without dropout");
+    return ir_verify_fail(v, random ? "it has dropout but is not marked random"
+                                    : "it is marked random without dropout");
   return check_outputs(v, g, block);
 }
 
@@ -356,14 +359,17 @@ static bool check_adjoint_signature(struct ir_verifier *v, const struct ir_block
   if (adjoint->n_outputs)
     return ir_verify_fail(v, "an adjoint returns nothing");
   if (adjoint->n_params != n_own + n_saved + forward->n_results)
-    return ir_verify_fail(v, "it takes %u values; the block's %u parameters, %u saved and %u gradients are needed",
-                          adjoint->n_params, n_own, n_saved, forward->n_results);
+    return ir_verify_fail(
+        v, "it takes %u values; the block's %u parameters, %u saved and %u gradients are needed",
+        adjoint->n_params, n_own, n_saved, forward->n_results);
   for (uint32_t i = 0; i < adjoint->n_params; i++) {
-    const struct ir_value *twin = i < n_own              ? forward->params[i]
+    const struct ir_value *twin = i < n_own             ? forward->params[i]
                                   : i < n_own + n_saved ? forward->outputs[forward->n_results + i - n_own]
-                                                         : forward->outputs[i - n_own - n_saved];
-    if (!adjoint->params[i] || !adjoint->params[i]->type || !ir_type_equal(adjoint->params[i]->type, twin->type))
-      return ir_verify_fail(v, "parameter %u is not %s as in the block", i, ir_verify_type_text(v, twin->type));
+                                                        : forward->outputs[i - n_own - n_saved];
+    if (!adjoint->params[i] || !adjoint->params[i]->type ||
+        !ir_type_equal(adjoint->params[i]->type, twin->type))
+      return ir_verify_fail(v, "parameter %u is not %s as in the block", i,
+                            ir_verify_type_text(v, twin->type));
   }
   return true;
 }

@@ -85,7 +85,7 @@ static bool check_alike(struct ir_verifier *v, const struct ir_type *a, const st
   return FAIL(v, "%s and %s should be the same", ir_verify_type_text(v, a), ir_verify_type_text(v, b));
 }
 
-// ---------------------------------------------------------------------------------------------------- host operations
+// --------------------------------------------------------------------------------- host operations
 
 static const struct ir_type **flat(struct ir_verifier *v, const struct ir_type *type, uint32_t *width) {
   *width = ir_type_width(type);
@@ -102,7 +102,8 @@ static bool check_const_index(struct ir_verifier *v, const struct ir_instr *inst
 }
 
 static bool check_data_type(struct ir_verifier *v, const struct ir_instr *instr, const struct ir_type *type) {
-  return instr->symbol == type->data ? true : FAIL(v, "its data type is not %s", ir_verify_type_text(v, type));
+  return instr->symbol == type->data ? true
+                                     : FAIL(v, "its data type is not %s", ir_verify_type_text(v, type));
 }
 
 static const struct ir_constructor *constructor_of(struct ir_verifier *v, const struct ir_instr *instr,
@@ -141,7 +142,8 @@ static bool check_data_get(struct ir_verifier *v, const struct ir_instr *instr) 
 static bool check_list_new(struct ir_verifier *v, const struct ir_instr *instr) {
   uint32_t width;
   const struct ir_type **slots = flat(v, instr->results[0]->type->element, &width);
-  if (instr->integer < 0 || instr->integer > UINT32_MAX || (uint64_t)instr->integer * width != instr->n_operands)
+  if (instr->integer < 0 || instr->integer > UINT32_MAX ||
+      (uint64_t)instr->integer * width != instr->n_operands)
     return FAIL(v, "%lld elements of %u slots are not %u operands", (long long)instr->integer, width,
                 instr->n_operands);
   for (uint32_t i = 0; i < instr->n_operands; i += width)
@@ -249,7 +251,7 @@ static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   }
 }
 
-// -------------------------------------------------------------------------------------------------- tensor operations
+// ------------------------------------------------------------------------------- tensor operations
 
 // The parameter of an operation that has one; NULL and an error when there is none.
 static const struct ir_param *param_of(struct ir_verifier *v, const struct ir_instr *instr) {
@@ -301,7 +303,9 @@ static bool check_index(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct size_atom *atom = size_as_atom(size);
   bool is_set = atom && atom->kind != SIZE_DIM;
   bool fits = is_set ? index->kind == IR_INDEX && index->dim == atom->id : index->kind == IR_INT;
-  return fits ? true : FAIL(v, "the index is %s, not %s", is_set ? atom->name : "int", ir_verify_type_text(v, index));
+  return fits
+             ? true
+             : FAIL(v, "the index is %s, not %s", is_set ? atom->name : "int", ir_verify_type_text(v, index));
 }
 
 static bool shape_error(struct ir_verifier *v, const struct ir_type *a, const struct ir_type *b) {
@@ -319,9 +323,10 @@ static bool check_pad(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct size *end = size_add(&v->arena, instr->size, a->shape.sizes[0]);
   const struct size *rest = end ? size_sub(&v->arena, result->shape.sizes[0], end) : NULL;
   int64_t left, offset;
-  if (!rest || (size_is_constant(rest, &left) && left < 0) || (size_is_constant(instr->size, &offset) && offset < 0))
-    return FAIL(v, "%s at %s does not lie in %s", ir_verify_type_text(v, a), size_text(&v->arena, instr->size),
-                ir_verify_type_text(v, result));
+  if (!rest || (size_is_constant(rest, &left) && left < 0) ||
+      (size_is_constant(instr->size, &offset) && offset < 0))
+    return FAIL(v, "%s at %s does not lie in %s", ir_verify_type_text(v, a),
+                size_text(&v->arena, instr->size), ir_verify_type_text(v, result));
   return true;
 }
 
@@ -332,11 +337,14 @@ static bool check_written(struct ir_verifier *v, const struct ir_instr *instr) {
   switch (instr->op) {
     case IR_OP_PARAM: return check_alike(v, v->module->params[instr->symbol]->type, result);
     case IR_OP_ONEHOT: return result->shape.rank == 1 ? true : FAIL(v, "the result is no vector");
-    case IR_OP_BROADCAST: return a->shape.rank == 0 ? true : FAIL(v, "%s is no scalar", ir_verify_type_text(v, a));
+    case IR_OP_BROADCAST:
+      return a->shape.rank == 0 ? true : FAIL(v, "%s is no scalar", ir_verify_type_text(v, a));
     case IR_OP_PAD: return check_pad(v, instr);
     case IR_OP_PUT:
-      return a->shape.rank == 1 && result->shape.rank == 2 && size_equal(a->shape.sizes[0], result->shape.sizes[1])
-                 ? true : shape_error(v, a, result);
+      return a->shape.rank == 1 && result->shape.rank == 2 &&
+                     size_equal(a->shape.sizes[0], result->shape.sizes[1])
+                 ? true
+                 : shape_error(v, a, result);
     default: return true;
   }
 }

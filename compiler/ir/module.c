@@ -1,4 +1,5 @@
-// The .nnb file: a module's text in an envelope that tells a whole, undamaged file of this program from anything else.
+// The .nnb file: a module's text in an envelope that tells a whole, undamaged file of this program from
+// anything else.
 //
 //   offset  bytes
 //   0       8      magic: "NNB" 01 0D 0A 1A 0A; the line endings show a file that was sent as text
@@ -43,7 +44,7 @@ static uint64_t checksum(const unsigned char *header, const void *payload, size_
   return XXH64(payload, length, XXH64(header, HASHED_BYTES, 0));
 }
 
-// ------------------------------------------------------------------------------------------------------------ writing
+// ----------------------------------------------------------------------------------------- writing
 
 static bool write_all(int file, const void *bytes, size_t length) {
   const char *next = bytes;
@@ -64,7 +65,8 @@ static bool write_file(const char *path, const unsigned char *header, const char
   int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0)
     return false;
-  bool written = write_all(file, header, HEADER_BYTES) && write_all(file, payload, length) && fsync(file) == 0;
+  bool written =
+      write_all(file, header, HEADER_BYTES) && write_all(file, payload, length) && fsync(file) == 0;
   int problem = errno;
   if (close(file) != 0 && written) {
     problem = errno;
@@ -95,7 +97,7 @@ bool ir_module_write(const struct ir_module *module, const char *path, char **er
   return written;
 }
 
-// ------------------------------------------------------------------------------------------------------------ reading
+// ----------------------------------------------------------------------------------------- reading
 
 #define REMEDY "compile the model again with nnc"
 
@@ -107,15 +109,18 @@ static char *check_envelope(const unsigned char *bytes, size_t length) {
   if (memcmp(bytes, magic, compared < 4 ? compared : 4) != 0)
     return ir_text_message("this is no compiled model (.nnb); " REMEDY);
   if (memcmp(bytes, magic, compared) != 0)
-    return ir_text_message("the file was changed on its way, perhaps copied as text; copy it as binary, or " REMEDY);
+    return ir_text_message(
+        "the file was changed on its way, perhaps copied as text; copy it as binary, or " REMEDY);
   if (length < HEADER_BYTES)
     return ir_text_message("the file is cut off after %zu bytes; copy it again, or " REMEDY, length);
   uint64_t version = get_number(bytes + 8, 4), payload = get_number(bytes + 16, 8);
   if (version > FORMAT_VERSION)
-    return ir_text_message("the file has format %llu, this program reads up to %d; use a newer nnrun, or " REMEDY,
-                           (unsigned long long)version, FORMAT_VERSION);
+    return ir_text_message(
+        "the file has format %llu, this program reads up to %d; use a newer nnrun, or " REMEDY,
+        (unsigned long long)version, FORMAT_VERSION);
   if (version < FORMAT_VERSION)
-    return ir_text_message("the file is damaged: there is no format %llu; " REMEDY, (unsigned long long)version);
+    return ir_text_message("the file is damaged: there is no format %llu; " REMEDY,
+                           (unsigned long long)version);
   if (length - HEADER_BYTES < payload)
     return ir_text_message("the file is cut off: %zu bytes instead of %llu; copy it again, or " REMEDY,
                            length - HEADER_BYTES, (unsigned long long)payload);

@@ -44,7 +44,8 @@ const struct size *size_from_atom(struct arena *arena, const struct size_atom *a
 }
 
 // a + sign * b, by merging the two sorted lists of terms.
-static const struct size *combine(struct arena *arena, const struct size *a, const struct size *b, int64_t sign) {
+static const struct size *combine(struct arena *arena, const struct size *a, const struct size *b,
+                                  int64_t sign) {
   struct size_term *terms = arena_new_array(arena, struct size_term, a->n_terms + b->n_terms);
   uint32_t n = 0, i = 0, j = 0;
   while (i < a->n_terms || j < b->n_terms) {
@@ -160,7 +161,8 @@ bool size_mentions(const struct size *a, const struct size_atom *atom) {
   return false;
 }
 
-const struct size *size_substitute(struct arena *arena, const struct size *a, size_map_fn *map, void *context) {
+const struct size *size_substitute(struct arena *arena, const struct size *a, size_map_fn *map,
+                                   void *context) {
   const struct size *sum = &zero;
   for (uint32_t i = 0; i < a->n_terms; i++) {
     const struct size *product = size_constant(arena, a->terms[i].coefficient);

@@ -1,5 +1,5 @@
-// The column `derivatives` of ops.def: every formula is built into a block, evaluated by the slow evaluator below, and
-// compared with central differences of the operation itself.
+// The column `derivatives` of ops.def: every formula is built into a block, evaluated by the slow evaluator
+// below, and compared with central differences of the operation itself.
 #include "tests/ir/ir_testing.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ struct tensor {
   double x[MAX_ELEMENTS];
 };
 
-// ----------------------------------------------------------------------------------------------------- slow evaluator
+// ---------------------------------------------------------------------------------- slow evaluator
 
 static double at(const struct tensor *t, uint32_t i) {
   return t->x[t->n == 1 ? 0 : i];
@@ -90,7 +90,8 @@ static uint32_t elements(const struct ir_type *type) {
 
 static struct tensor transpose(const struct tensor *a, const struct ir_type *type) {
   int64_t rows, columns;
-  assert_true(size_is_constant(type->shape.sizes[0], &rows) && size_is_constant(type->shape.sizes[1], &columns));
+  assert_true(size_is_constant(type->shape.sizes[0], &rows) &&
+              size_is_constant(type->shape.sizes[1], &columns));
   struct tensor result = {.n = a->n};
   for (int64_t i = 0; i < rows; i++)
     for (int64_t k = 0; k < columns; k++)
@@ -106,7 +107,9 @@ static struct tensor evaluate_op(const struct ir_instr *instr, const struct tens
   for (uint32_t i = 0; i < y.n; i++) {
     switch (ir_op_infos[instr->op].class) {
       case IR_CLASS_REDUCE: y.x[i] = reduce(instr->op, a, b, index); break;
-      case IR_CLASS_ELEMENTWISE: y.x[i] = b ? binary(instr->op, at(a, i), at(b, i)) : unary(instr->op, at(a, i)); break;
+      case IR_CLASS_ELEMENTWISE:
+        y.x[i] = b ? binary(instr->op, at(a, i), at(b, i)) : unary(instr->op, at(a, i));
+        break;
       default:
         switch (instr->op) {
           case IR_OP_SOFTMAX: y.x[i] = exp(a->x[i]) / sum_of_exp(a); break;
@@ -127,11 +130,12 @@ static void evaluate(const struct ir_block *block, struct tensor *values, uint32
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
     bool two = ir_op_infos[instr->op].arity == 2;
     const struct tensor *a = instr->n_operands ? &values[instr->operands[0]->id] : NULL;
-    values[instr->results[0]->id] = evaluate_op(instr, a, two ? &values[instr->operands[1]->id] : NULL, index);
+    values[instr->results[0]->id] =
+        evaluate_op(instr, a, two ? &values[instr->operands[1]->id] : NULL, index);
   }
 }
 
-// --------------------------------------------------------------------------------------------------------- comparison
+// -------------------------------------------------------------------------------------- comparison
 
 enum { A, B, I, Y, DY }; // parameters of the block with the gradient, in this order
 
@@ -149,7 +153,8 @@ static struct ir_value *give(void *context, enum derivative_name name) {
   return setting->block->params[name];
 }
 
-static const double inputs[2][MAX_ELEMENTS] = {{0.7, 1.3, 0.2, 2.1, 0.9, 1.7}, {1.1, 0.4, 0.6, 1.9, 0.3, 0.8}};
+static const double inputs[2][MAX_ELEMENTS] = {{0.7, 1.3, 0.2, 2.1, 0.9, 1.7},
+                                               {1.1, 0.4, 0.6, 1.9, 0.3, 0.8}};
 static const double weights[MAX_ELEMENTS] = {0.3, -0.8, 1.2, 0.5, -0.4, 0.9}; // dy
 
 // sum(dy * op(a, b)) with one element of one operand moved by delta.
@@ -169,11 +174,13 @@ static void compare(const struct ir_instr *forward, const struct tensor *operand
                     const struct tensor *gradient) {
   for (uint32_t i = 0; i < operands[operand].n; i++) {
     const double h = 1e-5;
-    double numeric = (objective(forward, operands, operand, i, h) - objective(forward, operands, operand, i, -h)) / (2 * h);
+    double numeric =
+        (objective(forward, operands, operand, i, h) - objective(forward, operands, operand, i, -h)) /
+        (2 * h);
     double ours = gradient ? gradient->x[i] : 0;
     if (fabs(numeric - ours) > 1e-8 * (1 + fabs(numeric)))
-      fail_msg("%s, operand %u, element %u: formula %.12g, differences %.12g", ir_op_infos[forward->op].name, operand,
-               i, ours, numeric);
+      fail_msg("%s, operand %u, element %u: formula %.12g, differences %.12g", ir_op_infos[forward->op].name,
+               operand, i, ours, numeric);
   }
 }
 
@@ -207,7 +214,8 @@ static void check_operand(struct setting *setting, const struct ir_instr *forwar
   compare(forward, values, operand, gradient ? &values[gradient->id] : NULL);
 }
 
-static int check_forms(struct setting *setting, enum ir_op op, const struct ir_type *a, const struct ir_type *b) {
+static int check_forms(struct setting *setting, enum ir_op op, const struct ir_type *a,
+                       const struct ir_type *b) {
   struct ir_module *m = setting->module;
   struct ir_block *block = ir_add_block(m, "forward", IR_BLOCK_FORWARD);
   struct ir_builder builder = ir_builder_in_block(m, block, (struct ir_loc){0});
@@ -255,7 +263,7 @@ static void test_formulas_against_differences(void **state) {
   ir_module_free(m);
 }
 
-// ------------------------------------------------------------------------------------------------------ text and kinds
+// ---------------------------------------------------------------------------------- text and kinds
 
 static void expect_gradient(enum ir_op op, uint32_t operand, const char *expected) {
   struct ir_module *m = ir_module_new("test");
@@ -264,11 +272,15 @@ static void expect_gradient(enum ir_op op, uint32_t operand, const char *expecte
   const struct ir_type *vector = ir_type_tensor(m, 1, &three);
   struct ir_block *forward = ir_add_block(m, "f", IR_BLOCK_FORWARD);
   struct ir_builder builder = ir_builder_in_block(m, forward, (struct ir_loc){0});
-  struct ir_value *operands[2] = {ir_add_block_param(m, forward, vector), ir_add_block_param(m, forward, vector)};
+  struct ir_value *operands[2] = {ir_add_block_param(m, forward, vector),
+                                  ir_add_block_param(m, forward, vector)};
   struct ir_value *y = ir_build_tensor(&builder, op, (uint32_t)ir_op_infos[op].arity, operands);
   setting.block = ir_add_block(m, "g", IR_BLOCK_FORWARD);
   for (int i = 0; i <= DY; i++)
-    ir_add_block_param(m, setting.block, i == I ? ir_type_simple(m, IR_INT) : i == A || i == B ? vector : y->type);
+    ir_add_block_param(m, setting.block,
+                       i == I             ? ir_type_simple(m, IR_INT)
+                       : i == A || i == B ? vector
+                                          : y->type);
   builder.block = setting.block;
   struct ir_value *gradient = derivative_build(setting.table, &builder, y->def, operand, give, &setting);
   assert_non_null(gradient);

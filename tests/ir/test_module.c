@@ -164,9 +164,12 @@ static void test_whole_file_with_invalid_module(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_round_trip), cmocka_unit_test(test_every_truncation),
-      cmocka_unit_test(test_every_byte_changed), cmocka_unit_test(test_messages),
-      cmocka_unit_test(test_files), cmocka_unit_test(test_whole_file_with_invalid_module),
+      cmocka_unit_test(test_round_trip),
+      cmocka_unit_test(test_every_truncation),
+      cmocka_unit_test(test_every_byte_changed),
+      cmocka_unit_test(test_messages),
+      cmocka_unit_test(test_files),
+      cmocka_unit_test(test_whole_file_with_invalid_module),
   };
   return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -3,7 +3,8 @@
 
 #include "compiler/arena.h"
 
-static const struct size_atom atom_h = {"H", SIZE_DIM, 0}, atom_d = {"D", SIZE_DIM, 1}, atom_w = {"Word", SIZE_VOCAB, 2};
+static const struct size_atom atom_h = {"H", SIZE_DIM, 0}, atom_d = {"D", SIZE_DIM, 1},
+                              atom_w = {"Word", SIZE_VOCAB, 2};
 
 struct setting {
   struct arena arena;

@@ -3,8 +3,8 @@
 
 #define CORPUS "tests/ir/corpus"
 
-// The file without comments, trailing blanks and empty lines: what the printer must give, since the files of the corpus
-// are written in its order.
+// The file without comments, trailing blanks and empty lines: what the printer must give, since the files of
+// the corpus are written in its order.
 static char *without_comments(const char *text) {
   char *result = calloc(1, strlen(text) + 2), *to = result;
   while (*text) {
@@ -114,9 +114,11 @@ static const struct {
      "5:17: T has no constructor `B`"},
     {"module x\nblock @b(%0: f32) -> (f32[3]) {\n  return %0\n}",
      "2:7: the types of block @b are not those of what it returns"},
-    {"module x\nblock @b(%0: f32) -> (f32) results 2 {\n  return %0\n}", "2:7: block @b has more results than outputs"},
+    {"module x\nblock @b(%0: f32) -> (f32) results 2 {\n  return %0\n}",
+     "2:7: block @b has more results than outputs"},
     {"module x\nadjoint @b() saved () grad () {\n}", "2:9: there is no block @b"},
-    {"module x\nblock @b() -> () {\n}\nadjoint @b() saved () grad () {\n}\nadjoint @b() saved () grad () {\n}",
+    {"module x\nblock @b() -> () {\n}\nadjoint @b() saved () grad () {\n}\nadjoint @b() saved () grad () "
+     "{\n}",
      "6:9: block @b has two adjoints"},
 };
 
@@ -145,8 +147,8 @@ static void test_nesting_is_limited(void **state) {
   free(text);
 }
 
-// Cuts every file of the corpus at every byte, and changes every byte: the parser must survive, and whatever it accepts
-// must print and parse back and not crash the verifier.
+// Cuts every file of the corpus at every byte, and changes every byte: the parser must survive, and whatever
+// it accepts must print and parse back and not crash the verifier.
 static void survive(const char *text, size_t length) {
   char *error = NULL;
   struct ir_module *module = ir_parse(text, length, &error);
@@ -188,8 +190,8 @@ static void test_damaged_text(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_corpus_round_trip),  cmocka_unit_test(test_corpus_has_every_operation),
-      cmocka_unit_test(test_parser_messages),    cmocka_unit_test(test_nesting_is_limited),
+      cmocka_unit_test(test_corpus_round_trip), cmocka_unit_test(test_corpus_has_every_operation),
+      cmocka_unit_test(test_parser_messages),   cmocka_unit_test(test_nesting_is_limited),
       cmocka_unit_test(test_damaged_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,23 +4,23 @@
 #include "compiler/arena.h"
 #include "compiler/ir/ir_builder.h"
 
-static const char prelude[] =
-    "module m\n"
-    "dim N = 4\n"
-    "dim K = 3\n"
-    "vocab Word\n"
-    "enum Act Go Stop\n"
-    "data Tree = Leaf(word: Word) | Node(left: Tree, (int, f32[N]))\n"
-    "data Other = Other(x: int)\n"
-    "param @W : f32[N, K] = glorot\n"
-    "param @E : f32[Word, K] = glorot\n"
-    "param @F.* : f32[N, K] count 2 = glorot\n";
+static const char prelude[] = "module m\n"
+                              "dim N = 4\n"
+                              "dim K = 3\n"
+                              "vocab Word\n"
+                              "enum Act Go Stop\n"
+                              "data Tree = Leaf(word: Word) | Node(left: Tree, (int, f32[N]))\n"
+                              "data Other = Other(x: int)\n"
+                              "param @W : f32[N, K] = glorot\n"
+                              "param @E : f32[Word, K] = glorot\n"
+                              "param @F.* : f32[N, K] count 2 = glorot\n";
 
 struct rejection {
   const char *text, *error;
 };
 
-static void expect_rejections(const char *before, const char *after, const struct rejection *cases, size_t n) {
+static void expect_rejections(const char *before, const char *after, const struct rejection *cases,
+                              size_t n) {
   for (size_t i = 0; i < n; i++) {
     char *text = NULL, *error = NULL;
     assert_true(asprintf(&text, "%s%s%s%s", prelude, before, cases[i].text, after) > 0);
@@ -35,10 +35,10 @@ static void expect_rejections(const char *before, const char *after, const struc
   }
 }
 
-#define EXPECT_REJECTIONS(before, after, cases)                                                    \
+#define EXPECT_REJECTIONS(before, after, cases) \
   expect_rejections((before), (after), (cases), sizeof(cases) / sizeof *(cases))
 
-// ------------------------------------------------------------------------------------------------------------- tables
+// ------------------------------------------------------------------------------------------ tables
 
 static void test_tables(void **state) {
   (void)state;
@@ -67,14 +67,15 @@ static void test_entries(void **state) {
       {"entry e(x: int, y: Word) -> bool = @f\n", "entry e: its result is not that of @f"},
       {"entry e(p: (int, f32)) -> f32 = @t\n", "entry e: a parameter is a tensor"},
       {"metric e(x: int, y: Word) -> int = @f\n", "metric e gives no numerator and denominator"},
-      {"entry e(x: int, y: Word) -> int = @f\nmetric e(x: int, y: Word) -> int = @f\n", "two entries are called `e`"},
+      {"entry e(x: int, y: Word) -> int = @f\nmetric e(x: int, y: Word) -> int = @f\n",
+       "two entries are called `e`"},
   };
   EXPECT_REJECTIONS("host @f(%0: int, %1: Word) -> (int) {\n^0:\n  return %0\n}\n"
                     "host @t(%0: int, %1: f32) -> (f32) {\n^0:\n  return %1\n}\n",
                     "", cases);
 }
 
-// ---------------------------------------------------------------------------------------------------------- functions
+// --------------------------------------------------------------------------------------- functions
 
 static void test_structure(void **state) {
   (void)state;
@@ -99,16 +100,19 @@ static void test_structure(void **state) {
 static void test_dominance(void **state) {
   (void)state;
   static const struct rejection cases[] = {
-      {"^0:\n  %2 = ineg %3 : int\n  %3 = ineg %0 : int\n  return %2\n", "`%2 = ineg %3 : int`: %3 does not reach"},
+      {"^0:\n  %2 = ineg %3 : int\n  %3 = ineg %0 : int\n  return %2\n",
+       "`%2 = ineg %3 : int`: %3 does not reach"},
       {"^0:\n  %2 = iadd %2, %0 : int\n  return %2\n", "%2 does not reach this use"},
       // a value of one branch, used after the join and in the other branch
       {"^0:\n  brif %1 ^1, ^2\n^1:\n  %2 = ineg %0 : int\n  br ^3\n^2:\n  br ^3\n^3:\n  return %2\n",
        "`return %2`: %2 does not reach this use"},
-      {"^0:\n  brif %1 ^1, ^2\n^1:\n  %2 = ineg %0 : int\n  return %2\n^2:\n  return %2\n", "%2 does not reach"},
+      {"^0:\n  brif %1 ^1, ^2\n^1:\n  %2 = ineg %0 : int\n  return %2\n^2:\n  return %2\n",
+       "%2 does not reach"},
       {"^0:\n  brif %1 ^1, ^2\n^1:\n  br ^3(%0)\n^2:\n  br ^4\n^3(%2: int):\n  br ^4\n^4:\n  return %2\n",
        "%2 does not reach"},
       // the body of a loop does not dominate what follows it
-      {"^0:\n  br ^1\n^1:\n  brif %1 ^2, ^3\n^2:\n  %2 = ineg %0 : int\n  br ^1\n^3:\n  return %2\n", "%2 does not reach"},
+      {"^0:\n  br ^1\n^1:\n  brif %1 ^2, ^3\n^2:\n  %2 = ineg %0 : int\n  br ^1\n^3:\n  return %2\n",
+       "%2 does not reach"},
       // an argument of an edge is a use at the edge's source
       {"^0:\n  brif %1 ^1, ^2(%2)\n^1:\n  %2 = ineg %0 : int\n  br ^2(%2)\n^2(%3: int):\n  return %3\n",
        "%2 does not reach"},
@@ -119,13 +123,16 @@ static void test_dominance(void **state) {
 
   // The same shapes used rightly; what is not reachable may use anything.
   static const char *const accepted[] = {
-      "^0:\n  %2 = ineg %0 : int\n  brif %1 ^1, ^2\n^2:\n  br ^3(%2)\n^1:\n  br ^3(%0)\n^3(%3: int):\n  %4 = iadd %2, %3 : int\n"
+      "^0:\n  %2 = ineg %0 : int\n  brif %1 ^1, ^2\n^2:\n  br ^3(%2)\n^1:\n  br ^3(%0)\n^3(%3: int):\n  %4 = "
+      "iadd %2, %3 : int\n"
       "  return %4\n",
-      "^0:\n  br ^1(%0)\n^1(%2: int):\n  %3 = ineg %2 : int\n  brif %1 ^2, ^3\n^3:\n  return %3\n^2:\n  br ^1(%3)\n",
+      "^0:\n  br ^1(%0)\n^1(%2: int):\n  %3 = ineg %2 : int\n  brif %1 ^2, ^3\n^3:\n  return %3\n^2:\n  br "
+      "^1(%3)\n",
       "^0:\n  br ^2\n^1:\n  return %2\n^2:\n  %2 = ineg %0 : int\n  br ^1\n",
       "^0:\n  return %0\n^1:\n  %2 = ineg %3 : int\n  br ^2\n^2:\n  %3 = ineg %2 : int\n  br ^1\n",
       // irreducible: two entries into a loop
-      "^0:\n  %2 = ineg %0 : int\n  brif %1 ^1, ^2\n^1:\n  brif %1 ^2, ^3\n^2:\n  brif %1 ^1, ^3\n^3:\n  return %2\n",
+      "^0:\n  %2 = ineg %0 : int\n  brif %1 ^1, ^2\n^1:\n  brif %1 ^2, ^3\n^2:\n  brif %1 ^1, ^3\n^3:\n  "
+      "return %2\n",
   };
   for (size_t i = 0; i < sizeof accepted / sizeof *accepted; i++) {
     char *text = NULL, *error = NULL;
@@ -138,7 +145,7 @@ static void test_dominance(void **state) {
   }
 }
 
-// ----------------------------------------------------------------------------------------------------- host operations
+// --------------------------------------------------------------------------------- host operations
 
 static void test_host_operations(void **state) {
   (void)state;
@@ -186,14 +193,15 @@ static void test_host_operations(void **state) {
       {"return %1\n^5:", "result 0 is int, not bool"},
       {"return\n^5:", "1 results, not 0"},
   };
-  EXPECT_REJECTIONS("block @b(%0: f32[N]) -> (f32[N], f32) results 1 {\n  %1 = sum %0 : f32\n  return %0, %1\n}\n"
-                    "host @g(%0: int) -> (int) {\n^0:\n  return %0\n}\n"
-                    "host @f(%0: int, %1: bool, %2: float, %3: Word, %4: Act, %5: Tree, %6: [int], %7: [(int, Word)], "
-                    "%8: f32[N], %9: [f32[N]]) -> (int) {\n^0:\n  br ^1\n^1:\n  ",
-                    "\n  br ^2\n^2:\n  return %0\n}\n", cases);
+  EXPECT_REJECTIONS(
+      "block @b(%0: f32[N]) -> (f32[N], f32) results 1 {\n  %1 = sum %0 : f32\n  return %0, %1\n}\n"
+      "host @g(%0: int) -> (int) {\n^0:\n  return %0\n}\n"
+      "host @f(%0: int, %1: bool, %2: float, %3: Word, %4: Act, %5: Tree, %6: [int], %7: [(int, Word)], "
+      "%8: f32[N], %9: [f32[N]]) -> (int) {\n^0:\n  br ^1\n^1:\n  ",
+      "\n  br ^2\n^2:\n  return %0\n}\n", cases);
 }
 
-// --------------------------------------------------------------------------------------------------- tensor operations
+// ------------------------------------------------------------------------------- tensor operations
 
 static void test_tensor_operations(void **state) {
   (void)state;
@@ -248,8 +256,10 @@ static void test_tensor_operations(void **state) {
       {"%20 = exp %21 : f32[N]\n  %21 = exp %0 : f32[N]", "%21 does not reach this use"},
       {"%20 = exp %20 : f32[N]", "%20 does not reach this use"},
   };
-  EXPECT_REJECTIONS("block @b(%0: f32[N], %1: f32[K], %2: f32[N, K], %3: f32, %4: f32[Word], %5: int, %6: Word, %7: Act) -> () {\n"
-                    "  ", "\n}\n", cases);
+  EXPECT_REJECTIONS("block @b(%0: f32[N], %1: f32[K], %2: f32[N, K], %3: f32, %4: f32[Word], %5: int, %6: "
+                    "Word, %7: Act) -> () {\n"
+                    "  ",
+                    "\n}\n", cases);
 }
 
 static void test_blocks(void **state) {
@@ -262,7 +272,8 @@ static void test_blocks(void **state) {
       {"block @b(%0: f32[N]) -> () random {\n}\n", "it is marked random without dropout"},
       {"block @b(%0: f32[N]) -> (f32[N]) {\n  return %0\n}\nadjoint @b(%0: f32[N]) saved () grad () {\n}\n",
        "adjoint @b: it takes 1 values; the block's 1 parameters, 0 saved and 1 gradients are needed"},
-      {"block @b(%0: f32[N]) -> (f32[N]) {\n  return %0\n}\nadjoint @b(%0: f32[N]) saved () grad (%1: f32[K]) {\n}\n",
+      {"block @b(%0: f32[N]) -> (f32[N]) {\n  return %0\n}\nadjoint @b(%0: f32[N]) saved () grad (%1: "
+       "f32[K]) {\n}\n",
        "adjoint @b: parameter 1 is not f32[N] as in the block"},
       {"block @b(%0: f32[N]) -> (f32[N], f32) results 1 {\n  %1 = sum %0 : f32\n  return %0, %1\n}\n"
        "adjoint @b(%0: f32[N]) saved (%1: f32[N]) grad (%2: f32[N]) {\n}\n",
@@ -291,7 +302,7 @@ static void test_sinks(void **state) {
                     "\n}\n", cases);
 }
 
-// ----------------------------------------------------------------------------------- what the text form cannot express
+// --------------------------------------------------------------- what the text form cannot express
 
 static void expect_invalid(struct ir_module *module, const char *expected) {
   char *error = NULL;
@@ -376,7 +387,8 @@ static void test_builder(void **state) {
   struct ir_value *n = ir_add_function_param(m, f, integer), *s = ir_add_function_param(m, f, vector);
   f->results = &vector;
   f->n_results = 1;
-  struct ir_bb *entry = ir_add_bb(m, f), *head = ir_add_bb(m, f), *body = ir_add_bb(m, f), *end = ir_add_bb(m, f);
+  struct ir_bb *entry = ir_add_bb(m, f), *head = ir_add_bb(m, f), *body = ir_add_bb(m, f),
+               *end = ir_add_bb(m, f);
   struct ir_value *i = ir_add_bb_param(m, f, head, integer), *state_in = ir_add_bb_param(m, f, head, vector);
   b = ir_builder_at(m, f, entry, (struct ir_loc){0});
   ir_build_br(&b, head, 2, (struct ir_value *[]){ir_build_int(&b, 0), s});
@@ -405,11 +417,12 @@ static void test_builder(void **state) {
 
 static void test_decides(void **state) {
   (void)state;
-  struct ir_module *m = parse_text("text", "module m\n"
-                                           "host @a() -> () {\n^0:\n  call @b\n  return\n}\n"
-                                           "host @b() -> () {\n^0:\n  call @a\n  call @c\n  return\n}\n"
-                                           "host @c() -> () {\n^0:\n  %0 = constant 1 : f32\n  %1 = read.value %0 : float\n  return\n}\n"
-                                           "host @d() -> () {\n^0:\n  call @d\n  return\n}\n");
+  struct ir_module *m = parse_text(
+      "text", "module m\n"
+              "host @a() -> () {\n^0:\n  call @b\n  return\n}\n"
+              "host @b() -> () {\n^0:\n  call @a\n  call @c\n  return\n}\n"
+              "host @c() -> () {\n^0:\n  %0 = constant 1 : f32\n  %1 = read.value %0 : float\n  return\n}\n"
+              "host @d() -> () {\n^0:\n  call @d\n  return\n}\n");
   static const bool expected[] = {true, true, true, false};
   for (int i = 0; i < 4; i++)
     assert_int_equal(m->functions[i]->decides, expected[i]);
@@ -418,11 +431,16 @@ static void test_decides(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_tables),          cmocka_unit_test(test_entries),
-      cmocka_unit_test(test_structure),       cmocka_unit_test(test_dominance),
-      cmocka_unit_test(test_host_operations), cmocka_unit_test(test_tensor_operations),
-      cmocka_unit_test(test_blocks),          cmocka_unit_test(test_sinks),
-      cmocka_unit_test(test_broken_structures), cmocka_unit_test(test_builder),
+      cmocka_unit_test(test_tables),
+      cmocka_unit_test(test_entries),
+      cmocka_unit_test(test_structure),
+      cmocka_unit_test(test_dominance),
+      cmocka_unit_test(test_host_operations),
+      cmocka_unit_test(test_tensor_operations),
+      cmocka_unit_test(test_blocks),
+      cmocka_unit_test(test_sinks),
+      cmocka_unit_test(test_broken_structures),
+      cmocka_unit_test(test_builder),
       cmocka_unit_test(test_decides),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
