@@ -100,3 +100,9 @@ enum sizes_solution sizes_solve(struct arena *arena, const struct size *pattern,
   form.target->origin = origin;
   return SIZES_SOLVED;
 }
+
+struct size_binding *sizes_determined(struct arena *arena, const struct size *pattern, struct size_binding *bindings,
+                                      size_t count) {
+  struct linear_form form;
+  return split_pattern(arena, pattern, bindings, count, &form) ? form.target : NULL;
+}

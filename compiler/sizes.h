@@ -57,4 +57,8 @@ enum sizes_solution {
 enum sizes_solution sizes_solve(struct arena *arena, const struct size *pattern, const struct size *actual,
                                 struct size_binding *bindings, size_t count, struct span origin);
 
+/* The binding that sizes_solve would fill from this pattern; NULL when nothing, or too much, is unknown in it. */
+struct size_binding *sizes_determined(struct arena *arena, const struct size *pattern, struct size_binding *bindings,
+                                      size_t count);
+
 #endif
