@@ -29,6 +29,7 @@ struct token {
   struct span span;
   bool starts_line;  /* the first of its line */
   bool is_synthetic; /* made up to get out of a syntax error */
+  bool is_restart;   /* parsing resumed here after a syntax error, which is tried once */
 };
 
 AST_LIST(token_stack, struct token);

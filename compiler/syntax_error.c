@@ -209,6 +209,8 @@ static const char *advice(struct parser *parser, const struct token *found, cons
     text = "there are no compound assignments; write `x = x + e`";
   if (!text && is_newline && expects(e, "{"))
     text = "the `{` stands on the same line";
+  if (!text && found->starts_line && token_has_role(found->kind, 'S') && expects(e, "a pattern"))
+    text = "the arms of a match are `pattern => expression`; statements stand in braces after `=>`";
   if (!text && token_is_keyword(found->kind) && (expects(e, "a name") || expects(e, "a pattern")))
     text = arena_printf(parser->arena, "%s is a keyword and cannot be a name", parser_token_text(parser, found));
   return text;

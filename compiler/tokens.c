@@ -256,7 +256,7 @@ static size_t declaration_depth(const struct parser *parser, int keyword) {
 /* Whether parsing can resume with this token although brackets are open that should not be; if so *depth is the
  * number of brackets that stay open. */
 static bool can_restart_at(const struct parser *parser, const struct token *token, size_t *depth) {
-  if (!token->starts_line || token->is_synthetic)
+  if (!token->starts_line || token->is_synthetic || token->is_restart)
     return false;
   size_t innermost = brace_depth(&parser->brackets);
   if (is_toplevel_only(token->kind) || token->kind == FN) {
@@ -269,7 +269,8 @@ static bool can_restart_at(const struct parser *parser, const struct token *toke
     return false;
   if (parser->skip_depth == 0)
     return token_has_role(token->kind, 'D');
-  return token_has_role(token->kind, 'S') || (token->kind == PARAM && parser->brackets.items[0].is_layer);
+  bool among_members = parser->skip_depth == 1 && parser->brackets.items[0].is_layer;
+  return token_has_role(token->kind, among_members ? 'M' : 'S');
 }
 
 /* Closes all brackets but `depth` of them, gives a separator, and goes on with the token. Brackets inside the
@@ -279,6 +280,7 @@ static void restart_at(struct parser *parser, struct token token, size_t depth) 
   parser->brackets.count = brace_depth(&parser->brackets);
   if (depth > parser->brackets.count)
     depth = parser->brackets.count;
+  token.is_restart = true;
   put_back(parser, token);
   put_back(parser, synthetic(SEPARATOR, token.span));
   for (size_t i = depth; i < parser->brackets.count; i++)

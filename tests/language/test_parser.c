@@ -394,6 +394,8 @@ static const struct {
     {"fn f() {\n  g(h[1, 2)\n  k(3\n}\n", 2},
     {"fn f() { a < b < c }\n", 1},
     {"fn f(", 1},
+    {"layer L() {\n \"fn f() {\n  var x = 1\n  let y = 2\n }\n}\n", 3},
+    {"fn f() {\n match x {\n  A 1\n  let y = 2\n  return\n }\n}\n", 3},
     {"data T = A(x: ) | B\nvocab V(\ndim D 3\nparam\nlet", 5},
 };
 
