@@ -1,0 +1,195 @@
+// Which forward values are kept for the adjoint.
+//
+// A value that the adjoint uses is either saved, or recomputed from block inputs and saved values. Products,
+// reductions, transcendental functions and random draws are not recomputed. Among all choices the one with the fewest
+// saved bytes is a minimum cut: every path from an operation that is not recomputed to a value that is used must meet a
+// saved value, and saving a value costs its elements. (Ford & Fulkerson; the cut nearest to the uses is taken, so that
+// of equally small ones the one with the least recomputation is found.)
+#include <string.h>
+
+#include "compiler/arena.h"
+#include "compiler/passes/adjoint.h"
+
+// A vocab's size is known only when a model is bound.
+#define TYPICAL_VOCAB 10000
+// Rows are padded to this many elements.
+#define LANES 16
+#define UNLIMITED INT64_MAX
+
+static int64_t estimate_atom(void *context, const struct size_atom *atom) {
+  const struct ir_module *module = context;
+  const struct ir_dim *dim = module->dims[atom->id];
+  int64_t value;
+  if (atom->kind == SIZE_VOCAB || !dim->value || !size_evaluate(dim->value, estimate_atom, context, &value))
+    return TYPICAL_VOCAB;
+  return value;
+}
+
+int64_t adjoint_estimate(const struct ir_module *module, const struct size *size) {
+  int64_t value;
+  return size_evaluate(size, estimate_atom, (void *)module, &value) ? value : INT64_MAX / 4;
+}
+
+static int64_t cost_of(const struct ir_module *module, const struct ir_type *type) {
+  int64_t elements = 1;
+  for (uint32_t i = 0; i < type->shape.rank; i++)
+    if (__builtin_mul_overflow(elements, adjoint_estimate(module, type->shape.sizes[i]), &elements) ||
+        elements > INT64_MAX / 4)
+      return INT64_MAX / 4;
+  return (elements + LANES - 1) / LANES * LANES;
+}
+
+static bool is_recomputable(const struct ir_instr *instr) {
+  switch (ir_op_infos[instr->op].class) {
+    case IR_CLASS_SOURCE: return true;
+    case IR_CLASS_MOVE: return instr->op != IR_OP_PUT;
+    case IR_CLASS_ELEMENTWISE: break;
+    default: return false;
+  }
+  switch (instr->op) {
+    case IR_OP_EXP:
+    case IR_OP_LOG:
+    case IR_OP_SQRT:
+    case IR_OP_TANH:
+    case IR_OP_SIGMOID:
+    case IR_OP_DROPOUT: return false;
+    default: return true;
+  }
+}
+
+// The flow network. Node k is copy k; it stands for two, joined by an edge whose capacity is the cost of saving:
+// `in` 2k and `out` 2k + 1. Operations that are not recomputed are sources, values that the adjoint uses are sinks.
+struct edge {
+  uint32_t to;
+  int64_t left;         // residual capacity
+  uint32_t twin;        // the edge back
+  uint32_t next;        // of the same node; 0: none
+};
+
+struct network {
+  struct arena *arena;
+  uint32_t n;           // nodes: 2 per copy, then source and sink
+  uint32_t *first;      // [node] edge, 0: none
+  struct edge *edges;   // from 1
+  uint32_t n_edges, capacity;
+};
+
+static uint32_t push_edge(struct network *net, uint32_t from, uint32_t to, int64_t left) {
+  if (net->n_edges == net->capacity) {
+    uint32_t grown = net->capacity ? 2 * net->capacity : 64;
+    net->edges = arena_grow_array(net->arena, net->edges, net->n_edges, grown, sizeof *net->edges);
+    net->capacity = grown;
+    net->n_edges = net->n_edges ? net->n_edges : 1;
+  }
+  uint32_t edge = net->n_edges++;
+  net->edges[edge] = (struct edge){to, left, 0, net->first[from]};
+  net->first[from] = edge;
+  return edge;
+}
+
+static void add_edge(struct network *net, uint32_t from, uint32_t to, int64_t capacity) {
+  uint32_t there = push_edge(net, from, to, capacity), back = push_edge(net, to, from, 0);
+  net->edges[there].twin = back;
+  net->edges[back].twin = there;
+}
+
+// Breadth-first over edges with capacity left; came[node] is the edge by which it was reached. false: no way.
+static bool find_path(const struct network *net, uint32_t *came, uint32_t *queue, uint32_t source, uint32_t sink) {
+  memset(came, 0, net->n * sizeof *came);
+  uint32_t head = 0, tail = 0;
+  queue[tail++] = source;
+  while (head < tail && !came[sink]) {
+    uint32_t node = queue[head++];
+    for (uint32_t e = net->first[node]; e; e = net->edges[e].next) {
+      uint32_t to = net->edges[e].to;
+      if (net->edges[e].left == 0 || came[to] || to == source)
+        continue;
+      came[to] = e;
+      queue[tail++] = to;
+    }
+  }
+  return came[sink] != 0;
+}
+
+static void saturate(struct network *net, uint32_t source, uint32_t sink) {
+  uint32_t *came = arena_new_array(net->arena, uint32_t, net->n);
+  uint32_t *queue = arena_new_array(net->arena, uint32_t, net->n);
+  while (find_path(net, came, queue, source, sink)) {
+    int64_t least = UNLIMITED;
+    for (uint32_t at = sink; at != source; at = net->edges[net->edges[came[at]].twin].to)
+      if (net->edges[came[at]].left < least)
+        least = net->edges[came[at]].left;
+    for (uint32_t at = sink; at != source; at = net->edges[net->edges[came[at]].twin].to) {
+      struct edge *edge = &net->edges[came[at]];
+      if (edge->left != UNLIMITED)
+        edge->left -= least;
+      if (net->edges[edge->twin].left != UNLIMITED)
+        net->edges[edge->twin].left += least;
+    }
+  }
+}
+
+// [node] whether the sink can still be reached from it.
+static bool *find_sink_side(const struct network *net, uint32_t sink) {
+  bool *reaches = arena_new_array(net->arena, bool, net->n);
+  uint32_t *queue = arena_new_array(net->arena, uint32_t, net->n);
+  uint32_t head = 0, tail = 0;
+  queue[tail++] = sink;
+  reaches[sink] = true;
+  while (head < tail) {
+    uint32_t node = queue[head++];
+    for (uint32_t e = net->first[node]; e; e = net->edges[e].next) {
+      const struct edge *into = &net->edges[net->edges[e].twin];
+      if (into->left == 0 || reaches[net->edges[e].to])
+        continue;
+      reaches[net->edges[e].to] = true;
+      queue[tail++] = net->edges[e].to;
+    }
+  }
+  return reaches;
+}
+
+#define NO_COPY UINT32_MAX
+
+static bool is_linked(const struct ir_block *block, const struct ir_instr *instr) {
+  return instr->prev || block->first == instr;
+}
+
+// [value id] the copy whose twin it is.
+static uint32_t *number_copies(struct arena *scratch, const struct ir_block *adjoint, uint32_t n_copies,
+                               const struct adjoint_copy *copies) {
+  uint32_t *copy_of = arena_new_array(scratch, uint32_t, adjoint->n_values);
+  memset(copy_of, 0xff, adjoint->n_values * sizeof *copy_of);
+  for (uint32_t k = 0; k < n_copies; k++)
+    if (is_linked(adjoint, copies[k].twin->def))
+      copy_of[copies[k].twin->id] = k;
+  return copy_of;
+}
+
+void adjoint_choose_saved(const struct ir_module *module, struct arena *scratch, struct ir_block *adjoint,
+                          uint32_t n_copies, const struct adjoint_copy *copies, bool *keep) {
+  const uint32_t *copy_of = number_copies(scratch, adjoint, n_copies, copies);
+  uint32_t source = 2 * n_copies, sink = source + 1;
+  struct network net = {.arena = scratch, .n = sink + 1};
+  net.first = arena_new_array(scratch, uint32_t, net.n);
+  for (const struct ir_instr *instr = adjoint->first; instr; instr = instr->next) {
+    uint32_t own = instr->n_results ? copy_of[instr->results[0]->id] : NO_COPY;
+    if (own != NO_COPY) {
+      add_edge(&net, 2 * own, 2 * own + 1, cost_of(module, instr->results[0]->type));
+      if (!is_recomputable(instr))
+        add_edge(&net, source, 2 * own, UNLIMITED);
+    }
+    // A use by a copy that is not recomputed asks for nothing: either that one is saved, or it is not used.
+    if (own != NO_COPY && !is_recomputable(instr))
+      continue;
+    for (uint32_t i = 0; i < instr->n_operands; i++) {
+      uint32_t operand = copy_of[instr->operands[i]->id];
+      if (operand != NO_COPY)
+        add_edge(&net, 2 * operand + 1, own == NO_COPY ? sink : 2 * own, UNLIMITED);
+    }
+  }
+  saturate(&net, source, sink);
+  const bool *reaches = find_sink_side(&net, sink);
+  for (uint32_t k = 0; k < n_copies; k++)
+    keep[k] = is_linked(adjoint, copies[k].twin->def) && !reaches[2 * k] && reaches[2 * k + 1];
+}

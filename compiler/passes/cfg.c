@@ -1,0 +1,308 @@
+#include "compiler/passes/cfg.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/arena.h"
+
+// ---------------------------------------------------------------------------------------------- order of basic blocks
+
+struct walk {
+  struct ir_bb *bb;
+  uint32_t next_target;
+};
+
+// Depth-first without recursion: generated code may have very long chains.
+static void order_bbs(struct arena *arena, struct ir_function *function, struct cfg *cfg) {
+  struct walk *stack = arena_new_array(arena, struct walk, function->n_bbs);
+  struct ir_bb **postorder = arena_new_array(arena, struct ir_bb *, function->n_bbs);
+  bool *seen = arena_new_array(arena, bool, function->n_bbs);
+  uint32_t depth = 0, n = 0;
+  stack[depth++].bb = function->entry;
+  seen[function->entry->id] = true;
+  while (depth > 0) {
+    struct walk *top = &stack[depth - 1];
+    const struct ir_instr *end = top->bb->last;
+    if (top->next_target == end->n_targets) {
+      postorder[n++] = top->bb;
+      depth--;
+      continue;
+    }
+    struct ir_bb *to = end->targets[top->next_target++].bb;
+    if (!seen[to->id]) {
+      seen[to->id] = true;
+      stack[depth++] = (struct walk){to, 0};
+    }
+  }
+  cfg->n = n;
+  cfg->bbs = arena_new_array(arena, struct ir_bb *, n);
+  cfg->position = arena_new_array(arena, uint32_t, function->n_bbs);
+  memset(cfg->position, 0xff, function->n_bbs * sizeof *cfg->position);
+  for (uint32_t i = 0; i < n; i++) {
+    cfg->bbs[i] = postorder[n - 1 - i];
+    cfg->position[cfg->bbs[i]->id] = i;
+  }
+}
+
+static void find_preds(struct arena *arena, struct cfg *cfg) {
+  cfg->preds = arena_new_array(arena, struct cfg_preds, cfg->n);
+  for (uint32_t i = 0; i < cfg->n; i++)
+    for (uint32_t t = 0; t < cfg->bbs[i]->last->n_targets; t++)
+      cfg->preds[cfg->position[cfg->bbs[i]->last->targets[t].bb->id]].n++;
+  for (uint32_t i = 0; i < cfg->n; i++) {
+    cfg->preds[i].from = arena_new_array(arena, uint32_t, cfg->preds[i].n);
+    cfg->preds[i].n = 0;
+  }
+  for (uint32_t i = 0; i < cfg->n; i++) {
+    for (uint32_t t = 0; t < cfg->bbs[i]->last->n_targets; t++) {
+      struct cfg_preds *preds = &cfg->preds[cfg->position[cfg->bbs[i]->last->targets[t].bb->id]];
+      preds->from[preds->n++] = i;
+    }
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------- dominators
+
+uint32_t cfg_common_dominator(const struct cfg *cfg, uint32_t a, uint32_t b) {
+  while (a != b) {
+    if (a > b)
+      a = cfg->idom[a];
+    else
+      b = cfg->idom[b];
+  }
+  return a;
+}
+
+// Cooper, Harvey and Kennedy, "A simple, fast dominance algorithm" (2001).
+static void find_dominators(struct arena *arena, struct cfg *cfg) {
+  cfg->idom = arena_new_array(arena, uint32_t, cfg->n);
+  memset(cfg->idom, 0xff, cfg->n * sizeof *cfg->idom);
+  cfg->idom[0] = 0;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t i = 1; i < cfg->n; i++) {
+      uint32_t dominator = CFG_NONE;
+      for (uint32_t p = 0; p < cfg->preds[i].n; p++) {
+        uint32_t pred = cfg->preds[i].from[p];
+        if (cfg->idom[pred] != CFG_NONE)
+          dominator = dominator == CFG_NONE ? pred : cfg_common_dominator(cfg, pred, dominator);
+      }
+      if (cfg->idom[i] != dominator) {
+        cfg->idom[i] = dominator;
+        changed = true;
+      }
+    }
+  }
+}
+
+bool cfg_dominates(const struct cfg *cfg, uint32_t a, uint32_t b) {
+  while (b > a)
+    b = cfg->idom[b];
+  return a == b;
+}
+
+// -------------------------------------------------------------------------------------------------------------- loops
+
+static uint32_t outermost(const struct cfg *cfg, uint32_t loop) {
+  while (cfg->loops[loop].parent != CFG_NONE)
+    loop = cfg->loops[loop].parent;
+  return loop;
+}
+
+// Walks backwards from the back edges of `header`. Inner loops are known already and are crossed at once.
+static void collect_loop(struct cfg *cfg, uint32_t *stack, uint32_t header) {
+  uint32_t depth = 0, loop = CFG_NONE;
+  for (uint32_t p = 0; p < cfg->preds[header].n; p++) {
+    uint32_t pred = cfg->preds[header].from[p];
+    if (!cfg_dominates(cfg, header, pred))
+      continue;
+    if (loop == CFG_NONE) {
+      loop = cfg->n_loops++;
+      cfg->loops[loop] = (struct cfg_loop){header, CFG_NONE, 0};
+    }
+    stack[depth++] = pred;
+  }
+  if (loop == CFG_NONE)
+    return;
+  while (depth > 0) {
+    uint32_t at = stack[--depth];
+    if (cfg->loop[at] != CFG_NONE) {
+      uint32_t inner = outermost(cfg, cfg->loop[at]);
+      if (inner == loop)
+        continue;
+      cfg->loops[inner].parent = loop;
+      at = cfg->loops[inner].header;
+    } else {
+      cfg->loop[at] = loop;
+    }
+    if (at == header)
+      continue;
+    for (uint32_t p = 0; p < cfg->preds[at].n; p++)
+      stack[depth++] = cfg->preds[at].from[p];
+  }
+  cfg->loop[header] = loop;
+}
+
+// Loops were found from the inside out; turns them round.
+static void reverse_loops(struct cfg *cfg) {
+  uint32_t last = cfg->n_loops - 1;
+  for (uint32_t i = 0; i < cfg->n_loops / 2; i++) {
+    struct cfg_loop swap = cfg->loops[i];
+    cfg->loops[i] = cfg->loops[last - i];
+    cfg->loops[last - i] = swap;
+  }
+  for (uint32_t i = 0; i < cfg->n_loops; i++) {
+    struct cfg_loop *loop = &cfg->loops[i];
+    if (loop->parent != CFG_NONE)
+      loop->parent = last - loop->parent;
+    loop->depth = loop->parent == CFG_NONE ? 1 : cfg->loops[loop->parent].depth + 1;
+  }
+  for (uint32_t i = 0; i < cfg->n; i++)
+    if (cfg->loop[i] != CFG_NONE)
+      cfg->loop[i] = last - cfg->loop[i];
+}
+
+static void find_loops(struct arena *arena, struct cfg *cfg) {
+  uint32_t n_edges = 0;
+  for (uint32_t i = 0; i < cfg->n; i++)
+    n_edges += cfg->preds[i].n;
+  cfg->loops = arena_new_array(arena, struct cfg_loop, cfg->n);
+  cfg->loop = arena_new_array(arena, uint32_t, cfg->n);
+  memset(cfg->loop, 0xff, cfg->n * sizeof *cfg->loop);
+  uint32_t *stack = arena_new_array(arena, uint32_t, 2 * (size_t)n_edges + 1);
+  for (uint32_t i = cfg->n; i-- > 0;)
+    collect_loop(cfg, stack, i);
+  if (cfg->n_loops > 0)
+    reverse_loops(cfg);
+}
+
+bool cfg_loop_contains(const struct cfg *cfg, uint32_t outer, uint32_t inner) {
+  if (outer == CFG_NONE)
+    return true;
+  while (inner != CFG_NONE && inner != outer)
+    inner = cfg->loops[inner].parent;
+  return inner == outer;
+}
+
+struct cfg *cfg_build(struct arena *arena, struct ir_function *function) {
+  ir_renumber(function);
+  struct cfg *cfg = arena_new(arena, struct cfg);
+  order_bbs(arena, function, cfg);
+  find_preds(arena, cfg);
+  find_dominators(arena, cfg);
+  find_loops(arena, cfg);
+  return cfg;
+}
+
+uint32_t *cfg_definitions(struct arena *arena, const struct cfg *cfg, const struct ir_function *function) {
+  uint32_t *at = arena_new_array(arena, uint32_t, function->n_values);
+  for (uint32_t i = 0; i < cfg->n; i++) {
+    for (uint32_t p = 0; p < cfg->bbs[i]->n_params; p++)
+      at[cfg->bbs[i]->params[p]->id] = i;
+    for (const struct ir_instr *instr = cfg->bbs[i]->first; instr; instr = instr->next)
+      for (uint32_t r = 0; r < instr->n_results; r++)
+        at[instr->results[r]->id] = i;
+  }
+  return at;
+}
+
+// ------------------------------------------------------------------------------------------------------------- graphs
+
+struct graph *graph_new(struct arena *arena, uint32_t n_nodes) {
+  struct graph *graph = arena_new(arena, struct graph);
+  graph->n_nodes = n_nodes;
+  return graph;
+}
+
+void graph_add(struct arena *arena, struct graph *graph, uint32_t from, uint32_t to) {
+  if (graph->n_edges == graph->capacity) {
+    uint32_t grown = graph->capacity ? 2 * graph->capacity : 64;
+    graph->edge_from = arena_grow_array(arena, graph->edge_from, graph->n_edges, grown, sizeof(uint32_t));
+    graph->edge_to = arena_grow_array(arena, graph->edge_to, graph->n_edges, grown, sizeof(uint32_t));
+    graph->capacity = grown;
+  }
+  graph->edge_from[graph->n_edges] = from;
+  graph->edge_to[graph->n_edges++] = to;
+}
+
+void graph_finish(struct arena *arena, struct graph *graph) {
+  graph->first = arena_new_array(arena, uint32_t, (size_t)graph->n_nodes + 2);
+  graph->to = arena_new_array(arena, uint32_t, graph->n_edges);
+  // Counting sort; first[] is one ahead until every edge is placed.
+  for (uint32_t e = 0; e < graph->n_edges; e++)
+    graph->first[graph->edge_from[e] + 2]++;
+  for (uint32_t v = 0; v < graph->n_nodes; v++)
+    graph->first[v + 2] += graph->first[v + 1];
+  for (uint32_t e = 0; e < graph->n_edges; e++)
+    graph->to[graph->first[graph->edge_from[e] + 1]++] = graph->edge_to[e];
+}
+
+struct visit {
+  uint32_t node, next_edge;
+};
+
+// Tarjan's algorithm with a stack of its own.
+struct components *components_find(struct arena *arena, uint32_t n, const uint32_t *first, const uint32_t *to) {
+  struct components *found = arena_new(arena, struct components);
+  found->of = arena_new_array(arena, uint32_t, n);
+  found->cyclic = arena_new_array(arena, bool, n);
+  uint32_t *order = arena_new_array(arena, uint32_t, n); // 0: not seen
+  uint32_t *low = arena_new_array(arena, uint32_t, n);
+  bool *open = arena_new_array(arena, bool, n);
+  uint32_t *pending = arena_new_array(arena, uint32_t, n);
+  struct visit *stack = arena_new_array(arena, struct visit, n);
+  uint32_t n_pending = 0, clock = 0;
+  for (uint32_t root = 0; root < n; root++) {
+    if (order[root])
+      continue;
+    uint32_t depth = 0;
+    stack[depth++] = (struct visit){root, first[root]};
+    order[root] = low[root] = ++clock;
+    open[root] = true;
+    pending[n_pending++] = root;
+    while (depth > 0) {
+      struct visit *top = &stack[depth - 1];
+      uint32_t node = top->node;
+      if (top->next_edge < first[node + 1]) {
+        uint32_t next = to[top->next_edge++];
+        if (!order[next]) {
+          order[next] = low[next] = ++clock;
+          open[next] = true;
+          pending[n_pending++] = next;
+          stack[depth++] = (struct visit){next, first[next]};
+        } else if (open[next] && order[next] < low[node]) {
+          low[node] = order[next];
+        }
+        continue;
+      }
+      depth--;
+      if (depth > 0 && low[node] < low[stack[depth - 1].node])
+        low[stack[depth - 1].node] = low[node];
+      if (low[node] != order[node])
+        continue;
+      uint32_t size = 0, member;
+      do {
+        member = pending[--n_pending];
+        open[member] = false;
+        found->of[member] = found->n;
+        size++;
+      } while (member != node);
+      bool cyclic = size > 1;
+      for (uint32_t e = first[node]; e < first[node + 1] && !cyclic; e++)
+        cyclic = to[e] == node;
+      found->cyclic[found->n++] = cyclic;
+    }
+  }
+  return found;
+}
+
+struct components *call_components(struct arena *arena, const struct ir_module *module) {
+  struct graph *graph = graph_new(arena, module->n_functions);
+  for (uint32_t f = 0; f < module->n_functions; f++)
+    for (const struct ir_bb *bb = module->functions[f]->entry; bb; bb = bb->next)
+      for (const struct ir_instr *instr = bb->first; instr; instr = instr->next)
+        if (instr->op == IR_CALL)
+          graph_add(arena, graph, f, instr->symbol);
+  graph_finish(arena, graph);
+  return components_find(arena, graph->n_nodes, graph->first, graph->to);
+}

@@ -1,0 +1,273 @@
+// Functions cut down to what is asked of them.
+//
+// Requires   verified host functions.
+// Does       a call that uses only some results of a function calls a variant without the others, so that `predict`
+//            does not compute the losses that its encoder also returns; parameters that a function ignores go;
+//            functions that no entry reaches go.
+// Preserves  entries and their signatures.
+// Leaves     every remaining function reachable; function numbers change.
+//
+// In a recursion a variant is closed: it has every result that its own recursive calls use. Otherwise the outermost
+// call of a tree would run other code than the inner ones, and its blocks would not join theirs in a batch.
+#include <string.h>
+
+#include "compiler/arena.h"
+#include "compiler/passes/cfg.h"
+#include "compiler/passes/dce.h"
+#include "compiler/passes/passes.h"
+#include "compiler/passes/rewrite.h"
+
+// A function asked for in more ways than this is not cut any further.
+#define MOST_VARIANTS 6
+
+struct variant {
+  bool *results;               // [result] which ones it keeps
+  struct ir_function *made;
+  struct variant *next;        // of the same function
+};
+
+struct demand {
+  struct ir_module *module;
+  struct arena *scratch;
+  const struct components *calls;
+  uint32_t n_functions;        // before variants were added
+  struct variant **variants;   // [function]
+  struct ir_function **pending;
+  uint32_t n_pending, capacity;
+};
+
+static bool all_set(const bool *set, uint32_t n) {
+  for (uint32_t i = 0; i < n; i++)
+    if (!set[i])
+      return false;
+  return true;
+}
+
+// Adds to wanted[g] what calls in the recursion of `f` use, given what is wanted of the functions. true: it grew.
+static bool close_over_calls(struct demand *d, uint32_t f, bool **wanted) {
+  struct ir_function *function = d->module->functions[f];
+  const bool *live = live_values(d->scratch, function, wanted[f], NULL);
+  bool grew = false;
+  for_each_instr (function, bb, instr) {
+    if (instr->op != IR_CALL || !call_is_recursive(d->calls, f, instr->symbol))
+      continue;
+    bool *callee = wanted[instr->symbol];
+    for (uint32_t i = 0; i < instr->n_results; i++) {
+      if (live[instr->results[i]->id] && !callee[i])
+        callee[i] = grew = true;
+    }
+  }
+  return grew;
+}
+
+// The results that a variant of `f` needs when `asked` are used.
+static bool *close_demand(struct demand *d, uint32_t f, const bool *asked) {
+  bool **wanted = arena_new_array(d->scratch, bool *, d->n_functions);
+  for (uint32_t g = 0; g < d->n_functions; g++)
+    if (call_is_recursive(d->calls, f, g))
+      wanted[g] = arena_new_array(d->scratch, bool, d->module->functions[g]->n_results);
+  memcpy(wanted[f], asked, d->module->functions[f]->n_results * sizeof *asked);
+  if (!d->calls->cyclic[d->calls->of[f]])
+    return wanted[f];
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (uint32_t g = 0; g < d->n_functions; g++)
+      if (wanted[g])
+        grew = close_over_calls(d, g, wanted) || grew;
+  }
+  return wanted[f];
+}
+
+static const char *variant_name(struct demand *d, const struct ir_function *function, const bool *results) {
+  if (all_set(results, function->n_results))
+    return function->name;
+  const char *name = arena_printf(d->scratch, "%s.only", function->name);
+  for (uint32_t i = 0; i < function->n_results; i++)
+    if (results[i])
+      name = arena_printf(d->scratch, "%s_%u", name, i);
+  return name;
+}
+
+static void keep_results(struct ir_function *function, const bool *keep) {
+  uint32_t kept = 0;
+  for_each_instr (function, bb, instr) {
+    if (instr->op != IR_RETURN)
+      continue;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < instr->n_operands; i++)
+      if (keep[i])
+        instr->operands[n++] = instr->operands[i];
+    instr->n_operands = n;
+  }
+  for (uint32_t i = 0; i < function->n_results; i++)
+    if (keep[i])
+      function->results[kept++] = function->results[i];
+  function->n_results = kept;
+}
+
+// Always a copy: other variants are still to be made from the original. The draws of a variant are those of the
+// function: a draw's key has the instance's number as well.
+static struct ir_function *make_variant(struct demand *d, struct ir_function *function, const bool *results) {
+  struct ir_function *made = ir_add_function(d->module, variant_name(d, function, results));
+  struct ir_value **args = arena_new_array(d->scratch, struct ir_value *, function->n_params);
+  for (uint32_t i = 0; i < function->n_params; i++)
+    args[i] = ir_add_function_param(d->module, made, function->params[i]->type);
+  clone_body(d->module, d->scratch, function, made, args, false);
+  made->n_results = function->n_results;
+  made->results = arena_new_array(d->module->arena, const struct ir_type *, function->n_results);
+  if (made->n_results)
+    memcpy(made->results, function->results, function->n_results * sizeof *made->results);
+  keep_results(made, results);
+  dce_function(d->scratch, made);
+  return made;
+}
+
+static void push_pending(struct demand *d, struct ir_function *function) {
+  if (d->n_pending == d->capacity) {
+    uint32_t grown = d->capacity ? 2 * d->capacity : 16;
+    d->pending = arena_grow_array(d->scratch, d->pending, d->n_pending, grown, sizeof *d->pending);
+    d->capacity = grown;
+  }
+  d->pending[d->n_pending++] = function;
+}
+
+static struct variant *find_variant(struct demand *d, uint32_t f, bool *results) {
+  struct ir_function *function = d->module->functions[f];
+  uint32_t n = 0;
+  for (struct variant *v = d->variants[f]; v; v = v->next, n++)
+    if (memcmp(v->results, results, function->n_results * sizeof *results) == 0)
+      return v;
+  if (n >= MOST_VARIANTS && !all_set(results, function->n_results)) {
+    memset(results, true, function->n_results * sizeof *results);
+    return find_variant(d, f, results);
+  }
+  struct variant *variant = arena_new(d->scratch, struct variant);
+  *variant = (struct variant){results, make_variant(d, function, results), d->variants[f]};
+  d->variants[f] = variant;
+  push_pending(d, variant->made);
+  return variant;
+}
+
+// Sends a call to the variant that fits. Its unused results were dead anyway.
+static void redirect_call(struct demand *d, struct ir_instr *call, const uint32_t *uses) {
+  bool *asked = arena_new_array(d->scratch, bool, call->n_results);
+  for (uint32_t i = 0; i < call->n_results; i++)
+    asked[i] = uses[call->results[i]->id] > 0;
+  const struct variant *variant = find_variant(d, call->symbol, close_demand(d, call->symbol, asked));
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < call->n_results; i++)
+    if (variant->results[i])
+      call->results[kept++] = call->results[i];
+  call->n_results = kept;
+  call->symbol = variant->made->id;
+}
+
+static void redirect_calls(struct demand *d, struct ir_function *function) {
+  const uint32_t *uses = count_uses(d->scratch, function);
+  for_each_instr (function, bb, instr)
+    if (instr->op == IR_CALL)
+      redirect_call(d, instr, uses);
+}
+
+// -------------------------------------------------------------------------------------------------------- parameters
+
+static void keep_params(struct ir_function *function, const bool *keep) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < function->n_params; i++)
+    if (keep[i])
+      function->params[kept++] = function->params[i];
+  function->n_params = kept;
+}
+
+static void keep_args(struct ir_instr *call, const bool *keep) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < call->n_operands; i++)
+    if (keep[i])
+      call->operands[kept++] = call->operands[i];
+  call->n_operands = kept;
+}
+
+// Optimistic: a parameter that is only handed on to itself in a recursion is not needed.
+static bool **find_needed_params(struct ir_module *module, struct arena *scratch) {
+  bool **needed = arena_new_array(scratch, bool *, module->n_functions);
+  for (uint32_t f = 0; f < module->n_functions; f++) {
+    ir_renumber(module->functions[f]);
+    needed[f] = arena_new_array(scratch, bool, module->functions[f]->n_params);
+  }
+  for (uint32_t e = 0; e < module->n_entries; e++) {
+    uint32_t f = module->entries[e]->function;
+    memset(needed[f], true, module->functions[f]->n_params * sizeof *needed[f]);
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t f = 0; f < module->n_functions; f++) {
+      const struct ir_function *function = module->functions[f];
+      const bool *live = live_values(scratch, function, NULL, needed);
+      for (uint32_t i = 0; i < function->n_params; i++) {
+        if (live[function->params[i]->id] && !needed[f][i])
+          needed[f][i] = changed = true;
+      }
+    }
+  }
+  return needed;
+}
+
+static void drop_params(struct ir_module *module, struct arena *scratch) {
+  bool **needed = find_needed_params(module, scratch);
+  for (uint32_t f = 0; f < module->n_functions; f++) {
+    for_each_instr (module->functions[f], bb, instr)
+      if (instr->op == IR_CALL)
+        keep_args(instr, needed[instr->symbol]);
+  }
+  for (uint32_t f = 0; f < module->n_functions; f++) {
+    keep_params(module->functions[f], needed[f]);
+    dce_function(scratch, module->functions[f]);
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------- the module
+
+static void drop_functions(struct demand *d, const bool *reached) {
+  struct ir_module *module = d->module;
+  uint32_t *renamed = arena_new_array(d->scratch, uint32_t, module->n_functions);
+  uint32_t kept = 0;
+  for (uint32_t f = 0; f < module->n_functions; f++) {
+    if (!reached[f])
+      continue;
+    renamed[f] = kept;
+    module->functions[f]->id = kept;
+    module->functions[kept++] = module->functions[f];
+  }
+  module->n_functions = kept;
+  for (uint32_t f = 0; f < kept; f++) {
+    for_each_instr (module->functions[f], bb, instr)
+      if (instr->op == IR_CALL)
+        instr->symbol = renamed[instr->symbol];
+  }
+  for (uint32_t e = 0; e < module->n_entries; e++)
+    module->entries[e]->function = renamed[module->entries[e]->function];
+}
+
+void pass_demand(struct ir_module *module, struct arena *scratch) {
+  struct demand d = {.module = module,
+                     .scratch = scratch,
+                     .calls = call_components(scratch, module),
+                     .n_functions = module->n_functions,
+                     .variants = arena_new_array(scratch, struct variant *, module->n_functions)};
+  for (uint32_t f = 0; f < module->n_functions; f++)
+    dce_function(scratch, module->functions[f]);
+  for (uint32_t e = 0; e < module->n_entries; e++) {
+    uint32_t f = module->entries[e]->function;
+    bool *all = arena_new_array(scratch, bool, module->functions[f]->n_results);
+    memset(all, true, module->functions[f]->n_results * sizeof *all);
+    module->entries[e]->function = find_variant(&d, f, all)->made->id;
+  }
+  // The list grows while it is walked.
+  for (uint32_t i = 0; i < d.n_pending; i++)
+    redirect_calls(&d, d.pending[i]);
+  bool *reached = arena_new_array(scratch, bool, module->n_functions);
+  for (uint32_t i = 0; i < d.n_pending; i++)
+    reached[d.pending[i]->id] = true;
+  drop_functions(&d, reached);
+  drop_params(module, scratch);
+}
