@@ -289,6 +289,29 @@ static void printing_is_a_fixpoint(void **state) {
   }
 }
 
+/* The fragments of the language reference that are marked as code. */
+static void the_reference_parses(void **state) {
+  (void)state;
+  struct session s;
+  begin(&s);
+  const char *error;
+  struct source_file *reference = source_load(&s.sources, "grammar/LANGUAGE.md", &error);
+  assert_non_null(reference);
+  size_t fragments = 0;
+  const char *at = reference->text;
+  while ((at = strstr(at, "\n```nn\n"))) {
+    at += strlen("\n```nn\n");
+    const char *fence = strstr(at, "\n```\n");
+    assert_non_null(fence);
+    char *fragment = arena_strndup(&s.arena, at, (size_t)(fence + 1 - at));
+    check_fixpoint("grammar/LANGUAGE.md", parse_ok(&s, fragment));
+    fragments++;
+    at = fence;
+  }
+  assert_true(fragments > 0);
+  end(&s);
+}
+
 /* ---- Bad input ---------------------------------------------------------------------------------------------- */
 
 /* Prefix repeated, middle, suffix repeated: every way to nest. */
@@ -446,6 +469,7 @@ int main(void) {
       cmocka_unit_test(bindings_are_numbered),
       cmocka_unit_test(spans_cover_the_text),
       cmocka_unit_test(printing_is_a_fixpoint),
+      cmocka_unit_test(the_reference_parses),
       cmocka_unit_test(deep_nesting_is_an_error),
       cmocka_unit_test(moderate_nesting_is_not),
       cmocka_unit_test(bytes_that_are_no_text),
