@@ -231,7 +231,8 @@ nn_stats nn_session_stats(const nn_session *);
 void nn_session_reset_stats(nn_session *);
 
 typedef struct nn_kernel_stats {
-  const char *name;  // block, with "'" for its adjoint
+  const char *name;  // of the block
+  bool adjoint;      // of the block's adjoint
   uint64_t calls, rows;
   double seconds;  // measured only after nn_session_profile(true)
   double flops;

@@ -1,0 +1,40 @@
+// Where the rows of batches lie, and the operands of every batch in the form that kernels read.
+//
+// The results of a batch are contiguous rows of the values arena, and the gradients of these rows lie at the
+// same offsets of the gradients arena. What a batch saves for its adjoint lies apart, in the saved arena, so
+// that the gradients arena has no holes. Operands are transposed from the trace: an array per operand with an
+// entry for each row of the batch.
+#ifndef NN_RUNTIME_PLAN_H
+#define NN_RUNTIME_PLAN_H
+
+#include "runtime/model.h"
+#include "runtime/row_arena.h"
+#include "runtime/schedule.h"
+#include "runtime/trace.h"
+
+struct plan_batch {
+  uint32_t *outputs;      // [output] offset of the first row: results in the values arena, then saved values
+  const uint32_t **rows;  // [tensor operand][row] offsets in the values arena
+  const int32_t **indices;              // [index or int operand][row]
+  const double **numbers;               // [float operand][row]
+  const uint32_t *examples, *ordinals;  // [row], random blocks only
+  // Reductions: the terms of row r are terms[first_term[r], first_term[r + 1]).
+  const uint32_t *first_term, *terms;
+};
+
+struct plan {
+  struct host_arena *memory;   // of the arrays above
+  struct plan_batch *batches;  // [schedule batch]
+  uint32_t n_batches, capacity;
+  struct row_arena values, saved;
+};
+
+nn_status *plan_init(struct plan *, enum nn_element);
+void plan_free(struct plan *);
+void plan_reset(struct plan *);
+
+// Plans the batches of the schedule that have no plan yet: all values that they read, save each other's, have
+// rows. Gives every result its row (trace.value_row). With `saving`, rows for saved values too.
+nn_status *plan_extend(struct plan *, const nn_model *, struct trace *, const struct schedule *, bool saving);
+
+#endif
