@@ -41,8 +41,8 @@ typedef void *fiber_context;  // stack pointer; the registers lie there
 // Stacks are mapped in slabs, the first of them small, so that a process with few fibers stays small.
 #define SLAB_STACKS_FIRST 64
 #define SLAB_STACKS_MOST 1024
-// Stack i begins (i % 29) * 64 bytes below its end, so that the first frames of many stacks do not all fall into the same
-// sets of the caches.
+// Stack i begins (i % 29) * 64 bytes below its end, so that the first frames of many stacks do not all fall
+// into the same sets of the caches.
 #define STAGGER_STEPS 29
 #define STAGGER_BYTES 64
 
@@ -79,7 +79,7 @@ struct fiber_pool {
   struct fiber *free[2];       // [enum fiber_size]
 };
 
-// ---------------------------------------------------------------------------------------------------- the switch
+// -------------------------------------------------------------------------------------- the switch
 
 static void run(struct fiber *fiber);
 
@@ -108,7 +108,7 @@ void fiber_boot(void);
 
 static void run_argument(void *fiber) { run(fiber); }
 
-// The frame that fiber_switch pops for the first time. The stack pointer is 16-byte aligned when fiber_boot begins.
+// The frame that fiber_switch pops for the first time. fiber_boot begins with the stack 16-byte aligned.
 static void context_make(struct fiber *fiber) {
   void **sp = (void **)((uintptr_t)fiber & ~(uintptr_t)63);
 #if defined(__x86_64__)
@@ -149,7 +149,8 @@ static void switch_out(struct fiber *fiber) {
 #ifdef FIBER_ASAN
   fiber->deepest = __builtin_frame_address(0);
   bool ended = fiber->state != FIBER_SUSPENDED;
-  __sanitizer_start_switch_fiber(ended ? NULL : &fiber->fake_stack, fiber->caller_stack, fiber->caller_stack_bytes);
+  __sanitizer_start_switch_fiber(ended ? NULL : &fiber->fake_stack, fiber->caller_stack,
+                                 fiber->caller_stack_bytes);
 #endif
   context_switch(&fiber->context, &fiber->caller);
 #ifdef FIBER_ASAN
@@ -187,7 +188,7 @@ _Noreturn void fiber_leave(struct fiber *self) {
   abort();  // an ended fiber was resumed
 }
 
-// ------------------------------------------------------------------------------------------------------ the pool
+// ---------------------------------------------------------------------------------------- the pool
 
 static size_t page_bytes(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
@@ -224,7 +225,7 @@ void fiber_pool_free(struct fiber_pool *pool) {
   free(pool);
 }
 
-// Address space that costs memory only where it is touched. Its lowest page is a guard and not part of `bytes`.
+// Address space that costs memory only where it is touched. Below `bytes` of it lies a page as a guard.
 static struct slab *slab_map(struct fiber_pool *pool, size_t bytes) {
   size_t guard = page_bytes();
   bytes += guard;
@@ -232,7 +233,8 @@ static struct slab *slab_map(struct fiber_pool *pool, size_t bytes) {
   if (!slab) {
     return NULL;
   }
-  char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  char *memory =
+    mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
     free(slab);
     return NULL;
@@ -245,7 +247,8 @@ static struct slab *slab_map(struct fiber_pool *pool, size_t bytes) {
   return slab;
 }
 
-static void add_stack(struct fiber_pool *pool, enum fiber_size size, char *stack, size_t bytes, size_t stagger) {
+static void add_stack(struct fiber_pool *pool, enum fiber_size size, char *stack, size_t bytes,
+                      size_t stagger) {
   uintptr_t top = (uintptr_t)stack + bytes - stagger - sizeof(struct fiber);
   struct fiber *fiber = (struct fiber *)(top & ~(uintptr_t)63);
   *fiber = (struct fiber){.pool = pool, .stack = stack, .stack_bytes = bytes, .size = size};
@@ -265,7 +268,8 @@ static bool add_small_stacks(struct fiber_pool *pool) {
   pool->slab_stacks = n < SLAB_STACKS_MOST ? 2 * n : n;
   char *stacks = slab->memory + page_bytes();
   for (size_t i = n; i-- > 0;)
-    add_stack(pool, FIBER_SMALL, stacks + i * pool->small_bytes, pool->small_bytes, i % STAGGER_STEPS * STAGGER_BYTES);
+    add_stack(pool, FIBER_SMALL, stacks + i * pool->small_bytes, pool->small_bytes,
+              i % STAGGER_STEPS * STAGGER_BYTES);
   return true;
 }
 
@@ -296,8 +300,8 @@ struct fiber *fiber_new(struct fiber_pool *pool, enum fiber_size size, fiber_fn 
   return fiber;
 }
 
-// One deep example must not keep its pages for the rest of the run. Asks for a single page, so that the usual case,
-// where nothing is to be done, costs one system call.
+// One deep example must not keep its pages for the rest of the run. Asks for a single page, so that the usual
+// case, where nothing is to be done, costs one system call.
 static void give_back_pages(struct fiber *fiber) {
   if (fiber->stack_bytes < 2 * LARGE_BYTES_KEPT) {
     return;
@@ -314,7 +318,8 @@ void fiber_release(struct fiber *fiber) {
   assert(fiber->state != FIBER_RUNNING && !fiber->next_free);
   struct fiber_pool *pool = fiber->pool;
 #ifdef FIBER_ASAN
-  // Frames that were dropped have left their marks; the functions called to switch away lie just below `deepest`.
+  // Frames that were dropped have left their marks; the functions called to switch away lie just below
+  // `deepest`.
   if (fiber->state == FIBER_LEFT || fiber->state == FIBER_SUSPENDED) {
     char *from = fiber->deepest - fiber->stack > 4096 ? fiber->deepest - 4096 : fiber->stack;
     __asan_unpoison_memory_region(from, (size_t)((char *)fiber - from));

@@ -1,5 +1,5 @@
-// The stack switch for aarch64, AAPCS64 calling convention; see fiber.c for the frame it saves and restores. It ends in
-// `br` and not in `ret`, which would defeat the prediction of returns.
+// The stack switch for aarch64, AAPCS64 calling convention; see fiber.c for the frame it saves and restores.
+// It ends in `br` and not in `ret`, which would defeat the prediction of returns.
 #if defined(__aarch64__) && !defined(NN_FIBER_UCONTEXT)
         .text
 

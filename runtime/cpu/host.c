@@ -14,7 +14,7 @@
 // Turns between two looks at the interrupt flag: some hundred microseconds of a loop that emits.
 #define FUEL_TANK 4096
 
-// ------------------------------------------------------------------------------------------------- running
+// ----------------------------------------------------------------------------------------- running
 
 static void run_entry(void *argument) {
   struct host_run *run = argument;
@@ -49,7 +49,7 @@ void host_finish(struct host_run *run) {
   run->fiber = NULL;
 }
 
-// -------------------------------------------------------------------------------------------------- errors
+// ------------------------------------------------------------------------------------------ errors
 
 static const char *format_message(struct host_arena *arena, const char *format, va_list args) {
   va_list again;
@@ -75,8 +75,8 @@ _Noreturn void host_fail(struct example *example, const struct ir_loc *loc, cons
 _Noreturn void host_fail_depth(struct example *example, const struct ir_loc *loc) {
   double bytes = (double)fiber_stack_bytes(example->fiber);
   bool large = bytes >= 1 << 20;
-  host_fail(example, loc, "recursion too deep: the stack of %.0f %s is full", bytes / (large ? 1 << 20 : 1 << 10),
-            large ? "MiB" : "KiB");
+  host_fail(example, loc, "recursion too deep: the stack of %.0f %s is full",
+            bytes / (large ? 1 << 20 : 1 << 10), large ? "MiB" : "KiB");
 }
 
 _Noreturn void host_fail_division(struct example *example, const struct ir_loc *loc) {
@@ -84,7 +84,8 @@ _Noreturn void host_fail_division(struct example *example, const struct ir_loc *
 }
 
 _Noreturn void host_fail_float(struct example *example, const struct ir_loc *loc, double value) {
-  host_fail(example, loc, "%g cannot be an int: it is %s", value, value != value ? "not a number" : "out of range");
+  host_fail(example, loc, "%g cannot be an int: it is %s", value,
+            value != value ? "not a number" : "out of range");
 }
 
 _Noreturn void host_fail_index(struct example *example, const struct ir_loc *loc, int64_t value, int64_t size,
@@ -93,13 +94,16 @@ _Noreturn void host_fail_index(struct example *example, const struct ir_loc *loc
             size == 1 ? "entry" : "entries");
 }
 
-_Noreturn void host_fail_range(struct example *example, const struct ir_loc *loc, int64_t value, int64_t size) {
-  host_fail(example, loc, "index %" PRId64 " is out of range: it must be at least 0 and less than %" PRId64, value, size);
+_Noreturn void host_fail_range(struct example *example, const struct ir_loc *loc, int64_t value,
+                               int64_t size) {
+  host_fail(example, loc, "index %" PRId64 " is out of range: it must be at least 0 and less than %" PRId64,
+            value, size);
 }
 
-_Noreturn void host_fail_subscript(struct example *example, const struct ir_loc *loc, int64_t value, int64_t length) {
-  host_fail(example, loc, "index %" PRId64 " is out of range: the list has %" PRId64 " element%s", value, length,
-            length == 1 ? "" : "s");
+_Noreturn void host_fail_subscript(struct example *example, const struct ir_loc *loc, int64_t value,
+                                   int64_t length) {
+  host_fail(example, loc, "index %" PRId64 " is out of range: the list has %" PRId64 " element%s", value,
+            length, length == 1 ? "" : "s");
 }
 
 // The tank holds what is left of the turns granted before; each grant is counted in `steps` at once.
@@ -109,7 +113,8 @@ void host_tick(struct example *example, const struct ir_loc *loc) {
   int64_t grant = FUEL_TANK;
   if (example->step_limit) {
     if (example->steps >= example->step_limit)
-      host_fail(example, loc, "more than %" PRIu64 " turns of loops and recursion: is there one without an end?",
+      host_fail(example, loc,
+                "more than %" PRIu64 " turns of loops and recursion: is there one without an end?",
                 example->step_limit);
     uint64_t left = example->step_limit - example->steps;
     grant = left < FUEL_TANK ? (int64_t)left : FUEL_TANK;
@@ -126,7 +131,7 @@ int64_t host_read_index(struct example *example, const struct ir_loc *loc, uint3
   return (int64_t)position;
 }
 
-// -------------------------------------------------------------------------------------------------- memory
+// ------------------------------------------------------------------------------------------ memory
 
 void *host_alloc(struct example *example, const struct ir_loc *loc, size_t bytes) {
   struct host_arena *arena = example->arena;
@@ -146,8 +151,8 @@ void *host_alloc_array(struct example *example, const struct ir_loc *loc, uint64
   return host_alloc(example, loc, (size_t)bytes);
 }
 
-struct host_data *host_data_make(struct example *example, const struct ir_loc *loc, uint64_t tag, uint32_t n_slots,
-                                 const uint64_t *slots) {
+struct host_data *host_data_make(struct example *example, const struct ir_loc *loc, uint64_t tag,
+                                 uint32_t n_slots, const uint64_t *slots) {
   struct host_data *data = host_alloc(example, loc, sizeof *data + n_slots * sizeof *slots);
   data->tag = tag;
   memcpy(data->slots, slots, n_slots * sizeof *slots);

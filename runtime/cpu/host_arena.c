@@ -1,4 +1,5 @@
-// The arena of host values, and values built outside of examples: by the readers of data. The contract is in host.h.
+// The arena of host values, and values built outside of examples: by the readers of data. The contract is in
+// host.h.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,9 @@ struct host_arena *host_arena_new(void) {
   return arena;
 }
 
-void host_arena_set_limit(struct host_arena *arena, size_t bytes) { arena->limit = bytes ? bytes : default_limit(); }
+void host_arena_set_limit(struct host_arena *arena, size_t bytes) {
+  arena->limit = bytes ? bytes : default_limit();
+}
 
 size_t host_arena_limit(const struct host_arena *arena) { return arena->limit; }
 
@@ -72,8 +75,8 @@ static bool add_chunk(struct host_arena *arena, size_t bytes) {
   struct chunk *current = arena->current;
   arena->before = host_arena_bytes(arena);
   struct chunk **link = current ? &current->next : &arena->first;
-  // Chunks kept by a reset come first; those too small for this request are passed over, and reached again only after
-  // the next reset.
+  // Chunks kept by a reset come first; those too small for this request are passed over, and reached again
+  // only after the next reset.
   while (*link && (*link)->bytes < bytes)
     link = &(*link)->next;
   if (!*link) {
@@ -137,9 +140,10 @@ void host_arena_untake(struct host_arena *arena, void *memory, size_t bytes) {
     arena->next = memory;
 }
 
-// ------------------------------------------------------------------------------------------------ values
+// ------------------------------------------------------------------------------------------ values
 
-struct host_data *host_data_new(struct host_arena *arena, uint64_t tag, uint32_t n_slots, const uint64_t *slots) {
+struct host_data *host_data_new(struct host_arena *arena, uint64_t tag, uint32_t n_slots,
+                                const uint64_t *slots) {
   struct host_data *data = host_arena_alloc(arena, sizeof *data + n_slots * sizeof *slots);
   data->tag = tag;
   if (n_slots)
@@ -148,7 +152,8 @@ struct host_data *host_data_new(struct host_arena *arena, uint64_t tag, uint32_t
 }
 
 // The buffer is full from the start: whoever appends has to copy, so lists of a data set never change.
-struct host_list *host_list_new(struct host_arena *arena, uint32_t width, uint64_t length, const uint64_t *slots) {
+struct host_list *host_list_new(struct host_arena *arena, uint32_t width, uint64_t length,
+                                const uint64_t *slots) {
   struct host_list *list = host_arena_alloc(arena, sizeof *list);
   size_t bytes = length * width * sizeof *slots;
   struct host_buffer *buffer = host_arena_alloc(arena, sizeof *buffer + bytes);

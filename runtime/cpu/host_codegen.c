@@ -1,4 +1,5 @@
-// Host functions of a module to native code: which functions, the cache key, the LLVM module and the entries' wrappers.
+// Host functions of a module to native code: which functions, the cache key, the LLVM module and the entries'
+// wrappers.
 #include "runtime/cpu/host_codegen.h"
 
 #include <assert.h>
@@ -12,8 +13,8 @@
 #include "runtime/cpu/jit.h"
 #include "runtime/trace.h"
 
-// Compilation time is part of every cold start. The generator already emits SSA form; the first pass removes its empty
-// blocks, the last one what the others made unreachable.
+// Compilation time is part of every cold start. The generator already emits SSA form; the first pass removes
+// its empty blocks, the last one what the others made unreachable.
 #define PIPELINE "function(simplifycfg,early-cse,instcombine,simplifycfg)"
 
 // Part of the cache key: change it with the generated code or with what the helpers are passed.
@@ -28,9 +29,11 @@ void *host_codegen_alloc(size_t count, size_t size) {
   return memory;
 }
 
-// ------------------------------------------------------------------------------------------------ checks, key
+// ------------------------------------------------------------------------------------- checks, key
 
-static int64_t dim_value(void *context, const struct size_atom *atom) { return ((const int64_t *)context)[atom->id]; }
+static int64_t dim_value(void *context, const struct size_atom *atom) {
+  return ((const int64_t *)context)[atom->id];
+}
 
 static bool evaluate(const struct host_codegen *g, const struct size *size, int64_t *value) {
   return size_evaluate(size, dim_value, (void *)g->dims, value) && *value >= 0;
@@ -62,19 +65,20 @@ uint32_t host_elements(const struct host_codegen *g, const struct ir_type *type)
   return (uint32_t)elements;
 }
 
-static bool fail_at(const struct host_codegen *g, const struct ir_function *function, const struct ir_instr *instr,
-                    const char *what, char **error) {
+static bool fail_at(const struct host_codegen *g, const struct ir_function *function,
+                    const struct ir_instr *instr, const char *what, char **error) {
   bool known = instr->loc.line != 0 && instr->loc.file < g->ir->n_files;
   char at[32] = "";
   if (known)
     snprintf(at, sizeof at, ":%" PRIu32 ":%" PRIu32 ": ", instr->loc.line, instr->loc.column);
-  if (asprintf(error, "%s%sfunction %s, %s: %s", known ? g->ir->files[instr->loc.file] : "", at, function->name,
-               ir_op_infos[instr->op].name, what) < 0)
+  if (asprintf(error, "%s%sfunction %s, %s: %s", known ? g->ir->files[instr->loc.file] : "", at,
+               function->name, ir_op_infos[instr->op].name, what) < 0)
     *error = NULL;
   return false;
 }
 
-// The sizes by which a block's int operands are checked: the first axis of what they index, counts of families.
+// The sizes by which a block's int operands are checked: the first axis of what they index, counts of
+// families.
 static bool check_block(const struct host_codegen *g, const struct ir_block *block) {
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
     int64_t value;
@@ -92,19 +96,21 @@ static bool check_block(const struct host_codegen *g, const struct ir_block *blo
   return true;
 }
 
-static bool check_instr(const struct host_codegen *g, const struct ir_function *function, const struct ir_instr *instr,
-                        char **error) {
+static bool check_instr(const struct host_codegen *g, const struct ir_function *function,
+                        const struct ir_instr *instr, char **error) {
   int64_t value;
   if (ir_is_tensor_op(instr->op))
     return fail_at(g, function, instr, "a tensor operation outside of a block", error);
-  bool reduces = instr->op == IR_LIST_SUM || instr->op == IR_LIST_MEAN || instr->op == IR_LIST_MAX || instr->op == IR_ACC_SUM;
+  bool reduces = instr->op == IR_LIST_SUM || instr->op == IR_LIST_MEAN || instr->op == IR_LIST_MAX ||
+                 instr->op == IR_ACC_SUM;
   bool ok = !reduces || count_elements(g, instr->results[0]->type, &value);
   ok = ok && (instr->op != IR_SIZE || evaluate(g, instr->size, &value));
   ok = ok && (instr->op != IR_EMIT || check_block(g, g->ir->blocks[instr->symbol]));
   return ok || fail_at(g, function, instr, "a size is negative or too large", error);
 }
 
-// Everything that can go wrong goes wrong here, so that the generator need not look. Marks the functions reached.
+// Everything that can go wrong goes wrong here, so that the generator need not look. Marks the functions
+// reached.
 static bool check_functions(struct host_codegen *g, char **error) {
   uint32_t *queue = host_codegen_alloc(g->ir->n_functions, sizeof *queue), n = 0;
   for (uint32_t i = 0; i < g->ir->n_entries; i++) {
@@ -130,7 +136,8 @@ static bool check_functions(struct host_codegen *g, char **error) {
   return ok;
 }
 
-// The module's whole text rather than the parts that matter: numbers of blocks and constructors follow from it too.
+// The module's whole text rather than the parts that matter: numbers of blocks and constructors follow from
+// it too.
 static char *make_key(const struct host_codegen *g) {
   char *text = ir_print(g->ir), *key = NULL;
   size_t length;
@@ -139,10 +146,11 @@ static char *make_key(const struct host_codegen *g) {
     fputs("nn: out of memory\n", stderr);
     abort();
   }
-  fprintf(out, "host %d; layout %zu %zu %zu %zu %zu %zu %zu %zu\n", CODE_VERSION, offsetof(struct example, stack_limit),
-          offsetof(struct example, fuel), offsetof(struct host_data, tag), offsetof(struct host_data, slots),
-          offsetof(struct host_list, buffer), offsetof(struct host_list, offset), offsetof(struct host_list, length),
-          offsetof(struct host_buffer, slots));
+  fprintf(out, "host %d; layout %zu %zu %zu %zu %zu %zu %zu %zu\n", CODE_VERSION,
+          offsetof(struct example, stack_limit), offsetof(struct example, fuel),
+          offsetof(struct host_data, tag), offsetof(struct host_data, slots),
+          offsetof(struct host_list, buffer), offsetof(struct host_list, offset),
+          offsetof(struct host_list, length), offsetof(struct host_buffer, slots));
   for (uint32_t i = 0; i < g->ir->n_dims; i++)
     fprintf(out, "%" PRId64 "\n", g->dims[i]);
   fputs(text, out);
@@ -151,7 +159,7 @@ static char *make_key(const struct host_codegen *g) {
   return key;
 }
 
-// -------------------------------------------------------------------------------------- shared by the generator
+// ------------------------------------------------------------------------- shared by the generator
 
 LLVMTypeRef host_llvm_type(const struct host_codegen *g, const struct ir_type *type) {
   switch (type->kind) {
@@ -170,7 +178,9 @@ LLVMTypeRef host_llvm_type(const struct host_codegen *g, const struct ir_type *t
   }
 }
 
-LLVMValueRef host_int(const struct host_codegen *g, int64_t value) { return LLVMConstInt(g->i64, (uint64_t)value, 1); }
+LLVMValueRef host_int(const struct host_codegen *g, int64_t value) {
+  return LLVMConstInt(g->i64, (uint64_t)value, 1);
+}
 
 LLVMValueRef host_slot_address(struct host_codegen *g, LLVMValueRef base, uint64_t offset, uint32_t slot) {
   LLVMValueRef index = LLVMConstInt(g->i64, offset / sizeof(uint64_t) + slot, 0);
@@ -208,7 +218,7 @@ LLVMValueRef host_loc(struct host_codegen *g, struct ir_loc loc) {
   return global;
 }
 
-// ------------------------------------------------------------------------------------------------ helpers
+// ----------------------------------------------------------------------------------------- helpers
 
 static const struct { const char *name, *signature; } helper_infos[] = {
 #define HELPER(name, signature) {#name, signature},
@@ -261,7 +271,7 @@ LLVMValueRef host_call(struct host_codegen *g, enum host_helper helper, unsigned
   return LLVMBuildCall2(g->builder, g->helper_types[helper], g->helpers[helper], args, n, "");
 }
 
-// ------------------------------------------------------------------------------------------------ the module
+// -------------------------------------------------------------------------------------- the module
 
 static LLVMTypeRef function_type(struct host_codegen *g, const struct ir_function *function) {
   LLVMTypeRef *params = host_codegen_alloc(function->n_params + 1, sizeof *params);
@@ -271,9 +281,10 @@ static LLVMTypeRef function_type(struct host_codegen *g, const struct ir_functio
     params[i + 1] = host_llvm_type(g, function->params[i]->type);
   for (uint32_t i = 0; i < function->n_results; i++)
     results[i] = host_llvm_type(g, function->results[i]);
-  LLVMTypeRef result = function->n_results == 0   ? g->nothing
-                       : function->n_results == 1 ? results[0]
-                                                  : LLVMStructTypeInContext(g->context, results, function->n_results, 0);
+  LLVMTypeRef result = function->n_results == 0 ? g->nothing
+                       : function->n_results == 1
+                         ? results[0]
+                         : LLVMStructTypeInContext(g->context, results, function->n_results, 0);
   LLVMTypeRef type = LLVMFunctionType(result, params, function->n_params + 1, 0);
   free(params);
   free(results);
@@ -355,7 +366,7 @@ static bool build_module(void *context, LLVMModuleRef module, char **error) {
   return true;
 }
 
-// --------------------------------------------------------------------------------------------------- requests
+// ---------------------------------------------------------------------------------------- requests
 
 // The names of the entries' wrappers, one per function that is an entry.
 struct symbols {
@@ -385,7 +396,8 @@ static void free_symbols(struct symbols *symbols) {
   free(symbols->pointers);
 }
 
-static struct host_code *make_code(const struct ir_module *ir, const struct symbols *symbols, void *const *addresses) {
+static struct host_code *make_code(const struct ir_module *ir, const struct symbols *symbols,
+                                   void *const *addresses) {
   struct host_code *code = host_codegen_alloc(1, sizeof *code);
   code->entries = host_codegen_alloc(ir->n_functions, sizeof *code->entries);
   code->decides = host_codegen_alloc(ir->n_functions, sizeof *code->decides);
@@ -396,7 +408,8 @@ static struct host_code *make_code(const struct ir_module *ir, const struct symb
   return code;
 }
 
-struct host_code *host_compile(struct jit *jit, const struct ir_module *ir, const int64_t *dims, char **error) {
+struct host_code *host_compile(struct jit *jit, const struct ir_module *ir, const int64_t *dims,
+                               char **error) {
   struct host_codegen g = {.ir = ir, .dims = dims, .jit = jit};
   g.reachable = host_codegen_alloc(ir->n_functions, sizeof *g.reachable);
   struct symbols symbols = make_symbols(ir);
@@ -424,7 +437,8 @@ void host_code_free(struct host_code *code) {
   free(code);
 }
 
-char *host_text(struct jit *jit, const struct ir_module *ir, const int64_t *dims, bool assembly, char **error) {
+char *host_text(struct jit *jit, const struct ir_module *ir, const int64_t *dims, bool assembly,
+                char **error) {
   struct host_codegen g = {.ir = ir, .dims = dims, .jit = jit};
   g.reachable = host_codegen_alloc(ir->n_functions, sizeof *g.reachable);
   struct symbols symbols = make_symbols(ir);

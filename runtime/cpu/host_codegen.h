@@ -5,8 +5,8 @@
 //   host_codegen_ops.c       its instructions
 //   host_codegen_lists.c     those that work on data, lists and sums
 //
-// A value of the IR is an LLVM value of the type that host_llvm_type gives: int, index and acc i64, bool i1, float
-// double, tensor i32 (its value id), list and data ptr. In memory all are slots of 64 bits.
+// A value of the IR is an LLVM value of the type that host_llvm_type gives: int, index and acc i64, bool i1,
+// float double, tensor i32 (its value id), list and data ptr. In memory all are slots of 64 bits.
 #ifndef NN_RUNTIME_CPU_HOST_CODEGEN_H
 #define NN_RUNTIME_CPU_HOST_CODEGEN_H
 
@@ -46,7 +46,7 @@ struct host_function {
   struct host_codegen *g;
   const struct ir_function *ir;
   LLVMValueRef function, example;
-  LLVMValueRef scratch;          // stack memory for arguments that are passed by address; used and forgotten at once
+  LLVMValueRef scratch;          // stack memory for what is passed by address; used and forgotten at once
   LLVMValueRef *values;          // [ir_value.id]
   LLVMBasicBlockRef *blocks;     // [ir_bb.id]
   uint32_t *order;               // [ir_bb.id] position in reverse postorder
@@ -57,7 +57,7 @@ struct host_function {
 
 // Zeroed memory, to be freed. Ends the process when there is none, as LLVM does.
 void *host_codegen_alloc(size_t count, size_t size);
-// The value of a size, which host_codegen_check has found to have one.
+// The value of a size, which the checks before have found to have one.
 int64_t host_size(const struct host_codegen *, const struct size *);
 // Elements of a tensor of this type.
 uint32_t host_elements(const struct host_codegen *, const struct ir_type *);
@@ -79,9 +79,12 @@ void host_build_instr(struct host_function *);
 LLVMValueRef host_operand(const struct host_function *, uint32_t i);
 void host_set_result(struct host_function *, uint32_t i, LLVMValueRef);
 // Calls a helper with example, position and these arguments.
-LLVMValueRef host_call_with_loc(struct host_function *, enum host_helper, unsigned n, const LLVMValueRef *args);
-// Goes on where `ok` holds; otherwise calls the helper, which does not return, with example, position and these.
-void host_require(struct host_function *, LLVMValueRef ok, enum host_helper, unsigned n, const LLVMValueRef *args);
+LLVMValueRef host_call_with_loc(struct host_function *, enum host_helper, unsigned n,
+                                const LLVMValueRef *args);
+// Goes on where `ok` holds; otherwise calls the helper, which does not return, with example, position and
+// these.
+void host_require(struct host_function *, LLVMValueRef ok, enum host_helper, unsigned n,
+                  const LLVMValueRef *args);
 // Words of an instance of a block: what trace_emit is given.
 uint32_t host_emit_words(const struct ir_block *);
 

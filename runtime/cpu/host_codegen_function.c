@@ -1,7 +1,7 @@
 // One host function to LLVM: basic blocks and edges, and the checks that keep recursion and loops in bounds.
 //
-// Basic block parameters become phis. A terminator with several targets gets a block of its own on every edge that
-// carries arguments, because two edges between the same blocks may carry different ones.
+// Basic block parameters become phis. A terminator with several targets gets a block of its own on every edge
+// that carries arguments, because two edges between the same blocks may carry different ones.
 #include <assert.h>
 #include <stdlib.h>
 
@@ -12,8 +12,8 @@
 // A frame of more bytes than this must fit above the stack limit as a whole; smaller ones fit below it.
 #define FRAME_BYTES_UNCHECKED 4096
 
-// Reverse postorder of what the entry reaches: a value's definition then comes before its uses whatever the layout, and
-// every cycle has an edge that does not go forward.
+// Reverse postorder of what the entry reaches: a value's definition then comes before its uses whatever the
+// layout, and every cycle has an edge that does not go forward.
 static void find_order(struct host_function *f) {
   uint32_t n = f->ir->n_bbs;
   struct { const struct ir_bb *bb; uint32_t next_target; } *path = host_codegen_alloc(n, sizeof *path);
@@ -44,7 +44,7 @@ static void find_order(struct host_function *f) {
   free(seen);
 }
 
-// --------------------------------------------------------------------------------------------- prologue
+// ---------------------------------------------------------------------------------------- prologue
 
 static bool has_calls(const struct host_function *f) {
   for (uint32_t i = 0; i < f->n_reached; i++)
@@ -131,7 +131,7 @@ static void build_prologue(struct host_function *f) {
     build_fuel_check(f, loc);
 }
 
-// ------------------------------------------------------------------------------------------------ edges
+// ------------------------------------------------------------------------------------------- edges
 
 static void add_incoming(struct host_function *f, const struct ir_target *target) {
   LLVMBasicBlockRef from = LLVMGetInsertBlock(f->g->builder);
@@ -141,7 +141,8 @@ static void add_incoming(struct host_function *f, const struct ir_target *target
   }
 }
 
-static bool goes_back(const struct host_function *f, const struct ir_bb *from, const struct ir_target *target) {
+static bool goes_back(const struct host_function *f, const struct ir_bb *from,
+                      const struct ir_target *target) {
   return f->order[target->bb->id] <= f->order[from->id];
 }
 
@@ -154,7 +155,8 @@ static void build_jump(struct host_function *f, const struct ir_bb *from, const 
 }
 
 // The block that a terminator with several targets jumps to; made where the edge needs code of its own.
-static LLVMBasicBlockRef build_edge(struct host_function *f, const struct ir_bb *from, const struct ir_target *target) {
+static LLVMBasicBlockRef build_edge(struct host_function *f, const struct ir_bb *from,
+                                    const struct ir_target *target) {
   if (target->n_args == 0 && !goes_back(f, from, target))
     return f->blocks[target->bb->id];
   LLVMBasicBlockRef here = LLVMGetInsertBlock(f->g->builder), edge = add_block(f, "edge");
@@ -210,7 +212,7 @@ static void build_terminator(struct host_function *f, const struct ir_bb *bb) {
   }
 }
 
-// --------------------------------------------------------------------------------------------- the function
+// ------------------------------------------------------------------------------------ the function
 
 static void build_body(struct host_function *f) {
   struct host_codegen *g = f->g;

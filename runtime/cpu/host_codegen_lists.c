@@ -1,5 +1,5 @@
-// Instructions of host functions that work on data, lists and sums. Reading is inline; whatever makes a new value calls
-// the runtime, with the slots in scratch memory on the stack.
+// Instructions of host functions that work on data, lists and sums. Reading is inline; whatever makes a new
+// value calls the runtime, with the slots in scratch memory on the stack.
 #include "runtime/cpu/host.h"
 #include "runtime/cpu/host_codegen.h"
 #include "runtime/trace.h"
@@ -29,7 +29,7 @@ uint32_t host_scratch_slots(const struct ir_instr *instr) {
   }
 }
 
-// ----------------------------------------------------------------------------------------------------- data
+// -------------------------------------------------------------------------------------------- data
 
 static LLVMValueRef build_data_new(struct host_function *f) {
   struct host_codegen *g = f->g;
@@ -58,7 +58,7 @@ static LLVMValueRef build_data_get(struct host_function *f) {
   return host_load_slot(f->g, f->instr->results[0]->type, address);
 }
 
-// ---------------------------------------------------------------------------------------------------- lists
+// ------------------------------------------------------------------------------------------- lists
 
 static LLVMValueRef load_member(struct host_function *f, LLVMValueRef list, size_t offset, LLVMTypeRef type) {
   return LLVMBuildLoad2(f->g->builder, type, host_slot_address(f->g, list, offset, 0), "");
@@ -110,12 +110,13 @@ static LLVMValueRef build_direct(struct host_function *f, enum host_helper helpe
   return host_call_with_loc(f, helper, f->instr->n_operands, args);
 }
 
-// ----------------------------------------------------------------------------------------------------- sums
+// -------------------------------------------------------------------------------------------- sums
 
 static LLVMValueRef build_reduction(struct host_function *f, uint32_t kind) {
   struct host_codegen *g = f->g;
   uint32_t elements = host_elements(g, f->instr->results[0]->type);
-  LLVMValueRef args[] = {host_operand(f, 0), LLVMConstInt(g->i32, kind, 0), LLVMConstInt(g->i32, elements, 0)};
+  LLVMValueRef args[] = {host_operand(f, 0), LLVMConstInt(g->i32, kind, 0),
+                         LLVMConstInt(g->i32, elements, 0)};
   return host_call_with_loc(f, HELPER_host_list_reduce, 3, args);
 }
 
@@ -133,7 +134,7 @@ static LLVMValueRef build_acc_sum(struct host_function *f) {
   return host_call_with_loc(f, HELPER_host_acc_sum, 2, args);
 }
 
-// ----------------------------------------------------------------------------------------------- the dispatch
+// ------------------------------------------------------------------------------------ the dispatch
 
 static LLVMValueRef build(struct host_function *f) {
   switch (f->instr->op) {

@@ -5,15 +5,18 @@
 #include "runtime/cpu/host.h"
 #include "runtime/cpu/host_codegen.h"
 
-// ------------------------------------------------------------------------------------------------ tools
+// ------------------------------------------------------------------------------------------- tools
 
-LLVMValueRef host_operand(const struct host_function *f, uint32_t i) { return f->values[f->instr->operands[i]->id]; }
+LLVMValueRef host_operand(const struct host_function *f, uint32_t i) {
+  return f->values[f->instr->operands[i]->id];
+}
 
 void host_set_result(struct host_function *f, uint32_t i, LLVMValueRef value) {
   f->values[f->instr->results[i]->id] = value;
 }
 
-LLVMValueRef host_call_with_loc(struct host_function *f, enum host_helper helper, unsigned n, const LLVMValueRef *args) {
+LLVMValueRef host_call_with_loc(struct host_function *f, enum host_helper helper, unsigned n,
+                                const LLVMValueRef *args) {
   LLVMValueRef all[8] = {f->example, host_loc(f->g, f->instr->loc)};
   assert(n + 2 <= sizeof all / sizeof *all);
   for (unsigned i = 0; i < n; i++)
@@ -21,7 +24,8 @@ LLVMValueRef host_call_with_loc(struct host_function *f, enum host_helper helper
   return host_call(f->g, helper, n + 2, all);
 }
 
-void host_require(struct host_function *f, LLVMValueRef ok, enum host_helper helper, unsigned n, const LLVMValueRef *args) {
+void host_require(struct host_function *f, LLVMValueRef ok, enum host_helper helper, unsigned n,
+                  const LLVMValueRef *args) {
   if (LLVMIsAConstantInt(ok) && LLVMConstIntGetZExtValue(ok))
     return;
   LLVMContextRef context = f->g->context;
@@ -39,10 +43,10 @@ static LLVMValueRef build_in_range(struct host_function *f, LLVMValueRef value, 
   return LLVMBuildICmp(f->g->builder, LLVMIntULT, value, size, "");
 }
 
-// ------------------------------------------------------------------------------------------------ arithmetic
+// -------------------------------------------------------------------------------------- arithmetic
 
-// Truncating division. The most negative int divided by -1 wraps like every other overflow; the processor's instruction
-// would trap, so that -1 is replaced and the quotient is a negation.
+// Truncating division. The most negative int divided by -1 wraps like every other overflow; the processor's
+// instruction would trap, so that -1 is replaced and the quotient is a negation.
 static LLVMValueRef build_division(struct host_function *f, bool remainder) {
   LLVMBuilderRef b = f->g->builder;
   LLVMValueRef a = host_operand(f, 0), by = host_operand(f, 1);
@@ -96,7 +100,7 @@ static LLVMValueRef build_check_range(struct host_function *f) {
   return args[0];
 }
 
-// ------------------------------------------------------------------------------------------------ instances
+// --------------------------------------------------------------------------------------- instances
 
 uint32_t host_emit_words(const struct ir_block *block) {
   uint32_t words = 0;
@@ -105,9 +109,10 @@ uint32_t host_emit_words(const struct ir_block *block) {
   return words;
 }
 
-// What an int must be less than where an operation of a block uses it as a position, and where in the source that is.
-static bool index_bound(const struct host_codegen *g, const struct ir_instr *instr, const struct ir_value *value,
-                        int64_t *bound) {
+// What an int must be less than where an operation of a block uses it as a position, and where in the source
+// that is.
+static bool index_bound(const struct host_codegen *g, const struct ir_instr *instr,
+                        const struct ir_value *value, int64_t *bound) {
   const struct ir_op_info *info = &ir_op_infos[instr->op];
   if (instr->n_operands == 0 || instr->operands[instr->n_operands - 1] != value)
     return false;
@@ -125,8 +130,8 @@ static bool index_bound(const struct host_codegen *g, const struct ir_instr *ins
   return true;
 }
 
-// An int is any number, and a kernel reads memory at the place it names. Indices of vocabs and enums need no check: their
-// type keeps them in range.
+// An int is any number, and a kernel reads memory at the place it names. Indices of vocabs and enums need no
+// check: their type keeps them in range.
 static void build_bounds_check(struct host_function *f, const struct ir_block *block, uint32_t param) {
   const struct ir_instr *emit = f->instr;
   LLVMValueRef value = host_operand(f, param);
@@ -184,7 +189,7 @@ static LLVMValueRef build_read_index(struct host_function *f) {
   return host_call_with_loc(f, HELPER_host_read_index, 2, args);
 }
 
-// ---------------------------------------------------------------------------------------------------- calls
+// ------------------------------------------------------------------------------------------- calls
 
 static void build_call(struct host_function *f) {
   struct host_codegen *g = f->g;
@@ -195,8 +200,8 @@ static void build_call(struct host_function *f) {
   args[0] = f->example;
   for (uint32_t i = 0; i < instr->n_operands; i++)
     args[i + 1] = host_operand(f, i);
-  LLVMValueRef result =
-    LLVMBuildCall2(g->builder, g->types[instr->symbol], g->functions[instr->symbol], args, instr->n_operands + 1, "");
+  LLVMValueRef result = LLVMBuildCall2(g->builder, g->types[instr->symbol], g->functions[instr->symbol], args,
+                                       instr->n_operands + 1, "");
   if (args != few)
     free(args);
   if (instr->n_results == 1)
@@ -205,7 +210,7 @@ static void build_call(struct host_function *f) {
     host_set_result(f, i, LLVMBuildExtractValue(g->builder, result, i, ""));
 }
 
-// ------------------------------------------------------------------------------------------- the dispatch
+// ------------------------------------------------------------------------------------ the dispatch
 
 static LLVMValueRef compare_ints(struct host_function *f, LLVMIntPredicate predicate) {
   return LLVMBuildICmp(f->g->builder, predicate, host_operand(f, 0), host_operand(f, 1), "");

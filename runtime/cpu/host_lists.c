@@ -1,9 +1,9 @@
 // Lists of host values. A list is an immutable view of a buffer; see struct host_list in host.h.
 //
-// Growing in place: a view that ends where the used part of its buffer ends may take the next free place, because no
-// other view can see it. So a loop of pushes is linear, and every older view stays what it was. Two pushes to the same
-// view, or a push after a pop, find the place taken and copy. Buffers of the data set are made full (host_list_new), so
-// an example never writes into them.
+// Growing in place: a view that ends where the used part of its buffer ends may take the next free place,
+// because no other view can see it. So a loop of pushes is linear, and every older view stays what it was.
+// Two pushes to the same view, or a push after a pop, find the place taken and copy. Buffers of the data set
+// are made full (host_list_new), so an example never writes into them.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +21,15 @@ static void copy_slots(uint64_t *to, const uint64_t *from, uint64_t n) {
     memcpy(to, from, n * sizeof *to);
 }
 
-static struct host_list *make_view(struct example *example, const struct ir_loc *loc, struct host_buffer *buffer,
-                                   uint64_t offset, uint64_t length) {
+static struct host_list *make_view(struct example *example, const struct ir_loc *loc,
+                                   struct host_buffer *buffer, uint64_t offset, uint64_t length) {
   struct host_list *list = host_alloc(example, loc, sizeof *list);
   *list = (struct host_list){buffer, offset, length};
   return list;
 }
 
-static struct host_buffer *make_buffer(struct example *example, const struct ir_loc *loc, uint64_t width, uint64_t used,
-                                       uint64_t capacity) {
+static struct host_buffer *make_buffer(struct example *example, const struct ir_loc *loc, uint64_t width,
+                                       uint64_t used, uint64_t capacity) {
   // One more element's worth of bytes than needed covers the header, and an overflow stays one.
   size_t element = (size_t)(width ? width : 1) * sizeof(uint64_t);
   uint64_t header = (sizeof(struct host_buffer) + element - 1) / element;
@@ -40,15 +40,15 @@ static struct host_buffer *make_buffer(struct example *example, const struct ir_
   return buffer;
 }
 
-struct host_list *host_list_make(struct example *example, const struct ir_loc *loc, uint32_t width, uint64_t length,
-                                 const uint64_t *slots) {
+struct host_list *host_list_make(struct example *example, const struct ir_loc *loc, uint32_t width,
+                                 uint64_t length, const uint64_t *slots) {
   struct host_buffer *buffer = make_buffer(example, loc, width, length, length);
   copy_slots(buffer->slots, slots, length * width);
   return make_view(example, loc, buffer, 0, length);
 }
 
-struct host_list *host_list_set(struct example *example, const struct ir_loc *loc, const struct host_list *list,
-                                int64_t index, const uint64_t *element) {
+struct host_list *host_list_set(struct example *example, const struct ir_loc *loc,
+                                const struct host_list *list, int64_t index, const uint64_t *element) {
   if ((uint64_t)index >= list->length)
     host_fail_subscript(example, loc, index, (int64_t)list->length);
   uint64_t width = list->buffer->width;
@@ -58,8 +58,8 @@ struct host_list *host_list_set(struct example *example, const struct ir_loc *lo
 }
 
 // A view of the elements of both, which lie at `slots`. The first part is shared where that is possible.
-static const struct host_list *append(struct example *example, const struct ir_loc *loc, const struct host_list *list,
-                                      uint64_t n, const uint64_t *slots) {
+static const struct host_list *append(struct example *example, const struct ir_loc *loc,
+                                      const struct host_list *list, uint64_t n, const uint64_t *slots) {
   struct host_buffer *buffer = list->buffer;
   uint64_t width = buffer->width, offset = list->offset, length;
   // Elements of no width take no memory, so their number is not limited by it.
@@ -80,13 +80,13 @@ static const struct host_list *append(struct example *example, const struct ir_l
   return make_view(example, loc, buffer, offset, length);
 }
 
-const struct host_list *host_list_push(struct example *example, const struct ir_loc *loc, const struct host_list *list,
-                                       const uint64_t *element) {
+const struct host_list *host_list_push(struct example *example, const struct ir_loc *loc,
+                                       const struct host_list *list, const uint64_t *element) {
   return append(example, loc, list, 1, element);
 }
 
-const struct host_list *host_list_concat(struct example *example, const struct ir_loc *loc, const struct host_list *a,
-                                         const struct host_list *b) {
+const struct host_list *host_list_concat(struct example *example, const struct ir_loc *loc,
+                                         const struct host_list *a, const struct host_list *b) {
   if (b->length == 0)
     return a;
   if (a->length == 0)
@@ -94,16 +94,18 @@ const struct host_list *host_list_concat(struct example *example, const struct i
   return append(example, loc, a, b->length, slots_of(b));
 }
 
-struct host_list *host_list_pop(struct example *example, const struct ir_loc *loc, const struct host_list *list) {
+struct host_list *host_list_pop(struct example *example, const struct ir_loc *loc,
+                                const struct host_list *list) {
   if (list->length == 0)
     host_fail(example, loc, "pop of an empty list");
   return make_view(example, loc, list->buffer, list->offset, list->length - 1);
 }
 
-const struct host_list *host_list_slice(struct example *example, const struct ir_loc *loc, const struct host_list *list,
-                                        int64_t from, int64_t to) {
+const struct host_list *host_list_slice(struct example *example, const struct ir_loc *loc,
+                                        const struct host_list *list, int64_t from, int64_t to) {
   if (from < 0 || from > to || (uint64_t)to > list->length)
-    host_fail(example, loc, "slice %" PRId64 "..%" PRId64 " is out of range: the list has %" PRIu64 " element%s", from, to,
+    host_fail(example, loc,
+              "slice %" PRId64 "..%" PRId64 " is out of range: the list has %" PRIu64 " element%s", from, to,
               list->length, list->length == 1 ? "" : "s");
   if (from == 0 && (uint64_t)to == list->length)
     return list;
@@ -125,7 +127,8 @@ const struct host_list *host_list_reverse(struct example *example, const struct 
 struct host_list *host_list_zip(struct example *example, const struct ir_loc *loc, const struct host_list *a,
                                 const struct host_list *b) {
   if (a->length != b->length)
-    host_fail(example, loc, "zip of lists of different lengths, %" PRIu64 " and %" PRIu64, a->length, b->length);
+    host_fail(example, loc, "zip of lists of different lengths, %" PRIu64 " and %" PRIu64, a->length,
+              b->length);
   uint64_t a_width = a->buffer->width, b_width = b->buffer->width, width = a_width + b_width;
   struct host_buffer *buffer = make_buffer(example, loc, width, a->length, a->length);
   const uint64_t *from_a = slots_of(a), *from_b = slots_of(b);

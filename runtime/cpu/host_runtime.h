@@ -1,7 +1,7 @@
-// What compiled host code calls besides trace.h, and what these functions share. Private to the files host*.c.
+// What compiled host code calls besides trace.h, and what these functions share. Private to host*.c.
 //
-// Every function that can fail takes the position of the operation in the model's source; it ends the example by
-// host_fail. Slots, lists and data are described in host.h.
+// Every function that can fail takes the position of the operation in the model's source; it ends the example
+// by host_fail. Slots, lists and data are described in host.h.
 #ifndef NN_RUNTIME_CPU_HOST_RUNTIME_H
 #define NN_RUNTIME_CPU_HOST_RUNTIME_H
 
@@ -10,7 +10,7 @@
 // host_arena.c: NULL when memory is exhausted; no limit applies.
 void *host_arena_try(struct host_arena *, size_t bytes);
 size_t host_arena_limit(const struct host_arena *);
-// Gives the latest allocation back, when nothing has been allocated since; otherwise it stays until the reset.
+// Gives the latest allocation back; when something was allocated since, it stays until the reset.
 void host_arena_untake(struct host_arena *, void *memory, size_t bytes);
 
 // host.c: memory that counts against the arena's limit. Never NULL: fails the example.
@@ -24,7 +24,8 @@ _Noreturn void host_fail_depth(struct example *, const struct ir_loc *);
 _Noreturn void host_fail_division(struct example *, const struct ir_loc *);
 _Noreturn void host_fail_float(struct example *, const struct ir_loc *, double value);
 // `set` is the name of a vocab or enum.
-_Noreturn void host_fail_index(struct example *, const struct ir_loc *, int64_t value, int64_t size, const char *set);
+_Noreturn void host_fail_index(struct example *, const struct ir_loc *, int64_t value, int64_t size,
+                               const char *set);
 _Noreturn void host_fail_range(struct example *, const struct ir_loc *, int64_t value, int64_t size);
 _Noreturn void host_fail_subscript(struct example *, const struct ir_loc *, int64_t value, int64_t length);
 struct host_data *host_data_make(struct example *, const struct ir_loc *, uint64_t tag, uint32_t n_slots,
@@ -35,8 +36,8 @@ int64_t host_read_index(struct example *, const struct ir_loc *, uint32_t value,
 // host_lists.c
 struct host_list *host_list_make(struct example *, const struct ir_loc *, uint32_t width, uint64_t length,
                                  const uint64_t *slots);
-struct host_list *host_list_set(struct example *, const struct ir_loc *, const struct host_list *, int64_t index,
-                                const uint64_t *element);
+struct host_list *host_list_set(struct example *, const struct ir_loc *, const struct host_list *,
+                                int64_t index, const uint64_t *element);
 const struct host_list *host_list_push(struct example *, const struct ir_loc *, const struct host_list *,
                                        const uint64_t *element);
 struct host_list *host_list_pop(struct example *, const struct ir_loc *, const struct host_list *);

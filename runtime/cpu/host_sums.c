@@ -25,8 +25,9 @@ uint64_t host_acc_add(struct example *example, const struct ir_loc *loc, uint64_
   return (uint64_t)(uintptr_t)node;
 }
 
-// Writes the terms in order. Every subtree's place is known from the counts, so that they may be visited in any order:
-// the smaller part first keeps the number of postponed ones below log2 of the terms, however lopsided the rope is.
+// Writes the terms in order. Every subtree's place is known from the counts, so that they may be visited in
+// any order: the smaller part first keeps the number of postponed ones below log2 of the terms, however
+// lopsided the rope is.
 static void flatten(uint64_t acc, uint32_t *values) {
   struct { uint64_t acc; uint32_t *values; } postponed[33];
   int n = 0;
@@ -65,8 +66,8 @@ uint32_t host_acc_sum(struct example *example, const struct ir_loc *loc, uint64_
   return sum;
 }
 
-uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, const struct host_list *list, uint32_t kind,
-                          uint32_t elements) {
+uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, const struct host_list *list,
+                          uint32_t kind, uint32_t elements) {
   if (list->length == 0)
     host_fail(example, loc, "%s of an empty list",
               kind == TRACE_REDUCE_SUM ? "sum" : kind == TRACE_REDUCE_MEAN ? "mean" : "max");

@@ -1,5 +1,5 @@
-// How long compiled host code takes to leave its trace: nanoseconds per block instance for the recursion of a Tree-LSTM
-// over random trees, and milliseconds to compile it, cold and from the disk cache.
+// How long compiled host code takes to leave its trace: nanoseconds per block instance for the recursion of a
+// Tree-LSTM over random trees, and milliseconds to compile it, cold and from the disk cache.
 //
 //   bench_trace [SECONDS]
 //
@@ -75,8 +75,12 @@ static uint64_t make_tree(struct host_arena *arena, unsigned leaves, uint64_t *r
   return (uint64_t)(uintptr_t)host_data_new(arena, leaves > 1, leaves > 1 ? 3 : 2, slots);
 }
 
-static struct host_code *compile(const struct ir_module *ir, struct jit **jit, const char *cache, const char *label) {
-  static const struct { const char *name; int64_t size; } sizes[] = {{"Word", 1000}, {"Label", 5}, {"D", 128}, {"H", 128}};
+static struct host_code *compile(const struct ir_module *ir, struct jit **jit, const char *cache,
+                                 const char *label) {
+  static const struct {
+    const char *name;
+    int64_t size;
+  } sizes[] = {{"Word", 1000}, {"Label", 5}, {"D", 128}, {"H", 128}};
   int64_t dims[16] = {0};
   for (uint32_t i = 0; i < ir->n_dims && i < 16; i++)
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
@@ -92,8 +96,8 @@ static struct host_code *compile(const struct ir_module *ir, struct jit **jit, c
   return code;
 }
 
-static void run_minibatch(struct fiber_pool *pool, host_entry_fn *entry, struct trace *trace, struct host_arena *arena,
-                          const uint64_t *trees) {
+static void run_minibatch(struct fiber_pool *pool, host_entry_fn *entry, struct trace *trace,
+                          struct host_arena *arena, const uint64_t *trees) {
   trace_reset(trace);
   host_arena_reset(arena);
   for (uint32_t i = 0; i < TREES; i++) {
@@ -125,8 +129,8 @@ static void measure(struct host_code *code, uint32_t function, struct trace *tra
     double each = (seconds_now() - start) / 10;
     best = each < best ? each : best;
   } while (seconds_now() - begin < limit);
-  printf("%-22s %6.1f ns  (%" PRIu32 " instances of %d trees in %.1f us)\n", "per instance", 1e9 * best / expected, expected,
-         TREES, 1e6 * best);
+  printf("%-22s %6.1f ns  (%" PRIu32 " instances of %d trees in %.1f us)\n", "per instance",
+         1e9 * best / expected, expected, TREES, 1e6 * best);
   fiber_pool_free(pool);
   host_arena_free(data);
   host_arena_free(arena);

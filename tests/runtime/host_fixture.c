@@ -12,7 +12,7 @@
 #define FIRST_VALUE 100
 #define MOST_SLOTS 256
 
-// ------------------------------------------------------------------------------------------- the trace's stand-in
+// ---------------------------------------------------------------------------- the trace's stand-in
 
 // Passed for the runtime's struct trace, which compiled code only hands on.
 struct fixture_trace {
@@ -25,7 +25,9 @@ struct fixture_trace {
   bool silent;              // count instances, write nothing
 };
 
-static struct fixture_trace *log_of(const struct example *example) { return (struct fixture_trace *)(void *)example->trace; }
+static struct fixture_trace *log_of(const struct example *example) {
+  return (struct fixture_trace *)(void *)example->trace;
+}
 
 static uint32_t give_values(struct fixture_trace *log, uint32_t n) {
   uint32_t first = log->next_value;
@@ -83,7 +85,7 @@ double trace_read(struct example *example, uint32_t value) {
   return log->n_reads ? log->reads[log->next_read++ % log->n_reads] : 0;
 }
 
-// ---------------------------------------------------------------------------------------------- values as text
+// ---------------------------------------------------------------------------------- values as text
 
 struct reader {
   const char *at;
@@ -115,10 +117,11 @@ static size_t read_word(struct reader *in, char *word, size_t size) {
   return n;
 }
 
-static uint32_t read_value(struct reader *in, const struct ir_module *ir, const struct ir_type *type, uint64_t *slots);
+static uint32_t read_value(struct reader *in, const struct ir_module *ir, const struct ir_type *type,
+                           uint64_t *slots);
 
-static uint32_t read_fields(struct reader *in, const struct ir_module *ir, uint32_t n, const struct ir_field *fields,
-                            uint64_t *slots) {
+static uint32_t read_fields(struct reader *in, const struct ir_module *ir, uint32_t n,
+                            const struct ir_field *fields, uint64_t *slots) {
   uint32_t filled = 0;
   if (!accept(in, '('))
     return 0;
@@ -159,7 +162,8 @@ static uint64_t read_list(struct reader *in, const struct ir_module *ir, const s
 }
 
 // Gives the number of slots filled.
-static uint32_t read_value(struct reader *in, const struct ir_module *ir, const struct ir_type *type, uint64_t *slots) {
+static uint32_t read_value(struct reader *in, const struct ir_module *ir, const struct ir_type *type,
+                           uint64_t *slots) {
   char *end = NULL, word[64];
   double real;
   skip_blanks(in);
@@ -196,8 +200,8 @@ static uint32_t read_value(struct reader *in, const struct ir_module *ir, const 
 static const uint64_t *write_value(FILE *out, const struct ir_module *ir, const struct ir_type *type,
                                    const uint64_t *slots);
 
-static const uint64_t *write_fields(FILE *out, const struct ir_module *ir, uint32_t n, const struct ir_field *fields,
-                                    const uint64_t *slots) {
+static const uint64_t *write_fields(FILE *out, const struct ir_module *ir, uint32_t n,
+                                    const struct ir_field *fields, const uint64_t *slots) {
   for (uint32_t i = 0; i < n; i++) {
     fputs(i ? ", " : "(", out);
     slots = write_value(out, ir, fields[i].type, slots);
@@ -209,7 +213,8 @@ static const uint64_t *write_fields(FILE *out, const struct ir_module *ir, uint3
 static void write_list(FILE *out, const struct ir_module *ir, const struct ir_type *element, uint64_t slot) {
   const struct host_list *list = (const struct host_list *)(uintptr_t)slot;
   assert_int_equal(list->buffer->width, ir_type_width(element));
-  assert_true(list->offset + list->length <= list->buffer->used && list->buffer->used <= list->buffer->capacity);
+  assert_true(list->offset + list->length <= list->buffer->used &&
+              list->buffer->used <= list->buffer->capacity);
   const uint64_t *slots = list->buffer->slots + list->offset * list->buffer->width;
   fputc('[', out);
   for (uint64_t i = 0; i < list->length; i++) {
@@ -254,7 +259,7 @@ static const uint64_t *write_value(FILE *out, const struct ir_module *ir, const 
   }
 }
 
-// -------------------------------------------------------------------------------------------------- the fixture
+// ------------------------------------------------------------------------------------- the fixture
 
 static void compile(struct fixture *f) {
   char *error = NULL;
@@ -336,9 +341,15 @@ static void run(struct fixture *f, const struct ir_entry *entry, const uint64_t 
   free(f->error);
   free(f->results);
   f->log = f->error = f->results = NULL;
-  struct fixture_trace log = {.ir = f->ir, .next_value = FIRST_VALUE, .reads = f->reads, .n_reads = f->n_reads,
-                    .silent = f->silent, .out = open_memstream(&f->log, &log_length)};
-  struct example example = {.trace = (struct trace *)(void *)&log, .arena = f->arena, .step_limit = f->step_limit,
+  struct fixture_trace log = {.ir = f->ir,
+                              .next_value = FIRST_VALUE,
+                              .reads = f->reads,
+                              .n_reads = f->n_reads,
+                              .silent = f->silent,
+                              .out = open_memstream(&f->log, &log_length)};
+  struct example example = {.trace = (struct trace *)(void *)&log,
+                            .arena = f->arena,
+                            .step_limit = f->step_limit,
                             .interrupt = f->interrupt};
   struct host_run host_run = {
     .entry = f->code->entries[entry->function], .example = &example, .args = args, .results = results};

@@ -1,8 +1,8 @@
 // Host functions given as IR text, compiled and run with a trace that only writes down what it is asked.
 //
-// Every instance in the log is a line `emit block(args) -> %id`, `sum|mean|max[elements](ids) -> %id` or `read %id`. Ids
-// of results count from %100 in every run. A read suspends the example, which is then continued, and gives the next of
-// the fixture's `reads`.
+// Every instance in the log is a line `emit block(args) -> %id`, `sum|mean|max[elements](ids) -> %id` or
+// `read %id`. Ids of results count from %100 in every run. A read suspends the example, which is then
+// continued, and gives the next of the fixture's `reads`.
 #ifndef NN_TESTS_HOST_FIXTURE_H
 #define NN_TESTS_HOST_FIXTURE_H
 
@@ -34,7 +34,8 @@ struct fixture {
   uint64_t n_instances, n_waits, steps;
 };
 
-// Parses, verifies and compiles; a failure fails the test and names the module. A vocab has 5 entries unless fixture_set_size says otherwise.
+// Parses, verifies and compiles; a failure fails the test and names the module. A vocab has 5 entries unless
+// fixture_set_size says otherwise.
 struct fixture *fixture_new(struct jit *, const char *name, const char *text, size_t length);
 void fixture_free(struct fixture *);
 // Changes a dim or vocab and compiles again.

@@ -196,7 +196,8 @@ static void test_stacks_do_not_overlap(void **state) {
     assert_true(fiber_stack_bytes(fibers[i]) >= FIBER_HEADROOM);
     assert_true(fiber_stack_limit(fibers[i]) < (char *)fibers[i]);
     for (int j = 0; j < i; j++) {
-      assert_true((char *)fibers[i] < fiber_stack_limit(fibers[j]) || (char *)fibers[j] < fiber_stack_limit(fibers[i]));
+      assert_true((char *)fibers[i] < fiber_stack_limit(fibers[j]) ||
+                  (char *)fibers[j] < fiber_stack_limit(fibers[i]));
     }
   }
   fiber_pool_free(pool);

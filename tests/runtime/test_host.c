@@ -1,5 +1,4 @@
-// Compiled host code: the files of tests/runtime/host/, which state calls and what must come of them, and what a file
-// cannot say: depth, length, limits, the cache.
+// Compiled host code: the files of tests/runtime/host/, which state calls and what must come of them.
 //
 // A file is an IR module with directives in comments:
 //
@@ -8,14 +7,11 @@
 //   ; log emit b(%1) -> %100       what the run above left in the trace, a line each; none: nothing
 //   ; size Word 7                  from here on; also `steps N`, `reads 1 2.5 ...`, `memory BYTES`
 #include <dirent.h>
-#include <inttypes.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -39,7 +35,7 @@ static char *read_file(const char *path, size_t *length) {
   return text;
 }
 
-// ------------------------------------------------------------------------------------------ the files
+// --------------------------------------------------------------------------------------- the files
 
 struct script {
   const char *path;

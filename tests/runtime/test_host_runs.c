@@ -1,4 +1,5 @@
-// Compiled host code beyond single calls: depth, length, interruption, many examples at once, the cache, what is refused.
+// Compiled host code beyond single calls: depth, length, interruption, many examples at once, the cache, what
+// is refused.
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,9 @@ static struct jit *new_jit(const char *cache) {
   return jit;
 }
 
-static struct fixture *new_fixture(const char *text) { return fixture_new(new_jit(""), "model", text, strlen(text)); }
+static struct fixture *new_fixture(const char *text) {
+  return fixture_new(new_jit(""), "model", text, strlen(text));
+}
 
 static void drop(struct fixture *f) {
   struct jit *jit = f->jit;
@@ -34,7 +37,7 @@ static void drop(struct fixture *f) {
   jit_free(jit);
 }
 
-// --------------------------------------------------------------------------------------------------- depth
+// ------------------------------------------------------------------------------------------- depth
 
 static const char deep_text[] =
   "module deep\n"
@@ -89,7 +92,8 @@ static uint64_t make_chain(struct host_arena *arena, uint32_t depth) {
   return tree;
 }
 
-// A tree a million deep is no error; one that does not fit is one, and the next example runs as if nothing had been.
+// A tree a million deep is no error; one that does not fit is one, and the next example runs as if nothing
+// had been.
 static void test_depth(void **state) {
   (void)state;
   struct fixture *f = new_fixture(deep_text);
@@ -129,7 +133,7 @@ static void test_depth_of_an_example_that_decides(void **state) {
   drop(f);
 }
 
-// --------------------------------------------------------------------------------------------------- length
+// ------------------------------------------------------------------------------------------ length
 
 static const char long_text[] =
   "module long\n"
@@ -176,7 +180,8 @@ static const char long_text[] =
   "  br ^1 !0:5:7\n"
   "}\n";
 
-// A million turns on a small stack: loops must not grow it, and lists and sums must be linear in time and memory.
+// A million turns on a small stack: loops must not grow it, and lists and sums must be linear in time and
+// memory.
 static void test_a_million_turns(void **state) {
   (void)state;
   struct fixture *f = new_fixture(long_text);
@@ -226,10 +231,10 @@ static void test_interruption(void **state) {
   drop(f);
 }
 
-// ----------------------------------------------------------------------------------------- many at once
+// ------------------------------------------------------------------------------------ many at once
 
-// As the scheduler runs a minibatch with decisions: all examples up to their first wait, then round after round. Every
-// third one is dropped halfway.
+// As the scheduler runs a minibatch with decisions: all examples up to their first wait, then round after
+// round. Every third one is dropped halfway.
 static void test_many_examples_wait(void **state) {
   (void)state;
   enum { N = 20000 };
@@ -270,7 +275,7 @@ static void test_many_examples_wait(void **state) {
   drop(f);
 }
 
-// --------------------------------------------------------------------------------------------- the cache
+// --------------------------------------------------------------------------------------- the cache
 
 static const char cache_text[] =
   "module cached\n"
@@ -302,7 +307,7 @@ static void test_cache(void **state) {
   assert_int_equal(system(command), 0);
 }
 
-// ---------------------------------------------------------------------------------------- what is refused
+// --------------------------------------------------------------------------------- what is refused
 
 static void expect_refusal(const char *text, const int64_t *dims, const char *message) {
   struct jit *jit = new_jit("");
@@ -326,9 +331,10 @@ static void test_refusals(void **state) {
   expect_refusal("module a\ndim H = 3\nentry f() -> int = @f\n"
                  "host @f() -> (int) {\n^0:\n  %1 = size 4*H : int\n  return %1\n}\n",
                  &huge, "function f, size: a size is negative or too large");
-  expect_refusal("module a\ndim H = 3\nentry f(xs: [f32[H, H]]) -> f32[H, H] = @f\n"
-                 "host @f(%0: [f32[H, H]]) -> (f32[H, H]) {\n^0:\n  %1 = list.sum %0 : f32[H, H]\n  return %1\n}\n",
-                 &(int64_t){70000}, "function f, list.sum: a size is negative or too large");
+  expect_refusal(
+    "module a\ndim H = 3\nentry f(xs: [f32[H, H]]) -> f32[H, H] = @f\n"
+    "host @f(%0: [f32[H, H]]) -> (f32[H, H]) {\n^0:\n  %1 = list.sum %0 : f32[H, H]\n  return %1\n}\n",
+    &(int64_t){70000}, "function f, list.sum: a size is negative or too large");
 }
 
 // What nnc --emit shows.

@@ -1,5 +1,5 @@
-// The arena of host values, and lists against plain arrays: whatever is done to a list, every list made before stays what
-// it was.
+// The arena of host values, and lists against plain arrays: whatever is done to a list, every list made
+// before stays what it was.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ static uint64_t next_random(uint64_t *state) {  // xorshift64*, Vigna 2016
   return *state * UINT64_C(2685821657736338717);
 }
 
-// ------------------------------------------------------------------------------------------------ lists
+// ------------------------------------------------------------------------------------------- lists
 
 #define LONGEST 40
 #define MOST_WIDTH 3
@@ -153,7 +153,8 @@ static void test_lists_are_values(void **state) {
       run_scene(width, seed * 7919 + width);
 }
 
-// The lists of a data set are shared by examples, minibatches and threads: nothing may ever be written into them.
+// The lists of a data set are shared by examples, minibatches and threads: nothing may ever be written into
+// them.
 static void test_lists_of_a_data_set(void **state) {
   (void)state;
   struct host_arena *data = host_arena_new();
@@ -175,7 +176,7 @@ static void test_lists_of_a_data_set(void **state) {
   host_arena_free(data);
 }
 
-// ------------------------------------------------------------------------------------------------ the arena
+// --------------------------------------------------------------------------------------- the arena
 
 static void test_arena(void **state) {
   (void)state;
