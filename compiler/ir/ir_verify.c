@@ -166,31 +166,41 @@ static bool check_names(struct ir_verifier *v) {
          check_unique(v, "blocks", m->n_blocks, blocks) && check_unique(v, "entries", m->n_entries, entries);
 }
 
+// A dim's value is over dims before it. Gives it, with the defaults of those, where it is known.
+static bool check_dim_value(struct ir_verifier *v, const struct ir_dim *dim, int64_t *value) {
+  bool known = true;
+  for (uint32_t i = 0; i < dim->value->n_terms; i++) {
+    for (uint32_t k = 0; k < dim->value->terms[i].degree; k++) {
+      const struct size_atom *atom = dim->value->terms[i].atoms[k];
+      if (atom->id >= dim->atom.id)
+        return ir_verify_fail(v, "dim %s: its value depends on %s, which does not come before it",
+                              dim->atom.name, atom->name);
+      known = known && v->dim_defaults[atom->id] != UNKNOWN;
+    }
+  }
+  if (!ir_verify_size(v, dim->value))
+    return false;
+  if (!known)
+    return true;
+  size_evaluate(dim->value, default_value, v, value); // ir_verify_size has seen that it fits
+  if (*value < 0)
+    return ir_verify_fail(v, "dim %s: its value %lld is negative", dim->atom.name, (long long)*value);
+  return true;
+}
+
 static bool check_dim(struct ir_verifier *v, uint32_t index, int64_t *value) {
   const struct ir_dim *dim = v->module->dims[index];
-  const char *name = dim->atom.name;
+  int64_t members;
   *value = UNKNOWN;
   if (dim->atom.id != index)
-    return ir_verify_fail(v, "size %s: its number is %u, not %u", name, dim->atom.id, index);
+    return ir_verify_fail(v, "size %s: its number is %u, not %u", dim->atom.name, dim->atom.id, index);
   if (dim->atom.kind == SIZE_VOCAB)
     return true;
   if (!dim->value)
-    return ir_verify_fail(v, "dim %s: its value is missing", name);
-  for (uint32_t later = index; later < v->module->n_dims; later++)
-    if (size_mentions(dim->value, &v->module->dims[later]->atom))
-      return ir_verify_fail(v, "dim %s: its value depends on %s, which does not come before it", name,
-                            v->module->dims[later]->atom.name);
-  if (!ir_verify_size(v, dim->value))
-    return false;
-  int64_t constant;
-  if (dim->atom.kind == SIZE_ENUM && (!size_is_constant(dim->value, &constant) || constant != dim->n_members))
-    return ir_verify_fail(v, "enum %s: its value is not the number of its members", name);
-  for (uint32_t i = 0; i < index; i++)
-    if (v->dim_defaults[i] == UNKNOWN && size_mentions(dim->value, &v->module->dims[i]->atom))
-      return true;
-  size_evaluate(dim->value, default_value, v, value); // ir_verify_size has seen that it fits
-  return *value >= 0 ? true
-                     : ir_verify_fail(v, "dim %s: its value %lld is negative", name, (long long)*value);
+    return ir_verify_fail(v, "dim %s: its value is missing", dim->atom.name);
+  if (dim->atom.kind == SIZE_ENUM && (!size_is_constant(dim->value, &members) || members != dim->n_members))
+    return ir_verify_fail(v, "enum %s: its value is not the number of its members", dim->atom.name);
+  return check_dim_value(v, dim, value);
 }
 
 static bool check_dims(struct ir_verifier *v) {

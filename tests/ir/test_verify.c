@@ -359,6 +359,15 @@ static void test_broken_structures(void **state) {
   expect_invalid(m, "size `S` is not of this module");
   m->params[0]->type = type;
 
+  struct ir_dim *dim = ir_add_dim(m, "Z", SIZE_DIM);
+  expect_invalid(m, "dim Z: its value is missing");
+  dim->value = size_from_atom(m->arena, &dim->atom);
+  expect_invalid(m, "dim Z: its value depends on Z, which does not come before it");
+  dim->value = size_constant(m->arena, 1);
+  dim->atom.id = 3;
+  expect_invalid(m, "size Z: its number is 3, not 0");
+  dim->atom.id = 0;
+
   g->id = 0;
   expect_invalid(m, "its number is 0, not 1");
   g->id = 1;
