@@ -281,7 +281,8 @@ static nn_status *run_batch(struct executor *executor, uint32_t number) {
                                    .examples = plan->examples,
                                    .ordinals = plan->ordinals,
                                    .seed = executor->model->options.seed,
-                                   .step = executor->step};
+                                   .step = executor->step,
+                                   .kernel = kernel};
   return execute_rows(executor, kernel, &args, batch->count, execute_row_elements(block), true,
                       &executor->forward_tally[batch->block]);
 }

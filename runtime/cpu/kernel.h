@@ -86,6 +86,7 @@ struct kernel_args {
   void *const *sinks;                  // adjoint: [sink buffer] first row
   const uint32_t *examples, *ordinals; // random blocks: [row] the draw's key, beside seed, step and site
   uint64_t seed, step;
+  const struct kernel *kernel;         // the one whose run is called
 };
 typedef void kernel_fn(const struct kernel_args *args, int64_t begin, int64_t end, void *scratch);
 
