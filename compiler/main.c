@@ -178,10 +178,12 @@ static struct command parse_command(int argc, char **argv) {
 
 /* ---- explain ------------------------------------------------------------------------------------------------ */
 
+/* In order of number, whatever the order of the table. */
 static int list_codes(void) {
-  for (int code = 0; code < DIAG_CODE_COUNT; code++) {
-    const struct diag_code_info *info = diag_code_info((enum diag_code)code);
-    printf("NN%04d  %s\n", info->number, info->title);
+  for (int number = 0; number <= 9999; number++) {
+    enum diag_code code;
+    if (diag_code_from_number(number, &code))
+      printf("NN%04d  %s\n", number, diag_code_info(code)->title);
   }
   return EXIT_SUCCESS;
 }

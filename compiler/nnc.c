@@ -40,6 +40,8 @@ static struct parse_options find_stdlib(struct arena *arena, const struct nnc_op
   const char **dirs = arena_new_array(arena, const char *, options->stdlib_dir_count + BUILTIN_STDLIB_DIRS);
   for (size_t i = 0; i < options->stdlib_dir_count; i++)
     dirs[count++] = options->stdlib_dirs[i];
+  if (options->only_these_stdlibs)
+    return (struct parse_options){dirs, count};
   const char *const builtin[BUILTIN_STDLIB_DIRS] = {
       getenv("NN_STDLIB"),
       installed_beside_program(arena),

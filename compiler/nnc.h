@@ -48,6 +48,7 @@ struct nnc_options {
   /* Where `import std.x` looks before $NN_STDLIB, the installed and the source tree's library. */
   const char *const *stdlib_dirs;
   size_t stdlib_dir_count;
+  bool only_these_stdlibs; /* and nowhere else */
   const char *dump_after; /* print the module after this pass ("all": every one) ... */
   FILE *dump;             /* ... to here; stderr when NULL */
 };

@@ -73,6 +73,7 @@ static char *compile(const char *path, size_t *length) {
       .definition_count = parse_options_line(source, definitions),
       .stdlib_dirs = stdlib,
       .stdlib_dir_count = 1,
+      .only_these_stdlibs = true,
   };
   struct nnc_result result;
   nnc_compile(&options, &result);
