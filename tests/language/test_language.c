@@ -40,7 +40,7 @@ static struct fixture *compile(struct jit *jit, const char *path) {
     fail_msg("%s does not compile", path);
   }
   char *text = ir_print(result.module);
-  struct fixture *fixture = fixture_new(jit, text, strlen(text));
+  struct fixture *fixture = fixture_new(jit, path, text, strlen(text));
   free(text);
   nnc_result_free(&result);
   return fixture;
