@@ -5,7 +5,8 @@
 //            are kept apart (recurrence.h tells them):
 //              hoisted    feeds a recurrence without depending on one: its instances all run at the start
 //              recurrent  lies between
-//              deferred   feeds nothing but losses and outputs: its instances all run at the end
+//              deferred   feeds no recurrence around it, nor a decision there: its instances run when what came before
+//                         is done, all in one batch
 //            so that of `W @ x + U @ h` the first product is taken over whole sequences, and the classifiers of all
 //            nodes of all trees are one product.
 // Preserves  values, up to the order in which the terms of a sum are added.
@@ -88,7 +89,7 @@ static struct block_key key_of(const struct former *former, const struct ir_bb *
   const struct value_flow *flow = &former->flow->values[value->id];
   recurrence_set around = former->flow->around[bb->id];
   if ((flow->feeds & around) == 0)
-    return (struct block_key){0, 0, flow->feeds == 0};
+    return (struct block_key){0, 0, !(flow->feeds & FEEDS_ELSEWHERE)};
   return (struct block_key){flow->depends & around, flow->feeds & around, false};
 }
 

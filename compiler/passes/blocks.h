@@ -10,7 +10,7 @@ struct arena;
 // `feeds` only shrinks, so that blocks never wait for each other.
 struct block_key {
   recurrence_set depends, feeds;  // of those that go round the basic block; both empty when it feeds none of them
-  bool deferred;                  // feeds nothing but losses and outputs
+  bool deferred;                  // feeds no recurrence that goes round it, nor its callers
 };
 
 struct group {

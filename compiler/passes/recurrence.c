@@ -13,7 +13,7 @@ struct view {
   struct ir_function *function;
   struct cfg *cfg;
   uint32_t base, results;      // first node of its values, of its results; nodes count per component of the call graph
-  bool *elsewhere;             // [result] some caller outside the component feeds a recurrence or a decision with it
+  bool *elsewhere;             // [result] some caller outside the component feeds a recurrence around the call with it
 };
 
 struct analysis {
@@ -159,19 +159,23 @@ static void find_around(struct analysis *a, const struct view *view, recurrence_
 
 // --------------------------------------------------------------------------------------------------------- propagation
 
-// Starting points of `feeds` besides the recurrences: decisions, results used elsewhere, arguments of other functions.
+// Whether the example may wait here for the operands: a decision, or a function that may decide by them.
+static bool waits(const struct analysis *a, const struct view *view, const struct ir_instr *instr) {
+  if (instr->op == IR_CALL)
+    return !is_internal(a, view, instr) && a->module->functions[instr->symbol]->decides;
+  return instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
+}
+
+// Starting points of `feeds` besides the recurrences: results used elsewhere, and decisions, since whatever goes round a
+// decision waits for it.
 static void seed_feeds(struct analysis *a, const struct view *view, recurrence_set *feeds) {
   for (uint32_t i = 0; i < view->function->n_results; i++)
     if (view->elsewhere[i])
       feeds[a->cycles->of[view->results + i]] |= FEEDS_ELSEWHERE;
   const recurrence_set *around = a->flows[view->function->id].around;
-  for_each_instr (view->function, bb, instr) {
-    bool decides = instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
-    bool leaves = instr->op == IR_CALL && !is_internal(a, view, instr);
-    // A function called from here may decide anything by its arguments. What is around a decision waits for it.
-    for (uint32_t i = 0; (decides || leaves) && i < instr->n_operands; i++)
-      feeds[a->cycles->of[node_of(view, instr->operands[i])]] |= FEEDS_ELSEWHERE | (decides ? around[bb->id] : 0);
-  }
+  for_each_instr (view->function, bb, instr)
+    for (uint32_t i = 0; i < instr->n_operands && waits(a, view, instr); i++)
+      feeds[a->cycles->of[node_of(view, instr->operands[i])]] |= around[bb->id];
 }
 
 // Component numbers fall along edges: one sweep each way.
@@ -200,14 +204,15 @@ static void propagate(struct analysis *a, recurrence_set *depends, recurrence_se
   }
 }
 
-// Tells callees outside the component which of their results matter.
+// Tells callees outside the component which of their results go round a recurrence of their callers.
 static void tell_callees(struct analysis *a, const struct view *view) {
-  const struct value_flow *values = a->flows[view->function->id].values;
+  const struct function_flow *flow = &a->flows[view->function->id];
   for_each_instr (view->function, bb, instr) {
     if (instr->op != IR_CALL || is_internal(a, view, instr))
       continue;
+    recurrence_set wanted = flow->around[bb->id] | FEEDS_ELSEWHERE;
     for (uint32_t i = 0; i < instr->n_results; i++)
-      if (values[instr->results[i]->id].feeds)
+      if (flow->values[instr->results[i]->id].feeds & wanted)
         a->views[instr->symbol].elsewhere[i] = true;
   }
 }

@@ -16,7 +16,7 @@ struct arena;
 // A set of recurrences. When a recursion has more than there are bits, the last ones share a bit.
 typedef uint64_t recurrence_set;
 
-// In `feeds` only: the value reaches a decision, or computation outside that is no mere loss or output.
+// In `feeds` only: the value is a result with which some caller feeds a recurrence around its call.
 #define FEEDS_ELSEWHERE ((recurrence_set)1 << 63)
 
 struct value_flow {
@@ -30,7 +30,7 @@ struct function_flow {
   uint32_t n_values;           // room; values added later have no entry
 };
 
-// [function]. Functions must be in reverse postorder (rewrite_layout).
+// [function]. Functions must be in reverse postorder (rewrite_layout) and know whether they decide (ir_analyse_decides).
 struct function_flow *recurrence_analyse(struct ir_module *, struct arena *scratch);
 
 #endif
