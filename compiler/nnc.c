@@ -106,6 +106,11 @@ static void define(struct nnc_result *result, const struct nnc_definition *defin
     diag_help(diag, "give values to those instead");
     return;
   }
+  if (definition->value < 0) {
+    diag_error(&result->sink, DIAG_SIZE_NOT_POSITIVE, SPAN_NONE, "`-D %s=%lld`: a dim cannot be negative",
+               definition->name, (long long)definition->value);
+    return;
+  }
   struct ast_size *value = arena_new(arena, struct ast_size);
   value->kind = AST_SIZE_INT;
   value->span = dim->value->span;

@@ -1,0 +1,111 @@
+#!/bin/sh
+# What the nnc command does with its options, in an empty folder.
+#   nnc.sh NNC SOURCE
+set -eu
+nnc=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+model=$source/examples/treelstm/treelstm.nn
+
+fail() {
+  echo "nnc.sh: $1" >&2
+  exit 1
+}
+# status WANTED COMMAND...: runs it and compares the exit status; output goes to the files out and err.
+status() {
+  wanted=$1
+  shift
+  got=0
+  "$@" >out 2>err || got=$?
+  [ "$got" -eq "$wanted" ] || { cat err >&2; fail "exit status $got, not $wanted, of: $*"; }
+}
+says() { grep -q -- "$2" "$1" || { cat "$1" >&2; fail "$1 does not say: $2"; }; }
+silent() { [ ! -s "$1" ] || { cat "$1" >&2; fail "$1 is not empty"; }; }
+
+# Modules.
+status 0 "$nnc" "$model"
+silent out
+silent err
+[ -s treelstm.nnb ] || fail "no treelstm.nnb"
+status 0 "$nnc" "$model" -o other.nnb
+cmp treelstm.nnb other.nnb || fail "the same model gives two modules"
+status 0 "$nnc" -D H=64 "$model" -D D=32 -o other.nnb
+cmp -s treelstm.nnb other.nnb && fail "-D changes nothing"
+status 2 "$nnc" "$model" -o no/such/folder.nnb
+says err "no/such/folder.nnb"
+
+# Checking.
+status 0 "$nnc" check "$model"
+silent err
+printf 'dim H = 3\nfn f(x: f32[H]) -> f32 { x + }\n' >bad.nn
+status 1 "$nnc" check bad.nn
+says err '^error\[NN0106\]'
+says err 'bad.nn:2:30'
+says err '^1 error$'
+[ ! -e bad.nnb ] || fail "a module of a wrong model"
+status 1 "$nnc" bad.nn
+[ ! -e bad.nnb ] || fail "a module of a wrong model"
+status 1 "$nnc" --color=always bad.nn
+grep -q "$(printf '\033')" err || fail "no colour though asked for"
+status 1 "$nnc" --color=auto bad.nn
+grep -q "$(printf '\033')" err && fail "colour where there is no terminal"
+
+# Texts.
+status 0 "$nnc" --emit=ast "$model"
+mv out once.nn
+status 0 "$nnc" --emit=ast once.nn
+cmp out once.nn || fail "--emit=ast is no fixpoint"
+status 0 "$nnc" --emit=ir "$model"
+says out '^host @encode'
+grep -q '^block ' out && fail "--emit=ir has blocks"
+status 0 "$nnc" --emit=blocks "$model" -o blocks.txt
+silent out
+says blocks.txt '^block @'
+says blocks.txt '^adjoint @'
+status 0 "$nnc" -D H=77 --emit=ir "$model"
+says out '^dim H = 77$'
+status 0 "$nnc" --emit=blocks --dump-after=inline "$model"
+says err '^host @'
+grep -q '^block ' err && fail "blocks after inlining"
+
+# The standard library.
+mkdir -p library mine
+printf 'import std.special\ndim H = 3\nlet s = Special(H)\nfn loss(i: int) -> f32 { s.f() }\n' >user.nn
+status 1 "$nnc" check user.nn
+says err 'NN0202'
+printf 'layer Special(n: dim) {\n  param b: f32[n]\n  fn f() -> f32 { sum(b) }\n}\n' >library/special.nn
+status 0 "$nnc" check --stdlib library user.nn
+status 0 env NN_STDLIB=library "$nnc" check user.nn
+cp library/special.nn mine/special.nn
+printf 'import mine.special\ndim H = 3\nlet s = Special(H)\nfn loss(i: int) -> f32 { s.f() }\n' >own.nn
+status 0 "$nnc" check own.nn
+status 0 "$nnc" check ./mine/../own.nn
+
+# Explanations, help, mistakes on the command line.
+status 0 "$nnc" explain NN0106
+says out 'NN0106'
+status 0 "$nnc" explain
+says out '^NN0101 '
+status 2 "$nnc" explain NN9999
+status 2 "$nnc" explain NN
+status 0 "$nnc" --help
+says out '--dump-after'
+for pass in inline simplify blocks adjoint; do says out "^  $pass "; done
+status 0 "$nnc" --version
+says out '^nnc [0-9]'
+status 2 "$nnc"
+status 2 "$nnc" "$model" "$model"
+status 2 "$nnc" --nonsense "$model"
+status 2 "$nnc" --emit=nonsense "$model"
+status 2 "$nnc" --dump-after=nonsense "$model"
+status 2 "$nnc" -D H "$model"
+status 2 "$nnc" -D H=x "$model"
+status 2 "$nnc" -D =3 "$model"
+status 1 "$nnc" -D Nothing=3 "$model"
+says err 'NN0204'
+status 1 "$nnc" -D H=-1 "$model"
+status 2 "$nnc" missing.nn
+says err 'missing.nn'
+status 2 "$nnc" .
+says err 'directory'
