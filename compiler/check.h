@@ -22,8 +22,9 @@
  *
  * Conversions. `conversion == AST_CONVERT_TO_SCALAR` on an expression of type int or float: its user sees a scalar tensor.
  *   This happens to an operand of `+ - * /`, max, min beside a tensor, and wherever exactly `f32` is expected (argument,
- *   field, annotated binding, assignment, result, element, branch of an `if` or `match` whose type is f32). There are no other
- *   conversions: in a binary operation both operands are ints, both floats or, after conversions, both tensors.
+ *   field, annotated binding, assignment, result, element, branch of an `if` or `match` whose type is f32). An integer literal
+ *   where a float is wanted, or beside one, has become a FLOAT node. There are no other conversions: in a binary operation
+ *   both operands are ints, both floats or, after conversions, both tensors.
  *
  * Operators. `+` with lists concatenates; with tensors the shapes are equal or one side is a scalar. `==` and `!=` compare
  *   ints, floats, bools and indices; `< <= > >=` ints and floats; `%` ints. `!`, `&&`, `||` bools. `@` as in LANGUAGE.md.

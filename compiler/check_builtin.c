@@ -40,7 +40,10 @@ static bool check_count(struct checker *checker, const struct ast_expr *expr, co
   for (const struct builtin *row = first; row; row = builtin_next(row)) {
     if (takes(row, expr->call.args.count))
       return true;
-    if (row == first || builtin_arg_count(row) != builtin_arg_count(first))
+    bool is_known = false;
+    for (const struct builtin *other = first; other != row; other = builtin_next(other))
+      is_known |= builtin_arg_count(other) == builtin_arg_count(row);
+    if (!is_known)
       usages = arena_printf(checker->arena, "%s%s`%s`", usages, row == first ? "" : " or ", builtin_usage(row));
   }
   struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` does not take %s", first->name,
@@ -57,9 +60,12 @@ static bool suits(const struct builtin *builtin, const struct type *type) {
   }
 }
 
-/* Host numbers on both sides for HOST_MAX and HOST_MIN: one tensor makes it element-wise. */
+/* Host numbers on both sides for HOST_MAX and HOST_MIN: one tensor makes it element-wise. All arguments of functions
+ * with several rows are plain. */
 static const struct builtin *choose(const struct ast_expr *expr, const struct builtin *first) {
   const struct ast_args *args = &expr->call.args;
+  if (!builtin_next(first))
+    return first;
   for (const struct builtin *row = first; row; row = builtin_next(row)) {
     bool suited = takes(row, args->count);
     for (size_t i = 0; i < args->count && suited; i++)
@@ -240,9 +246,8 @@ static const struct type *check_slice_call(struct checker *checker, struct ast_e
 static const struct type *check_dropout(struct checker *checker, const struct builtin *builtin,
                                         struct ast_expr *const *args) {
   struct ast_expr *p = args[1];
-  if (check_constant(checker, p, &type_float, true, "the probability of `dropout`")) {
-    double value = p->kind == AST_EXPR_FLOAT ? p->floating : p->kind == AST_EXPR_INT ? (double)p->integer : 0;
-    if (value < 0 || value >= 1)
+  if (check_constant(checker, p, &type_float, "the probability of `dropout`")) {
+    if (p->kind == AST_EXPR_UNARY || (p->kind == AST_EXPR_FLOAT && p->floating >= 1))
       diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, p->span, "a probability of dropping must be in [0, 1)");
   }
   return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type_resolve(args[0]->type) : &type_error;

@@ -487,7 +487,8 @@ static const struct type *call_field(struct checker *checker, struct ast_expr *e
     check_label_operand(checker, d, base);
     struct ast_ref ref = names_find(&checker->names, name->text);
     if (ref.kind == AST_REF_BUILTIN || (ref.kind == AST_REF_FN && !ref.fn->layer))
-      diag_help(d, "write `%s(x%s)`", name->text, expr->call.args.count > 0 ? ", ..." : "");
+      diag_help(d, "write `%s(%s%s)`", name->text, base->kind == AST_EXPR_NAME ? base->name.name.text : "x",
+                expr->call.args.count > 0 ? ", ..." : "");
     else if (type->kind == TYPE_LIST)
       diag_help(d, "choose an element first: `xs[i].%s(...)`", name->text);
   }

@@ -211,7 +211,7 @@ static void check_initialiser(struct checker *checker, const struct ast_param *p
     return;
   }
   for (size_t k = 0; k < initialiser->args.count; k++)
-    check_constant(checker, initialiser->args.items[k], &type_float, true, "the argument of an initialiser");
+    check_constant(checker, initialiser->args.items[k], &type_float, "the argument of an initialiser");
 
   const struct type *type = param->type->type;
   bool is_square = type->kind == TYPE_TENSOR && type->tensor.rank == 2 &&
@@ -323,25 +323,50 @@ void check_signatures(struct checker *checker) { check_each_decl(checker, visit_
 
 /* ---- Entry points ------------------------------------------------------------------------------------------- */
 
-static bool has_tensor(const struct type *type) {
+/* A search through data types: those met so far, in order, the first `done` of which have been looked into. */
+struct data_search {
+  struct ast_data **items;
+  size_t count, capacity;
+  struct name_map seen;
+  size_t done;
+};
+
+static bool has_tensor_at_top(struct checker *checker, struct data_search *search, const struct type *type) {
   switch (type->kind) {
     case TYPE_TENSOR: return true;
-    case TYPE_LIST: return has_tensor(type->list.element);
+    case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element);
     case TYPE_TUPLE:
       for (size_t i = 0; i < type->tuple.count; i++)
-        if (has_tensor(type->tuple.items[i]))
+        if (has_tensor_at_top(checker, search, type->tuple.items[i]))
           return true;
       return false;
-    /* Every size variable of a data type is one of a tensor inside. */
-    case TYPE_DATA: return type->data.decl->size_vars.count > 0;
+    case TYPE_DATA:
+      if (!name_map_get(&search->seen, type->data.decl->name.text)) {
+        name_map_set(checker->arena, &search->seen, type->data.decl->name.text, type->data.decl);
+        arena_push(checker->arena, search, type->data.decl);
+      }
+      return false;
     default: return false;
   }
+}
+
+/* Also inside data types, and the data types in these. */
+static bool has_tensor(struct checker *checker, const struct type *type) {
+  struct data_search search = {0};
+  bool found = has_tensor_at_top(checker, &search, type);
+  while (!found && search.done < search.count) {
+    const struct ast_constructors *constructors = &search.items[search.done++]->constructors;
+    for (size_t k = 0; k < constructors->count; k++)
+      for (size_t i = 0; i < constructors->items[k]->fields.count; i++)
+        found |= has_tensor_at_top(checker, &search, constructors->items[k]->fields.items[i].type->type);
+  }
+  return found;
 }
 
 static void check_entry_params(struct checker *checker, const struct ast_fn *fn) {
   for (size_t i = 0; i < fn->params.count; i++) {
     const struct ast_fn_param *param = &fn->params.items[i];
-    if (!has_tensor(param->local->type))
+    if (!has_tensor(checker, param->local->type))
       continue;
     struct diag *d = diag_error(checker->sink, DIAG_ENTRY_POINT, param->span,
                                 "`%s` is run on data, and %s is not data", fn->name.text,

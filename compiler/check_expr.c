@@ -45,17 +45,35 @@ const struct type *check_known(struct checker *checker, struct ast_expr *expr) {
   return type->kind == TYPE_VARIABLE ? report_open(checker, expr, type) : type;
 }
 
-static bool is_float_literal_fixable(const struct ast_expr *expr) { return expr->kind == AST_EXPR_INT; }
+/* An integer literal is a float where one is wanted: the node becomes one, so that nothing after the checker needs to
+ * know. Also behind a minus. */
+bool check_literal_as_float(struct ast_expr *expr) {
+  if (expr->kind == AST_EXPR_UNARY && expr->unary.op == AST_UNARY_NEGATE && expr->type == &type_int) {
+    if (!check_literal_as_float(expr->unary.operand))
+      return false;
+  } else if (expr->kind == AST_EXPR_INT) {
+    expr->kind = AST_EXPR_FLOAT;
+    expr->floating = (double)expr->integer;
+  } else {
+    return false;
+  }
+  expr->type = &type_float;
+  return true;
+}
 
-static const char *suggest_conversion(struct checker *checker, const struct ast_expr *expr, const struct type *wanted,
-                                      const struct type *actual) {
+static const char *suggest_conversion(const struct type *wanted, const struct type *actual) {
   if (wanted->kind == TYPE_FLOAT && actual->kind == TYPE_INT)
-    return is_float_literal_fixable(expr) ? arena_printf(checker->arena, "write `%lld.0`", (long long)expr->integer)
-                                          : "convert it: `float(...)`";
+    return "convert it: `float(...)`";
   if (wanted->kind == TYPE_INT && (actual->kind == TYPE_FLOAT || actual->kind == TYPE_INDEX))
     return "convert it: `int(...)`";
-  if ((wanted->kind == TYPE_FLOAT || wanted->kind == TYPE_BOOL || wanted->kind == TYPE_INT) && type_is_scalar(actual))
-    return "`value(x)` waits for a scalar tensor and gives its number, a float";
+  if (type_is_scalar(actual)) {
+    if (wanted->kind == TYPE_FLOAT)
+      return "`value(x)` waits for a scalar tensor and gives its number";
+    if (wanted->kind == TYPE_INT)
+      return "`int(value(x))` waits for a scalar tensor and gives its number, cut to an integer";
+    if (wanted->kind == TYPE_BOOL)
+      return "`value(x)` waits for a scalar tensor and gives its number, which can be compared: `value(x) > 0.5`";
+  }
   if (wanted->kind == TYPE_INDEX && actual->kind == TYPE_TENSOR)
     return "`argmax(x)` gives the index of the largest element";
   if (wanted->kind == TYPE_BOOL && actual->kind == TYPE_INT)
@@ -66,13 +84,13 @@ static const char *suggest_conversion(struct checker *checker, const struct ast_
 }
 
 static const char *special_help(struct checker *checker, const struct type *wanted, const struct type *actual,
-                                const struct ast_expr *expr, const struct check_wanted *why) {
+                                const struct check_wanted *why) {
   if (wanted->kind == TYPE_FLOAT && type_is_scalar(actual) && why->declared_text &&
       strcmp(why->declared_text, "its first value decides its type") == 0)
     return "to collect tensors, declare the variable as one: `var x: f32 = 0`";
   if (type_is_unit(wanted) && why->declared_text && strstr(why->declared_text, "no result type"))
     return arena_printf(checker->arena, "declare it: `-> %s`", check_text(checker, actual));
-  return suggest_conversion(checker, expr, wanted, actual);
+  return suggest_conversion(wanted, actual);
 }
 
 /* The declared place is worth a label unless it is the expression itself. */
@@ -90,7 +108,7 @@ void check_report_mismatch(struct checker *checker, struct ast_expr *expr, const
   if (why->declared_text)
     diag_label(d, why->declared, "%s", why->declared_text);
   check_label_type_sizes(checker, d, wanted, actual);
-  const char *help = special_help(checker, wanted, actual, expr, why);
+  const char *help = special_help(checker, wanted, actual, why);
   if (help)
     diag_help(d, "%s", help);
 }
@@ -102,6 +120,8 @@ bool check_fits(struct checker *checker, struct ast_expr *expr, const struct typ
     expr->conversion = AST_CONVERT_TO_SCALAR;
     return true;
   }
+  if (type_resolve(wanted)->kind == TYPE_FLOAT && check_literal_as_float(expr))
+    return true;
   if (type_unify(wanted, actual))
     return type_resolve(wanted)->kind != TYPE_ERROR && actual->kind != TYPE_ERROR;
   check_report_mismatch(checker, expr, wanted, why);
@@ -117,9 +137,18 @@ bool check_against(struct checker *checker, struct ast_expr *expr, const struct 
 
 /* ---- Branches ------------------------------------------------------------------------------------------------- */
 
-static void convert_branch(const struct check_branch *branch) {
-  struct ast_expr *value = branch->expr ? branch->expr : branch->block->value;
-  value->conversion = AST_CONVERT_TO_SCALAR;
+static struct ast_expr *branch_value(const struct check_branch *branch) {
+  return branch->expr ? branch->expr : branch->block->value;
+}
+
+/* The branch's number as what the other branches are: a scalar tensor, or for a literal a float. */
+static void convert_branch(struct check_branch *branch, bool to_scalar, bool to_float) {
+  if (to_scalar && type_is_host_number(branch->type)) {
+    branch_value(branch)->conversion = AST_CONVERT_TO_SCALAR;
+    branch->type = &type_scalar;
+  } else if (to_float && branch->type->kind == TYPE_INT && check_literal_as_float(branch_value(branch))) {
+    branch->type = &type_float;
+  }
 }
 
 static void report_branches(struct checker *checker, const struct check_branch *first,
@@ -135,24 +164,23 @@ static void report_branches(struct checker *checker, const struct check_branch *
   if (type_is_unit(a) || type_is_unit(b))
     diag_help(d, "a block gives the value of its last expression; without one it gives ()");
   else if (type_is_host_number(a) && type_is_host_number(b))
-    diag_help(d, "write an integer as a float: `1.0`, `float(n)`");
+    diag_help(d, "convert the int: `float(n)`");
 }
 
 const struct type *check_join(struct checker *checker, struct check_branch *branches, size_t count,
                               const struct type *hint, const char *what) {
   bool is_scalar = hint && type_is_scalar(hint);
+  bool is_float = hint && type_resolve(hint)->kind == TYPE_FLOAT;
   const struct check_branch *first = NULL;
   bool failed = false;
   for (size_t i = 0; i < count; i++) {
     branches[i].type = type_resolve(branches[i].type);
     is_scalar |= type_is_scalar(branches[i].type);
+    is_float |= branches[i].type->kind == TYPE_FLOAT;
     failed |= branches[i].type->kind == TYPE_ERROR;
   }
   for (size_t i = 0; i < count; i++) {
-    if (is_scalar && type_is_host_number(branches[i].type)) {
-      convert_branch(&branches[i]);
-      branches[i].type = &type_scalar;
-    }
+    convert_branch(&branches[i], is_scalar, is_float);
     if (branches[i].type->kind == TYPE_NEVER || branches[i].type->kind == TYPE_ERROR)
       continue;
     if (!first) {
@@ -226,10 +254,12 @@ static const struct type *check_tuple(struct checker *checker, struct ast_expr *
     struct ast_expr *item = expr->items.items[i];
     const struct type *wanted = is_hinted ? type_resolve(hint->tuple.items[i]) : NULL;
     items[i] = check_value(checker, item, wanted);
-    /* The one place where a conversion reaches inside: (0, 1) where (f32, int) is wanted. */
+    /* The one place where conversions reach inside: (0, 1) where (f32, int) is wanted. */
     if (wanted && type_is_scalar(wanted) && type_is_host_number(items[i])) {
       item->conversion = AST_CONVERT_TO_SCALAR;
       items[i] = &type_scalar;
+    } else if (wanted && wanted->kind == TYPE_FLOAT && check_literal_as_float(item)) {
+      items[i] = &type_float;
     }
     failed |= items[i]->kind == TYPE_ERROR;
   }

@@ -51,7 +51,8 @@ static bool layer_argument(struct checker *checker, struct ast_expr *arg, const 
       return binding->index != NULL;
     default:
       binding->value = arg;
-      return check_constant(checker, arg, param->type, false, "the argument of a layer");
+      return check_constant(checker, arg, param->type,
+                            arena_printf(checker->arena, "`%s` of `%s`", param->name.text, param->layer->name.text));
   }
 }
 

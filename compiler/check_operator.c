@@ -1,4 +1,6 @@
 /* Operators, the conversion of host numbers beside tensors, and constant expressions. */
+#include <string.h>
+
 #include "compiler/checker.h"
 
 /* ---- Reports -------------------------------------------------------------------------------------------------- */
@@ -18,8 +20,10 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
   struct diag *d = report_operands(checker, DIAG_WRONG_OPERANDS, span, left, right,
                                    arena_printf(checker->arena, "`%s` is not defined for these types", text));
-  if (type_is_host_number(a) && type_is_host_number(b))
-    diag_help(d, "ints and floats do not mix: write `1.0` or `float(n)`");
+  if (type_is_host_number(a) && type_is_host_number(b) && a->kind != b->kind)
+    diag_help(d, "ints and floats do not mix; convert the int: `float(n)`");
+  else if (strcmp(text, "@") == 0 && (type_is_host_number(a) || type_is_host_number(b)))
+    diag_help(d, "a number multiplies by `*`");
   else if (a->kind == TYPE_INDEX || b->kind == TYPE_INDEX)
     diag_help(d, "the position of an index in its set is `int(i)`");
   else if (a->kind == TYPE_LIST)
@@ -52,6 +56,10 @@ const struct type *check_elementwise(struct checker *checker, struct ast_expr *l
   }
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
     return &type_error;
+  if (a->kind == TYPE_FLOAT && check_literal_as_float(right))
+    return a;
+  if (b->kind == TYPE_FLOAT && check_literal_as_float(left))
+    return b;
   if (type_is_host_number(a) && a->kind == b->kind)
     return a;
   if (a->kind == TYPE_TENSOR && type_is_host_number(b)) {
@@ -94,7 +102,7 @@ const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
 static const struct type *compared_tensor(struct checker *checker, const struct ast_expr *expr) {
   const struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
   struct diag *d = report_operands(checker, DIAG_TENSOR_COMPARED, expr->binary.op_span, left, right,
-                                   "tensors are not compared");
+                                   "tensors cannot be compared");
   diag_note(d, "a tensor's value is not known while the control flow of an example runs; that is what lets examples "
                "run as a batch");
   bool both = type_is_scalar(left->type) && type_is_scalar(right->type);
@@ -111,6 +119,9 @@ static const struct type *check_comparison(struct checker *checker, struct ast_e
   const struct type *a = check_known(checker, left), *b = check_known(checker, right);
   bool is_equality = expr->binary.op == AST_BINARY_EQUAL || expr->binary.op == AST_BINARY_NOT_EQUAL;
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
+    return &type_bool;
+  if ((a->kind == TYPE_FLOAT && check_literal_as_float(right)) ||
+      (b->kind == TYPE_FLOAT && check_literal_as_float(left)))
     return &type_bool;
   if (a->kind == TYPE_TENSOR || b->kind == TYPE_TENSOR)
     compared_tensor(checker, expr);
@@ -247,8 +258,7 @@ static const struct ast_expr *not_constant(const struct ast_expr *expr) {
   }
 }
 
-bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted, bool widen,
-                    const char *what) {
+bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted, const char *what) {
   const struct type *type = check_value(checker, expr, wanted);
   if (type->kind == TYPE_ERROR)
     return false;
@@ -258,8 +268,6 @@ bool check_constant(struct checker *checker, struct ast_expr *expr, const struct
     diag_note(d, "it is made of literals and of int, float and bool parameters of the layer around it");
     return false;
   }
-  if (widen && wanted->kind == TYPE_FLOAT && type->kind == TYPE_INT)
-    return true;
   struct check_wanted why = {what, SPAN_NONE, NULL};
   return check_fits(checker, expr, wanted, &why);
 }

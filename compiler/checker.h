@@ -152,10 +152,10 @@ struct check_branch {
 const struct type *check_join(struct checker *checker, struct check_branch *branches, size_t count,
                               const struct type *hint, const char *what);
 
-/* A constant expression (see check.h) of type int, float or bool, or NULL with a report. Int also where a float is wanted
- * when `wanted` is TYPE_FLOAT and `widen`. */
-bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted, bool widen,
-                    const char *what);
+/* A constant expression (see check.h) of type int, float or bool; false after a report. */
+bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted, const char *what);
+/* Turns an integer literal into a float; false when the expression is none. */
+bool check_literal_as_float(struct ast_expr *expr);
 
 /* ---- check_operator.c, check_index.c, check_call.c, check_tensor.c -------------------------------------------------- */
 

@@ -5,13 +5,13 @@
 
 #include "compiler/arena.h"
 
-const struct type type_error = {.kind = TYPE_ERROR};
-const struct type type_never = {.kind = TYPE_NEVER};
-const struct type type_int = {.kind = TYPE_INT};
-const struct type type_bool = {.kind = TYPE_BOOL};
-const struct type type_float = {.kind = TYPE_FLOAT};
-const struct type type_unit = {.kind = TYPE_TUPLE};
-const struct type type_scalar = {.kind = TYPE_TENSOR};
+const struct type type_error = {.kind = TYPE_ERROR, .weight = 1};
+const struct type type_never = {.kind = TYPE_NEVER, .weight = 1};
+const struct type type_int = {.kind = TYPE_INT, .weight = 1};
+const struct type type_bool = {.kind = TYPE_BOOL, .weight = 1};
+const struct type type_float = {.kind = TYPE_FLOAT, .weight = 1};
+const struct type type_unit = {.kind = TYPE_TUPLE, .weight = 1};
+const struct type type_scalar = {.kind = TYPE_TENSOR, .weight = 1};
 
 /* ---- Constructors ------------------------------------------------------------------------------------------- */
 
