@@ -71,6 +71,19 @@ static bool run_all(struct ir_module *module, struct arena *scratch, const struc
   return true;
 }
 
+// A function of its own: nothing that lives across the longjmp is changed between setjmp and it.
+static bool run_guarded(struct ir_module *module, struct arena *scratch, const struct passes_options *options,
+                        char **error) {
+  jmp_buf exhausted;
+  if (setjmp(exhausted) != 0) {
+    *error = message("out of memory");
+    return false;
+  }
+  module->arena->on_out_of_memory = &exhausted;
+  scratch->on_out_of_memory = &exhausted;
+  return run_all(module, scratch, options, error);
+}
+
 bool passes_run(struct ir_module *module, const struct passes_options *options, char **error) {
   static const struct passes_options none = {0};
   if (!options)
@@ -82,15 +95,7 @@ bool passes_run(struct ir_module *module, const struct passes_options *options, 
   struct arena scratch;
   arena_init(&scratch);
   jmp_buf *outer = module->arena->on_out_of_memory;
-  jmp_buf exhausted;
-  bool good = false;
-  if (setjmp(exhausted) == 0) {
-    module->arena->on_out_of_memory = &exhausted;
-    scratch.on_out_of_memory = &exhausted;
-    good = run_all(module, &scratch, options, error);
-  } else {
-    *error = message("out of memory");
-  }
+  bool good = run_guarded(module, &scratch, options, error);
   module->arena->on_out_of_memory = outer;
   arena_free(&scratch);
   return good;
