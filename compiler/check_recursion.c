@@ -130,6 +130,8 @@ static void check_edge(struct checker *checker, const struct call_edge *edge) {
 
 void check_recursion(struct checker *checker) {
   struct call_graph graph = {0};
+  if (checker->edges.count == 0)
+    return;
   build(&graph, checker);
   find_components(&graph);
   for (size_t i = 0; i < graph.edge_count; i++) {
