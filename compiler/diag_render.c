@@ -94,17 +94,18 @@ static void print_line(const struct painter *p, const char *text, size_t length,
   fputc('\n', p->out);
 }
 
-/* Blanks up to a column, with the line's own tabs so that the carets stand right whatever a tab's width. */
-static void print_padding(const struct painter *p, const char *text, size_t length, uint32_t skip, uint32_t to) {
+/* Blanks over the columns [from, to), with the line's own tabs so that what follows stands right whatever a tab's
+ * width. */
+static void print_padding(const struct painter *p, const char *text, size_t length, uint32_t from, uint32_t to) {
   uint32_t column = 0;
   for (size_t i = 0; i < length && column < to; i++) {
     if (((unsigned char)text[i] & 0xC0) == 0x80)
       continue;
-    if (column >= skip)
+    if (column >= from)
       fputc(text[i] == '\t' ? '\t' : ' ', p->out);
     column++;
   }
-  for (; column < to; column++)
+  for (column = column > from ? column : from; column < to; column++)
     fputc(' ', p->out);
 }
 
@@ -115,42 +116,122 @@ static uint32_t count_columns(const char *text, size_t length) {
   return columns;
 }
 
-static void print_mark(const struct painter *p, const char *text, size_t length, uint32_t skip,
-                       const struct placed_mark *mark) {
-  uint32_t from = mark->from < skip ? skip : mark->from;
-  uint32_t to = mark->to > skip + LINE_WIDTH ? skip + LINE_WIDTH : mark->to;
-  if (from > skip + LINE_WIDTH)
-    from = skip + LINE_WIDTH;
-  if (to <= from)
-    to = from + 1;
+/* A source line and what of it is shown. */
+struct shown_line {
+  const char *text;
+  size_t length;
+  uint32_t skip; /* columns cut off on the left */
+};
+
+/* The rows below a source line are built from left to right: the gutter, and then pieces at given columns. */
+static void begin_row(const struct painter *p, const struct shown_line *line) {
   gutter(p, 0);
-  fputs(skip ? "     " : " ", p->out);
-  print_padding(p, text, length, skip, from);
-  paint(p, mark->is_primary ? p->primary : BLUE);
-  for (uint32_t i = from; i < to; i++)
-    fputc(mark->is_primary ? '^' : '-', p->out);
-  if (mark->text && *mark->text)
-    fprintf(p->out, " %s", mark->text);
-  paint(p, RESET);
-  fputc('\n', p->out);
+  fputs(line->skip ? "     " : " ", p->out);
 }
 
-/* A line and the marks on it. */
-static void print_marked_line(const struct painter *p, const struct placed_mark *marks, size_t count) {
-  size_t length;
-  const char *text = source_line(p->sources, marks[0].file, marks[0].line, &length);
-  uint32_t columns = count_columns(text, length);
-  uint32_t skip = 0;
-  if (columns > LINE_WIDTH && marks[0].from > LINE_WIDTH / 2)
-    skip = marks[0].from - LINE_WIDTH / 2;
-  gutter(p, marks[0].line);
-  if (skip)
-    fputs(" ... ", p->out);
-  else if (length)
-    fputc(' ', p->out);
-  print_line(p, text, length, skip, LINE_WIDTH);
+/* Pads from column *at to where the mark begins, prints `count` signs in the mark's colour and moves *at. */
+static void print_signs(const struct painter *p, const struct shown_line *line, uint32_t *at,
+                        const struct placed_mark *mark, char sign, uint32_t count) {
+  print_padding(p, line->text, line->length, *at, mark->from);
+  paint(p, mark->is_primary ? p->primary : BLUE);
+  for (uint32_t i = 0; i < count; i++)
+    fputc(sign, p->out);
+  paint(p, RESET);
+  *at = mark->from + count;
+}
+
+static bool has_text(const struct placed_mark *mark) {
+  return mark->text && *mark->text;
+}
+
+static void print_label(const struct painter *p, const struct placed_mark *mark) {
+  paint(p, mark->is_primary ? p->primary : BLUE);
+  fputs(mark->text, p->out);
+  paint(p, RESET);
+}
+
+/* Bars below the marks [0, count) that still wait for their text. */
+static void print_bars(const struct painter *p, const struct shown_line *line, uint32_t *at,
+                       const struct placed_mark *marks, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (has_text(&marks[i]))
+      print_signs(p, line, at, &marks[i], '|', 1);
+  }
+}
+
+/* Marks that do not overlap, sorted: one row of underlines, the last mark's text beside it and the others' below.
+ *
+ *    let d = W @ h
+ *            - ^ - this is f32[H]
+ *            |
+ *            this is f32[4*H, D]
+ */
+static void print_marks(const struct painter *p, const struct shown_line *line, const struct placed_mark *marks,
+                        size_t count) {
+  uint32_t at = line->skip;
+  begin_row(p, line);
   for (size_t i = 0; i < count; i++)
-    print_mark(p, text, length, skip, &marks[i]);
+    print_signs(p, line, &at, &marks[i], marks[i].is_primary ? '^' : '-', marks[i].to - marks[i].from);
+  const struct placed_mark *last = &marks[count - 1];
+  if (has_text(last)) {
+    fputc(' ', p->out);
+    print_label(p, last);
+  }
+  fputc('\n', p->out);
+  bool is_first = true;
+  for (size_t i = count - 1; i-- > 0;) {
+    if (!has_text(&marks[i]))
+      continue;
+    if (is_first) {
+      begin_row(p, line);
+      at = line->skip;
+      print_bars(p, line, &at, marks, i + 1);
+      fputc('\n', p->out);
+    }
+    is_first = false;
+    begin_row(p, line);
+    at = line->skip;
+    print_bars(p, line, &at, marks, i);
+    print_padding(p, line->text, line->length, at, marks[i].from);
+    print_label(p, &marks[i]);
+    fputc('\n', p->out);
+  }
+}
+
+/* The part of the mark that is shown; at least one column, so that an empty place is seen, too. */
+static void clip(const struct shown_line *line, struct placed_mark *mark) {
+  uint32_t end = line->skip + LINE_WIDTH;
+  if (mark->from < line->skip)
+    mark->from = line->skip;
+  if (mark->from > end)
+    mark->from = end;
+  if (mark->to > end)
+    mark->to = end;
+  if (mark->to <= mark->from)
+    mark->to = mark->from + 1;
+}
+
+/* A line and the marks on it, sorted. Marks that overlap the one before begin a row of their own. */
+static void print_marked_line(const struct painter *p, struct placed_mark *marks, size_t count) {
+  struct shown_line line = {0};
+  line.text = source_line(p->sources, marks[0].file, marks[0].line, &line.length);
+  if (count_columns(line.text, line.length) > LINE_WIDTH && marks[0].from > LINE_WIDTH / 2)
+    line.skip = marks[0].from - LINE_WIDTH / 2;
+  gutter(p, marks[0].line);
+  if (line.skip)
+    fputs(" ... ", p->out);
+  else if (line.length)
+    fputc(' ', p->out);
+  print_line(p, line.text, line.length, line.skip, LINE_WIDTH);
+  for (size_t i = 0; i < count; i++)
+    clip(&line, &marks[i]);
+  for (size_t i = 0; i < count;) {
+    size_t end = i + 1;
+    while (end < count && marks[end].from >= marks[end - 1].to)
+      end++;
+    print_marks(p, &line, marks + i, end - i);
+    i = end;
+  }
 }
 
 static struct placed_mark place(const struct source_set *sources, struct span span, bool is_primary,
@@ -180,7 +261,7 @@ static int compare_marks(const void *a, const void *b) {
 }
 
 /* All marks of one file, which are adjacent in `marks`. */
-static void print_file(const struct painter *p, const struct placed_mark *marks, size_t count) {
+static void print_file(const struct painter *p, struct placed_mark *marks, size_t count) {
   const struct placed_mark *anchor = &marks[0];
   for (size_t i = 0; i < count; i++) {
     if (marks[i].is_primary)
