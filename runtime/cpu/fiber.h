@@ -35,9 +35,12 @@ enum fiber_size {
 };
 
 struct fiber_options {
-  size_t small_bytes;  // of address space for each stack; 0: 256 KiB
-  size_t large_bytes;  // 0: 1 GiB. Where the system refuses, half of it is tried, and so on down to 8 MiB
+  size_t small_bytes;  // of address space for each stack; 0: 64 MiB
+  size_t large_bytes;  // 0: 1 GiB
 };
+// Address space costs nothing until it is touched, so the defaults are generous; they are 256 KiB and 64 MiB
+// where it is limited (ulimit -v, strict overcommit, AddressSanitizer). What the system refuses is halved and
+// tried again.
 
 // Bytes below fiber_stack_limit: for functions that do not check and for a signal handler's frame, which
 // saves all vector and matrix registers (11 KiB on processors with AMX).

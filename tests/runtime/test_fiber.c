@@ -101,7 +101,8 @@ static void test_recursion_up_to_the_limit(void **state) {
   (void)state;
   static const enum fiber_size sizes[] = {FIBER_SMALL, FIBER_LARGE};
   for (size_t i = 0; i < 2; i++) {
-    struct fiber_pool *pool = fiber_pool_new(&(struct fiber_options){.large_bytes = (size_t)48 << 20});
+    struct fiber_pool *pool = fiber_pool_new(
+      &(struct fiber_options){.small_bytes = (size_t)256 << 10, .large_bytes = (size_t)48 << 20});
     size_t depth_before = 0;
     for (int round = 0; round < 3; round++) {
       struct deep deep = {.most = SIZE_MAX};
