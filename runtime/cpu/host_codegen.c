@@ -101,6 +101,10 @@ static bool check_instr(const struct host_codegen *g, const struct ir_function *
   int64_t value;
   if (ir_is_tensor_op(instr->op))
     return fail_at(g, function, instr, "a tensor operation outside of a block", error);
+  if (instr->op == IR_CONST_INDEX) {
+    bool exists = instr->integer >= 0 && instr->integer < g->dims[instr->results[0]->type->dim];
+    return exists || fail_at(g, function, instr, "no index of the set", error);
+  }
   bool reduces = instr->op == IR_LIST_SUM || instr->op == IR_LIST_MEAN || instr->op == IR_LIST_MAX ||
                  instr->op == IR_ACC_SUM;
   bool ok = !reduces || count_elements(g, instr->results[0]->type, &value);

@@ -335,6 +335,9 @@ static void test_refusals(void **state) {
   expect_refusal("module a\nfile \"a.nn\"\nentry f(x: float) -> f32 = @f\n"
                  "host @f(%0: float) -> (f32) {\n^0:\n  %1 = scalar %0 : f32 !0:3:4\n  return %1\n}\n",
                  NULL, "a.nn:3:4: function f, scalar: a tensor operation outside of a block");
+  expect_refusal("module a\nvocab Word\nentry f() -> Word = @f\n"
+                 "host @f() -> (Word) {\n^0:\n  %1 = const.index 3 : Word\n  return %1\n}\n",
+                 &(int64_t){3}, "function f, const.index: no index of the set");
   int64_t huge = INT64_MAX / 2;
   expect_refusal("module a\ndim H = 3\nentry f() -> int = @f\n"
                  "host @f() -> (int) {\n^0:\n  %1 = size 4*H : int\n  return %1\n}\n",
