@@ -1,0 +1,74 @@
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/cli/run.h"
+#include "runtime/data/safetensors.h"
+
+struct sums {
+  size_t n;
+  struct safetensors_tensor *tensors;  // data is calloc'd
+};
+
+static struct sums sums_new(const nn_model *model, bool f64) {
+  struct sums sums = {nn_model_param_count(model), NULL};
+  sums.tensors = calloc(sums.n + 1, sizeof *sums.tensors);
+  for (size_t i = 0; sums.tensors && i < sums.n; i++) {
+    nn_param_info info = nn_model_param(model, i);
+    struct safetensors_tensor *tensor = &sums.tensors[i];
+    tensor->type = f64 ? SAFETENSORS_F64 : SAFETENSORS_F32;
+    tensor->name = strdup(info.name);
+    tensor->rank = (uint32_t)info.rank;
+    tensor->bytes = f64 ? 8 : 4;
+    for (int k = 0; k < info.rank; k++) {
+      tensor->shape[k] = info.sizes[k];
+      tensor->bytes *= (size_t)info.sizes[k];
+    }
+    tensor->data = calloc(1, tensor->bytes + 1);
+    if (!tensor->data || !tensor->name) cli_fail("out of memory");
+  }
+  if (!sums.tensors) cli_fail("out of memory");
+  return sums;
+}
+
+// Adds the gradients of the last backward pass: an epoch need not fit one minibatch.
+static void sums_add(struct sums *sums, const nn_model *model, bool f64) {
+  for (size_t i = 0; i < sums->n; i++) {
+    nn_param_info info = nn_model_param(model, i);
+    if (!info.gradients) continue;
+    size_t n = sums->tensors[i].bytes / (f64 ? 8 : 4);
+    if (f64)
+      for (size_t k = 0; k < n; k++) ((double *)sums->tensors[i].data)[k] += ((const double *)info.gradients)[k];
+    else
+      for (size_t k = 0; k < n; k++) ((float *)sums->tensors[i].data)[k] += ((const float *)info.gradients)[k];
+  }
+}
+
+static void sums_free(struct sums *sums) {
+  for (size_t i = 0; i < sums->n; i++) {
+    free((void *)sums->tensors[i].data);
+    free((void *)sums->tensors[i].name);
+  }
+  free(sums->tensors);
+}
+
+int cli_grad(const struct cli_options *options) {
+  struct cli_run run;
+  cli_run_begin(&run, options, "loss", true, false);
+  bool f64 = options->running.precision == NN_PRECISION_F64;
+  struct sums sums = sums_new(run.model, f64);
+  size_t n_failed = 0;
+  for (size_t at = 0, size; at < run.n; at += size) {
+    size = cli_batch_size(&run, at, run.n);
+    cli_check(nn_session_run(run.session, run.entry, run.data, run.order + at, size, NN_GRADIENT));
+    for (size_t i = 0; i < size; i++) printf("%.17g\n", nn_session_number(run.session, i));
+    n_failed += cli_report_failures(&run, run.data, run.order + at, size);
+    cli_check(nn_session_backward(run.session, 1));
+    sums_add(&sums, run.model, f64);
+  }
+  char *error = NULL;
+  if (options->out && !safetensors_write(options->out, sums.n, sums.tensors, 0, NULL, &error)) cli_fail("%s", error);
+  sums_free(&sums);
+  cli_run_end(&run);
+  return n_failed ? 1 : 0;
+}

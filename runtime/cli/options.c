@@ -1,0 +1,218 @@
+#include "runtime/cli/options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ONE(command) (1u << CLI_##command)
+#define WITH_DATA (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD) | ONE(GRAPH) | ONE(EXPLAIN))
+#define ALL (WITH_DATA | ONE(INFO))
+#define RUNS_BATCHES (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD) | ONE(EXPLAIN) | ONE(GRAPH))
+#define OPTIMISES (ONE(TRAIN) | ONE(BENCH))
+
+enum key {
+  KEY_DATA = 256, KEY_DEV, KEY_FORMAT, KEY_SKIP_BAD, KEY_WEIGHTS, KEY_ENTRY, KEY_PRECISION, KEY_THREADS, KEY_AUTOBATCH,
+  KEY_SEED, KEY_CACHE, KEY_EPOCHS, KEY_BATCH, KEY_OPTIMISER, KEY_RATE, KEY_MOMENTUM, KEY_CLIP, KEY_DECAY, KEY_SPARSE,
+  KEY_LOSS, KEY_NO_SHUFFLE, KEY_SAVE, KEY_METRICS, KEY_MODE, KEY_SECONDS, KEY_OUT, KEY_EXAMPLE, KEY_LIMIT, KEY_JSON,
+  KEY_QUIET, KEY_BEFORE
+};
+
+static const struct {
+  const char *name;
+  unsigned commands;
+  const char *summary;
+  const char *doc;
+} commands[CLI_COMMANDS] = {
+    [CLI_TRAIN] = {"train", ONE(TRAIN), "train a model on data and save its weights",
+                   "Trains the entry `loss` and evaluates every metric on --dev after each epoch. Vocabularies are those of the "
+                   "training data, or of --weights. With --save the checkpoint is written after each epoch, atomically."},
+    [CLI_EVAL] = {"eval", ONE(EVAL), "loss and metrics of a trained model on data", "Prints the mean loss and every metric."},
+    [CLI_PREDICT] = {"predict", ONE(PREDICT), "results of a trained model, as JSON lines",
+                     "Runs the entry `predict` (or --entry) and prints one JSON object per example: the number of its line in the "
+                     "data and its result, or the error that its control flow ran into."},
+    [CLI_BENCH] = {"bench", ONE(BENCH), "measure speed on data",
+                   "Runs minibatches for --seconds and prints examples per second and where the time goes. The first "
+                   "minibatches, in which kernels are compiled, do not count."},
+    [CLI_GRAD] = {"grad", ONE(GRAD), "losses and summed gradients, to compare with other systems",
+                  "Prints each example's loss and writes the gradients of the sum of the losses. Dropout is the identity."},
+    [CLI_GRAPH] = {"graph", ONE(GRAPH), "the trace of an example as Graphviz DOT",
+                   "Writes what one example's control flow left behind: one box per block instance, grouped by the batch that "
+                   "computes it."},
+    [CLI_EXPLAIN] = {"explain", ONE(EXPLAIN), "the batches of a minibatch, and why instances did not join",
+                     "Runs one minibatch and lists its batches in order."},
+    [CLI_INFO] = {"info", ONE(INFO), "what a model or a checkpoint holds", "Prints entries, sizes, vocabularies and parameters."},
+};
+
+const char *cli_command_name(enum cli_command command) { return commands[command].name; }
+const char *cli_command_summary(enum cli_command command) { return commands[command].summary; }
+
+static const struct {
+  struct argp_option option;
+  unsigned commands;
+} table[] = {
+    {{NULL, 0, NULL, 0, "Data:", 1}, WITH_DATA},
+    {{"data", KEY_DATA, "FILE", 0, "data to run over; may be repeated", 1}, WITH_DATA},
+    {{"dev", KEY_DEV, "FILE", 0, "data on which the metrics are evaluated after each epoch", 1}, ONE(TRAIN)},
+    {{"format", KEY_FORMAT, "FORMAT", 0, "ptb, jsonl, text, tsv or conllu (default: by the name); tsv:a,_,b names the columns", 1},
+     WITH_DATA},
+    {{"skip-bad", KEY_SKIP_BAD, NULL, 0, "count bad records instead of stopping at the first", 1}, WITH_DATA},
+    {{NULL, 0, NULL, 0, "Model:", 2}, ALL},
+    {{"define", 'D', "NAME=VALUE", 0, "bind a dim", 2}, ALL},
+    {{"weights", KEY_WEIGHTS, "FILE", 0, "checkpoint to start from (.safetensors)", 2}, ALL},
+    {{"entry", KEY_ENTRY, "NAME", 0, "function to run instead of the usual one", 2}, WITH_DATA},
+    {{"precision", KEY_PRECISION, "f32|f64", 0, "element type (default f32)", 2}, WITH_DATA},
+    {{"seed", KEY_SEED, "N", 0, "seed of initial weights, shuffling and dropout (default 1)", 2}, WITH_DATA},
+    {{NULL, 0, NULL, 0, "Training:", 3}, OPTIMISES},
+    {{"epochs", KEY_EPOCHS, "N", 0, "passes over the data (default 5)", 3}, ONE(TRAIN)},
+    {{"optimiser", KEY_OPTIMISER, "NAME", 0, "adam (default), sgd, momentum or adagrad", 3}, OPTIMISES},
+    {{"optimizer", KEY_OPTIMISER, "NAME", OPTION_ALIAS | OPTION_HIDDEN, NULL, 3}, OPTIMISES},
+    {{"rate", KEY_RATE, "X", 0, "learning rate (default: adam 0.001, sgd 0.1, momentum and adagrad 0.01)", 3}, OPTIMISES},
+    {{"momentum", KEY_MOMENTUM, "X", 0, "momentum (default 0.9)", 3}, OPTIMISES},
+    {{"clip", KEY_CLIP, "NORM", 0, "scale gradients down to this global norm", 3}, OPTIMISES},
+    {{"decay", KEY_DECAY, "X", 0, "weight decay; decoupled with adam", 3}, OPTIMISES},
+    {{"sparse", KEY_SPARSE, "lazy|exact", 0, "lookup tables: update touched rows only (default), or all", 3}, OPTIMISES},
+    {{"loss", KEY_LOSS, "mean|sum", 0, "of the examples of a minibatch (default mean)", 3}, OPTIMISES},
+    {{"no-shuffle", KEY_NO_SHUFFLE, NULL, 0, "keep the order of the data", 3}, ONE(TRAIN)},
+    {{"save", KEY_SAVE, "FILE", 0, "write the checkpoint here after each epoch", 3}, ONE(TRAIN)},
+    {{"metrics", KEY_METRICS, "FILE", 0, "append one JSON object per epoch", 3}, ONE(TRAIN)},
+    {{NULL, 0, NULL, 0, "Running:", 4}, RUNS_BATCHES},
+    {{"batch", KEY_BATCH, "N", 0, "examples per minibatch (default 64)", 4}, RUNS_BATCHES},
+    {{"threads", KEY_THREADS, "N", 0, "default: all cores", 4}, RUNS_BATCHES},
+    {{"autobatch", KEY_AUTOBATCH, "MODE", 0, "auto (default), depth, agenda or off", 4}, RUNS_BATCHES},
+    {{"cache-dir", KEY_CACHE, "DIR", 0, "of compiled code; empty: no cache", 4}, RUNS_BATCHES},
+    {{"mode", KEY_MODE, "forward|backward|train", 0, "what to measure or look at", 4}, ONE(BENCH) | ONE(EXPLAIN)},
+    {{"seconds", KEY_SECONDS, "S", 0, "how long to measure (default 5)", 4}, ONE(BENCH)},
+    {{"out", KEY_OUT, "FILE", 0, "write here", 4}, ONE(GRAD) | ONE(GRAPH)},
+    {{"example", KEY_EXAMPLE, "N", 0, "number of the example, from 0 (default 0)", 4}, ONE(GRAPH)},
+    {{"before", KEY_BEFORE, NULL, 0, "show the trace without batches", 4}, ONE(GRAPH)},
+    {{"limit", KEY_LIMIT, "N", 0, "run over the first N examples only", 4}, ONE(PREDICT) | ONE(GRAD) | ONE(EVAL)},
+    {{NULL, 0, NULL, 0, "Output:", 5}, ALL},
+    {{"json", KEY_JSON, NULL, 0, "print JSON", 5}, ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO)},
+    {{"quiet", KEY_QUIET, NULL, 0, "no progress", 5}, ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH)},
+};
+#define N_TABLE (sizeof table / sizeof *table)
+
+static int64_t integer(struct argp_state *state, const char *option, const char *text, int64_t low) {
+  char *end;
+  errno = 0;
+  int64_t value = strtoll(text, &end, 10);
+  if (end == text || *end || errno || value < low)
+    argp_error(state, "--%s takes an integer of at least %lld, not `%s`", option, (long long)low, text);
+  return value;
+}
+
+static double number(struct argp_state *state, const char *option, const char *text, double low) {
+  char *end;
+  double value = strtod(text, &end);
+  if (end == text || *end || !isfinite(value) || value < low)
+    argp_error(state, "--%s takes a number of at least %g, not `%s`", option, low, text);
+  return value;
+}
+
+static int choice(struct argp_state *state, const char *option, const char *text, const char *const *names) {
+  for (int i = 0; names[i]; i++)
+    if (!strcmp(names[i], text)) return i;
+  char list[256] = "";
+  for (int i = 0; names[i]; i++) {
+    if (i) strcat(list, names[i + 1] ? ", " : " or ");
+    strcat(list, names[i]);
+  }
+  argp_error(state, "--%s is %s, not `%s`", option, list, text);
+  return 0;
+}
+
+static void define(struct argp_state *state, struct cli_options *options, char *text) {
+  char *equals = strchr(text, '=');
+  if (!equals || equals == text) argp_error(state, "-D takes NAME=VALUE, not `%s`", text);
+  if (options->n_dims == CLI_MAX_DIMS) argp_error(state, "more than %d definitions", CLI_MAX_DIMS);
+  *equals = 0;
+  char name[300];
+  snprintf(name, sizeof name, "define=%.200s", text);
+  options->dims[options->n_dims++] = (nn_dim_value){text, integer(state, name, equals + 1, 0)};
+}
+
+static void set_training(int key, char *text, struct cli_options *o, struct argp_state *state) {
+  static const char *const sparse[] = {"lazy", "exact", NULL}, *const loss[] = {"mean", "sum", NULL};
+  switch (key) {
+    case KEY_EPOCHS: o->epochs = integer(state, "epochs", text, 1); break;
+    case KEY_OPTIMISER:
+      if (!nn_algorithm_parse(text, &o->algorithm))
+        argp_error(state, "--optimiser is adam, sgd, momentum or adagrad, not `%s`", text);
+      break;
+    case KEY_RATE: o->rate = number(state, "rate", text, 0); break;
+    case KEY_MOMENTUM: o->momentum = number(state, "momentum", text, 0); break;
+    case KEY_CLIP: o->clip = number(state, "clip", text, 0); break;
+    case KEY_DECAY: o->decay = number(state, "decay", text, 0); break;
+    case KEY_SPARSE: o->sparse = choice(state, "sparse", text, sparse) ? NN_SPARSE_EXACT : NN_SPARSE_LAZY; break;
+    case KEY_LOSS: o->scale = choice(state, "loss", text, loss) ? NN_LOSS_SUM : NN_LOSS_MEAN; break;
+    case KEY_NO_SHUFFLE: o->shuffle = false; break;
+    case KEY_SAVE: o->save = text; break;
+    default: o->metrics = text; break;
+  }
+}
+
+static error_t set(int key, char *text, struct argp_state *state) {
+  static const char *const precisions[] = {"f32", "f64", NULL}, *const modes[] = {"forward", "backward", "train", NULL},
+                           *const autobatch[] = {"auto", "off", "depth", "agenda", NULL};
+  struct cli_options *o = state->input;
+  switch (key) {
+    case KEY_DATA:
+      if (o->n_data == CLI_MAX_FILES) argp_error(state, "more than %d data files", CLI_MAX_FILES);
+      o->data[o->n_data++] = text;
+      break;
+    case KEY_DEV: o->dev = text; break;
+    case KEY_FORMAT: o->reading.format = text; break;
+    case KEY_SKIP_BAD: o->reading.skip_bad = true; break;
+    case 'D': define(state, o, text); break;
+    case KEY_WEIGHTS: o->weights = text; break;
+    case KEY_ENTRY: o->entry = text; break;
+    case KEY_PRECISION: o->running.precision = choice(state, "precision", text, precisions) ? NN_PRECISION_F64 : NN_PRECISION_F32; break;
+    case KEY_SEED: o->running.seed = (uint64_t)integer(state, "seed", text, 0); break;
+    case KEY_BATCH: o->batch = integer(state, "batch", text, 1); break;
+    case KEY_THREADS: o->running.threads = (int)integer(state, "threads", text, 1); break;
+    case KEY_AUTOBATCH: o->running.autobatch = (nn_autobatch)choice(state, "autobatch", text, autobatch); break;
+    case KEY_CACHE: o->running.cache_dir = text; break;
+    case KEY_MODE: o->mode = (enum cli_mode)choice(state, "mode", text, modes); break;
+    case KEY_SECONDS: o->seconds = number(state, "seconds", text, 0.01); break;
+    case KEY_OUT: o->out = text; break;
+    case KEY_EXAMPLE: o->example = integer(state, "example", text, 0); break;
+    case KEY_BEFORE: o->after = false; break;
+    case KEY_LIMIT: o->limit = integer(state, "limit", text, 1); break;
+    case KEY_JSON: o->json = true; break;
+    case KEY_QUIET: o->quiet = true; break;
+    case ARGP_KEY_ARG:
+      if (o->model) argp_error(state, "one model at a time: `%s` and `%s`", o->model, text);
+      o->model = text;
+      break;
+    case ARGP_KEY_END:
+      if (!o->model) argp_error(state, "which model? Give a .nn or .nnb file");
+      if (!o->n_data && commands[o->command].commands & WITH_DATA) argp_error(state, "--data FILE is missing");
+      break;
+    default:
+      if (key >= KEY_EPOCHS && key <= KEY_METRICS) set_training(key, text, o, state);
+      else return ARGP_ERR_UNKNOWN;
+  }
+  return 0;
+}
+
+void cli_options_parse(enum cli_command command, int argc, char **argv, struct cli_options *options) {
+  *options = (struct cli_options){.command = command, .epochs = 5, .batch = 64, .algorithm = NN_ADAM, .rate = -1,
+                                  .momentum = -1, .clip = -1, .decay = -1, .shuffle = true, .seconds = 5, .after = true,
+                                  .mode = command == CLI_BENCH ? CLI_MODE_TRAIN : CLI_MODE_FORWARD};
+  options->running = nn_options_default();
+  options->running.seed = 1;
+  struct argp_option valid[N_TABLE + 1] = {0};
+  size_t n = 0;
+  for (size_t i = 0; i < N_TABLE; i++)
+    if (table[i].commands & commands[command].commands) valid[n++] = table[i].option;
+  struct argp argp = {valid, set, "MODEL", commands[command].doc, NULL, NULL, NULL};
+  char name[64];
+  snprintf(name, sizeof name, "nnrun %s", commands[command].name);
+  argv[0] = name;
+  argp_err_exit_status = 2;
+  argp_parse(&argp, argc, argv, 0, NULL, options);
+  options->running.dims = options->dims;
+  options->running.n_dims = options->n_dims;
+}

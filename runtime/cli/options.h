@@ -1,0 +1,54 @@
+// The command line of nnrun: one table of options, each valid for some of the commands, parsed by argp.
+#ifndef NN_RUNTIME_CLI_OPTIONS_H
+#define NN_RUNTIME_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/nn.h"
+
+enum cli_command { CLI_TRAIN, CLI_EVAL, CLI_PREDICT, CLI_BENCH, CLI_GRAD, CLI_GRAPH, CLI_EXPLAIN, CLI_INFO, CLI_COMMANDS };
+
+enum cli_mode { CLI_MODE_FORWARD, CLI_MODE_BACKWARD, CLI_MODE_TRAIN };
+
+#define CLI_MAX_FILES 256
+#define CLI_MAX_DIMS 64
+
+struct cli_options {
+  enum cli_command command;
+  const char *model;               // .nnb or .nn; also .safetensors for info
+  // data
+  const char *data[CLI_MAX_FILES];
+  size_t n_data;
+  const char *dev;
+  nn_data_options reading;
+  // the model
+  nn_dim_value dims[CLI_MAX_DIMS];
+  size_t n_dims;
+  const char *weights, *entry;
+  nn_options running;
+  // training
+  int64_t epochs, batch;
+  nn_algorithm algorithm;
+  double rate, momentum, clip, decay; // negative: the algorithm's default
+  nn_sparse sparse;
+  nn_loss_scale scale;
+  bool shuffle;
+  const char *save, *metrics;
+  // measuring and looking
+  enum cli_mode mode;
+  double seconds;
+  const char *out;
+  int64_t example, limit;
+  bool json, quiet, after;
+};
+
+// Parses the arguments of a command (argv[0] is shown as "nnrun COMMAND"). Ends the program on --help and on an error,
+// with status 2.
+void cli_options_parse(enum cli_command, int argc, char **argv, struct cli_options *);
+
+const char *cli_command_name(enum cli_command);
+const char *cli_command_summary(enum cli_command);
+
+#endif
