@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "compiler/ast_print.h"
+#include "compiler/command/native.h"
 #include "compiler/nnc.h"
 #include "compiler/passes/passes.h"
 
@@ -226,14 +227,22 @@ static int write_module(const struct command *command, const struct ir_module *m
   return ok ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
+/* false when the text could not be made; then it has been said why. */
 static bool print_result(const struct command *command, const struct nnc_result *result, FILE *out) {
   if (command->emit == EMIT_AST) {
     ast_print_file(nnc_main_file(result), out, NULL);
     return true;
   }
+  if (command->emit == EMIT_LLVM || command->emit == EMIT_ASM) {
+    char *error;
+    bool ok = native_print(result->module, command->emit == EMIT_ASM, out, &error);
+    if (!ok)
+      fprintf(stderr, "nnc: %s\n", error ? error : "out of memory");
+    free(error);
+    return ok;
+  }
   char *text = ir_print(result->module);
-  if (text)
-    fputs(text, out);
+  fputs(text ? text : "nnc: out of memory\n", text ? out : stderr);
   free(text);
   return text != NULL;
 }
@@ -241,13 +250,15 @@ static bool print_result(const struct command *command, const struct nnc_result 
 static int write_text(const struct command *command, const struct nnc_result *result) {
   bool to_stdout = !command->output || strcmp(command->output, "-") == 0;
   FILE *out = to_stdout ? stdout : fopen(command->output, "w");
-  bool ok = out && print_result(command, result, out) && fflush(out) == 0;
+  bool printed = out && print_result(command, result, out);
+  /* A full disk is noticed when the last bytes are written. */
+  bool written = out && fflush(out) == 0 && !ferror(out);
   int number = errno;
   if (out && !to_stdout && fclose(out) != 0)
-    ok = false;
-  if (!ok)
+    written = false;
+  if (!written)
     fprintf(stderr, "nnc: cannot write %s: %s\n", to_stdout ? "the output" : command->output, strerror(number));
-  return ok ? EXIT_SUCCESS : EXIT_USAGE;
+  return printed && written ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
 static enum nnc_stage last_stage(const struct command *command) {
@@ -287,8 +298,6 @@ int main(int argc, char **argv) {
     return argc == 3 ? explain(argv[2]) : list_codes();
   }
   struct command command = parse_command(argc, argv);
-  if (command.emit == EMIT_LLVM || command.emit == EMIT_ASM)
-    usage_error("--emit=%s is not available in this build", emit_names[command.emit]);
   int status = compile(&command);
   free(command.definitions);
   free(command.stdlib_dirs);

@@ -69,6 +69,15 @@ status 0 "$nnc" --emit=blocks --dump-after=inline "$model"
 says err '^host @'
 grep -q '^block ' err && fail "blocks after inlining"
 
+status 0 "$nnc" --emit=llvm "$model"
+says out '^define '
+says out '^; block @'
+says out '^; adjoint @'
+status 0 "$nnc" --emit=asm "$model"
+says out '^# control flow'
+says out '^# block @'
+says out '^kernel:'
+
 # The standard library.
 mkdir -p library mine
 printf 'import std.special\ndim H = 3\nlet s = Special(H)\nfn loss(i: int) -> f32 { s.f() }\n' >user.nn
