@@ -186,35 +186,60 @@ void codegen_store_prefix(const struct codegen *cg, LLVMValueRef value, LLVMValu
 
 // -------------------------------------------------------------------------------------------------------------- loops
 
-void codegen_loop_begin(struct codegen *cg, struct codegen_loop *loop, LLVMValueRef from, LLVMValueRef to,
-                        LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
+static void begin(struct codegen *cg, struct codegen_loop *loop, bool guarded, LLVMValueRef from, LLVMValueRef to,
+                  LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
   assert(n <= CODEGEN_CARRIED);
-  loop->before = LLVMGetInsertBlock(cg->builder);
-  loop->body = LLVMAppendBasicBlockInContext(cg->context, cg->function, "loop");
-  loop->to = to;
-  loop->step = step;
-  loop->n = n;
-  LLVMBuildBr(cg->builder, loop->body);
+  *loop = (struct codegen_loop){
+    .before = LLVMGetInsertBlock(cg->builder),
+    .body = LLVMAppendBasicBlockInContext(cg->context, cg->function, "loop"),
+    .after = LLVMAppendBasicBlockInContext(cg->context, cg->function, "after"),
+    .to = to,
+    .step = step,
+    .guarded = guarded,
+    .n = n,
+  };
+  if (guarded)
+    LLVMBuildCondBr(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, from, to, ""), loop->body, loop->after);
+  else
+    LLVMBuildBr(cg->builder, loop->body);
   LLVMPositionBuilderAtEnd(cg->builder, loop->body);
   loop->index = LLVMBuildPhi(cg->builder, cg->int64, "");
   LLVMAddIncoming(loop->index, &from, &loop->before, 1);
   for (unsigned i = 0; i < n; i++) {
+    loop->initial[i] = initial[i];
     loop->carried[i] = LLVMBuildPhi(cg->builder, LLVMTypeOf(initial[i]), "");
-    LLVMAddIncoming(loop->carried[i], (LLVMValueRef *)(uintptr_t)&initial[i], &loop->before, 1);
+    LLVMAddIncoming(loop->carried[i], &loop->initial[i], &loop->before, 1);
   }
+}
+
+void codegen_loop_begin(struct codegen *cg, struct codegen_loop *loop, LLVMValueRef from, LLVMValueRef to,
+                        LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
+  begin(cg, loop, false, from, to, step, n, initial);
+}
+
+void codegen_loop_begin_guarded(struct codegen *cg, struct codegen_loop *loop, LLVMValueRef from, LLVMValueRef to,
+                                LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
+  begin(cg, loop, true, from, to, step, n, initial);
 }
 
 void codegen_loop_end(struct codegen *cg, struct codegen_loop *loop, const LLVMValueRef *next) {
   LLVMValueRef index = LLVMBuildNSWAdd(cg->builder, loop->index, loop->step, "");
   LLVMBasicBlockRef latch = LLVMGetInsertBlock(cg->builder);
-  LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(cg->context, cg->function, "after");
-  LLVMBuildCondBr(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, index, loop->to, ""), loop->body, after);
+  LLVMBuildCondBr(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, index, loop->to, ""), loop->body, loop->after);
+  LLVMMoveBasicBlockAfter(loop->after, latch);
   LLVMAddIncoming(loop->index, &index, &latch, 1);
+  LLVMPositionBuilderAtEnd(cg->builder, loop->after);
   for (unsigned i = 0; i < loop->n; i++) {
-    LLVMAddIncoming(loop->carried[i], (LLVMValueRef *)(uintptr_t)&next[i], &latch, 1);
-    loop->carried[i] = next[i];
+    LLVMValueRef value = next[i];
+    LLVMAddIncoming(loop->carried[i], &value, &latch, 1);
+    if (loop->guarded) {
+      loop->carried[i] = LLVMBuildPhi(cg->builder, LLVMTypeOf(value), "");
+      LLVMAddIncoming(loop->carried[i], (LLVMValueRef[]){loop->initial[i], value},
+                      (LLVMBasicBlockRef[]){loop->before, latch}, 2);
+    } else {
+      loop->carried[i] = value;
+    }
   }
-  LLVMPositionBuilderAtEnd(cg->builder, after);
 }
 
 // -------------------------------------------------------------------------------------------------------------- lanes

@@ -59,16 +59,19 @@ void codegen_store_prefix(const struct codegen *, LLVMValueRef value, LLVMValueR
 // Counted loops: `for (i = from; i < to; i += step)` with values carried from one iteration to the next.
 //   codegen_loop_begin(cg, &loop, from, to, step, n, initial)   the body may use loop.index and loop.carried[...]
 //   codegen_loop_end(cg, &loop, next)                           afterwards loop.carried[...] are the final values
-// The body runs at least once: the caller knows that from < to.
-#define CODEGEN_CARRIED 4
+// The body runs at least once: the caller knows that from < to. With codegen_loop_begin_guarded it may not run at all.
+#define CODEGEN_CARRIED 40
 struct codegen_loop {
-  LLVMBasicBlockRef before, body;
+  LLVMBasicBlockRef before, body, after;
   LLVMValueRef index, to, step;
+  bool guarded;
   unsigned n;
-  LLVMValueRef carried[CODEGEN_CARRIED];
+  LLVMValueRef carried[CODEGEN_CARRIED], initial[CODEGEN_CARRIED];
 };
 void codegen_loop_begin(struct codegen *, struct codegen_loop *, LLVMValueRef from, LLVMValueRef to, LLVMValueRef step,
                         unsigned n, const LLVMValueRef *initial);
+void codegen_loop_begin_guarded(struct codegen *, struct codegen_loop *, LLVMValueRef from, LLVMValueRef to,
+                                LLVMValueRef step, unsigned n, const LLVMValueRef *initial);
 void codegen_loop_end(struct codegen *, struct codegen_loop *, const LLVMValueRef *next);
 
 // Sum, or largest, of a vector's lanes by halves.

@@ -36,6 +36,7 @@ struct definition {
   struct definition *next;
   char *name;
   void *address;
+  bool owned;               // to be freed in the end
   bool installed;           // in LLVM's symbol table
 };
 
@@ -168,6 +169,8 @@ void jit_free(struct jit *jit) {
   }
   for (struct definition *d = jit->definitions, *next; d != NULL; d = next) {
     next = d->next;
+    if (d->owned)
+      free(d->address);
     free(d->name);
     free(d);
   }
@@ -193,29 +196,55 @@ struct jit_statistics jit_get_statistics(struct jit *jit) {
 
 // ---------------------------------------------------------------------------------------- runtime functions, linking
 
-bool jit_define(struct jit *jit, const char *name, void *address, char **error) {
-  pthread_mutex_lock(&jit->lock);
+// With the lock held.
+static struct definition *find_definition(struct jit *jit, const char *name) {
   struct definition *found = jit->definitions;
   while (found != NULL && strcmp(found->name, name) != 0)
     found = found->next;
-  bool ok = found != NULL ? found->address == address : false;
-  if (found != NULL && !ok)
-    fail(error, name, "defined twice with different addresses");
-  if (found == NULL) {
-    struct definition *d = calloc(1, sizeof *d);
-    char *copy = strdup(name);
-    ok = d != NULL && copy != NULL;
-    if (ok) {
-      *d = (struct definition){jit->definitions, copy, address, false};
-      jit->definitions = d;
-    } else {
-      free(d);
-      free(copy);
-      fail(error, name, "out of memory");
-    }
+  return found;
+}
+
+// The definition of that name, made when there is none; NULL with *error when memory is exhausted. With the lock held.
+static struct definition *define(struct jit *jit, const char *name, void *address, bool owned, char **error) {
+  struct definition *d = find_definition(jit, name);
+  if (d != NULL)
+    return d;
+  d = calloc(1, sizeof *d);
+  char *copy = strdup(name);
+  if (d == NULL || copy == NULL) {
+    free(d);
+    free(copy);
+    fail(error, name, "out of memory");
+    return NULL;
   }
+  *d = (struct definition){jit->definitions, copy, address, owned, false};
+  jit->definitions = d;
+  return d;
+}
+
+bool jit_define(struct jit *jit, const char *name, void *address, char **error) {
+  pthread_mutex_lock(&jit->lock);
+  struct definition *d = define(jit, name, address, false, error);
+  bool ok = d != NULL && (d->address == address || fail(error, name, "defined twice with different addresses"));
   pthread_mutex_unlock(&jit->lock);
   return ok;
+}
+
+void *jit_definition(struct jit *jit, const char *name) {
+  pthread_mutex_lock(&jit->lock);
+  struct definition *d = find_definition(jit, name);
+  pthread_mutex_unlock(&jit->lock);
+  return d != NULL ? d->address : NULL;
+}
+
+void *jit_adopt(struct jit *jit, const char *name, void *memory, char **error) {
+  pthread_mutex_lock(&jit->lock);
+  struct definition *d = define(jit, name, memory, true, error);
+  void *address = d != NULL ? d->address : NULL;
+  pthread_mutex_unlock(&jit->lock);
+  if (address != memory)
+    free(memory);
+  return address;
 }
 
 // With the lock held.

@@ -38,6 +38,12 @@ const struct cpu_features *jit_cpu(const struct jit *);
 // defining the same name again with the same address does nothing. With another address: false and *error.
 bool jit_define(struct jit *, const char *name, void *address, char **error);
 
+// The address defined by that name, or NULL.
+void *jit_definition(struct jit *, const char *name);
+// Defines `name` as malloc'd memory, which the jit frees in the end. When another thread was first, frees `memory` and
+// gives what that one defined. NULL with *error when memory is exhausted; then `memory` is freed, too.
+void *jit_adopt(struct jit *, const char *name, void *memory, char **error);
+
 // Fills an empty module; its context is LLVMGetModuleContext(module), its triple and data layout are set. Functions that
 // the request does not ask for must have internal linkage. false with *error (malloc'd) when it cannot. Called at most
 // once for each key, on the calling thread.

@@ -1,0 +1,145 @@
+#include "runtime/cpu/gemm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/cpu/gemm_codegen.h"
+#include "runtime/cpu/jit.h"
+
+// ------------------------------------------------------------------------------------------------------------ the table
+
+// Widest block of that many rows whose accumulators leave room for weights and broadcasts (measured: 3 rows of 8
+// vectors spill).
+static int largest_width(const struct cpu_features *cpu, int rows) {
+  int accumulators = (int)cpu->vector_registers - 4;
+  for (int width = GEMM_WIDTHS - 1; width > 0; width--)
+    if (rows << width <= (width == 3 ? accumulators * 3 / 4 : accumulators))
+      return width;
+  return 0;
+}
+
+struct symbol {
+  char name[24];
+  int rows, vectors;
+  bool outer;
+  void **slot;
+};
+
+#define MAX_SYMBOLS (GEMM_MAX_ROWS * GEMM_WIDTHS + 2)
+
+struct plan {
+  const struct jit *jit;
+  enum nn_element element;
+  int n;
+  struct symbol symbols[MAX_SYMBOLS];
+};
+
+static void add_symbol(struct plan *plan, bool outer, int rows, int vectors, void **slot) {
+  struct symbol *symbol = &plan->symbols[plan->n++];
+  *symbol = (struct symbol){"", rows, vectors, outer, slot};
+  snprintf(symbol->name, sizeof symbol->name, "%s_%dx%d", outer ? "outer" : "gemm", rows, vectors);
+}
+
+static void plan_table(struct plan *plan, struct gemm_table *table) {
+  const struct cpu_features *cpu = jit_cpu(plan->jit);
+  table->element = plan->element;
+  table->vector_bytes = cpu->vector_bytes;
+  table->max_rows = ((int)cpu->vector_registers - 4) / 2;
+  for (int rows = 1; rows <= table->max_rows; rows++) {
+    table->width_limit[rows] = largest_width(cpu, rows);
+    for (int width = 0; width <= table->width_limit[rows]; width++)
+      // Function pointers and data pointers have one size wherever LLVM's JIT works.
+      add_symbol(plan, false, rows, 1 << width, (void **)&table->micro[rows][width]);
+  }
+  table->outer_rows = table->max_rows;
+  for (int i = 0; i < 2; i++)
+    add_symbol(plan, true, table->outer_rows, 2 - i, (void **)&table->outer[i]);
+}
+
+static bool build(void *context, LLVMModuleRef module, char **error) {
+  (void)error;
+  struct plan *plan = context;
+  struct codegen cg;
+  codegen_init(&cg, module, jit_cpu(plan->jit), plan->element);
+  for (int i = 0; i < plan->n; i++) {
+    const struct symbol *s = &plan->symbols[i];
+    (s->outer ? gemm_codegen_outer : gemm_codegen_micro)(&cg, s->name, s->rows, s->vectors);
+    jit_set_attributes(plan->jit, cg.function);
+  }
+  codegen_free(&cg);
+  return true;
+}
+
+static bool compile_table(struct jit *jit, enum nn_element element, struct gemm_table *table, char **error) {
+  struct plan plan = {.jit = jit, .element = element};
+  plan_table(&plan, table);
+  const char *names[MAX_SYMBOLS];
+  void *addresses[MAX_SYMBOLS];
+  for (int i = 0; i < plan.n; i++)
+    names[i] = plan.symbols[i].name;
+  struct jit_request request = {.key = element == NN_F32 ? "gemm f32" : "gemm f64", .build = build, .context = &plan,
+                                .n_symbols = (uint32_t)plan.n, .symbols = names};
+  if (!jit_compile(jit, &request, addresses, error))
+    return false;
+  for (int i = 0; i < plan.n; i++)
+    *plan.symbols[i].slot = addresses[i];
+  return true;
+}
+
+const struct gemm_table *gemm_table_get(struct jit *jit, enum nn_element element, char **error) {
+  const char *name = element == NN_F32 ? "nn_gemm_table_f32" : "nn_gemm_table_f64";
+  const struct gemm_table *known = jit_definition(jit, name);
+  if (known != NULL)
+    return known;
+  struct gemm_table *table = calloc(1, sizeof *table);
+  if (table == NULL) {
+    *error = strdup("out of memory");
+    return NULL;
+  }
+  if (!compile_table(jit, element, table, error)) {
+    free(table);
+    return NULL;
+  }
+  return jit_adopt(jit, name, table, error);
+}
+
+// -------------------------------------------------------------------------------------------------------- the product
+
+struct product {
+  const struct gemm_table *table;
+  int64_t k, panel_bytes, c_row_bytes, vectors;   // vectors of columns in all
+};
+
+// Columns from vector `from` on, as many before `limit` as the block's kernels take at once; gives the first vector not
+// done. A kernel that is wider than a panel starts at a panel's beginning.
+static int64_t run_block(const struct product *p, const void *const *x, int rows, int64_t from, int64_t limit,
+                         const char *packed, char *c) {
+  const struct gemm_table *table = p->table;
+  int64_t in_panel = GEMM_PANEL_BYTES / table->vector_bytes, in = from % in_panel;
+  int64_t room = limit - from < in_panel - in || in == 0 ? limit - from : in_panel - in;
+  int width = table->width_limit[rows];
+  while ((1 << width) > room)
+    width--;
+  const char *weights = packed + from / in_panel * p->panel_bytes + in * table->vector_bytes;
+  table->micro[rows][width](x, weights, c + from * table->vector_bytes, p->k, p->panel_bytes, p->c_row_bytes);
+  return from + (1 << width);
+}
+
+void gemm_run(const struct gemm_table *table, const void *const *x, int64_t m, int64_t k, int64_t columns,
+              const void *packed, void *c, int64_t c_row_bytes) {
+  int64_t lanes = table->vector_bytes / (int64_t)nn_element_bytes(table->element);
+  struct product p = {table, k, k * GEMM_PANEL_BYTES, c_row_bytes, (columns + lanes - 1) / lanes};
+  int64_t blocks = (m + table->max_rows - 1) / table->max_rows;
+  // Several blocks share a panel while it is in the first-level cache; a single one may take more panels at once.
+  int64_t in_panel = GEMM_PANEL_BYTES / table->vector_bytes, stretch = blocks == 1 ? p.vectors : in_panel;
+  for (int64_t from = 0; from < p.vectors; from += stretch) {
+    int64_t limit = from + stretch < p.vectors ? from + stretch : p.vectors;
+    for (int64_t block = 0, row = 0; block < blocks; block++) {
+      int64_t rows = (m - row + blocks - block - 1) / (blocks - block); // nearly equal blocks
+      for (int64_t at = from; at < limit;)
+        at = run_block(&p, x + row, (int)rows, at, limit, packed, (char *)c + row * c_row_bytes);
+      row += rows;
+    }
+  }
+}

@@ -1,0 +1,450 @@
+// The steps of a kernel: loops over a row's elements, and packed products over a tile's rows.
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "runtime/cpu/draws.h"
+#include "runtime/cpu/gemm.h"
+#include "runtime/cpu/kernel_emit.h"
+
+static LLVMValueRef word(struct emission *e, int64_t value) {
+  return codegen_word(&e->cg, value);
+}
+
+static int64_t element_bytes(const struct emission *e) {
+  return (int64_t)nn_element_bytes(e->cg.element);
+}
+
+static LLVMTypeRef vector_type(const struct emission *e) {
+  return codegen_lanes(&e->cg, e->cg.real, e->cg.lanes);
+}
+
+// -------------------------------------------------------------------------------------------------------------- groups
+
+// All values first: a store may change what a load of the same row's gradients would find, and nothing else.
+static void group_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
+  (void)carried;
+  const struct step *step = context;
+  struct codegen *cg = &e->cg;
+  for (uint32_t i = 0; i < step->n_targets; i++)
+    emit_vector(e, step->targets[i]->node, 0);
+  for (uint32_t i = 0; i < step->n_targets; i++) {
+    const struct target *target = step->targets[i];
+    LLVMValueRef value = emit_vector(e, target->node, 0);
+    bool add = target->kind == TARGET_ADD;
+    if (add)
+      value = LLVMBuildFAdd(cg->builder, emit_load_chunk(e, target->place, 0), value, "");
+    emit_store_chunk(e, target->place, value, !add && e->region_end == step->n);
+  }
+}
+
+static void emit_group(struct emission *e, const struct step *step) {
+  struct node **nodes = arena_new_array(e->graph->arena, struct node *, step->n_targets);
+  for (uint32_t i = 0; i < step->n_targets; i++) {
+    nodes[i] = step->targets[i]->node;
+    emit_prepare(e, nodes[i]);
+    emit_base(e, step->targets[i]->place);
+  }
+  emit_elements(e, step->n, step->n_targets, nodes, 0, NULL, group_chunk, (void *)(uintptr_t)step);
+}
+
+static void emit_scalar_group(struct emission *e, const struct step *step) {
+  for (uint32_t i = 0; i < step->n_targets; i++)
+    emit_scalar(e, step->targets[i]->node);
+  for (uint32_t i = 0; i < step->n_targets; i++) {
+    const struct target *target = step->targets[i];
+    LLVMValueRef value = emit_scalar(e, target->node), address = emit_address(e, target->place, word(e, 0));
+    if (target->kind == TARGET_ADD)
+      value = LLVMBuildFAdd(e->cg.builder, codegen_load(&e->cg, e->cg.real, address), value, "");
+    codegen_store(&e->cg, value, address);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- reductions
+
+// The chunk's elements, with `filler` in the lanes that are none.
+static LLVMValueRef elements_or(struct emission *e, struct node *node, double filler) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef x = emit_vector(e, node, 0);
+  if (e->valid == cg->lanes)
+    return x;
+  return LLVMBuildSelect(cg->builder, codegen_prefix_mask(cg, cg->lanes, e->valid), x,
+                         codegen_real(cg, cg->lanes, filler), "");
+}
+
+static void sum_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
+  carried[0] = LLVMBuildFAdd(e->cg.builder, carried[0], elements_or(e, context, 0), "");
+}
+
+static void largest_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
+  LLVMValueRef x = elements_or(e, context, -INFINITY);
+  carried[0] = codegen_select_gt(&e->cg, x, carried[0], x, carried[0]);
+}
+
+// carried[1] are the positions of the largest elements in each lane, as int32.
+static void position_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef x = elements_or(e, context, -INFINITY);
+  LLVMValueRef first = LLVMBuildTrunc(cg->builder, e->index, cg->int32, "");
+  LLVMValueRef positions = LLVMBuildAdd(cg->builder, codegen_splat(cg, first, cg->lanes), codegen_iota(cg, cg->lanes), "");
+  LLVMValueRef larger = LLVMBuildFCmp(cg->builder, LLVMRealOGT, x, carried[0], "");
+  carried[0] = LLVMBuildSelect(cg->builder, larger, x, carried[0], "");
+  carried[1] = LLVMBuildSelect(cg->builder, larger, positions, carried[1], "");
+}
+
+// The smallest position among the lanes that hold the largest element. Elements that compare with nothing (NaN) leave
+// the position of their lane at its first value, which is 0.
+static LLVMValueRef first_position(struct emission *e, LLVMValueRef largest, LLVMValueRef positions) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef top = codegen_splat(cg, codegen_max_lanes(cg, largest), cg->lanes);
+  LLVMValueRef is_top = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, largest, top, "");
+  LLVMValueRef none = codegen_int_constant(LLVMTypeOf(positions), INT32_MAX);
+  LLVMValueRef first = codegen_min_lanes_int(cg, LLVMBuildSelect(cg->builder, is_top, positions, none, ""));
+  return LLVMBuildSIToFP(cg->builder, first, cg->real, "");
+}
+
+static void emit_reduction(struct emission *e, const struct step *step) {
+  struct codegen *cg = &e->cg;
+  struct node *node = step->node, *operand = node->operands[0];
+  emit_prepare(e, operand);
+  LLVMValueRef base = emit_address(e, node->place, word(e, 0)), result;
+  LLVMValueRef carried[2] = {codegen_real(cg, cg->lanes, node->op == IR_OP_SUM ? 0 : -INFINITY),
+                             LLVMConstNull(codegen_lanes(cg, cg->int32, cg->lanes))};
+  if (node->op == IR_OP_SUM) {
+    emit_elements(e, operand->n, 1, &operand, 1, carried, sum_chunk, operand);
+    result = codegen_sum_lanes(cg, carried[0]);
+  } else if (node->op == IR_OP_AMAX) {
+    emit_elements(e, operand->n, 1, &operand, 1, carried, largest_chunk, operand);
+    result = codegen_max_lanes(cg, carried[0]);
+  } else {
+    emit_elements(e, operand->n, 1, &operand, 2, carried, position_chunk, operand);
+    result = first_position(e, carried[0], carried[1]);
+  }
+  codegen_store(cg, result, base);
+  e->scalars[node->id] = result;
+}
+
+// --------------------------------------------------------------------------------------------------------- random draws
+
+struct philox {
+  LLVMValueRef c[4];
+};
+
+// Both halves of the product of 32-bit lanes with a constant.
+static void multiply_wide(struct codegen *cg, LLVMValueRef x, uint32_t factor, LLVMValueRef *high, LLVMValueRef *low) {
+  unsigned lanes = codegen_lanes_of(x);
+  LLVMTypeRef wide = codegen_lanes(cg, cg->int64, lanes), narrow = LLVMTypeOf(x);
+  LLVMValueRef product = LLVMBuildMul(cg->builder, LLVMBuildZExt(cg->builder, x, wide, ""),
+                                      codegen_int_constant(wide, factor), "");
+  *low = LLVMBuildTrunc(cg->builder, product, narrow, "");
+  *high = LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, product, codegen_int_constant(wide, 32), ""), narrow, "");
+}
+
+static void philox_round(struct codegen *cg, struct philox *p, LLVMValueRef k0, LLVMValueRef k1) {
+  LLVMValueRef high0, low0, high1, low1;
+  multiply_wide(cg, p->c[0], PHILOX_M0, &high0, &low0);
+  multiply_wide(cg, p->c[2], PHILOX_M1, &high1, &low1);
+  unsigned lanes = codegen_lanes_of(low0);
+  LLVMValueRef x0 = LLVMBuildXor(cg->builder, LLVMBuildXor(cg->builder, high1, p->c[1], ""), codegen_splat(cg, k0, lanes), "");
+  LLVMValueRef x2 = LLVMBuildXor(cg->builder, LLVMBuildXor(cg->builder, high0, p->c[3], ""), codegen_splat(cg, k1, lanes), "");
+  *p = (struct philox){{x0, low1, x2, low0}};
+}
+
+static LLVMValueRef load_key(struct emission *e, LLVMValueRef array) {
+  return codegen_load(&e->cg, e->cg.int32, codegen_at(&e->cg, e->cg.int32, array, e->row));
+}
+
+// Words of the group of 64 elements that begins at 4 * `counter`; see draws_dropout_word.
+static void draw_group(struct emission *e, const struct node *node, LLVMValueRef counter) {
+  struct codegen *cg = &e->cg;
+  unsigned lanes = cg->cpu.vector_bytes / 4;
+  LLVMValueRef key0 = LLVMBuildTrunc(cg->builder, e->key, cg->int32, "");
+  LLVMValueRef key1 = LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, e->key, word(e, 32), ""), cg->int32, "");
+  LLVMValueRef first = LLVMBuildTrunc(cg->builder, counter, cg->int32, "");
+  for (unsigned half = 0; half < NN_LANES; half += lanes) {
+    LLVMValueRef begin = LLVMBuildAdd(cg->builder, first, LLVMConstInt(cg->int32, half, 0), "");
+    struct philox p = {{
+      LLVMBuildAdd(cg->builder, codegen_splat(cg, begin, lanes), codegen_iota(cg, lanes), ""),
+      codegen_int_constant(codegen_lanes(cg, cg->int32, lanes), node->index),
+      codegen_splat(cg, load_key(e, e->ordinals), lanes),
+      codegen_splat(cg, load_key(e, e->examples), lanes),
+    }};
+    for (uint32_t round = 0; round < PHILOX_ROUNDS; round++) {
+      LLVMValueRef k0 = LLVMBuildAdd(cg->builder, key0, LLVMConstInt(cg->int32, round * PHILOX_W0, 0), "");
+      LLVMValueRef k1 = LLVMBuildAdd(cg->builder, key1, LLVMConstInt(cg->int32, round * PHILOX_W1, 0), "");
+      philox_round(cg, &p, k0, k1);
+    }
+    LLVMValueRef at = LLVMBuildMul(cg->builder, counter, word(e, 4), "");
+    for (unsigned i = 0; i < 4; i++) {
+      LLVMValueRef element = LLVMBuildAdd(cg->builder, at, word(e, i * NN_LANES + half), "");
+      codegen_store(cg, p.c[i], codegen_at(cg, cg->int32, emit_base(e, node->place), element));
+    }
+  }
+}
+
+static void emit_draws(struct emission *e, const struct step *step) {
+  emit_base(e, step->node->place);
+  struct codegen_loop loop;
+  LLVMValueRef end = word(e, (step->node->n + 63) / 64 * NN_LANES);
+  codegen_loop_begin(&e->cg, &loop, word(e, 0), end, word(e, NN_LANES), 0, NULL);
+  draw_group(e, step->node, loop.index);
+  codegen_loop_end(&e->cg, &loop, NULL);
+}
+
+// ----------------------------------------------------------------------------------------- movement that needs memory
+
+// A row of `n` elements, in chunks: `body` gets the first element and how many lanes count.
+typedef void row_chunk_fn(struct emission *e, void *context, LLVMValueRef element, unsigned valid);
+
+static void over_row(struct emission *e, int64_t n, row_chunk_fn *body, void *context) {
+  int64_t lanes = e->cg.lanes, whole = n / lanes * lanes;
+  if (whole > 0) {
+    struct codegen_loop loop;
+    codegen_loop_begin(&e->cg, &loop, word(e, 0), word(e, whole), word(e, lanes), 0, NULL);
+    body(e, context, loop.index, e->cg.lanes);
+    codegen_loop_end(&e->cg, &loop, NULL);
+  }
+  if (whole < n)
+    body(e, context, word(e, whole), (unsigned)(n - whole));
+}
+
+struct copy {
+  LLVMValueRef from, to;  // `from` NULL: `value`
+  LLVMValueRef value;     // a scalar factor, or what is stored
+};
+
+static void copy_chunk(struct emission *e, void *context, LLVMValueRef element, unsigned valid) {
+  const struct copy *copy = context;
+  struct codegen *cg = &e->cg;
+  LLVMValueRef x = copy->value != NULL ? codegen_splat(cg, copy->value, cg->lanes) : NULL;
+  if (copy->from != NULL) {
+    LLVMValueRef loaded = codegen_load_prefix(cg, vector_type(e), codegen_at(cg, cg->real, copy->from, element), valid);
+    x = x == NULL ? loaded : LLVMBuildFMul(cg->builder, x, loaded, "");
+  }
+  codegen_store_prefix(cg, x, codegen_at(cg, cg->real, copy->to, element), valid);
+}
+
+static LLVMValueRef start_of(struct emission *e, const struct node *node) {
+  return emit_address(e, graph_place(e->graph, node), word(e, 0));
+}
+
+static LLVMValueRef after(struct emission *e, LLVMValueRef base, LLVMValueRef count, int64_t elements) {
+  LLVMValueRef element = LLVMBuildMul(e->cg.builder, count, word(e, elements), "");
+  return codegen_at(&e->cg, e->cg.real, base, element);
+}
+
+static void begin_loop(struct emission *e, struct codegen_loop *loop, int64_t n) {
+  codegen_loop_begin(&e->cg, loop, word(e, 0), word(e, n), word(e, 1), 0, NULL);
+}
+
+static void emit_outer(struct emission *e, const struct step *step) {
+  const struct node *node = step->node;
+  LLVMValueRef a = start_of(e, node->operands[0]), b = start_of(e, node->operands[1]), y = start_of(e, node);
+  int64_t columns = node->operands[1]->n;
+  struct codegen_loop loop;
+  begin_loop(e, &loop, node->operands[0]->n);
+  LLVMValueRef factor = codegen_load(&e->cg, e->cg.real, codegen_at(&e->cg, e->cg.real, a, loop.index));
+  struct copy copy = {b, after(e, y, loop.index, columns), factor};
+  over_row(e, columns, copy_chunk, &copy);
+  codegen_loop_end(&e->cg, &loop, NULL);
+}
+
+static void emit_put(struct emission *e, const struct step *step) {
+  const struct node *node = step->node, *part = node->operands[0];
+  LLVMValueRef y = start_of(e, node), from = start_of(e, part);
+  LLVMValueRef at = emit_index(e, node->at, node->n / part->n);
+  struct copy clear = {NULL, y, codegen_real(&e->cg, 1, 0)};
+  over_row(e, node->n, copy_chunk, &clear);
+  struct copy copy = {from, after(e, y, at, part->n), NULL};
+  over_row(e, part->n, copy_chunk, &copy);
+}
+
+static void emit_transpose(struct emission *e, const struct step *step) {
+  const struct node *node = step->node;
+  struct codegen *cg = &e->cg;
+  LLVMValueRef from = start_of(e, node->operands[0]), y = start_of(e, node);
+  struct codegen_loop rows, columns;
+  begin_loop(e, &rows, node->size[0]);
+  begin_loop(e, &columns, node->size[1]);
+  LLVMValueRef source = codegen_at(cg, cg->real, after(e, from, columns.index, node->size[0]), rows.index);
+  LLVMValueRef target = codegen_at(cg, cg->real, after(e, y, rows.index, node->size[1]), columns.index);
+  codegen_store(cg, codegen_load(cg, cg->real, source), target);
+  codegen_loop_end(cg, &columns, NULL);
+  codegen_loop_end(cg, &rows, NULL);
+}
+
+static void emit_unpad(struct emission *e, const struct step *step) {
+  LLVMValueRef from = emit_address(e, step->result, word(e, 0)), y = start_of(e, step->node);
+  struct codegen_loop loop;
+  begin_loop(e, &loop, step->rows);
+  struct copy copy = {after(e, from, loop.index, (int64_t)nn_row_elements((size_t)step->columns)),
+                      after(e, y, loop.index, step->columns), NULL};
+  over_row(e, step->columns, copy_chunk, &copy);
+  codegen_loop_end(&e->cg, &loop, NULL);
+}
+
+// -------------------------------------------------------------------------------------- products without packed weights
+
+// C[i, j] = sum over k of A[i, k] B[k, j], by strides; C is dense.
+struct matmul {
+  LLVMValueRef a, b, c;
+  int64_t rows, inner, columns;
+  int64_t a_row, a_inner, b_inner, b_column;
+  LLVMValueRef a_at, c_at;  // of the current row
+};
+
+static struct matmul describe_matmul(struct emission *e, const struct node *node) {
+  const struct node *a = node->operands[0], *b = node->operands[1];
+  struct matmul m = {.a = start_of(e, a), .b = start_of(e, b), .c = start_of(e, node)};
+  int64_t a_columns = a->rank == 1 ? a->n : a->size[1], b_columns = b->rank == 1 ? 1 : b->size[1];
+  m.a_row = node->transpose_a ? 1 : a_columns;
+  m.a_inner = node->transpose_a ? a_columns : 1;
+  m.b_inner = node->transpose_b ? 1 : b_columns;
+  m.b_column = node->transpose_b ? b_columns : 1;
+  m.inner = a->rank == 1 ? a->n : node->transpose_a ? a->size[0] : a->size[1];
+  m.rows = a->rank == 1 ? 1 : a->n / m.inner;
+  m.columns = b->n / m.inner;
+  if (b->rank == 1) // a column: its transpose times the transpose of A
+    m = (struct matmul){.a = m.b, .b = m.a, .c = m.c, .rows = 1, .inner = m.inner, .columns = m.rows,
+                        .a_row = 0, .a_inner = 1, .b_inner = m.a_inner, .b_column = m.a_row};
+  return m;
+}
+
+static LLVMValueRef element_of(struct emission *e, LLVMValueRef base, LLVMValueRef i, int64_t stride) {
+  return codegen_load(&e->cg, e->cg.real, after(e, base, i, stride));
+}
+
+// A chunk of C's row: the columns of B lie side by side.
+static void matmul_columns(struct emission *e, void *context, LLVMValueRef element, unsigned valid) {
+  const struct matmul *m = context;
+  struct codegen *cg = &e->cg;
+  LLVMValueRef b = codegen_at(cg, cg->real, m->b, element), sum = LLVMConstNull(vector_type(e));
+  struct codegen_loop loop;
+  codegen_loop_begin(cg, &loop, word(e, 0), word(e, m->inner), word(e, 1), 1, &sum);
+  LLVMValueRef x = codegen_splat(cg, element_of(e, m->a_at, loop.index, m->a_inner), cg->lanes);
+  LLVMValueRef w = codegen_load_prefix(cg, vector_type(e), after(e, b, loop.index, m->b_inner), valid);
+  sum = codegen_fma(cg, x, w, loop.carried[0]);
+  codegen_loop_end(cg, &loop, &sum);
+  codegen_store_prefix(cg, loop.carried[0], codegen_at(cg, cg->real, m->c_at, element), valid);
+}
+
+// One element of C: both operands lie along k.
+static LLVMValueRef dot_along_inner(struct emission *e, const struct matmul *m, LLVMValueRef b) {
+  struct codegen *cg = &e->cg;
+  int64_t lanes = cg->lanes, whole = m->inner / lanes * lanes;
+  LLVMTypeRef vector = vector_type(e);
+  LLVMValueRef sum = LLVMConstNull(vector);
+  if (whole > 0) {
+    struct codegen_loop loop;
+    codegen_loop_begin(cg, &loop, word(e, 0), word(e, whole), word(e, lanes), 1, &sum);
+    LLVMValueRef x = codegen_load(cg, vector, codegen_at(cg, cg->real, m->a_at, loop.index));
+    LLVMValueRef y = codegen_load(cg, vector, codegen_at(cg, cg->real, b, loop.index));
+    LLVMValueRef next = codegen_fma(cg, x, y, loop.carried[0]);
+    codegen_loop_end(cg, &loop, &next);
+    sum = loop.carried[0];
+  }
+  if (whole < m->inner) {
+    unsigned valid = (unsigned)(m->inner - whole);
+    LLVMValueRef at = word(e, whole);
+    LLVMValueRef x = codegen_load_prefix(cg, vector, codegen_at(cg, cg->real, m->a_at, at), valid);
+    LLVMValueRef y = codegen_load_prefix(cg, vector, codegen_at(cg, cg->real, b, at), valid);
+    sum = codegen_fma(cg, x, y, sum);
+  }
+  return codegen_sum_lanes(cg, sum);
+}
+
+static LLVMValueRef dot_by_strides(struct emission *e, const struct matmul *m, LLVMValueRef b) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef sum = codegen_real(cg, 1, 0);
+  struct codegen_loop loop;
+  codegen_loop_begin(cg, &loop, word(e, 0), word(e, m->inner), word(e, 1), 1, &sum);
+  LLVMValueRef x = element_of(e, m->a_at, loop.index, m->a_inner), y = element_of(e, b, loop.index, m->b_inner);
+  LLVMValueRef next = codegen_fma(cg, x, y, loop.carried[0]);
+  codegen_loop_end(cg, &loop, &next);
+  return loop.carried[0];
+}
+
+static void emit_matmul(struct emission *e, const struct step *step) {
+  struct matmul m = describe_matmul(e, step->node);
+  struct codegen *cg = &e->cg;
+  struct codegen_loop rows;
+  begin_loop(e, &rows, m.rows);
+  m.a_at = after(e, m.a, rows.index, m.a_row);
+  m.c_at = after(e, m.c, rows.index, m.columns);
+  if (m.b_column == 1) {
+    over_row(e, m.columns, matmul_columns, &m);
+  } else {
+    struct codegen_loop columns;
+    begin_loop(e, &columns, m.columns);
+    LLVMValueRef b = after(e, m.b, columns.index, m.b_column);
+    bool along = m.a_inner == 1 && m.b_inner == 1;
+    LLVMValueRef sum = along ? dot_along_inner(e, &m, b) : dot_by_strides(e, &m, b);
+    codegen_store(cg, sum, codegen_at(cg, cg->real, m.c_at, columns.index));
+    codegen_loop_end(cg, &columns, NULL);
+  }
+  codegen_loop_end(cg, &rows, NULL);
+}
+
+// ------------------------------------------------------------------------------------------------------ packed products
+
+// One pointer for each of the tile's rows of x.
+static LLVMValueRef gather_pointers(struct emission *e, const struct step *step) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef pointers = codegen_at_byte(cg, e->scratch, word(e, (int64_t)e->graph->pointers_offset));
+  struct codegen_loop loop;
+  codegen_loop_begin(cg, &loop, word(e, 0), e->tile_rows, word(e, 1), 0, NULL);
+  emit_begin_row(e, LLVMBuildAdd(cg->builder, e->tile, loop.index, ""), loop.index);
+  LLVMValueRef x = start_of(e, step->x), slot = LLVMBuildMul(cg->builder, loop.index, word(e, step->rows), "");
+  if (step->rows == 1) {
+    LLVMBuildStore(cg->builder, x, codegen_at(cg, cg->pointer, pointers, slot));
+  } else {
+    struct codegen_loop rows;
+    begin_loop(e, &rows, step->rows);
+    LLVMValueRef at = LLVMBuildAdd(cg->builder, slot, rows.index, "");
+    LLVMBuildStore(cg->builder, after(e, x, rows.index, step->inner), codegen_at(cg, cg->pointer, pointers, at));
+    codegen_loop_end(cg, &rows, NULL);
+  }
+  codegen_loop_end(cg, &loop, NULL);
+  return pointers;
+}
+
+static LLVMValueRef external_function(struct codegen *cg, const char *name, LLVMTypeRef type) {
+  LLVMValueRef function = LLVMGetNamedFunction(cg->module, name);
+  return function != NULL ? function : LLVMAddFunction(cg->module, name, type);
+}
+
+static LLVMValueRef external_table(struct codegen *cg) {
+  const char *name = cg->element == NN_F32 ? "nn_gemm_table_f32" : "nn_gemm_table_f64";
+  LLVMValueRef table = LLVMGetNamedGlobal(cg->module, name);
+  return table != NULL ? table : LLVMAddGlobal(cg->module, LLVMInt8TypeInContext(cg->context), name);
+}
+
+void emit_product(struct emission *e, const struct step *step) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef pointers = gather_pointers(e, step);
+  emit_begin_row(e, e->tile, word(e, 0));
+  LLVMValueRef c = emit_address(e, step->result, word(e, 0));
+  int64_t row_elements = (int64_t)nn_row_elements((size_t)step->columns);
+  LLVMTypeRef types[] = {cg->pointer, cg->pointer, cg->int64, cg->int64, cg->int64, cg->pointer, cg->pointer, cg->int64};
+  LLVMTypeRef type = LLVMFunctionType(cg->void_type, types, 8, 0);
+  LLVMValueRef arguments[] = {
+    external_table(cg), pointers, LLVMBuildMul(cg->builder, e->tile_rows, word(e, step->rows), ""),
+    word(e, step->inner), word(e, step->columns), e->params[step->weights], c,
+    word(e, row_elements * element_bytes(e)),
+  };
+  LLVMBuildCall2(cg->builder, type, external_function(cg, "nn_gemm_run", type), arguments, 8, "");
+}
+
+void emit_row_step(struct emission *e, const struct step *step) {
+  switch (step->kind) {
+  case STEP_GROUP: step->scalar ? emit_scalar_group(e, step) : emit_group(e, step); break;
+  case STEP_REDUCE: emit_reduction(e, step); break;
+  case STEP_DRAWS: emit_draws(e, step); break;
+  case STEP_OUTER: emit_outer(e, step); break;
+  case STEP_PUT: emit_put(e, step); break;
+  case STEP_TRANSPOSE: emit_transpose(e, step); break;
+  case STEP_MATMUL: emit_matmul(e, step); break;
+  case STEP_UNPAD: emit_unpad(e, step); break;
+  case STEP_PRODUCT: assert(!"a product is no step of a row"); break;
+  }
+}

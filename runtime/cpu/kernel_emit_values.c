@@ -1,0 +1,406 @@
+// Numbers, addresses and vectors of a kernel.
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "runtime/cpu/kernel_emit.h"
+#include "runtime/cpu/vector_math.h"
+
+// ----------------------------------------------------------------------------------------------------------- addresses
+
+void emit_begin_row(struct emission *e, LLVMValueRef row, LLVMValueRef local) {
+  e->row = row;
+  e->local = local;
+  e->n_bases = 0;
+  memset(e->scalars, 0, e->graph->n_nodes * sizeof *e->scalars);
+}
+
+static LLVMValueRef word(struct emission *e, int64_t value) {
+  return codegen_word(&e->cg, value);
+}
+
+static int64_t element_bytes(const struct emission *e) {
+  return (int64_t)nn_element_bytes(e->cg.element);
+}
+
+LLVMValueRef emit_index(struct emission *e, struct node_index index, int64_t limit) {
+  struct codegen *cg = &e->cg;
+  if (index.input < 0)
+    return word(e, index.constant < 0 ? 0 : index.constant >= limit ? limit - 1 : index.constant);
+  LLVMValueRef value = codegen_load(cg, cg->int32, codegen_at(cg, cg->int32, e->indices[index.input], e->row));
+  // Host code has checked it. Should it ever fail to, a wrong number is better than a wild address.
+  value = LLVMBuildZExt(cg->builder, value, cg->int64, "");
+  LLVMValueRef last = word(e, limit - 1);
+  LLVMValueRef inside = LLVMBuildICmp(cg->builder, LLVMIntULT, value, last, "");
+  return LLVMBuildSelect(cg->builder, inside, value, last, "");
+}
+
+// `rows` rows of `stride` elements after `pointer`.
+static LLVMValueRef skip_rows(struct emission *e, LLVMValueRef pointer, LLVMValueRef rows, int64_t stride_bytes) {
+  return codegen_at_byte(&e->cg, pointer, LLVMBuildMul(e->cg.builder, rows, word(e, stride_bytes), ""));
+}
+
+static LLVMValueRef row_by_offset(struct emission *e, LLVMValueRef arena, uint32_t input) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef offset = codegen_load(cg, cg->int32, codegen_at(cg, cg->int32, e->rows[input], e->row));
+  return skip_rows(e, arena, LLVMBuildZExt(cg->builder, offset, cg->int64, ""), NN_LANES * element_bytes(e));
+}
+
+static LLVMValueRef new_base(struct emission *e, const struct place *place) {
+  int64_t stride_bytes = place->stride * element_bytes(e);
+  switch (place->kind) {
+  case PLACE_INPUT: return row_by_offset(e, e->values, place->index);
+  case PLACE_INPUT_GRADIENT: return row_by_offset(e, e->gradients, place->index);
+  case PLACE_SAVED:
+  case PLACE_OUTPUT: return skip_rows(e, e->outputs[place->index], e->row, stride_bytes);
+  case PLACE_GRADIENT: return skip_rows(e, e->output_gradients[place->index], e->row, stride_bytes);
+  case PLACE_SINK: return skip_rows(e, e->sinks[place->index], e->row, stride_bytes);
+  case PLACE_PARAM: return e->params[place->index];
+  case PLACE_BUFFER: {
+    const struct buffer *buffer = &e->graph->buffers[place->index];
+    LLVMValueRef base = codegen_at_byte(&e->cg, e->scratch, word(e, (int64_t)buffer->offset));
+    return buffer->per_row ? skip_rows(e, base, e->local, (int64_t)buffer->row_bytes) : base;
+  }
+  default: assert(!"a place without a base"); return NULL;
+  }
+}
+
+static bool same_base(const struct place *a, const struct place *b) {
+  return a->kind == b->kind && a->index == b->index && a->indexed == b->indexed &&
+         (!a->indexed || (a->at.input == b->at.input && a->at.constant == b->at.constant &&
+                          a->at_stride == b->at_stride && a->at_limit == b->at_limit));
+}
+
+LLVMValueRef emit_base(struct emission *e, struct place place) {
+  for (uint32_t i = 0; i < e->n_bases; i++)
+    if (same_base(&e->bases[i].place, &place))
+      return e->bases[i].address;
+  assert(!e->in_chunk && "the base was not prepared");
+  LLVMValueRef base = new_base(e, &place);
+  if (place.indexed)
+    base = skip_rows(e, base, emit_index(e, place.at, place.at_limit), place.at_stride * element_bytes(e));
+  if (e->n_bases == e->bases_capacity) {
+    uint32_t capacity = e->bases_capacity ? e->bases_capacity * 2 : 16;
+    e->bases = arena_grow_array(e->graph->arena, e->bases, e->n_bases, capacity, sizeof *e->bases);
+    e->bases_capacity = capacity;
+  }
+  e->bases[e->n_bases++] = (struct known_base){place, base};
+  return base;
+}
+
+static LLVMValueRef at_bytes(struct emission *e, LLVMValueRef base, int64_t bytes) {
+  return bytes == 0 ? base : codegen_at_byte(&e->cg, base, word(e, bytes));
+}
+
+LLVMValueRef emit_address(struct emission *e, struct place place, LLVMValueRef element) {
+  LLVMValueRef base = at_bytes(e, emit_base(e, place), place.offset * element_bytes(e));
+  return codegen_at(&e->cg, e->cg.real, base, element);
+}
+
+// ---------------------------------------------------------------------------------------------------------- operations
+
+static LLVMValueRef zero_like(struct emission *e, LLVMValueRef a) {
+  return codegen_real_like(&e->cg, a, 0);
+}
+
+static LLVMValueRef unary(struct emission *e, int op, LLVMValueRef a) {
+  struct codegen *cg = &e->cg;
+  switch (op) {
+  case IR_OP_NEG: return LLVMBuildFNeg(cg->builder, a, "");
+  case IR_OP_EXP: return vector_math_exp(cg, a);
+  case IR_OP_LOG: return vector_math_log(cg, a);
+  case IR_OP_SQRT: return codegen_intrinsic(cg, "llvm.sqrt", 1, &a);
+  case IR_OP_SQUARE: return LLVMBuildFMul(cg->builder, a, a, "");
+  case IR_OP_TANH: return vector_math_tanh(cg, a);
+  case IR_OP_SIGMOID: return vector_math_sigmoid(cg, a);
+  case IR_OP_RELU: return codegen_select_gt(cg, a, zero_like(e, a), a, zero_like(e, a));
+  case IR_OP_ABS: return codegen_intrinsic(cg, "llvm.fabs", 1, &a);
+  case NODE_FINITE: {
+    LLVMValueRef size = codegen_intrinsic(cg, "llvm.fabs", 1, &a);
+    LLVMValueRef infinite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, size, codegen_real_like(cg, a, INFINITY), "");
+    return LLVMBuildSelect(cg->builder, infinite, zero_like(e, a), a, "");
+  }
+  default: graph_fail(e->graph, "the operation %s has no code generator", ir_op_infos[op].name);
+  }
+}
+
+static LLVMValueRef binary(struct emission *e, int op, LLVMValueRef a, LLVMValueRef b) {
+  struct codegen *cg = &e->cg;
+  switch (op) {
+  case IR_OP_ADD: return LLVMBuildFAdd(cg->builder, a, b, "");
+  case IR_OP_SUB: return LLVMBuildFSub(cg->builder, a, b, "");
+  case IR_OP_MUL: return LLVMBuildFMul(cg->builder, a, b, "");
+  case IR_OP_DIV: return LLVMBuildFDiv(cg->builder, a, b, "");
+  case IR_OP_MAX: return codegen_select_gt(cg, b, a, b, a);
+  case IR_OP_MIN: return codegen_select_gt(cg, a, b, b, a);
+  case IR_OP_GT: return codegen_select_gt(cg, a, b, codegen_real_like(cg, a, 1), zero_like(e, a));
+  default: graph_fail(e->graph, "the operation %s has no code generator", ir_op_infos[op].name);
+  }
+}
+
+// a / (1 - p) where the word is not below the threshold, otherwise 0: see draws.h.
+static LLVMValueRef dropout(struct emission *e, const struct node *node, LLVMValueRef a, LLVMValueRef words) {
+  struct codegen *cg = &e->cg;
+  if (node->number >= 1)
+    return zero_like(e, a);
+  uint64_t threshold = (uint64_t)(node->number * 4294967296.0 + 0.5);
+  if (threshold > UINT32_MAX)
+    return zero_like(e, a);
+  LLVMValueRef least = codegen_int_constant(LLVMTypeOf(words), (int64_t)threshold);
+  LLVMValueRef keep = LLVMBuildICmp(cg->builder, LLVMIntUGE, words, least, "");
+  LLVMValueRef scaled = LLVMBuildFMul(cg->builder, a, codegen_real_like(cg, a, 1 / (1 - node->number)), "");
+  return LLVMBuildSelect(cg->builder, keep, scaled, zero_like(e, a), "");
+}
+
+static LLVMValueRef words_at(struct emission *e, const struct node *draws, LLVMValueRef element, unsigned lanes) {
+  LLVMValueRef address = codegen_at(&e->cg, e->cg.int32, emit_base(e, draws->place), element);
+  return codegen_load(&e->cg, codegen_lanes(&e->cg, e->cg.int32, lanes), address);
+}
+
+// ------------------------------------------------------------------------------------------------------ numbers of a row
+
+static LLVMValueRef host_number(struct emission *e, const struct node *node) {
+  struct codegen *cg = &e->cg;
+  if (node->integer) {
+    LLVMValueRef address = codegen_at(cg, cg->int32, e->indices[node->index], e->row);
+    return LLVMBuildSIToFP(cg->builder, codegen_load(cg, cg->int32, address), cg->real, "");
+  }
+  LLVMTypeRef wide = LLVMDoubleTypeInContext(cg->context);
+  LLVMValueRef number = LLVMBuildLoad2(cg->builder, wide, codegen_at(cg, wide, e->numbers[node->index], e->row), "");
+  return cg->element == NN_F32 ? LLVMBuildFPTrunc(cg->builder, number, cg->real, "") : number;
+}
+
+static LLVMValueRef load_scalar(struct emission *e, struct place place, LLVMValueRef element) {
+  return codegen_load(&e->cg, e->cg.real, emit_address(e, place, element));
+}
+
+LLVMValueRef emit_computed_scalar(struct emission *e, struct node *node) {
+  switch (node->op) {
+  case IR_OP_CONSTANT: return codegen_real(&e->cg, 1, node->number);
+  case NODE_HOST: return host_number(e, node);
+  case IR_OP_PICK: {
+    const struct node *from = node->operands[0];
+    return load_scalar(e, graph_place(e->graph, from), emit_index(e, node->at, from->n));
+  }
+  case IR_OP_BROADCAST: return emit_scalar(e, node->operands[0]);
+  case IR_OP_DROPOUT:
+    return dropout(e, node, emit_scalar(e, node->operands[0]), words_at(e, node->operands[1], word(e, 0), 1));
+  default: break;
+  }
+  if (!node_is_elementwise(node))
+    return load_scalar(e, graph_place(e->graph, node), word(e, 0));
+  LLVMValueRef a = emit_scalar(e, node->operands[0]);
+  return node->n_operands == 1 ? unary(e, node->op, a) : binary(e, node->op, a, emit_scalar(e, node->operands[1]));
+}
+
+LLVMValueRef emit_scalar(struct emission *e, struct node *node) {
+  LLVMValueRef *known = &e->scalars[node->id];
+  if (*known != NULL)
+    return *known;
+  assert(!e->in_chunk && "the number was not prepared");
+  LLVMValueRef value = node->memory && node->step != e->step ? load_scalar(e, node->place, word(e, 0))
+                                                             : emit_computed_scalar(e, node);
+  *known = value;
+  return value;
+}
+
+// ------------------------------------------------------------------------------------------------------------- vectors
+
+void emit_prepare(struct emission *e, struct node *node) {
+  if (node_is_scalar(node)) {
+    emit_scalar(e, node);
+    return;
+  }
+  if (node->memory && node->step != e->step) {
+    emit_base(e, node->place);
+    return;
+  }
+  struct place place = node->memory ? (struct place){PLACE_NONE} : graph_place(e->graph, node);
+  if (place.kind != PLACE_NONE) {
+    emit_base(e, place);
+    return;
+  }
+  for (uint32_t i = 0; i < node->n_operands; i++)
+    emit_prepare(e, node->operands[i]);
+}
+
+// Lanes' distance from a position that is the same for all: position - shift - index, as int32.
+static LLVMValueRef one_at(struct emission *e, LLVMValueRef position, int64_t shift) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef first = LLVMBuildAdd(cg->builder, e->index, word(e, shift), "");
+  LLVMValueRef distance = LLVMBuildTrunc(cg->builder, LLVMBuildSub(cg->builder, position, first, ""), cg->int32, "");
+  LLVMValueRef here = LLVMBuildICmp(cg->builder, LLVMIntEQ, codegen_splat(cg, distance, cg->lanes),
+                                    codegen_iota(cg, cg->lanes), "");
+  return LLVMBuildSelect(cg->builder, here, codegen_real(cg, cg->lanes, 1), codegen_real(cg, cg->lanes, 0), "");
+}
+
+LLVMValueRef emit_load_chunk(struct emission *e, struct place place, int64_t shift) {
+  struct codegen *cg = &e->cg;
+  LLVMTypeRef vector = codegen_lanes(cg, cg->real, cg->lanes);
+  LLVMValueRef base = at_bytes(e, emit_base(e, place), (place.offset + shift) * element_bytes(e));
+  LLVMValueRef address = codegen_at(cg, cg->real, base, e->index);
+  bool inside = e->valid == cg->lanes ||
+                e->known_index + place.offset + shift + (int64_t)cg->lanes <= place.extent;
+  return codegen_load_prefix(cg, vector, address, inside ? cg->lanes : e->valid);
+}
+
+void emit_store_chunk(struct emission *e, struct place place, LLVMValueRef value, bool may_fill_padding) {
+  struct codegen *cg = &e->cg;
+  bool whole = may_fill_padding && e->known_index >= 0 && e->known_index + (int64_t)cg->lanes <= place.extent;
+  codegen_store_prefix(cg, value, emit_address(e, place, e->index), whole ? cg->lanes : e->valid);
+}
+
+// The part of a concatenation or padding that the whole region reads.
+static LLVMValueRef joined_vector(struct emission *e, struct node *node, int64_t shift) {
+  int64_t from = e->region_begin + shift, begin = node->offset;
+  for (uint32_t i = 0; i < node->n_operands; i++) {
+    struct node *part = node->operands[i];
+    if (from >= begin && from < begin + part->n)
+      return emit_vector(e, part, shift - begin);
+    begin += part->n;
+  }
+  return codegen_real(&e->cg, e->cg.lanes, 0); // PAD
+}
+
+LLVMValueRef emit_computed_vector(struct emission *e, struct node *node, int64_t shift) {
+  struct codegen *cg = &e->cg;
+  switch (node->op) {
+  case IR_OP_CONSTANT: return codegen_real(cg, cg->lanes, node->number);
+  case IR_OP_ONEHOT: return one_at(e, emit_index(e, node->at, node->n), shift);
+  case NODE_MARK:
+    return one_at(e, LLVMBuildFPToSI(cg->builder, emit_scalar(e, node->operands[0]), cg->int64, ""), shift);
+  case IR_OP_SLICE: return emit_vector(e, node->operands[0], shift + node->offset);
+  case IR_OP_CONCAT:
+  case IR_OP_PAD: return joined_vector(e, node, shift);
+  case IR_OP_BROADCAST: return emit_vector(e, node->operands[0], 0);
+  case IR_OP_DROPOUT: {
+    LLVMValueRef a = emit_vector(e, node->operands[0], shift);
+    LLVMValueRef element = LLVMBuildAdd(cg->builder, e->index, word(e, shift), "");
+    return dropout(e, node, a, words_at(e, node->operands[1], element, cg->lanes));
+  }
+  default: break;
+  }
+  if (!node_is_elementwise(node))
+    return emit_load_chunk(e, graph_place(e->graph, node), shift);
+  LLVMValueRef a = emit_vector(e, node->operands[0], shift);
+  return node->n_operands == 1 ? unary(e, node->op, a) : binary(e, node->op, a, emit_vector(e, node->operands[1], shift));
+}
+
+LLVMValueRef emit_vector(struct emission *e, struct node *node, int64_t shift) {
+  if (node_is_scalar(node))
+    return codegen_splat(&e->cg, emit_scalar(e, node), e->cg.lanes);
+  for (uint32_t i = 0; i < e->n_vectors; i++)
+    if (e->vectors[i].node == node && e->vectors[i].shift == shift)
+      return e->vectors[i].value;
+  LLVMValueRef value;
+  if (node->memory && node->step != e->step) {
+    value = emit_load_chunk(e, node->place, shift);
+  } else {
+    assert((!node->memory || shift == 0) && "a loop reads what it has not computed yet");
+    value = emit_computed_vector(e, node, shift);
+  }
+  if (e->n_vectors == e->vectors_capacity) {
+    uint32_t capacity = e->vectors_capacity ? e->vectors_capacity * 2 : 32;
+    e->vectors = arena_grow_array(e->graph->arena, e->vectors, e->n_vectors, capacity, sizeof *e->vectors);
+    e->vectors_capacity = capacity;
+  }
+  e->vectors[e->n_vectors++] = (struct known_vector){node, shift, value};
+  return value;
+}
+
+// --------------------------------------------------------------------------------------------------- loops over elements
+
+struct cuts {
+  struct emission *e;
+  uint32_t n, capacity;
+  int64_t *at;             // ascending
+};
+
+static void cut(struct cuts *cuts, int64_t at) {
+  uint32_t i = cuts->n;
+  while (i > 0 && cuts->at[i - 1] > at)
+    i--;
+  if (i > 0 && cuts->at[i - 1] == at)
+    return;
+  if (cuts->n == cuts->capacity) {
+    uint32_t capacity = cuts->capacity ? cuts->capacity * 2 : 16;
+    cuts->at = arena_grow_array(cuts->e->graph->arena, cuts->at, cuts->n, capacity, sizeof *cuts->at);
+    cuts->capacity = capacity;
+  }
+  memmove(cuts->at + i + 1, cuts->at + i, (cuts->n - i) * sizeof *cuts->at);
+  cuts->at[i] = at;
+  cuts->n++;
+}
+
+// Cuts [begin, end) where what `node` reads changes.
+static void find_cuts(struct cuts *cuts, struct node *node, int64_t shift, int64_t begin, int64_t end, bool compute) {
+  if (node_is_scalar(node) || (node->memory && !compute && node->step != cuts->e->step))
+    return;
+  if (node->op == IR_OP_CONCAT || node->op == IR_OP_PAD) {
+    int64_t part_begin = node->offset - shift;
+    for (uint32_t i = 0; i < node->n_operands; i++) {
+      int64_t part_end = part_begin + node->operands[i]->n;
+      int64_t from = part_begin > begin ? part_begin : begin, to = part_end < end ? part_end : end;
+      if (from < to) {
+        cut(cuts, from);
+        cut(cuts, to);
+        find_cuts(cuts, node->operands[i], -part_begin, from, to, false);
+      }
+      part_begin = part_end;
+    }
+    return;
+  }
+  if (node->op == IR_OP_SLICE)
+    shift += node->offset;
+  else if (!node_is_elementwise(node))
+    return;
+  for (uint32_t i = 0; i < node->n_operands; i++)
+    find_cuts(cuts, node->operands[i], shift, begin, end, false);
+}
+
+struct chunk_body {
+  emit_body_fn *body;
+  void *context;
+  LLVMValueRef *carried;
+};
+
+static void emit_chunk(struct emission *e, const struct chunk_body *b, LLVMValueRef index, int64_t known, unsigned valid) {
+  e->index = index;
+  e->known_index = known;
+  e->valid = valid;
+  e->n_vectors = 0;
+  e->in_chunk = true;
+  b->body(e, b->context, b->carried);
+  e->in_chunk = false;
+}
+
+static void emit_region(struct emission *e, const struct chunk_body *b, unsigned n_carried) {
+  int64_t lanes = e->cg.lanes, begin = e->region_begin, whole = (e->region_end - begin) / lanes * lanes;
+  if (whole == lanes) {
+    emit_chunk(e, b, word(e, begin), begin, e->cg.lanes);
+  } else if (whole > 0) {
+    struct codegen_loop loop;
+    codegen_loop_begin(&e->cg, &loop, word(e, begin), word(e, begin + whole), word(e, lanes), n_carried, b->carried);
+    memcpy(b->carried, loop.carried, n_carried * sizeof *b->carried);
+    emit_chunk(e, b, loop.index, -1, e->cg.lanes);
+    codegen_loop_end(&e->cg, &loop, b->carried);
+    memcpy(b->carried, loop.carried, n_carried * sizeof *b->carried);
+  }
+  if (begin + whole < e->region_end)
+    emit_chunk(e, b, word(e, begin + whole), begin + whole, (unsigned)(e->region_end - begin - whole));
+}
+
+void emit_elements(struct emission *e, int64_t n, uint32_t n_nodes, struct node *const *nodes, unsigned n_carried,
+                   LLVMValueRef *carried, emit_body_fn *body, void *context) {
+  struct cuts cuts = {.e = e};
+  cut(&cuts, 0);
+  cut(&cuts, n);
+  for (uint32_t i = 0; i < n_nodes; i++)
+    find_cuts(&cuts, nodes[i], 0, 0, n, true);
+  struct chunk_body b = {body, context, carried};
+  for (uint32_t i = 0; i + 1 < cuts.n; i++) {
+    e->region_begin = cuts.at[i];
+    e->region_end = cuts.at[i + 1];
+    emit_region(e, &b, n_carried);
+  }
+}
