@@ -64,7 +64,7 @@ enum {
   LOWER_MAX_DATAS = 2000,       /* of generic data types */
   LOWER_MAX_RECORD_WIDTH = 64,  /* slots; a wider record is a data value of its own */
   LOWER_MAX_RECORD_DEPTH = 32,  /* records inside records */
-  LOWER_MAX_DECISIONS = 20000,  /* tests of one `match` */
+  LOWER_MAX_DECISIONS = 5000,   /* tests of one `match` */
 };
 
 void *lower_map_get(const struct lower_map *map, const void *key);
