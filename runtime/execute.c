@@ -33,7 +33,8 @@ static nn_status *fill_executor(struct executor *executor, int threads) {
 }
 
 nn_status *execute_init(struct executor *executor, nn_model *model, int threads) {
-  *executor = (struct executor){.model = model};
+  // A job costs its start, some microseconds, and the wait for the slowest thread.
+  *executor = (struct executor){.model = model, .worth_splitting = 20000, .chunk_rows = 16};
   row_arena_init(&executor->gradients, nn_element_bytes(model->element));
   row_arena_init(&executor->sinks, nn_element_bytes(model->element));
   nn_status *status = fill_executor(executor, threads);
@@ -194,18 +195,14 @@ static void run_chunk(void *context, uint32_t item, int thread) {
   job->kernel->run(job->args, begin, end, job->scratch[thread]);
 }
 
-// A job costs its start, some microseconds, and the wait for the slowest thread: batches below about 20 us of
-// work are not split. The unit is a multiply-add at 50 a ns, or an element at 2 a ns.
-enum { WORTH_SPLITTING = 20000, CHUNK_ROWS = 16 };
-
 static uint32_t chunk_rows(const struct executor *executor, const struct kernel *kernel, uint32_t count,
                            uint32_t elements_per_row) {
   double work = (double)count * (kernel->flops_per_row / 100 + elements_per_row / 2.0);
   uint32_t threads = (uint32_t)threads_count(executor->threads);
-  if (threads == 1 || work < WORTH_SPLITTING) return count;
-  uint32_t pieces = work > 8 * WORTH_SPLITTING ? threads * 4 : threads;
-  uint32_t chunk = (count + pieces - 1) / pieces;
-  return (chunk + CHUNK_ROWS - 1) / CHUNK_ROWS * CHUNK_ROWS;
+  if (threads == 1 || work < executor->worth_splitting) return count;
+  uint32_t pieces = work > 8 * executor->worth_splitting ? threads * 4 : threads;
+  uint32_t chunk = (count + pieces - 1) / pieces, rows = executor->chunk_rows;
+  return (chunk + rows - 1) / rows * rows;
 }
 
 nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,

@@ -34,6 +34,10 @@ struct executor {
   uint32_t mark;
   enum kernel_variant variant;  // of the forward pass
   uint64_t step;                // key of dropout's draws
+  // Batches with less work than this are not shared out, and none in pieces that are no multiple of so many
+  // rows. The unit is a multiply-add at 50 a ns, or an element at 2 a ns. Tests make both small.
+  double worth_splitting;
+  uint32_t chunk_rows;
   bool profile;
   struct execute_tally *forward_tally, *adjoint_tally;  // [block]
   struct execute_tally reduce_tally;

@@ -73,6 +73,7 @@ nn_status *model_from_module(struct ir_module *module, nn_model **model) {
   }
   made->module = module;
   made->compile = kernel_compile;
+  made->release = kernel_free;
   nn_status *status = fill_model(made);
   if (status)
     nn_model_free(made);
@@ -94,7 +95,7 @@ static void free_blocks(nn_model *model) {
     free(model->blocks[i].units);
   }
   for (size_t i = 0; model->kernels && i < (size_t)n * MODEL_VARIANTS; i++)
-    if (model->kernels[i]) kernel_free(model->kernels[i]);
+    if (model->kernels[i]) model->release(model->kernels[i]);
   free(model->trace_blocks);
   free(model->blocks);
   free(model->kernels);
@@ -315,7 +316,7 @@ nn_status *model_compile_kernel(nn_model *model, uint32_t number, enum kernel_va
   struct kernel *expected = NULL;
   if (!atomic_compare_exchange_strong(&model->kernels[(size_t)number * MODEL_VARIANTS + variant], &expected,
                                       kernel))
-    kernel_free(kernel);  // another thread was first
+    model->release(kernel);  // another thread was first
   return NULL;
 }
 

@@ -48,7 +48,9 @@ struct nn_model {
   struct trace_block *trace_blocks;   // [block]
   struct model_block *blocks;         // [block]
   _Atomic(struct kernel *) *kernels;  // [block][variant], compiled on first use
-  model_compile_fn *compile;          // kernel_compile; tests put a slow stand-in here
+  // kernel_compile and kernel_free; tests put slow stand-ins here.
+  model_compile_fn *compile;
+  void (*release)(struct kernel *);
 };
 
 // A model of a module in memory; takes the module over, also when it fails.

@@ -107,7 +107,8 @@ NN_MUST_CHECK nn_status *nn_model_build_vocabs(nn_model *, const char *const *pa
 NN_MUST_CHECK nn_status *nn_model_load_metadata(nn_model *, const char *path);
 bool nn_model_has_vocabs(const nn_model *);  // every vocab is known (trivially true when there is none)
 
-// Sizes, parameters (initialised from the seed), compiled host code. Once per model.
+// Sizes, parameters (initialised from the seed), compiled host code. Once per model: after a failure it can only
+// be freed.
 NN_MUST_CHECK nn_status *nn_model_bind(nn_model *, const nn_options *);
 
 // After binding.

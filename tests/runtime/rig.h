@@ -1,0 +1,42 @@
+// A model from source text with made-up vocabularies and random data, bound and ready to run: for tests of
+// the runtime.
+#ifndef NN_TESTS_RIG_H
+#define NN_TESTS_RIG_H
+
+#include "runtime/model.h"
+#include "runtime/nn.h"
+#include "runtime/session.h"
+
+struct rig {
+  nn_model *model;
+  nn_session *session;
+  nn_dataset *data;
+  size_t *examples;  // 0 .. size of the data - 1
+  size_t n;
+};
+
+struct rig_options {
+  nn_precision precision;
+  nn_autobatch autobatch;
+  int threads;        // 0: one
+  bool stand_in;      // kernels by the slow reference
+  size_t n_examples;  // 0: 12
+  uint64_t data_seed;
+};
+
+// Every vocab has `<unk>` (unless closed) and the entries w1 .. w7. The columns of the data are those of the
+// entry `entry`. Fails the test when anything goes wrong.
+void rig_open(struct rig *, const char *source, const char *entry, const struct rig_options *);
+void rig_close(struct rig *);
+// Fails the test when there is a status.
+void rig_check(nn_status *);
+size_t rig_entry(const struct rig *, const char *name);
+// Runs an entry over all examples.
+void rig_run(struct rig *, const char *entry, nn_mode);
+
+// Models that the tests share.
+extern const char rig_tree_model[];    // Tree-LSTM, a loss at every node
+extern const char rig_tagger_model[];  // decisions that feed the next step, dropout, mean and max over lists
+extern const char rig_expert_model[];  // a layer chosen by a run-time value
+
+#endif

@@ -1,0 +1,354 @@
+// Minibatches through the whole runtime: the same bits whatever the batching and the threads, gradients
+// against central finite differences, examples that fail.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/runtime/rig.h"
+
+static const struct model {
+  const char *name, *source;
+} models[] = {{"tree", rig_tree_model}, {"tagger", rig_tagger_model}, {"expert", rig_expert_model}};
+enum { N_MODELS = 3 };
+
+static const nn_autobatch policies[] = {NN_AUTOBATCH_OFF, NN_AUTOBATCH_DEPTH, NN_AUTOBATCH_AGENDA,
+                                        NN_AUTOBATCH_AUTO};
+
+#ifdef RIG_STAND_IN
+static const bool stand_in = true;
+#else
+static const bool stand_in = false;
+#endif
+
+// ----------------------------------------------------------------------------------------------- the same
+// bits
+
+static double *losses(struct rig *rig, nn_mode mode) {
+  double *values = calloc(rig->n, sizeof *values);
+  rig_run(rig, "loss", mode);
+  for (size_t i = 0; i < rig->n; i++) {
+    assert_null(nn_session_error(rig->session, i));
+    values[i] = nn_session_number(rig->session, i);
+  }
+  return values;
+}
+
+static void assert_same_bits(const double *a, const double *b, size_t n, const char *what) {
+  for (size_t i = 0; i < n; i++)
+    if (memcmp(&a[i], &b[i], sizeof *a) != 0)
+      fail_msg("%s: example %zu: %.17g and %.17g", what, i, a[i], b[i]);
+}
+
+// Every example alone and unbatched is what all else is compared with.
+static void batched_equals_unbatched(const struct model *model, nn_precision precision) {
+  struct rig_options options = {.precision = precision, .autobatch = NN_AUTOBATCH_OFF, .stand_in = stand_in};
+  struct rig alone;
+  rig_open(&alone, model->source, "loss", &options);
+  double *expected = calloc(alone.n, sizeof *expected);
+  for (size_t i = 0; i < alone.n; i++) {
+    rig_check(nn_session_run(alone.session, rig_entry(&alone, "loss"), alone.data, &i, 1, NN_INFER));
+    expected[i] = nn_session_number(alone.session, 0);
+    assert_true(isfinite(expected[i]) && expected[i] > 0);
+  }
+  for (size_t p = 0; p < 4; p++) {
+    for (int threads = 1; threads <= 3; threads++) {
+      char what[64];
+      snprintf(what, sizeof what, "%s, policy %zu, %d threads", model->name, p, threads);
+      struct rig rig;
+      options.autobatch = policies[p];
+      options.threads = threads;
+      rig_open(&rig, model->source, "loss", &options);
+      double *inferred = losses(&rig, NN_INFER), *again = losses(&rig, NN_GRADIENT);
+      assert_same_bits(inferred, expected, rig.n, what);
+      assert_same_bits(again, expected, rig.n, what);
+      free(inferred);
+      free(again);
+      rig_close(&rig);
+    }
+  }
+  free(expected);
+  rig_close(&alone);
+}
+
+static void test_same_bits(void **state) {
+  (void)state;
+  for (int m = 0; m < N_MODELS; m++) {
+    batched_equals_unbatched(&models[m], NN_PRECISION_F32);
+    batched_equals_unbatched(&models[m], NN_PRECISION_F64);
+  }
+}
+
+// Draws of dropout belong to the example and not to the batch.
+static void test_dropout(void **state) {
+  (void)state;
+  struct rig_options options = {.stand_in = stand_in};
+  struct rig a, b;
+  rig_open(&a, rig_tagger_model, "loss", &options);
+  options.autobatch = NN_AUTOBATCH_OFF;
+  rig_open(&b, rig_tagger_model, "loss", &options);
+  double *first = losses(&a, NN_TRAIN), *same = losses(&b, NN_TRAIN), *second = losses(&a, NN_TRAIN);
+  double *plain = losses(&b, NN_GRADIENT);
+  assert_same_bits(first, same, a.n, "dropout");
+  size_t changed = 0, other = 0;
+  for (size_t i = 0; i < a.n; i++) {
+    changed += first[i] != second[i];
+    other += first[i] != plain[i];
+  }
+  assert_true(changed > a.n / 2);  // another step, other draws
+  assert_true(other > a.n / 2);
+  free(first);
+  free(same);
+  free(second);
+  free(plain);
+  rig_close(&a);
+  rig_close(&b);
+}
+
+// ----------------------------------------------------------------------------------------------------
+// gradients
+
+static double total_loss(struct rig *rig) {
+  double *values = losses(rig, NN_GRADIENT), sum = 0;
+  for (size_t i = 0; i < rig->n; i++) sum += values[i];
+  free(values);
+  return sum;
+}
+
+static void change(struct rig *rig, const nn_param_info *info, size_t element, double value) {
+  ((double *)info->values)[element] = value;
+  params_loaded(&rig->model->params);  // packed copies are out of date
+}
+
+static size_t elements_of(const nn_param_info *info) {
+  size_t n = 1;
+  for (int i = 0; i < info->rank; i++) n *= (size_t)info->sizes[i];
+  return n;
+}
+
+// A few elements of every parameter. Decisions make the loss piecewise smooth; the step is too small to cross
+// a border in these examples.
+static void gradients_are_right(const struct model *model, nn_autobatch policy, int threads) {
+  struct rig_options options = {.precision = NN_PRECISION_F64,
+                                .autobatch = policy,
+                                .threads = threads,
+                                .stand_in = stand_in,
+                                .n_examples = 6};
+  struct rig rig;
+  rig_open(&rig, model->source, "loss", &options);
+  rig_run(&rig, "loss", NN_GRADIENT);
+  rig_check(nn_session_backward(rig.session, 1));
+  double largest = 0;
+  for (size_t p = 0; p < nn_model_param_count(rig.model); p++) {
+    nn_param_info info = nn_model_param(rig.model, p);
+    size_t n = elements_of(&info), step = n / 7 + 1;
+    double *gradients = malloc(n * sizeof *gradients);
+    memcpy(gradients, info.gradients, n * sizeof *gradients);
+    for (size_t e = 0; e < n; e += step) {
+      double value = ((const double *)info.values)[e], h = 1e-5;
+      change(&rig, &info, e, value + h);
+      double above = total_loss(&rig);
+      change(&rig, &info, e, value - h);
+      double below = total_loss(&rig);
+      change(&rig, &info, e, value);
+      double expected = (above - below) / (2 * h), error = fabs(gradients[e] - expected);
+      if (error > 1e-6 * (1 + fabs(expected)))
+        fail_msg("%s: %s[%zu]: %.9g, finite differences say %.9g", model->name, info.name, e, gradients[e],
+                 expected);
+      if (fabs(expected) > largest) largest = fabs(expected);
+    }
+    free(gradients);
+  }
+  assert_true(largest > 0.01);  // not all zero
+  rig_close(&rig);
+}
+
+static void test_gradients(void **state) {
+  (void)state;
+  for (int m = 0; m < N_MODELS; m++) gradients_are_right(&models[m], NN_AUTOBATCH_AUTO, 1);
+  gradients_are_right(&models[0], NN_AUTOBATCH_OFF, 1);
+  gradients_are_right(&models[1], NN_AUTOBATCH_AGENDA, 2);
+}
+
+// The gradient of the minibatch is the sum of the gradients of its examples, whatever the threads.
+static void test_gradients_add_up(void **state) {
+  (void)state;
+  for (int m = 0; m < N_MODELS; m++) {
+    struct rig_options options = {.precision = NN_PRECISION_F64, .stand_in = stand_in, .threads = 1};
+    struct rig whole, parts;
+    rig_open(&whole, models[m].source, "loss", &options);
+    options.threads = 3;
+    rig_open(&parts, models[m].source, "loss", &options);
+    size_t n_params = nn_model_param_count(whole.model);
+    double **sums = calloc(n_params, sizeof *sums);
+    for (size_t p = 0; p < n_params; p++) {
+      nn_param_info info = nn_model_param(parts.model, p);
+      sums[p] = calloc(elements_of(&info), sizeof **sums);
+    }
+    for (size_t i = 0; i < parts.n; i++) {
+      rig_check(nn_session_run(parts.session, rig_entry(&parts, "loss"), parts.data, &i, 1, NN_GRADIENT));
+      rig_check(nn_session_backward(parts.session, 0.5));
+      for (size_t p = 0; p < n_params; p++) {
+        nn_param_info info = nn_model_param(parts.model, p);
+        for (size_t e = 0; e < elements_of(&info); e++) sums[p][e] += ((const double *)info.gradients)[e];
+      }
+    }
+    rig_run(&whole, "loss", NN_GRADIENT);
+    rig_check(nn_session_backward(whole.session, 0.5));
+    for (size_t p = 0; p < n_params; p++) {
+      nn_param_info info = nn_model_param(whole.model, p);
+      for (size_t e = 0; e < elements_of(&info); e++)
+        assert_true(fabs(((const double *)info.gradients)[e] - sums[p][e]) <= 1e-12 * (1 + fabs(sums[p][e])));
+      free(sums[p]);
+    }
+    free(sums);
+    rig_close(&whole);
+    rig_close(&parts);
+  }
+}
+
+// Gradients too have the same bits for any number of threads.
+static void test_gradient_bits(void **state) {
+  (void)state;
+  for (int m = 0; m < N_MODELS; m++) {
+    struct rig_options options = {.stand_in = stand_in, .n_examples = 40};
+    struct rig rigs[3];
+    for (int t = 0; t < 3; t++) {
+      options.threads = t + 1;
+      rig_open(&rigs[t], models[m].source, "loss", &options);
+      rig_run(&rigs[t], "loss", NN_TRAIN);
+      rig_check(nn_session_backward(rigs[t].session, 1));
+    }
+    for (size_t p = 0; p < nn_model_param_count(rigs[0].model); p++) {
+      nn_param_info info = nn_model_param(rigs[0].model, p);
+      for (int t = 1; t < 3; t++)
+        assert_memory_equal(info.gradients, nn_model_param(rigs[t].model, p).gradients,
+                            elements_of(&info) * sizeof(float));
+    }
+    for (int t = 0; t < 3; t++) rig_close(&rigs[t]);
+  }
+}
+
+// ------------------------------------------------------------------------------------------ decisions and
+// errors
+
+static void test_decisions(void **state) {
+  (void)state;
+  struct rig_options options = {.stand_in = stand_in, .n_examples = 30};
+  struct rig rig;
+  rig_open(&rig, rig_tagger_model, "loss", &options);
+  rig_run(&rig, "predict", NN_INFER);
+  nn_stats stats = nn_session_stats(rig.session);
+  // Sentences have at most five words: one flush for each, and one for the rest.
+  assert_true(stats.flushes <= 6);
+  assert_true(stats.decisions >= rig.n);
+  for (size_t i = 0; i < rig.n; i++) {
+    char *all = nn_session_json(rig.session, i);
+    assert_non_null(strstr(all, "w"));
+    free(all);
+  }
+  // A decision needs its own scores only: the losses stay pending until the end.
+  rig_run(&rig, "loss", NN_INFER);
+  size_t last = nn_session_batch_count(rig.session) - 1;
+  uint32_t flushes = nn_session_batch(rig.session, last).flush;
+  assert_true(flushes >= 4);
+  for (size_t b = 0; b <= last; b++)
+    if (nn_session_batch(rig.session, b).phase > 0)
+      assert_int_equal(nn_session_batch(rig.session, b).flush, flushes);
+  rig_close(&rig);
+}
+
+static void test_failing_examples(void **state) {
+  (void)state;
+  struct rig_options options = {.stand_in = stand_in, .n_examples = 30};
+  struct rig rig;
+  rig_open(&rig, rig_tagger_model, "loss", &options);
+  rig_run(&rig, "third", NN_INFER);
+  size_t failed = 0;
+  for (size_t i = 0; i < rig.n; i++) {
+    const char *error = nn_session_error(rig.session, i);
+    const struct host_list *words = (const struct host_list *)(uintptr_t)rig.data->slots[i * rig.data->width];
+    assert_int_equal(error != NULL, words->length < 3);
+    if (error) {
+      failed++;
+      assert_non_null(strstr(error, "out of range"));
+      assert_ptr_equal(strstr(error, "test.nn:39:"), error);
+      assert_true(nn_session_number(rig.session, i) == 0);
+    } else {
+      assert_true(nn_session_number(rig.session, i) == (double)words->buffer->slots[words->offset + 2]);
+    }
+  }
+  assert_true(failed > 0 && failed < rig.n);
+  rig_close(&rig);
+}
+
+static void test_misuse(void **state) {
+  (void)state;
+  struct rig_options options = {.stand_in = stand_in};
+  struct rig rig;
+  rig_open(&rig, rig_tree_model, "loss", &options);
+  size_t far = 1000;
+  nn_status *status = nn_session_run(rig.session, rig_entry(&rig, "loss"), rig.data, &far, 1, NN_INFER);
+  assert_int_equal(nn_status_code(status), NN_INVALID);
+  nn_status_free(status);
+  rig_run(&rig, "loss", NN_INFER);
+  status = nn_session_backward(rig.session, 1);
+  assert_int_equal(nn_status_code(status), NN_INVALID);
+  nn_status_free(status);
+  rig_run(&rig, "scores", NN_TRAIN);
+  status = nn_session_backward(rig.session, 1);
+  assert_int_equal(nn_status_code(status), NN_INVALID);
+  nn_status_free(status);
+  // Nothing is broken by it.
+  rig_run(&rig, "loss", NN_TRAIN);
+  rig_check(nn_session_backward(rig.session, 1));
+  rig_check(nn_session_run(rig.session, rig_entry(&rig, "loss"), rig.data, rig.examples, 0, NN_TRAIN));
+  rig_check(nn_session_backward(rig.session, 1));
+  rig_close(&rig);
+}
+
+static void test_metric_and_results(void **state) {
+  (void)state;
+  struct rig_options options = {.stand_in = stand_in};
+  struct rig rig;
+  rig_open(&rig, rig_tree_model, "loss", &options);
+  double sum = 0, weight = 0, right = 0;
+  size_t failed = 7;
+  rig_check(nn_session_metric(rig.session, rig_entry(&rig, "accuracy"), rig.data, rig.examples, rig.n, &sum,
+                              &weight, &failed));
+  assert_int_equal(failed, 0);
+  assert_true(weight == (double)rig.n);
+  rig_run(&rig, "predict", NN_INFER);
+  for (size_t i = 0; i < rig.n; i++) {
+    const struct host_data *tree = (const struct host_data *)(uintptr_t)rig.data->slots[i];
+    right += nn_session_number(rig.session, i) == (double)tree->slots[0];
+  }
+  assert_true(sum == right);
+  rig_run(&rig, "scores", NN_INFER);
+  char *text = nn_session_json(rig.session, 3);
+  double first, rest[6];
+  assert_int_equal(sscanf(text, "[%lf, %lf, %lf, %lf, %lf, %lf, %lf]", &first, &rest[0], &rest[1], &rest[2],
+                          &rest[3], &rest[4], &rest[5]),
+                   7);
+  assert_true(first == nn_session_number(rig.session, 3) ||
+              fabs(first - nn_session_number(rig.session, 3)) < 1e-6);
+  free(text);
+  rig_close(&rig);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_same_bits),          cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_gradients),          cmocka_unit_test(test_gradients_add_up),
+      cmocka_unit_test(test_gradient_bits),      cmocka_unit_test(test_decisions),
+      cmocka_unit_test(test_failing_examples),   cmocka_unit_test(test_misuse),
+      cmocka_unit_test(test_metric_and_results),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

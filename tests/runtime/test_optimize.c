@@ -1,0 +1,313 @@
+// Optimisers against steps worked by hand, sparse against dense, and what is refused.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/runtime/rig.h"
+
+// The gradient of w[k] is how often the example's words are k, times x.
+static const char counts_model[] =
+    "vocab Word\n"
+    "param w: f32[Word] = constant(0.5)\n"
+    "param v: f32[Word] = constant(0.25)\n"
+    "fn loss(words: [Word]) -> f32 {\n"
+    "  var terms: [f32] = [sum(w) * 0]\n"
+    "  for word in words { terms = push(terms, pick(w, word) + 2 * pick(v, word)) }\n"
+    "  sum(terms)\n"
+    "}\n";
+
+static const char lookup_model[] =
+    "dim H = 5\n"
+    "vocab Word\n"
+    "param E: f32[Word, H] = normal(0.5)\n"
+    "param o: f32[H] = normal(0.5)\n"
+    "fn loss(words: [Word]) -> f32 { sum([square(dot(E[word], o) - 1) for word in words]) }\n";
+
+struct setup {
+  struct rig rig;
+  nn_optimiser *optimiser;
+  double *w, *g;  // of the parameter `w`: values, and the gradient by counting
+  size_t n;
+};
+
+static void open_setup(struct setup *setup, const nn_optimiser_options *options) {
+  struct rig_options how = {.precision = NN_PRECISION_F64, .stand_in = true, .n_examples = 3};
+  *setup = (struct setup){0};
+  rig_open(&setup->rig, counts_model, "loss", &how);
+  rig_check(nn_optimiser_new(setup->rig.model, options, &setup->optimiser));
+  nn_param_info info = nn_model_param(setup->rig.model, 0);
+  assert_string_equal(info.name, "w");
+  setup->w = (double *)info.values;
+  setup->n = (size_t)info.sizes[0];
+  setup->g = calloc(setup->n, sizeof *setup->g);
+  for (size_t i = 0; i < setup->rig.n; i++) {
+    const struct host_list *words = (const struct host_list *)(uintptr_t)setup->rig.data->slots[i];
+    for (uint64_t k = 0; k < words->length; k++) setup->g[words->buffer->slots[words->offset + k]] += 1;
+  }
+}
+
+static void close_setup(struct setup *setup) {
+  nn_optimiser_free(setup->optimiser);
+  rig_close(&setup->rig);
+  free(setup->g);
+}
+
+static void step(struct setup *setup) {
+  rig_run(&setup->rig, "loss", NN_TRAIN);
+  rig_check(nn_session_backward(setup->rig.session, 1));
+  rig_check(nn_optimiser_step(setup->optimiser, setup->rig.session));
+}
+
+static void expect(const struct setup *setup, const double *w) {
+  for (size_t i = 0; i < setup->n; i++)
+    if (fabs(setup->w[i] - w[i]) > 1e-14)
+      fail_msg("element %zu: %.17g, expected %.17g", i, setup->w[i], w[i]);
+}
+
+static void start_values(const struct setup *setup, double *w) {
+  for (size_t i = 0; i < setup->n; i++) w[i] = 0.5;
+}
+
+static void test_sgd(void **state) {
+  (void)state;
+  nn_optimiser_options options = nn_optimiser_default(NN_SGD);
+  options.rate = 0.25;
+  options.decay = 0.125;
+  struct setup setup;
+  open_setup(&setup, &options);
+  double w[8];
+  start_values(&setup, w);
+  for (int t = 0; t < 3; t++) {
+    step(&setup);
+    for (size_t i = 0; i < setup.n; i++) w[i] -= 0.25 * (setup.g[i] + 0.125 * w[i]);
+    expect(&setup, w);
+  }
+  close_setup(&setup);
+}
+
+static void test_momentum(void **state) {
+  (void)state;
+  nn_optimiser_options options = nn_optimiser_default(NN_MOMENTUM);
+  struct setup setup;
+  open_setup(&setup, &options);
+  double w[8];
+  start_values(&setup, w);
+  // With a constant gradient the velocity after t steps is g (1 - 0.9^t) / 0.1.
+  for (int t = 1; t <= 4; t++) {
+    step(&setup);
+    for (size_t i = 0; i < setup.n; i++) w[i] -= 0.01 * setup.g[i] * (1 - pow(0.9, t)) / 0.1;
+    expect(&setup, w);
+  }
+  close_setup(&setup);
+}
+
+static void test_adagrad(void **state) {
+  (void)state;
+  nn_optimiser_options options = nn_optimiser_default(NN_ADAGRAD);
+  options.rate = 0.5;
+  struct setup setup;
+  open_setup(&setup, &options);
+  double w[8];
+  start_values(&setup, w);
+  // With a constant gradient the t-th step is rate / sqrt(t), whatever the gradient.
+  for (int t = 1; t <= 4; t++) {
+    step(&setup);
+    for (size_t i = 0; i < setup.n; i++)
+      if (setup.g[i] > 0) w[i] -= 0.5 * setup.g[i] / (setup.g[i] * sqrt(t) + 1e-10);
+    expect(&setup, w);
+  }
+  close_setup(&setup);
+}
+
+static void test_adam(void **state) {
+  (void)state;
+  nn_optimiser_options options = nn_optimiser_default(NN_ADAM);
+  options.decay = 0.5;
+  struct setup setup;
+  open_setup(&setup, &options);
+  double w[8];
+  start_values(&setup, w);
+  // With a constant gradient both corrected moments are exact from the first step on: g and g^2.
+  for (int t = 1; t <= 4; t++) {
+    step(&setup);
+    for (size_t i = 0; i < setup.n; i++) {
+      w[i] -= 0.001 * 0.5 * w[i];
+      if (setup.g[i] > 0) w[i] -= 0.001 * setup.g[i] / (setup.g[i] + 1e-8);
+    }
+    for (size_t i = 0; i < setup.n; i++) assert_true(fabs(setup.w[i] - w[i]) < 1e-12);
+  }
+  close_setup(&setup);
+}
+
+// The norm is over all parameters: v's gradient is twice w's.
+static void test_clipping(void **state) {
+  (void)state;
+  nn_optimiser_options options = nn_optimiser_default(NN_SGD);
+  options.rate = 1;
+  options.clip = 0.75;
+  struct setup setup;
+  open_setup(&setup, &options);
+  double w[8], squares = 0;
+  start_values(&setup, w);
+  for (size_t i = 0; i < setup.n; i++) squares += 5 * setup.g[i] * setup.g[i];
+  step(&setup);
+  assert_true(fabs(nn_optimiser_norm(setup.optimiser) - sqrt(squares)) < 1e-12);
+  for (size_t i = 0; i < setup.n; i++) w[i] -= setup.g[i] * 0.75 / sqrt(squares);
+  expect(&setup, w);
+  close_setup(&setup);
+  options.clip = 1e9;
+  open_setup(&setup, &options);
+  start_values(&setup, w);
+  step(&setup);
+  for (size_t i = 0; i < setup.n; i++) w[i] -= setup.g[i];
+  expect(&setup, w);
+  close_setup(&setup);
+}
+
+// -------------------------------------------------------------------------------------------------- lookup
+// tables
+
+// Five steps of Adam over a table; the words of each step are given. Returns a copy of the table.
+static double *train_table(nn_sparse sparse, bool as_dense, int threads) {
+  struct rig_options how = {
+      .precision = NN_PRECISION_F64, .stand_in = true, .n_examples = 10, .threads = threads};
+  struct rig rig;
+  rig_open(&rig, lookup_model, "loss", &how);
+  nn_param_info info = nn_model_param(rig.model, 0);
+  assert_string_equal(info.name, "E");
+  assert_true(info.sparse);
+  if (as_dense) rig.model->params.list[0].sparse = false;
+  nn_optimiser_options options = nn_optimiser_default(NN_ADAM);
+  options.sparse = sparse;
+  options.rate = 0.05;
+  options.clip = 0.5;
+  nn_optimiser *optimiser;
+  rig_check(nn_optimiser_new(rig.model, &options, &optimiser));
+  for (size_t i = 0; i < 5; i++) {
+    double loss;
+    size_t failed;
+    rig_check(nn_session_train(rig.session, optimiser, rig_entry(&rig, "loss"), rig.data,
+                               &rig.examples[2 * i], 2, NN_LOSS_MEAN, &loss, &failed));
+    assert_int_equal(failed, 0);
+  }
+  double *table = malloc(40 * sizeof *table);
+  memcpy(table, info.values, 40 * sizeof *table);
+  nn_optimiser_free(optimiser);
+  rig_close(&rig);
+  return table;
+}
+
+static void test_sparse(void **state) {
+  (void)state;
+  double *lazy = train_table(NN_SPARSE_LAZY, false, 1), *exact = train_table(NN_SPARSE_EXACT, false, 1);
+  double *dense = train_table(NN_SPARSE_LAZY, true, 1), *threaded = train_table(NN_SPARSE_LAZY, false, 3);
+  // Exact is what a dense gradient gives, to the order in which the norm is summed.
+  for (int i = 0; i < 40; i++) assert_true(fabs(exact[i] - dense[i]) < 1e-12);
+  assert_memory_equal(lazy, threaded, 40 * sizeof *lazy);
+  // Lazy leaves rows alone that exact still moves by their first moment.
+  bool differ = false;
+  for (int i = 0; i < 40; i++) differ |= fabs(lazy[i] - exact[i]) > 1e-6;
+  assert_true(differ);
+  free(lazy);
+  free(exact);
+  free(dense);
+  free(threaded);
+}
+
+// A row that no example looks up does not move, even with decay.
+static void test_lazy_rows(void **state) {
+  (void)state;
+  struct rig_options how = {.precision = NN_PRECISION_F64, .stand_in = true, .n_examples = 2};
+  struct rig rig;
+  rig_open(&rig, lookup_model, "loss", &how);
+  double before[40];
+  memcpy(before, nn_model_param(rig.model, 0).values, sizeof before);
+  bool used[8] = {0};
+  for (size_t i = 0; i < rig.n; i++) {
+    const struct host_list *words = (const struct host_list *)(uintptr_t)rig.data->slots[i];
+    for (uint64_t k = 0; k < words->length; k++) used[words->buffer->slots[words->offset + k]] = true;
+  }
+  for (int algorithm = NN_SGD; algorithm <= NN_ADAM; algorithm++) {
+    nn_optimiser_options options = nn_optimiser_default((nn_algorithm)algorithm);
+    options.decay = 0.1;
+    nn_optimiser *optimiser;
+    rig_check(nn_optimiser_new(rig.model, &options, &optimiser));
+    double loss;
+    size_t failed;
+    rig_check(nn_session_train(rig.session, optimiser, rig_entry(&rig, "loss"), rig.data, rig.examples, rig.n,
+                               NN_LOSS_SUM, &loss, &failed));
+    nn_optimiser_free(optimiser);
+  }
+  const double *after = nn_model_param(rig.model, 0).values;
+  for (int row = 0; row < 8; row++)
+    for (int i = 0; i < 5; i++) assert_int_equal(after[row * 5 + i] != before[row * 5 + i], used[row]);
+  rig_close(&rig);
+}
+
+// The loss falls, in both precisions.
+static void test_learning(void **state) {
+  (void)state;
+  for (int precision = 0; precision < 2; precision++) {
+    struct rig_options how = {
+        .precision = (nn_precision)precision, .stand_in = true, .n_examples = 10, .threads = 2};
+    struct rig rig;
+    rig_open(&rig, rig_tree_model, "loss", &how);
+    nn_optimiser_options options = nn_optimiser_default(NN_ADAM);
+    options.rate = 0.02;
+    nn_optimiser *optimiser;
+    rig_check(nn_optimiser_new(rig.model, &options, &optimiser));
+    double first = 0, loss = 0;
+    size_t failed;
+    for (int t = 0; t < 80; t++) {
+      rig_check(nn_session_train(rig.session, optimiser, rig_entry(&rig, "loss"), rig.data, rig.examples,
+                                 rig.n, NN_LOSS_MEAN, &loss, &failed));
+      if (t == 0) first = loss;
+    }
+    assert_true(loss < 0.6 * first);
+    nn_optimiser_free(optimiser);
+    rig_close(&rig);
+  }
+}
+
+static void test_refused(void **state) {
+  (void)state;
+  struct rig_options how = {.stand_in = true};
+  struct rig rig;
+  rig_open(&rig, lookup_model, "loss", &how);
+  nn_optimiser *optimiser = NULL;
+  nn_optimiser_options bad[3] = {nn_optimiser_default(NN_ADAM), nn_optimiser_default(NN_SGD),
+                                 nn_optimiser_default(NN_MOMENTUM)};
+  bad[0].beta1 = 1;
+  bad[1].rate = -1;
+  bad[2].decay = NAN;
+  for (int i = 0; i < 3; i++) {
+    nn_status *status = nn_optimiser_new(rig.model, &bad[i], &optimiser);
+    assert_int_equal(nn_status_code(status), NN_INVALID);
+    nn_status_free(status);
+  }
+  rig_check(nn_optimiser_new(rig.model, NULL, &optimiser));
+  nn_status *status = nn_optimiser_step(optimiser, rig.session);
+  assert_int_equal(nn_status_code(status), NN_INVALID);
+  nn_status_free(status);
+  nn_algorithm algorithm;
+  assert_true(nn_algorithm_parse("adagrad", &algorithm) && algorithm == NN_ADAGRAD);
+  assert_false(nn_algorithm_parse("adagra", &algorithm));
+  nn_optimiser_free(optimiser);
+  rig_close(&rig);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_sgd),       cmocka_unit_test(test_momentum), cmocka_unit_test(test_adagrad),
+      cmocka_unit_test(test_adam),      cmocka_unit_test(test_clipping), cmocka_unit_test(test_sparse),
+      cmocka_unit_test(test_lazy_rows), cmocka_unit_test(test_learning), cmocka_unit_test(test_refused),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
