@@ -2,31 +2,29 @@
 
 #include <string.h>
 
-/* Arguments in source that are not operands of the operation: the index, dropout's p, slice's bounds; and how a
- * call is written when `name(a)` or `name(a, b)` would not show it. */
+/* Arguments in source that are not operands of the operation: the index, dropout's p, slice's bounds; and how
+ * a call is written when `name(a)` or `name(a, b)` would not show it. */
 static const struct {
   enum ir_op op;
   size_t extra_args;
   const char *usage;
 } special_ops[] = {
-    {IR_OP_PICK, 1, "pick(a, i)"},
-    {IR_OP_NLL, 1, "nll(a, i)"},
-    {IR_OP_LOOKUP, 1, "lookup(E, i)"},
-    {IR_OP_DROPOUT, 1, "dropout(a, p)"},
-    {IR_OP_SLICE, 2, "slice(a, i, n)"},
-    {IR_OP_CONCAT, 0, "concat(a, b, ...)"},
+    {IR_OP_PICK, 1, "pick(a, i)"},      {IR_OP_NLL, 1, "nll(a, i)"},
+    {IR_OP_LOOKUP, 1, "lookup(E, i)"},  {IR_OP_DROPOUT, 1, "dropout(a, p)"},
+    {IR_OP_SLICE, 2, "slice(a, i, n)"}, {IR_OP_CONCAT, 0, "concat(a, b, ...)"},
 };
 
 #define LITERAL_USAGE(name, arity) ((arity) == 1 ? name "(a)" : (arity) == 2 ? name "(a, b)" : name "(...)")
 
 /* Rows without a name are operations that only the compiler makes. */
 static const struct builtin rows[] = {
-#define BUILTIN(ENUM, name, arg_count, op, usage, doc) {BUILTIN_##ENUM, name, op, arg_count, false, usage, doc},
+#define BUILTIN(ENUM, name, arg_count, op, usage, doc) \
+  {BUILTIN_##ENUM, name, op, arg_count, false, usage, doc},
 #include "compiler/builtins.def"
 #undef BUILTIN
-#define OP(ENUM, name, arity, class, shape, derivatives, user, doc)                                               \
-  {BUILTIN_OP, (user) ? name : NULL, IR_OP_##ENUM, (arity) < 0 ? 1 : (arity), (arity) < 0,                        \
-   LITERAL_USAGE(name, arity), doc},
+#define OP(ENUM, name, arity, class, shape, derivatives, user, doc)                  \
+  {BUILTIN_OP,  (user) ? name : NULL,       IR_OP_##ENUM, (arity) < 0 ? 1 : (arity), \
+   (arity) < 0, LITERAL_USAGE(name, arity), doc},
 #include "compiler/ir/ops.def"
 #undef OP
 };

@@ -1,6 +1,6 @@
-/* The language's builtin functions. Tensor operations are the rows of compiler/ir/ops.def with user == 1; the others
- * are the rows of builtins.def. Several meanings may share a name (`max`): the checker chooses the row by the types of
- * the arguments, and lowering sees the chosen row only.
+/* The language's builtin functions. Tensor operations are the rows of compiler/ir/ops.def with user == 1; the
+ * others are the rows of builtins.def. Several meanings may share a name (`max`): the checker chooses the row
+ * by the types of the arguments, and lowering sees the chosen row only.
  */
 #ifndef NN_COMPILER_BUILTINS_H
 #define NN_COMPILER_BUILTINS_H
@@ -21,14 +21,15 @@ enum builtin_kind {
 struct builtin {
   enum builtin_kind kind;
   const char *name;
-  enum ir_op op;      /* the operation that it becomes; IR_N_OPS when there is not exactly one */
-  size_t arg_count;   /* private: see builtin_arg_count */
+  enum ir_op op;    /* the operation that it becomes; IR_N_OPS when there is not exactly one */
+  size_t arg_count; /* private: see builtin_arg_count */
   bool is_variadic;
-  const char *usage;  /* private: see builtin_usage */
+  const char *usage; /* private: see builtin_usage */
   const char *doc;
 };
 
-/* All rows: those of builtins.def, then the operations; `name` is NULL for those that are not for users (for lists of names: editors, "did you mean"). */
+/* All rows: those of builtins.def, then the operations; `name` is NULL for those that are not for users (for
+ * lists of names: editors, "did you mean"). */
 size_t builtin_count(void);
 const struct builtin *builtin_at(size_t i);
 /* The next row of the same name, or NULL. */

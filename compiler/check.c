@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-const char *check_text(struct checker *checker, const struct type *type) { return type_text(checker->arena, type); }
+const char *check_text(struct checker *checker, const struct type *type) {
+  return type_text(checker->arena, type);
+}
 
 void check_set_type(struct checker *checker, const struct type **slot, const struct type *type) {
   *slot = type;
@@ -11,8 +13,8 @@ void check_set_type(struct checker *checker, const struct type **slot, const str
     arena_push(checker->arena, &checker->open_slots, slot);
 }
 
-const struct size_symbol *check_new_symbol(struct checker *checker, enum size_atom_kind kind, struct ast_ref ref,
-                                           struct ast_name name, bool is_index) {
+const struct size_symbol *check_new_symbol(struct checker *checker, enum size_atom_kind kind,
+                                           struct ast_ref ref, struct ast_name name, bool is_index) {
   struct size_symbol *symbol = arena_new(checker->arena, struct size_symbol);
   symbol->atom = (struct size_atom){name.text, kind, checker->atom_count++};
   symbol->ref = ref;
@@ -28,13 +30,13 @@ const struct size *check_symbol_size(struct checker *checker, const struct size_
 const struct type *check_weight(struct checker *checker, const struct type *type, struct span span) {
   if (type->weight <= TYPE_MAX_WEIGHT)
     return type;
-  struct diag *d = diag_error(checker->sink, DIAG_TYPE_TOO_LARGE, span, "the type of this has more than %d parts",
-                              TYPE_MAX_WEIGHT);
+  struct diag *d = diag_error(checker->sink, DIAG_TYPE_TOO_LARGE, span,
+                              "the type of this has more than %d parts", TYPE_MAX_WEIGHT);
   diag_help(d, "lists and data types describe many values with small types");
   return &type_error;
 }
 
-/* ---- Texts and labels --------------------------------------------------------------------------------------- */
+/* ---- Texts and labels ---------------------------------------------------------------------------------- */
 
 const char *check_count_text(struct checker *checker, size_t count, const char *noun) {
   if (count == 0)
@@ -63,12 +65,14 @@ static void label_symbols(struct diag *diag, const struct size *size) {
       const struct size_symbol *symbol = size_symbol_of(size->terms[i].atoms[k]);
       bool is_variable = symbol->ref.kind == AST_REF_SIZE_VAR;
       if (diag->labels.count < MAX_SIZE_LABELS && !is_labelled(diag, symbol->declared))
-        diag_label(diag, symbol->declared, is_variable ? "`%s` is any size the caller chooses" : "`%s` is declared here",
+        diag_label(diag, symbol->declared,
+                   is_variable ? "`%s` is any size the caller chooses" : "`%s` is declared here",
                    symbol->atom.name);
     }
 }
 
-void check_label_sizes(struct checker *checker, struct diag *diag, const struct size *a, const struct size *b) {
+void check_label_sizes(struct checker *checker, struct diag *diag, const struct size *a,
+                       const struct size *b) {
   (void)checker;
   if (!diag || (a && b && size_equal(a, b)))
     return;
@@ -78,7 +82,8 @@ void check_label_sizes(struct checker *checker, struct diag *diag, const struct 
     label_symbols(diag, b);
 }
 
-void check_label_type_sizes(struct checker *checker, struct diag *diag, const struct type *a, const struct type *b) {
+void check_label_type_sizes(struct checker *checker, struct diag *diag, const struct type *a,
+                            const struct type *b) {
   a = type_resolve(a);
   b = b ? type_resolve(b) : NULL;
   if (!diag)
@@ -103,7 +108,7 @@ void check_label_operand(struct checker *checker, struct diag *diag, const struc
     diag_label(diag, names_declared_at(ref), "`%s` is %s", expr->name.name.text, check_text(checker, type));
 }
 
-/* ---- Walks -------------------------------------------------------------------------------------------------- */
+/* ---- Walks --------------------------------------------------------------------------------------------- */
 
 void check_each_decl(struct checker *checker, void (*visit)(struct checker *, struct ast_decl *)) {
   for (size_t i = 0; i < checker->program->files.count; i++) {
@@ -139,7 +144,7 @@ void check_each_cycle(struct checker *checker, size_t count, const size_t *next,
   }
 }
 
-/* ---- Unused names ------------------------------------------------------------------------------------------- */
+/* ---- Unused names -------------------------------------------------------------------------------------- */
 
 static void warn_unused(struct checker *checker, struct ast_decl *decl) {
   if (decl->kind != AST_DECL_FN || checker->program->files.items[checker->names.file]->is_stdlib)
@@ -156,7 +161,7 @@ static void warn_unused(struct checker *checker, struct ast_decl *decl) {
   }
 }
 
-/* ---- The whole ---------------------------------------------------------------------------------------------- */
+/* ---- The whole ----------------------------------------------------------------------------------------- */
 
 bool check_program(struct arena *arena, struct diag_sink *sink, struct ast_program *program) {
   struct checker checker = {.arena = arena, .sink = sink, .program = program};

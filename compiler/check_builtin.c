@@ -6,13 +6,13 @@
 /* More parts than this are a mistake; the result is a tuple. */
 #define MAX_SPLIT 64
 
-/* ---- Reports -------------------------------------------------------------------------------------------------- */
+/* ---- Reports ------------------------------------------------------------------------------------------- */
 
 static const struct type *wrong_argument(struct checker *checker, const struct builtin *builtin,
                                          const struct ast_expr *arg, const char *wanted) {
   const struct type *type = type_resolve(arg->type);
-  struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, arg->span, "`%s` takes %s, not %s", builtin->name,
-                              wanted, check_text(checker, type));
+  struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, arg->span, "`%s` takes %s, not %s",
+                              builtin->name, wanted, check_text(checker, type));
   check_label_operand(checker, d, arg);
   diag_note(d, "`%s`: %s", builtin_usage(builtin), builtin->doc);
   if (builtin->kind == BUILTIN_FLOAT && type_is_scalar(type))
@@ -20,15 +20,15 @@ static const struct type *wrong_argument(struct checker *checker, const struct b
   return &type_error;
 }
 
-static const struct type *wrong_rank(struct checker *checker, const struct builtin *builtin, const struct ast_expr *arg,
-                                     const char *wanted) {
-  struct diag *d = diag_error(checker->sink, DIAG_WRONG_RANK, arg->span, "`%s` takes %s, not %s", builtin->name,
-                              wanted, check_text(checker, arg->type));
+static const struct type *wrong_rank(struct checker *checker, const struct builtin *builtin,
+                                     const struct ast_expr *arg, const char *wanted) {
+  struct diag *d = diag_error(checker->sink, DIAG_WRONG_RANK, arg->span, "`%s` takes %s, not %s",
+                              builtin->name, wanted, check_text(checker, arg->type));
   check_label_operand(checker, d, arg);
   return &type_error;
 }
 
-/* ---- Which row ------------------------------------------------------------------------------------------------ */
+/* ---- Which row ----------------------------------------------------------------------------------------- */
 
 static bool takes(const struct builtin *builtin, size_t args) {
   return args == builtin_arg_count(builtin) || (builtin->is_variadic && args > builtin_arg_count(builtin));
@@ -44,24 +44,28 @@ static bool check_count(struct checker *checker, const struct ast_expr *expr, co
     for (const struct builtin *other = first; other != row; other = builtin_next(other))
       is_known |= builtin_arg_count(other) == builtin_arg_count(row);
     if (!is_known)
-      usages = arena_printf(checker->arena, "%s%s`%s`", usages, row == first ? "" : " or ", builtin_usage(row));
+      usages =
+          arena_printf(checker->arena, "%s%s`%s`", usages, row == first ? "" : " or ", builtin_usage(row));
   }
-  struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` does not take %s", first->name,
-                              check_count_text(checker, expr->call.args.count, "argument"));
+  struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` does not take %s",
+                              first->name, check_count_text(checker, expr->call.args.count, "argument"));
   diag_help(d, "write %s", usages);
   return false;
 }
 
 static bool suits(const struct builtin *builtin, const struct type *type) {
   switch (builtin->kind) {
-    case BUILTIN_LIST_SUM: case BUILTIN_LIST_MEAN: case BUILTIN_LIST_MAX: return type->kind == TYPE_LIST;
-    case BUILTIN_HOST_MAX: case BUILTIN_HOST_MIN: return type_is_host_number(type);
+    case BUILTIN_LIST_SUM:
+    case BUILTIN_LIST_MEAN:
+    case BUILTIN_LIST_MAX: return type->kind == TYPE_LIST;
+    case BUILTIN_HOST_MAX:
+    case BUILTIN_HOST_MIN: return type_is_host_number(type);
     default: return true;
   }
 }
 
-/* Host numbers on both sides for HOST_MAX and HOST_MIN: one tensor makes it element-wise. All arguments of functions
- * with several rows are plain. */
+/* Host numbers on both sides for HOST_MAX and HOST_MIN: one tensor makes it element-wise. All arguments of
+ * functions with several rows are plain. */
 static const struct builtin *choose(const struct ast_expr *expr, const struct builtin *first) {
   const struct ast_args *args = &expr->call.args;
   if (!builtin_next(first))
@@ -76,7 +80,7 @@ static const struct builtin *choose(const struct ast_expr *expr, const struct bu
   return first;
 }
 
-/* ---- Lists ---------------------------------------------------------------------------------------------------- */
+/* ---- Lists --------------------------------------------------------------------------------------------- */
 
 static const struct type *list_argument(struct checker *checker, const struct builtin *builtin,
                                         const struct ast_expr *arg) {
@@ -98,14 +102,15 @@ static const struct type *check_push(struct checker *checker, const struct built
   return check_against(checker, args[1], list->list.element, &why) ? list : &type_error;
 }
 
-static const struct type *check_zip(struct checker *checker, const struct builtin *builtin,
-                                    struct ast_expr *const *args) {
+static const struct type *check_zip(struct checker *checker, const struct ast_expr *expr,
+                                    const struct builtin *builtin, struct ast_expr *const *args) {
   const struct type *a = list_argument(checker, builtin, args[0]);
   const struct type *b = list_argument(checker, builtin, args[1]);
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
     return &type_error;
   const struct type *items[] = {a->list.element, b->list.element};
-  return type_list(checker->arena, type_tuple(checker->arena, 2, items), NULL);
+  const struct type *list = type_list(checker->arena, type_tuple(checker->arena, 2, items), NULL);
+  return check_weight(checker, list, expr->span);
 }
 
 static const struct type *check_list_fold(struct checker *checker, const struct builtin *builtin,
@@ -117,7 +122,7 @@ static const struct type *check_list_fold(struct checker *checker, const struct 
   return &type_error;
 }
 
-/* ---- Host values ---------------------------------------------------------------------------------------------- */
+/* ---- Host values --------------------------------------------------------------------------------------- */
 
 static const struct type *check_host(struct checker *checker, const struct builtin *builtin,
                                      const struct ast_expr *arg) {
@@ -146,7 +151,7 @@ static const struct type *check_host(struct checker *checker, const struct built
   }
 }
 
-/* ---- Tensors -------------------------------------------------------------------------------------------------- */
+/* ---- Tensors ------------------------------------------------------------------------------------------- */
 
 static bool is_tensor(struct checker *checker, const struct builtin *builtin, const struct ast_expr *arg,
                       size_t min_rank, size_t max_rank) {
@@ -180,12 +185,14 @@ static const struct type *check_split(struct checker *checker, const struct buil
                                  type->tensor.sizes[1]};
   if (!sizes[0]) {
     const char *size = size_text(checker->arena, type->tensor.sizes[0]);
-    struct diag *d = diag_error(checker->sink, DIAG_SPLIT_UNEVEN, args[0]->span,
-                                "`%s` elements do not divide into %" PRId64 " equal parts", size, parts->integer);
+    struct diag *d =
+        diag_error(checker->sink, DIAG_SPLIT_UNEVEN, args[0]->span,
+                   "`%s` elements do not divide into %" PRId64 " equal parts", size, parts->integer);
     diag_primary_label(d, "this is %s", check_text(checker, type));
     check_label_operand(checker, d, args[0]);
     check_label_sizes(checker, d, type->tensor.sizes[0], NULL);
-    diag_note(d, "the size must be %" PRId64 " times another one, whatever values dims are given", parts->integer);
+    diag_note(d, "the size must be %" PRId64 " times another one, whatever values dims are given",
+              parts->integer);
     return &type_error;
   }
   const struct type *items[MAX_SPLIT];
@@ -248,7 +255,8 @@ static const struct type *check_dropout(struct checker *checker, const struct bu
   struct ast_expr *p = args[1];
   if (check_constant(checker, p, &type_float, "the probability of `dropout`")) {
     if (p->kind == AST_EXPR_UNARY || (p->kind == AST_EXPR_FLOAT && p->floating >= 1))
-      diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, p->span, "a probability of dropping must be in [0, 1)");
+      diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, p->span,
+                 "a probability of dropping must be in [0, 1)");
   }
   return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type_resolve(args[0]->type) : &type_error;
 }
@@ -266,7 +274,8 @@ static const struct type *check_reduction(struct checker *checker, const struct 
 
 static const struct type *check_binary_op(struct checker *checker, const struct ast_expr *expr,
                                           const struct builtin *builtin, struct ast_expr *const *args) {
-  const struct type *type = check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
+  const struct type *type =
+      check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
   if (builtin->op != IR_OP_DOT)
     return type;
   if (type->kind != TYPE_ERROR)
@@ -276,9 +285,10 @@ static const struct type *check_binary_op(struct checker *checker, const struct 
   return &type_scalar;
 }
 
-/* A row of ops.def whose arguments are tensors, already checked and without errors. Most need nothing but their class. */
-static const struct type *check_op(struct checker *checker, struct ast_expr *expr, const struct builtin *builtin,
-                                   struct ast_expr *const *args) {
+/* A row of ops.def whose arguments are tensors, already checked and without errors. Most need nothing but
+ * their class. */
+static const struct type *check_op(struct checker *checker, struct ast_expr *expr,
+                                   const struct builtin *builtin, struct ast_expr *const *args) {
   const struct type *type = type_resolve(args[0]->type);
   const struct size *sizes[2];
   switch (builtin->op) {
@@ -307,7 +317,7 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
   }
 }
 
-/* ---- All ------------------------------------------------------------------------------------------------------ */
+/* ---- All ----------------------------------------------------------------------------------------------- */
 
 /* Arguments that are not simply values: their own checks look at them. */
 static size_t plain_args(const struct builtin *builtin, size_t count) {
@@ -320,8 +330,8 @@ static size_t plain_args(const struct builtin *builtin, size_t count) {
   return builtin->is_variadic ? count : builtin->arg_count;
 }
 
-static bool check_plain_args(struct checker *checker, const struct builtin *builtin, struct ast_expr *const *args,
-                             size_t count) {
+static bool check_plain_args(struct checker *checker, const struct builtin *builtin,
+                             struct ast_expr *const *args, size_t count) {
   bool failed = false;
   for (size_t i = 0; i < plain_args(builtin, count); i++) {
     const struct type *type =
@@ -334,28 +344,35 @@ static bool check_plain_args(struct checker *checker, const struct builtin *buil
 /* What the function gives whatever its arguments are, so that an error in them stays one error. */
 static const struct type *result_despite_errors(const struct builtin *builtin) {
   switch (builtin->kind) {
-    case BUILTIN_LEN: case BUILTIN_INT: return &type_int;
-    case BUILTIN_FLOAT: case BUILTIN_VALUE: return &type_float;
+    case BUILTIN_LEN:
+    case BUILTIN_INT: return &type_int;
+    case BUILTIN_FLOAT:
+    case BUILTIN_VALUE: return &type_float;
     default: return &type_error;
   }
 }
 
-static const struct type *check_row(struct checker *checker, struct ast_expr *expr, const struct builtin *builtin,
-                                    struct ast_expr *const *args) {
+static const struct type *check_row(struct checker *checker, struct ast_expr *expr,
+                                    const struct builtin *builtin, struct ast_expr *const *args) {
   switch (builtin->kind) {
     case BUILTIN_LEN: list_argument(checker, builtin, args[0]); return &type_int;
     case BUILTIN_PUSH: return check_push(checker, builtin, args);
-    case BUILTIN_POP: case BUILTIN_REVERSED: return list_argument(checker, builtin, args[0]);
+    case BUILTIN_POP:
+    case BUILTIN_REVERSED: return list_argument(checker, builtin, args[0]);
     case BUILTIN_LAST: {
       const struct type *list = list_argument(checker, builtin, args[0]);
       return list->kind == TYPE_LIST ? type_resolve(list->list.element) : list;
     }
-    case BUILTIN_ZIP: return check_zip(checker, builtin, args);
-    case BUILTIN_LIST_SUM: case BUILTIN_LIST_MEAN: case BUILTIN_LIST_MAX:
-      return check_list_fold(checker, builtin, args[0]);
-    case BUILTIN_FLOAT: case BUILTIN_INT: case BUILTIN_VALUE: case BUILTIN_ARGMAX:
-      return check_host(checker, builtin, args[0]);
-    case BUILTIN_HOST_MAX: case BUILTIN_HOST_MIN:
+    case BUILTIN_ZIP: return check_zip(checker, expr, builtin, args);
+    case BUILTIN_LIST_SUM:
+    case BUILTIN_LIST_MEAN:
+    case BUILTIN_LIST_MAX: return check_list_fold(checker, builtin, args[0]);
+    case BUILTIN_FLOAT:
+    case BUILTIN_INT:
+    case BUILTIN_VALUE:
+    case BUILTIN_ARGMAX: return check_host(checker, builtin, args[0]);
+    case BUILTIN_HOST_MAX:
+    case BUILTIN_HOST_MIN:
       return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
     case BUILTIN_AMAX:
       return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? &type_scalar : &type_error;
@@ -371,7 +388,8 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   return &type_error;
 }
 
-const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr, const struct builtin *first) {
+const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr,
+                                      const struct builtin *first) {
   const struct ast_args *given = &expr->call.args;
   struct ast_call *call = &expr->call.resolved;
   call->kind = AST_CALL_BUILTIN;

@@ -3,7 +3,7 @@
 
 #include "compiler/checker.h"
 
-/* ---- Arguments in order --------------------------------------------------------------------------------------- */
+/* ---- Arguments in order -------------------------------------------------------------------------------- */
 
 void check_args_anyway(struct checker *checker, struct ast_expr *call) {
   for (size_t i = 0; i < call->call.args.count; i++)
@@ -22,8 +22,8 @@ static void report_no_param(struct checker *checker, const struct ast_name *name
   const char **names = arena_new_array(checker->arena, const char *, count);
   for (size_t i = 0; i < count; i++)
     names[i] = params[i]->text;
-  struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, name->span, "`%s` has no parameter `%s`", target,
-                              name->text);
+  struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, name->span, "`%s` has no parameter `%s`",
+                              target, name->text);
   diag_label(d, declared, "declared here");
   const char *near = diag_nearest(name->text, names, count);
   if (near)
@@ -36,20 +36,21 @@ static void report_missing_args(struct checker *checker, const struct ast_expr *
   size_t missing_count = 0;
   for (size_t i = 0; i < count; i++)
     if (!call->call.resolved.args[i] && ++missing_count <= 6)
-      missing = arena_printf(checker->arena, "%s%s`%s`", missing, missing_count > 1 ? ", " : "", params[i]->text);
-  struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, call->span, "`%s` takes %s, not %zu", target,
-                              check_count_text(checker, count, "argument"), call->call.args.count);
+      missing =
+          arena_printf(checker->arena, "%s%s`%s`", missing, missing_count > 1 ? ", " : "", params[i]->text);
+  struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, call->span, "`%s` takes %s, not %zu",
+                              target, check_count_text(checker, count, "argument"), call->call.args.count);
   diag_primary_label(d, "missing: %s%s", missing, missing_count > 6 ? ", ..." : "");
   diag_label(d, declared, "declared here");
 }
 
-bool check_arrange_args(struct checker *checker, struct ast_expr *call, const char *target, struct span declared,
-                        const struct ast_name *const *params, size_t count) {
+bool check_arrange_args(struct checker *checker, struct ast_expr *call, const char *target,
+                        struct span declared, const struct ast_name *const *params, size_t count) {
   const struct ast_args *given = &call->call.args;
   if (given->count > count) {
     struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, given->items[count].value->span,
-                                "`%s` takes %s, not %zu", target, check_count_text(checker, count, "argument"),
-                                given->count);
+                                "`%s` takes %s, not %zu", target,
+                                check_count_text(checker, count, "argument"), given->count);
     diag_label(d, declared, "declared here");
     return false;
   }
@@ -62,7 +63,8 @@ bool check_arrange_args(struct checker *checker, struct ast_expr *call, const ch
       return false;
     }
     if (args[at]) {
-      struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, name->span, "`%s` is given twice", name->text);
+      struct diag *d =
+          diag_error(checker->sink, DIAG_NAMED_ARGUMENT, name->span, "`%s` is given twice", name->text);
       diag_label(d, args[at]->span, "given here first");
       return false;
     }
@@ -76,9 +78,10 @@ bool check_arrange_args(struct checker *checker, struct ast_expr *call, const ch
   return false;
 }
 
-/* ---- Solving sizes -------------------------------------------------------------------------------------------- */
+/* ---- Solving sizes ------------------------------------------------------------------------------------- */
 
-/* An equation between a dimension of a parameter's type and one of an argument's, that waits for other sizes. */
+/* An equation between a dimension of a parameter's type and one of an argument's, that waits for other sizes.
+ */
 struct equation {
   const struct size *pattern;
   const struct size *actual;
@@ -107,12 +110,13 @@ struct solver {
   } later;
 };
 
-static bool match_sizes(struct solver *solver, const struct size *const *patterns, const struct size *const *actuals,
-                        size_t count) {
+static bool match_sizes(struct solver *solver, const struct size *const *patterns,
+                        const struct size *const *actuals, size_t count) {
   for (size_t i = 0; i < count; i++) {
     switch (sizes_solve(solver->checker->arena, patterns[i], actuals[i], solver->bindings, solver->count,
                         solver->origin)) {
-      case SIZES_SOLVED: case SIZES_EQUAL: break;
+      case SIZES_SOLVED:
+      case SIZES_EQUAL: break;
       case SIZES_DIFFERENT: return false;
       case SIZES_POSTPONED:
         arena_push(solver->checker->arena, &solver->postponed,
@@ -140,7 +144,8 @@ static bool match_type(struct solver *solver, const struct type *pattern, const 
              match_sizes(solver, pattern->tensor.sizes, actual->tensor.sizes, pattern->tensor.rank);
     case TYPE_DATA:
       return pattern->data.decl == actual->data.decl &&
-             match_sizes(solver, pattern->data.sizes, actual->data.sizes, pattern->data.decl->size_vars.count);
+             match_sizes(solver, pattern->data.sizes, actual->data.sizes,
+                         pattern->data.decl->size_vars.count);
     case TYPE_LIST: return match_type(solver, pattern->list.element, actual->list.element);
     case TYPE_TUPLE:
       if (pattern->tuple.count != actual->tuple.count)
@@ -170,7 +175,7 @@ static const struct type *apply(const struct solver *solver, const struct type *
   return type_substitute(solver->checker->arena, type, known, count);
 }
 
-/* ---- What is called ------------------------------------------------------------------------------------------- */
+/* ---- What is called ------------------------------------------------------------------------------------ */
 
 /* A function, method or constructor, seen alike. */
 struct callee {
@@ -179,10 +184,10 @@ struct callee {
   const struct ast_size_vars *size_vars;
   size_t count;
   const struct ast_name **params;
-  const struct type **types;      /* of the parameters, the receiver's layer parameters replaced */
-  const struct span *type_spans;  /* where they are declared */
+  const struct type **types;     /* of the parameters, the receiver's layer parameters replaced */
+  const struct span *type_spans; /* where they are declared */
   const struct type *result;
-  const struct type *receiver;    /* of a method called on an instance; otherwise NULL */
+  const struct type *receiver; /* of a method called on an instance; otherwise NULL */
 };
 
 static void label_bindings(struct checker *checker, struct diag *d, const struct solver *solver,
@@ -197,7 +202,8 @@ static void label_bindings(struct checker *checker, struct diag *d, const struct
   }
 }
 
-static void report_argument(const struct solver *solver, const struct callee *callee, struct ast_expr *arg, size_t i) {
+static void report_argument(const struct solver *solver, const struct callee *callee, struct ast_expr *arg,
+                            size_t i) {
   struct checker *checker = solver->checker;
   const struct type *pattern = callee->types[i], *wanted = apply(solver, pattern);
   const struct type *actual = type_resolve(arg->type);
@@ -210,7 +216,8 @@ static void report_argument(const struct solver *solver, const struct callee *ca
   diag_primary_label(d, "this is %s", check_text(checker, actual));
   label_bindings(checker, d, solver, pattern);
   if (callee->receiver)
-    diag_label(d, callee->type_spans[i], "declared here; the layer is %s", check_text(checker, callee->receiver));
+    diag_label(d, callee->type_spans[i], "declared here; the layer is %s",
+               check_text(checker, callee->receiver));
   else
     diag_label(d, callee->type_spans[i], "declared here");
   check_label_type_sizes(checker, d, wanted, actual);
@@ -221,7 +228,8 @@ static void report_argument(const struct solver *solver, const struct callee *ca
 }
 
 /* Arguments whose parameter mentions no size variable of the callee are checked like any other value. */
-static bool check_argument(struct solver *solver, const struct callee *callee, struct ast_expr *arg, size_t i) {
+static bool check_argument(struct solver *solver, const struct callee *callee, struct ast_expr *arg,
+                           size_t i) {
   struct checker *checker = solver->checker;
   const struct type *pattern = callee->types[i];
   solver->origin = arg->span;
@@ -243,7 +251,8 @@ static bool check_argument(struct solver *solver, const struct callee *callee, s
 }
 
 /* Equations that waited, as often as one of them solves something. False after a report. */
-static bool solve_postponed(struct solver *solver, const struct callee *callee, struct ast_expr *const *args) {
+static bool solve_postponed(struct solver *solver, const struct callee *callee,
+                            struct ast_expr *const *args) {
   for (bool progress = true; progress;) {
     progress = false;
     for (size_t i = 0; i < solver->postponed.count; i++) {
@@ -252,8 +261,11 @@ static bool solve_postponed(struct solver *solver, const struct callee *callee, 
       switch (sizes_solve(solver->checker->arena, equation->pattern, equation->actual, solver->bindings,
                           solver->count, solver->origin)) {
         case SIZES_POSTPONED: continue;
-        case SIZES_DIFFERENT: report_argument(solver, callee, args[equation->arg], equation->arg); return false;
-        case SIZES_SOLVED: case SIZES_EQUAL: break;
+        case SIZES_DIFFERENT:
+          report_argument(solver, callee, args[equation->arg], equation->arg);
+          return false;
+        case SIZES_SOLVED:
+        case SIZES_EQUAL: break;
       }
       *equation = solver->postponed.items[--solver->postponed.count];
       progress = true;
@@ -279,8 +291,8 @@ static bool check_all_solved(struct solver *solver, const struct callee *callee,
     if (solver->bindings[i].size)
       continue;
     const char *name = solver->bindings[i].symbol->atom.name;
-    struct diag *d = diag_error(solver->checker->sink, DIAG_SIZE_UNSOLVED, span, "nothing tells what `%s` of `%s` is",
-                                name, callee->name);
+    struct diag *d = diag_error(solver->checker->sink, DIAG_SIZE_UNSOLVED, span,
+                                "nothing tells what `%s` of `%s` is", name, callee->name);
     diag_label(d, solver->bindings[i].symbol->declared, "`%s` is declared here", name);
     if (callee->result->kind == TYPE_DATA)
       diag_help(d, "write the type of what it is stored in: `let x: %s = ...`",
@@ -304,9 +316,9 @@ static bool unify_later(struct solver *solver, const struct callee *callee, stru
 }
 
 /* Checks the arranged arguments and gives the result's type; fills the call's bindings. */
-static const struct type *check_applied(struct checker *checker, struct ast_expr *expr, const struct callee *callee,
-                                        struct ast_expr *const *args, const struct type *hint,
-                                        struct size_binding **bindings_out) {
+static const struct type *check_applied(struct checker *checker, struct ast_expr *expr,
+                                        const struct callee *callee, struct ast_expr *const *args,
+                                        const struct type *hint, struct size_binding **bindings_out) {
   size_t count = callee->size_vars->count;
   struct solver solver = {.checker = checker, .count = count};
   solver.bindings = arena_new_array(checker->arena, struct size_binding, count);
@@ -329,13 +341,15 @@ static const struct type *check_applied(struct checker *checker, struct ast_expr
   const struct type *result = apply(&solver, callee->result);
   if (result)
     return result;
-  diag_error(checker->sink, DIAG_SIZE_OVERFLOW, expr->span, "a size in the result of `%s` is too large", callee->name);
+  diag_error(checker->sink, DIAG_SIZE_OVERFLOW, expr->span, "a size in the result of `%s` is too large",
+             callee->name);
   return &type_error;
 }
 
-static const struct type *check_callee(struct checker *checker, struct ast_expr *expr, const struct callee *callee,
-                                       const struct type *hint) {
-  if (!check_arrange_args(checker, expr, callee->name, callee->declared->span, callee->params, callee->count)) {
+static const struct type *check_callee(struct checker *checker, struct ast_expr *expr,
+                                       const struct callee *callee, const struct type *hint) {
+  if (!check_arrange_args(checker, expr, callee->name, callee->declared->span, callee->params,
+                          callee->count)) {
     check_args_anyway(checker, expr);
     return callee->size_vars->count == 0 ? callee->result : &type_error;
   }
@@ -344,7 +358,7 @@ static const struct type *check_callee(struct checker *checker, struct ast_expr 
   return check_applied(checker, expr, callee, call->args, hint, &call->bindings);
 }
 
-/* ---- Functions and methods ------------------------------------------------------------------------------------ */
+/* ---- Functions and methods ----------------------------------------------------------------------------- */
 
 /* `receiver` is the instance's type, or NULL. False when the signature has errors of its own. */
 static bool callee_of_fn(struct checker *checker, struct ast_fn *fn, const struct type *receiver,
@@ -364,9 +378,15 @@ static bool callee_of_fn(struct checker *checker, struct ast_fn *fn, const struc
     spans[i] = fn->params.items[i].span;
   }
   const struct type *result = type_substitute(checker->arena, fn->result_type, layer, layer_count);
-  *callee = (struct callee){.name = fn->name.text, .declared = &fn->name, .size_vars = &fn->size_vars, .count = count,
-                            .params = params, .types = types, .type_spans = spans,
-                            .result = result ? result : &type_error, .receiver = receiver};
+  *callee = (struct callee){.name = fn->name.text,
+                            .declared = &fn->name,
+                            .size_vars = &fn->size_vars,
+                            .count = count,
+                            .params = params,
+                            .types = types,
+                            .type_spans = spans,
+                            .result = result ? result : &type_error,
+                            .receiver = receiver};
   return true;
 }
 
@@ -391,9 +411,10 @@ static const struct type *call_fn(struct checker *checker, struct ast_expr *expr
   return check_callee(checker, expr, &callee, NULL);
 }
 
-/* ---- Constructors --------------------------------------------------------------------------------------------- */
+/* ---- Constructors -------------------------------------------------------------------------------------- */
 
-static struct callee callee_of_constructor(struct checker *checker, const struct ast_constructor *constructor) {
+static struct callee callee_of_constructor(struct checker *checker,
+                                           const struct ast_constructor *constructor) {
   size_t count = constructor->fields.count;
   const struct ast_name **params = arena_new_array(checker->arena, const struct ast_name *, count);
   const struct type **types = arena_new_array(checker->arena, const struct type *, count);
@@ -404,9 +425,14 @@ static struct callee callee_of_constructor(struct checker *checker, const struct
     types[i] = field->type->type;
     spans[i] = span_join(field->name.span, field->type->span);
   }
-  return (struct callee){.name = constructor->name.text, .declared = &constructor->name,
-                         .size_vars = &constructor->parent->size_vars, .count = count, .params = params, .types = types,
-                         .type_spans = spans, .result = constructor->parent->type};
+  return (struct callee){.name = constructor->name.text,
+                         .declared = &constructor->name,
+                         .size_vars = &constructor->parent->size_vars,
+                         .count = count,
+                         .params = params,
+                         .types = types,
+                         .type_spans = spans,
+                         .result = constructor->parent->type};
 }
 
 const struct type *check_nullary(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
@@ -415,22 +441,24 @@ const struct type *check_nullary(struct checker *checker, struct ast_expr *expr,
   struct size_binding *bindings = NULL;
   if (callee.count == 0)
     return check_applied(checker, expr, &callee, NULL, hint, &bindings);
-  struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` takes %s", constructor->name.text,
-                              check_count_text(checker, callee.count, "argument"));
+  struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` takes %s",
+                              constructor->name.text, check_count_text(checker, callee.count, "argument"));
   diag_label(d, constructor->name.span, "declared here");
   return &type_error;
 }
 
-/* ---- Calls ---------------------------------------------------------------------------------------------------- */
+/* ---- Calls --------------------------------------------------------------------------------------------- */
 
-static const struct type *not_callable(struct checker *checker, struct ast_expr *expr, const struct ast_ref *ref) {
+static const struct type *not_callable(struct checker *checker, struct ast_expr *expr,
+                                       const struct ast_ref *ref) {
   const struct ast_expr *callee = expr->call.callee;
   const char *name = callee->kind == AST_EXPR_NAME ? callee->name.name.text : callee->field.name.text;
   struct diag *d;
   if (ref->kind == AST_REF_LAYER) {
     d = diag_error(checker->sink, DIAG_LAYER_AS_VALUE, expr->span,
                    "an instance of a layer cannot be made in a function");
-    diag_help(d, "declare it at top level or in the layer: `let x = %s(...)`; its parameters exist once", name);
+    diag_help(d, "declare it at top level or in the layer: `let x = %s(...)`; its parameters exist once",
+              name);
   } else {
     d = diag_error(checker->sink, DIAG_NOT_CALLABLE, callee->span, "`%s` is %s and cannot be called", name,
                    check_ref_text(checker, ref));
@@ -505,6 +533,7 @@ const struct type *check_call(struct checker *checker, struct ast_expr *expr, co
   const struct type *type = check_value(checker, callee, NULL);
   check_args_anyway(checker, expr);
   if (type->kind != TYPE_ERROR)
-    diag_error(checker->sink, DIAG_NOT_CALLABLE, callee->span, "%s cannot be called", check_text(checker, type));
+    diag_error(checker->sink, DIAG_NOT_CALLABLE, callee->span, "%s cannot be called",
+               check_text(checker, type));
   return &type_error;
 }

@@ -28,8 +28,9 @@ static void check_fields(struct checker *checker, const struct ast_constructor *
     for (size_t k = 0; k < i; k++) {
       if (strcmp(fields->items[k].name.text, fields->items[i].name.text) != 0)
         continue;
-      struct diag *d = diag_error(checker->sink, DIAG_DUPLICATE_NAME, fields->items[i].name.span,
-                                  "`%s` has two fields `%s`", constructor->name.text, fields->items[i].name.text);
+      struct diag *d =
+          diag_error(checker->sink, DIAG_DUPLICATE_NAME, fields->items[i].name.span,
+                     "`%s` has two fields `%s`", constructor->name.text, fields->items[i].name.text);
       diag_label(d, fields->items[k].name.span, "the first is here");
       break;
     }
@@ -53,7 +54,7 @@ static struct data_node *node_of(const struct data_graph *graph, const struct as
   return name_map_get(&graph->by_name, data->name.text);
 }
 
-/* ---- Finite values ------------------------------------------------------------------------------------------ */
+/* ---- Finite values ------------------------------------------------------------------------------------- */
 
 /* The data type in the field's type that has no finite value as far as is known; NULL when there is none. */
 static struct data_node *infinite_part(const struct data_graph *graph, const struct type *type) {
@@ -98,8 +99,8 @@ static void report_infinite(struct checker *checker, void *context, size_t membe
   diag_help(d, "add a constructor that ends the recursion, or use a list, which may be empty");
 }
 
-/* Least fixed point. Passes in both directions: declarations that only build on earlier, or only on later ones, need
- * two. */
+/* Least fixed point. Passes in both directions: declarations that only build on earlier, or only on later
+ * ones, need two. */
 static void find_finite(struct data_graph *graph) {
   for (bool progress = true; progress;) {
     progress = false;
@@ -125,7 +126,7 @@ static void check_finite(struct checker *checker, struct data_graph *graph) {
   check_each_cycle(checker, graph->count, next, report_infinite, graph);
 }
 
-/* ---- Width of records --------------------------------------------------------------------------------------- */
+/* ---- Width of records ---------------------------------------------------------------------------------- */
 
 static size_t type_width(struct data_graph *graph, const struct type *type, unsigned depth);
 
@@ -174,7 +175,8 @@ void check_data_types(struct checker *checker) {
   for (size_t i = 0; i < checker->program->files.count; i++) {
     const struct ast_decls *decls = &checker->program->files.items[i]->decls;
     for (size_t k = 0; k < decls->count; k++) {
-      if (decls->items[k]->kind != AST_DECL_DATA || name_map_get(&graph.by_name, decls->items[k]->data->name.text))
+      if (decls->items[k]->kind != AST_DECL_DATA ||
+          name_map_get(&graph.by_name, decls->items[k]->data->name.text))
         continue;
       struct data_node *node = arena_new(checker->arena, struct data_node);
       *node = (struct data_node){.data = decls->items[k]->data, .id = graph.count};

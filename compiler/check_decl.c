@@ -1,11 +1,12 @@
-/* Declarations other than data types and layer instances: dims, vocabs, enums, parameters, signatures, entry points. */
+/* Declarations other than data types and layer instances: dims, vocabs, enums, parameters, signatures, entry
+ * points. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "compiler/checker.h"
 #include "compiler/ir/ir.h"
 
-/* ---- Dims, vocabs, enums ------------------------------------------------------------------------------------ */
+/* ---- Dims, vocabs, enums ------------------------------------------------------------------------------- */
 
 static int64_t default_of_atom(void *context, const struct size_atom *atom) {
   (void)context;
@@ -23,8 +24,8 @@ static void check_dim(struct checker *checker, struct ast_dim *dim) {
     diag_error(checker->sink, DIAG_SIZE_OVERFLOW, dim->value->span, "the value of `%s` does not fit 64 bits",
                dim->name.text);
   } else if (dim->default_value < 0) {
-    struct diag *d = diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, dim->value->span, "the dim `%s` is negative",
-                                dim->name.text);
+    struct diag *d = diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, dim->value->span,
+                                "the dim `%s` is negative", dim->name.text);
     diag_primary_label(d, "this is %" PRId64, dim->default_value);
   }
   int64_t constant;
@@ -44,7 +45,8 @@ static struct diag *report_option(struct checker *checker, const struct ast_voca
   return d;
 }
 
-static void check_vocab_number(struct checker *checker, const struct ast_vocab_option *option, int64_t *number) {
+static void check_vocab_number(struct checker *checker, const struct ast_vocab_option *option,
+                               int64_t *number) {
   if (!option->value) {
     report_option(checker, option, "the option `%s` needs a number");
   } else if (option->value->kind != AST_EXPR_INT || option->value->integer < 1) {
@@ -106,8 +108,8 @@ static void check_size_vars(struct checker *checker, const struct ast_size_vars 
     var->size = check_symbol_size(checker, check_new_symbol(checker, SIZE_VARIABLE, ref, var->name, false));
     for (size_t k = 0; k < i; k++)
       if (strcmp(vars->items[k]->name.text, var->name.text) == 0) {
-        struct diag *d = diag_error(checker->sink, DIAG_DUPLICATE_NAME, var->name.span, "`%s` is declared twice",
-                                    var->name.text);
+        struct diag *d = diag_error(checker->sink, DIAG_DUPLICATE_NAME, var->name.span,
+                                    "`%s` is declared twice", var->name.text);
         diag_label(d, vars->items[k]->name.span, "first declared here");
       }
   }
@@ -123,7 +125,8 @@ static void check_layer_param(struct checker *checker, struct ast_layer_param *p
   }
   switch (param->kind) {
     case AST_LAYER_PARAM_INDEX: param->type = type_index(checker->arena, symbol); break;
-    case AST_LAYER_PARAM_DIM: case AST_LAYER_PARAM_INT: param->type = &type_int; break;
+    case AST_LAYER_PARAM_DIM:
+    case AST_LAYER_PARAM_INT: param->type = &type_int; break;
     case AST_LAYER_PARAM_FLOAT: param->type = &type_float; break;
     case AST_LAYER_PARAM_BOOL: param->type = &type_bool; break;
   }
@@ -162,7 +165,7 @@ void check_dims_and_sets(struct checker *checker) {
   check_each_decl(checker, visit_dim);
 }
 
-/* ---- Parameters --------------------------------------------------------------------------------------------- */
+/* ---- Parameters ---------------------------------------------------------------------------------------- */
 
 static const struct {
   const char *name;
@@ -202,11 +205,12 @@ static void check_initialiser(struct checker *checker, const struct ast_param *p
     return;
   }
   initialiser->kind = (unsigned)initialisers[i].init;
-  if (initialiser->args.count < initialisers[i].min_args || initialiser->args.count > initialisers[i].max_args) {
-    struct diag *d = diag_error(checker->sink, DIAG_INITIALISER_ARGUMENTS, initialiser->span,
-                                "`%s` takes %s, not %zu", initialisers[i].name,
-                                check_count_text(checker, initialisers[i].min_args, "argument"),
-                                initialiser->args.count);
+  if (initialiser->args.count < initialisers[i].min_args ||
+      initialiser->args.count > initialisers[i].max_args) {
+    struct diag *d =
+        diag_error(checker->sink, DIAG_INITIALISER_ARGUMENTS, initialiser->span, "`%s` takes %s, not %zu",
+                   initialisers[i].name, check_count_text(checker, initialisers[i].min_args, "argument"),
+                   initialiser->args.count);
     diag_help(d, "write `%s`", initialisers[i].usage);
     return;
   }
@@ -230,11 +234,12 @@ static void visit_param(struct checker *checker, struct ast_decl *decl) {
   names_enter_body(&checker->names, NULL);
   const struct type *type = check_type(checker, param->type);
   if (type->kind != TYPE_TENSOR && type->kind != TYPE_ERROR) {
-    struct diag *d = diag_error(checker->sink, DIAG_PARAM_TYPE, param->type->span,
-                                "the parameter `%s` is not a tensor but %s", param->name.text,
-                                check_text(checker, type));
-    diag_help(d, type->kind == TYPE_LIST ? "a list of layers, `let xs = [L(...) for i in 0..n]`, has a list of parameters"
-                                         : "parameters are learned, so they are tensors: `f32`, `f32[H]`, `f32[H, D]`");
+    struct diag *d =
+        diag_error(checker->sink, DIAG_PARAM_TYPE, param->type->span,
+                   "the parameter `%s` is not a tensor but %s", param->name.text, check_text(checker, type));
+    diag_help(d, type->kind == TYPE_LIST
+                     ? "a list of layers, `let xs = [L(...) for i in 0..n]`, has a list of parameters"
+                     : "parameters are learned, so they are tensors: `f32`, `f32[H]`, `f32[H, D]`");
     param->type->type = &type_error;
   }
   if (param->initialiser)
@@ -243,7 +248,7 @@ static void visit_param(struct checker *checker, struct ast_decl *decl) {
 
 void check_params(struct checker *checker) { check_each_decl(checker, visit_param); }
 
-/* ---- Signatures --------------------------------------------------------------------------------------------- */
+/* ---- Signatures ---------------------------------------------------------------------------------------- */
 
 struct dimensions {
   const struct size **items;
@@ -251,7 +256,8 @@ struct dimensions {
   size_t capacity;
 };
 
-static void collect_dimensions(struct checker *checker, const struct type *type, struct dimensions *dimensions) {
+static void collect_dimensions(struct checker *checker, const struct type *type,
+                               struct dimensions *dimensions) {
   switch (type->kind) {
     case TYPE_TENSOR:
       for (size_t i = 0; i < type->tensor.rank; i++)
@@ -270,7 +276,8 @@ static void collect_dimensions(struct checker *checker, const struct type *type,
   }
 }
 
-/* Every size variable must follow from the arguments of a call: one equation after the other, as calls solve them. */
+/* Every size variable must follow from the arguments of a call: one equation after the other, as calls solve
+ * them. */
 static void check_sizes_determined(struct checker *checker, const struct ast_fn *fn) {
   size_t count = fn->size_vars.count;
   struct dimensions dimensions = {0};
@@ -299,8 +306,8 @@ static void check_sizes_determined(struct checker *checker, const struct ast_fn 
     const struct ast_name *name = &fn->size_vars.items[i]->name;
     struct diag *d = diag_error(checker->sink, DIAG_SIZE_UNDETERMINED, name->span,
                                 "no argument of `%s` tells what `%s` is", fn->name.text, name->text);
-    diag_note(d, "a size variable must stand in a parameter's type, alone or as in `%s + 1` or `2*%s`", name->text,
-              name->text);
+    diag_note(d, "a size variable must stand in a parameter's type, alone or as in `%s + 1` or `2*%s`",
+              name->text, name->text);
   }
 }
 
@@ -321,9 +328,10 @@ static void visit_fn(struct checker *checker, struct ast_decl *decl) {
 
 void check_signatures(struct checker *checker) { check_each_decl(checker, visit_fn); }
 
-/* ---- Entry points ------------------------------------------------------------------------------------------- */
+/* ---- Entry points -------------------------------------------------------------------------------------- */
 
-/* A search through data types: those met so far, in order, the first `done` of which have been looked into. */
+/* A search through data types: those met so far, in order, the first `done` of which have been looked into.
+ */
 struct data_search {
   struct ast_data **items;
   size_t count, capacity;
@@ -368,9 +376,9 @@ static void check_entry_params(struct checker *checker, const struct ast_fn *fn)
     const struct ast_fn_param *param = &fn->params.items[i];
     if (!has_tensor(checker, param->local->type))
       continue;
-    struct diag *d = diag_error(checker->sink, DIAG_ENTRY_POINT, param->span,
-                                "`%s` is run on data, and %s is not data", fn->name.text,
-                                check_text(checker, param->local->type));
+    struct diag *d =
+        diag_error(checker->sink, DIAG_ENTRY_POINT, param->span, "`%s` is run on data, and %s is not data",
+                   fn->name.text, check_text(checker, param->local->type));
     diag_help(d, "take ints, floats, bools, indices, lists and data types, and compute tensors inside");
   }
 }
@@ -386,8 +394,9 @@ void check_entry_points(struct checker *checker) {
       check_entry_params(checker, fn);
     if (!is_loss || fn->result_type->kind == TYPE_ERROR || type_is_scalar(fn->result_type))
       continue;
-    struct diag *d = diag_error(checker->sink, DIAG_ENTRY_POINT, fn->result ? fn->result->span : fn->name.span,
-                                "`loss` must give f32, not %s", check_text(checker, fn->result_type));
+    struct diag *d =
+        diag_error(checker->sink, DIAG_ENTRY_POINT, fn->result ? fn->result->span : fn->name.span,
+                   "`loss` must give f32, not %s", check_text(checker, fn->result_type));
     diag_note(d, "`loss` is what training makes smaller, so it is one differentiable number per example");
     diag_help(d, "write `-> f32`, or give the function another name");
   }

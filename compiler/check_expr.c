@@ -1,10 +1,10 @@
-/* Expressions: which check belongs to which kind, literals and names, lists, branches, and how a value fits where it is
- * wanted. Operators, indexing and calls have files of their own. */
+/* Expressions: which check belongs to which kind, literals and names, lists, branches, and how a value fits
+ * where it is wanted. Operators, indexing and calls have files of their own. */
 #include "compiler/checker.h"
 
 #include <string.h>
 
-/* ---- A value where one is wanted ----------------------------------------------------------------------------- */
+/* ---- A value where one is wanted ----------------------------------------------------------------------- */
 
 const struct type *check_used(struct checker *checker, struct ast_expr *expr) {
   const struct type *type = type_resolve(expr->type);
@@ -14,8 +14,8 @@ const struct type *check_used(struct checker *checker, struct ast_expr *expr) {
     return &type_error;
   }
   if (type_has_layer(type)) {
-    struct diag *d = diag_error(checker->sink, DIAG_LAYER_AS_VALUE, expr->span,
-                                "a layer instance is not a value");
+    struct diag *d =
+        diag_error(checker->sink, DIAG_LAYER_AS_VALUE, expr->span, "a layer instance is not a value");
     diag_primary_label(d, "this is %s", check_text(checker, type));
     diag_help(d, "call its functions, `cell.step(s, x)`, or read its parameters, `cell.W`");
     return &type_error;
@@ -33,8 +33,10 @@ const struct type *check_receiver(struct checker *checker, struct ast_expr *expr
   return type->kind == TYPE_NEVER ? check_used(checker, expr) : type;
 }
 
-static const struct type *report_open(struct checker *checker, const struct ast_expr *expr, const struct type *type) {
-  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_ELEMENT, expr->span, "the type of this is not known yet");
+static const struct type *report_open(struct checker *checker, const struct ast_expr *expr,
+                                      const struct type *type) {
+  struct diag *d =
+      diag_error(checker->sink, DIAG_UNKNOWN_ELEMENT, expr->span, "the type of this is not known yet");
   diag_label(d, type->variable.origin, "nothing told before what this list holds");
   diag_help(d, "write the type where the list is made: `var xs: [T] = []`");
   return &type_error;
@@ -45,8 +47,8 @@ const struct type *check_known(struct checker *checker, struct ast_expr *expr) {
   return type->kind == TYPE_VARIABLE ? report_open(checker, expr, type) : type;
 }
 
-/* An integer literal is a float where one is wanted: the node becomes one, so that nothing after the checker needs to
- * know. Also behind a minus. */
+/* An integer literal is a float where one is wanted: the node becomes one, so that nothing after the checker
+ * needs to know. Also behind a minus. */
 bool check_literal_as_float(struct ast_expr *expr) {
   if (expr->kind == AST_EXPR_UNARY && expr->unary.op == AST_UNARY_NEGATE && expr->type == &type_int) {
     if (!check_literal_as_float(expr->unary.operand))
@@ -72,7 +74,8 @@ static const char *suggest_conversion(const struct type *wanted, const struct ty
     if (wanted->kind == TYPE_INT)
       return "`int(value(x))` waits for a scalar tensor and gives its number, cut to an integer";
     if (wanted->kind == TYPE_BOOL)
-      return "`value(x)` waits for a scalar tensor and gives its number, which can be compared: `value(x) > 0.5`";
+      return "`value(x)` waits for a scalar tensor and gives its number, which can be compared: `value(x) > "
+             "0.5`";
   }
   if (wanted->kind == TYPE_INDEX && actual->kind == TYPE_TENSOR)
     return "`argmax(x)` gives the index of the largest element";
@@ -135,7 +138,7 @@ bool check_against(struct checker *checker, struct ast_expr *expr, const struct 
   return check_fits(checker, expr, wanted, why);
 }
 
-/* ---- Branches ------------------------------------------------------------------------------------------------- */
+/* ---- Branches ------------------------------------------------------------------------------------------ */
 
 static struct ast_expr *branch_value(const struct check_branch *branch) {
   return branch->expr ? branch->expr : branch->block->value;
@@ -155,8 +158,8 @@ static void report_branches(struct checker *checker, const struct check_branch *
                             const struct check_branch *other, const char *what) {
   if (type_has_error(first->type) || type_has_error(other->type))
     return;
-  struct diag *d = diag_error(checker->sink, DIAG_BRANCHES_DISAGREE, other->span, "the %s have different types",
-                              what);
+  struct diag *d =
+      diag_error(checker->sink, DIAG_BRANCHES_DISAGREE, other->span, "the %s have different types", what);
   diag_primary_label(d, "this is %s", check_text(checker, other->type));
   diag_label(d, first->span, "this is %s", check_text(checker, first->type));
   const struct type *a = type_resolve(first->type), *b = type_resolve(other->type);
@@ -216,14 +219,15 @@ static const struct type *check_if(struct checker *checker, struct ast_expr *exp
   return check_join(checker, branches, 2, hint, "branches of this `if`");
 }
 
-/* ---- Lists ---------------------------------------------------------------------------------------------------- */
+/* ---- Lists --------------------------------------------------------------------------------------------- */
 
 static const struct type *element_hint(const struct type *hint) {
   hint = hint ? type_resolve(hint) : NULL;
   return hint && hint->kind == TYPE_LIST ? hint->list.element : NULL;
 }
 
-static const struct type *check_list(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+static const struct type *check_list(struct checker *checker, struct ast_expr *expr,
+                                     const struct type *hint) {
   const struct type *element = element_hint(hint);
   size_t count = expr->items.count;
   if (count == 0) {
@@ -244,7 +248,8 @@ static const struct type *check_list(struct checker *checker, struct ast_expr *e
   return check_weight(checker, type_list(checker->arena, type, NULL), expr->span);
 }
 
-static const struct type *check_tuple(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+static const struct type *check_tuple(struct checker *checker, struct ast_expr *expr,
+                                      const struct type *hint) {
   size_t count = expr->items.count;
   const struct type **items = arena_new_array(checker->arena, const struct type *, count);
   hint = hint ? type_resolve(hint) : NULL;
@@ -313,9 +318,10 @@ static const struct type *check_comprehension(struct checker *checker, struct as
   return check_weight(checker, type_list(checker->arena, type, NULL), expr->span);
 }
 
-/* ---- Names ---------------------------------------------------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------------------------------------- */
 
-static const struct type *not_a_value(struct checker *checker, const struct ast_expr *expr, const struct ast_ref *ref) {
+static const struct type *not_a_value(struct checker *checker, const struct ast_expr *expr,
+                                      const struct ast_ref *ref) {
   const char *name = expr->name.name.text;
   struct diag *d = diag_error(checker->sink, DIAG_NOT_A_VALUE, expr->span, "`%s` is %s, not a value", name,
                               check_ref_text(checker, ref));
@@ -324,21 +330,24 @@ static const struct type *not_a_value(struct checker *checker, const struct ast_
     case AST_REF_FN: diag_help(d, "call it: `%s(...)`", name); break;
     case AST_REF_BUILTIN: diag_help(d, "call it: `%s`", builtin_usage(ref->builtin)); break;
     case AST_REF_LAYER: diag_help(d, "make an instance at top level: `let x = %s(...)`", name); break;
-    case AST_REF_VOCAB: case AST_REF_ENUM:
-      diag_note(d, "its name stands for a type and for a size, and not for a number");
-      break;
+    case AST_REF_VOCAB:
+    case AST_REF_ENUM: diag_note(d, "its name stands for a type and for a size, and not for a number"); break;
     default: break;
   }
   return &type_error;
 }
 
-static const struct type *check_name(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+static const struct type *check_name(struct checker *checker, struct ast_expr *expr,
+                                     const struct type *hint) {
   struct ast_ref ref = names_find(&checker->names, expr->name.name.text);
   expr->name.ref = ref;
   switch (ref.kind) {
-    case AST_REF_NONE: names_report_unknown(&checker->names, &expr->name.name, NAMES_VALUES); return &type_error;
+    case AST_REF_NONE:
+      names_report_unknown(&checker->names, &expr->name.name, NAMES_VALUES);
+      return &type_error;
     case AST_REF_LOCAL: ref.local->is_used = true; return ref.local->type;
-    case AST_REF_DIM: case AST_REF_SIZE_VAR: return &type_int;
+    case AST_REF_DIM:
+    case AST_REF_SIZE_VAR: return &type_int;
     case AST_REF_LAYER_PARAM:
       if (ref.layer_param->kind != AST_LAYER_PARAM_INDEX)
         return ref.layer_param->type;
@@ -352,7 +361,7 @@ static const struct type *check_name(struct checker *checker, struct ast_expr *e
   return not_a_value(checker, expr, &ref);
 }
 
-/* ---- All kinds ------------------------------------------------------------------------------------------------- */
+/* ---- All kinds ----------------------------------------------------------------------------------------- */
 
 static const struct type *range_as_value(struct checker *checker, struct ast_expr *expr) {
   check_sequence(checker, expr);

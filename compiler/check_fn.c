@@ -3,12 +3,12 @@
 
 #include "compiler/checker.h"
 
-/* ---- let, var, assignment ------------------------------------------------------------------------------------ */
+/* ---- let, var, assignment ------------------------------------------------------------------------------ */
 
 static struct check_wanted wanted_by_annotation(struct checker *checker, const struct ast_name *name,
                                                 const struct ast_type *annotation) {
-  return (struct check_wanted){arena_printf(checker->arena, "the value of `%s`", name->text), annotation->span,
-                               "declared with this type"};
+  return (struct check_wanted){arena_printf(checker->arena, "the value of `%s`", name->text),
+                               annotation->span, "declared with this type"};
 }
 
 static bool check_let(struct checker *checker, struct ast_stmt *stmt) {
@@ -41,10 +41,11 @@ static bool check_var(struct checker *checker, struct ast_stmt *stmt) {
   return true;
 }
 
-static void report_immutable(struct checker *checker, const struct ast_expr *target, const struct ast_ref *ref) {
+static void report_immutable(struct checker *checker, const struct ast_expr *target,
+                             const struct ast_ref *ref) {
   const char *name = target->name.name.text;
-  struct diag *d = diag_error(checker->sink, DIAG_ASSIGN_IMMUTABLE, target->span, "`%s` cannot be assigned to",
-                              name);
+  struct diag *d =
+      diag_error(checker->sink, DIAG_ASSIGN_IMMUTABLE, target->span, "`%s` cannot be assigned to", name);
   if (ref->kind != AST_REF_LOCAL) {
     diag_label(d, names_declared_at(ref), "`%s` is %s", name, check_ref_text(checker, ref));
     return;
@@ -97,7 +98,8 @@ static const struct type *check_target(struct checker *checker, struct ast_expr 
   struct diag *d = diag_error(checker->sink, DIAG_ASSIGN_IMMUTABLE, target->span,
                               "an element of %s cannot be assigned to", check_text(checker, base));
   check_label_operand(checker, d, target->index.base);
-  diag_note(d, base->kind == TYPE_TENSOR ? "tensors are computed as a whole" : "only lists have elements to assign to");
+  diag_note(d, base->kind == TYPE_TENSOR ? "tensors are computed as a whole"
+                                         : "only lists have elements to assign to");
   return &type_error;
 }
 
@@ -116,7 +118,7 @@ static bool check_assign(struct checker *checker, struct ast_stmt *stmt) {
   return true;
 }
 
-/* ---- Loops ---------------------------------------------------------------------------------------------------- */
+/* ---- Loops --------------------------------------------------------------------------------------------- */
 
 static bool check_for(struct checker *checker, struct ast_stmt *stmt) {
   const struct type *element = check_sequence(checker, stmt->for_loop.sequence);
@@ -151,13 +153,14 @@ static bool check_while(struct checker *checker, struct ast_stmt *stmt) {
 static bool check_jump(struct checker *checker, const struct ast_stmt *stmt) {
   bool is_break = stmt->kind == AST_STMT_BREAK;
   if (checker->loop_depth == 0)
-    diag_error(checker->sink, DIAG_OUTSIDE_LOOP, stmt->span, "`%s` outside a loop", is_break ? "break" : "continue");
+    diag_error(checker->sink, DIAG_OUTSIDE_LOOP, stmt->span, "`%s` outside a loop",
+               is_break ? "break" : "continue");
   if (is_break)
     checker->loop_has_break = true;
   return false;
 }
 
-/* ---- Results -------------------------------------------------------------------------------------------------- */
+/* ---- Results ------------------------------------------------------------------------------------------- */
 
 static struct check_wanted wanted_by_result(struct checker *checker) {
   const struct ast_fn *fn = checker->fn;
@@ -168,7 +171,8 @@ static struct check_wanted wanted_by_result(struct checker *checker) {
 
 static bool is_metric_number(const struct type *type) {
   type = type_resolve(type);
-  return type->kind == TYPE_ERROR || type->kind == TYPE_BOOL || type_is_host_number(type) || type_is_scalar(type);
+  return type->kind == TYPE_ERROR || type->kind == TYPE_BOOL || type_is_host_number(type) ||
+         type_is_scalar(type);
 }
 
 /* The first result of a metric decides its type. */
@@ -206,8 +210,8 @@ static void report_missing_result(struct checker *checker, const struct ast_bloc
     diag_label(d, why.declared, "it must give %s", check_text(checker, checker->fn->result_type));
 }
 
-/* The value of a `return`, or of the function's body. A last `if` or `match` whose branches all return has no value and
- * needs none. */
+/* The value of a `return`, or of the function's body. A last `if` or `match` whose branches all return has no
+ * value and needs none. */
 static void check_result(struct checker *checker, struct ast_expr *value, const struct ast_block *body) {
   const struct type *wanted = checker->fn->result_type;
   if (check_expr(checker, value, wanted)->kind == TYPE_NEVER)
@@ -236,7 +240,7 @@ static bool check_return(struct checker *checker, struct ast_stmt *stmt) {
   return false;
 }
 
-/* ---- Blocks --------------------------------------------------------------------------------------------------- */
+/* ---- Blocks -------------------------------------------------------------------------------------------- */
 
 bool check_unused(struct checker *checker, const struct ast_expr *expr, const struct type *type) {
   type = type_resolve(type);
@@ -244,7 +248,8 @@ bool check_unused(struct checker *checker, const struct ast_expr *expr, const st
     return false;
   if (type->kind == TYPE_ERROR || type_is_unit(type))
     return true;
-  struct diag *d = diag_error(checker->sink, DIAG_VALUE_UNUSED, expr->span, "nothing is done with this value");
+  struct diag *d =
+      diag_error(checker->sink, DIAG_VALUE_UNUSED, expr->span, "nothing is done with this value");
   diag_primary_label(d, "this is %s", check_text(checker, type));
   bool has_args = expr->kind == AST_EXPR_CALL && expr->call.args.count > 0;
   const struct ast_expr *list = has_args ? expr->call.args.items[0].value : NULL;
@@ -270,7 +275,8 @@ static bool check_stmt(struct checker *checker, struct ast_stmt *stmt) {
     case AST_STMT_FOR: return check_for(checker, stmt);
     case AST_STMT_WHILE: return check_while(checker, stmt);
     case AST_STMT_RETURN: return check_return(checker, stmt);
-    case AST_STMT_BREAK: case AST_STMT_CONTINUE: return check_jump(checker, stmt);
+    case AST_STMT_BREAK:
+    case AST_STMT_CONTINUE: return check_jump(checker, stmt);
     case AST_STMT_EXPR: return check_expr_stmt(checker, stmt->expression);
   }
   return true;
@@ -310,7 +316,7 @@ void check_unit_block(struct checker *checker, struct ast_block *block) {
   names_close_scope(&checker->names);
 }
 
-/* ---- Functions ------------------------------------------------------------------------------------------------ */
+/* ---- Functions ----------------------------------------------------------------------------------------- */
 
 static void check_body(struct checker *checker, struct ast_block *body) {
   names_open_scope(&checker->names);
@@ -322,8 +328,8 @@ static void check_body(struct checker *checker, struct ast_block *body) {
   names_close_scope(&checker->names);
 }
 
-/* Empty lists about whose elements nothing was said. Only where nothing else is wrong: an error may have kept the use that
- * would have told from being looked at. */
+/* Empty lists about whose elements nothing was said. Only where nothing else is wrong: an error may have kept
+ * the use that would have told from being looked at. */
 static void report_open_lists(struct checker *checker) {
   for (size_t i = 0; i < checker->variables.count; i++) {
     const struct type *variable = checker->variables.items[i];

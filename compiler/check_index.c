@@ -4,7 +4,7 @@
 
 #include "compiler/checker.h"
 
-/* ---- Index ---------------------------------------------------------------------------------------------------- */
+/* ---- Index --------------------------------------------------------------------------------------------- */
 
 const struct type *check_index_type(struct checker *checker, const struct size *dimension) {
   const struct size_symbol *symbol = sizes_as_index(dimension);
@@ -17,13 +17,15 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
   const struct type *actual = check_value(checker, index, wanted);
   if (actual->kind == TYPE_ERROR || type_unify(wanted, actual))
     return true;
-  struct diag *d = diag_error(checker->sink, DIAG_WRONG_INDEX, index->span, "%s is indexed by %s, not by %s",
-                              check_text(checker, tensor), check_text(checker, wanted), check_text(checker, actual));
+  struct diag *d =
+      diag_error(checker->sink, DIAG_WRONG_INDEX, index->span, "%s is indexed by %s, not by %s",
+                 check_text(checker, tensor), check_text(checker, wanted), check_text(checker, actual));
   diag_label(d, base->span, "this is %s", check_text(checker, tensor));
   check_label_operand(checker, d, base);
   check_label_sizes(checker, d, tensor->tensor.sizes[0], NULL);
   if (wanted->kind == TYPE_INT && actual->kind == TYPE_INDEX)
-    diag_help(d, "give the tensor the dimension `%s`, or index it by `int(...)`", check_text(checker, actual));
+    diag_help(d, "give the tensor the dimension `%s`, or index it by `int(...)`",
+              check_text(checker, actual));
   else if (wanted->kind == TYPE_INDEX && actual->kind == TYPE_TENSOR)
     diag_help(d, "`argmax(x)` gives the index of the largest element");
   else if (wanted->kind == TYPE_INDEX)
@@ -32,14 +34,15 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
   return false;
 }
 
-static void check_layer_index(struct checker *checker, const struct ast_expr *index, const struct type *list) {
+static void check_layer_index(struct checker *checker, const struct ast_expr *index,
+                              const struct type *list) {
   int64_t length;
   if (index->kind != AST_EXPR_INT || !list->list.length || !size_is_constant(list->list.length, &length))
     return;
   if (index->integer < length)
     return;
-  diag_error(checker->sink, DIAG_SLICE_RANGE, index->span, "index %" PRId64 " of a list of %" PRId64 " layers",
-             index->integer, length);
+  diag_error(checker->sink, DIAG_SLICE_RANGE, index->span,
+             "index %" PRId64 " of a list of %" PRId64 " layers", index->integer, length);
 }
 
 const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
@@ -68,7 +71,7 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
   return &type_error;
 }
 
-/* ---- Slice ---------------------------------------------------------------------------------------------------- */
+/* ---- Slice --------------------------------------------------------------------------------------------- */
 
 bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
                         const struct type *tensor, const struct size *low, const struct size *high) {
@@ -92,7 +95,8 @@ bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, co
   return false;
 }
 
-static const struct type *slice_tensor(struct checker *checker, struct ast_expr *expr, const struct type *type) {
+static const struct type *slice_tensor(struct checker *checker, struct ast_expr *expr,
+                                       const struct type *type) {
   expr->slice.low_size = check_size_expr(checker, expr->slice.low, "the beginning of a tensor's slice");
   expr->slice.high_size = check_size_expr(checker, expr->slice.high, "the end of a tensor's slice");
   if (!expr->slice.low_size || !expr->slice.high_size ||
@@ -122,7 +126,7 @@ const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
   return &type_error;
 }
 
-/* ---- Fields of data ------------------------------------------------------------------------------------------- */
+/* ---- Fields of data ------------------------------------------------------------------------------------ */
 
 static size_t find_field(const struct ast_constructor *constructor, const char *name) {
   size_t i = 0;
@@ -157,7 +161,8 @@ static const struct type *report_partial_field(struct checker *checker, const st
                               has_other_type ? "the field `%s` has different types in `%s` and `%s`"
                                              : "the field `%s` is in `%s` but not in `%s`",
                               name->text, with->name.text, without->name.text);
-  diag_label(d, with->fields.items[find_field(with, name->text)].name.span, "in `%s` it is %s", with->name.text,
+  diag_label(d, with->fields.items[find_field(with, name->text)].name.span, "in `%s` it is %s",
+             with->name.text,
              check_text(checker, type_field(checker->arena, data, with, find_field(with, name->text))));
   if (has_other_type)
     diag_label(d, without->fields.items[i].name.span, "in `%s` it is %s", without->name.text,
@@ -168,7 +173,8 @@ static const struct type *report_partial_field(struct checker *checker, const st
   return &type_error;
 }
 
-static const struct type *data_field(struct checker *checker, struct ast_expr *expr, const struct type *data) {
+static const struct type *data_field(struct checker *checker, struct ast_expr *expr,
+                                     const struct type *data) {
   const struct ast_constructors *constructors = &data->data.decl->constructors;
   const struct ast_name *name = &expr->field.name;
   const struct ast_constructor *with = NULL;
@@ -192,7 +198,7 @@ static const struct type *data_field(struct checker *checker, struct ast_expr *e
   return type ? type : &type_error;
 }
 
-/* ---- Members of layers ---------------------------------------------------------------------------------------- */
+/* ---- Members of layers --------------------------------------------------------------------------------- */
 
 struct ast_ref check_find_member(const struct ast_layer *layer, const char *name) {
   for (size_t i = 0; i < layer->layer_params.count; i++)
@@ -213,7 +219,8 @@ struct ast_ref check_find_member(const struct ast_layer *layer, const char *name
 void check_report_no_member(struct checker *checker, const struct ast_name *name, const struct type *type) {
   const struct ast_layer *layer = type->layer.decl;
   size_t count = 0;
-  const char **names = arena_new_array(checker->arena, const char *, layer->layer_params.count + layer->members.count);
+  const char **names =
+      arena_new_array(checker->arena, const char *, layer->layer_params.count + layer->members.count);
   for (size_t i = 0; i < layer->layer_params.count; i++)
     names[count++] = layer->layer_params.items[i]->name.text;
   for (size_t i = 0; i < layer->members.count; i++)
@@ -230,12 +237,14 @@ static const struct type *member_type(const struct ast_ref *ref) {
   switch (ref->kind) {
     case AST_REF_PARAM: return ref->param->type->type;
     case AST_REF_INSTANCE: return ref->instance->type;
-    case AST_REF_LAYER_PARAM: return ref->layer_param->kind == AST_LAYER_PARAM_INDEX ? NULL : ref->layer_param->type;
+    case AST_REF_LAYER_PARAM:
+      return ref->layer_param->kind == AST_LAYER_PARAM_INDEX ? NULL : ref->layer_param->type;
     default: return NULL;
   }
 }
 
-static const struct type *layer_member(struct checker *checker, struct ast_expr *expr, const struct type *layer) {
+static const struct type *layer_member(struct checker *checker, struct ast_expr *expr,
+                                       const struct type *layer) {
   const struct ast_name *name = &expr->field.name;
   struct ast_ref ref = check_find_member(layer->layer.decl, name->text);
   if (ref.kind == AST_REF_NONE) {
@@ -246,8 +255,8 @@ static const struct type *layer_member(struct checker *checker, struct ast_expr 
   expr->field.ref = ref;
   const struct type *type = member_type(&ref);
   if (!type) {
-    struct diag *d = diag_error(checker->sink, DIAG_NOT_A_VALUE, name->span, "`%s` is %s, not a value", name->text,
-                                check_ref_text(checker, &ref));
+    struct diag *d = diag_error(checker->sink, DIAG_NOT_A_VALUE, name->span, "`%s` is %s, not a value",
+                                name->text, check_ref_text(checker, &ref));
     diag_label(d, names_declared_at(&ref), "declared here");
     if (ref.kind == AST_REF_FN)
       diag_help(d, "call it: `.%s(...)`", name->text);
@@ -259,7 +268,7 @@ static const struct type *layer_member(struct checker *checker, struct ast_expr 
   return type ? type : &type_error;
 }
 
-/* ---- Field, item ---------------------------------------------------------------------------------------------- */
+/* ---- Field, item --------------------------------------------------------------------------------------- */
 
 const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
   const struct type *type = check_receiver(checker, expr->field.base);
@@ -269,8 +278,8 @@ const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
     return layer_member(checker, expr, type);
   if (type->kind == TYPE_ERROR)
     return type;
-  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, expr->field.name.span, "%s has no field `%s`",
-                              check_text(checker, type), expr->field.name.text);
+  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, expr->field.name.span,
+                              "%s has no field `%s`", check_text(checker, type), expr->field.name.text);
   check_label_operand(checker, d, expr->field.base);
   if (type->kind == TYPE_TUPLE)
     diag_help(d, "the items of a tuple are `t.0`, `t.1`, ...");

@@ -5,7 +5,7 @@
 
 static const struct type *instance_value(struct checker *checker, struct ast_expr *expr);
 
-/* ---- Arguments ---------------------------------------------------------------------------------------------- */
+/* ---- Arguments ----------------------------------------------------------------------------------------- */
 
 static const struct type *index_argument(struct checker *checker, struct ast_expr *arg,
                                          const struct ast_layer_param *param) {
@@ -24,8 +24,8 @@ static const struct type *index_argument(struct checker *checker, struct ast_exp
       default: break;
     }
   }
-  struct diag *d = diag_error(checker->sink, DIAG_LAYER_ARGUMENT, arg->span, "`%s` must be a vocab or an enum",
-                              param->name.text);
+  struct diag *d = diag_error(checker->sink, DIAG_LAYER_ARGUMENT, arg->span,
+                              "`%s` must be a vocab or an enum", param->name.text);
   diag_label(d, param->name.span, "`%s` is an index set", param->name.text);
   if (ref.kind != AST_REF_NONE && ref.kind != AST_REF_BUILTIN)
     diag_label(d, names_declared_at(&ref), "this is %s", check_ref_text(checker, &ref));
@@ -51,12 +51,14 @@ static bool layer_argument(struct checker *checker, struct ast_expr *arg, const 
       return binding->index != NULL;
     default:
       binding->value = arg;
-      return check_constant(checker, arg, param->type,
-                            arena_printf(checker->arena, "`%s` of `%s`", param->name.text, param->layer->name.text));
+      return check_constant(
+          checker, arg, param->type,
+          arena_printf(checker->arena, "`%s` of `%s`", param->name.text, param->layer->name.text));
   }
 }
 
-static const struct type *layer_call(struct checker *checker, struct ast_expr *expr, struct ast_layer *layer) {
+static const struct type *layer_call(struct checker *checker, struct ast_expr *expr,
+                                     struct ast_layer *layer) {
   size_t count = layer->layer_params.count;
   const struct ast_name **names = arena_new_array(checker->arena, const struct ast_name *, count);
   for (size_t i = 0; i < count; i++)
@@ -70,11 +72,12 @@ static const struct type *layer_call(struct checker *checker, struct ast_expr *e
   struct type_layer_arg *args = arena_new_array(checker->arena, struct type_layer_arg, count);
   bool failed = false;
   for (size_t i = 0; i < count; i++)
-    failed |= !layer_argument(checker, call->args[i], layer->layer_params.items[i], &call->bindings[i], &args[i]);
+    failed |=
+        !layer_argument(checker, call->args[i], layer->layer_params.items[i], &call->bindings[i], &args[i]);
   return failed ? &type_error : type_layer(checker->arena, layer, args);
 }
 
-/* ---- Values ------------------------------------------------------------------------------------------------- */
+/* ---- Values -------------------------------------------------------------------------------------------- */
 
 static const struct type *not_an_instance(struct checker *checker, const struct ast_expr *expr) {
   struct diag *d = diag_error(checker->sink, DIAG_INSTANCE_VALUE, expr->span,
@@ -82,7 +85,8 @@ static const struct type *not_an_instance(struct checker *checker, const struct 
   if (expr->kind == AST_EXPR_INT || expr->kind == AST_EXPR_BINARY)
     diag_help(d, "a constant size is declared by `dim`");
   else
-    diag_help(d, "write `LSTM(D, H)`, `[LSTM(H, H) for i in 0..L]` or `[Dense(A, B), Dense(A, B)]`; other values belong "
+    diag_help(d, "write `LSTM(D, H)`, `[LSTM(H, H) for i in 0..L]` or `[Dense(A, B), Dense(A, B)]`; other "
+                 "values belong "
                  "into functions");
   return &type_error;
 }
@@ -180,7 +184,7 @@ static void visit_instance(struct checker *checker, struct ast_decl *decl) {
   decl->instance->type = instance_value(checker, decl->instance->value);
 }
 
-/* ---- Layers within layers ------------------------------------------------------------------------------------ */
+/* ---- Layers within layers ------------------------------------------------------------------------------ */
 
 struct layer_node {
   struct ast_layer *layer;
@@ -194,7 +198,8 @@ struct layer_graph {
   struct name_map by_name;
 };
 
-static struct layer_node *layer_of_instance(const struct layer_graph *graph, const struct ast_instance *instance) {
+static struct layer_node *layer_of_instance(const struct layer_graph *graph,
+                                            const struct ast_instance *instance) {
   const struct type *type = instance->type;
   while (type->kind == TYPE_LIST)
     type = type->list.element;
@@ -202,7 +207,8 @@ static struct layer_node *layer_of_instance(const struct layer_graph *graph, con
 }
 
 /* An instance inside whose layer is not known to be finite; NULL when there is none. */
-static const struct ast_instance *infinite_instance(const struct layer_graph *graph, const struct ast_layer *layer) {
+static const struct ast_instance *infinite_instance(const struct layer_graph *graph,
+                                                    const struct ast_layer *layer) {
   for (size_t i = 0; i < layer->instances.count; i++) {
     const struct layer_node *node = layer_of_instance(graph, layer->instances.items[i]);
     if (node && !node->is_finite)
@@ -219,7 +225,8 @@ static void report_layer_cycle(struct checker *checker, void *context, size_t me
   for (size_t steps = 0; d && steps < 5 && (steps == 0 || at != node); steps++) {
     const struct ast_instance *instance = infinite_instance(graph, at->layer);
     const struct layer_node *inside = layer_of_instance(graph, instance);
-    diag_label(d, instance->value->span, "`%s` contains `%s`", at->layer->name.text, inside->layer->name.text);
+    diag_label(d, instance->value->span, "`%s` contains `%s`", at->layer->name.text,
+               inside->layer->name.text);
     at = inside;
   }
   diag_help(d, "a list `[Layer(...) for i in 0..n]` repeats a layer a given number of times");
@@ -242,7 +249,8 @@ static void check_layer_cycles(struct checker *checker) {
   for (size_t i = 0; i < checker->program->files.count; i++) {
     const struct ast_decls *decls = &checker->program->files.items[i]->decls;
     for (size_t k = 0; k < decls->count; k++) {
-      if (decls->items[k]->kind != AST_DECL_LAYER || name_map_get(&graph.by_name, decls->items[k]->layer->name.text))
+      if (decls->items[k]->kind != AST_DECL_LAYER ||
+          name_map_get(&graph.by_name, decls->items[k]->layer->name.text))
         continue;
       struct layer_node *node = arena_new(checker->arena, struct layer_node);
       *node = (struct layer_node){decls->items[k]->layer, graph.count, false};

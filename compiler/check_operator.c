@@ -3,10 +3,11 @@
 
 #include "compiler/checker.h"
 
-/* ---- Reports -------------------------------------------------------------------------------------------------- */
+/* ---- Reports ------------------------------------------------------------------------------------------- */
 
 static struct diag *report_operands(struct checker *checker, enum diag_code code, struct span span,
-                                    const struct ast_expr *left, const struct ast_expr *right, const char *message) {
+                                    const struct ast_expr *left, const struct ast_expr *right,
+                                    const char *message) {
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
   struct diag *d = diag_error(checker->sink, code, span, "%s: %s and %s", message, check_text(checker, a),
                               check_text(checker, b));
@@ -44,7 +45,7 @@ static const struct type *wrong_shapes(struct checker *checker, const struct ast
   return &type_error;
 }
 
-/* ---- Element-wise --------------------------------------------------------------------------------------------- */
+/* ---- Element-wise -------------------------------------------------------------------------------------- */
 
 const struct type *check_elementwise(struct checker *checker, struct ast_expr *left, struct ast_expr *right,
                                      struct span span, const char *text) {
@@ -79,7 +80,7 @@ const struct type *check_elementwise(struct checker *checker, struct ast_expr *l
   return wrong_shapes(checker, left, right, span, text);
 }
 
-/* ---- Unary ---------------------------------------------------------------------------------------------------- */
+/* ---- Unary --------------------------------------------------------------------------------------------- */
 
 const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *operand = expr->unary.operand;
@@ -97,14 +98,16 @@ const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
   return &type_error;
 }
 
-/* ---- Comparison ----------------------------------------------------------------------------------------------- */
+/* ---- Comparison ---------------------------------------------------------------------------------------- */
 
 static const struct type *compared_tensor(struct checker *checker, const struct ast_expr *expr) {
   const struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
   struct diag *d = report_operands(checker, DIAG_TENSOR_COMPARED, expr->binary.op_span, left, right,
                                    "tensors cannot be compared");
-  diag_note(d, "a tensor's value is not known while the control flow of an example runs; that is what lets examples "
-               "run as a batch");
+  diag_note(
+      d,
+      "a tensor's value is not known while the control flow of an example runs; that is what lets examples "
+      "run as a batch");
   bool both = type_is_scalar(left->type) && type_is_scalar(right->type);
   if (both || type_is_host_number(left->type) || type_is_host_number(right->type))
     diag_help(d, "`value(x)` waits for a scalar and gives its number: `value(x) %s %s`",
@@ -132,10 +135,10 @@ static const struct type *check_comparison(struct checker *checker, struct ast_e
   return &type_bool;
 }
 
-/* ---- Matrix product ------------------------------------------------------------------------------------------- */
+/* ---- Matrix product ------------------------------------------------------------------------------------ */
 
-static const struct type *wrong_product(struct checker *checker, const struct ast_expr *expr, const struct size *inner,
-                                        const struct size *outer) {
+static const struct type *wrong_product(struct checker *checker, const struct ast_expr *expr,
+                                        const struct size *inner, const struct size *outer) {
   const struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
   struct diag *d = report_operands(checker, DIAG_MATMUL_SHAPES, expr->binary.op_span, left, right,
@@ -181,7 +184,7 @@ static const struct type *check_matmul(struct checker *checker, struct ast_expr 
   return type_tensor(checker->arena, rank, sizes);
 }
 
-/* ---- Binary --------------------------------------------------------------------------------------------------- */
+/* ---- Binary -------------------------------------------------------------------------------------------- */
 
 static const struct type *check_logic(struct checker *checker, struct ast_expr *expr) {
   const char *op = ast_binary_op_text(expr->binary.op);
@@ -223,25 +226,33 @@ static const struct type *check_arithmetic(struct checker *checker, struct ast_e
 
 const struct type *check_binary(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   switch (expr->binary.op) {
-    case AST_BINARY_OR: case AST_BINARY_AND: return check_logic(checker, expr);
-    case AST_BINARY_EQUAL: case AST_BINARY_NOT_EQUAL: case AST_BINARY_LESS: case AST_BINARY_LESS_EQUAL:
-    case AST_BINARY_GREATER: case AST_BINARY_GREATER_EQUAL:
-      return check_comparison(checker, expr);
+    case AST_BINARY_OR:
+    case AST_BINARY_AND: return check_logic(checker, expr);
+    case AST_BINARY_EQUAL:
+    case AST_BINARY_NOT_EQUAL:
+    case AST_BINARY_LESS:
+    case AST_BINARY_LESS_EQUAL:
+    case AST_BINARY_GREATER:
+    case AST_BINARY_GREATER_EQUAL: return check_comparison(checker, expr);
     case AST_BINARY_ADD: return check_add(checker, expr, hint);
-    case AST_BINARY_SUBTRACT: case AST_BINARY_MULTIPLY: case AST_BINARY_DIVIDE: case AST_BINARY_REMAINDER:
-      return check_arithmetic(checker, expr);
+    case AST_BINARY_SUBTRACT:
+    case AST_BINARY_MULTIPLY:
+    case AST_BINARY_DIVIDE:
+    case AST_BINARY_REMAINDER: return check_arithmetic(checker, expr);
     case AST_BINARY_MATMUL: return check_matmul(checker, expr);
   }
   return &type_error;
 }
 
-/* ---- Constant expressions ------------------------------------------------------------------------------------- */
+/* ---- Constant expressions ------------------------------------------------------------------------------ */
 
 /* The part that is not constant; NULL when all of it is. The expression has been checked. */
 static const struct ast_expr *not_constant(const struct ast_expr *expr) {
   const struct ast_expr *culprit = NULL;
   switch (expr->kind) {
-    case AST_EXPR_INT: case AST_EXPR_FLOAT: case AST_EXPR_BOOL: return NULL;
+    case AST_EXPR_INT:
+    case AST_EXPR_FLOAT:
+    case AST_EXPR_BOOL: return NULL;
     case AST_EXPR_NAME:
       return expr->name.ref.kind == AST_REF_LAYER_PARAM && !expr->name.ref.layer_param->size ? NULL : expr;
     case AST_EXPR_UNARY: return not_constant(expr->unary.operand);
@@ -258,7 +269,8 @@ static const struct ast_expr *not_constant(const struct ast_expr *expr) {
   }
 }
 
-bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted, const char *what) {
+bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
+                    const char *what) {
   const struct type *type = check_value(checker, expr, wanted);
   if (type->kind == TYPE_ERROR)
     return false;

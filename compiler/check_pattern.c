@@ -4,7 +4,7 @@
 
 #include "compiler/checker.h"
 
-/* ---- After an error -------------------------------------------------------------------------------------------- */
+/* ---- After an error ------------------------------------------------------------------------------------ */
 
 /* Binds all names of a pattern that failed, so that their uses are not reported as well. */
 static void bind_anyway(struct checker *checker, struct ast_pattern *pattern) {
@@ -29,7 +29,8 @@ static void bind_anyway(struct checker *checker, struct ast_pattern *pattern) {
   }
 }
 
-static bool mismatch(struct checker *checker, struct ast_pattern *pattern, const struct type *type, const char *what) {
+static bool mismatch(struct checker *checker, struct ast_pattern *pattern, const struct type *type,
+                     const char *what) {
   struct diag *d = diag_error(checker->sink, DIAG_PATTERN_TYPE, pattern->span, "%s cannot match %s", what,
                               check_text(checker, type));
   if (type->kind == TYPE_DATA)
@@ -44,7 +45,7 @@ static bool mismatch(struct checker *checker, struct ast_pattern *pattern, const
   return false;
 }
 
-/* ---- Names ------------------------------------------------------------------------------------------------------ */
+/* ---- Names --------------------------------------------------------------------------------------------- */
 
 static bool match_members(struct checker *checker, struct ast_pattern *pattern, const struct type *type,
                           const struct ast_ref *ref) {
@@ -54,12 +55,14 @@ static bool match_members(struct checker *checker, struct ast_pattern *pattern, 
     const struct ast_enum *parent = ref->enum_member->parent;
     if (type->kind == TYPE_INDEX && type_equal(type, parent->type))
       return true;
-    return mismatch(checker, pattern, type, arena_printf(checker->arena, "`%s` of the enum `%s`", name, parent->name.text));
+    return mismatch(checker, pattern, type,
+                    arena_printf(checker->arena, "`%s` of the enum `%s`", name, parent->name.text));
   }
   const struct ast_constructor *constructor = ref->constructor;
   if (type->kind != TYPE_DATA || type->data.decl != constructor->parent)
-    return mismatch(checker, pattern, type,
-                    arena_printf(checker->arena, "`%s` of the data type `%s`", name, constructor->parent->name.text));
+    return mismatch(
+        checker, pattern, type,
+        arena_printf(checker->arena, "`%s` of the data type `%s`", name, constructor->parent->name.text));
   if (constructor->fields.count == 0)
     return true;
   struct diag *d = diag_error(checker->sink, DIAG_PATTERN_FIELDS, pattern->span, "`%s` has %s", name,
@@ -111,7 +114,7 @@ static bool match_name(struct checker *checker, struct ast_pattern *pattern, con
   return true;
 }
 
-/* ---- Constructors, tuples ---------------------------------------------------------------------------------------- */
+/* ---- Constructors, tuples ------------------------------------------------------------------------------ */
 
 static bool match_constructor(struct checker *checker, struct ast_pattern *pattern, const struct type *type) {
   const struct ast_name *name = &pattern->constructor.name;
@@ -122,8 +125,8 @@ static bool match_constructor(struct checker *checker, struct ast_pattern *patte
     if (ref.kind == AST_REF_NONE) {
       names_report_unknown(&checker->names, name, NAMES_CONSTRUCTORS);
     } else {
-      struct diag *d = diag_error(checker->sink, DIAG_PATTERN_TYPE, name->span, "`%s` is %s, not a constructor",
-                                  name->text, check_ref_text(checker, &ref));
+      struct diag *d = diag_error(checker->sink, DIAG_PATTERN_TYPE, name->span,
+                                  "`%s` is %s, not a constructor", name->text, check_ref_text(checker, &ref));
       diag_label(d, names_declared_at(&ref), "declared here");
     }
     bind_anyway(checker, pattern);
@@ -132,10 +135,12 @@ static bool match_constructor(struct checker *checker, struct ast_pattern *patte
   const struct ast_constructor *constructor = ref.constructor;
   if (type->kind != TYPE_DATA || type->data.decl != constructor->parent)
     return mismatch(checker, pattern, type,
-                    arena_printf(checker->arena, "`%s` of the data type `%s`", name->text, constructor->parent->name.text));
+                    arena_printf(checker->arena, "`%s` of the data type `%s`", name->text,
+                                 constructor->parent->name.text));
   if (args->count != constructor->fields.count) {
-    struct diag *d = diag_error(checker->sink, DIAG_PATTERN_FIELDS, pattern->span, "`%s` has %s, not %zu", name->text,
-                                check_count_text(checker, constructor->fields.count, "field"), args->count);
+    struct diag *d =
+        diag_error(checker->sink, DIAG_PATTERN_FIELDS, pattern->span, "`%s` has %s, not %zu", name->text,
+                   check_count_text(checker, constructor->fields.count, "field"), args->count);
     diag_label(d, constructor->name.span, "declared here");
     diag_help(d, "`_` stands for a field that is not needed");
     bind_anyway(checker, pattern);
@@ -154,8 +159,8 @@ static bool match_tuple(struct checker *checker, struct ast_pattern *pattern, co
   if (type->kind != TYPE_TUPLE)
     return mismatch(checker, pattern, type, "a tuple");
   if (type->tuple.count != count) {
-    struct diag *d = diag_error(checker->sink, DIAG_PATTERN_FIELDS, pattern->span,
-                                "%s for a tuple of %zu", check_count_text(checker, count, "pattern"), type->tuple.count);
+    struct diag *d = diag_error(checker->sink, DIAG_PATTERN_FIELDS, pattern->span, "%s for a tuple of %zu",
+                                check_count_text(checker, count, "pattern"), type->tuple.count);
     diag_primary_label(d, "the value is %s", check_text(checker, type));
     diag_help(d, "`_` stands for an item that is not needed");
     bind_anyway(checker, pattern);
@@ -185,10 +190,11 @@ bool check_pattern(struct checker *checker, struct ast_pattern *pattern, const s
   return false;
 }
 
-/* ---- Every value, every arm --------------------------------------------------------------------------------------- */
+/* ---- Every value, every arm ---------------------------------------------------------------------------- */
 
 static void report_complex(struct checker *checker, struct span span) {
-  struct diag *d = diag_error(checker->sink, DIAG_MATCH_TOO_COMPLEX, span, "these patterns are too many to be checked");
+  struct diag *d =
+      diag_error(checker->sink, DIAG_MATCH_TOO_COMPLEX, span, "these patterns are too many to be checked");
   diag_help(d, "match in two steps, one inside the other");
 }
 
@@ -197,7 +203,7 @@ void check_irrefutable(struct checker *checker, struct ast_pattern *pattern, con
   const char *example;
   if (pattern->kind == AST_PATTERN_NAME && pattern->name.ref.kind == AST_REF_LOCAL)
     return;
-  switch (match_is_exhaustive(checker->arena, patterns, 1, &example)) {
+  switch (match_is_exhaustive(checker->arena, pattern->type, patterns, 1, &example)) {
     case MATCH_YES: return;
     case MATCH_TOO_COMPLEX: report_complex(checker, pattern->span); return;
     case MATCH_NO: break;
@@ -210,7 +216,8 @@ void check_irrefutable(struct checker *checker, struct ast_pattern *pattern, con
 
 static void check_arms(struct checker *checker, struct ast_expr *expr) {
   const struct ast_match_arms *arms = &expr->match.arms;
-  const struct ast_pattern **patterns = arena_new_array(checker->arena, const struct ast_pattern *, arms->count);
+  const struct ast_pattern **patterns =
+      arena_new_array(checker->arena, const struct ast_pattern *, arms->count);
   for (size_t i = 0; i < arms->count; i++)
     patterns[i] = arms->items[i].pattern;
   for (size_t i = 1; i < arms->count; i++) {
@@ -221,16 +228,18 @@ static void check_arms(struct checker *checker, struct ast_expr *expr) {
     }
     if (answer == MATCH_YES)
       continue;
-    struct diag *d = diag_error(checker->sink, DIAG_UNREACHABLE_ARM, patterns[i]->span, "this arm is never reached");
-    diag_label(d, span_join(patterns[0]->span, patterns[i - 1]->span), "everything that it matches is matched here");
+    struct diag *d =
+        diag_error(checker->sink, DIAG_UNREACHABLE_ARM, patterns[i]->span, "this arm is never reached");
+    diag_label(d, span_join(patterns[0]->span, patterns[i - 1]->span),
+               "everything that it matches is matched here");
     diag_help(d, "remove it, or move it up");
   }
   const char *example;
-  enum match_answer answer = match_is_exhaustive(checker->arena, patterns, arms->count, &example);
+  const struct type *type = type_resolve(expr->match.scrutinee->type);
+  enum match_answer answer = match_is_exhaustive(checker->arena, type, patterns, arms->count, &example);
   if (answer == MATCH_TOO_COMPLEX) {
     report_complex(checker, expr->match.scrutinee->span);
   } else if (answer == MATCH_NO) {
-    const struct type *type = type_resolve(expr->match.scrutinee->type);
     struct diag *d = diag_error(checker->sink, DIAG_NOT_EXHAUSTIVE, expr->match.scrutinee->span,
                                 "this `match` does not cover `%s`", example);
     diag_primary_label(d, "this is %s", check_text(checker, type));
@@ -253,10 +262,13 @@ const struct type *check_match(struct checker *checker, struct ast_expr *expr, c
     matched &= check_pattern(checker, arms->items[i].pattern, type);
     const struct type *result = check_expr(checker, body, hint);
     names_close_scope(&checker->names);
-    struct span span = body->kind == AST_EXPR_BLOCK && body->block->value ? body->block->value->span : body->span;
+    struct span span =
+        body->kind == AST_EXPR_BLOCK && body->block->value ? body->block->value->span : body->span;
     branches[i] = (struct check_branch){body, NULL, result, span};
   }
-  if (matched)
+  if (matched && type->kind != TYPE_ERROR)
     check_arms(checker, expr);
+  if (arms->count == 0)
+    return &type_error;
   return check_join(checker, branches, arms->count, hint, "arms of this `match`");
 }

@@ -1,6 +1,7 @@
-/* Every generic function is compiled once for each set of sizes it is called with; this makes sure that there are finitely
- * many. Within a circle of calls (a strongly connected component of the call graph) each size that is handed on must
- * be one of the caller's own size variables as it is, or contain none of them: then no new sizes arise.
+/* Every generic function is compiled once for each set of sizes it is called with; this makes sure that there
+ * are finitely many. Within a circle of calls (a strongly connected component of the call graph) each size
+ * that is handed on must be one of the caller's own size variables as it is, or contain none of them: then no
+ * new sizes arise.
  */
 #include <stdlib.h>
 
@@ -120,8 +121,8 @@ static void check_edge(struct checker *checker, const struct call_edge *edge) {
     struct diag *d = diag_error(checker->sink, DIAG_SIZE_RECURSION, edge->call->span,
                                 "this recursive call hands on another size, `%s`",
                                 size_text(checker->arena, binding->size));
-    diag_label(d, binding->symbol->declared, "`%s` would become `%s`, and so on without end", binding->symbol->atom.name,
-               size_text(checker->arena, binding->size));
+    diag_label(d, binding->symbol->declared, "`%s` would become `%s`, and so on without end",
+               binding->symbol->atom.name, size_text(checker->arena, binding->size));
     diag_note(d, "a function is compiled for each of its sizes, so there must be finitely many");
     diag_help(d, "hand on `%s` as it is, or a size made of dims", binding->symbol->atom.name);
     return;

@@ -4,7 +4,7 @@
 
 #include "compiler/checker.h"
 
-/* ---- Sizes -------------------------------------------------------------------------------------------------- */
+/* ---- Sizes --------------------------------------------------------------------------------------------- */
 
 static void report_overflow(struct checker *checker, struct span span) {
   struct diag *d = diag_error(checker->sink, DIAG_SIZE_OVERFLOW, span, "this size is too large");
@@ -34,16 +34,15 @@ static const struct size *size_of_name(struct checker *checker, struct ast_size 
       if (ref.layer_param->size)
         return ref.layer_param->size;
       break;
-    case AST_REF_NONE:
-      names_report_unknown(&checker->names, &size->name.name, NAMES_SIZES);
-      return NULL;
+    case AST_REF_NONE: names_report_unknown(&checker->names, &size->name.name, NAMES_SIZES); return NULL;
     default: break;
   }
   struct diag *d = diag_error(checker->sink, DIAG_NOT_A_SIZE, size->span, "`%s` is not a size but %s", name,
                               check_ref_text(checker, &ref));
   diag_label(d, names_declared_at(&ref), "declared here");
-  diag_note(d, "sizes are known before any example is seen: they are made of integers, dims, vocabs, enums, size "
-               "variables and layer parameters");
+  diag_note(
+      d, "sizes are known before any example is seen: they are made of integers, dims, vocabs, enums, size "
+         "variables and layer parameters");
   return NULL;
 }
 
@@ -62,8 +61,9 @@ static const struct size *divide(struct checker *checker, struct ast_size *size,
   const struct size *quotient = size_divide(checker->arena, left, divisor);
   if (quotient)
     return is_remainder ? size_constant(checker->arena, 0) : quotient;
-  struct diag *d = diag_error(checker->sink, DIAG_DIVISION_OF_SIZES, size->span,
-                              "`%s` is not always divisible by %" PRId64, size_text(checker->arena, left), divisor);
+  struct diag *d =
+      diag_error(checker->sink, DIAG_DIVISION_OF_SIZES, size->span,
+                 "`%s` is not always divisible by %" PRId64, size_text(checker->arena, left), divisor);
   check_label_sizes(checker, d, left, NULL);
   diag_note(d, "sizes are compared as polynomials, and the dims in them may be given other values later");
   if (size_as_atom(left))
@@ -101,12 +101,13 @@ const struct size *check_size_expr(struct checker *checker, const struct ast_exp
   if (size)
     return check_size(checker, size);
   struct diag *d = diag_error(checker->sink, DIAG_NOT_A_SIZE, culprit->span, "%s is not a size", what);
-  diag_note(d, "sizes are known before any example is seen: they are made of integers, dims, vocabs, enums, size "
-               "variables and layer parameters with `+`, `-` and `*`");
+  diag_note(
+      d, "sizes are known before any example is seen: they are made of integers, dims, vocabs, enums, size "
+         "variables and layer parameters with `+`, `-` and `*`");
   return NULL;
 }
 
-/* ---- Types -------------------------------------------------------------------------------------------------- */
+/* ---- Types --------------------------------------------------------------------------------------------- */
 
 static bool check_dimension(struct checker *checker, struct ast_size *dimension) {
   const struct size *size = check_size(checker, dimension);
@@ -115,16 +116,18 @@ static bool check_dimension(struct checker *checker, struct ast_size *dimension)
     return false;
   if (!size_is_constant(size, &value) || value > 0)
     return true;
-  diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, dimension->span, "a dimension of %" PRId64 " elements", value);
+  diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, dimension->span, "a dimension of %" PRId64 " elements",
+             value);
   return false;
 }
 
-const struct type *check_tensor_type(struct checker *checker, const struct ast_sizes *sizes, struct span span) {
+const struct type *check_tensor_type(struct checker *checker, const struct ast_sizes *sizes,
+                                     struct span span) {
   const struct size *dimensions[TYPE_MAX_RANK];
   bool failed = false;
   if (sizes->count > TYPE_MAX_RANK) {
-    diag_error(checker->sink, DIAG_RANK_TOO_HIGH, span, "a tensor of %zu dimensions; at most %d are supported",
-               sizes->count, TYPE_MAX_RANK);
+    diag_error(checker->sink, DIAG_RANK_TOO_HIGH, span,
+               "a tensor of %zu dimensions; at most %d are supported", sizes->count, TYPE_MAX_RANK);
     return &type_error;
   }
   for (size_t i = 0; i < sizes->count; i++) {
@@ -148,9 +151,9 @@ static const struct type *builtin_type(const char *name) {
 static const struct type *data_type(struct checker *checker, struct ast_type *type, struct ast_data *data) {
   const struct ast_sizes *sizes = &type->named.sizes;
   if (sizes->count != data->size_vars.count) {
-    struct diag *d = diag_error(checker->sink, DIAG_SIZE_ARGUMENTS, type->span, "`%s` takes %s, not %zu",
-                                data->name.text, check_count_text(checker, data->size_vars.count, "size"),
-                                sizes->count);
+    struct diag *d =
+        diag_error(checker->sink, DIAG_SIZE_ARGUMENTS, type->span, "`%s` takes %s, not %zu", data->name.text,
+                   check_count_text(checker, data->size_vars.count, "size"), sizes->count);
     diag_label(d, data->name.span, "declared here");
     return &type_error;
   }
@@ -202,7 +205,8 @@ static const struct type *named_type(struct checker *checker, struct ast_type *t
     return &type_error;
   }
   if (type->named.sizes.count > 0) {
-    struct diag *d = diag_error(checker->sink, DIAG_SIZE_ARGUMENTS, type->span, "`%s` takes no sizes", name->text);
+    struct diag *d =
+        diag_error(checker->sink, DIAG_SIZE_ARGUMENTS, type->span, "`%s` takes no sizes", name->text);
     diag_label(d, names_declared_at(&ref), "declared here");
     return &type_error;
   }

@@ -1,6 +1,7 @@
-/* Whether patterns cover everything, and whether an arm is reached: the usefulness of a vector of patterns with respect to a
- * matrix of patterns (Maranget, "Warnings for pattern matching", Journal of Functional Programming 17, 2007, sections
- * 3 and 5). A row q is useful when some vector of values matches it and no row of the matrix.
+/* Whether patterns cover everything, and whether an arm is reached: the usefulness of a vector of patterns
+ * with respect to a matrix of patterns (Maranget, "Warnings for pattern matching", Journal of Functional
+ * Programming 17, 2007, sections 3 and 5). A row q is useful when some vector of values matches it and no row
+ * of the matrix.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static struct head head_of(const struct ast_pattern *pattern) {
   return (struct head){true, 0};
 }
 
-/* ---- Values of a type -------------------------------------------------------------------------------------------- */
+/* ---- Values of a type ---------------------------------------------------------------------------------- */
 
 /* How many heads the type has; 0: infinitely many, or none that patterns name (vocabs, tensors, lists). */
 static size_t head_count(const struct type *type) {
@@ -75,7 +76,8 @@ static const struct type *part_type(struct arena *arena, const struct type *type
 }
 
 /* `Node(a, b)`, `(a, b)`, `Shift`, `true`, `3`. */
-static const char *head_text(struct arena *arena, const struct type *type, int64_t head, const char *const *parts) {
+static const char *head_text(struct arena *arena, const struct type *type, int64_t head,
+                             const char *const *parts) {
   const char *name = "";
   switch (type->kind) {
     case TYPE_BOOL: return head ? "true" : "false";
@@ -93,9 +95,10 @@ static const char *head_text(struct arena *arena, const struct type *type, int64
   return arena_printf(arena, "%s)", text);
 }
 
-/* ---- Matrices ----------------------------------------------------------------------------------------------------- */
+/* ---- Matrices ------------------------------------------------------------------------------------------ */
 
-/* The row without its first pattern, in front of it what stands inside that pattern; `count` patterns in all before. */
+/* The row without its first pattern, in front of it what stands inside that pattern; `count` patterns in all
+ * before. */
 static struct row specialise_row(struct arena *arena, const struct row *row, size_t count, size_t parts) {
   const struct ast_pattern *first = row->patterns[0];
   struct row result = {arena_new_array(arena, const struct ast_pattern *, count - 1 + parts)};
@@ -132,15 +135,16 @@ static bool some_row_has(const struct row *rows, size_t row_count, int64_t head)
   return false;
 }
 
-/* ---- Usefulness --------------------------------------------------------------------------------------------------- */
+/* ---- Usefulness ---------------------------------------------------------------------------------------- */
 
-static bool is_useful(struct question *question, const struct row *rows, size_t row_count, const struct row *q,
-                      const struct type *const *types, size_t count, const char **witness);
+static bool is_useful(struct question *question, const struct row *rows, size_t row_count,
+                      const struct row *q, const struct type *const *types, size_t count,
+                      const char **witness);
 
 /* The vector's first pattern has, or is taken to have, this head. */
 static bool is_useful_with_head(struct question *question, const struct row *rows, size_t row_count,
-                                const struct row *q, const struct type *const *types, size_t count, int64_t head,
-                                const char **witness) {
+                                const struct row *q, const struct type *const *types, size_t count,
+                                int64_t head, const char **witness) {
   struct arena *arena = question->arena;
   size_t parts = part_count(types[0], head), wider = count - 1 + parts;
   struct row *inner = arena_new_array(arena, struct row, row_count);
@@ -163,7 +167,8 @@ static bool is_useful_with_head(struct question *question, const struct row *row
 }
 
 /* A head that no row has; false when there is none. */
-static bool find_missing_head(const struct row *rows, size_t row_count, const struct type *type, int64_t *missing) {
+static bool find_missing_head(const struct row *rows, size_t row_count, const struct type *type,
+                              int64_t *missing) {
   size_t heads = head_count(type);
   if (heads == 0) {
     /* Of row_count + 1 integers one is free. */
@@ -189,8 +194,8 @@ static bool is_any_head_named(const struct row *rows, size_t row_count) {
 
 /* The rows that take anything in the first place decide about all heads that no row names. */
 static bool is_useful_by_default(struct question *question, const struct row *rows, size_t row_count,
-                                 const struct row *q, const struct type *const *types, size_t count, int64_t missing,
-                                 const char **witness) {
+                                 const struct row *q, const struct type *const *types, size_t count,
+                                 int64_t missing, const char **witness) {
   struct arena *arena = question->arena;
   struct row *inner = arena_new_array(arena, struct row, row_count);
   size_t kept = 0;
@@ -206,8 +211,9 @@ static bool is_useful_by_default(struct question *question, const struct row *ro
   return true;
 }
 
-static bool is_useful_here(struct question *question, const struct row *rows, size_t row_count, const struct row *q,
-                           const struct type *const *types, size_t count, const char **witness) {
+static bool is_useful_here(struct question *question, const struct row *rows, size_t row_count,
+                           const struct row *q, const struct type *const *types, size_t count,
+                           const char **witness) {
   struct head first = head_of(q->patterns[0]);
   if (!first.is_wild)
     return is_useful_with_head(question, rows, row_count, q, types, count, first.value, witness);
@@ -221,8 +227,9 @@ static bool is_useful_here(struct question *question, const struct row *rows, si
 }
 
 /* Gives up as soon as the question proves too hard: then the answer means nothing. */
-static bool is_useful(struct question *question, const struct row *rows, size_t row_count, const struct row *q,
-                      const struct type *const *types, size_t count, const char **witness) {
+static bool is_useful(struct question *question, const struct row *rows, size_t row_count,
+                      const struct row *q, const struct type *const *types, size_t count,
+                      const char **witness) {
   if (count == 0)
     return row_count == 0;
   question->steps += 1 + count;
@@ -245,17 +252,19 @@ static struct row *rows_of(struct arena *arena, const struct ast_pattern *const 
   return rows;
 }
 
-enum match_answer match_is_exhaustive(struct arena *arena, const struct ast_pattern *const *patterns, size_t count,
+enum match_answer match_is_exhaustive(struct arena *arena, const struct type *type,
+                                      const struct ast_pattern *const *patterns, size_t count,
                                       const char **example) {
   struct question question = {.arena = arena};
   const struct ast_pattern *wildcard = NULL;
   const struct row q = {&wildcard};
-  const struct type *type = type_resolve(patterns[0]->type);
+  type = type_resolve(type);
   bool useful = is_useful(&question, rows_of(arena, patterns, count), count, &q, &type, 1, example);
   return question.gave_up ? MATCH_TOO_COMPLEX : useful ? MATCH_NO : MATCH_YES;
 }
 
-enum match_answer match_is_reachable(struct arena *arena, const struct ast_pattern *const *patterns, size_t count) {
+enum match_answer match_is_reachable(struct arena *arena, const struct ast_pattern *const *patterns,
+                                     size_t count) {
   struct question question = {.arena = arena};
   struct row *rows = rows_of(arena, patterns, count);
   const struct type *type = type_resolve(patterns[0]->type);

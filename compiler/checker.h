@@ -1,7 +1,7 @@
 /* Private to the checker (check*.c): its state and what its parts offer each other.
  *
- * Errors never cascade: what could not be made sense of gets type_error (a size: NULL), everything agrees with it, and
- * whoever meets it says nothing.
+ * Errors never cascade: what could not be made sense of gets type_error (a size: NULL), everything agrees
+ * with it, and whoever meets it says nothing.
  */
 #ifndef NN_COMPILER_CHECKER_H
 #define NN_COMPILER_CHECKER_H
@@ -30,12 +30,13 @@ struct checker {
 
   /* Where we are. */
   struct ast_layer *layer;
-  struct ast_fn *fn;     /* NULL outside function bodies */
-  bool in_dim;           /* only earlier dims are visible */
+  struct ast_fn *fn; /* NULL outside function bodies */
+  bool in_dim;       /* only earlier dims are visible */
   unsigned loop_depth;
-  bool loop_has_break;   /* of the innermost loop */
+  bool loop_has_break; /* of the innermost loop */
 
-  /* Of the current function: places that hold types with variables, rewritten at its end, and all its `[]`. */
+  /* Of the current function: places that hold types with variables, rewritten at its end, and all its `[]`.
+   */
   struct {
     const struct type ***items;
     size_t count, capacity;
@@ -51,18 +52,20 @@ struct checker {
   } edges;
 };
 
-/* ---- check.c: small things that all parts need ---------------------------------------------------------------- */
+/* ---- check.c: small things that all parts need --------------------------------------------------------- */
 
 const char *check_text(struct checker *checker, const struct type *type);
 /* Stores a type at its place in the tree; remembers the place while the type is not fully known. */
 void check_set_type(struct checker *checker, const struct type **slot, const struct type *type);
-const struct size_symbol *check_new_symbol(struct checker *checker, enum size_atom_kind kind, struct ast_ref ref,
-                                           struct ast_name name, bool is_index);
+const struct size_symbol *check_new_symbol(struct checker *checker, enum size_atom_kind kind,
+                                           struct ast_ref ref, struct ast_name name, bool is_index);
 const struct size *check_symbol_size(struct checker *checker, const struct size_symbol *symbol);
 /* Labels that say where the sizes in which two shapes differ come from. Either may be NULL. */
-void check_label_sizes(struct checker *checker, struct diag *diag, const struct size *a, const struct size *b);
+void check_label_sizes(struct checker *checker, struct diag *diag, const struct size *a,
+                       const struct size *b);
 /* The same for all dimensions of two types; and one type alone when the other is NULL. */
-void check_label_type_sizes(struct checker *checker, struct diag *diag, const struct type *a, const struct type *b);
+void check_label_type_sizes(struct checker *checker, struct diag *diag, const struct type *a,
+                            const struct type *b);
 /* "`x` is f32[D]" at the declaration when the expression is a local variable or a parameter. */
 void check_label_operand(struct checker *checker, struct diag *diag, const struct ast_expr *expr);
 /* The same type, or type_error with a report when it has too many parts. */
@@ -71,37 +74,41 @@ const struct type *check_weight(struct checker *checker, const struct type *type
 const char *check_count_text(struct checker *checker, size_t count, const char *noun);
 /* "a dim", "an enum": what a name stands for. */
 const char *check_ref_text(struct checker *checker, const struct ast_ref *ref);
-/* Calls `visit` for every declaration and every member of a layer, in the order of files and text, where its file and its
- * layer have been entered. */
+/* Calls `visit` for every declaration and every member of a layer, in the order of files and text, where its
+ * file and its layer have been entered. */
 void check_each_decl(struct checker *checker, void (*visit)(struct checker *, struct ast_decl *));
 /* Follows next[] (SIZE_MAX: end) from everywhere and gives every cycle once, by one member. */
 void check_each_cycle(struct checker *checker, size_t count, const size_t *next,
                       void (*visit)(struct checker *, void *context, size_t member), void *context);
 
-/* ---- check_type.c: sizes and types as written ------------------------------------------------------------------ */
+/* ---- check_type.c: sizes and types as written ---------------------------------------------------------- */
 
 /* NULL when there was an error. */
 const struct size *check_size(struct checker *checker, struct ast_size *size);
-/* The size that an expression means (layer arguments, bounds of slices); NULL with a report when it is none. */
+/* The size that an expression means (layer arguments, bounds of slices); NULL with a report when it is none.
+ */
 const struct size *check_size_expr(struct checker *checker, const struct ast_expr *expr, const char *what);
 const struct type *check_type(struct checker *checker, struct ast_type *type);
 /* zeros[A, B], f32[A, B]: the tensor type of these dimensions. */
-const struct type *check_tensor_type(struct checker *checker, const struct ast_sizes *sizes, struct span span);
+const struct type *check_tensor_type(struct checker *checker, const struct ast_sizes *sizes,
+                                     struct span span);
 
-/* ---- check_decl.c, check_data.c, check_layer.c: declarations ---------------------------------------------------- */
+/* ---- check_decl.c, check_data.c, check_layer.c: declarations ------------------------------------------- */
 
 /* Dims, vocabs, enums; symbols of size variables and layer parameters. */
 void check_dims_and_sets(struct checker *checker);
-void check_data_types(struct checker *checker);     /* fields; every data type has a finite value */
-void check_params(struct checker *checker);         /* parameters and initialisers, top level and in layers */
-void check_signatures(struct checker *checker);     /* functions' parameters and results */
-void check_instances(struct checker *checker);      /* `let` at top level and in layers; no layer contains itself */
-void check_entry_points(struct checker *checker);   /* loss, metrics */
+void check_data_types(struct checker *checker); /* fields; every data type has a finite value */
+void check_params(struct checker *checker);     /* parameters and initialisers, top level and in layers */
+void check_signatures(struct checker *checker); /* functions' parameters and results */
+void check_instances(
+    struct checker *checker); /* `let` at top level and in layers; no layer contains itself */
+void check_entry_points(struct checker *checker); /* loss, metrics */
 
-/* ---- check_fn.c: bodies and statements --------------------------------------------------------------------------- */
+/* ---- check_fn.c: bodies and statements ----------------------------------------------------------------- */
 
 void check_bodies(struct checker *checker);
-/* A block in a scope of its own. Its value has been checked with the hint; gives TYPE_NEVER when its end is not reached. */
+/* A block in a scope of its own. Its value has been checked with the hint; gives TYPE_NEVER when its end is
+ * not reached. */
 const struct type *check_block(struct checker *checker, struct ast_block *block, const struct type *hint);
 /* The same for the body of a loop: its value, if any, must be (). */
 void check_unit_block(struct checker *checker, struct ast_block *block);
@@ -110,12 +117,13 @@ bool check_unused(struct checker *checker, const struct ast_expr *expr, const st
 /* check_recursion.c: no generic function calls itself with ever other sizes. */
 void check_recursion(struct checker *checker);
 
-/* ---- check_expr.c: expressions ------------------------------------------------------------------------------------ */
+/* ---- check_expr.c: expressions ------------------------------------------------------------------------- */
 
-/* Any expression. `hint` is the type wanted, if known; it only helps where the expression alone does not tell (`[]`, a
- * constructor whose sizes nothing determines). Sets and returns its type; may be TYPE_NEVER. */
+/* Any expression. `hint` is the type wanted, if known; it only helps where the expression alone does not tell
+ * (`[]`, a constructor whose sizes nothing determines). Sets and returns its type; may be TYPE_NEVER. */
 const struct type *check_expr(struct checker *checker, struct ast_expr *expr, const struct type *hint);
-/* An expression whose value is used: never TYPE_NEVER, never (a list of) layer instances, resolved at the top. */
+/* An expression whose value is used: never TYPE_NEVER, never (a list of) layer instances, resolved at the
+ * top. */
 const struct type *check_value(struct checker *checker, struct ast_expr *expr, const struct type *hint);
 /* The second half of it, for an expression that check_expr has seen. */
 const struct type *check_used(struct checker *checker, struct ast_expr *expr);
@@ -128,12 +136,13 @@ const struct type *check_known(struct checker *checker, struct ast_expr *expr);
 
 /* What wants a value of a certain type, for the message when another comes. */
 struct check_wanted {
-  const char *what;      /* "argument 2 of `step`", "the condition of `if`" */
-  struct span declared;  /* where that was decided; may be SPAN_NONE */
+  const char *what;     /* "argument 2 of `step`", "the condition of `if`" */
+  struct span declared; /* where that was decided; may be SPAN_NONE */
   const char *declared_text;
 };
 
-/* Checks the expression against a type, converting a host number where `f32` is wanted. False after an error. */
+/* Checks the expression against a type, converting a host number where `f32` is wanted. False after an error.
+ */
 bool check_against(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
                    const struct check_wanted *why);
 /* The second half of it, for an expression checked before. */
@@ -153,11 +162,12 @@ const struct type *check_join(struct checker *checker, struct check_branch *bran
                               const struct type *hint, const char *what);
 
 /* A constant expression (see check.h) of type int, float or bool; false after a report. */
-bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted, const char *what);
+bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
+                    const char *what);
 /* Turns an integer literal into a float; false when the expression is none. */
 bool check_literal_as_float(struct ast_expr *expr);
 
-/* ---- check_operator.c, check_index.c, check_call.c, check_tensor.c -------------------------------------------------- */
+/* ---- check_operator.c, check_index.c, check_call.c, check_tensor.c ------------------------------------- */
 
 const struct type *check_unary(struct checker *checker, struct ast_expr *expr);
 const struct type *check_binary(struct checker *checker, struct ast_expr *expr, const struct type *hint);
@@ -175,12 +185,14 @@ const struct type *check_call(struct checker *checker, struct ast_expr *expr, co
 /* A constructor without fields, as an expression. */
 const struct type *check_nullary(struct checker *checker, struct ast_expr *expr, const struct type *hint);
 /* Orders the arguments of a call by the target's parameters; false after an error. */
-bool check_arrange_args(struct checker *checker, struct ast_expr *call, const char *target, struct span declared,
-                        const struct ast_name *const *params, size_t count);
+bool check_arrange_args(struct checker *checker, struct ast_expr *call, const char *target,
+                        struct span declared, const struct ast_name *const *params, size_t count);
 /* Checks the arguments so that no name in them stays unresolved, after the call itself failed. */
 void check_args_anyway(struct checker *checker, struct ast_expr *call);
-const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr, const struct builtin *builtin);
-/* Element-wise combination of two operands already checked; converts host numbers. `text` is how it is written. */
+const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr,
+                                      const struct builtin *builtin);
+/* Element-wise combination of two operands already checked; converts host numbers. `text` is how it is
+ * written. */
 const struct type *check_elementwise(struct checker *checker, struct ast_expr *left, struct ast_expr *right,
                                      struct span span, const char *text);
 /* The type of an index into this dimension. */
@@ -189,10 +201,10 @@ const struct type *check_index_type(struct checker *checker, const struct size *
 bool check_index_into(struct checker *checker, struct ast_expr *index, const struct ast_expr *base,
                       const struct type *tensor);
 
-/* ---- check_pattern.c, check_match.c --------------------------------------------------------------------------------- */
+/* ---- check_pattern.c, check_match.c -------------------------------------------------------------------- */
 
-/* Checks a pattern against the type of what it takes apart and binds its names in the current scope. False after an
- * error; names are bound anyway. */
+/* Checks a pattern against the type of what it takes apart and binds its names in the current scope. False
+ * after an error; names are bound anyway. */
 bool check_pattern(struct checker *checker, struct ast_pattern *pattern, const struct type *type);
 /* A pattern of `let` or `for`: reports one that does not always match. */
 void check_irrefutable(struct checker *checker, struct ast_pattern *pattern, const char *what);
@@ -200,10 +212,12 @@ const struct type *check_match(struct checker *checker, struct ast_expr *expr, c
 
 /* check_usefulness.c. Patterns have been checked without an error. */
 enum match_answer { MATCH_YES, MATCH_NO, MATCH_TOO_COMPLEX };
-/* Whether every value matches one of the patterns; if NO, *example is one that does not. */
-enum match_answer match_is_exhaustive(struct arena *arena, const struct ast_pattern *const *patterns, size_t count,
+/* Whether every value of the type matches one of the patterns; if NO, *example is one that does not. */
+enum match_answer match_is_exhaustive(struct arena *arena, const struct type *type,
+                                      const struct ast_pattern *const *patterns, size_t count,
                                       const char **example);
 /* Whether the last of the patterns matches some value that no earlier one does. */
-enum match_answer match_is_reachable(struct arena *arena, const struct ast_pattern *const *patterns, size_t count);
+enum match_answer match_is_reachable(struct arena *arena, const struct ast_pattern *const *patterns,
+                                     size_t count);
 
 #endif

@@ -6,7 +6,7 @@
 #include "compiler/arena.h"
 #include "compiler/builtins.h"
 
-/* ---- Maps --------------------------------------------------------------------------------------------------- */
+/* ---- Maps ---------------------------------------------------------------------------------------------- */
 
 static size_t hash(const char *text) {
   /* FNV-1a, 64 bits. */
@@ -46,7 +46,7 @@ void name_map_set(struct arena *arena, struct name_map *map, const char *key, vo
   slot->value = value;
 }
 
-/* ---- Declarations ------------------------------------------------------------------------------------------- */
+/* ---- Declarations -------------------------------------------------------------------------------------- */
 
 static bool is_builtin_type(const char *text) {
   static const char *const builtin_types[] = {"int", "bool", "float", "f32"};
@@ -59,14 +59,15 @@ static bool is_builtin_type(const char *text) {
 static bool is_fill(const char *text) { return strcmp(text, "zeros") == 0 || strcmp(text, "ones") == 0; }
 
 static void report_duplicate(struct names *names, const struct ast_name *name, struct span first) {
-  struct diag *d = diag_error(names->sink, DIAG_DUPLICATE_NAME, name->span, "`%s` is declared twice", name->text);
+  struct diag *d =
+      diag_error(names->sink, DIAG_DUPLICATE_NAME, name->span, "`%s` is declared twice", name->text);
   diag_primary_label(d, "declared again here");
   diag_label(d, first, "first declared here");
 }
 
 static void report_reserved(struct names *names, const struct ast_name *name, const char *meaning) {
-  struct diag *d = diag_error(names->sink, DIAG_RESERVED_NAME, name->span, "`%s` is the name of %s", name->text,
-                              meaning);
+  struct diag *d =
+      diag_error(names->sink, DIAG_RESERVED_NAME, name->span, "`%s` is the name of %s", name->text, meaning);
   diag_help(d, "choose another name");
 }
 
@@ -154,7 +155,8 @@ static void find_visible_files(struct names *names) {
   }
 }
 
-void names_init(struct names *names, struct arena *arena, struct diag_sink *sink, const struct ast_program *program) {
+void names_init(struct names *names, struct arena *arena, struct diag_sink *sink,
+                const struct ast_program *program) {
   *names = (struct names){.arena = arena, .sink = sink, .program = program};
   find_visible_files(names);
   for (size_t i = 0; i < program->files.count; i++) {
@@ -164,7 +166,7 @@ void names_init(struct names *names, struct arena *arena, struct diag_sink *sink
   }
 }
 
-/* ---- Where we are ------------------------------------------------------------------------------------------- */
+/* ---- Where we are -------------------------------------------------------------------------------------- */
 
 void names_enter_file(struct names *names, size_t file) { names->file = file; }
 
@@ -205,7 +207,7 @@ void names_enter_body(struct names *names, const struct ast_size_vars *size_vars
   names->scope_depth = 0;
 }
 
-/* ---- Locals ------------------------------------------------------------------------------------------------- */
+/* ---- Locals -------------------------------------------------------------------------------------------- */
 
 struct local_binding {
   struct ast_local *local;
@@ -239,7 +241,7 @@ void names_bind(struct names *names, struct ast_local *local) {
   arena_push(names->arena, &names->bound, binding);
 }
 
-/* ---- Lookup ------------------------------------------------------------------------------------------------- */
+/* ---- Lookup -------------------------------------------------------------------------------------------- */
 
 static bool is_visible(const struct names *names, const struct declared *declared) {
   return names->sees[names->file * names->program->files.count + declared->file];
@@ -271,7 +273,8 @@ struct ast_ref names_find(const struct names *names, const char *text) {
 
 struct span names_declared_at(const struct ast_ref *ref) {
   switch (ref->kind) {
-    case AST_REF_NONE: case AST_REF_BUILTIN: return SPAN_NONE;
+    case AST_REF_NONE:
+    case AST_REF_BUILTIN: return SPAN_NONE;
     case AST_REF_LOCAL: return ref->local->name.span;
     case AST_REF_DIM: return ref->dim->name.span;
     case AST_REF_SIZE_VAR: return ref->size_var->name.span;
@@ -289,7 +292,7 @@ struct span names_declared_at(const struct ast_ref *ref) {
   return SPAN_NONE;
 }
 
-/* ---- Unknown names ------------------------------------------------------------------------------------------ */
+/* ---- Unknown names ------------------------------------------------------------------------------------- */
 
 struct candidates {
   const char **items;
@@ -300,11 +303,13 @@ struct candidates {
 static bool is_wanted(const struct ast_ref *ref, enum names_wanted wanted) {
   switch (ref->kind) {
     case AST_REF_DATA: return wanted == NAMES_TYPES;
-    case AST_REF_VOCAB: case AST_REF_ENUM: return wanted == NAMES_TYPES || wanted == NAMES_SIZES;
+    case AST_REF_VOCAB:
+    case AST_REF_ENUM: return wanted == NAMES_TYPES || wanted == NAMES_SIZES;
     case AST_REF_LAYER_PARAM: return wanted != NAMES_CONSTRUCTORS;
-    case AST_REF_DIM: case AST_REF_SIZE_VAR: return wanted == NAMES_SIZES || wanted == NAMES_VALUES;
-    case AST_REF_CONSTRUCTOR: case AST_REF_ENUM_MEMBER:
-      return wanted == NAMES_CONSTRUCTORS || wanted == NAMES_VALUES;
+    case AST_REF_DIM:
+    case AST_REF_SIZE_VAR: return wanted == NAMES_SIZES || wanted == NAMES_VALUES;
+    case AST_REF_CONSTRUCTOR:
+    case AST_REF_ENUM_MEMBER: return wanted == NAMES_CONSTRUCTORS || wanted == NAMES_VALUES;
     default: return wanted == NAMES_VALUES;
   }
 }
@@ -341,7 +346,8 @@ static const char *nearest(const struct names *names, const char *text, enum nam
   return diag_nearest(text, candidates.items, candidates.count);
 }
 
-static const struct declared *find_unseen(const struct names *names, const char *text, enum names_wanted wanted) {
+static const struct declared *find_unseen(const struct names *names, const char *text,
+                                          enum names_wanted wanted) {
   const struct declared *declared = name_map_get(&names->values, text);
   if (!declared || wanted == NAMES_TYPES) {
     const struct declared *data = name_map_get(&names->datas, text);

@@ -1,9 +1,10 @@
 /* Names: what is declared, what a file may see of it, and the scopes of local bindings.
  *
  * All files of a program share two name spaces, one for data types and one for everything else, so that
- * `data State[n] = State(...)` may name its only constructor like itself. A file sees its own declarations and those of
- * all files that it imports, directly or not; two declarations of one name are an error even where no file sees both.
- * A layer's members hide names at top level; local bindings hide everything, in inner scopes also each other.
+ * `data State[n] = State(...)` may name its only constructor like itself. A file sees its own declarations
+ * and those of all files that it imports, directly or not; two declarations of one name are an error even
+ * where no file sees both. A layer's members hide names at top level; local bindings hide everything, in
+ * inner scopes also each other.
  */
 #ifndef NN_COMPILER_NAMES_H
 #define NN_COMPILER_NAMES_H
@@ -19,7 +20,7 @@ struct name_map {
   struct name_slot {
     const char *key; /* NULL: free */
     void *value;
-  } *slots;
+  } * slots;
   size_t count;
   size_t capacity;
 };
@@ -42,13 +43,13 @@ struct names {
   const struct ast_program *program;
   struct name_map values; /* to struct declared: all but data types */
   struct name_map datas;
-  bool *sees;             /* sees[i * files + k]: file i sees the declarations of file k */
+  bool *sees; /* sees[i * files + k]: file i sees the declarations of file k */
 
   /* Where names are being looked up. */
   size_t file;
-  struct name_map members; /* of the current layer, to struct declared; empty outside layers */
+  struct name_map members;               /* of the current layer, to struct declared; empty outside layers */
   const struct ast_size_vars *size_vars; /* of the current function or data type; may be NULL */
-  struct name_map locals;  /* to the innermost struct local_binding */
+  struct name_map locals;                /* to the innermost struct local_binding */
   struct {
     struct local_binding **items;
     size_t count, capacity;
@@ -58,7 +59,8 @@ struct names {
 };
 
 /* Enters every declaration of the program; reports names declared twice or reserved. */
-void names_init(struct names *names, struct arena *arena, struct diag_sink *sink, const struct ast_program *program);
+void names_init(struct names *names, struct arena *arena, struct diag_sink *sink,
+                const struct ast_program *program);
 
 void names_enter_file(struct names *names, size_t file);
 /* Makes the parameters and members of a layer visible; NULL: top level. Reports members of one name. */

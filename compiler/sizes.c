@@ -37,7 +37,8 @@ bool sizes_has_variables(const struct size *size) {
 }
 
 /* The binding of an atom that still has no size; NULL when the atom is bound or is not to be bound at all. */
-static struct size_binding *unknown(const struct size_atom *atom, struct size_binding *bindings, size_t count) {
+static struct size_binding *unknown(const struct size_atom *atom, struct size_binding *bindings,
+                                    size_t count) {
   for (size_t i = 0; i < count; i++)
     if (bindings[i].symbol && &bindings[i].symbol->atom == atom)
       return bindings[i].size ? NULL : &bindings[i];
@@ -51,8 +52,8 @@ struct linear_form {
   struct size known; /* not substituted yet */
 };
 
-/* False when there are several unknowns or one is not linear. The atoms of a pattern may be the very atoms of the
- * actual size (a recursive call), so unknowns are looked for in the pattern alone. */
+/* False when there are several unknowns or one is not linear. The atoms of a pattern may be the very atoms of
+ * the actual size (a recursive call), so unknowns are looked for in the pattern alone. */
 static bool split_pattern(struct arena *arena, const struct size *pattern, struct size_binding *bindings,
                           size_t count, struct linear_form *form) {
   struct size_term *known = arena_new_array(arena, struct size_term, pattern->n_terms);
@@ -101,8 +102,8 @@ enum sizes_solution sizes_solve(struct arena *arena, const struct size *pattern,
   return SIZES_SOLVED;
 }
 
-struct size_binding *sizes_determined(struct arena *arena, const struct size *pattern, struct size_binding *bindings,
-                                      size_t count) {
+struct size_binding *sizes_determined(struct arena *arena, const struct size *pattern,
+                                      struct size_binding *bindings, size_t count) {
   struct linear_form form;
   return split_pattern(arena, pattern, bindings, count, &form) ? form.target : NULL;
 }

@@ -13,7 +13,7 @@ const struct type type_float = {.kind = TYPE_FLOAT, .weight = 1};
 const struct type type_unit = {.kind = TYPE_TUPLE, .weight = 1};
 const struct type type_scalar = {.kind = TYPE_TENSOR, .weight = 1};
 
-/* ---- Constructors ------------------------------------------------------------------------------------------- */
+/* ---- Constructors -------------------------------------------------------------------------------------- */
 
 static struct type *new_type(struct arena *arena, enum type_kind kind) {
   struct type *type = arena_new(arena, struct type);
@@ -75,7 +75,8 @@ const struct type *type_data(struct arena *arena, struct ast_data *decl, const s
   return type;
 }
 
-const struct type *type_layer(struct arena *arena, struct ast_layer *decl, const struct type_layer_arg *args) {
+const struct type *type_layer(struct arena *arena, struct ast_layer *decl,
+                              const struct type_layer_arg *args) {
   size_t count = decl->layer_params.count;
   struct type_layer_arg *copy = arena_new_array(arena, struct type_layer_arg, count);
   for (size_t i = 0; i < count; i++)
@@ -92,7 +93,7 @@ struct type *type_variable(struct arena *arena, struct span origin) {
   return type;
 }
 
-/* ---- Questions ---------------------------------------------------------------------------------------------- */
+/* ---- Questions ----------------------------------------------------------------------------------------- */
 
 const struct type *type_resolve(const struct type *type) {
   while (type->kind == TYPE_VARIABLE && type->variable.bound)
@@ -156,7 +157,7 @@ bool type_is_host_number(const struct type *type) {
   return type->kind == TYPE_INT || type->kind == TYPE_FLOAT;
 }
 
-/* ---- Equality and unification ------------------------------------------------------------------------------- */
+/* ---- Equality and unification -------------------------------------------------------------------------- */
 
 static bool occurs(const struct type *variable, const struct type *type) {
   type = type_resolve(type);
@@ -187,8 +188,8 @@ static bool is_open(const struct type *type) {
   return type->kind == TYPE_LIST ? is_open(type->list.element) : type->kind == TYPE_VARIABLE;
 }
 
-/* Types that are still open are accepted only as lists: tuples of variables bound to tuples of variables could
- * describe a type of exponential size in a few lines. */
+/* Types that are still open are accepted only as lists: tuples of variables bound to tuples of variables
+ * could describe a type of exponential size in a few lines. */
 static bool bind(const struct type *variable, const struct type *type) {
   if (occurs(variable, type) || type_has_layer(type) || type->weight > TYPE_MAX_WEIGHT)
     return false;
@@ -227,9 +228,14 @@ static bool agree(const struct type *a, const struct type *b, bool binding) {
   if (a->kind != b->kind)
     return false;
   switch (a->kind) {
-    case TYPE_ERROR: case TYPE_NEVER: case TYPE_INT: case TYPE_BOOL: case TYPE_FLOAT: return true;
+    case TYPE_ERROR:
+    case TYPE_NEVER:
+    case TYPE_INT:
+    case TYPE_BOOL:
+    case TYPE_FLOAT: return true;
     case TYPE_TENSOR:
-      return a->tensor.rank == b->tensor.rank && sizes_agree(a->tensor.sizes, b->tensor.sizes, a->tensor.rank);
+      return a->tensor.rank == b->tensor.rank &&
+             sizes_agree(a->tensor.sizes, b->tensor.sizes, a->tensor.rank);
     case TYPE_INDEX: return a->index == b->index;
     case TYPE_LIST: return agree(a->list.element, b->list.element, binding);
     case TYPE_TUPLE:
@@ -252,7 +258,7 @@ bool type_equal(const struct type *a, const struct type *b) { return agree(a, b,
 
 bool type_unify(const struct type *a, const struct type *b) { return agree(a, b, true); }
 
-/* ---- Substitution ------------------------------------------------------------------------------------------- */
+/* ---- Substitution -------------------------------------------------------------------------------------- */
 
 struct rewrite {
   struct arena *arena;
@@ -334,7 +340,8 @@ static const struct type *rewrite(const struct rewrite *how, const struct type *
       if (count == 0)
         return type;
       const struct size **args = arena_new_array(how->arena, const struct size *, count);
-      return rewrite_sizes(how, type->data.sizes, args, count) ? type_data(how->arena, type->data.decl, args) : NULL;
+      return rewrite_sizes(how, type->data.sizes, args, count) ? type_data(how->arena, type->data.decl, args)
+                                                               : NULL;
     }
     case TYPE_LAYER: return rewrite_layer(how, type);
     default: return type;
@@ -388,7 +395,7 @@ const struct type *type_field(struct arena *arena, const struct type *data,
   return type_substitute(arena, constructor->fields.items[field].type->type, bindings, count);
 }
 
-/* ---- Text --------------------------------------------------------------------------------------------------- */
+/* ---- Text ---------------------------------------------------------------------------------------------- */
 
 static const char *sizes_text(struct arena *arena, const struct size *const *sizes, size_t count) {
   const char *text = "";

@@ -1,8 +1,8 @@
 /* The checker on programs without errors.
  *
- * In check/NAME.nn the types of local names stand at the end of their line, `//: a: f32[H]; b: int`, worked out by hand.
- * What check.h promises to lowering is tested on every program of the repository that checks: nothing is left
- * unresolved, unknown or in error.
+ * In check/NAME.nn the types of local names stand at the end of their line, `//: a: f32[H]; b: int`, worked
+ * out by hand. What check.h promises to lowering is tested on every program of the repository that checks:
+ * nothing is left unresolved, unknown or in error.
  */
 #include <glob.h>
 #include <setjmp.h>
@@ -44,7 +44,7 @@ static void open_program(struct program *program, const char *path) {
 
 static void close_program(struct program *program) { arena_free(&program->arena); }
 
-/* ---- Types of local names ------------------------------------------------------------------------------------- */
+/* ---- Types of local names ------------------------------------------------------------------------------ */
 
 /* The types stated on this line for the name, in turn; the first one that has not been used. NULL: none. */
 static char *stated_type(struct program *program, struct span name_span, const char *name) {
@@ -80,8 +80,8 @@ static size_t compare_locals(struct program *program, const struct ast_fn *fn) {
     assert_non_null(local->type);
     const char *found = type_text(&program->arena, local->type);
     if (strcmp(stated, found) != 0)
-      fail_msg("%s: `%s` should be %s, is %s", source_describe(&program->sources, local->name.span), local->name.text,
-               stated, found);
+      fail_msg("%s: `%s` should be %s, is %s", source_describe(&program->sources, local->name.span),
+               local->name.text, stated, found);
     compared++;
   }
   return compared;
@@ -127,7 +127,7 @@ static void locals_have_the_stated_types(void **state) {
   each_path("tests/language/check/*.nn", check_stated_types);
 }
 
-/* ---- What lowering relies on ------------------------------------------------------------------------------------ */
+/* ---- What lowering relies on --------------------------------------------------------------------------- */
 
 static const char *where; /* of the test, for messages; set before each assertion */
 
@@ -135,7 +135,8 @@ static void assert_known(const struct type *type) {
   if (!type)
     fail_msg("%s: no type", where);
   switch (type->kind) {
-    case TYPE_ERROR: case TYPE_VARIABLE: fail_msg("%s: an unknown type", where); break;
+    case TYPE_ERROR:
+    case TYPE_VARIABLE: fail_msg("%s: an unknown type", where); break;
     case TYPE_LIST: assert_known(type->list.element); break;
     case TYPE_TUPLE:
       for (size_t i = 0; i < type->tuple.count; i++)
@@ -196,9 +197,14 @@ static void walk_call(struct program *program, const struct ast_expr *expr) {
 
 static void walk_name(const struct ast_expr *expr) {
   switch (expr->name.ref.kind) {
-    case AST_REF_LOCAL: case AST_REF_DIM: case AST_REF_SIZE_VAR: case AST_REF_LAYER_PARAM: case AST_REF_ENUM_MEMBER:
-    case AST_REF_CONSTRUCTOR: case AST_REF_PARAM: case AST_REF_INSTANCE:
-      break;
+    case AST_REF_LOCAL:
+    case AST_REF_DIM:
+    case AST_REF_SIZE_VAR:
+    case AST_REF_LAYER_PARAM:
+    case AST_REF_ENUM_MEMBER:
+    case AST_REF_CONSTRUCTOR:
+    case AST_REF_PARAM:
+    case AST_REF_INSTANCE: break;
     default: fail_msg("%s: a name that is no value", where);
   }
 }
@@ -256,7 +262,8 @@ static void walk_expr(struct program *program, const struct ast_expr *expr) {
       walk_expr(program, expr->project.base);
       assert_true(expr->project.index < expr->project.base->type->tuple.count);
       break;
-    case AST_EXPR_TUPLE: case AST_EXPR_LIST:
+    case AST_EXPR_TUPLE:
+    case AST_EXPR_LIST:
       for (size_t i = 0; i < expr->items.count; i++)
         walk_expr(program, expr->items.items[i]);
       break;
