@@ -1,0 +1,431 @@
+#include "tests/passes/interpret.h"
+
+#include <assert.h>
+#include <math.h>
+#include <setjmp.h>
+#include <string.h>
+
+#include "compiler/arena.h"
+#include "runtime/cpu/reference.h"
+
+#define DEEPEST_CALL 400
+#define MOST_BYTES ((size_t)32 << 20)
+
+struct run {
+  struct interpreter *in;
+  size_t most_bytes;           // of the arena
+  jmp_buf failed;
+};
+
+struct frame {
+  struct run *run;
+  const struct ir_function *function;
+  struct slot *slots;          // [value id]
+};
+
+static void call(struct run *run, uint32_t depth, const struct ir_function *function, const struct slot *args,
+                 struct slot *results);
+
+static _Noreturn void stop(struct run *run, const char *why) {
+  run->in->error = why;
+  longjmp(run->failed, 1);
+}
+
+static void require(const struct frame *f, bool condition, const char *why) {
+  if (!condition)
+    stop(f->run, why);
+}
+
+int64_t interpret_elements(const struct interpreter *in, const struct ir_type *type) {
+  return reference_elements(type, in->dims);
+}
+
+static struct slot get(const struct frame *f, const struct ir_instr *instr, uint32_t operand) {
+  return f->slots[instr->operands[operand]->id];
+}
+
+static void set(const struct frame *f, const struct ir_instr *instr, struct slot slot) {
+  f->slots[instr->results[0]->id] = slot;
+}
+
+static void set_int(const struct frame *f, const struct ir_instr *instr, int64_t integer) {
+  set(f, instr, (struct slot){.integer = integer});
+}
+
+static void set_number(const struct frame *f, const struct ir_instr *instr, double number) {
+  set(f, instr, (struct slot){.number = number});
+}
+
+// -------------------------------------------------------------------------------------------------------------- blocks
+
+// `args` are given in the order of the block's parameters.
+static void run_block(struct run *run, const struct ir_block *block, const struct slot *args, struct slot *outputs) {
+  struct arena *arena = run->in->arena;
+  const double **tensors = arena_new_array(arena, const double *, block->n_params);
+  int64_t *integers = arena_new_array(arena, int64_t, block->n_params);
+  double *numbers = arena_new_array(arena, double, block->n_params);
+  for (uint32_t i = 0; i < block->n_params; i++) {
+    tensors[i] = args[i].tensor;
+    integers[i] = args[i].integer;
+    numbers[i] = args[i].number;
+  }
+  double **rows = arena_new_array(arena, double *, block->n_outputs);
+  for (uint32_t i = 0; i < block->n_outputs; i++) {
+    rows[i] = arena_new_array(arena, double, (size_t)interpret_elements(run->in, block->outputs[i]->type));
+    if (i < block->n_results)
+      outputs[i].tensor = rows[i];
+  }
+  struct reference reference = {.dims = run->in->dims,
+                                .tensors = tensors,
+                                .integers = integers,
+                                .numbers = numbers,
+                                .params = run->in->params,
+                                .outputs = rows};
+  reference_run(run->in->module, block, &reference);
+}
+
+// A tensor operation in a host function is run as a block of its own.
+static void run_op(const struct frame *f, const struct ir_instr *instr) {
+  struct arena *arena = f->run->in->arena;
+  uint32_t n = instr->n_operands;
+  struct ir_value *params = arena_new_array(arena, struct ir_value, (size_t)n + 1);
+  struct ir_value **operands = arena_new_array(arena, struct ir_value *, n);
+  struct slot *args = arena_new_array(arena, struct slot, n);
+  for (uint32_t i = 0; i < n; i++) {
+    params[i] = (struct ir_value){.id = i, .type = instr->operands[i]->type};
+    operands[i] = &params[i];
+    args[i] = get(f, instr, i);
+  }
+  struct ir_instr copy = *instr;
+  struct ir_value *result = &params[n];
+  *result = (struct ir_value){.id = n, .type = instr->results[0]->type, .def = &copy};
+  copy.operands = operands;
+  copy.results = &result;
+  copy.prev = copy.next = NULL;
+  struct ir_block block = {.name = "op", .n_params = n, .params = operands, .first = &copy, .last = &copy,
+                           .n_outputs = 1, .outputs = &result, .n_results = 1, .n_values = n + 1};
+  run_block(f->run, &block, args, &f->slots[instr->results[0]->id]);
+}
+
+static void run_emit(const struct frame *f, const struct ir_instr *instr) {
+  struct arena *arena = f->run->in->arena;
+  const struct ir_block *block = f->run->in->module->blocks[instr->symbol];
+  struct slot *args = arena_new_array(arena, struct slot, instr->n_operands);
+  struct slot *outputs = arena_new_array(arena, struct slot, instr->n_results);
+  for (uint32_t i = 0; i < instr->n_operands; i++)
+    args[i] = get(f, instr, i);
+  run_block(f->run, block, args, outputs);
+  for (uint32_t i = 0; i < instr->n_results; i++)
+    f->slots[instr->results[i]->id] = outputs[i];
+  f->run->in->n_emits++;
+}
+
+// ----------------------------------------------------------------------------------------------------- sums and decisions
+
+static void add_row(double *sum, const double *row, int64_t n, enum ir_op op, bool first) {
+  for (int64_t i = 0; i < n; i++)
+    sum[i] = first ? row[i] : op == IR_LIST_MAX ? fmax(sum[i], row[i]) : sum[i] + row[i];
+}
+
+static void run_list_reduction(const struct frame *f, const struct ir_instr *instr) {
+  const struct slot_list *list = get(f, instr, 0).list;
+  require(f, list->n > 0, "reduction of an empty list");
+  int64_t n = interpret_elements(f->run->in, instr->results[0]->type);
+  double *sum = arena_new_array(f->run->in->arena, double, (size_t)n);
+  for (uint32_t k = 0; k < list->n; k++)
+    add_row(sum, list->slots[k].tensor, n, instr->op, k == 0);
+  for (int64_t i = 0; i < n && instr->op == IR_LIST_MEAN; i++)
+    sum[i] /= list->n;
+  set(f, instr, (struct slot){.tensor = sum});
+}
+
+static void add_terms(double *sum, const struct slot_sum *terms, int64_t n) {
+  if (terms->term) {
+    add_row(sum, terms->term, n, IR_ACC_SUM, false);
+    return;
+  }
+  add_terms(sum, terms->left, n);
+  add_terms(sum, terms->right, n);
+}
+
+static void run_sum(const struct frame *f, const struct ir_instr *instr) {
+  struct arena *arena = f->run->in->arena;
+  struct slot_sum *sum = arena_new(arena, struct slot_sum);
+  if (instr->op == IR_ACC_SUM) {
+    int64_t n = interpret_elements(f->run->in, instr->results[0]->type);
+    double *row = arena_new_array(arena, double, (size_t)n);
+    add_terms(row, get(f, instr, 0).sum, n);
+    set(f, instr, (struct slot){.tensor = row});
+    return;
+  }
+  if (instr->op == IR_ACC_OF)
+    sum->term = get(f, instr, 0).tensor;
+  else
+    *sum = (struct slot_sum){NULL, get(f, instr, 0).sum, get(f, instr, 1).sum};
+  set(f, instr, (struct slot){.sum = sum});
+}
+
+// -------------------------------------------------------------------------------------------------------- lists and data
+
+static struct slot_list *list_new(const struct frame *f, uint32_t n, uint32_t width) {
+  struct slot_list *list = arena_new(f->run->in->arena, struct slot_list);
+  *list = (struct slot_list){n, width, arena_new_array(f->run->in->arena, struct slot, (size_t)n * width)};
+  return list;
+}
+
+static void copy_elements(struct slot_list *to, uint32_t at, const struct slot_list *from, uint32_t first, uint32_t n) {
+  if (n)
+    memcpy(&to->slots[(size_t)at * to->width], &from->slots[(size_t)first * from->width],
+           (size_t)n * to->width * sizeof *to->slots);
+}
+
+static void put_element(const struct frame *f, struct slot_list *list, uint32_t at, const struct ir_instr *instr,
+                        uint32_t first_operand) {
+  for (uint32_t i = 0; i < list->width; i++)
+    list->slots[(size_t)at * list->width + i] = get(f, instr, first_operand + i);
+}
+
+static struct slot_list *zip(const struct frame *f, const struct slot_list *a, const struct slot_list *b) {
+  require(f, a->n == b->n, "lists of different lengths");
+  struct slot_list *made = list_new(f, a->n, a->width + b->width);
+  for (uint32_t k = 0; k < a->n; k++) {
+    memcpy(&made->slots[(size_t)k * made->width], &a->slots[(size_t)k * a->width], a->width * sizeof *a->slots);
+    memcpy(&made->slots[(size_t)k * made->width + a->width], &b->slots[(size_t)k * b->width],
+           b->width * sizeof *b->slots);
+  }
+  return made;
+}
+
+static struct slot_list *make_list(const struct frame *f, const struct ir_instr *instr) {
+  uint32_t width = ir_type_width(instr->results[0]->type->element);
+  if (instr->op == IR_LIST_NEW) {
+    struct slot_list *made = list_new(f, (uint32_t)instr->integer, width);
+    for (uint32_t k = 0; k < made->n; k++)
+      put_element(f, made, k, instr, k * width);
+    return made;
+  }
+  const struct slot_list *a = get(f, instr, 0).list;
+  struct slot_list *made = NULL;
+  switch (instr->op) {
+    case IR_LIST_PUSH:
+      made = list_new(f, a->n + 1, width);
+      copy_elements(made, 0, a, 0, a->n);
+      put_element(f, made, a->n, instr, 1);
+      return made;
+    case IR_LIST_SET: {
+      int64_t at = get(f, instr, 1).integer;
+      require(f, at >= 0 && at < a->n, "subscript out of range");
+      made = list_new(f, a->n, width);
+      copy_elements(made, 0, a, 0, a->n);
+      put_element(f, made, (uint32_t)at, instr, 2);
+      return made;
+    }
+    case IR_LIST_POP:
+      require(f, a->n > 0, "pop of an empty list");
+      made = list_new(f, a->n - 1, width);
+      copy_elements(made, 0, a, 0, a->n - 1);
+      return made;
+    case IR_LIST_SLICE: {
+      int64_t from = get(f, instr, 1).integer, to = get(f, instr, 2).integer;
+      require(f, from >= 0 && from <= to && to <= a->n, "slice out of range");
+      made = list_new(f, (uint32_t)(to - from), width);
+      copy_elements(made, 0, a, (uint32_t)from, made->n);
+      return made;
+    }
+    case IR_LIST_REVERSE:
+      made = list_new(f, a->n, width);
+      for (uint32_t k = 0; k < a->n; k++)
+        copy_elements(made, k, a, a->n - 1 - k, 1);
+      return made;
+    case IR_LIST_CONCAT: {
+      const struct slot_list *b = get(f, instr, 1).list;
+      made = list_new(f, a->n + b->n, width);
+      copy_elements(made, 0, a, 0, a->n);
+      copy_elements(made, a->n, b, 0, b->n);
+      return made;
+    }
+    case IR_LIST_ZIP: return zip(f, a, get(f, instr, 1).list);
+    default: assert(!"a list operation"); return NULL;
+  }
+}
+
+static void run_list_get(const struct frame *f, const struct ir_instr *instr) {
+  const struct slot_list *list = get(f, instr, 0).list;
+  int64_t at = get(f, instr, 1).integer;
+  require(f, at >= 0 && at < list->n, "subscript out of range");
+  for (uint32_t r = 0; r < instr->n_results; r++)
+    f->slots[instr->results[r]->id] = list->slots[(size_t)at * list->width + r];
+}
+
+static void run_data(const struct frame *f, const struct ir_instr *instr) {
+  if (instr->op == IR_DATA_NEW) {
+    struct slot_data *made = arena_new(f->run->in->arena, struct slot_data);
+    made->constructor = instr->constructor;
+    made->slots = arena_new_array(f->run->in->arena, struct slot, instr->n_operands);
+    for (uint32_t i = 0; i < instr->n_operands; i++)
+      made->slots[i] = get(f, instr, i);
+    set(f, instr, (struct slot){.data = made});
+    return;
+  }
+  const struct slot_data *data = get(f, instr, 0).data;
+  if (instr->op == IR_DATA_TAG) {
+    set_int(f, instr, data->constructor);
+    return;
+  }
+  require(f, data->constructor == instr->constructor, "field of another constructor");
+  set(f, instr, data->slots[instr->integer]);
+}
+
+// -------------------------------------------------------------------------------------------------------------- numbers
+
+static void run_int(const struct frame *f, const struct ir_instr *instr) {
+  uint64_t a = (uint64_t)get(f, instr, 0).integer;
+  uint64_t b = instr->n_operands > 1 ? (uint64_t)get(f, instr, 1).integer : 0;
+  int64_t x = (int64_t)a, y = (int64_t)b;
+  switch (instr->op) {
+    case IR_IADD: set_int(f, instr, (int64_t)(a + b)); return;
+    case IR_ISUB: set_int(f, instr, (int64_t)(a - b)); return;
+    case IR_IMUL: set_int(f, instr, (int64_t)(a * b)); return;
+    case IR_INEG: set_int(f, instr, (int64_t)(0 - a)); return;
+    case IR_IDIV:
+    case IR_IMOD:
+      require(f, y != 0, "division by zero");
+      set_int(f, instr, y == -1 ? (instr->op == IR_IDIV ? (int64_t)(0 - a) : 0) : instr->op == IR_IDIV ? x / y : x % y);
+      return;
+    case IR_IEQ: set_int(f, instr, x == y); return;
+    case IR_INE: set_int(f, instr, x != y); return;
+    case IR_ILT: set_int(f, instr, x < y); return;
+    case IR_ILE: set_int(f, instr, x <= y); return;
+    case IR_NOT: set_int(f, instr, !x); return;
+    case IR_INDEX_TO_INT: set_int(f, instr, x); return;
+    case IR_INT_TO_INDEX:
+      require(f, x >= 0 && x < f->run->in->dims[instr->results[0]->type->dim], "index out of range");
+      set_int(f, instr, x);
+      return;
+    case IR_CHECK_RANGE:
+      require(f, x >= 0 && x < y, "subscript out of range");
+      set_int(f, instr, x);
+      return;
+    case IR_INT_TO_FLOAT: set_number(f, instr, (double)x); return;
+    default: assert(!"an operation on integers");
+  }
+}
+
+static void run_float(const struct frame *f, const struct ir_instr *instr) {
+  double a = get(f, instr, 0).number, b = instr->n_operands > 1 ? get(f, instr, 1).number : 0;
+  switch (instr->op) {
+    case IR_FADD: set_number(f, instr, a + b); return;
+    case IR_FSUB: set_number(f, instr, a - b); return;
+    case IR_FMUL: set_number(f, instr, a * b); return;
+    case IR_FDIV: set_number(f, instr, a / b); return;
+    case IR_FNEG: set_number(f, instr, -a); return;
+    case IR_FEQ: set_int(f, instr, a == b); return;
+    case IR_FNE: set_int(f, instr, a != b); return;
+    case IR_FLT: set_int(f, instr, a < b); return;
+    case IR_FLE: set_int(f, instr, a <= b); return;
+    case IR_FLOAT_TO_INT:
+      require(f, fabs(a) < 9e18, "not an int");
+      set_int(f, instr, (int64_t)a);
+      return;
+    default: assert(!"an operation on floats");
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- instructions
+
+static void run_call(const struct frame *f, uint32_t depth, const struct ir_instr *instr) {
+  struct arena *arena = f->run->in->arena;
+  struct slot *args = arena_new_array(arena, struct slot, instr->n_operands);
+  struct slot *results = arena_new_array(arena, struct slot, instr->n_results);
+  for (uint32_t i = 0; i < instr->n_operands; i++)
+    args[i] = get(f, instr, i);
+  call(f->run, depth + 1, f->run->in->module->functions[instr->symbol], args, results);
+  for (uint32_t i = 0; i < instr->n_results; i++)
+    f->slots[instr->results[i]->id] = results[i];
+}
+
+static void run_instr(const struct frame *f, uint32_t depth, const struct ir_instr *instr) {
+  if (ir_is_tensor_op(instr->op)) {
+    run_op(f, instr);
+    return;
+  }
+  switch (instr->op) {
+    case IR_CONST_INT:
+    case IR_CONST_BOOL:
+    case IR_CONST_INDEX: set_int(f, instr, instr->integer); return;
+    case IR_CONST_FLOAT: set_number(f, instr, instr->number); return;
+    case IR_SIZE: set_int(f, instr, reference_size(instr->size, f->run->in->dims)); return;
+    case IR_DATA_NEW:
+    case IR_DATA_TAG:
+    case IR_DATA_GET: run_data(f, instr); return;
+    case IR_LIST_LEN: set_int(f, instr, get(f, instr, 0).list->n); return;
+    case IR_LIST_GET: run_list_get(f, instr); return;
+    case IR_CALL: run_call(f, depth, instr); return;
+    case IR_EMIT: run_emit(f, instr); return;
+    case IR_LIST_SUM:
+    case IR_LIST_MEAN:
+    case IR_LIST_MAX: run_list_reduction(f, instr); return;
+    case IR_ACC_OF:
+    case IR_ACC_ADD:
+    case IR_ACC_SUM: run_sum(f, instr); return;
+    case IR_READ_INDEX: set_int(f, instr, (int64_t)get(f, instr, 0).tensor[0]); return;
+    case IR_READ_VALUE: set_number(f, instr, get(f, instr, 0).tensor[0]); return;
+    default: break;
+  }
+  if (instr->op >= IR_LIST_NEW && instr->op <= IR_LIST_ZIP)
+    set(f, instr, (struct slot){.list = make_list(f, instr)});
+  else if (instr->operands[0]->type->kind == IR_FLOAT)
+    run_float(f, instr);
+  else
+    run_int(f, instr);
+}
+
+static const struct ir_target *choose(const struct frame *f, const struct ir_instr *end) {
+  if (end->op == IR_BR)
+    return &end->targets[0];
+  int64_t value = get(f, end, 0).integer;
+  if (end->op == IR_BRIF)
+    return &end->targets[value ? 0 : 1];
+  uint32_t last = end->n_targets - 1;
+  return &end->targets[value >= 0 && value < last ? (uint32_t)value : last];
+}
+
+static const struct ir_bb *follow(const struct frame *f, const struct ir_target *target) {
+  // All arguments are read before any parameter is written.
+  struct slot *args = arena_new_array(f->run->in->arena, struct slot, target->n_args);
+  for (uint32_t i = 0; i < target->n_args; i++)
+    args[i] = f->slots[target->args[i]->id];
+  for (uint32_t i = 0; i < target->n_args; i++)
+    f->slots[target->bb->params[i]->id] = args[i];
+  return target->bb;
+}
+
+static void call(struct run *run, uint32_t depth, const struct ir_function *function, const struct slot *args,
+                 struct slot *results) {
+  struct frame frame = {run, function, arena_new_array(run->in->arena, struct slot, function->n_values)};
+  require(&frame, depth < DEEPEST_CALL, "recursion too deep");
+  for (uint32_t i = 0; i < function->n_params; i++)
+    frame.slots[function->params[i]->id] = args[i];
+  const struct ir_instr *instr = function->entry->first;
+  while (instr->op != IR_RETURN) {
+    require(&frame, run->in->steps_left-- > 0, "too many steps");
+    require(&frame, run->in->arena->total_bytes < run->most_bytes, "too much memory");
+    if (ir_is_terminator(instr->op)) {
+      instr = follow(&frame, choose(&frame, instr))->first;
+    } else {
+      run_instr(&frame, depth, instr);
+      instr = instr->next;
+    }
+  }
+  for (uint32_t i = 0; i < instr->n_operands; i++)
+    results[i] = get(&frame, instr, i);
+}
+
+bool interpret(struct interpreter *in, uint32_t function, const struct slot *args, struct slot *results) {
+  struct run run = {.in = in, .most_bytes = in->arena->total_bytes + MOST_BYTES};
+  in->error = NULL;
+  if (setjmp(run.failed) != 0)
+    return false;
+  call(&run, 0, in->module->functions[function], args, results);
+  return true;
+}
