@@ -23,16 +23,16 @@ static int apply(int operator, const int *values, int n) {
 static int expression(struct random_state *random, FILE *file, int depth) {
   if (depth == 0 || random_below(random, 3) == 0) {
     int digit = random_below(random, 10);
-    fprintf(file, "{\"Number\": {\"value\": \"%d\"}}", digit);
+    fprintf(file, "{\"Number\": [\"%d\"]}", digit);
     return digit;
   }
   int operator = random_below(random, 10) == 0 ? 4 : random_below(random, 4), n = 2 + random_below(random, 3), values[8];
-  fprintf(file, "{\"Apply\": {\"operator\": \"%s\", \"args\": [", operators[operator]);
+  fprintf(file, "{\"Apply\": [\"%s\", [", operators[operator]);
   for (int i = 0; i < n; i++) {
     if (i) fputs(", ", file);
     values[i] = expression(random, file, depth - 1);
   }
-  fputs("]}}", file);
+  fputs("]]}", file);
   return apply(operator, values, n);
 }
 
@@ -42,12 +42,12 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     int count;
-  } files[] = {{"train.jsonl", 2000}, {"dev.jsonl", 400}, {"new.jsonl", 5}};
+  } files[] = {{"train.jsonl", 6000}, {"dev.jsonl", 400}, {"new.jsonl", 5}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     FILE *file = open_output(argv[1], files[i].name);
     for (int k = 0; k < files[i].count; k++) {
       fputs("{\"e\": ", file);
-      int value = expression(&random, file, 3);
+      int value = expression(&random, file, 2);
       if (strcmp(files[i].name, "new.jsonl")) fprintf(file, ", \"value\": \"%d\"}\n", value);
       else fputs("}\n", file);
     }
