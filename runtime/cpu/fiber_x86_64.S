@@ -1,8 +1,8 @@
 // The stack switch for x86-64, System V calling convention; see fiber.c for the frame it saves and restores.
 //
 // It ends in `pop; jmp` and not in `ret`: the processor predicts a return from the stack of calls it has
-// seen, which a switched stack defeats every time. The control words of the SSE and x87 units are the same in all
-// fibers and not saved.
+// seen, which a switched stack defeats every time. The control words of the SSE and x87 units are the same in
+// all fibers and not saved.
 #if defined(__x86_64__) && !defined(NN_FIBER_UCONTEXT)
         .text
 

@@ -32,13 +32,31 @@ enum host_outcome host_continue(struct host_run *run) {
   }
 }
 
+// Frees what a failed example allocated, save its message: one that ran out of memory must not take others
+// with it. Only for examples that ran from start to end in one go: values of the others lie among each other.
+static void forget_values(struct example *example, struct host_arena_mark mark) {
+  char *message = strdup(example->error);
+  host_arena_rewind(example->arena, mark);
+  if (message) {
+    size_t bytes = strlen(message) + 1;
+    example->error = memcpy(host_arena_alloc(example->arena, bytes), message, bytes);
+  } else {
+    example->error = "out of memory";
+  }
+  free(message);
+}
+
 enum host_outcome host_start(struct fiber_pool *pool, struct host_run *run, bool decides) {
   run->fiber = fiber_new(pool, decides ? FIBER_SMALL : FIBER_LARGE, run_entry, run);
   if (!run->fiber)
     return HOST_NO_MEMORY;
   run->example->fiber = run->fiber;
   run->example->stack_limit = fiber_stack_limit(run->fiber);
-  return host_continue(run);
+  struct host_arena_mark mark = host_arena_mark(run->example->arena);
+  enum host_outcome outcome = host_continue(run);
+  if (outcome == HOST_FAILED && !decides)
+    forget_values(run->example, mark);
+  return outcome;
 }
 
 void host_finish(struct host_run *run) {

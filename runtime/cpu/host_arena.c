@@ -140,6 +140,20 @@ void host_arena_untake(struct host_arena *arena, void *memory, size_t bytes) {
     arena->next = memory;
 }
 
+struct host_arena_mark host_arena_mark(const struct host_arena *arena) {
+  return (struct host_arena_mark){arena->current, arena->next, arena->before};
+}
+
+void host_arena_rewind(struct host_arena *arena, struct host_arena_mark mark) {
+  struct chunk *chunk = mark.chunk ? mark.chunk : arena->first;
+  if (!chunk)
+    return;
+  enter_chunk(arena, chunk);
+  arena->before = mark.before;
+  if (mark.chunk)
+    arena->next = mark.next;
+}
+
 // ------------------------------------------------------------------------------------------ values
 
 struct host_data *host_data_new(struct host_arena *arena, uint64_t tag, uint32_t n_slots,

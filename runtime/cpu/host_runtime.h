@@ -7,11 +7,21 @@
 
 #include "runtime/cpu/host.h"
 
+struct chunk;
+
 // host_arena.c: NULL when memory is exhausted; no limit applies.
 void *host_arena_try(struct host_arena *, size_t bytes);
 size_t host_arena_limit(const struct host_arena *);
 // Gives the latest allocation back; when something was allocated since, it stays until the reset.
 void host_arena_untake(struct host_arena *, void *memory, size_t bytes);
+// A place to go back to: everything allocated since is forgotten.
+struct host_arena_mark {
+  struct chunk *chunk;
+  char *next;
+  size_t before;
+};
+struct host_arena_mark host_arena_mark(const struct host_arena *);
+void host_arena_rewind(struct host_arena *, struct host_arena_mark);
 
 // host.c: memory that counts against the arena's limit. Never NULL: fails the example.
 void *host_alloc(struct example *, const struct ir_loc *, size_t bytes);

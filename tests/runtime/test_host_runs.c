@@ -212,6 +212,50 @@ static void test_a_million_turns(void **state) {
   drop(f);
 }
 
+static const char hoard_text[] =
+  "module hoard\n"
+  "entry hoard(n: int) -> [int] = @hoard\n"
+  "host @hoard(%0: int) -> ([int]) {\n"
+  "^0:\n"
+  "  %1 = list.new count 0 : [int]\n"
+  "  %2 = const.int 0 : int\n"
+  "  %3 = const.int 1 : int\n"
+  "  br ^1(%2, %1)\n"
+  "^1(%4: int, %5: [int]):\n"
+  "  %6 = ilt %4, %0 : bool\n"
+  "  brif %6 ^2, ^3\n"
+  "^2:\n"
+  "  %7 = list.push %5, %4 : [int]\n"
+  "  %8 = iadd %4, %3 : int\n"
+  "  br ^1(%8, %7)\n"
+  "^3:\n"
+  "  return %5\n"
+  "}\n";
+
+// An example that takes all the memory there is fails alone: the next ones of its minibatch have theirs, and
+// what earlier ones made stays.
+static void test_a_failure_frees_its_memory(void **state) {
+  (void)state;
+  struct fixture *f = new_fixture(hoard_text);
+  host_arena_set_limit(f->arena, (size_t)10 << 20);
+  uint64_t small = 1000, large = 10000000, first, result;
+  fixture_run_slots(f, "hoard", &small, &first);
+  assert_int_equal(f->outcome, HOST_DONE);
+  for (int round = 0; round < 3; round++) {
+    size_t before = host_arena_bytes(f->arena);
+    fixture_run_slots(f, "hoard", &large, &result);
+    assert_string_equal(f->error, "0:0:0 the lists and data of this minibatch need more than 10 MiB");
+    assert_true(host_arena_bytes(f->arena) < before + 1000);
+    fixture_run_slots(f, "hoard", &small, &result);
+    assert_int_equal(f->outcome, HOST_DONE);
+  }
+  const struct host_list *list = (const struct host_list *)(uintptr_t)first;
+  assert_int_equal(list->length, small);
+  for (uint64_t i = 0; i < small; i++)
+    assert_true(list->buffer->slots[list->offset + i] == i);
+  drop(f);
+}
+
 struct interruption {
   volatile int flag;
 };
@@ -370,6 +414,7 @@ int main(void) {
     cmocka_unit_test(test_depth),
     cmocka_unit_test(test_depth_of_an_example_that_decides),
     cmocka_unit_test(test_a_million_turns),
+    cmocka_unit_test(test_a_failure_frees_its_memory),
     cmocka_unit_test(test_interruption),
     cmocka_unit_test(test_many_examples_wait),
     cmocka_unit_test(test_cache),
