@@ -203,7 +203,7 @@ void check_irrefutable(struct checker *checker, struct ast_pattern *pattern, con
   const char *example;
   if (pattern->kind == AST_PATTERN_NAME && pattern->name.ref.kind == AST_REF_LOCAL)
     return;
-  switch (match_is_exhaustive(checker->arena, pattern->type, patterns, 1, &example)) {
+  switch (match_is_exhaustive(match_matrix(checker->arena, pattern->type, patterns, 1), &example)) {
     case MATCH_YES: return;
     case MATCH_TOO_COMPLEX: report_complex(checker, pattern->span); return;
     case MATCH_NO: break;
@@ -220,8 +220,10 @@ static void check_arms(struct checker *checker, struct ast_expr *expr) {
       arena_new_array(checker->arena, const struct ast_pattern *, arms->count);
   for (size_t i = 0; i < arms->count; i++)
     patterns[i] = arms->items[i].pattern;
+  const struct type *type = type_resolve(expr->match.scrutinee->type);
+  const struct match_matrix *matrix = match_matrix(checker->arena, type, patterns, arms->count);
   for (size_t i = 1; i < arms->count; i++) {
-    enum match_answer answer = match_is_reachable(checker->arena, patterns, i + 1);
+    enum match_answer answer = match_is_reachable(matrix, i);
     if (answer == MATCH_TOO_COMPLEX) {
       report_complex(checker, expr->match.scrutinee->span);
       return;
@@ -235,8 +237,7 @@ static void check_arms(struct checker *checker, struct ast_expr *expr) {
     diag_help(d, "remove it, or move it up");
   }
   const char *example;
-  const struct type *type = type_resolve(expr->match.scrutinee->type);
-  enum match_answer answer = match_is_exhaustive(checker->arena, type, patterns, arms->count, &example);
+  enum match_answer answer = match_is_exhaustive(matrix, &example);
   if (answer == MATCH_TOO_COMPLEX) {
     report_complex(checker, expr->match.scrutinee->span);
   } else if (answer == MATCH_NO) {

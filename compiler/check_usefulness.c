@@ -22,6 +22,13 @@ struct row {
   const struct ast_pattern **patterns; /* NULL: `_` */
 };
 
+struct match_matrix {
+  struct arena *arena;
+  const struct type *type;
+  struct row *rows; /* of one pattern each */
+  size_t count;
+};
+
 struct question {
   struct arena *arena;
   size_t steps;
@@ -126,6 +133,15 @@ static size_t specialise(struct question *question, const struct row *rows, size
   return kept;
 }
 
+static size_t count_with_head(const struct row *rows, size_t row_count, int64_t head) {
+  size_t count = 0;
+  for (size_t i = 0; i < row_count; i++) {
+    struct head first = head_of(rows[i].patterns[0]);
+    count += first.is_wild || first.value == head;
+  }
+  return count;
+}
+
 static bool some_row_has(const struct row *rows, size_t row_count, int64_t head) {
   for (size_t i = 0; i < row_count; i++) {
     struct head first = head_of(rows[i].patterns[0]);
@@ -147,7 +163,7 @@ static bool is_useful_with_head(struct question *question, const struct row *row
                                 int64_t head, const char **witness) {
   struct arena *arena = question->arena;
   size_t parts = part_count(types[0], head), wider = count - 1 + parts;
-  struct row *inner = arena_new_array(arena, struct row, row_count);
+  struct row *inner = arena_new_array(arena, struct row, count_with_head(rows, row_count, head));
   size_t kept = specialise(question, rows, row_count, count, head, parts, inner);
   struct row inner_q = specialise_row(arena, q, count, parts);
   const struct type **inner_types = arena_new_array(arena, const struct type *, wider);
@@ -243,31 +259,28 @@ static bool is_useful(struct question *question, const struct row *rows, size_t 
   return useful;
 }
 
-static struct row *rows_of(struct arena *arena, const struct ast_pattern *const *patterns, size_t count) {
-  struct row *rows = arena_new_array(arena, struct row, count);
+struct match_matrix *match_matrix(struct arena *arena, const struct type *type,
+                                  const struct ast_pattern *const *patterns, size_t count) {
+  struct match_matrix *matrix = arena_new(arena, struct match_matrix);
+  *matrix = (struct match_matrix){arena, type_resolve(type), arena_new_array(arena, struct row, count), count};
+  const struct ast_pattern **column = arena_new_array(arena, const struct ast_pattern *, count);
   for (size_t i = 0; i < count; i++) {
-    rows[i].patterns = arena_new_array(arena, const struct ast_pattern *, 1);
-    rows[i].patterns[0] = patterns[i];
+    column[i] = patterns[i];
+    matrix->rows[i].patterns = &column[i];
   }
-  return rows;
+  return matrix;
 }
 
-enum match_answer match_is_exhaustive(struct arena *arena, const struct type *type,
-                                      const struct ast_pattern *const *patterns, size_t count,
-                                      const char **example) {
-  struct question question = {.arena = arena};
+enum match_answer match_is_exhaustive(const struct match_matrix *matrix, const char **example) {
+  struct question question = {.arena = matrix->arena};
   const struct ast_pattern *wildcard = NULL;
   const struct row q = {&wildcard};
-  type = type_resolve(type);
-  bool useful = is_useful(&question, rows_of(arena, patterns, count), count, &q, &type, 1, example);
+  bool useful = is_useful(&question, matrix->rows, matrix->count, &q, &matrix->type, 1, example);
   return question.gave_up ? MATCH_TOO_COMPLEX : useful ? MATCH_NO : MATCH_YES;
 }
 
-enum match_answer match_is_reachable(struct arena *arena, const struct ast_pattern *const *patterns,
-                                     size_t count) {
-  struct question question = {.arena = arena};
-  struct row *rows = rows_of(arena, patterns, count);
-  const struct type *type = type_resolve(patterns[0]->type);
-  bool useful = is_useful(&question, rows, count - 1, &rows[count - 1], &type, 1, NULL);
+enum match_answer match_is_reachable(const struct match_matrix *matrix, size_t arm) {
+  struct question question = {.arena = matrix->arena};
+  bool useful = is_useful(&question, matrix->rows, arm, &matrix->rows[arm], &matrix->type, 1, NULL);
   return question.gave_up ? MATCH_TOO_COMPLEX : useful ? MATCH_YES : MATCH_NO;
 }

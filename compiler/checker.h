@@ -210,14 +210,14 @@ bool check_pattern(struct checker *checker, struct ast_pattern *pattern, const s
 void check_irrefutable(struct checker *checker, struct ast_pattern *pattern, const char *what);
 const struct type *check_match(struct checker *checker, struct ast_expr *expr, const struct type *hint);
 
-/* check_usefulness.c. Patterns have been checked without an error. */
+/* check_usefulness.c. The patterns of a `match` on a value of this type; they have been checked without an
+ * error. */
+struct match_matrix *match_matrix(struct arena *arena, const struct type *type,
+                                  const struct ast_pattern *const *patterns, size_t count);
 enum match_answer { MATCH_YES, MATCH_NO, MATCH_TOO_COMPLEX };
 /* Whether every value of the type matches one of the patterns; if NO, *example is one that does not. */
-enum match_answer match_is_exhaustive(struct arena *arena, const struct type *type,
-                                      const struct ast_pattern *const *patterns, size_t count,
-                                      const char **example);
-/* Whether the last of the patterns matches some value that no earlier one does. */
-enum match_answer match_is_reachable(struct arena *arena, const struct ast_pattern *const *patterns,
-                                     size_t count);
+enum match_answer match_is_exhaustive(const struct match_matrix *matrix, const char **example);
+/* Whether the pattern matches some value that no earlier one does. */
+enum match_answer match_is_reachable(const struct match_matrix *matrix, size_t arm);
 
 #endif
