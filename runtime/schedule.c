@@ -77,10 +77,25 @@ static bool append_order(struct schedule *schedule, const struct trace *trace,
   return true;
 }
 
+static uint64_t sum_of_direct_chains(struct schedule *schedule, const struct trace *trace,
+                                     const struct schedule_graph *graph) {
+  uint32_t *longest = host_arena_alloc(schedule->scratch, (graph->n_keys + 1) * sizeof *longest);
+  memset(longest, 0, graph->n_keys * sizeof *longest);
+  for (uint32_t i = 0; i < graph->n; i++) {
+    uint32_t chain = trace->instances[graph->instances[i]].chain, *most = &longest[graph->keys[i]];
+    if (chain > *most) *most = chain;
+  }
+  uint64_t sum = 0;
+  for (uint32_t k = 0; k < graph->n_keys; k++) sum += longest[k];
+  return sum;
+}
+
 static void auto_order(struct schedule *schedule, const struct trace *trace, struct schedule_graph *graph,
                        struct schedule_order *best) {
   schedule_by_depth(schedule, graph, best);
-  if (best->n_batches == graph->n_keys) return;  // one batch for each key
+  // Chains through instances of one key alone are known from tracing. Where they account for all batches, as
+  // in plain recurrences and trees, the graph need not be looked at.
+  if (best->n_batches == sum_of_direct_chains(schedule, trace, graph)) return;
   schedule_graph_link(schedule, trace, graph);
   uint32_t *heights = host_arena_alloc(schedule->scratch, graph->n * sizeof *heights);
   struct schedule_order order;

@@ -207,30 +207,37 @@ static uint32_t block_key(struct example *example, struct trace *trace, uint32_t
 // -------------------------------------------------------------------------------------------------------
 // emission
 
-// Depth of an instance as phase << 32 | level, raised by one input. See trace.h on phases: what is deferred
-// has an odd phase, and what is not deferred but waits for something that is comes in the even phase behind
-// it.
-static inline uint64_t depth_after(const struct trace *trace, uint64_t depth, bool deferred, uint32_t value) {
-  if (trace->value_row[value] != TRACE_NO_ROW) return depth;  // there already
+// Where an instance stands, as far as its operands have been looked at.
+struct place {
+  uint32_t phase, level, chain;
+};
+
+// Raises it by one operand. See trace.h on phases: what is deferred has an odd phase, and what is not
+// deferred but waits for something that is comes in the even phase behind it.
+static inline void place_after(const struct trace *trace, struct place *place, uint32_t key, bool deferred,
+                               uint32_t value) {
+  if (trace->value_row[value] != TRACE_NO_ROW) return;  // there already
   const struct trace_instance *from = &trace->instances[trace->value_instance[value]];
   uint32_t phase = deferred ? from->phase | 1 : from->phase + (from->phase & 1);
-  uint32_t level = phase == from->phase ? from->level + 1 : 0;
-  uint64_t after = (uint64_t)phase << 32 | level;
-  return after > depth ? after : depth;
+  if (phase > place->phase) *place = (struct place){phase, 0, 1};
+  if (from->phase != place->phase) return;
+  if (from->level >= place->level) place->level = from->level + 1;
+  if (from->key == key && from->chain >= place->chain) place->chain = from->chain + 1;
 }
 
 static inline uint32_t append(struct trace *trace, struct example *example, uint32_t block, uint32_t key,
-                              uint64_t depth, uint32_t words, uint32_t values) {
+                              struct place place, uint32_t words, uint32_t values) {
   uint32_t number = trace->n_instances++;
   uint32_t first = trace->n_values;
   trace->instances[number] = (struct trace_instance){
       .block = block,
       .key = key,
-      .level = (uint32_t)depth,
-      .phase = (uint32_t)(depth >> 32),
+      .level = place.level,
+      .phase = place.phase,
       .first_value = first,
       .args = trace->n_args,
       .example = ((const struct trace_example *)example)->position,
+      .chain = place.chain,
   };
   for (uint32_t i = 0; i < values; i++) {
     trace->value_row[first + i] = TRACE_NO_ROW;
@@ -282,10 +289,10 @@ static uint32_t emit_instance(struct example *example, struct trace *trace, uint
     words[own] = example->number;
     words[own + 1] = example->ordinal;
   }
-  uint64_t depth = block->deferred ? UINT64_C(1) << 32 : 0;
+  struct place place = {block->deferred, 0, 1};
   for (uint32_t i = 0; i < block->n_tensors; i++)
-    depth = depth_after(trace, depth, block->deferred, words[block->tensor_words[i]]);
-  return append(trace, example, number, key, depth, block->n_args, block->n_values);
+    place_after(trace, &place, key, block->deferred, words[block->tensor_words[i]]);
+  return append(trace, example, number, key, place, block->n_args, block->n_values);
 }
 
 static uint32_t emit_uniform(struct example *example, struct trace *trace, uint32_t number,
@@ -322,13 +329,13 @@ uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elem
   uint32_t *words = trace->args + trace->n_args;
   words[0] = n;
   words[1] = elements;
-  uint64_t depth = 0;
+  struct place place = {0, 0, 1};
   for (uint32_t i = 0; i < n; i++) {
     words[i + 2] = values[i];
-    depth = depth_after(trace, depth, false, values[i]);
+    place_after(trace, &place, key, false, values[i]);
   }
   example->ordinal++;
-  return append(trace, example, kind, key, depth, n + 2, 1);
+  return append(trace, example, kind, key, place, n + 2, 1);
 }
 
 double trace_read(struct example *example, uint32_t value) {
