@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cpu/blas.h"
 #include "runtime/cpu/jit.h"
 #include "runtime/status.h"
 
@@ -117,6 +118,7 @@ void nn_model_free(nn_model *model) {
   params_free(&model->params);
   if (model->host) host_code_free(model->host);
   if (model->jit) jit_free(model->jit);
+  blas_close(model->blas);
   free(model->dims);
   ir_module_free(model->module);
   free(model);

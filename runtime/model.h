@@ -44,6 +44,7 @@ struct nn_model {
   int64_t *dims;  // [dim]
   struct params params;
   struct jit *jit;
+  struct blas *blas;
   struct host_code *host;
   struct trace_block *trace_blocks;   // [block]
   struct model_block *blocks;         // [block]

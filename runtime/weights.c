@@ -1,9 +1,9 @@
 #include "runtime/weights.h"
 
-#include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cpu/blas.h"
 #include "runtime/cpu/host.h"
 #include "runtime/status.h"
 
@@ -274,17 +274,11 @@ static void add_product(const struct executor *executor, const struct contributi
                         const struct task *task, bool fresh) {
   const struct param *param = &executor->model->params.list[c->param];
   size_t end = least(task->end, (size_t)param->rows), size = nn_element_bytes(executor->model->element);
-  int m = (int)(end - task->begin), n = (int)param->columns, k = (int)c->group->n_rows;
-  int lda = (int)c->a.units * NN_LANES, ldb = (int)c->b.units * NN_LANES;
-  const char *a = row_arena_at(c->a.arena, c->a.offset) + task->begin * size;
-  const char *b = row_arena_at(c->b.arena, c->b.offset);
-  char *to = gradient + task->begin * (size_t)n * size;
-  if (executor->model->element == NN_F32)
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1, (const float *)a, lda, (const float *)b,
-                ldb, fresh ? 0 : 1, (float *)to, n);
-  else
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, n, k, 1, (const double *)a, lda,
-                (const double *)b, ldb, fresh ? 0 : 1, (double *)to, n);
+  size_t columns = (size_t)param->columns;
+  blas_product(executor->model->blas, executor->model->element, !fresh, end - task->begin, columns, c->group->n_rows,
+               row_arena_at(c->a.arena, c->a.offset) + task->begin * size, (size_t)c->a.units * NN_LANES,
+               row_arena_at(c->b.arena, c->b.offset), (size_t)c->b.units * NN_LANES,
+               gradient + task->begin * columns * size, columns);
 }
 
 static void add_rows(const struct executor *executor, const struct contribution *c, char *gradient,
@@ -361,6 +355,8 @@ static nn_status *accumulate(struct weights *weights, const struct sink_group *g
 
 nn_status *weights_accumulate(struct executor *executor, const struct sink_group *groups, uint32_t n_groups) {
   struct weights weights = {.executor = executor};
+  // On first use: a process that only infers need not load the library. A backward pass has the model to itself.
+  if (!executor->model->blas) executor->model->blas = blas_open();
   nn_status *status = accumulate(&weights, groups, n_groups);
   free(weights.copies);
   free(weights.tasks);
