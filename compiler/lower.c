@@ -18,7 +18,7 @@ const struct size *lower_checked_size(struct lower *lower, const struct size *si
   return size;
 }
 
-/* ---- Function instances ------------------------------------------------------------------------------------- */
+/* ---- Function instances ------------------------------------------------------------------------------- */
 
 static bool same_sizes(const struct ast_fn *fn, const struct size *const *a, const struct size *const *b) {
   for (size_t i = 0; i < fn->size_vars.count; i++)
@@ -37,7 +37,8 @@ static const char *instance_name(struct lower *lower, const struct ast_fn *fn, c
   return fn->size_vars.count ? arena_printf(lower->arena, "%s]", name) : name;
 }
 
-const struct ir_type *lower_result_type(struct lower *lower, const struct ast_fn *fn, const struct lower_env *env) {
+const struct ir_type *lower_result_type(struct lower *lower, const struct ast_fn *fn,
+                                        const struct lower_env *env) {
   const struct ir_type *type = lower_type(lower, env, fn->result_type);
   if (!fn->is_metric)
     return type;
@@ -72,8 +73,9 @@ static struct ir_function *declare_function(struct lower *lower, const struct as
   return function;
 }
 
-struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_fn *fn, const struct lower_node *self,
-                                         const struct size *const *sizes, struct span use) {
+struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_fn *fn,
+                                         const struct lower_node *self, const struct size *const *sizes,
+                                         struct span use) {
   assert(!fn->layer == !self);
   struct lower_instance *first = lower_map_get(&lower->instances, fn);
   for (struct lower_instance *i = first; i; i = i->next_same)
@@ -94,7 +96,7 @@ struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_f
   return instance;
 }
 
-/* ---- The program -------------------------------------------------------------------------------------------- */
+/* ---- The program -------------------------------------------------------------------------------------- */
 
 static void lower_all(struct lower *lower) {
   lower_declarations(lower);
@@ -105,8 +107,8 @@ static void lower_all(struct lower *lower) {
 }
 
 /* The module owns memory of its own, so running out of memory must not jump past it. */
-struct ir_module *lower_program(struct arena *arena, struct diag_sink *sink, const struct ast_program *program,
-                                const char *name) {
+struct ir_module *lower_program(struct arena *arena, struct diag_sink *sink,
+                                const struct ast_program *program, const char *name) {
   struct lower *lower = arena_new(arena, struct lower);
   jmp_buf *outer = arena->on_out_of_memory, *out_of_memory = arena_new(arena, jmp_buf);
   *lower = (struct lower){.arena = arena, .sink = sink, .program = program};

@@ -3,7 +3,7 @@
 
 #include "compiler/lower_internal.h"
 
-/* ---- Functions and methods ---------------------------------------------------------------------------------- */
+/* ---- Functions and methods ---------------------------------------------------------------------------- */
 
 static const struct size *const *call_sizes(struct lower_fn *fn, const struct ast_call *call) {
   const struct size **sizes = arena_new_array(fn->arena, const struct size *, call->binding_count);
@@ -48,7 +48,7 @@ static struct ssa_values lower_constructor(struct lower_fn *fn, const struct ast
   return lower_one(fn, ir_build_data_new(&fn->ssa.build, type->data, constructor, fields.n, fields.items));
 }
 
-/* ---- Builtins on lists and numbers -------------------------------------------------------------------------- */
+/* ---- Builtins on lists and numbers -------------------------------------------------------------------- */
 
 /* The list operations whose result's type is the expression's: operands as written, flattened. */
 static struct ssa_values lower_simple(struct lower_fn *fn, const struct ast_expr *expr, enum ir_op op) {
@@ -57,7 +57,8 @@ static struct ssa_values lower_simple(struct lower_fn *fn, const struct ast_expr
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  return lower_one(fn, ir_build_value(&fn->ssa.build, op, args.n, args.items, lower_type_here(fn, expr->type)));
+  return lower_one(fn,
+                   ir_build_value(&fn->ssa.build, op, args.n, args.items, lower_type_here(fn, expr->type)));
 }
 
 static struct ssa_values lower_len(struct lower_fn *fn, const struct ast_expr *expr) {
@@ -129,7 +130,7 @@ static struct ssa_values lower_number(struct lower_fn *fn, const struct ast_expr
   return lower_one(fn, ir_build_host1(build, from == IR_FLOAT ? IR_FLOAT_TO_INT : IR_INDEX_TO_INT, a));
 }
 
-/* ---- Decisions ---------------------------------------------------------------------------------------------- */
+/* ---- Decisions ---------------------------------------------------------------------------------------- */
 
 static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_expr *expr, enum ir_op read) {
   struct ir_builder *build = &fn->ssa.build;
@@ -142,7 +143,7 @@ static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_ex
   return lower_one(fn, ir_build_value(build, read, 1, &a, lower_type_here(fn, expr->type)));
 }
 
-/* ---- All calls ---------------------------------------------------------------------------------------------- */
+/* ---- All calls ---------------------------------------------------------------------------------------- */
 
 static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct builtin *builtin = expr->call.resolved.target.builtin;

@@ -1,8 +1,8 @@
 /* ssa_finish: what building leaves behind is removed.
  *
  * Requires: every basic block of the layout is reachable and ends with a terminator; notes are NULL.
- * Leaves:   no basic-block parameter that always has one value, none that nothing needs, no block that only one
- *           unconditional jump leads to; ids dense in layout order.
+ * Leaves:   no basic-block parameter that always has one value, none that nothing needs, no block that only
+ * one unconditional jump leads to; ids dense in layout order.
  */
 #include <assert.h>
 
@@ -25,7 +25,7 @@ static void find_incoming(struct arena *scratch, struct ir_function *function) {
   }
 }
 
-/* ---- Parameters with one value ------------------------------------------------------------------------------ */
+/* ---- Parameters with one value ------------------------------------------------------------------------ */
 
 /* While these are looked for, a value's note is what it stands for. */
 static struct ir_value *resolve(struct ir_value *value) {
@@ -74,11 +74,12 @@ static void resolve_uses(struct ir_function *function) {
   }
 }
 
-/* ---- Dropping parameters ------------------------------------------------------------------------------------ */
+/* ---- Dropping parameters ------------------------------------------------------------------------------ */
 
 typedef bool drop_rule(const struct ir_value *param);
 
-static uint32_t compact(uint32_t n, struct ir_value **values, struct ir_value *const *params, drop_rule *drop) {
+static uint32_t compact(uint32_t n, struct ir_value **values, struct ir_value *const *params,
+                        drop_rule *drop) {
   uint32_t kept = 0;
   for (uint32_t i = 0; i < n; i++)
     if (!drop(params[i]))
@@ -106,11 +107,14 @@ static void drop_params(struct ir_function *function, drop_rule *drop) {
   }
 }
 
-static bool stands_for_another(const struct ir_value *param) { return param->note != NULL; }
+static bool stands_for_another(const struct ir_value *param) {
+  return param->note != NULL;
+}
 
-/* ---- Parameters that nothing needs -------------------------------------------------------------------------- */
+/* ---- Parameters that nothing needs -------------------------------------------------------------------- */
 
-/* While these are looked for, the note of every basic block's parameter is one of these; other values have none. */
+/* While these are looked for, the note of every basic block's parameter is one of these; other values have
+ * none. */
 struct need {
   struct ir_bb *bb;
   uint32_t k;
@@ -157,7 +161,7 @@ static bool is_not_needed(const struct ir_value *param) {
   return !need->needed;
 }
 
-/* ---- Blocks that follow each other -------------------------------------------------------------------------- */
+/* ---- Blocks that follow each other -------------------------------------------------------------------- */
 
 static bool can_absorb(const struct ir_bb *bb) {
   if (bb->last->op != IR_BR)

@@ -1,5 +1,5 @@
-/* Constant expressions: arguments of layers and initialisers, the probability of dropout, and numbers that stand beside
- * tensors. What only a run may report (a division by zero) has no constant value. */
+/* Constant expressions: arguments of layers and initialisers, the probability of dropout, and numbers that
+ * stand beside tensors. What only a run may report (a division by zero) has no constant value. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -107,7 +107,8 @@ static bool unary(const struct lower_node *self, const struct ast_expr *expr, st
 }
 
 /* float(n), int(x) */
-static bool conversion(const struct lower_node *self, const struct ast_call *call, struct lower_constant *value) {
+static bool conversion(const struct lower_node *self, const struct ast_call *call,
+                       struct lower_constant *value) {
   if (call->kind != AST_CALL_BUILTIN)
     return false;
   enum builtin_kind kind = call->target.builtin->kind;
@@ -124,7 +125,8 @@ static bool conversion(const struct lower_node *self, const struct ast_call *cal
   return true;
 }
 
-bool lower_constant(const struct lower_node *self, const struct ast_expr *expr, struct lower_constant *value) {
+bool lower_constant(const struct lower_node *self, const struct ast_expr *expr,
+                    struct lower_constant *value) {
   switch (expr->kind) {
   case AST_EXPR_INT: *value = of_int(expr->integer); return true;
   case AST_EXPR_FLOAT: *value = of_float(expr->floating); return true;

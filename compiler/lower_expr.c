@@ -1,13 +1,14 @@
 /* Expressions: names, operators, fields, indexing, lists, `if`. Calls and patterns have files of their own.
  *
- * When an operand never finishes (it returns or breaks on every path), nothing more is built for the expression.
+ * When an operand never finishes (it returns or breaks on every path), nothing more is built for the
+ * expression.
  */
 #include <assert.h>
 #include <math.h>
 
 #include "compiler/lower_internal.h"
 
-/* ---- Small things ------------------------------------------------------------------------------------------- */
+/* ---- Small things ------------------------------------------------------------------------------------- */
 
 const struct ir_type *lower_type_here(struct lower_fn *fn, const struct type *type) {
   return lower_type(fn->lower, &fn->env, type);
@@ -65,7 +66,7 @@ static struct ir_value *constant_value(struct lower_fn *fn, struct lower_constan
   }
 }
 
-/* ---- Layer instances ---------------------------------------------------------------------------------------- */
+/* ---- Layer instances ---------------------------------------------------------------------------------- */
 
 bool lower_is_layer(const struct ast_expr *expr) {
   const struct type *type = expr->type;
@@ -113,7 +114,7 @@ struct lower_ref lower_layer_ref(struct lower_fn *fn, const struct ast_expr *exp
   return (struct lower_ref){.node = lower_map_get(&fn->lower->nodes, instance)};
 }
 
-/* ---- Names -------------------------------------------------------------------------------------------------- */
+/* ---- Names -------------------------------------------------------------------------------------------- */
 
 static struct ssa_values local_value(struct lower_fn *fn, const struct ast_local *local) {
   const struct lower_local *slot = &fn->locals[local->index];
@@ -157,20 +158,18 @@ static struct ssa_values lower_name(struct lower_fn *fn, const struct ast_expr *
   case AST_REF_DIM:
     return lower_one(fn, lower_size_value(fn, lower_size(fn->lower, &fn->env, ref->dim->size)));
   case AST_REF_SIZE_VAR: return lower_one(fn, lower_size_value(fn, fn->env.sizes[ref->size_var->index]));
-  case AST_REF_LAYER_PARAM:
-    return lower_one(fn, layer_param_value(fn, fn->env.self, ref->layer_param));
+  case AST_REF_LAYER_PARAM: return lower_one(fn, layer_param_value(fn, fn->env.self, ref->layer_param));
   case AST_REF_ENUM_MEMBER: {
     uint32_t dim = lower_index_dim(fn->lower, &fn->env, expr->type);
     return lower_one(fn, ir_build_index(build, dim, ref->enum_member->index));
   }
   case AST_REF_CONSTRUCTOR: return constructed(fn, expr, ref->constructor);
-  case AST_REF_PARAM:
-    return lower_one(fn, param_value(fn, ref->param, ref->param->layer ? &fn->self : &top));
+  case AST_REF_PARAM: return lower_one(fn, param_value(fn, ref->param, ref->param->layer ? &fn->self : &top));
   default: assert(!"a name that is no value"); return LOWER_NONE;
   }
 }
 
-/* ---- Operators ---------------------------------------------------------------------------------------------- */
+/* ---- Operators ---------------------------------------------------------------------------------------- */
 
 struct operator_row {
   enum ir_op for_int, for_float, for_tensor; /* IR_N_OPS: none */
@@ -178,18 +177,18 @@ struct operator_row {
 };
 
 static const struct operator_row operator_rows[] = {
-  [AST_BINARY_EQUAL] = {IR_IEQ, IR_FEQ, IR_N_OPS, false},
-  [AST_BINARY_NOT_EQUAL] = {IR_INE, IR_FNE, IR_N_OPS, false},
-  [AST_BINARY_LESS] = {IR_ILT, IR_FLT, IR_N_OPS, false},
-  [AST_BINARY_LESS_EQUAL] = {IR_ILE, IR_FLE, IR_N_OPS, false},
-  [AST_BINARY_GREATER] = {IR_ILT, IR_FLT, IR_N_OPS, true},
-  [AST_BINARY_GREATER_EQUAL] = {IR_ILE, IR_FLE, IR_N_OPS, true},
-  [AST_BINARY_ADD] = {IR_IADD, IR_FADD, IR_OP_ADD, false},
-  [AST_BINARY_SUBTRACT] = {IR_ISUB, IR_FSUB, IR_OP_SUB, false},
-  [AST_BINARY_MULTIPLY] = {IR_IMUL, IR_FMUL, IR_OP_MUL, false},
-  [AST_BINARY_DIVIDE] = {IR_IDIV, IR_FDIV, IR_OP_DIV, false},
-  [AST_BINARY_REMAINDER] = {IR_IMOD, IR_N_OPS, IR_N_OPS, false},
-  [AST_BINARY_MATMUL] = {IR_N_OPS, IR_N_OPS, IR_OP_MATMUL, false},
+    [AST_BINARY_EQUAL] = {IR_IEQ, IR_FEQ, IR_N_OPS, false},
+    [AST_BINARY_NOT_EQUAL] = {IR_INE, IR_FNE, IR_N_OPS, false},
+    [AST_BINARY_LESS] = {IR_ILT, IR_FLT, IR_N_OPS, false},
+    [AST_BINARY_LESS_EQUAL] = {IR_ILE, IR_FLE, IR_N_OPS, false},
+    [AST_BINARY_GREATER] = {IR_ILT, IR_FLT, IR_N_OPS, true},
+    [AST_BINARY_GREATER_EQUAL] = {IR_ILE, IR_FLE, IR_N_OPS, true},
+    [AST_BINARY_ADD] = {IR_IADD, IR_FADD, IR_OP_ADD, false},
+    [AST_BINARY_SUBTRACT] = {IR_ISUB, IR_FSUB, IR_OP_SUB, false},
+    [AST_BINARY_MULTIPLY] = {IR_IMUL, IR_FMUL, IR_OP_MUL, false},
+    [AST_BINARY_DIVIDE] = {IR_IDIV, IR_FDIV, IR_OP_DIV, false},
+    [AST_BINARY_REMAINDER] = {IR_IMOD, IR_N_OPS, IR_N_OPS, false},
+    [AST_BINARY_MATMUL] = {IR_N_OPS, IR_N_OPS, IR_OP_MATMUL, false},
 };
 
 /* && and ||: the right side is evaluated only when the left does not decide. */
@@ -210,8 +209,8 @@ static struct ssa_values lower_lazy(struct lower_fn *fn, const struct ast_expr *
   return ssa_enter(ssa, end, 1, &type);
 }
 
-static struct ir_value *binary_operation(struct lower_fn *fn, const struct operator_row *row, struct ir_value *a,
-                                         struct ir_value *b) {
+static struct ir_value *binary_operation(struct lower_fn *fn, const struct operator_row *row,
+                                         struct ir_value *a, struct ir_value *b) {
   struct ir_builder *build = &fn->ssa.build;
   switch (a->type->kind) {
   case IR_TENSOR:
@@ -248,11 +247,12 @@ static struct ssa_values lower_unary(struct lower_fn *fn, const struct ast_expr 
   return lower_one(fn, ir_build_host1(build, a->type->kind == IR_FLOAT ? IR_FNEG : IR_INEG, a));
 }
 
-/* ---- Fields, elements, parts -------------------------------------------------------------------------------- */
+/* ---- Fields, elements, parts -------------------------------------------------------------------------- */
 
-/* A field that every constructor has. Where it lies in the same slot of all, the tag does not matter: values of all
- * constructors are laid out alike. */
-static struct ssa_values data_field(struct lower_fn *fn, const struct ast_expr *expr, struct ssa_values base) {
+/* A field that every constructor has. Where it lies in the same slot of all, the tag does not matter: values
+ * of all constructors are laid out alike. */
+static struct ssa_values data_field(struct lower_fn *fn, const struct ast_expr *expr,
+                                    struct ssa_values base) {
   struct ssa *ssa = &fn->ssa;
   const struct type *data = expr->field.base->type;
   const struct ast_constructors *constructors = &data->data.decl->constructors;
@@ -350,7 +350,7 @@ static struct ssa_values lower_list(struct lower_fn *fn, const struct ast_expr *
   return lower_one(fn, list);
 }
 
-/* ---- if ----------------------------------------------------------------------------------------------------- */
+/* ---- if ----------------------------------------------------------------------------------------------- */
 
 static struct ssa_values lower_if(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ssa *ssa = &fn->ssa;
@@ -372,7 +372,7 @@ static struct ssa_values lower_if(struct lower_fn *fn, const struct ast_expr *ex
   return ssa_enter(ssa, end, n, lower_flatten(fn->lower, type));
 }
 
-/* ---- Expressions -------------------------------------------------------------------------------------------- */
+/* ---- Expressions -------------------------------------------------------------------------------------- */
 
 static struct ssa_values lower_unconverted(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_builder *build = &fn->ssa.build;

@@ -17,7 +17,7 @@ void lower_at(struct lower_fn *fn, struct span span) {
   fn->ssa.build.loc = (struct ir_loc){file_id(fn->lower, span.file), position.line, position.column};
 }
 
-/* ---- Bindings ----------------------------------------------------------------------------------------------- */
+/* ---- Bindings ----------------------------------------------------------------------------------------- */
 
 void lower_bind(struct lower_fn *fn, const struct ast_local *local, struct ssa_values values) {
   struct lower_local *slot = &fn->locals[local->index];
@@ -35,10 +35,10 @@ void lower_bind_layer(struct lower_fn *fn, const struct ast_local *local, struct
   fn->locals[local->index] = (struct lower_local){.kind = LOCAL_LAYER, .ref = ref};
 }
 
-/* ---- Assignment --------------------------------------------------------------------------------------------- */
+/* ---- Assignment --------------------------------------------------------------------------------------- */
 
-/* The target's new value, when the element that `target` is gets `value`: for `xs[i][j] = e` this is xs with a new
- * xs[i], which is the old one with a new element j. */
+/* The target's new value, when the element that `target` is gets `value`: for `xs[i][j] = e` this is xs with
+ * a new xs[i], which is the old one with a new element j. */
 static struct ssa_values with_element(struct lower_fn *fn, struct ssa_values list, struct ir_value *index,
                                       struct ssa_values element) {
   struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)element.n + 2);
@@ -46,7 +46,8 @@ static struct ssa_values with_element(struct lower_fn *fn, struct ssa_values lis
   operands[1] = index;
   for (uint32_t i = 0; i < element.n; i++)
     operands[i + 2] = element.items[i];
-  return lower_one(fn, ir_build_value(&fn->ssa.build, IR_LIST_SET, element.n + 2, operands, list.items[0]->type));
+  return lower_one(fn,
+                   ir_build_value(&fn->ssa.build, IR_LIST_SET, element.n + 2, operands, list.items[0]->type));
 }
 
 static void assign(struct lower_fn *fn, const struct ast_expr *target, struct ssa_values value) {
@@ -65,7 +66,7 @@ static void assign(struct lower_fn *fn, const struct ast_expr *target, struct ss
   assign(fn, target->index.base, with_element(fn, list, index, value));
 }
 
-/* ---- Statements --------------------------------------------------------------------------------------------- */
+/* ---- Statements --------------------------------------------------------------------------------------- */
 
 /* A metric's results are numbers, so its scalars are read: it waits for them. */
 static struct ssa_values read_scalars(struct lower_fn *fn, struct ssa_values values) {
@@ -73,8 +74,8 @@ static struct ssa_values read_scalars(struct lower_fn *fn, struct ssa_values val
   struct ssa_values read = {values.n, arena_new_array(fn->arena, struct ir_value *, values.n)};
   for (uint32_t i = 0; i < values.n; i++) {
     bool is_tensor = values.items[i]->type->kind == IR_TENSOR;
-    read.items[i] =
-        is_tensor ? ir_build_value(&fn->ssa.build, IR_READ_VALUE, 1, &values.items[i], type) : values.items[i];
+    read.items[i] = is_tensor ? ir_build_value(&fn->ssa.build, IR_READ_VALUE, 1, &values.items[i], type)
+                              : values.items[i];
   }
   return read;
 }
@@ -135,7 +136,7 @@ struct ssa_values lower_block(struct lower_fn *fn, const struct ast_block *block
   return values;
 }
 
-/* ---- Functions ---------------------------------------------------------------------------------------------- */
+/* ---- Functions ---------------------------------------------------------------------------------------- */
 
 /* The function's parameters are, in order, where `self` is in lists and the slots of each parameter. */
 static void bind_params(struct lower_fn *fn) {

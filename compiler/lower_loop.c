@@ -37,8 +37,8 @@ static bool open_sequence(struct lower_fn *fn, const struct ast_expr *expr, stru
   return fn->ssa.reachable;
 }
 
-static void bind_element(struct lower_fn *fn, const struct sequence *sequence, const struct ast_pattern *pattern,
-                         struct ir_value *i) {
+static void bind_element(struct lower_fn *fn, const struct sequence *sequence,
+                         const struct ast_pattern *pattern, struct ir_value *i) {
   switch (sequence->kind) {
   case OVER_INTS: lower_bind_pattern(fn, pattern, lower_one(fn, i)); break;
   case OVER_LAYERS:
@@ -69,8 +69,8 @@ static struct ssa_values carried(struct lower_fn *fn, struct ir_value *i, struct
 }
 
 /* Begins the body, with the pattern bound. */
-static void begin_loop(struct lower_fn *fn, const struct sequence *sequence, const struct ast_pattern *pattern,
-                       struct ir_value *list, struct counted_loop *loop) {
+static void begin_loop(struct lower_fn *fn, const struct sequence *sequence,
+                       const struct ast_pattern *pattern, struct ir_value *list, struct counted_loop *loop) {
   struct ssa *ssa = &fn->ssa;
   loop->scope = ssa->n_variables;
   loop->next = ssa_label(ssa);

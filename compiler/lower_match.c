@@ -1,30 +1,32 @@
 /* Patterns: `match` as a decision tree, and binding of patterns that always match.
  *
- * A match is a table: a row for each arm, a column for each value still to be looked at. The first column that the first
- * row restricts is tested; every outcome goes on with the rows that it leaves, and with columns for the parts of the value
- * that it uncovers (Maranget 2008, section 4; the column is always the first). Rows can be copied to several outcomes, so
- * an arm's body is a label that is given the values of the arm's names.
+ * A match is a table: a row for each arm, a column for each value still to be looked at. The first column
+ * that the first row restricts is tested; every outcome goes on with the rows that it leaves, and with
+ * columns for the parts of the value that it uncovers (Maranget 2008, section 4; the column is always the
+ * first). Rows can be copied to several outcomes, so an arm's body is a label that is given the values of the
+ * arm's names.
  */
 #include <assert.h>
 
 #include "compiler/lower_internal.h"
 
-/* ---- Parts of values ---------------------------------------------------------------------------------------- */
+/* ---- Parts of values ---------------------------------------------------------------------------------- */
 
 static uint32_t width(struct lower_fn *fn, const struct type *type) {
   return ir_type_width(lower_type_here(fn, type));
 }
 
-uint32_t lower_field_slot(struct lower_fn *fn, const struct type *data, const struct ast_constructor *constructor,
-                          size_t field) {
+uint32_t lower_field_slot(struct lower_fn *fn, const struct type *data,
+                          const struct ast_constructor *constructor, size_t field) {
   uint32_t slot = 0;
   for (size_t i = 0; i < field; i++)
     slot += width(fn, type_field(fn->arena, data, constructor, i));
   return slot;
 }
 
-struct ssa_values lower_field(struct lower_fn *fn, const struct type *data, const struct ast_constructor *constructor,
-                              size_t field, struct ssa_values value) {
+struct ssa_values lower_field(struct lower_fn *fn, const struct type *data,
+                              const struct ast_constructor *constructor, size_t field,
+                              struct ssa_values value) {
   uint32_t first = lower_field_slot(fn, data, constructor, field);
   uint32_t n = width(fn, type_field(fn->arena, data, constructor, field));
   if (lower_is_record(fn->lower, data->data.decl))
@@ -43,7 +45,7 @@ static struct ssa_values tuple_item(struct lower_fn *fn, const struct type *tupl
   return (struct ssa_values){width(fn, tuple->tuple.items[item]), value.items + first};
 }
 
-/* ---- Patterns ----------------------------------------------------------------------------------------------- */
+/* ---- Patterns ----------------------------------------------------------------------------------------- */
 
 static const struct ast_constructor *constructor_of(const struct ast_pattern *pattern) {
   if (pattern->kind == AST_PATTERN_CONSTRUCTOR)
@@ -72,7 +74,7 @@ void lower_bind_pattern(struct lower_fn *fn, const struct ast_pattern *pattern, 
   }
 }
 
-/* ---- The table ---------------------------------------------------------------------------------------------- */
+/* ---- The table ---------------------------------------------------------------------------------------- */
 
 struct column {
   const struct type *type;
@@ -120,7 +122,8 @@ static const struct ast_pattern *without_name(struct match *match, struct row *r
   return NULL;
 }
 
-/* Pattern `i` for the parts of a value that `pattern`, a tuple or constructor, takes apart. NULL: anything. */
+/* Pattern `i` for the parts of a value that `pattern`, a tuple or constructor, takes apart. NULL: anything.
+ */
 static const struct ast_pattern *part(const struct ast_pattern *pattern, size_t i) {
   if (!pattern)
     return NULL;
@@ -129,7 +132,8 @@ static const struct ast_pattern *part(const struct ast_pattern *pattern, size_t 
   return pattern->kind == AST_PATTERN_CONSTRUCTOR ? pattern->constructor.args.items[i] : NULL;
 }
 
-/* Whether a row is left when column c turns out to be of this constructor (or whatever `agrees` stands for). */
+/* Whether a row is left when column c turns out to be of this constructor (or whatever `agrees` stands for).
+ */
 typedef bool agrees_fn(const struct ast_pattern *pattern, int64_t outcome);
 
 static bool agrees_constructor(const struct ast_pattern *pattern, int64_t outcome) {
@@ -170,7 +174,8 @@ static struct row *select_rows(struct match *match, const struct table *table, s
   return NULL;
 }
 
-/* Replaces column c by columns for its parts. `parts` have no values yet where `constructor` is to give them. */
+/* Replaces column c by columns for its parts. `parts` have no values yet where `constructor` is to give them.
+ */
 static struct table expand(struct match *match, const struct table *table, size_t c, size_t n_parts,
                            struct column *parts, const struct ast_constructor *constructor, struct row *rows,
                            size_t n_rows) {
@@ -191,7 +196,8 @@ static struct table expand(struct match *match, const struct table *table, size_
   for (size_t i = 0; i + 1 < table->n_columns; i++)
     result.columns[n_parts + i] = table->columns[i < c ? i : i + 1];
   for (size_t r = 0; r < n_rows; r++) {
-    const struct ast_pattern **patterns = arena_new_array(fn->arena, const struct ast_pattern *, result.n_columns);
+    const struct ast_pattern **patterns =
+        arena_new_array(fn->arena, const struct ast_pattern *, result.n_columns);
     for (size_t p = 0; p < n_parts; p++)
       patterns[p] = without_name(match, &rows[r], part(rows[r].patterns[c], p), parts[p].value);
     for (size_t i = 0; i + 1 < table->n_columns; i++)
@@ -201,7 +207,7 @@ static struct table expand(struct match *match, const struct table *table, size_
   return result;
 }
 
-/* ---- Decisions ---------------------------------------------------------------------------------------------- */
+/* ---- Decisions ---------------------------------------------------------------------------------------- */
 
 static void decide(struct match *match, const struct table *table);
 
@@ -237,7 +243,8 @@ static void decide_tuple(struct match *match, const struct table *table, size_t 
   size_t n = whole->type->tuple.count;
   struct column *parts = arena_new_array(match->fn->arena, struct column, n);
   for (size_t i = 0; i < n; i++)
-    parts[i] = (struct column){whole->type->tuple.items[i], tuple_item(match->fn, whole->type, i, whole->value)};
+    parts[i] =
+        (struct column){whole->type->tuple.items[i], tuple_item(match->fn, whole->type, i, whole->value)};
   struct table inside = expand(match, table, c, n, parts, NULL, table->rows, table->n_rows);
   decide(match, &inside);
 }
@@ -271,9 +278,10 @@ static bool is_mentioned(const struct table *table, size_t c, agrees_fn *agrees,
   return false;
 }
 
-/* Constructors of a data type or members of an enum: one switch. Outcomes without a row of their own share one. */
-static void decide_switch(struct match *match, const struct table *table, size_t c, struct ir_value *tag, size_t n,
-                          const struct ast_constructors *constructors) {
+/* Constructors of a data type or members of an enum: one switch. Outcomes without a row of their own share
+ * one. */
+static void decide_switch(struct match *match, const struct table *table, size_t c, struct ir_value *tag,
+                          size_t n, const struct ast_constructors *constructors) {
   struct lower_fn *fn = match->fn;
   agrees_fn *agrees = constructors ? agrees_constructor : agrees_member;
   struct ssa_label **labels = arena_new_array(fn->arena, struct ssa_label *, n), *rest = NULL;
@@ -381,7 +389,7 @@ static void decide(struct match *match, const struct table *table) {
   reach_arm(match, &table->rows[0]);
 }
 
-/* ---- Arms --------------------------------------------------------------------------------------------------- */
+/* ---- Arms --------------------------------------------------------------------------------------------- */
 
 static void collect_locals(struct arena *arena, const struct ast_pattern *pattern, struct arm *arm) {
   if (binds(pattern))

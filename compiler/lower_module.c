@@ -4,7 +4,7 @@
 
 #include "compiler/lower_internal.h"
 
-/* ---- Dims, vocabs, enums ------------------------------------------------------------------------------------ */
+/* ---- Dims, vocabs, enums ------------------------------------------------------------------------------ */
 
 /* Makes `size`, when it is an atom of its own, mean the module's dim. */
 static void remember_atom(struct lower *lower, const struct size *size, const struct ir_dim *dim) {
@@ -13,7 +13,8 @@ static void remember_atom(struct lower *lower, const struct size *size, const st
     return;
   if (atom->id >= lower->n_atoms) {
     uint32_t n = lower->n_atoms, grown = atom->id + 1 > 2 * n ? atom->id + 1 : 2 * n;
-    lower->atom_sizes = arena_grow_array(lower->arena, lower->atom_sizes, n, grown, sizeof *lower->atom_sizes);
+    lower->atom_sizes =
+        arena_grow_array(lower->arena, lower->atom_sizes, n, grown, sizeof *lower->atom_sizes);
     lower->atom_dims = arena_grow_array(lower->arena, lower->atom_dims, n, grown, sizeof *lower->atom_dims);
     lower->n_atoms = grown;
   }
@@ -51,10 +52,11 @@ static void declare_enum(struct lower *lower, const struct ast_enum *decl) {
   remember_atom(lower, decl->size, dim);
 }
 
-/* ---- Parameters --------------------------------------------------------------------------------------------- */
+/* ---- Parameters --------------------------------------------------------------------------------------- */
 
 /* `self` is the layer instance that it belongs to, NULL at top level. */
-static uint32_t declare_param(struct lower *lower, const struct ast_param *decl, const struct lower_node *self) {
+static uint32_t declare_param(struct lower *lower, const struct ast_param *decl,
+                              const struct lower_node *self) {
   struct arena *arena = lower->module->arena;
   struct lower_env env = {self, NULL};
   const char *name = decl->name.text;
@@ -80,7 +82,7 @@ static uint32_t declare_param(struct lower *lower, const struct ast_param *decl,
   return lower->module->n_params - 1;
 }
 
-/* ---- Layer instances ---------------------------------------------------------------------------------------- */
+/* ---- Layer instances ---------------------------------------------------------------------------------- */
 
 /* Where an instance is being made: inside `self` (NULL: at top level), at this path, in these lists. */
 struct place {
@@ -154,8 +156,8 @@ static struct lower_node *make_layer(struct lower *lower, struct place place, co
 static const struct ast_expr *representative(struct lower *lower, const struct lower_node *self,
                                              const struct ast_expr *value);
 
-static void require_same_values(struct lower *lower, const struct lower_node *self, const struct ast_expr *first,
-                                const struct ast_expr *other) {
+static void require_same_values(struct lower *lower, const struct lower_node *self,
+                                const struct ast_expr *first, const struct ast_expr *other) {
   const struct ast_call *a = &first->call.resolved, *b = &other->call.resolved;
   for (size_t i = 0; i < a->binding_count; i++) {
     if (!a->bindings[i].value)
@@ -188,7 +190,8 @@ static struct lower_node *make_list(struct lower *lower, struct place place, con
                                     const struct type *type) {
   if (place.n_lists == IR_MAX_RANK) {
     diag_error(lower->sink, DIAG_LIST_OF_LAYERS, value->span,
-               "layers may be nested in at most %d lists, those of the enclosing layers included", IR_MAX_RANK);
+               "layers may be nested in at most %d lists, those of the enclosing layers included",
+               IR_MAX_RANK);
     lower_fail(lower);
   }
   representative(lower, place.self, value);
@@ -216,7 +219,7 @@ const struct lower_node *lower_child(const struct lower_node *node, const struct
   return NULL;
 }
 
-/* ---- Everything a program declares -------------------------------------------------------------------------- */
+/* ---- Everything a program declares -------------------------------------------------------------------- */
 
 static void declare(struct lower *lower, const struct ast_decl *decl) {
   switch (decl->kind) {
@@ -257,7 +260,7 @@ void lower_declarations(struct lower *lower) {
         }
 }
 
-/* ---- Entry points ------------------------------------------------------------------------------------------- */
+/* ---- Entry points ------------------------------------------------------------------------------------- */
 
 /* Whether values of the type can be read from data: there is no tensor in it. */
 static bool is_data(struct lower *lower, struct lower_map *seen, const struct type *type) {

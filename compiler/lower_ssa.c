@@ -22,7 +22,8 @@ static void start_bb(struct ssa *ssa, struct ir_bb *bb, bool reachable) {
   ssa->last_bb = bb;
 }
 
-void ssa_init(struct ssa *ssa, struct arena *scratch, struct ir_module *module, struct ir_function *function) {
+void ssa_init(struct ssa *ssa, struct arena *scratch, struct ir_module *module,
+              struct ir_function *function) {
   *ssa = (struct ssa){.scratch = scratch};
   ssa->build = (struct ir_builder){.module = module, .function = function};
   start_bb(ssa, new_bb(ssa), true);
@@ -35,7 +36,7 @@ struct ir_value *ssa_undefined(struct ssa *ssa, const struct ir_type *type) {
   return value;
 }
 
-/* ---- Variables ---------------------------------------------------------------------------------------------- */
+/* ---- Variables ---------------------------------------------------------------------------------------- */
 
 uint32_t ssa_declare(struct ssa *ssa, struct ssa_values values) {
   uint32_t first = ssa->n_variables, needed = first + values.n;
@@ -67,7 +68,7 @@ void ssa_write(struct ssa *ssa, uint32_t first, struct ssa_values values) {
     ssa->variables[first + i] = values.items[i];
 }
 
-/* ---- Jumps -------------------------------------------------------------------------------------------------- */
+/* ---- Jumps -------------------------------------------------------------------------------------------- */
 
 struct ssa_label *ssa_label(struct ssa *ssa) {
   struct ssa_label *label = arena_new(ssa->scratch, struct ssa_label);
@@ -98,7 +99,8 @@ static void add_edge(struct ssa *ssa, struct ssa_label *label, struct ir_instr *
 }
 
 /* Ends the block with a terminator of so many targets; NULL in unreachable code. */
-static struct ir_instr *terminate(struct ssa *ssa, enum ir_op op, struct ssa_values operands, uint32_t n_targets) {
+static struct ir_instr *terminate(struct ssa *ssa, enum ir_op op, struct ssa_values operands,
+                                  uint32_t n_targets) {
   if (!ssa->reachable)
     return NULL;
   struct ir_instr *jump = ir_instr_new(ssa->build.module, op, operands.n, operands.items, 0, NULL, n_targets,
@@ -153,7 +155,8 @@ static bool variable_differs(const struct ssa_label *label, uint32_t variable) {
   return false;
 }
 
-struct ssa_values ssa_enter(struct ssa *ssa, struct ssa_label *label, uint32_t n, const struct ir_type *const *types) {
+struct ssa_values ssa_enter(struct ssa *ssa, struct ssa_label *label, uint32_t n,
+                            const struct ir_type *const *types) {
   assert(!ssa->reachable && !label->is_loop);
   size_t n_edges = label->edges.count;
   start_bb(ssa, label->bb, n_edges > 0);

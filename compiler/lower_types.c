@@ -3,7 +3,7 @@
 
 #include "compiler/lower_internal.h"
 
-/* ---- Sizes -------------------------------------------------------------------------------------------------- */
+/* ---- Sizes -------------------------------------------------------------------------------------------- */
 
 struct substitution {
   const struct lower *lower;
@@ -26,7 +26,7 @@ const struct size *lower_size(struct lower *lower, const struct lower_env *env, 
   return lower_checked_size(lower, size_substitute(lower->module->arena, size, atom_size, &s));
 }
 
-/* ---- Data --------------------------------------------------------------------------------------------------- */
+/* ---- Data --------------------------------------------------------------------------------------------- */
 
 /* How values of a data type are kept. */
 struct lower_layout {
@@ -36,8 +36,8 @@ struct lower_layout {
 
 static const struct lower_layout *layout_of(struct lower *lower, const struct ast_data *data, int depth);
 
-/* Adds a field's slots to *width; stops counting when they are too many. A record that contains itself, also in a
- * list, is found here and becomes a box. */
+/* Adds a field's slots to *width; stops counting when they are too many. A record that contains itself, also
+ * in a list, is found here and becomes a box. */
 static void add_width(struct lower *lower, const struct ast_type *type, int depth, uint32_t *width) {
   if (*width > LOWER_MAX_RECORD_WIDTH)
     return;
@@ -87,14 +87,16 @@ struct lower_data {
   struct lower_data *next_same;
 };
 
-static bool same_data(const struct ast_data *decl, const struct lower_data *data, const struct size *const *sizes) {
+static bool same_data(const struct ast_data *decl, const struct lower_data *data,
+                      const struct size *const *sizes) {
   for (size_t i = 0; i < decl->size_vars.count; i++)
     if (!size_equal(data->sizes[i], sizes[i]))
       return false;
   return true;
 }
 
-static const struct size **data_sizes(struct lower *lower, const struct lower_env *env, const struct type *type) {
+static const struct size **data_sizes(struct lower *lower, const struct lower_env *env,
+                                      const struct type *type) {
   size_t n = type->data.decl->size_vars.count;
   const struct size **sizes = arena_new_array(lower->arena, const struct size *, n);
   for (size_t i = 0; i < n; i++)
@@ -114,7 +116,8 @@ static struct ir_field *fields_of(struct lower *lower, const struct lower_env *e
   return fields;
 }
 
-static const char *data_name(struct lower *lower, const struct ast_data *decl, const struct size *const *sizes) {
+static const char *data_name(struct lower *lower, const struct ast_data *decl,
+                             const struct size *const *sizes) {
   const char *name = decl->name.text;
   for (size_t i = 0; i < decl->size_vars.count; i++)
     name = arena_printf(lower->arena, "%s%s%s", name, i ? ", " : "[", size_text(lower->arena, sizes[i]));
@@ -150,7 +153,8 @@ static uint32_t boxed_data(struct lower *lower, const struct ast_data *decl, con
   return id;
 }
 
-static const struct ir_type *data_type(struct lower *lower, const struct lower_env *env, const struct type *type) {
+static const struct ir_type *data_type(struct lower *lower, const struct lower_env *env,
+                                       const struct type *type) {
   const struct ast_data *decl = type->data.decl;
   const struct size **sizes = data_sizes(lower, env, type);
   if (!lower_is_record(lower, decl))
@@ -162,7 +166,7 @@ static const struct ir_type *data_type(struct lower *lower, const struct lower_e
   return ir_type_tuple(lower->module, name, (uint32_t)constructor->fields.count, fields);
 }
 
-/* ---- Types -------------------------------------------------------------------------------------------------- */
+/* ---- Types -------------------------------------------------------------------------------------------- */
 
 uint32_t lower_index_dim(const struct lower *lower, const struct lower_env *env, const struct type *type) {
   const struct size_symbol *symbol = type->index;
@@ -171,14 +175,16 @@ uint32_t lower_index_dim(const struct lower *lower, const struct lower_env *env,
   return lower->atom_dims[symbol->atom.id];
 }
 
-static const struct ir_type *tensor_type(struct lower *lower, const struct lower_env *env, const struct type *type) {
+static const struct ir_type *tensor_type(struct lower *lower, const struct lower_env *env,
+                                         const struct type *type) {
   const struct size *sizes[TYPE_MAX_RANK];
   for (size_t i = 0; i < type->tensor.rank; i++)
     sizes[i] = lower_size(lower, env, type->tensor.sizes[i]);
   return ir_type_tensor(lower->module, (uint32_t)type->tensor.rank, sizes);
 }
 
-static const struct ir_type *tuple_type(struct lower *lower, const struct lower_env *env, const struct type *type) {
+static const struct ir_type *tuple_type(struct lower *lower, const struct lower_env *env,
+                                        const struct type *type) {
   size_t n = type->tuple.count;
   struct ir_field *fields = arena_new_array(lower->module->arena, struct ir_field, n);
   for (size_t i = 0; i < n; i++)

@@ -4,8 +4,8 @@
  *   // expect f(0) fails 12:9 division by zero   it fails with this message at line:column of this file
  *   // reads 1 2.5                           what the decisions of the following calls get, in turn
  *
- * Each file goes through the whole compiler and runs as native code; tensors are computed nowhere: blocks are only
- * written down.
+ * Each file goes through the whole compiler and runs as native code; tensors are computed nowhere: blocks are
+ * only written down.
  */
 #include <glob.h>
 #include <setjmp.h>
@@ -20,7 +20,7 @@
 #include "compiler/nnc.h"
 #include "tests/runtime/host_fixture.h"
 
-#define MOST_READS 16
+#define MOST_READS   16
 #define FEWEST_FILES 7
 
 struct script {

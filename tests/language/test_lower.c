@@ -1,6 +1,6 @@
-/* Lowering: every example and the standard library give IR that verifies and survives printing and parsing; the IR of the
- * small programs in lowering/ is compared with FILE.ir (NN_UPDATE=1 writes those anew: read the difference); limits
- * end with a diagnostic.
+/* Lowering: every example and the standard library give IR that verifies and survives printing and parsing;
+ * the IR of the small programs in lowering/ is compared with FILE.ir (NN_UPDATE=1 writes those anew: read the
+ * difference); limits end with a diagnostic.
  */
 #include <glob.h>
 #include <setjmp.h>
@@ -71,7 +71,8 @@ static void each_file(const char *pattern, void visit(const char *path, const ch
 }
 
 static void expect_entries(const char *path, const char *text) {
-  if (!strstr(text, "\nentry loss(") || !strstr(text, "\nentry predict(") || !strstr(text, "\nmetric accuracy("))
+  if (!strstr(text, "\nentry loss(") || !strstr(text, "\nentry predict(") ||
+      !strstr(text, "\nmetric accuracy("))
     fail_msg("%s lacks loss, predict or accuracy", path);
 }
 
@@ -125,7 +126,7 @@ static void test_golden(void **state) {
   each_file("tests/language/lowering/*.nn", compare_with_golden);
 }
 
-/* ---- Limits ------------------------------------------------------------------------------------------------- */
+/* ---- Limits ------------------------------------------------------------------------------------------- */
 
 static void expect_error(const char *text, enum diag_code code) {
   struct nnc_result result;
@@ -143,21 +144,23 @@ static void test_too_many_layers(void **state) {
   char text[4096] = "layer L0(N: dim) { param W: f32[N] }\n";
   for (int i = 1; i <= 20; i++) {
     size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, "layer L%d(N: dim) { let a = L%d(N); let b = L%d(N) }\n", i, i - 1,
-             i - 1);
+    snprintf(text + used, sizeof text - used, "layer L%d(N: dim) { let a = L%d(N); let b = L%d(N) }\n", i,
+             i - 1, i - 1);
   }
   strcat(text, "let top = L20(3)\n");
   expect_error(text, DIAG_TOO_MANY_INSTANCES);
 }
 
-/* f0 of every size from 1 to 2^20: each function calls the next with its size and with that and a power of two more. */
+/* f0 of every size from 1 to 2^20: each function calls the next with its size and with that and a power of
+ * two more. */
 static void test_too_many_functions(void **state) {
   (void)state;
   char text[8192] = "param x: f32[1]\nfn f0[n](x: f32[n]) -> f32 { sum(x) }\n";
   for (int i = 1; i <= 20; i++) {
     size_t used = strlen(text);
     snprintf(text + used, sizeof text - used,
-             "fn f%d[n](x: f32[n]) -> f32 { f%d(x) + f%d(concat(x, zeros[%d])) }\n", i, i - 1, i - 1, 1 << (i - 1));
+             "fn f%d[n](x: f32[n]) -> f32 { f%d(x) + f%d(concat(x, zeros[%d])) }\n", i, i - 1, i - 1,
+             1 << (i - 1));
   }
   strcat(text, "fn loss() -> f32 { f20(x) }\n");
   expect_error(text, DIAG_TOO_MANY_INSTANCES);
@@ -185,7 +188,8 @@ static void test_size_overflow(void **state) {
   char text[4096] = "fn f0[n](x: f32[n]) -> int { n }\n";
   for (int i = 1; i <= 5; i++) {
     size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, "fn f%d[n](x: f32[n]) -> int { f%d(zeros[1000000*n*n]) }\n", i, i - 1);
+    snprintf(text + used, sizeof text - used, "fn f%d[n](x: f32[n]) -> int { f%d(zeros[1000000*n*n]) }\n", i,
+             i - 1);
   }
   strcat(text, "fn run() -> int { f5(zeros[10]) }\n");
   expect_error(text, DIAG_SIZE_TOO_LARGE);
@@ -193,10 +197,14 @@ static void test_size_overflow(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_examples),           cmocka_unit_test(test_stdlib_alone),
-      cmocka_unit_test(test_golden),             cmocka_unit_test(test_too_many_layers),
-      cmocka_unit_test(test_too_many_functions), cmocka_unit_test(test_constants),
-      cmocka_unit_test(test_lists_of_layers),    cmocka_unit_test(test_size_overflow),
+      cmocka_unit_test(test_examples),
+      cmocka_unit_test(test_stdlib_alone),
+      cmocka_unit_test(test_golden),
+      cmocka_unit_test(test_too_many_layers),
+      cmocka_unit_test(test_too_many_functions),
+      cmocka_unit_test(test_constants),
+      cmocka_unit_test(test_lists_of_layers),
+      cmocka_unit_test(test_size_overflow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
