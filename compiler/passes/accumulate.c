@@ -38,7 +38,7 @@ struct node_info {
 
 // What a cycle of candidates is made of.
 struct cycle {
-  bool adds;                 // some addition is on it
+  bool adds;                 // some addition is on it, or on a cycle of candidates that leads to it
   bool interprocedural;      // it passes a function's parameter or result
   bool looping;              // it passes a parameter of a loop's header
 };
@@ -183,6 +183,19 @@ static void describe_cycles(struct accumulator *acc) {
   }
 }
 
+// What only hands on a sum, such as the result of a function that has the sum so far as a parameter, is one, too.
+static void hand_on_adds(struct accumulator *acc, const struct graph *graph) {
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t e = 0; e < graph->n_edges; e++) {
+      const struct cycle *from = &acc->cycles[acc->flow->of[graph->edge_from[e]]];
+      struct cycle *to = &acc->cycles[acc->flow->of[graph->edge_to[e]]];
+      if (from->adds && !to->adds)
+        to->adds = changed = true;
+    }
+  }
+}
+
 static void find_cycles(struct accumulator *acc) {
   struct graph *graph = graph_new(acc->scratch, acc->n_nodes);
   for (uint32_t f = 0; f < acc->module->n_functions; f++)
@@ -191,12 +204,17 @@ static void find_cycles(struct accumulator *acc) {
   graph_finish(acc->scratch, graph);
   acc->flow = components_find(acc->scratch, graph->n_nodes, graph->first, graph->to);
   describe_cycles(acc);
+  hand_on_adds(acc, graph);
 }
 
 // ------------------------------------------------------------------------------------------------------ contradictions
 
 static bool in_cycle(const struct accumulator *acc, uint32_t node, uint32_t cycle) {
   return acc->nodes[node].sum && acc->flow->of[node] == cycle;
+}
+
+static bool is_sum(const struct accumulator *acc, uint32_t node) {
+  return acc->nodes[node].sum && acc->flow->cyclic[acc->flow->of[node]];
 }
 
 // Whether a basic block is run again and again while the cycle goes round.
@@ -212,7 +230,7 @@ static bool is_inside(const struct accumulator *acc, const struct view *view, ui
   return false;
 }
 
-// Whether every way in which `user` takes the value keeps it on the cycle, or takes it out of the cycle for good.
+// Whether every way in which `user` takes the value leaves it a sum, or takes it out of the cycle for good.
 static bool agrees(const struct accumulator *acc, const struct view *view, const struct ir_value *value,
                    const struct use *use, uint32_t cycle) {
   const struct ir_instr *user = use->user;
@@ -221,11 +239,10 @@ static bool agrees(const struct accumulator *acc, const struct view *view, const
   for (uint32_t i = 0; i < user->n_operands; i++) {
     if (user->operands[i] != value)
       continue;
-    bool stays = user->op == IR_RETURN ? in_cycle(acc, view->results + i, cycle)
-                 : callee              ? in_cycle(acc, node_of(callee, callee->function->params[i]), cycle)
-                 : user->n_results == 1 && is_summand(user, i)
-                     ? in_cycle(acc, node_of(view, user->results[0]), cycle)
-                     : false;
+    bool stays = user->op == IR_RETURN ? is_sum(acc, view->results + i)
+                 : callee              ? is_sum(acc, node_of(callee, callee->function->params[i]))
+                                       : user->n_results == 1 && is_summand(user, i) &&
+                                             is_sum(acc, node_of(view, user->results[0]));
     if (inside && !stays)
       return false;
   }
@@ -233,7 +250,7 @@ static bool agrees(const struct accumulator *acc, const struct view *view, const
     const struct ir_target *target = &user->targets[t];
     uint32_t to = view->cfg->position[target->bb->id];
     for (uint32_t i = 0; i < target->n_args; i++)
-      if (target->args[i] == value && !in_cycle(acc, node_of(view, target->bb->params[i]), cycle) &&
+      if (target->args[i] == value && !is_sum(acc, node_of(view, target->bb->params[i])) &&
           is_inside(acc, view, to, cycle))
         return false;
   }
@@ -264,7 +281,7 @@ static bool result_contradicts(const struct accumulator *acc, uint32_t f, uint32
       if (instr->op != IR_CALL || instr->symbol != f)
         continue;
       const struct ir_value *value = instr->results[result];
-      if (view->uses[value->id] && !in_cycle(acc, node_of(view, value), cycle))
+      if (view->uses[value->id] && !is_sum(acc, node_of(view, value)))
         return true;
     }
   }

@@ -195,6 +195,17 @@ static struct ir_value *fold_broadcast(struct ir_builder *build, const struct ir
   return definition(a, IR_OP_CONSTANT) ? ir_build_constant(build, a->def->number, instr->results[0]->type) : NULL;
 }
 
+// Of a scalar; of a constant, where the number of elements does not matter.
+static struct ir_value *fold_reduction(struct ir_builder *build, const struct ir_instr *instr) {
+  struct ir_value *a = instr->operands[0];
+  if (a->type->shape.rank == 0)
+    return a;
+  const struct ir_instr *made = definition(a, IR_OP_CONSTANT);
+  if (!made || (instr->op == IR_OP_SUM && made->number != 0))
+    return NULL;
+  return ir_build_constant(build, made->number, instr->results[0]->type);
+}
+
 struct ir_value *fold_tensor(struct ir_builder *build, struct ir_instr *instr) {
   struct ir_value *a = instr->n_operands ? instr->operands[0] : NULL;
   switch (instr->op) {
@@ -216,7 +227,11 @@ struct ir_value *fold_tensor(struct ir_builder *build, struct ir_instr *instr) {
       return definition(a, IR_OP_TRANSPOSE) ? a->def->operands[0] : NULL;
     case IR_OP_SUM:
     case IR_OP_MEAN:
-    case IR_OP_AMAX: return a->type->shape.rank == 0 ? a : NULL;
+    case IR_OP_AMAX: return fold_reduction(build, instr);
+    case IR_OP_DOT:
+      return is_constant(a, 0) || is_constant(instr->operands[1], 0)
+                 ? ir_build_constant(build, 0, instr->results[0]->type)
+                 : NULL;
     default: return NULL;
   }
 }
