@@ -390,6 +390,23 @@ static bool callee_of_fn(struct checker *checker, struct ast_fn *fn, const struc
   return true;
 }
 
+static void record_call(struct checker *checker, const struct ast_expr *expr, const struct ast_fn *fn) {
+  if (!checker->fn)
+    return;
+  const struct size_binding *bindings = expr->call.resolved.bindings;
+  size_t count = fn->size_vars.count;
+  const struct size **sizes = arena_new_array(checker->arena, const struct size *, count);
+  for (size_t i = 0; bindings && i < count; i++)
+    sizes[i] = bindings[i].size;
+  const struct use_edge edge = {.user = checker->fn,
+                                .used = fn,
+                                .user_vars = &checker->fn->size_vars,
+                                .used_vars = &fn->size_vars,
+                                .sizes = bindings ? sizes : NULL,
+                                .span = expr->span};
+  arena_push(checker->arena, &checker->edges, edge);
+}
+
 static const struct type *call_fn(struct checker *checker, struct ast_expr *expr, struct ast_fn *fn,
                                   struct ast_expr *receiver) {
   struct ast_call *call = &expr->call.resolved;
@@ -404,11 +421,11 @@ static const struct type *call_fn(struct checker *checker, struct ast_expr *expr
     check_args_anyway(checker, expr);
     return &type_error;
   }
-  if (checker->fn)
-    arena_push(checker->arena, &checker->edges, ((struct call_edge){checker->fn, fn, expr}));
   struct callee callee;
   callee_of_fn(checker, fn, receiver ? type_resolve(receiver->type) : NULL, &callee);
-  return check_callee(checker, expr, &callee, NULL);
+  const struct type *type = check_callee(checker, expr, &callee, NULL);
+  record_call(checker, expr, fn);
+  return type;
 }
 
 /* ---- Constructors -------------------------------------------------------------------------------------- */

@@ -21,10 +21,30 @@ struct data_graph {
   struct name_map by_name;
 };
 
+/* The data types in a field's type, for the check of recursion. */
+static void record_uses(struct checker *checker, const struct ast_data *user, const struct ast_type *field,
+                        const struct type *type) {
+  if (type->kind == TYPE_LIST) {
+    record_uses(checker, user, field, type->list.element);
+  } else if (type->kind == TYPE_TUPLE) {
+    for (size_t i = 0; i < type->tuple.count; i++)
+      record_uses(checker, user, field, type->tuple.items[i]);
+  } else if (type->kind == TYPE_DATA) {
+    const struct use_edge edge = {.user = user,
+                                  .used = type->data.decl,
+                                  .user_vars = &user->size_vars,
+                                  .used_vars = &type->data.decl->size_vars,
+                                  .sizes = type->data.sizes,
+                                  .span = field->span};
+    arena_push(checker->arena, &checker->edges, edge);
+  }
+}
+
 static void check_fields(struct checker *checker, const struct ast_constructor *constructor) {
   const struct ast_data_fields *fields = &constructor->fields;
   for (size_t i = 0; i < fields->count; i++) {
-    check_type(checker, fields->items[i].type);
+    record_uses(checker, constructor->parent, fields->items[i].type,
+                check_type(checker, fields->items[i].type));
     for (size_t k = 0; k < i; k++) {
       if (strcmp(fields->items[k].name.text, fields->items[i].name.text) != 0)
         continue;

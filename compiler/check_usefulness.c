@@ -262,7 +262,8 @@ static bool is_useful(struct question *question, const struct row *rows, size_t 
 struct match_matrix *match_matrix(struct arena *arena, const struct type *type,
                                   const struct ast_pattern *const *patterns, size_t count) {
   struct match_matrix *matrix = arena_new(arena, struct match_matrix);
-  *matrix = (struct match_matrix){arena, type_resolve(type), arena_new_array(arena, struct row, count), count};
+  *matrix =
+      (struct match_matrix){arena, type_resolve(type), arena_new_array(arena, struct row, count), count};
   const struct ast_pattern **column = arena_new_array(arena, const struct ast_pattern *, count);
   for (size_t i = 0; i < count; i++) {
     column[i] = patterns[i];

@@ -14,11 +14,14 @@
 #include "compiler/sizes.h"
 #include "compiler/types.h"
 
-/* A call of a function or method inside another, for the check of recursive calls. */
-struct call_edge {
-  struct ast_fn *caller;
-  struct ast_fn *callee;
-  const struct ast_expr *call;
+/* A call of one function in another, or a data type in a field of another, for the check of recursion. */
+struct use_edge {
+  const void *user; /* a struct ast_fn or ast_data; compared by address only */
+  const void *used;
+  const struct ast_size_vars *user_vars;
+  const struct ast_size_vars *used_vars;
+  const struct size *const *sizes; /* what used_vars stand for, over user_vars; NULL after an error */
+  struct span span;
 };
 
 struct checker {
@@ -47,7 +50,7 @@ struct checker {
   } variables;
 
   struct {
-    struct call_edge *items;
+    struct use_edge *items;
     size_t count, capacity;
   } edges;
 };
@@ -114,7 +117,7 @@ const struct type *check_block(struct checker *checker, struct ast_block *block,
 void check_unit_block(struct checker *checker, struct ast_block *block);
 /* Reports a value that nothing is done with; whether what follows is reached. */
 bool check_unused(struct checker *checker, const struct ast_expr *expr, const struct type *type);
-/* check_recursion.c: no generic function calls itself with ever other sizes. */
+/* check_recursion.c: nothing generic uses itself with ever other sizes. */
 void check_recursion(struct checker *checker);
 
 /* ---- check_expr.c: expressions ------------------------------------------------------------------------- */
