@@ -7,8 +7,9 @@
 // Preserves  entries and their signatures.
 // Leaves     every remaining function reachable; function numbers change.
 //
-// In a recursion a variant is closed: it has every result that its own recursive calls use. Otherwise the outermost
-// call of a tree would run other code than the inner ones, and its blocks would not join theirs in a batch.
+// In a recursion a variant is closed: it has every result that its own recursive calls use, and calls nothing but
+// itself. Otherwise the outermost call of a tree would run other code than the inner ones, and its blocks would not
+// join theirs in a batch.
 #include <string.h>
 
 #include "compiler/arena.h"
@@ -21,7 +22,8 @@
 #define MOST_VARIANTS 6
 
 struct variant {
-  bool *results;               // [result] which ones it keeps
+  uint32_t of;                 // the function
+  bool **wanted;               // [function of the same recursion][result] which ones it and the others keep
   struct ir_function *made;
   struct variant *next;        // of the same function
 };
@@ -32,7 +34,7 @@ struct demand {
   const struct components *calls;
   uint32_t n_functions;        // before variants were added
   struct variant **variants;   // [function]
-  struct ir_function **pending;
+  struct variant **pending;
   uint32_t n_pending, capacity;
 };
 
@@ -60,22 +62,22 @@ static bool close_over_calls(struct demand *d, uint32_t f, bool **wanted) {
   return grew;
 }
 
-// The results that a variant of `f` needs when `asked` are used.
-static bool *close_demand(struct demand *d, uint32_t f, const bool *asked) {
+// The results that a variant of `f` needs when `asked` are used, and the other functions of its recursion with it.
+static bool **close_demand(struct demand *d, uint32_t f, const bool *asked) {
   bool **wanted = arena_new_array(d->scratch, bool *, d->n_functions);
   for (uint32_t g = 0; g < d->n_functions; g++)
     if (call_is_recursive(d->calls, f, g))
       wanted[g] = arena_new_array(d->scratch, bool, d->module->functions[g]->n_results);
   memcpy(wanted[f], asked, d->module->functions[f]->n_results * sizeof *asked);
   if (!d->calls->cyclic[d->calls->of[f]])
-    return wanted[f];
+    return wanted;
   for (bool grew = true; grew;) {
     grew = false;
     for (uint32_t g = 0; g < d->n_functions; g++)
       if (wanted[g])
         grew = close_over_calls(d, g, wanted) || grew;
   }
-  return wanted[f];
+  return wanted;
 }
 
 static const char *variant_name(struct demand *d, const struct ir_function *function, const bool *results) {
@@ -122,51 +124,57 @@ static struct ir_function *make_variant(struct demand *d, struct ir_function *fu
   return made;
 }
 
-static void push_pending(struct demand *d, struct ir_function *function) {
+static void push_pending(struct demand *d, struct variant *variant) {
   if (d->n_pending == d->capacity) {
     uint32_t grown = d->capacity ? 2 * d->capacity : 16;
     d->pending = arena_grow_array(d->scratch, d->pending, d->n_pending, grown, sizeof *d->pending);
     d->capacity = grown;
   }
-  d->pending[d->n_pending++] = function;
+  d->pending[d->n_pending++] = variant;
 }
 
-static struct variant *find_variant(struct demand *d, uint32_t f, bool *results) {
+static struct variant *find_variant(struct demand *d, uint32_t f, bool **wanted) {
   struct ir_function *function = d->module->functions[f];
   uint32_t n = 0;
   for (struct variant *v = d->variants[f]; v; v = v->next, n++)
-    if (memcmp(v->results, results, function->n_results * sizeof *results) == 0)
+    if (memcmp(v->wanted[f], wanted[f], function->n_results * sizeof *wanted[f]) == 0)
       return v;
-  if (n >= MOST_VARIANTS && !all_set(results, function->n_results)) {
-    memset(results, true, function->n_results * sizeof *results);
-    return find_variant(d, f, results);
+  if (n >= MOST_VARIANTS && !all_set(wanted[f], function->n_results)) {
+    bool *all = arena_new_array(d->scratch, bool, function->n_results);
+    memset(all, true, function->n_results * sizeof *all);
+    return find_variant(d, f, close_demand(d, f, all));
   }
   struct variant *variant = arena_new(d->scratch, struct variant);
-  *variant = (struct variant){results, make_variant(d, function, results), d->variants[f]};
+  *variant = (struct variant){f, wanted, make_variant(d, function, wanted[f]), d->variants[f]};
   d->variants[f] = variant;
-  push_pending(d, variant->made);
+  push_pending(d, variant);
   return variant;
 }
 
-// Sends a call to the variant that fits. Its unused results were dead anyway.
-static void redirect_call(struct demand *d, struct ir_instr *call, const uint32_t *uses) {
-  bool *asked = arena_new_array(d->scratch, bool, call->n_results);
-  for (uint32_t i = 0; i < call->n_results; i++)
-    asked[i] = uses[call->results[i]->id] > 0;
-  const struct variant *variant = find_variant(d, call->symbol, close_demand(d, call->symbol, asked));
+// Sends a call to the variant that fits.
+static void redirect_call(struct demand *d, const struct variant *caller, struct ir_instr *call,
+                          const uint32_t *uses) {
+  bool **wanted = caller->wanted;
+  if (!call_is_recursive(d->calls, caller->of, call->symbol)) {
+    bool *asked = arena_new_array(d->scratch, bool, call->n_results);
+    for (uint32_t i = 0; i < call->n_results; i++)
+      asked[i] = uses[call->results[i]->id] > 0;
+    wanted = close_demand(d, call->symbol, asked);
+  }
+  const struct variant *variant = find_variant(d, call->symbol, wanted);
   uint32_t kept = 0;
   for (uint32_t i = 0; i < call->n_results; i++)
-    if (variant->results[i])
+    if (variant->wanted[call->symbol][i])
       call->results[kept++] = call->results[i];
   call->n_results = kept;
   call->symbol = variant->made->id;
 }
 
-static void redirect_calls(struct demand *d, struct ir_function *function) {
-  const uint32_t *uses = count_uses(d->scratch, function);
-  for_each_instr (function, bb, instr)
+static void redirect_calls(struct demand *d, const struct variant *variant) {
+  const uint32_t *uses = count_uses(d->scratch, variant->made);
+  for_each_instr (variant->made, bb, instr)
     if (instr->op == IR_CALL)
-      redirect_call(d, instr, uses);
+      redirect_call(d, variant, instr, uses);
 }
 
 // -------------------------------------------------------------------------------------------------------- parameters
@@ -260,14 +268,14 @@ void pass_demand(struct ir_module *module, struct arena *scratch) {
     uint32_t f = module->entries[e]->function;
     bool *all = arena_new_array(scratch, bool, module->functions[f]->n_results);
     memset(all, true, module->functions[f]->n_results * sizeof *all);
-    module->entries[e]->function = find_variant(&d, f, all)->made->id;
+    module->entries[e]->function = find_variant(&d, f, close_demand(&d, f, all))->made->id;
   }
   // The list grows while it is walked.
   for (uint32_t i = 0; i < d.n_pending; i++)
     redirect_calls(&d, d.pending[i]);
   bool *reached = arena_new_array(scratch, bool, module->n_functions);
   for (uint32_t i = 0; i < d.n_pending; i++)
-    reached[d.pending[i]->id] = true;
+    reached[d.pending[i]->made->id] = true;
   drop_functions(&d, reached);
   drop_params(module, scratch);
 }
