@@ -1,5 +1,5 @@
-/* The layers and functions of the standard library against formulas written out here, in double precision: the
- * entries of stdlib_values.nn on parameters filled with arbitrary numbers.
+/* The layers and functions of the standard library against formulas written out here, in double precision:
+ * the entries of stdlib_values.nn on parameters filled with arbitrary numbers.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -257,7 +257,8 @@ static void gru(const struct rig *rig, const double *h, const double *x, double 
   for (size_t j = 0; j < H; j++) {
     double r = sigmoid(row_times(W, j, D, x) + b[j] + row_times(U, j, H, h));
     double z = sigmoid(row_times(W, H + j, D, x) + b[H + j] + row_times(U, H + j, H, h));
-    double n = tanh(row_times(W, 2 * H + j, D, x) + b[2 * H + j] + r * (row_times(U, 2 * H + j, H, h) + bu[j]));
+    double n =
+        tanh(row_times(W, 2 * H + j, D, x) + b[2 * H + j] + r * (row_times(U, 2 * H + j, H, h) + bu[j]));
     result[j] = (1 - z) * n + z * h[j];
   }
   memcpy(next, result, sizeof result);
@@ -281,8 +282,8 @@ static void test_gru_and_rnn(void **state) {
   double old[H] = {0};
   for (int i = 0; i < 2; i++) {
     for (size_t j = 0; j < H; j++)
-      h[j] = tanh(row_times(param(rig, "rnn.W"), j, D, inputs[i]) + row_times(param(rig, "rnn.U"), j, H, old) +
-                  param(rig, "rnn.b")[j]);
+      h[j] = tanh(row_times(param(rig, "rnn.W"), j, D, inputs[i]) +
+                  row_times(param(rig, "rnn.U"), j, H, old) + param(rig, "rnn.b")[j]);
     memcpy(old, h, sizeof h);
     expect(rig, H, h);
   }
@@ -316,7 +317,8 @@ static void tree_unit(struct state *s, size_t j, const double *gates, double kep
 
 static void test_binary_tree(void **state) {
   struct rig *rig = *state;
-  struct state l = state_of(param(rig, "h"), param(rig, "c")), r = state_of(param(rig, "g"), param(rig, "k")), s;
+  struct state l = state_of(param(rig, "h"), param(rig, "c")), r = state_of(param(rig, "g"), param(rig, "k")),
+               s;
   const double *b = param(rig, "binary.b"), *bf = param(rig, "binary.bf");
   double gates[3], both[2 * H];
   for (size_t j = 0; j < H; j++) {
