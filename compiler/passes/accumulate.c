@@ -20,6 +20,13 @@ struct use {
   struct use *next;
 };
 
+// A call of a function from within its recursion.
+struct call_site {
+  const struct ir_instr *call;
+  const struct view *caller;
+  struct call_site *next;
+};
+
 // One function, seen by the analysis. Nodes of the module-wide flow graph: a function's values from `base` on by id,
 // then its results.
 struct view {
@@ -29,6 +36,7 @@ struct view {
   struct use **uses;         // [value id]
   uint32_t base, results;    // first node of its values, of its results
   bool recursive;
+  struct call_site *calls;   // of it
 };
 
 struct node_info {
@@ -92,6 +100,20 @@ static void collect_uses(struct accumulator *acc, struct view *view) {
   }
 }
 
+static bool stays_in_recursion(const struct accumulator *acc, const struct view *view, const struct ir_instr *call) {
+  return call->op == IR_CALL && call_is_recursive(acc->calls, view->function->id, call->symbol);
+}
+
+static void collect_calls(struct accumulator *acc, const struct view *view) {
+  for_each_instr (view->function, bb, instr) {
+    if (!stays_in_recursion(acc, view, instr))
+      continue;
+    struct call_site *site = arena_new(acc->scratch, struct call_site);
+    *site = (struct call_site){instr, view, acc->views[instr->symbol].calls};
+    acc->views[instr->symbol].calls = site;
+  }
+}
+
 static void set_up_views(struct accumulator *acc) {
   acc->views = arena_new_array(acc->scratch, struct view, acc->module->n_functions);
   for (uint32_t f = 0; f < acc->module->n_functions; f++) {
@@ -106,11 +128,8 @@ static void set_up_views(struct accumulator *acc) {
     view->results = view->base + view->function->n_values;
     acc->n_nodes = view->results + view->function->n_results;
     collect_uses(acc, view);
+    collect_calls(acc, view);
   }
-}
-
-static bool stays_in_recursion(const struct accumulator *acc, const struct view *view, const struct ir_instr *call) {
-  return call->op == IR_CALL && call_is_recursive(acc->calls, view->function->id, call->symbol);
 }
 
 static void mark_tensors(struct accumulator *acc, const struct view *view, uint32_t n,
@@ -273,17 +292,10 @@ static bool result_contradicts(const struct accumulator *acc, uint32_t f, uint32
   uint32_t cycle = acc->flow->of[acc->views[f].results + result];
   if (!acc->flow->cyclic[cycle] || !acc->cycles[cycle].adds)
     return true;
-  for (uint32_t g = 0; g < acc->module->n_functions; g++) {
-    if (!call_is_recursive(acc->calls, f, g))
-      continue;
-    const struct view *view = &acc->views[g];
-    for_each_instr (view->function, bb, instr) {
-      if (instr->op != IR_CALL || instr->symbol != f)
-        continue;
-      const struct ir_value *value = instr->results[result];
-      if (view->uses[value->id] && !is_sum(acc, node_of(view, value)))
-        return true;
-    }
+  for (const struct call_site *site = acc->views[f].calls; site; site = site->next) {
+    const struct ir_value *value = site->call->results[result];
+    if (site->caller->uses[value->id] && !is_sum(acc, node_of(site->caller, value)))
+      return true;
   }
   return false;
 }

@@ -16,7 +16,7 @@
 // A callee of this many instructions is taken wherever it is called; a larger one only at its single call site.
 #define SMALL_CALLEE 400
 // No caller grows beyond this by inlining. An LSTM step is about 20 instructions; the largest example model is 300.
-#define LARGEST_CALLER 8000
+#define LARGEST_CALLER 4000
 
 struct inliner {
   struct ir_module *module;

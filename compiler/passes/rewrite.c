@@ -170,8 +170,12 @@ struct ir_bb *clone_body(struct ir_module *module, struct arena *scratch, struct
                      arena_new_array(scratch, struct ir_bb *, from->n_bbs), fresh_sites};
   for (uint32_t i = 0; i < from->n_params; i++)
     c.values[from->params[i]->id] = args[i];
-  for (const struct ir_bb *bb = from->entry; bb; bb = bb->next) {
-    struct ir_bb *copy = ir_add_bb(module, into);
+  struct ir_bb **end = &into->entry;
+  while (*end)
+    end = &(*end)->next;
+  for (const struct ir_bb *bb = from->entry; bb; bb = bb->next, end = &(*end)->next) {
+    struct ir_bb *copy = *end = arena_new(module->arena, struct ir_bb);
+    copy->id = into->n_bbs++;
     c.bbs[bb->id] = copy;
     for (uint32_t i = 0; i < bb->n_params; i++)
       c.values[bb->params[i]->id] = ir_add_bb_param(module, into, copy, bb->params[i]->type);
