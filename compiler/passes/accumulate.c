@@ -1,12 +1,12 @@
 // Sums still to be taken.
 //
 // Requires   verified host functions, simplified: a loop's parameters that never change are gone.
-// Does       finds tensor values that go round a loop or a recursion and on their way meet only additions, such as
-//            `total = total + nll(...)` or `la + lb + nll(...)`. They become IR_ACC: terms enter by acc.of, additions
-//            become acc.add, uses outside the cycle go through acc.sum. The sum is then one reduction over all terms,
-//            and what computes a term no longer lies on the recurrence.
-// Preserves  results, up to the order of additions, which is that of the terms. Entries keep their signatures; one
-//            whose results change gets a wrapper.
+// Does       finds tensor values that go round a loop or a recursion and on their way meet only additions,
+//            such as `total = total + nll(...)` or `la + lb + nll(...)`. They become IR_ACC: terms enter by
+//            acc.of, additions become acc.add, uses outside the cycle go through acc.sum. The sum is then
+//            one reduction over all terms, and what computes a term no longer lies on the recurrence.
+// Preserves  results, up to the order of additions, which is that of the terms. Entries keep their
+//            signatures; one whose results change gets a wrapper.
 //
 // The analysis is optimistic: every candidate is taken for a sum until a use inside the cycle contradicts.
 #include "compiler/arena.h"
@@ -16,7 +16,7 @@
 
 struct use {
   struct ir_instr *user;
-  uint32_t at;               // position of the user's basic block in its function's cfg
+  uint32_t at; // position of the user's basic block in its function's cfg
   struct use *next;
 };
 
@@ -27,39 +27,37 @@ struct call_site {
   struct call_site *next;
 };
 
-// One function, seen by the analysis. Nodes of the module-wide flow graph: a function's values from `base` on by id,
-// then its results.
+// One function, seen by the analysis. Nodes of the module-wide flow graph: a function's values from `base`
+// on by id, then its results.
 struct view {
   struct ir_function *function;
   struct cfg *cfg;
-  uint32_t *defined_at;
-  struct use **uses;         // [value id]
-  uint32_t base, results;    // first node of its values, of its results
+  struct use **uses;      // [value id]
+  uint32_t base, results; // first node of its values, of its results
   bool recursive;
-  struct call_site *calls;   // of it
+  struct call_site *calls; // of it
 };
 
 struct node_info {
-  bool sum;                  // candidate, and then: becomes IR_ACC
-  bool leaves;               // parameter of a basic block outside the cycle that takes in a sum
+  bool sum; // candidate, and then: becomes IR_ACC
 };
 
 // What a cycle of candidates is made of.
 struct cycle {
-  bool adds;                 // some addition is on it, or on a cycle of candidates that leads to it
-  bool interprocedural;      // it passes a function's parameter or result
-  bool looping;              // it passes a parameter of a loop's header
+  bool adds;            // some addition is on it, or on a cycle of candidates that leads to it
+  bool interprocedural; // it passes a function's parameter or result
+  bool looping;         // it passes a parameter of a loop's header
 };
 
 struct accumulator {
   struct ir_module *module;
   struct arena *scratch;
   const struct components *calls;
-  struct view *views;        // [function]
+  struct view *views; // [function]
   uint32_t n_nodes;
   struct node_info *nodes;
   const struct components *flow; // over the candidates
-  struct cycle *cycles;      // [component of flow]
+  struct cycle *cycles;          // [component of flow]
 };
 
 static uint32_t node_of(const struct view *view, const struct ir_value *value) {
@@ -76,7 +74,7 @@ static bool is_summand(const struct ir_instr *instr, uint32_t operand) {
   return (instr->op == IR_OP_ADD || (instr->op == IR_OP_SUB && operand == 0)) && same_shapes(instr);
 }
 
-// ------------------------------------------------------------------------------------------------------------- set-up
+// ------------------------------------------------------------------------------------------------ set-up
 
 static void add_use(struct accumulator *acc, struct view *view, struct ir_value *value, struct ir_instr *user,
                     uint32_t at) {
@@ -100,7 +98,8 @@ static void collect_uses(struct accumulator *acc, struct view *view) {
   }
 }
 
-static bool stays_in_recursion(const struct accumulator *acc, const struct view *view, const struct ir_instr *call) {
+static bool stays_in_recursion(const struct accumulator *acc, const struct view *view,
+                               const struct ir_instr *call) {
   return call->op == IR_CALL && call_is_recursive(acc->calls, view->function->id, call->symbol);
 }
 
@@ -121,7 +120,6 @@ static void set_up_views(struct accumulator *acc) {
     view->function = acc->module->functions[f];
     rewrite_layout(acc->scratch, view->function);
     view->cfg = cfg_build(acc->scratch, view->function);
-    view->defined_at = cfg_definitions(acc->scratch, view->cfg, view->function);
     view->uses = arena_new_array(acc->scratch, struct use *, view->function->n_values);
     view->recursive = acc->calls->cyclic[acc->calls->of[f]];
     view->base = acc->n_nodes;
@@ -152,7 +150,7 @@ static void find_candidates(struct accumulator *acc, const struct view *view) {
   }
 }
 
-// -------------------------------------------------------------------------------------------------------- flow of sums
+// ------------------------------------------------------------------------------------------ flow of sums
 
 static void flow_edge(struct accumulator *acc, struct graph *graph, uint32_t from, uint32_t to) {
   if (acc->nodes[from].sum && acc->nodes[to].sum)
@@ -202,7 +200,8 @@ static void describe_cycles(struct accumulator *acc) {
   }
 }
 
-// What only hands on a sum, such as the result of a function that has the sum so far as a parameter, is one, too.
+// What only hands on a sum, such as the result of a function that has the sum so far as a parameter, is
+// one, too.
 static void hand_on_adds(struct accumulator *acc, const struct graph *graph) {
   for (bool changed = true; changed;) {
     changed = false;
@@ -226,7 +225,7 @@ static void find_cycles(struct accumulator *acc) {
   hand_on_adds(acc, graph);
 }
 
-// ------------------------------------------------------------------------------------------------------ contradictions
+// ---------------------------------------------------------------------------------------- contradictions
 
 static bool in_cycle(const struct accumulator *acc, uint32_t node, uint32_t cycle) {
   return acc->nodes[node].sum && acc->flow->of[node] == cycle;
@@ -261,7 +260,7 @@ static bool agrees(const struct accumulator *acc, const struct view *view, const
     bool stays = user->op == IR_RETURN ? is_sum(acc, view->results + i)
                  : callee              ? is_sum(acc, node_of(callee, callee->function->params[i]))
                                        : user->n_results == 1 && is_summand(user, i) &&
-                                             is_sum(acc, node_of(view, user->results[0]));
+                                is_sum(acc, node_of(view, user->results[0]));
     if (inside && !stays)
       return false;
   }
@@ -276,7 +275,8 @@ static bool agrees(const struct accumulator *acc, const struct view *view, const
   return true;
 }
 
-static bool value_contradicts(const struct accumulator *acc, const struct view *view, const struct ir_value *value) {
+static bool value_contradicts(const struct accumulator *acc, const struct view *view,
+                              const struct ir_value *value) {
   uint32_t cycle = acc->flow->of[node_of(view, value)];
   const struct cycle *about = &acc->cycles[cycle];
   if (!acc->flow->cyclic[cycle] || !about->adds || !(about->interprocedural || about->looping))
@@ -332,10 +332,10 @@ static bool drop_contradictions(struct accumulator *acc) {
   return dropped;
 }
 
-// ----------------------------------------------------------------------------------------------------------- rewriting
+// --------------------------------------------------------------------------------------------- rewriting
 
-// Parameters of later basic blocks that take in a sum hold one themselves, unless they go round a loop of their own:
-// that they are no candidates means that the loop wants their value.
+// Parameters of later basic blocks that take in a sum hold one themselves, unless they go round a loop of
+// their own: that they are no candidates means that the loop wants their value.
 static void follow_sums(struct accumulator *acc, struct view *view) {
   for (bool changed = true; changed;) {
     changed = false;
@@ -392,7 +392,8 @@ static struct ir_value *as_kind(struct ir_builder *build, struct ir_value *value
     return value;
   if (kind == IR_ACC)
     return ir_build_value(build, IR_ACC_OF, 1, &value, ir_type_acc(build->module, value->type));
-  const struct ir_type *sum = ir_type_tensor(build->module, value->type->shape.rank, value->type->shape.sizes);
+  const struct ir_type *sum = ir_type_tensor(build->module, value->type->shape.rank,
+                                             value->type->shape.sizes);
   return ir_build_value(build, IR_ACC_SUM, 1, &value, sum);
 }
 
@@ -414,8 +415,8 @@ static bool needs_conversion(const struct ir_target *target) {
   return false;
 }
 
-// Conversions for an edge. Where there are other edges they get a basic block of their own: a sum that leaves a loop by
-// the branch in its header must not be taken in every round.
+// Conversions for an edge. Where there are other edges they get a basic block of their own: a sum that
+// leaves a loop by the branch in its header must not be taken in every round.
 static void convert_edge(struct accumulator *acc, struct ir_function *function, struct ir_bb *from,
                          struct ir_instr *end, struct ir_target *target) {
   if (!needs_conversion(target))
@@ -450,7 +451,8 @@ static void convert_operands(struct accumulator *acc, struct ir_function *functi
     convert_edge(acc, function, bb, instr, &instr->targets[t]);
 }
 
-// `acc.sum(a) + x` is one sum, too; found over and over until nothing changes, because each makes room for the next.
+// `acc.sum(a) + x` is one sum, too; found over and over until nothing changes, because each makes room for
+// the next.
 static bool join_sums(struct accumulator *acc, struct ir_function *function) {
   bool changed = false;
   ir_renumber(function);
@@ -497,7 +499,7 @@ static void drop_zero_terms(struct ir_function *function) {
   rewrite_uses(function);
 }
 
-// ------------------------------------------------------------------------------------------------------------- entries
+// ----------------------------------------------------------------------------------------------- entries
 
 static bool returns_sums(const struct ir_function *function) {
   for (uint32_t i = 0; i < function->n_results; i++)

@@ -1,14 +1,16 @@
 // Adjoint blocks.
 //
 // Requires   blocks without adjoints.
-// Does       gives every differentiable block the block that hands gradients of its results on to its tensor inputs and
-//            to parameters (reverse mode over the straight line), and lists the values that the forward block saves
-//            for it. Blocks without a parameter or a tensor input to differentiate by get none.
+// Does       gives every differentiable block the block that hands gradients of its results on to its
+//            tensor inputs and to parameters (reverse mode over the straight line), and lists the values
+//            that the forward block saves for it. Blocks without a parameter or a tensor input to
+//            differentiate by get none.
 // Preserves  results of blocks; outputs beyond them are new.
 //
-// The adjoint is first written as if everything were recomputed: a copy of the forward operations, then the derivatives
-// over it. Simplification and removal of dead code leave of the copy what derivatives really use, and of that
-// adjoint_save.c takes as saved values the cheapest set from which the rest is recomputed without expensive operations.
+// The adjoint is first written as if everything were recomputed: a copy of the forward operations, then the
+// derivatives over it. Simplification and removal of dead code leave of the copy what derivatives really
+// use, and of that adjoint_save.c takes as saved values the cheapest set from which the rest is recomputed
+// without expensive operations.
 #include "compiler/passes/adjoint.h"
 
 #include <string.h>
@@ -19,7 +21,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
-// ---------------------------------------------------------------------------------------------------------- the copy
+// ---------------------------------------------------------------------------------------------- the copy
 
 static struct ir_value *copy_param(struct adjoint *adjoint, struct ir_value *param) {
   return ir_add_block_param(adjoint->module, adjoint->build.block, param->type);
@@ -53,8 +55,8 @@ static void copy_forward(struct adjoint *adjoint) {
   const struct ir_block *forward = adjoint->forward;
   for (uint32_t i = 0; i < forward->n_params; i++) {
     struct ir_value *param = forward->params[i];
-    *adjoint_value(adjoint, param) =
-        (struct forward_value){copy_param(adjoint, param), param->type->kind == IR_TENSOR, NULL, NULL};
+    *adjoint_value(adjoint, param) = (struct forward_value){copy_param(adjoint, param),
+                                                            param->type->kind == IR_TENSOR, NULL, NULL};
   }
   for (uint32_t i = 0; i < forward->n_results; i++)
     copy_param(adjoint, forward->outputs[i]);
@@ -62,7 +64,7 @@ static void copy_forward(struct adjoint *adjoint) {
     copy_op(adjoint, instr);
 }
 
-// ------------------------------------------------------------------------------------------------------- going backwards
+// --------------------------------------------------------------------------------------- going backwards
 
 void adjoint_add(struct adjoint *adjoint, const struct ir_value *forward, struct ir_value *contribution) {
   struct forward_value *value = adjoint_value(adjoint, forward);
@@ -135,7 +137,7 @@ static void go_backwards(struct adjoint *adjoint) {
   }
 }
 
-// --------------------------------------------------------------------------------------------------------- saved values
+// ------------------------------------------------------------------------------------------ saved values
 
 static struct adjoint_copy *list_copies(struct adjoint *adjoint, uint32_t *n) {
   uint32_t count = 0;
@@ -179,7 +181,7 @@ static void save_values(struct adjoint *adjoint, struct ir_block *forward, struc
   dce_block(adjoint->scratch, block);
 }
 
-// ------------------------------------------------------------------------------------------------------------- driver
+// ------------------------------------------------------------------------------------------------ driver
 
 static bool has_sinks(const struct ir_block *block) {
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
@@ -188,11 +190,15 @@ static bool has_sinks(const struct ir_block *block) {
   return false;
 }
 
-static void make_adjoint(struct ir_module *module, struct arena *scratch, const struct derivatives *derivatives,
-                         struct ir_block *forward) {
+static void make_adjoint(struct ir_module *module, struct arena *scratch,
+                         const struct derivatives *derivatives, struct ir_block *forward) {
   ir_block_renumber(forward);
   struct ir_block *block = ir_add_block(module, forward->name, IR_BLOCK_ADJOINT);
-  struct adjoint adjoint = {module, scratch, derivatives, forward, ir_builder_in_block(module, block, forward->loc),
+  struct adjoint adjoint = {module,
+                            scratch,
+                            derivatives,
+                            forward,
+                            ir_builder_in_block(module, block, forward->loc),
                             arena_new_array(scratch, struct forward_value, forward->n_values)};
   copy_forward(&adjoint);
   go_backwards(&adjoint);

@@ -4,7 +4,7 @@
 #include "compiler/arena.h"
 #include "compiler/passes/adjoint.h"
 
-// ------------------------------------------------------------------------------------------------------------ products
+// ---------------------------------------------------------------------------------------------- products
 
 static const struct ir_instr *definition(const struct ir_value *value, enum ir_op op) {
   return value->def && value->def->op == op ? value->def : NULL;
@@ -14,14 +14,15 @@ static struct ir_value *member_of(const struct adjoint *adjoint, const struct ir
   return param->n_operands ? adjoint_twin(adjoint, param->operands[0]) : NULL;
 }
 
-// The gradient outer(rows, columns) of a matrix, as it lies in memory. For a parameter, or rows of one, the two vectors
-// are handed to the runtime, which takes one product over the minibatch.
+// The gradient outer(rows, columns) of a matrix, as it lies in memory. For a parameter, or rows of one, the
+// two vectors are handed to the runtime, which takes one product over the minibatch.
 static void add_outer(struct adjoint *adjoint, const struct ir_value *matrix, struct ir_value *rows,
                       struct ir_value *columns) {
   const struct ir_instr *param = definition(matrix, IR_OP_PARAM), *slice = definition(matrix, IR_OP_SLICE);
   if (!param && slice && (param = definition(slice->operands[0], IR_OP_PARAM))) {
     const struct ir_type *whole = slice->operands[0]->type;
-    rows = ir_build_pad(&adjoint->build, rows, slice->size, ir_type_tensor(adjoint->module, 1, whole->shape.sizes));
+    rows = ir_build_pad(&adjoint->build, rows, slice->size,
+                        ir_type_tensor(adjoint->module, 1, whole->shape.sizes));
   }
   if (param)
     ir_build_d_outer(&adjoint->build, param->symbol, rows, columns, member_of(adjoint, param));
@@ -36,7 +37,8 @@ static void product_with_vector(struct adjoint *adjoint, const struct ir_instr *
   bool transposed = matrix_first ? product->transpose_a : product->transpose_b;
   const struct ir_value *matrix = product->operands[matrix_first ? 0 : 1];
   const struct ir_value *vector = product->operands[matrix_first ? 1 : 0];
-  // Whether dy runs along the rows of the matrix as it lies in memory; the vector runs along the columns then.
+  // Whether dy runs along the rows of the matrix as it lies in memory; the vector runs along the columns
+  // then.
   bool dy_along_rows = matrix_first != transposed;
   if ((operand == 0) == matrix_first) {
     struct ir_value *x = adjoint_twin(adjoint, vector);
@@ -51,7 +53,8 @@ static void product_with_vector(struct adjoint *adjoint, const struct ir_instr *
 static void product_of_matrices(struct adjoint *adjoint, const struct ir_instr *product, uint32_t operand,
                                 struct ir_value *dy) {
   bool ta = product->transpose_a, tb = product->transpose_b;
-  struct ir_value *a = adjoint_twin(adjoint, product->operands[0]), *b = adjoint_twin(adjoint, product->operands[1]);
+  struct ir_value *a = adjoint_twin(adjoint, product->operands[0]),
+                  *b = adjoint_twin(adjoint, product->operands[1]);
   struct ir_builder *build = &adjoint->build;
   struct ir_value *gradient;
   if (operand == 0)
@@ -68,7 +71,7 @@ static void differentiate_outer(struct adjoint *adjoint, const struct ir_instr *
               ir_build_matmul(&adjoint->build, dy, operand == 1, other, false));
 }
 
-// ------------------------------------------------------------------------------------------------------------ movement
+// ---------------------------------------------------------------------------------------------- movement
 
 static void differentiate_concat(struct adjoint *adjoint, const struct ir_instr *concat, uint32_t operand,
                                  struct ir_value *dy) {
@@ -88,7 +91,8 @@ static void differentiate_slice(struct adjoint *adjoint, const struct ir_instr *
   value->parts = part;
 }
 
-static void differentiate_lookup(struct adjoint *adjoint, const struct ir_instr *lookup, struct ir_value *dy) {
+static void differentiate_lookup(struct adjoint *adjoint, const struct ir_instr *lookup,
+                                 struct ir_value *dy) {
   const struct ir_value *matrix = lookup->operands[0];
   const struct ir_instr *param = definition(matrix, IR_OP_PARAM);
   struct ir_value *index = adjoint_twin(adjoint, lookup->operands[1]);
@@ -107,7 +111,8 @@ static void differentiate_mean(struct adjoint *adjoint, const struct ir_instr *m
   adjoint_add(adjoint, a, a->type->shape.rank == 0 ? share : ir_build_broadcast(build, share, a->type));
 }
 
-void adjoint_special(struct adjoint *adjoint, const struct ir_instr *forward, uint32_t operand, struct ir_value *dy) {
+void adjoint_special(struct adjoint *adjoint, const struct ir_instr *forward, uint32_t operand,
+                     struct ir_value *dy) {
   const struct ir_value *a = forward->operands[operand];
   switch (forward->op) {
     case IR_OP_MATMUL:
@@ -137,7 +142,7 @@ void adjoint_special(struct adjoint *adjoint, const struct ir_instr *forward, ui
   }
 }
 
-// --------------------------------------------------------------------------------------------------- gradients of slices
+// ----------------------------------------------------------------------------------- gradients of slices
 
 // Whether a size cannot be negative, whatever the values of its atoms.
 static bool is_never_negative(const struct size *size) {
@@ -148,8 +153,8 @@ static bool is_never_negative(const struct size *size) {
 }
 
 // The unused part that begins at or next after `at` for certain; *gap: how much is left out.
-static struct gradient_part *next_part(struct adjoint *adjoint, struct gradient_part *parts, const struct size *at,
-                                       const struct size **gap) {
+static struct gradient_part *next_part(struct adjoint *adjoint, struct gradient_part *parts,
+                                       const struct size *at, const struct size **gap) {
   struct gradient_part *best = NULL;
   int64_t nearest = 0;
   for (struct gradient_part *part = parts; part; part = part->next) {

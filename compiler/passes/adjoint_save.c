@@ -1,10 +1,11 @@
 // Which forward values are kept for the adjoint.
 //
-// A value that the adjoint uses is either saved, or recomputed from block inputs and saved values. Products,
-// reductions, transcendental functions and random draws are not recomputed. Among all choices the one with the fewest
-// saved bytes is a minimum cut: every path from an operation that is not recomputed to a value that is used must meet a
-// saved value, and saving a value costs its elements. (Ford & Fulkerson; the cut nearest to the uses is taken, so that
-// of equally small ones the one with the least recomputation is found.)
+// A value that the adjoint uses is either saved, or recomputed from block inputs and saved values.
+// Products, reductions, transcendental functions and random draws are not recomputed. Among all choices the
+// one with the fewest saved bytes is a minimum cut: every path from an operation that is not recomputed to
+// a value that is used must meet a saved value, and saving a value costs its elements. (Ford & Fulkerson;
+// the cut nearest to the uses is taken, so that of equally small ones the one with the least recomputation
+// is found.)
 #include <string.h>
 
 #include "compiler/arena.h"
@@ -57,20 +58,21 @@ static bool is_recomputable(const struct ir_instr *instr) {
   }
 }
 
-// The flow network. Node k is copy k; it stands for two, joined by an edge whose capacity is the cost of saving:
-// `in` 2k and `out` 2k + 1. Operations that are not recomputed are sources, values that the adjoint uses are sinks.
+// The flow network. Node k is copy k; it stands for two, joined by an edge whose capacity is the cost of
+// saving: `in` 2k and `out` 2k + 1. Operations that are not recomputed are sources, values that the adjoint
+// uses are sinks.
 struct edge {
   uint32_t to;
-  int64_t left;         // residual capacity
-  uint32_t twin;        // the edge back
-  uint32_t next;        // of the same node; 0: none
+  int64_t left;  // residual capacity
+  uint32_t twin; // the edge back
+  uint32_t next; // of the same node; 0: none
 };
 
 struct network {
   struct arena *arena;
-  uint32_t n;           // nodes: 2 per copy, then source and sink
-  uint32_t *first;      // [node] edge, 0: none
-  struct edge *edges;   // from 1
+  uint32_t n;         // nodes: 2 per copy, then source and sink
+  uint32_t *first;    // [node] edge, 0: none
+  struct edge *edges; // from 1
   uint32_t n_edges, capacity;
 };
 
@@ -94,7 +96,8 @@ static void add_edge(struct network *net, uint32_t from, uint32_t to, int64_t ca
 }
 
 // Breadth-first over edges with capacity left; came[node] is the edge by which it was reached. false: no way.
-static bool find_path(const struct network *net, uint32_t *came, uint32_t *queue, uint32_t source, uint32_t sink) {
+static bool find_path(const struct network *net, uint32_t *came, uint32_t *queue, uint32_t source,
+                      uint32_t sink) {
   memset(came, 0, net->n * sizeof *came);
   uint32_t head = 0, tail = 0;
   queue[tail++] = source;

@@ -1,19 +1,19 @@
 // Blocks.
 //
 // Requires   verified host functions with tensor operations in them, simplified, without dead code.
-// Does       groups the tensor operations of each basic block and makes every group a block (outline.c). Three classes
-//            are kept apart (recurrence.h tells them):
+// Does       groups the tensor operations of each basic block and makes every group a block (outline.c).
+//            Three classes are kept apart (recurrence.h tells them):
 //              hoisted    feeds a recurrence without depending on one: its instances all run at the start
 //              recurrent  lies between
-//              deferred   feeds no recurrence around it, nor a decision there: its instances run when what came before
-//                         is done, all in one batch
-//            so that of `W @ x + U @ h` the first product is taken over whole sequences, and the classifiers of all
-//            nodes of all trees are one product.
+//              deferred   feeds no recurrence around it, nor a decision there: its instances run when what
+//                         came before is done, all in one batch
+//            so that of `W @ x + U @ h` the first product is taken over whole sequences, and the
+//            classifiers of all nodes of all trees are one product.
 // Preserves  values, up to the order in which the terms of a sum are added.
 // Leaves     tensor operations in blocks only. Equal blocks are still separate; `share` joins them.
 //
-// Where nothing is gained by splitting, operations stay together: what neither lies on a recurrence nor feeds one has
-// one instance per example anyway.
+// Where nothing is gained by splitting, operations stay together: what neither lies on a recurrence nor
+// feeds one has one instance per example anyway.
 #include "compiler/passes/blocks.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
-// ------------------------------------------------------------------------------------------------------ what is cheap
+// ----------------------------------------------------------------------------------------- what is cheap
 
 static bool is_transcendental(enum ir_op op) {
   switch (op) {
@@ -37,8 +37,9 @@ static bool is_transcendental(enum ir_op op) {
   }
 }
 
-// Whether repeating the operation costs less than a block instance whose only purpose is to hand on its result: nothing
-// is computed from what examples computed, and little at all. A row of a parameter is read where it lies.
+// Whether repeating the operation costs less than a block instance whose only purpose is to hand on its
+// result: nothing is computed from what examples computed, and little at all. A row of a parameter is read
+// where it lies.
 static bool is_cheap(const struct former *former, const struct ir_instr *instr) {
   const struct ir_op_info *op = &ir_op_infos[instr->op];
   if (op->class == IR_CLASS_SOURCE)
@@ -55,8 +56,8 @@ static bool is_cheap(const struct former *former, const struct ir_instr *instr) 
     case IR_OP_STOP: return true;
     default:
       // A vector's worth of simple arithmetic on parameters and constants.
-      return op->class == IR_CLASS_ELEMENTWISE && instr->op != IR_OP_DROPOUT && !is_transcendental(instr->op) &&
-             instr->results[0]->type->shape.rank <= 1;
+      return op->class == IR_CLASS_ELEMENTWISE && instr->op != IR_OP_DROPOUT &&
+             !is_transcendental(instr->op) && instr->results[0]->type->shape.rank <= 1;
   }
 }
 
@@ -83,9 +84,10 @@ static void describe_ops(struct former *former) {
       former->bb_of[bb->params[i]->id] = bb->id;
 }
 
-// ---------------------------------------------------------------------------------------------------------------- keys
+// -------------------------------------------------------------------------------------------------- keys
 
-static struct block_key key_of(const struct former *former, const struct ir_bb *bb, const struct ir_value *value) {
+static struct block_key key_of(const struct former *former, const struct ir_bb *bb,
+                               const struct ir_value *value) {
   const struct value_flow *flow = &former->flow->values[value->id];
   recurrence_set around = former->flow->around[bb->id];
   if ((flow->feeds & around) == 0)
@@ -97,7 +99,7 @@ static bool keys_equal(const struct block_key *a, const struct block_key *b) {
   return a->depends == b->depends && a->feeds == b->feeds && a->deferred == b->deferred;
 }
 
-// ---------------------------------------------------------------------------------------------------------------- sums
+// -------------------------------------------------------------------------------------------------- sums
 
 // Terms of `a + b + c`, and the additions that make it, last one first.
 struct sum {
@@ -151,7 +153,7 @@ static uint32_t sort_terms(struct former *former, const struct ir_bb *bb, struct
                            const struct block_key *early) {
   struct ir_value **sorted = arena_new_array(former->scratch, struct ir_value *, sum->n_terms);
   uint32_t n = 0, n_early = 0;
-  for (int class = 1; class <= 3; class++) {
+  for (int class = 1; class <= 3; class ++) {
     for (uint32_t i = 0; i < sum->n_terms; i++) {
       int own = is_early(former, bb, sum->terms[i], early);
       if ((own == 0 ? 3 : own) == class)
@@ -225,7 +227,7 @@ static void split_sums(struct former *former) {
       split_sum(former, bb, instr, uses);
 }
 
-// -------------------------------------------------------------------------------------------------------------- stages
+// ------------------------------------------------------------------------------------------------ stages
 
 static bool is_here(const struct former *former, const struct ir_bb *bb, const struct ir_value *value) {
   return former->bb_of[value->id] == bb->id;
@@ -235,9 +237,9 @@ static bool has_effect(const struct ir_instr *instr) {
   return instr->op == IR_CALL || instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
 }
 
-// An operation may share a block with another one only if no host instruction needs one of them and is needed by the
-// other. The stage counts the host instructions that need tensors on the longest way to an operation; calls and
-// decisions stay in order, so each counts from the one before it.
+// An operation may share a block with another one only if no host instruction needs one of them and is
+// needed by the other. The stage counts the host instructions that need tensors on the longest way to an
+// operation; calls and decisions stay in order, so each counts from the one before it.
 static void find_stages(struct former *former, const struct ir_bb *bb) {
   uint32_t effects = 0;
   for (const struct ir_instr *instr = bb->first; instr; instr = instr->next) {
@@ -277,7 +279,7 @@ static void delay_ops(struct former *former, const struct ir_bb *bb) {
   }
 }
 
-// -------------------------------------------------------------------------------------------------------------- groups
+// ------------------------------------------------------------------------------------------------ groups
 
 static struct ir_instr *root_of(struct former *former, struct ir_instr *op) {
   struct ir_instr *root = op;
@@ -373,12 +375,13 @@ static void form_groups(struct former *former, const struct ir_bb *bb) {
   collect_groups(former, bb);
 }
 
-// ------------------------------------------------------------------------------------------------------------- driver
+// ------------------------------------------------------------------------------------------------ driver
 
 static void form_blocks(struct ir_module *module, struct arena *scratch, struct ir_function *function,
                         const struct function_flow *flow) {
   uint32_t n = flow->n_values;
-  struct former former = {.module = module, .scratch = scratch, .function = function, .flow = flow, .n_values = n};
+  struct former former = {
+      .module = module, .scratch = scratch, .function = function, .flow = flow, .n_values = n};
   former.ops = arena_new_array(scratch, struct op_info, n);
   former.bb_of = arena_new_array(scratch, uint32_t, n);
   memset(former.bb_of, 0xff, n * sizeof *former.bb_of);

@@ -5,7 +5,7 @@
 
 #include "compiler/arena.h"
 
-// ---------------------------------------------------------------------------------------------- order of basic blocks
+// --------------------------------------------------------------------------------- order of basic blocks
 
 struct walk {
   struct ir_bb *bb;
@@ -61,7 +61,7 @@ static void find_preds(struct arena *arena, struct cfg *cfg) {
   }
 }
 
-// --------------------------------------------------------------------------------------------------------- dominators
+// -------------------------------------------------------------------------------------------- dominators
 
 uint32_t cfg_common_dominator(const struct cfg *cfg, uint32_t a, uint32_t b) {
   while (a != b) {
@@ -101,7 +101,7 @@ bool cfg_dominates(const struct cfg *cfg, uint32_t a, uint32_t b) {
   return a == b;
 }
 
-// -------------------------------------------------------------------------------------------------------------- loops
+// ------------------------------------------------------------------------------------------------- loops
 
 static uint32_t outermost(const struct cfg *cfg, uint32_t loop) {
   while (cfg->loops[loop].parent != CFG_NONE)
@@ -206,7 +206,7 @@ uint32_t *cfg_definitions(struct arena *arena, const struct cfg *cfg, const stru
   return at;
 }
 
-// ------------------------------------------------------------------------------------------------------------- graphs
+// ------------------------------------------------------------------------------------------------ graphs
 
 struct graph *graph_new(struct arena *arena, uint32_t n_nodes) {
   struct graph *graph = arena_new(arena, struct graph);
@@ -242,56 +242,79 @@ struct visit {
 };
 
 // Tarjan's algorithm with a stack of its own.
-struct components *components_find(struct arena *arena, uint32_t n, const uint32_t *first, const uint32_t *to) {
+struct tarjan {
+  struct components *found;
+  const uint32_t *first, *to;
+  uint32_t *order, *low; // [node] 0: not seen
+  bool *open;            // [node] seen, and its component is not complete
+  uint32_t *pending;     // open nodes, in the order in which they were seen
+  struct visit *stack;
+  uint32_t n_pending, depth, clock;
+};
+
+static void enter(struct tarjan *t, uint32_t node) {
+  t->order[node] = t->low[node] = ++t->clock;
+  t->open[node] = true;
+  t->pending[t->n_pending++] = node;
+  t->stack[t->depth++] = (struct visit){node, t->first[node]};
+}
+
+// Follows one edge; false when the node on top has none left.
+static bool advance(struct tarjan *t) {
+  struct visit *top = &t->stack[t->depth - 1];
+  if (top->next_edge == t->first[top->node + 1])
+    return false;
+  uint32_t next = t->to[top->next_edge++];
+  if (!t->order[next])
+    enter(t, next);
+  else if (t->open[next] && t->order[next] < t->low[top->node])
+    t->low[top->node] = t->order[next];
+  return true;
+}
+
+static void close_component(struct tarjan *t, uint32_t root) {
+  struct components *found = t->found;
+  uint32_t size = 0, member;
+  do {
+    member = t->pending[--t->n_pending];
+    t->open[member] = false;
+    found->of[member] = found->n;
+    size++;
+  } while (member != root);
+  bool cyclic = size > 1;
+  for (uint32_t e = t->first[root]; e < t->first[root + 1] && !cyclic; e++)
+    cyclic = t->to[e] == root;
+  found->cyclic[found->n++] = cyclic;
+}
+
+static void leave(struct tarjan *t) {
+  uint32_t node = t->stack[--t->depth].node;
+  if (t->depth > 0) {
+    uint32_t *low = &t->low[t->stack[t->depth - 1].node];
+    *low = t->low[node] < *low ? t->low[node] : *low;
+  }
+  if (t->low[node] == t->order[node])
+    close_component(t, node);
+}
+
+struct components *components_find(struct arena *arena, uint32_t n, const uint32_t *first,
+                                   const uint32_t *to) {
   struct components *found = arena_new(arena, struct components);
   found->of = arena_new_array(arena, uint32_t, n);
   found->cyclic = arena_new_array(arena, bool, n);
-  uint32_t *order = arena_new_array(arena, uint32_t, n); // 0: not seen
-  uint32_t *low = arena_new_array(arena, uint32_t, n);
-  bool *open = arena_new_array(arena, bool, n);
-  uint32_t *pending = arena_new_array(arena, uint32_t, n);
-  struct visit *stack = arena_new_array(arena, struct visit, n);
-  uint32_t n_pending = 0, clock = 0;
+  struct tarjan t = {.found = found, .first = first, .to = to};
+  t.order = arena_new_array(arena, uint32_t, n);
+  t.low = arena_new_array(arena, uint32_t, n);
+  t.open = arena_new_array(arena, bool, n);
+  t.pending = arena_new_array(arena, uint32_t, n);
+  t.stack = arena_new_array(arena, struct visit, n);
   for (uint32_t root = 0; root < n; root++) {
-    if (order[root])
+    if (t.order[root])
       continue;
-    uint32_t depth = 0;
-    stack[depth++] = (struct visit){root, first[root]};
-    order[root] = low[root] = ++clock;
-    open[root] = true;
-    pending[n_pending++] = root;
-    while (depth > 0) {
-      struct visit *top = &stack[depth - 1];
-      uint32_t node = top->node;
-      if (top->next_edge < first[node + 1]) {
-        uint32_t next = to[top->next_edge++];
-        if (!order[next]) {
-          order[next] = low[next] = ++clock;
-          open[next] = true;
-          pending[n_pending++] = next;
-          stack[depth++] = (struct visit){next, first[next]};
-        } else if (open[next] && order[next] < low[node]) {
-          low[node] = order[next];
-        }
-        continue;
-      }
-      depth--;
-      if (depth > 0 && low[node] < low[stack[depth - 1].node])
-        low[stack[depth - 1].node] = low[node];
-      if (low[node] != order[node])
-        continue;
-      uint32_t size = 0, member;
-      do {
-        member = pending[--n_pending];
-        open[member] = false;
-        found->of[member] = found->n;
-        size++;
-      } while (member != node);
-      bool cyclic = size > 1;
-      for (uint32_t e = first[node]; e < first[node + 1] && !cyclic; e++)
-        cyclic = to[e] == node;
-      found->cyclic[found->n++] = cyclic;
-    }
+    enter(&t, root);
+    while (t.depth > 0)
+      if (!advance(&t))
+        leave(&t);
   }
   return found;
 }

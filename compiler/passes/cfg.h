@@ -1,5 +1,5 @@
-// Views of one function's control flow and of the module's call graph. They are computed where a pass needs them, live
-// in its scratch arena, and are stale as soon as the graph they describe changes.
+// Views of one function's control flow and of the module's call graph. They are computed where a pass needs
+// them, live in its scratch arena, and are stale as soon as the graph they describe changes.
 #ifndef NN_PASSES_CFG_H
 #define NN_PASSES_CFG_H
 
@@ -14,26 +14,26 @@ struct arena;
 
 struct cfg_preds {
   uint32_t n;
-  uint32_t *from;           // positions; one per edge, so that a predecessor may stand twice
+  uint32_t *from; // positions; one per edge, so that a predecessor may stand twice
 };
 
 // A natural loop: all basic blocks from which a back edge to `header` is reached without passing it.
 struct cfg_loop {
-  uint32_t header;          // position
-  uint32_t parent;          // the loop around it, or CFG_NONE
-  uint32_t depth;           // 1: outermost
+  uint32_t header; // position
+  uint32_t parent; // the loop around it, or CFG_NONE
+  uint32_t depth;  // 1: outermost
 };
 
 // Basic blocks are named by their position in reverse postorder; the entry is 0. Unreachable ones have none.
 struct cfg {
   uint32_t n;
-  struct ir_bb **bbs;       // [position]
-  uint32_t *position;       // [bb->id], CFG_NONE: unreachable
-  uint32_t *idom;           // [position] immediate dominator; the entry is its own
-  struct cfg_preds *preds;  // [position]
-  uint32_t n_loops;         // an outer loop comes before those inside it
+  struct ir_bb **bbs;      // [position]
+  uint32_t *position;      // [bb->id], CFG_NONE: unreachable
+  uint32_t *idom;          // [position] immediate dominator; the entry is its own
+  struct cfg_preds *preds; // [position]
+  uint32_t n_loops;        // an outer loop comes before those inside it
   struct cfg_loop *loops;
-  uint32_t *loop;           // [position] innermost loop, or CFG_NONE
+  uint32_t *loop; // [position] innermost loop, or CFG_NONE
 };
 
 // Renumbers the function first (ir_renumber), so that value and basic-block ids are dense.
@@ -46,12 +46,13 @@ bool cfg_loop_contains(const struct cfg *, uint32_t outer, uint32_t inner);
 // [value id] position of the basic block that defines a value; 0 for the function's parameters.
 uint32_t *cfg_definitions(struct arena *, const struct cfg *, const struct ir_function *);
 
-// Strongly connected components of a graph with nodes 0..n-1: successors of v are to[first[v]..first[v + 1]).
-// Component numbers are in reverse topological order: every edge that leaves a component leads to a smaller number.
+// Strongly connected components of a graph with nodes 0..n-1: successors of v are to[first[v]..first[v +
+// 1]). Component numbers are in reverse topological order: every edge that leaves a component leads to a
+// smaller number.
 struct components {
   uint32_t n;
-  uint32_t *of;             // [node]
-  bool *cyclic;             // [component] it has an edge inside
+  uint32_t *of; // [node]
+  bool *cyclic; // [component] it has an edge inside
 };
 struct components *components_find(struct arena *, uint32_t n, const uint32_t *first, const uint32_t *to);
 
@@ -59,7 +60,7 @@ struct components *components_find(struct arena *, uint32_t n, const uint32_t *f
 struct graph {
   uint32_t n_nodes, n_edges, capacity;
   uint32_t *edge_from, *edge_to;
-  uint32_t *first, *to;     // after graph_finish
+  uint32_t *first, *to; // after graph_finish
 };
 struct graph *graph_new(struct arena *, uint32_t n_nodes);
 void graph_add(struct arena *, struct graph *, uint32_t from, uint32_t to);

@@ -2,7 +2,7 @@
 #include "compiler/arena.h"
 #include "compiler/passes/fold.h"
 
-#define N_BUCKETS 1024  // a power of two; functions have tens to thousands of instructions
+#define N_BUCKETS 1024 // a power of two; functions have tens to thousands of instructions
 
 struct entry {
   struct ir_instr *instr;
@@ -46,11 +46,12 @@ static bool numbers_equal(double a, double b) {
 }
 
 static bool instrs_equal(const struct ir_instr *a, const struct ir_instr *b) {
-  if (a->op != b->op || a->n_operands != b->n_operands || a->n_results != b->n_results || a->integer != b->integer ||
-      a->symbol != b->symbol || a->constructor != b->constructor || a->site != b->site ||
-      a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b)
+  if (a->op != b->op || a->n_operands != b->n_operands || a->n_results != b->n_results ||
+      a->integer != b->integer || a->symbol != b->symbol || a->constructor != b->constructor ||
+      a->site != b->site || a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b)
     return false;
-  if (!numbers_equal(a->number, b->number) || !sizes_equal(a->size, b->size) || !sizes_equal(a->length, b->length))
+  if (!numbers_equal(a->number, b->number) || !sizes_equal(a->size, b->size) ||
+      !sizes_equal(a->length, b->length))
     return false;
   for (uint32_t i = 0; i < a->n_operands; i++)
     if (a->operands[i] != b->operands[i])

@@ -1,21 +1,23 @@
 // Dead code.
 //
 // Requires   verified host functions and blocks.
-// Does       removes instructions whose results reach no terminator's decision and no returned value, basic-block
-//            parameters that only such instructions use, and the arguments of their edges; the same in blocks.
+// Does       removes instructions whose results reach no terminator's decision and no returned value,
+//            basic-block parameters that only such instructions use, and the arguments of their edges; the
+//            same in blocks.
 // Preserves  signatures and results of every function and block, the control-flow graph.
 //
-// Marking starts from what must stay, so that values which only keep each other alive around a loop go, too.
+// Marking starts from what must stay, so that values which only keep each other alive around a loop go,
+// too.
 #include "compiler/arena.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
 struct marker {
-  bool *live;                  // [value id]
+  bool *live; // [value id]
   struct ir_value **pending;
   uint32_t n_pending;
-  bool *const *needed_params;  // as in live_values
+  bool *const *needed_params; // as in live_values
 };
 
 static void mark(struct marker *m, struct ir_value *value) {

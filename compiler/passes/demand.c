@@ -1,15 +1,15 @@
 // Functions cut down to what is asked of them.
 //
 // Requires   verified host functions.
-// Does       a call that uses only some results of a function calls a variant without the others, so that `predict`
-//            does not compute the losses that its encoder also returns; parameters that a function ignores go;
-//            functions that no entry reaches go.
+// Does       a call that uses only some results of a function calls a variant without the others, so that
+//            `predict` does not compute the losses that its encoder also returns; parameters that a
+//            function ignores go; functions that no entry reaches go.
 // Preserves  entries and their signatures.
 // Leaves     every remaining function reachable; function numbers change.
 //
-// In a recursion a variant is closed: it has every result that its own recursive calls use, and calls nothing but
-// itself. Otherwise the outermost call of a tree would run other code than the inner ones, and its blocks would not
-// join theirs in a batch.
+// In a recursion a variant is closed: it has every result that its own recursive calls use, and calls
+// nothing but itself. Otherwise the outermost call of a tree would run other code than the inner ones, and
+// its blocks would not join theirs in a batch.
 #include <string.h>
 
 #include "compiler/arena.h"
@@ -22,18 +22,18 @@
 #define MOST_VARIANTS 6
 
 struct variant {
-  uint32_t of;                 // the function
-  bool **wanted;               // [function of the same recursion][result] which ones it and the others keep
+  uint32_t of;   // the function
+  bool **wanted; // [function of the same recursion][result] which ones it and the others keep
   struct ir_function *made;
-  struct variant *next;        // of the same function
+  struct variant *next; // of the same function
 };
 
 struct demand {
   struct ir_module *module;
   struct arena *scratch;
   const struct components *calls;
-  uint32_t n_functions;        // before variants were added
-  struct variant **variants;   // [function]
+  uint32_t n_functions;      // before variants were added
+  struct variant **variants; // [function]
   struct variant **pending;
   uint32_t n_pending, capacity;
 };
@@ -45,7 +45,8 @@ static bool all_set(const bool *set, uint32_t n) {
   return true;
 }
 
-// Adds to wanted[g] what calls in the recursion of `f` use, given what is wanted of the functions. true: it grew.
+// Adds to wanted[g] what calls in the recursion of `f` use, given what is wanted of the functions. true: it
+// grew.
 static bool close_over_calls(struct demand *d, uint32_t f, bool **wanted) {
   struct ir_function *function = d->module->functions[f];
   const bool *live = live_values(d->scratch, function, wanted[f], NULL);
@@ -62,7 +63,8 @@ static bool close_over_calls(struct demand *d, uint32_t f, bool **wanted) {
   return grew;
 }
 
-// The results that a variant of `f` needs when `asked` are used, and the other functions of its recursion with it.
+// The results that a variant of `f` needs when `asked` are used, and the other functions of its recursion
+// with it.
 static bool **close_demand(struct demand *d, uint32_t f, const bool *asked) {
   bool **wanted = arena_new_array(d->scratch, bool *, d->n_functions);
   for (uint32_t g = 0; g < d->n_functions; g++)
@@ -107,8 +109,8 @@ static void keep_results(struct ir_function *function, const bool *keep) {
   function->n_results = kept;
 }
 
-// Always a copy: other variants are still to be made from the original. The draws of a variant are those of the
-// function: a draw's key has the instance's number as well.
+// Always a copy: other variants are still to be made from the original. The draws of a variant are those of
+// the function: a draw's key has the instance's number as well.
 static struct ir_function *make_variant(struct demand *d, struct ir_function *function, const bool *results) {
   struct ir_function *made = ir_add_function(d->module, variant_name(d, function, results));
   struct ir_value **args = arena_new_array(d->scratch, struct ir_value *, function->n_params);
@@ -177,7 +179,7 @@ static void redirect_calls(struct demand *d, const struct variant *variant) {
       redirect_call(d, variant, instr, uses);
 }
 
-// -------------------------------------------------------------------------------------------------------- parameters
+// -------------------------------------------------------------------------------------------- parameters
 
 static void keep_params(struct ir_function *function, const bool *keep) {
   uint32_t kept = 0;
@@ -233,7 +235,7 @@ static void drop_params(struct ir_module *module, struct arena *scratch) {
   }
 }
 
-// --------------------------------------------------------------------------------------------------------- the module
+// -------------------------------------------------------------------------------------------- the module
 
 static void drop_functions(struct demand *d, const bool *reached) {
   struct ir_module *module = d->module;

@@ -1,5 +1,6 @@
-// What the pass `simplify` does to single instructions. Each returns the value that stands for the instruction's only
-// result from now on, or NULL when there is nothing better; new instructions go to the builder. Operands must be resolved.
+// What the pass `simplify` does to single instructions. Each returns the value that stands for the
+// instruction's only result from now on, or NULL when there is nothing better; new instructions go to the
+// builder. Operands must be resolved.
 #ifndef NN_PASSES_FOLD_H
 #define NN_PASSES_FOLD_H
 
@@ -13,14 +14,16 @@ bool fold_host_results(struct ir_builder *, struct ir_instr *);
 // fold_tensor.c: identities that leave the value as it is (up to the sign of a zero).
 struct ir_value *fold_tensor(struct ir_builder *, struct ir_instr *);
 
-// The same over the straight line of a block, with common subexpressions; then everything without use goes. Renumbers.
+// The same over the straight line of a block, with common subexpressions; then everything without use goes.
+// Renumbers.
 void simplify_block(struct ir_module *, struct arena *scratch, struct ir_block *);
 
-// cse.c: makes equal pure instructions one. true: something changed (replacements are noted, not carried out).
+// cse.c: makes equal pure instructions one. true: something changed (replacements are noted, not carried
+// out).
 struct cse;
 struct cse *cse_new(struct arena *);
 // An earlier equal instruction that `good` accepts, or NULL; then this one is remembered.
-struct ir_instr *cse_find(struct cse *, struct ir_instr *, bool (*good)(void *context, const struct ir_instr *earlier),
-                          void *context);
+struct ir_instr *cse_find(struct cse *, struct ir_instr *,
+                          bool (*good)(void *context, const struct ir_instr *earlier), void *context);
 
 #endif

@@ -4,8 +4,8 @@
 #include "compiler/arena.h"
 
 static bool constant_int(const struct ir_value *value, int64_t *out) {
-  if (!value->def || (value->def->op != IR_CONST_INT && value->def->op != IR_CONST_BOOL &&
-                      value->def->op != IR_CONST_INDEX))
+  if (!value->def ||
+      (value->def->op != IR_CONST_INT && value->def->op != IR_CONST_BOOL && value->def->op != IR_CONST_INDEX))
     return false;
   *out = value->def->integer;
   return true;
@@ -19,7 +19,9 @@ static bool constant_float(const struct ir_value *value, double *out) {
 }
 
 static struct ir_value *make_int(struct ir_builder *build, const struct ir_type *type, int64_t integer) {
-  enum ir_op op = type->kind == IR_BOOL ? IR_CONST_BOOL : type->kind == IR_INDEX ? IR_CONST_INDEX : IR_CONST_INT;
+  enum ir_op op = type->kind == IR_BOOL    ? IR_CONST_BOOL
+                  : type->kind == IR_INDEX ? IR_CONST_INDEX
+                                           : IR_CONST_INT;
   struct ir_value *value = ir_build_value(build, op, 0, NULL, type);
   value->def->integer = integer;
   return value;
@@ -151,10 +153,11 @@ struct ir_value *fold_host(struct ir_builder *build, const struct ir_instr *inst
     return NULL;
   switch (instr->op) {
     case IR_SIZE:
-      return size_is_constant(instr->size, &integer) ? make_int(build, instr->results[0]->type, integer) : NULL;
+      return size_is_constant(instr->size, &integer) ? make_int(build, instr->results[0]->type, integer)
+                                                     : NULL;
     case IR_CHECK_RANGE:
-      if (constant_int(instr->operands[0], &integer) && constant_int(instr->operands[1], &bound) && integer >= 0 &&
-          integer < bound)
+      if (constant_int(instr->operands[0], &integer) && constant_int(instr->operands[1], &bound) &&
+          integer >= 0 && integer < bound)
         return instr->operands[0];
       return NULL;
     case IR_DATA_TAG:
@@ -174,7 +177,8 @@ bool fold_host_results(struct ir_builder *build, struct ir_instr *instr) {
   // An element of a list that was just written down.
   const struct ir_instr *made = instr->operands[0]->def;
   int64_t at;
-  if (!made || made->op != IR_LIST_NEW || !constant_int(instr->operands[1], &at) || at < 0 || at >= made->integer)
+  if (!made || made->op != IR_LIST_NEW || !constant_int(instr->operands[1], &at) || at < 0 ||
+      at >= made->integer)
     return false;
   for (uint32_t r = 0; r < instr->n_results; r++)
     value_replace(instr->results[r], value_resolve(made->operands[(uint64_t)at * instr->n_results + r]));

@@ -1,6 +1,6 @@
-// Simplification of tensor expressions. Three rules bound what stands here: the value stays what it was (up to the sign
-// of a zero, and products of zeros taken as zero), no operation is repeated, and the result is nearer to a block's
-// parameters or to a flag of a product.
+// Simplification of tensor expressions. Three rules bound what stands here: the value stays what it was (up
+// to the sign of a zero, and products of zeros taken as zero), no operation is repeated, and the result is
+// nearer to a block's parameters or to a flag of a product.
 #include "compiler/passes/fold.h"
 
 #include "compiler/arena.h"
@@ -28,7 +28,7 @@ static const struct size *rows(const struct ir_value *value) {
   return value->type->shape.sizes[0];
 }
 
-// ------------------------------------------------------------------------------------------------------- element-wise
+// ------------------------------------------------------------------------------------------ element-wise
 
 // The side that remains when the other is neutral, provided that it has the result's shape.
 static struct ir_value *unless_broadcast(struct ir_value *value, const struct ir_type *type) {
@@ -72,7 +72,7 @@ static struct ir_value *fold_negation(struct ir_builder *build, const struct ir_
   return NULL;
 }
 
-// ----------------------------------------------------------------------------------------------------------- products
+// ---------------------------------------------------------------------------------------------- products
 
 // An operand that is itself a transposed matrix: the product's flag says so instead. In place.
 static void absorb_transpose(struct ir_instr *instr, uint32_t which, bool *flag) {
@@ -90,7 +90,7 @@ static struct ir_value *fold_product(struct ir_builder *build, struct ir_instr *
   return NULL;
 }
 
-// ----------------------------------------------------------------------------------------------------------- movement
+// ---------------------------------------------------------------------------------------------- movement
 
 // slice(concat(...)): of the operands whose boundaries it keeps, or inside a single one.
 static struct ir_value *fold_slice_of_concat(struct ir_builder *build, const struct ir_instr *instr,
@@ -114,7 +114,8 @@ static struct ir_value *fold_slice_of_concat(struct ir_builder *build, const str
     // Inside one operand: both distances to its ends must be known not to be negative.
     const struct size *before = size_sub(arena, part.begin, at), *after = size_sub(arena, next, part.end);
     int64_t lead, tail;
-    if (before && after && size_is_constant(before, &lead) && size_is_constant(after, &tail) && lead >= 0 && tail >= 0)
+    if (before && after && size_is_constant(before, &lead) && size_is_constant(after, &tail) && lead >= 0 &&
+        tail >= 0)
       return ir_build_slice(build, concat->operands[i], before, instr->length);
     at = next;
   }
@@ -144,7 +145,8 @@ static bool adjacent(struct ir_builder *build, const struct ir_value *left, cons
   return end && size_equal(end, b->size);
 }
 
-static struct ir_value *join(struct ir_builder *build, const struct ir_value *left, const struct ir_value *right) {
+static struct ir_value *join(struct ir_builder *build, const struct ir_value *left,
+                             const struct ir_value *right) {
   const struct size *length = size_add(build->module->arena, left->def->length, right->def->length);
   return length ? ir_build_slice(build, left->def->operands[0], left->def->size, length) : NULL;
 }
@@ -192,7 +194,8 @@ static struct ir_value *fold_broadcast(struct ir_builder *build, const struct ir
   struct ir_value *a = instr->operands[0];
   if (same_type(a, instr->results[0]->type))
     return a;
-  return definition(a, IR_OP_CONSTANT) ? ir_build_constant(build, a->def->number, instr->results[0]->type) : NULL;
+  return definition(a, IR_OP_CONSTANT) ? ir_build_constant(build, a->def->number, instr->results[0]->type)
+                                       : NULL;
 }
 
 // Of a scalar; of a constant, where the number of elements does not matter.

@@ -1,29 +1,32 @@
 // Inlining.
 //
 // Requires   verified host functions.
-// Does       replaces a call by the callee's body when the two are not of one recursion, callees first, so that a layer
-//            function such as LSTM.step ends in the loop or recursion that uses it: blocks become as large as they can,
-//            and input projections can be told from recurrent ones.
+// Does       replaces a call by the callee's body when the two are not of one recursion, callees first, so
+//            that a layer function such as LSTM.step ends in the loop or recursion that uses it: blocks
+//            become as large as they can, and input projections can be told from recurrent ones.
 // Preserves  entries and their signatures, results of every function.
 // Leaves     functions that nobody calls any more; `demand` removes them.
 //
-// Almost every call is taken: models are small, and what a call hides costs batches at run time. Only size stops it.
+// Almost every call is taken: models are small, and what a call hides costs batches at run time. Only size
+// stops it.
 #include "compiler/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
-// A callee of this many instructions is taken wherever it is called; a larger one only at its single call site.
+// A callee of this many instructions is taken wherever it is called; a larger one only at its single call
+// site.
 #define SMALL_CALLEE 400
-// No caller grows beyond this by inlining. An LSTM step is about 20 instructions; the largest example model is 300.
+// No caller grows beyond this by inlining. An LSTM step is about 20 instructions; the largest example model
+// is 300.
 #define LARGEST_CALLER 4000
 
 struct inliner {
   struct ir_module *module;
   struct arena *scratch;
   const struct components *calls;
-  uint32_t *n_sites;   // [function] calls of it in the module
-  uint32_t *sizes;     // [function] instructions
+  uint32_t *n_sites; // [function] calls of it in the module
+  uint32_t *sizes;   // [function] instructions
 };
 
 static uint32_t *count_call_sites(struct ir_module *module, struct arena *scratch) {
@@ -37,7 +40,8 @@ static uint32_t *count_call_sites(struct ir_module *module, struct arena *scratc
   return n;
 }
 
-static bool wants_inlining(const struct inliner *in, const struct ir_function *caller, const struct ir_instr *call) {
+static bool wants_inlining(const struct inliner *in, const struct ir_function *caller,
+                           const struct ir_instr *call) {
   if (call->op != IR_CALL || call_is_recursive(in->calls, caller->id, call->symbol))
     return false;
   // The body of a recursion in place of its first call would be a copy that is hardly ever run.
@@ -62,8 +66,8 @@ static struct ir_bb *split_after(struct inliner *in, struct ir_function *caller,
   return rest;
 }
 
-static void branch(struct inliner *in, struct ir_function *caller, struct ir_bb *from, struct ir_bb *to, uint32_t n,
-                   struct ir_value *const *args, struct ir_loc loc) {
+static void branch(struct inliner *in, struct ir_function *caller, struct ir_bb *from, struct ir_bb *to,
+                   uint32_t n, struct ir_value *const *args, struct ir_loc loc) {
   struct ir_instr *br = ir_instr_new(in->module, IR_BR, 0, NULL, 0, NULL, 1, &caller->n_values);
   br->loc = loc;
   ir_set_target(in->module, br, 0, to, n, args);
@@ -71,7 +75,8 @@ static void branch(struct inliner *in, struct ir_function *caller, struct ir_bb 
 }
 
 // Replacements of the call's results stay pending in the notes until the whole caller is done.
-static void inline_call(struct inliner *in, struct ir_function *caller, struct ir_bb *bb, struct ir_instr *call) {
+static void inline_call(struct inliner *in, struct ir_function *caller, struct ir_bb *bb,
+                        struct ir_instr *call) {
   struct ir_function *callee = in->module->functions[call->symbol];
   struct ir_bb *rest = split_after(in, caller, bb, call);
   struct ir_bb *body = clone_body(in->module, in->scratch, callee, caller, call->operands, true);
@@ -89,8 +94,8 @@ static void inline_call(struct inliner *in, struct ir_function *caller, struct i
 
 static void inline_into(struct inliner *in, struct ir_function *caller) {
   bool changed = false;
-  // Both what follows a call and the callee's body go to the end of the layout, so this loop meets them later; calls
-  // in a copied body were refused in the callee and are refused again, or fit now.
+  // Both what follows a call and the callee's body go to the end of the layout, so this loop meets them
+  // later; calls in a copied body were refused in the callee and are refused again, or fit now.
   for (struct ir_bb *bb = caller->entry; bb; bb = bb->next) {
     for (struct ir_instr *instr = bb->first; instr; instr = instr->next) {
       if (!wants_inlining(in, caller, instr))

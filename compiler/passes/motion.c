@@ -1,24 +1,25 @@
 // Moving tensor work.
 //
 // Requires   verified host functions with tensor operations in them, simplified.
-// Does       moves loop-invariant tensor work before its loop, so that one instance serves all rounds; then moves every
-//            tensor operation down to the only branch that uses it, so that the other branches have no instance of it.
+// Does       moves loop-invariant tensor work before its loop, so that one instance serves all rounds; then
+//            moves every tensor operation down to the only branch that uses it, so that the other branches
+//            have no instance of it.
 // Preserves  values, the control-flow graph.
 //
-// Sources stay where they are, and movement of elements leaves a loop only together with work that wants it: the block
-// that uses such a value repeats the movement for nothing.
+// Sources stay where they are, and movement of elements leaves a loop only together with work that wants
+// it: the block that uses such a value repeats the movement for nothing.
 #include "compiler/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
-// ------------------------------------------------------------------------------------------------- out of loops, upwards
+// --------------------------------------------------------------------------------- out of loops, upwards
 
 struct mover {
   struct ir_module *module;
   struct ir_function *function;
   struct cfg *cfg;
-  uint32_t *at;                // [value id] position of the defining basic block
+  uint32_t *at; // [value id] position of the defining basic block
 };
 
 static bool is_work(const struct ir_instr *instr) {
@@ -41,7 +42,8 @@ static uint32_t preheader(const struct cfg *cfg, uint32_t loop) {
   return found;
 }
 
-static void move_instr(struct mover *m, struct ir_instr *instr, uint32_t from, uint32_t to, struct ir_instr *before) {
+static void move_instr(struct mover *m, struct ir_instr *instr, uint32_t from, uint32_t to,
+                       struct ir_instr *before) {
   ir_remove(m->cfg->bbs[from], instr);
   ir_insert_before(m->cfg->bbs[to], before, instr);
   for (uint32_t r = 0; r < instr->n_results; r++)
@@ -104,11 +106,11 @@ static void empty_loop(struct mover *m, struct arena *scratch, uint32_t loop) {
   }
 }
 
-// --------------------------------------------------------------------------------------------- into branches, downwards
+// ------------------------------------------------------------------------------ into branches, downwards
 
 struct use {
   const struct ir_instr *user;
-  uint32_t at;                 // of a user without results; otherwise its result tells, for it may have moved
+  uint32_t at; // of a user without results; otherwise its result tells, for it may have moved
   struct use *next;
 };
 

@@ -1,24 +1,25 @@
-// The second half of the pass `blocks`: every group of operations becomes a block, and an emit takes its place.
+// The second half of the pass `blocks`: every group of operations becomes a block, and an emit takes its
+// place.
 #include <string.h>
 
 #include "compiler/arena.h"
 #include "compiler/passes/blocks.h"
 #include "compiler/passes/rewrite.h"
 
-// ------------------------------------------------------------------------------------------------------ making a block
+// ---------------------------------------------------------------------------------------- making a block
 
 // What stands for a host function's value inside the block being made.
 struct inside {
-  const struct group *group;      // the block it was made for; entries of earlier blocks are stale
+  const struct group *group; // the block it was made for; entries of earlier blocks are stale
   struct ir_value *value;
 };
 
 struct outliner {
   struct former *former;
-  struct inside *inside;          // [value id]
+  struct inside *inside; // [value id]
   const struct group *group;
   struct ir_block *block;
-  struct ir_value **args;         // of the emit, one per parameter
+  struct ir_value **args; // of the emit, one per parameter
   uint32_t args_capacity;
 };
 
@@ -122,7 +123,7 @@ static void make_block(struct outliner *o, struct group *group) {
     value_replace(replaced[i], group->emit->results[i]);
 }
 
-// ------------------------------------------------------------------------------------------------------------- outputs
+// ----------------------------------------------------------------------------------------------- outputs
 
 static void mark_outputs(struct former *former, uint32_t n, struct ir_value *const *values,
                          const struct ir_instr *user) {
@@ -146,16 +147,17 @@ static void find_outputs(struct former *former) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------ new order
+// --------------------------------------------------------------------------------------------- new order
 
-// What a basic block will consist of: its host instructions and its groups. Instructions are put out as soon as what
-// they need is there, in their old order; groups come before host instructions that are ready at the same time, and
-// decisions after everything else that is ready, so that whatever can join the batches before a decision does.
+// What a basic block will consist of: its host instructions and its groups. Instructions are put out as
+// soon as what they need is there, in their old order; groups come before host instructions that are ready
+// at the same time, and decisions after everything else that is ready, so that whatever can join the
+// batches before a decision does.
 struct item {
-  struct ir_instr *instr;         // host instruction, or a group's emit
-  uint32_t rank;                  // ready items are put out by rising rank
+  struct ir_instr *instr; // host instruction, or a group's emit
+  uint32_t rank;          // ready items are put out by rising rank
   uint32_t n_waits;
-  struct wait *waiting;           // items that need this one
+  struct wait *waiting; // items that need this one
 };
 
 struct wait {
@@ -167,7 +169,7 @@ struct order {
   struct former *former;
   struct item *items;
   uint32_t n_items;
-  struct item **made_by;          // [value id] item of this basic block that makes a value, by its old id
+  struct item **made_by; // [value id] item of this basic block that makes a value, by its old id
   struct item **heap;
   uint32_t n_heap;
 };

@@ -9,13 +9,14 @@
 #include "compiler/arena.h"
 #include "compiler/ir/ir.h"
 
-// Why this order. Inlining comes first: every later pass sees further in larger functions. `demand` follows the first
-// clean-up because only then is it known which results are used, and comes before `accumulate`, which would otherwise
-// keep sums alive that nobody asks for. `motion` wants the sums gone from loops. `share` stands between `blocks` and
-// `adjoint` so that each adjoint is made once.
+// Why this order. Inlining comes first: every later pass sees further in larger functions. `demand` follows
+// the first clean-up because only then is it known which results are used, and comes before `accumulate`,
+// which would otherwise keep sums alive that nobody asks for. `motion` wants the sums gone from loops.
+// `share` stands between `blocks` and `adjoint` so that each adjoint is made once.
 const struct pass passes[] = {
     {"inline", pass_inline, "inline calls, bottom-up over the call graph"},
-    {"simplify", pass_simplify, "fold constants and branches, simplify tensor expressions, common subexpressions"},
+    {"simplify", pass_simplify,
+     "fold constants and branches, simplify tensor expressions, common subexpressions"},
     {"demand", pass_demand, "variants of functions that compute only the results a caller uses"},
     {"dce", pass_dce, "remove what is never used"},
     {"accumulate", pass_accumulate, "sums along loops and recursions become one reduction"},

@@ -1,12 +1,12 @@
 // The passes between lowering and the finished module, as one table in the order in which they run.
 //
-// Input: host functions with tensor operations standing in them, as lowering leaves them. Output: tensor operations
-// stand in blocks only, host functions emit them, and differentiable blocks have adjoints. ir_verify accepts the
-// module after every pass.
+// Input: host functions with tensor operations standing in them, as lowering leaves them. Output: tensor
+// operations stand in blocks only, host functions emit them, and differentiable blocks have adjoints.
+// ir_verify accepts the module after every pass.
 //
-// A pass is one function of (module, scratch). It allocates what stays in the module's arena and everything else in
-// `scratch`, which is emptied after it. Value and basic block notes are NULL between passes. No pass fails: what it
-// cannot improve it leaves as it is.
+// A pass is one function of (module, scratch). It allocates what stays in the module's arena and everything
+// else in `scratch`, which is emptied after it. Value and basic block notes are NULL between passes. No
+// pass fails: what it cannot improve it leaves as it is.
 #ifndef NN_PASSES_PASSES_H
 #define NN_PASSES_PASSES_H
 
@@ -17,19 +17,19 @@
 struct arena;
 struct ir_module;
 
-// ------------------------------------------------------------------------------------------- the passes' contracts
+// --------------------------------------------------------------------------------- the passes' contracts
 // Each file opens with what its pass requires, preserves and invalidates in detail.
 
-// inline.c: calls of functions outside the caller's recursion are replaced by their bodies, bottom-up, while the
-// caller stays of reasonable size. Entries stay.
+// inline.c: calls of functions outside the caller's recursion are replaced by their bodies, bottom-up,
+// while the caller stays of reasonable size. Entries stay.
 void pass_inline(struct ir_module *, struct arena *scratch);
 
-// simplify.c: folds host constants and branches, cleans the control-flow graph, simplifies tensor expressions,
-// removes common subexpressions.
+// simplify.c: folds host constants and branches, cleans the control-flow graph, simplifies tensor
+// expressions, removes common subexpressions.
 void pass_simplify(struct ir_module *, struct arena *scratch);
 
-// demand.c: a call that uses only some results of a function calls a variant that computes no others; functions that
-// no entry reaches go. Parameters that a function ignores go, too, except those of entries.
+// demand.c: a call that uses only some results of a function calls a variant that computes no others;
+// functions that no entry reaches go. Parameters that a function ignores go, too, except those of entries.
 void pass_demand(struct ir_module *, struct arena *scratch);
 
 // dce.c: pure instructions and basic-block parameters without use go.
@@ -53,20 +53,21 @@ void pass_adjoint(struct ir_module *, struct arena *scratch);
 struct pass {
   const char *name;
   void (*function)(struct ir_module *, struct arena *scratch);
-  const char *what;  // one line for --help
+  const char *what; // one line for --help
 };
 
 // The pipeline. A pass may stand in it more than once; the last row has the name NULL.
 extern const struct pass passes[];
 
 struct passes_options {
-  const char *dump_after;  // name of a pass, or "all"; NULL: none
-  FILE *dump;              // where the text goes
-  bool verify_each;        // debug builds and tests: ir_verify after every pass
+  const char *dump_after; // name of a pass, or "all"; NULL: none
+  FILE *dump;             // where the text goes
+  bool verify_each;       // debug builds and tests: ir_verify after every pass
 };
 
-// Runs the whole pipeline. `options` may be NULL. false: memory ran out, `dump_after` names no pass, or a pass broke
-// the module (a bug); *error says which (malloc'd, the caller frees it), and the module can only be freed.
+// Runs the whole pipeline. `options` may be NULL. false: memory ran out, `dump_after` names no pass, or a
+// pass broke the module (a bug); *error says which (malloc'd, the caller frees it), and the module can only
+// be freed.
 bool passes_run(struct ir_module *, const struct passes_options *options, char **error);
 
 #endif

@@ -1,6 +1,6 @@
-// The analysis goes over the components of the call graph from callers to callees. Inside one component, calls connect
-// arguments with parameters and results with results; a call that leaves it counts as one operation. So a function that
-// is called twice in a row does not make a cycle of its two calls.
+// The analysis goes over the components of the call graph from callers to callees. Inside one component,
+// calls connect arguments with parameters and results with results; a call that leaves it counts as one
+// operation. So a function that is called twice in a row does not make a cycle of its two calls.
 #include "compiler/passes/recurrence.h"
 
 #include "compiler/arena.h"
@@ -12,8 +12,9 @@
 struct view {
   struct ir_function *function;
   struct cfg *cfg;
-  uint32_t base, results;      // first node of its values, of its results; nodes count per component of the call graph
-  bool *elsewhere;             // [result] some caller outside the component feeds a recurrence around the call with it
+  uint32_t base,
+      results;     // first node of its values, of its results; nodes count per component of the call graph
+  bool *elsewhere; // [result] some caller outside the component feeds a recurrence around the call with it
 };
 
 struct analysis {
@@ -28,7 +29,7 @@ struct analysis {
   uint32_t n_nodes;
   struct graph *graph;
   const struct components *cycles;
-  recurrence_set *bits;        // [cycle] its own bit, 0: no recurrence
+  recurrence_set *bits; // [cycle] its own bit, 0: no recurrence
 };
 
 static uint32_t node_of(const struct view *view, const struct ir_value *value) {
@@ -57,7 +58,7 @@ static bool computes(const struct analysis *a, const struct view *view, const st
   }
 }
 
-// --------------------------------------------------------------------------------------------------------------- edges
+// ------------------------------------------------------------------------------------------------- edges
 
 static void edges_of_instr(struct analysis *a, const struct view *view, const struct ir_instr *instr) {
   const struct view *callee = is_internal(a, view, instr) ? &a->views[instr->symbol] : NULL;
@@ -114,9 +115,10 @@ static void number_recurrences(struct analysis *a) {
   }
 }
 
-// -------------------------------------------------------------------------------------------- where recurrences go round
+// ---------------------------------------------------------------------------- where recurrences go round
 
-static recurrence_set bits_of(const struct analysis *a, const struct view *view, const struct ir_value *value) {
+static recurrence_set bits_of(const struct analysis *a, const struct view *view,
+                              const struct ir_value *value) {
   return a->bits[a->cycles->of[node_of(view, value)]];
 }
 
@@ -157,7 +159,7 @@ static void find_around(struct analysis *a, const struct view *view, recurrence_
     around[cfg->bbs[b]->id] = everywhere | (cfg->loop[b] == CFG_NONE ? 0 : by_loop[cfg->loop[b]]);
 }
 
-// --------------------------------------------------------------------------------------------------------- propagation
+// ------------------------------------------------------------------------------------------- propagation
 
 // Whether the example may wait here for the operands: a decision, or a function that may decide by them.
 static bool waits(const struct analysis *a, const struct view *view, const struct ir_instr *instr) {
@@ -166,8 +168,8 @@ static bool waits(const struct analysis *a, const struct view *view, const struc
   return instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
 }
 
-// Starting points of `feeds` besides the recurrences: results used elsewhere, and decisions, since whatever goes round a
-// decision waits for it.
+// Starting points of `feeds` besides the recurrences: results used elsewhere, and decisions, since whatever
+// goes round a decision waits for it.
 static void seed_feeds(struct analysis *a, const struct view *view, recurrence_set *feeds) {
   for (uint32_t i = 0; i < view->function->n_results; i++)
     if (view->elsewhere[i])

@@ -14,7 +14,7 @@ bool instr_is_removable(const struct ir_instr *instr) {
   return !ir_is_terminator(instr->op) && ir_op_infos[instr->op].class != IR_CLASS_SINK;
 }
 
-// -------------------------------------------------------------------------------------------------------- replacement
+// ------------------------------------------------------------------------------------------- replacement
 
 void value_replace(struct ir_value *old, struct ir_value *by) {
   assert(!old->note);
@@ -62,7 +62,7 @@ void rewrite_block_uses(struct ir_block *block) {
     clear_notes(instr->n_results, instr->results);
 }
 
-// ------------------------------------------------------------------------------------------------------------ removal
+// ----------------------------------------------------------------------------------------------- removal
 
 void rewrite_drop_params(struct ir_function *function, const bool *drop) {
   for (struct ir_bb *bb = function->entry; bb; bb = bb->next) {
@@ -91,7 +91,7 @@ void rewrite_layout(struct arena *scratch, struct ir_function *function) {
   ir_renumber(function);
 }
 
-// ------------------------------------------------------------------------------------------------------------- counts
+// ------------------------------------------------------------------------------------------------ counts
 
 static void count(uint32_t *uses, uint32_t n, struct ir_value *const *values) {
   for (uint32_t i = 0; i < n; i++)
@@ -115,11 +115,11 @@ uint32_t function_size(const struct ir_function *function) {
   return size;
 }
 
-// ------------------------------------------------------------------------------------------------------------- copies
+// ------------------------------------------------------------------------------------------------ copies
 
 struct ir_instr *instr_clone(struct ir_module *module, const struct ir_instr *instr, uint32_t *n_values) {
-  struct ir_instr *copy =
-      ir_instr_new(module, instr->op, instr->n_operands, instr->operands, 0, NULL, instr->n_targets, n_values);
+  struct ir_instr *copy = ir_instr_new(module, instr->op, instr->n_operands, instr->operands, 0, NULL,
+                                       instr->n_targets, n_values);
   struct ir_value **operands = copy->operands;
   struct ir_target *targets = copy->targets;
   *copy = *instr;
@@ -137,8 +137,8 @@ struct ir_instr *instr_clone(struct ir_module *module, const struct ir_instr *in
 struct cloner {
   struct ir_module *module;
   struct ir_function *into;
-  struct ir_value **values;  // [id in `from`]
-  struct ir_bb **bbs;        // [id in `from`]
+  struct ir_value **values; // [id in `from`]
+  struct ir_bb **bbs;       // [id in `from`]
   bool fresh_sites;
 };
 
@@ -190,7 +190,7 @@ struct ir_bb *clone_body(struct ir_module *module, struct arena *scratch, struct
   return c.bbs[from->entry->id];
 }
 
-// -------------------------------------------------------------------------------------------------- new instructions
+// -------------------------------------------------------------------------------------- new instructions
 
 struct ir_builder build_before(struct ir_module *module, struct ir_function *function, struct ir_bb *bb,
                                struct ir_instr *at) {
@@ -199,7 +199,8 @@ struct ir_builder build_before(struct ir_module *module, struct ir_function *fun
   return build;
 }
 
-struct ir_builder build_before_in_block(struct ir_module *module, struct ir_block *block, struct ir_instr *at) {
+struct ir_builder build_before_in_block(struct ir_module *module, struct ir_block *block,
+                                        struct ir_instr *at) {
   struct ir_builder build = ir_builder_in_block(module, block, at ? at->loc : block->loc);
   build.before = at;
   return build;

@@ -10,20 +10,22 @@
 
 struct arena;
 
-// Walks a body in layout order: `for_each_instr (function, bb, instr)`. The current instruction must not be unlinked.
-#define for_each_instr(function, bb, instr)                                                                       \
-  for (struct ir_bb *bb = (function)->entry; bb; bb = bb->next)                                                   \
+// Walks a body in layout order: `for_each_instr (function, bb, instr)`. The current instruction must not be
+// unlinked.
+#define for_each_instr(function, bb, instr)                     \
+  for (struct ir_bb *bb = (function)->entry; bb; bb = bb->next) \
     for (struct ir_instr *instr = bb->first; instr; instr = instr->next)
 
-// Whether two equal instructions give equal results. DROPOUT is pure in this sense, its site being an attribute, and
-// so are decisions: a tensor's value never changes. Calls and emits are not, because they may draw random numbers.
+// Whether two equal instructions give equal results. DROPOUT is pure in this sense, its site being an
+// attribute, and so are decisions: a tensor's value never changes. Calls and emits are not, because they
+// may draw random numbers.
 bool instr_is_pure(const struct ir_instr *instr);
-// Whether an instruction without uses may go. The language has no effects, and a run-time error belongs to the value
-// that could not be made, so that is everything but terminators and sinks.
+// Whether an instruction without uses may go. The language has no effects, and a run-time error belongs to
+// the value that could not be made, so that is everything but terminators and sinks.
 bool instr_is_removable(const struct ir_instr *instr);
 
-// Replacement of values. value_replace notes that every use of `old` shall become `by`; rewrite_uses carries all noted
-// replacements out at once and clears the notes. `by` may be replaced itself, also later.
+// Replacement of values. value_replace notes that every use of `old` shall become `by`; rewrite_uses
+// carries all noted replacements out at once and clears the notes. `by` may be replaced itself, also later.
 void value_replace(struct ir_value *old, struct ir_value *by);
 struct ir_value *value_resolve(struct ir_value *value);
 void rewrite_uses(struct ir_function *function);
@@ -32,8 +34,8 @@ void rewrite_block_uses(struct ir_block *block);
 // Removes the basic-block parameters for which drop[value id] is set, and the arguments of all edges to them.
 void rewrite_drop_params(struct ir_function *function, const bool *drop);
 
-// Puts the basic blocks in reverse postorder, so that a value's definition precedes its uses in the text, and unlinks
-// those that cannot be reached. Renumbers.
+// Puts the basic blocks in reverse postorder, so that a value's definition precedes its uses in the text,
+// and unlinks those that cannot be reached. Renumbers.
 void rewrite_layout(struct arena *scratch, struct ir_function *function);
 
 // Uses per value id, in operands and edges. Ids must be dense (ir_renumber).
@@ -42,13 +44,13 @@ uint32_t *count_uses(struct arena *, const struct ir_function *function);
 // A copy of an instruction with fresh results, operands as they are, not yet placed. Targets are not copied.
 struct ir_instr *instr_clone(struct ir_module *, const struct ir_instr *instr, uint32_t *n_values);
 
-// Copies the body of `from` to the end of `into`. args: what stands for the parameters of `from`. Every DROPOUT of the
-// copy gets a site of its own when `fresh_sites` is set (a second copy in one function). Returns the copy of the entry;
-// the copy still ends in returns. Renumbers `from`.
+// Copies the body of `from` to the end of `into`. args: what stands for the parameters of `from`. Every
+// DROPOUT of the copy gets a site of its own when `fresh_sites` is set (a second copy in one function).
+// Returns the copy of the entry; the copy still ends in returns. Renumbers `from`.
 struct ir_bb *clone_body(struct ir_module *, struct arena *scratch, struct ir_function *from,
                          struct ir_function *into, struct ir_value *const *args, bool fresh_sites);
 
-uint32_t function_size(const struct ir_function *function);   // instructions
+uint32_t function_size(const struct ir_function *function); // instructions
 
 // A builder whose instructions go before `at` (NULL: at the end), with its position.
 struct ir_builder build_before(struct ir_module *, struct ir_function *, struct ir_bb *, struct ir_instr *at);

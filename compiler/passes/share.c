@@ -1,11 +1,13 @@
 // Equal blocks become one.
 //
 // Requires   blocks without adjoints, their values numbered densely (ir_block_renumber).
-// Does       joins blocks that differ in name and position only, from different functions, branches or copies of one
-//            layer, so that their instances meet in one batch and one kernel is compiled; drops blocks never emitted.
+// Does       joins blocks that differ in name and position only, from different functions, branches or
+//            copies of one layer, so that their instances meet in one batch and one kernel is compiled;
+//            drops blocks never emitted.
 // Preserves  everything else. Block numbers change.
 //
-// Dropout sites may differ as long as they coincide at the same places: a draw's key has the instance's number, too.
+// Dropout sites may differ as long as they coincide at the same places: a draw's key has the instance's
+// number, too.
 #include <assert.h>
 
 #include "compiler/arena.h"
@@ -17,8 +19,9 @@ static bool sizes_equal(const struct size *a, const struct size *b) {
 }
 
 static bool instrs_equal(const struct ir_instr *a, const struct ir_instr *b) {
-  if (a->op != b->op || a->n_operands != b->n_operands || a->n_results != b->n_results || a->symbol != b->symbol ||
-      a->integer != b->integer || a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b)
+  if (a->op != b->op || a->n_operands != b->n_operands || a->n_results != b->n_results ||
+      a->symbol != b->symbol || a->integer != b->integer || a->transpose_a != b->transpose_a ||
+      a->transpose_b != b->transpose_b)
     return false;
   // A NaN keeps two blocks apart, which is safe.
   if (a->number != b->number || !sizes_equal(a->size, b->size) || !sizes_equal(a->length, b->length))

@@ -1,10 +1,12 @@
 // Simplification of host functions.
 //
 // Requires   verified host functions; tensor operations may stand in them or in blocks.
-// Does       folds host constants, data and lists taken apart where they were made (fold_host.c), branches, tensor
-//            expressions (fold_tensor.c), makes equal pure instructions one (cse.c); merges chains of basic blocks,
-//            threads jumps through empty ones, drops basic-block parameters that always have one value.
-// Preserves  results of every function, signatures. Forward values stay what they were, up to the sign of a zero.
+// Does       folds host constants, data and lists taken apart where they were made (fold_host.c), branches,
+//            tensor expressions (fold_tensor.c), makes equal pure instructions one (cse.c); merges chains
+//            of basic blocks, threads jumps through empty ones, drops basic-block parameters that always
+//            have one value.
+// Preserves  results of every function, signatures. Forward values stay what they were, up to the sign of a
+//            zero.
 // Leaves     instructions without uses; `dce` removes them. Basic blocks in reverse postorder.
 #include <assert.h>
 
@@ -17,7 +19,7 @@
 // Each round exposes a little more to the next; what is not found in these is not worth finding.
 #define MOST_ROUNDS 12
 
-// ------------------------------------------------------------------------------------------------------- instructions
+// ------------------------------------------------------------------------------------------ instructions
 
 static bool fold_instr(struct ir_module *module, struct ir_function *function, struct ir_bb *bb,
                        struct ir_instr *instr) {
@@ -26,7 +28,8 @@ static bool fold_instr(struct ir_module *module, struct ir_function *function, s
   struct ir_builder build = build_before(module, function, bb, instr);
   if (fold_host_results(&build, instr))
     return true;
-  struct ir_value *better = ir_is_tensor_op(instr->op) ? fold_tensor(&build, instr) : fold_host(&build, instr);
+  struct ir_value *better = ir_is_tensor_op(instr->op) ? fold_tensor(&build, instr)
+                                                       : fold_host(&build, instr);
   if (!better)
     return false;
   value_replace(instr->results[0], better);
@@ -48,7 +51,7 @@ static bool fold_instrs(struct ir_module *module, struct ir_function *function) 
   return changed;
 }
 
-// ----------------------------------------------------------------------------------------------------------- branches
+// ---------------------------------------------------------------------------------------------- branches
 
 static bool targets_equal(const struct ir_target *a, const struct ir_target *b) {
   if (a->bb != b->bb)
@@ -81,7 +84,7 @@ static bool fold_branch(struct ir_instr *end) {
     return false;
   if (made->op == IR_CONST_BOOL || made->op == IR_CONST_INT) {
     uint32_t last = end->n_targets - 1;
-    uint32_t taken = end->op == IR_BRIF ? !made->integer
+    uint32_t taken = end->op == IR_BRIF                           ? !made->integer
                      : made->integer >= 0 && made->integer < last ? (uint32_t)made->integer
                                                                   : last;
     become_branch(end, end->targets[taken]);
@@ -118,7 +121,7 @@ static bool simplify_branches(struct ir_module *module, struct ir_function *func
   return changed;
 }
 
-// --------------------------------------------------------------------------------------------- basic-block parameters
+// -------------------------------------------------------------------------------- basic-block parameters
 
 // The only value that a parameter ever has besides itself.
 struct incoming {
@@ -163,7 +166,7 @@ static bool drop_constant_params(struct arena *scratch, struct ir_function *func
   return changed;
 }
 
-// ---------------------------------------------------------------------------------------------------------- the graph
+// --------------------------------------------------------------------------------------------- the graph
 
 static void absorb(struct ir_bb *bb, struct ir_bb *next) {
   for (uint32_t i = 0; i < next->n_params; i++)
@@ -194,7 +197,8 @@ static bool merge_chains(struct arena *scratch, struct ir_function *function) {
   }
   if (!changed)
     return false;
-  // What was taken in has neither instructions nor edges to it. Parameters keep their notes until uses are rewritten.
+  // What was taken in has neither instructions nor edges to it. Parameters keep their notes until uses are
+  // rewritten.
   for (struct ir_bb **link = &function->entry; *link;) {
     if ((*link)->first == NULL)
       *link = (*link)->next;
@@ -205,7 +209,7 @@ static bool merge_chains(struct arena *scratch, struct ir_function *function) {
   return true;
 }
 
-// ----------------------------------------------------------------------------------------------- common subexpressions
+// --------------------------------------------------------------------------------- common subexpressions
 
 struct dominance {
   const struct cfg *cfg;
@@ -243,7 +247,7 @@ static bool share_subexpressions(struct arena *scratch, struct ir_function *func
   return changed;
 }
 
-// ------------------------------------------------------------------------------------------------------------- driver
+// ------------------------------------------------------------------------------------------------ driver
 
 static void simplify_function(struct ir_module *module, struct arena *scratch, struct ir_function *function) {
   for (int round = 0; round < MOST_ROUNDS; round++) {

@@ -22,12 +22,12 @@ struct state {
   const struct ir_module *module;
   const struct ir_block *block;
   const struct block_check *check;
-  double **tensors;           // [param of the adjoint] values of tensors; those beyond the forward's are filled later
+  double **tensors; // [param of the adjoint] values of tensors; those beyond the forward's are filled later
   int64_t *integers;
   double *numbers;
-  double **params;            // [ir_module.params]
-  double **outputs;           // [output]
-  double **weights;           // [result] of the objective
+  double **params;  // [ir_module.params]
+  double **outputs; // [output]
+  double **weights; // [result] of the objective
   double **input_gradients, **param_gradients;
 };
 
@@ -145,8 +145,8 @@ static bool close_enough(double expected, double got) {
   return fabs(expected - got) <= TOLERANCE * (1 + fabs(expected));
 }
 
-static bool compare(struct state *s, const char *what, uint32_t which, double *values, const double *gradients,
-                    int64_t n, char **message) {
+static bool compare(struct state *s, const char *what, uint32_t which, double *values,
+                    const double *gradients, int64_t n, char **message) {
   for (int64_t i = 0; i < n; i++) {
     double kept = values[i];
     values[i] = kept + STEP;
@@ -157,8 +157,8 @@ static bool compare(struct state *s, const char *what, uint32_t which, double *v
     double expected = (above - below) / (2 * STEP);
     if (close_enough(expected, gradients[i]))
       continue;
-    if (asprintf(message, "%s %u, element %lld: the difference quotient is %.9g, the adjoint gives %.9g", what, which,
-                 (long long)i, expected, gradients[i]) < 0)
+    if (asprintf(message, "%s %u, element %lld: the difference quotient is %.9g, the adjoint gives %.9g",
+                 what, which, (long long)i, expected, gradients[i]) < 0)
       abort();
     return false;
   }

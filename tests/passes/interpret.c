@@ -13,14 +13,14 @@
 
 struct run {
   struct interpreter *in;
-  size_t most_bytes;           // of the arena
+  size_t most_bytes; // of the arena
   jmp_buf failed;
 };
 
 struct frame {
   struct run *run;
   const struct ir_function *function;
-  struct slot *slots;          // [value id]
+  struct slot *slots; // [value id]
 };
 
 static void call(struct run *run, uint32_t depth, const struct ir_function *function, const struct slot *args,
@@ -56,10 +56,11 @@ static void set_number(const struct frame *f, const struct ir_instr *instr, doub
   set(f, instr, (struct slot){.number = number});
 }
 
-// -------------------------------------------------------------------------------------------------------------- blocks
+// ------------------------------------------------------------------------------------------------ blocks
 
 // `args` are given in the order of the block's parameters.
-static void run_block(struct run *run, const struct ir_block *block, const struct slot *args, struct slot *outputs) {
+static void run_block(struct run *run, const struct ir_block *block, const struct slot *args,
+                      struct slot *outputs) {
   struct arena *arena = run->in->arena;
   const double **tensors = arena_new_array(arena, const double *, block->n_params);
   int64_t *integers = arena_new_array(arena, int64_t, block->n_params);
@@ -102,8 +103,15 @@ static void run_op(const struct frame *f, const struct ir_instr *instr) {
   copy.operands = operands;
   copy.results = &result;
   copy.prev = copy.next = NULL;
-  struct ir_block block = {.name = "op", .n_params = n, .params = operands, .first = &copy, .last = &copy,
-                           .n_outputs = 1, .outputs = &result, .n_results = 1, .n_values = n + 1};
+  struct ir_block block = {.name = "op",
+                           .n_params = n,
+                           .params = operands,
+                           .first = &copy,
+                           .last = &copy,
+                           .n_outputs = 1,
+                           .outputs = &result,
+                           .n_results = 1,
+                           .n_values = n + 1};
   run_block(f->run, &block, args, &f->slots[instr->results[0]->id]);
 }
 
@@ -120,7 +128,7 @@ static void run_emit(const struct frame *f, const struct ir_instr *instr) {
   f->run->in->n_emits++;
 }
 
-// ----------------------------------------------------------------------------------------------------- sums and decisions
+// ------------------------------------------------------------------------------------ sums and decisions
 
 static void add_row(double *sum, const double *row, int64_t n, enum ir_op op, bool first) {
   for (int64_t i = 0; i < n; i++)
@@ -165,7 +173,7 @@ static void run_sum(const struct frame *f, const struct ir_instr *instr) {
   set(f, instr, (struct slot){.sum = sum});
 }
 
-// -------------------------------------------------------------------------------------------------------- lists and data
+// ---------------------------------------------------------------------------------------- lists and data
 
 static struct slot_list *list_new(const struct frame *f, uint32_t n, uint32_t width) {
   struct slot_list *list = arena_new(f->run->in->arena, struct slot_list);
@@ -173,14 +181,15 @@ static struct slot_list *list_new(const struct frame *f, uint32_t n, uint32_t wi
   return list;
 }
 
-static void copy_elements(struct slot_list *to, uint32_t at, const struct slot_list *from, uint32_t first, uint32_t n) {
+static void copy_elements(struct slot_list *to, uint32_t at, const struct slot_list *from, uint32_t first,
+                          uint32_t n) {
   if (n)
     memcpy(&to->slots[(size_t)at * to->width], &from->slots[(size_t)first * from->width],
            (size_t)n * to->width * sizeof *to->slots);
 }
 
-static void put_element(const struct frame *f, struct slot_list *list, uint32_t at, const struct ir_instr *instr,
-                        uint32_t first_operand) {
+static void put_element(const struct frame *f, struct slot_list *list, uint32_t at,
+                        const struct ir_instr *instr, uint32_t first_operand) {
   for (uint32_t i = 0; i < list->width; i++)
     list->slots[(size_t)at * list->width + i] = get(f, instr, first_operand + i);
 }
@@ -189,7 +198,8 @@ static struct slot_list *zip(const struct frame *f, const struct slot_list *a, c
   require(f, a->n == b->n, "lists of different lengths");
   struct slot_list *made = list_new(f, a->n, a->width + b->width);
   for (uint32_t k = 0; k < a->n; k++) {
-    memcpy(&made->slots[(size_t)k * made->width], &a->slots[(size_t)k * a->width], a->width * sizeof *a->slots);
+    memcpy(&made->slots[(size_t)k * made->width], &a->slots[(size_t)k * a->width],
+           a->width * sizeof *a->slots);
     memcpy(&made->slots[(size_t)k * made->width + a->width], &b->slots[(size_t)k * b->width],
            b->width * sizeof *b->slots);
   }
@@ -276,7 +286,7 @@ static void run_data(const struct frame *f, const struct ir_instr *instr) {
   set(f, instr, data->slots[instr->integer]);
 }
 
-// -------------------------------------------------------------------------------------------------------------- numbers
+// ----------------------------------------------------------------------------------------------- numbers
 
 static void run_int(const struct frame *f, const struct ir_instr *instr) {
   uint64_t a = (uint64_t)get(f, instr, 0).integer;
@@ -290,7 +300,10 @@ static void run_int(const struct frame *f, const struct ir_instr *instr) {
     case IR_IDIV:
     case IR_IMOD:
       require(f, y != 0, "division by zero");
-      set_int(f, instr, y == -1 ? (instr->op == IR_IDIV ? (int64_t)(0 - a) : 0) : instr->op == IR_IDIV ? x / y : x % y);
+      set_int(f, instr,
+              y == -1                ? (instr->op == IR_IDIV ? (int64_t)(0 - a) : 0)
+              : instr->op == IR_IDIV ? x / y
+                                     : x % y);
       return;
     case IR_IEQ: set_int(f, instr, x == y); return;
     case IR_INE: set_int(f, instr, x != y); return;
@@ -331,7 +344,7 @@ static void run_float(const struct frame *f, const struct ir_instr *instr) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- instructions
+// ------------------------------------------------------------------------------------------ instructions
 
 static void run_call(const struct frame *f, uint32_t depth, const struct ir_instr *instr) {
   struct arena *arena = f->run->in->arena;

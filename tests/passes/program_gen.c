@@ -8,10 +8,10 @@
 struct generator {
   FILE *out;
   uint64_t state;
-  int depth;            // of statements
-  int n_functions;      // f0, f1, ... that may be called
-  bool recursive;       // inside `tree`: its own recursion may be used
-  bool has_words;       // a list `words` is in scope
+  int depth;       // of statements
+  int n_functions; // f0, f1, ... that may be called
+  bool recursive;  // inside `tree`: its own recursion may be used
+  bool has_words;  // a list `words` is in scope
 };
 
 static uint32_t pick(struct generator *g, uint32_t n) {
@@ -219,7 +219,8 @@ static void body(struct generator *g, int n, int size) {
 }
 
 static void variables(struct generator *g) {
-  put(g, "\n  var v0 = x\n  var v1 = W0 @ E[w]\n  var s0 = sum(zeros[H])\n  var s1 = dot(x, b)\n  var xs = [x]\n  var k = 0");
+  put(g, "\n  var v0 = x\n  var v1 = W0 @ E[w]\n  var s0 = sum(zeros[H])"
+         "\n  var s1 = dot(x, b)\n  var xs = [x]\n  var k = 0");
 }
 
 static void function(struct generator *g, int which) {
@@ -241,8 +242,8 @@ static void tree(struct generator *g) {
   body(g, 2, 1);
   put(g, "\n      return (v0, s0) }\n      (x, sum(zeros[H]))\n    }\n    Node(left, right, w) => {");
   variables(g);
-  put(g, "\n      let (l, p) = tree(left, %s)\n      let (r, q) = tree(right, %s)", down ? "tanh(W1 @ x + E[w])" : "x",
-      down ? "v1" : "x");
+  put(g, "\n      let (l, p) = tree(left, %s)\n      let (r, q) = tree(right, %s)",
+      down ? "tanh(W1 @ x + E[w])" : "x", down ? "v1" : "x");
   put(g, "\n      v0 = %s\n      s0 = p + q", pick(g, 2) ? "tanh(W1 @ l + W2 @ r)" : "l + r");
   body(g, 1 + (int)pick(g, 3), 1);
   put(g, "\n      (v0, s0)\n    }\n  }\n}\n");

@@ -1,5 +1,5 @@
-// Random programs in the language: loops, branches, recursion over trees, lists, decisions, sums, all over vectors of one
-// size, so that whatever comes out is well typed. The same seed gives the same text.
+// Random programs in the language: loops, branches, recursion over trees, lists, decisions, sums, all over
+// vectors of one size, so that whatever comes out is well typed. The same seed gives the same text.
 #ifndef NN_TESTS_PASSES_PROGRAM_GEN_H
 #define NN_TESTS_PASSES_PROGRAM_GEN_H
 

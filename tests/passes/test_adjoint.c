@@ -1,6 +1,6 @@
-// Adjoints against finite differences: every operation of the table, with every combination of shapes that its shape
-// rule accepts, on inputs and on parameters. A new row of ops.def is tested without a line here, unless its shape is
-// written in the instruction. Then blocks of several operations.
+// Adjoints against finite differences: every operation of the table, with every combination of shapes that
+// its shape rule accepts, on inputs and on parameters. A new row of ops.def is tested without a line here,
+// unless its shape is written in the instruction. Then blocks of several operations.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,7 +68,8 @@ static const struct ir_type *written_shape(struct bench *b, const struct ir_inst
     case IR_OP_PAD: {
       if (a->shape.rank == 0)
         return NULL;
-      const struct size *sizes[2] = {size_add(arena, a->shape.sizes[0], size_constant(arena, 2)), a->shape.sizes[1]};
+      const struct size *sizes[2] = {size_add(arena, a->shape.sizes[0], size_constant(arena, 2)),
+                                     a->shape.sizes[1]};
       return ir_type_tensor(b->module, a->shape.rank, sizes);
     }
     case IR_OP_PUT: {
@@ -111,15 +112,16 @@ static struct ir_block *make_block(struct bench *b, enum ir_op op, const struct 
   for (uint32_t i = 0; i < n; i++) {
     const struct ir_type *type = b->shapes[c->shapes[i]];
     char name[] = {'P', (char)('0' + i), 0};
-    operands[i] = c->is_param[i] ? ir_build_param(&build, (ir_add_param(module, name, type), module->n_params - 1), NULL)
-                                 : ir_add_block_param(module, block, type);
+    operands[i] = c->is_param[i]
+                      ? ir_build_param(&build, (ir_add_param(module, name, type), module->n_params - 1), NULL)
+                      : ir_add_block_param(module, block, type);
   }
   if (ir_op_infos[op].takes_index)
     operands[n++] = ir_add_block_param(module, block, ir_type_simple(module, IR_INT));
   struct ir_instr *trial = ir_instr_new(module, op, n, operands, 0, NULL, 0, &block->n_values);
   set_attributes(b, trial, c->variant);
-  const struct ir_type *type =
-      ir_shape_is_written(op) ? written_shape(b, trial, c->variant) : ir_infer(module, trial, NULL);
+  const struct ir_type *type = ir_shape_is_written(op) ? written_shape(b, trial, c->variant)
+                                                       : ir_infer(module, trial, NULL);
   if (!type)
     return NULL;
   struct ir_instr *instr = ir_build(&build, op, n, operands, 1, &type);
@@ -138,7 +140,8 @@ static void describe(char *out, size_t size, enum ir_op op, const struct combina
     n += snprintf(out + n, size - (size_t)n, " %s%s", c->is_param[i] ? "param " : "", shapes[c->shapes[i]]);
 }
 
-// Differentiates one combination on positive and on mixed values. 1: compared, 0: shapes or values do not suit.
+// Differentiates one combination on positive and on mixed values. 1: compared, 0: shapes or values do not
+// suit.
 static int check_combination(enum ir_op op, const struct combination *c) {
   struct bench b = bench_new();
   struct ir_block *block = make_block(&b, op, c);
@@ -195,7 +198,8 @@ static void every_operation_agrees_with_differences(void **state) {
     if (info->class == IR_CLASS_SOURCE || info->class == IR_CLASS_SINK || op == IR_OP_STOP)
       continue;
     int compared = 0;
-    for (uint32_t n = info->arity < 0 ? 1 : (uint32_t)info->arity; n <= (info->arity < 0 ? 3 : (uint32_t)info->arity); n++)
+    for (uint32_t n = info->arity < 0 ? 1 : (uint32_t)info->arity;
+         n <= (info->arity < 0 ? 3 : (uint32_t)info->arity); n++)
       compared += check_operands(op, n);
     if (compared == 0)
       fail_msg("no shapes were found for %s", info->name);
@@ -216,7 +220,7 @@ static void no_gradient_through_stop(void **state) {
   ir_module_free(b.module);
 }
 
-// ------------------------------------------------------------------------------------------- blocks of several operations
+// -------------------------------------------------------------------------- blocks of several operations
 
 static char *read_text(const char *path) {
   FILE *file = fopen(path, "rb");
@@ -232,8 +236,8 @@ static char *read_text(const char *path) {
   return text;
 }
 
-// Every block of a file is differentiated; a comment `; saves N` in the file gives the number of values that all of
-// them together shall save.
+// Every block of a file is differentiated; a comment `; saves N` in the file gives the number of values
+// that all of them together shall save.
 static void check_file(const char *path) {
   char *text = read_text(path), *error = NULL;
   struct ir_module *module = ir_parse(text, strlen(text), &error);

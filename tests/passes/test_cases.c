@@ -1,5 +1,6 @@
-// Modules before and after some passes. The first line of cases/NAME.ir names the passes, `; run simplify dce`; what they
-// make of the module is in cases/NAME.out. `test_passes_cases --update` accepts what they make now.
+// Modules before and after some passes. The first line of cases/NAME.ir names the passes, `; run simplify
+// dce`; what they make of the module is in cases/NAME.out. `test_passes_cases --update` accepts what they
+// make now.
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-// What a program computes does not change: every entry of the examples, of the language's test programs and of random
-// programs gives the same results after each pass as before all of them.
+// What a program computes does not change: every entry of the examples, of the language's test programs and
+// of random programs gives the same results after each pass as before all of them.
 #include <glob.h>
 #include <math.h>
 #include <setjmp.h>
@@ -29,7 +29,7 @@ struct world {
   uint64_t state;
   int64_t *dims;
   double **params;
-  uint32_t list_length;       // of lists among the arguments: zip wants equal ones
+  uint32_t list_length; // of lists among the arguments: zip wants equal ones
 };
 
 // The outcome of one run.
@@ -71,12 +71,13 @@ static void bind(struct world *w) {
   w->params = arena_new_array(&w->arena, double *, module->n_params);
   for (uint32_t p = 0; p < module->n_params; p++) {
     const struct ir_param *param = module->params[p];
-    int64_t n = reference_elements(param->type, w->dims) * (param->count ? reference_size(param->count, w->dims) : 1);
+    int64_t n = reference_elements(param->type, w->dims) *
+                (param->count ? reference_size(param->count, w->dims) : 1);
     w->params[p] = random_row(w, n);
   }
 }
 
-// ----------------------------------------------------------------------------------------------------------- arguments
+// --------------------------------------------------------------------------------------------- arguments
 
 static struct slot random_slot(struct world *w, const struct ir_type *type, int depth);
 
@@ -137,7 +138,7 @@ static struct slot random_slot(struct world *w, const struct ir_type *type, int 
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- comparison
+// -------------------------------------------------------------------------------------------- comparison
 
 static bool numbers_equal(double a, double b) {
   return (isnan(a) && isnan(b)) || a == b || fabs(a - b) <= TOLERANCE * (1 + fabs(a));
@@ -145,7 +146,8 @@ static bool numbers_equal(double a, double b) {
 
 static bool slots_equal(struct world *w, const struct ir_type *type, struct slot a, struct slot b);
 
-static bool fields_equal(struct world *w, const struct ir_type *type, const struct slot *a, const struct slot *b) {
+static bool fields_equal(struct world *w, const struct ir_type *type, const struct slot *a,
+                         const struct slot *b) {
   const struct ir_type **types = arena_new_array(&w->arena, const struct ir_type *, ir_type_width(type));
   ir_type_flatten(type, types);
   for (uint32_t i = 0; i < ir_type_width(type); i++)
@@ -181,7 +183,7 @@ static bool slots_equal(struct world *w, const struct ir_type *type, struct slot
   }
 }
 
-// ----------------------------------------------------------------------------------------------------------------- runs
+// -------------------------------------------------------------------------------------------------- runs
 
 static struct outcome run_entry(struct world *w, struct arena *arena, const struct ir_entry *entry,
                                 const struct slot *args) {
@@ -209,7 +211,8 @@ static void compare(struct world *w, const struct pass *pass, const struct ir_en
   for (uint32_t i = 0; equal && i < function->n_results; i++)
     equal = slots_equal(w, function->results[i], before->results[i], after.results[i]);
   if (!equal)
-    fail_msg("%s: after the pass %s, entry %s, trial %d: the results differ", w->name, pass->name, entry->name, trial);
+    fail_msg("%s: after the pass %s, entry %s, trial %d: the results differ", w->name, pass->name,
+             entry->name, trial);
   arena_free(&arena);
 }
 
@@ -227,7 +230,8 @@ static void check_adjoints(struct world *w) {
       continue;
     struct block_check check = {w->dims, -0.7, 0.8, 5 + b, true};
     char *message = NULL;
-    // Where the largest of equals lies, or a step of the difference crosses an edge, the two may differ: none is met.
+    // Where the largest of equals lies, or a step of the difference crosses an edge, the two may differ:
+    // none is met.
     if (block_check(w->module, w->module->blocks[b], &check, &message) == BLOCK_WRONG)
       fail_msg("%s: @%s: %s\n%s", w->name, w->module->blocks[b]->name, message,
                ir_print_block(w->module, w->module->blocks[b]));
@@ -268,10 +272,8 @@ static void check_module(struct world *w) {
 
 // false: the program does not compile.
 static bool check_program(const char *name, const char *text) {
-  struct nnc_options options = {.path = name,
-                                .text = text,
-                                .text_length = text ? strlen(text) : 0,
-                                .stop_after = NNC_STAGE_LOWERED};
+  struct nnc_options options = {
+      .path = name, .text = text, .text_length = text ? strlen(text) : 0, .stop_after = NNC_STAGE_LOWERED};
   struct nnc_result result;
   bool compiled = nnc_compile(&options, &result);
   if (!compiled && text)

@@ -1,11 +1,12 @@
-// What the passes make of a model. Each file under structure/ says in comments which blocks there shall be in the end:
+// What the passes make of a model. Each file under structure/ says in comments which blocks there shall be
+// in the end:
 //
 //   // block hoisted: lookup matmul +9 saves 4
 //
-// names a block by its flags, its operations in order (without sources and slices; `+9`: nine element-wise ones) and the
-// number of values it saves for its adjoint; `no adjoint` instead when it has none. The lines must match the blocks of
-// the finished module one to one, in any order. `// sums 1` gives the number of acc.sum in all functions, `// functions 3`
-// the number of functions that are left.
+// names a block by its flags, its operations in order (without sources and slices; `+9`: nine element-wise
+// ones) and the number of values it saves for its adjoint; `no adjoint` instead when it has none. The lines
+// must match the blocks of the finished module one to one, in any order. `// sums 1` gives the number of
+// acc.sum in all functions, `// functions 3` the number of functions that are left.
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,7 +47,7 @@ static void free_lines(struct lines *lines) {
     free(lines->text[i]);
 }
 
-// ------------------------------------------------------------------------------------------------------------- as it is
+// ---------------------------------------------------------------------------------------------- as it is
 
 static char *describe_block(const struct ir_block *block) {
   char *text = NULL;
@@ -97,7 +98,7 @@ static struct lines describe(const struct ir_module *module) {
   return lines;
 }
 
-// ----------------------------------------------------------------------------------------------------------- as it shall
+// ------------------------------------------------------------------------------------------- as it shall
 
 static struct lines read_expectation(const char *path) {
   FILE *file = fopen(path, "r");
@@ -110,7 +111,8 @@ static struct lines read_expectation(const char *path) {
     text[strcspn(text, "\n")] = 0;
     const char *rest = text + strspn(text, " ");
     rest = strncmp(rest, "// ", 3) == 0 ? rest + 3 : "";
-    if (strncmp(rest, "block", 5) == 0 || strncmp(rest, "sums ", 5) == 0 || strncmp(rest, "functions ", 10) == 0)
+    if (strncmp(rest, "block", 5) == 0 || strncmp(rest, "sums ", 5) == 0 ||
+        strncmp(rest, "functions ", 10) == 0)
       add(&lines, strdup(rest));
   }
   free(text);
@@ -172,7 +174,8 @@ static void an_unknown_pass_is_refused(void **state) {
 
 static void dumps_are_modules(void **state) {
   (void)state;
-  struct nnc_options options = {.path = "tests/passes/structure/treelstm.nn", .stop_after = NNC_STAGE_LOWERED};
+  struct nnc_options options = {.path = "tests/passes/structure/treelstm.nn",
+                                .stop_after = NNC_STAGE_LOWERED};
   struct nnc_result result;
   assert_true(nnc_compile(&options, &result));
   struct ir_module *module = nnc_take_module(&result);
