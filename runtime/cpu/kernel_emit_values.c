@@ -183,6 +183,7 @@ LLVMValueRef emit_computed_scalar(struct emission *e, struct node *node) {
     return load_scalar(e, graph_place(e->graph, from), emit_index(e, node->at, from->n));
   }
   case IR_OP_BROADCAST: return emit_scalar(e, node->operands[0]);
+  case NODE_MARK: return codegen_real(&e->cg, 1, 1); // a number's only position
   case IR_OP_DROPOUT:
     return dropout(e, node, emit_scalar(e, node->operands[0]), words_at(e, node->operands[1], word(e, 0), 1));
   default: break;

@@ -180,11 +180,12 @@ static double run_reduction(const struct run *run, const struct ir_instr *instr)
 static void run_rowwise(const struct run *run, const struct ir_instr *instr, struct value *y) {
   const struct value *a = operand(run, instr, 0);
   double log_sum = instr->op == IR_OP_FIRSTMAX ? 0 : log_sum_exp(a);
+  int64_t first = first_largest(a);
   for (int64_t i = 0; i < y->n; i++)
     switch (instr->op) {
     case IR_OP_SOFTMAX: y->elements[i] = exp(a->elements[i] - log_sum); break;
     case IR_OP_LOG_SOFTMAX: y->elements[i] = a->elements[i] - log_sum; break;
-    case IR_OP_FIRSTMAX: y->elements[i] = i == first_largest(a); break;
+    case IR_OP_FIRSTMAX: y->elements[i] = i == first; break;
     default: assert(!"row-wise operation without a reference");
     }
 }
