@@ -9,7 +9,7 @@
 
 // Output rows of a product that one thread computes at a time; fixed, because it decides how BLAS cuts the
 // product.
-enum { PANEL = 256 };
+enum { PANEL = 512 };
 // Rows that are copied, and columns that are summed, by one thread at a time.
 enum { COPY_ROWS = 512, SUM_COLUMNS = 64 };
 
