@@ -32,6 +32,7 @@ struct call_site {
 struct view {
   struct ir_function *function;
   struct cfg *cfg;
+  uint32_t *defined_at;   // [value id] position of the basic block
   struct use **uses;      // [value id]
   uint32_t base, results; // first node of its values, of its results
   bool recursive;
@@ -120,6 +121,7 @@ static void set_up_views(struct accumulator *acc) {
     view->function = acc->module->functions[f];
     rewrite_layout(acc->scratch, view->function);
     view->cfg = cfg_build(acc->scratch, view->function);
+    view->defined_at = cfg_definitions(acc->scratch, view->cfg, view->function);
     view->uses = arena_new_array(acc->scratch, struct use *, view->function->n_values);
     view->recursive = acc->calls->cyclic[acc->calls->of[f]];
     view->base = acc->n_nodes;
@@ -275,6 +277,79 @@ static bool agrees(const struct accumulator *acc, const struct view *view, const
   return true;
 }
 
+// How often one run of `user` takes the value round the cycle. Only one edge of a branch is taken.
+static uint32_t times_kept(const struct accumulator *acc, const struct view *view,
+                           const struct ir_value *value, const struct ir_instr *user, uint32_t cycle) {
+  const struct view *callee = stays_in_recursion(acc, view, user) ? &acc->views[user->symbol] : NULL;
+  uint32_t times = 0;
+  for (uint32_t i = 0; i < user->n_operands; i++) {
+    if (user->operands[i] != value)
+      continue;
+    if (user->op == IR_RETURN)
+      times += in_cycle(acc, view->results + i, cycle);
+    else if (callee)
+      times += in_cycle(acc, node_of(callee, callee->function->params[i]), cycle);
+    else if (user->n_results == 1)
+      times += in_cycle(acc, node_of(view, user->results[0]), cycle);
+  }
+  for (uint32_t t = 0; t < user->n_targets; t++) {
+    uint32_t by_edge = 0;
+    for (uint32_t i = 0; i < user->targets[t].n_args; i++)
+      by_edge += user->targets[t].args[i] == value &&
+                 in_cycle(acc, node_of(view, user->targets[t].bb->params[i]), cycle);
+    times = by_edge > times ? by_edge : times;
+  }
+  return times;
+}
+
+static bool carries(const struct ir_target *target, const struct ir_value *value) {
+  for (uint32_t i = 0; i < target->n_args; i++)
+    if (target->args[i] == value)
+      return true;
+  return false;
+}
+
+// Whether control can go on from a use to a basic block without passing the value's definition. From the use
+// on an edge of a branch it goes on along that edge.
+static bool goes_on_to(const struct accumulator *acc, const struct view *view, const struct ir_value *value,
+                       const struct use *from, uint32_t to) {
+  const struct cfg *cfg = view->cfg;
+  bool *seen = arena_new_array(acc->scratch, bool, cfg->n);
+  uint32_t *pending = arena_new_array(acc->scratch, uint32_t, cfg->n);
+  uint32_t n = 0;
+  seen[view->defined_at[value->id]] = true;
+  pending[n++] = from->at;
+  for (bool first = true; n > 0; first = false) {
+    const struct ir_instr *end = cfg->bbs[pending[--n]]->last;
+    for (uint32_t t = 0; t < end->n_targets; t++) {
+      uint32_t next = cfg->position[end->targets[t].bb->id];
+      if (seen[next] || (first && from->user == end && !carries(&end->targets[t], value)))
+        continue;
+      if (next == to)
+        return true;
+      seen[next] = true;
+      pending[n++] = next;
+    }
+  }
+  return false;
+}
+
+// A sum that goes round the cycle twice, as in `t = t + t`, would have its terms doubled in every round.
+static bool is_doubled(const struct accumulator *acc, const struct view *view, const struct ir_value *value,
+                       uint32_t cycle) {
+  for (const struct use *a = view->uses[value->id]; a; a = a->next) {
+    uint32_t times = times_kept(acc, view, value, a->user, cycle);
+    if (times > 1)
+      return true;
+    for (const struct use *b = a->next; b && times == 1; b = b->next)
+      if (times_kept(acc, view, value, b->user, cycle) &&
+          (a->at == b->at || goes_on_to(acc, view, value, a, b->at) ||
+           goes_on_to(acc, view, value, b, a->at)))
+        return true;
+  }
+  return false;
+}
+
 static bool value_contradicts(const struct accumulator *acc, const struct view *view,
                               const struct ir_value *value) {
   uint32_t cycle = acc->flow->of[node_of(view, value)];
@@ -284,7 +359,7 @@ static bool value_contradicts(const struct accumulator *acc, const struct view *
   for (const struct use *use = view->uses[value->id]; use; use = use->next)
     if (!agrees(acc, view, value, use, cycle))
       return true;
-  return false;
+  return is_doubled(acc, view, value, cycle);
 }
 
 // A result is a sum when every call in the recursion takes it as one.

@@ -1,7 +1,7 @@
 // Adjoint blocks.
 //
-// Requires   blocks without adjoints.
-// Does       gives every differentiable block the block that hands gradients of its results on to its
+// Requires   blocks. Those that have an adjoint, or save values already, are left alone.
+// Does       gives every other differentiable block the block that hands gradients of its results on to its
 //            tensor inputs and to parameters (reverse mode over the straight line), and lists the values
 //            that the forward block saves for it. Blocks without a parameter or a tensor input to
 //            differentiate by get none.
@@ -218,5 +218,6 @@ static void make_adjoint(struct ir_module *module, struct arena *scratch,
 void pass_adjoint(struct ir_module *module, struct arena *scratch) {
   const struct derivatives *derivatives = derivatives_new(scratch);
   for (uint32_t b = 0; b < module->n_blocks; b++)
-    make_adjoint(module, scratch, derivatives, module->blocks[b]);
+    if (!module->blocks[b]->adjoint && module->blocks[b]->n_outputs == module->blocks[b]->n_results)
+      make_adjoint(module, scratch, derivatives, module->blocks[b]);
 }

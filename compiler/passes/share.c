@@ -1,6 +1,6 @@
 // Equal blocks become one.
 //
-// Requires   blocks without adjoints, their values numbered densely (ir_block_renumber).
+// Requires   blocks, their values numbered densely (ir_block_renumber). Those with adjoints are left alone.
 // Does       joins blocks that differ in name and position only, from different functions, branches or
 //            copies of one layer, so that their instances meet in one batch and one kernel is compiled;
 //            drops blocks never emitted.
@@ -8,8 +8,6 @@
 //
 // Dropout sites may differ as long as they coincide at the same places: a draw's key has the instance's
 // number, too.
-#include <assert.h>
-
 #include "compiler/arena.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
@@ -51,8 +49,7 @@ static bool values_equal(uint32_t n, struct ir_value *const *a, struct ir_value 
 }
 
 static bool blocks_equal(const struct ir_block *a, const struct ir_block *b) {
-  assert(!a->adjoint && !b->adjoint);
-  if (a->n_params != b->n_params || a->n_outputs != b->n_outputs || a->n_results != b->n_results ||
+  if (a->adjoint || b->adjoint || a->n_params != b->n_params || a->n_outputs != b->n_outputs || a->n_results != b->n_results ||
       a->n_values != b->n_values || a->deferred != b->deferred || a->hoisted != b->hoisted ||
       a->uniform != b->uniform)
     return false;
