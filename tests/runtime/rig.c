@@ -1,5 +1,6 @@
 #include "tests/runtime/rig.h"
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -206,6 +207,24 @@ static void set_vocabs(nn_model *model) {
   }
 }
 
+// Compiled code is kept for the time of the process: the tests bind the same few models again and again.
+static char cache_folder[] = "/tmp/nn_test_cache_XXXXXX";
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk) {
+  (void)status, (void)type, (void)walk;
+  return remove(path);
+}
+
+static void remove_cache(void) { nftw(cache_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+
+static const char *cache(void) {
+  if (strstr(cache_folder, "XXXXXX")) {
+    assert_non_null(mkdtemp(cache_folder));
+    atexit(remove_cache);
+  }
+  return cache_folder;
+}
+
 void rig_open(struct rig *rig, const char *source, const char *entry, const struct rig_options *options) {
   *rig = (struct rig){.n = options->n_examples ? options->n_examples : 12};
   struct nnc_options how = {.path = "test.nn", .text = source, .text_length = strlen(source)};
@@ -227,7 +246,7 @@ void rig_open(struct rig *rig, const char *source, const char *entry, const stru
   bound.autobatch = options->autobatch;
   bound.threads = options->threads ? options->threads : 1;
   bound.seed = 5;
-  bound.cache_dir = "";
+  bound.cache_dir = cache();
   rig_check(nn_model_bind(rig->model, &bound));
   rig_check(nn_session_new(rig->model, &rig->session));
   rig->session->executor.worth_splitting =
