@@ -224,14 +224,12 @@ static void no_gradient_through_stop(void **state) {
 
 static char *read_text(const char *path) {
   FILE *file = fopen(path, "rb");
-  if (!file)
+  if (!file || fseek(file, 0, SEEK_END) != 0)
     fail_msg("cannot open %s", path);
-  char *text = NULL;
-  size_t length = 0;
-  FILE *copy = open_memstream(&text, &length);
-  for (int byte; (byte = getc(file)) != EOF;)
-    putc(byte, copy);
-  fclose(copy);
+  long length = ftell(file);
+  rewind(file);
+  char *text = calloc((size_t)length + 1, 1);
+  assert_int_equal(fread(text, 1, (size_t)length, file), length);
   fclose(file);
   return text;
 }
@@ -243,6 +241,9 @@ static void check_file(const char *path) {
   struct ir_module *module = ir_parse(text, strlen(text), &error);
   if (!module || !ir_verify(module, &error))
     fail_msg("%s:%s", path, error);
+  const char *note = strstr(text, "; saves ");
+  long wanted = note ? strtol(note + strlen("; saves "), NULL, 10) : -1;
+  free(text);
   struct arena scratch;
   arena_init(&scratch);
   pass_adjoint(module, &scratch);
@@ -261,10 +262,8 @@ static void check_file(const char *path) {
       fail_msg("%s: @%s: %s\n%s", path, block->name, message, ir_print_block(module, block));
     saved += block->n_outputs - block->n_results;
   }
-  const char *wanted = strstr(text, "; saves ");
-  if (wanted && strtol(wanted + 8, NULL, 10) != saved)
+  if (wanted >= 0 && wanted != saved)
     fail_msg("%s: %ld values are saved", path, saved);
-  free(text);
   ir_module_free(module);
 }
 
