@@ -13,7 +13,8 @@ bool schedule_init(struct schedule *schedule) {
 void schedule_free(struct schedule *schedule) {
   free(schedule->order);
   free(schedule->batches);
-  free(schedule->pending);
+  for (uint32_t p = 0; p < schedule->phases_capacity; p++) free(schedule->phases[p].instances);
+  free(schedule->phases);
   free(schedule->local);
   if (schedule->scratch) host_arena_free(schedule->scratch);
   *schedule = (struct schedule){0};
@@ -21,7 +22,8 @@ void schedule_free(struct schedule *schedule) {
 
 void schedule_reset(struct schedule *schedule) {
   schedule->n_order = schedule->n_batches = schedule->n_flushes = 0;
-  schedule->n_pending = schedule->n_seen = 0;
+  for (uint32_t p = 0; p < schedule->n_phases; p++) schedule->phases[p].n = 0;
+  schedule->n_phases = schedule->n_seen = 0;
 }
 
 static bool reserve(void *array, size_t element, uint32_t wanted, uint32_t *capacity) {
@@ -37,12 +39,27 @@ static bool reserve(void *array, size_t element, uint32_t wanted, uint32_t *capa
   return true;
 }
 
-static bool take_new(struct schedule *schedule, const struct trace *trace) {
-  uint32_t more = trace->n_instances - schedule->n_seen;
-  if (!reserve(&schedule->pending, sizeof *schedule->pending, schedule->n_pending + more,
-               &schedule->pending_capacity))
+static bool add_phase(struct schedule *schedule, uint32_t phase) {
+  uint32_t before = schedule->phases_capacity;
+  if (!reserve(&schedule->phases, sizeof *schedule->phases, phase + 1, &schedule->phases_capacity))
     return false;
-  while (schedule->n_seen < trace->n_instances) schedule->pending[schedule->n_pending++] = schedule->n_seen++;
+  size_t more = schedule->phases_capacity - before;
+  memset(schedule->phases + before, 0, more * sizeof *schedule->phases);
+  if (phase >= schedule->n_phases) schedule->n_phases = phase + 1;
+  return true;
+}
+
+// Distributes the instances that the trace has grown by among the phases.
+static bool take_new(struct schedule *schedule, const struct trace *trace) {
+  for (; schedule->n_seen < trace->n_instances; schedule->n_seen++) {
+    uint32_t phase = trace->instances[schedule->n_seen].phase;
+    if (phase >= schedule->n_phases && !add_phase(schedule, phase)) return false;
+    struct schedule_pending *pending = &schedule->phases[phase];
+    if (pending->n == pending->capacity &&
+        !reserve(&pending->instances, sizeof *pending->instances, pending->n + 1, &pending->capacity))
+      return false;
+    pending->instances[pending->n++] = schedule->n_seen;
+  }
   return true;
 }
 
@@ -129,7 +146,7 @@ static bool schedule_phase(struct schedule *schedule, const struct trace *trace,
   return append_order(schedule, trace, &graph, &order);
 }
 
-// Every instance alone. The order of the trace is a topological one, whatever the phases.
+// Every instance alone.
 static bool schedule_off(struct schedule *schedule, const struct trace *trace, uint32_t n,
                          const uint32_t *instances) {
   for (uint32_t i = 0; i < n; i++) {
@@ -140,40 +157,6 @@ static bool schedule_off(struct schedule *schedule, const struct trace *trace, u
   return true;
 }
 
-// Moves the pending instances of phases up to max_phase to `taken`, by phase and otherwise in their order.
-// starts[p] is where phase p begins.
-static uint32_t take_phases(struct schedule *schedule, const struct trace *trace, uint32_t max_phase,
-                            uint32_t **taken, uint32_t **starts, uint32_t *n_phases) {
-  uint32_t last = 0, n = 0;
-  for (uint32_t i = 0; i < schedule->n_pending; i++) {
-    uint32_t phase = trace->instances[schedule->pending[i]].phase;
-    if (phase > max_phase) continue;
-    n++;
-    if (phase > last) last = phase;
-  }
-  *n_phases = last + 1;
-  *starts = host_arena_alloc(schedule->scratch, (last + 2) * sizeof **starts);
-  *taken = host_arena_alloc(schedule->scratch, (n + 1) * sizeof **taken);
-  uint32_t *fill = host_arena_alloc(schedule->scratch, (last + 2) * sizeof *fill);
-  memset(*starts, 0, (last + 2) * sizeof **starts);
-  for (uint32_t i = 0; i < schedule->n_pending; i++) {
-    uint32_t phase = trace->instances[schedule->pending[i]].phase;
-    if (phase <= max_phase) (*starts)[phase + 1]++;
-  }
-  for (uint32_t p = 0; p <= last; p++) (*starts)[p + 1] += (*starts)[p];
-  memcpy(fill, *starts, (last + 2) * sizeof *fill);
-  uint32_t left = 0;
-  for (uint32_t i = 0; i < schedule->n_pending; i++) {
-    uint32_t instance = schedule->pending[i], phase = trace->instances[instance].phase;
-    if (phase <= max_phase)
-      (*taken)[fill[phase]++] = instance;
-    else
-      schedule->pending[left++] = instance;
-  }
-  schedule->n_pending = left;
-  return n;
-}
-
 bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_autobatch policy,
                     uint32_t max_phase) {
   host_arena_reset(schedule->scratch);
@@ -181,25 +164,14 @@ bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_aut
       !reserve(&schedule->order, sizeof *schedule->order, trace->n_instances, &schedule->order_capacity) ||
       !reserve(&schedule->local, sizeof *schedule->local, trace->n_instances, &schedule->local_capacity))
     return false;
-  uint32_t *taken, *starts, n_phases;
-  if (policy == NN_AUTOBATCH_OFF) {
-    uint32_t left = 0, n = 0;
-    taken = host_arena_alloc(schedule->scratch, (schedule->n_pending + 1) * sizeof *taken);
-    for (uint32_t i = 0; i < schedule->n_pending; i++) {
-      uint32_t instance = schedule->pending[i];
-      if (trace->instances[instance].phase <= max_phase)
-        taken[n++] = instance;
-      else
-        schedule->pending[left++] = instance;
-    }
-    schedule->n_pending = left;
-    if (!schedule_off(schedule, trace, n, taken)) return false;
-  } else {
-    take_phases(schedule, trace, max_phase, &taken, &starts, &n_phases);
-    for (uint32_t p = 0; p < n_phases; p++) {
-      uint32_t n = starts[p + 1] - starts[p];
-      if (n && !schedule_phase(schedule, trace, policy, n, taken + starts[p])) return false;
-    }
+  for (uint32_t p = 0; p < schedule->n_phases && p <= max_phase; p++) {
+    struct schedule_pending *pending = &schedule->phases[p];
+    if (pending->n == 0) continue;
+    bool done = policy == NN_AUTOBATCH_OFF
+                    ? schedule_off(schedule, trace, pending->n, pending->instances)
+                    : schedule_phase(schedule, trace, policy, pending->n, pending->instances);
+    if (!done) return false;
+    pending->n = 0;
   }
   schedule->n_flushes++;
   return true;

@@ -5,7 +5,7 @@
 // feeds losses and outputs is put off to odd phases, where its instances from all depths meet). Within a
 // phase, by policy:
 //
-//   off      every instance alone, in the order of the trace
+//   off      every instance alone
 //   depth    a batch for each level and key (Looks, Herreshoff, Hutchins & Norvig 2017, TensorFlow Fold)
 //   agenda   ready sets per key; next comes the key whose instances have the lowest mean level (Neubig,
 //   Goldberg & Dyer
@@ -42,8 +42,11 @@ struct schedule {
   struct batch *batches;
   uint32_t n_batches, batches_capacity;
   uint32_t n_flushes;
-  uint32_t *pending;  // instances that no flush has taken, in the order of the trace
-  uint32_t n_pending, pending_capacity;
+  struct schedule_pending {
+    uint32_t *instances;  // that no flush has taken, in the order of the trace
+    uint32_t n, capacity;
+  } * phases;  // [phase]
+  uint32_t n_phases, phases_capacity;
   uint32_t n_seen;  // instances of the trace that were pending at some time
   struct host_arena *scratch;
   uint32_t *local;  // [instance] position in the graph at hand; valid where the graph agrees

@@ -157,7 +157,7 @@ static void test_flushes(void **state) {
   emit(&bench, LOSS, value, 0);
   assert_true(schedule_flush(&bench.schedule, &bench.trace, NN_AUTOBATCH_AUTO, 0));
   assert_string_equal(text_of(&bench, 0), "source*1|a*1|a*1");
-  assert_int_equal(bench.schedule.n_pending, 1);
+  assert_int_equal(bench.schedule.phases[1].n, 1);
   for (uint32_t v = 0; v < bench.trace.n_values; v++)
     if (bench.trace.value_instance[v] < 3) bench.trace.value_row[v] = v;
   uint32_t next = emit(&bench, A, value, 0);
@@ -166,7 +166,7 @@ static void test_flushes(void **state) {
   assert_true(schedule_flush(&bench.schedule, &bench.trace, NN_AUTOBATCH_AUTO, SCHEDULE_ALL));
   assert_string_equal(text_of(&bench, 3), "a*1|loss*2");
   assert_int_equal(bench.schedule.batches[3].flush, 1);
-  assert_int_equal(bench.schedule.n_pending, 0);
+  assert_int_equal(bench.schedule.phases[1].n, 0);
   assert_int_equal(bound_of(&bench), 3 + 2);
   close_bench(&bench);
 }
