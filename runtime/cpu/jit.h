@@ -53,7 +53,7 @@ struct jit_request {
   const char *key;            // everything the generated code depends on besides processor, LLVM and this program
   jit_build_fn *build;
   void *context;
-  const char *pipeline;       // of LLVM passes; NULL: "function(early-cse,instcombine)"
+  const char *pipeline;       // of LLVM passes; NULL: see jit.c
   uint32_t n_symbols;         // functions wanted, by their names in the module
   const char *const *symbols;
 };
