@@ -9,24 +9,24 @@
 
 // ------------------------------------------------------------------------------------------------------------ the table
 
-// Widest block of that many rows whose accumulators leave room for weights and broadcasts (measured: 3 rows of 8
-// vectors spill).
+// Widest block of that many rows whose accumulators leave room for weights and broadcasts; measured: 7 rows of 4 vectors
+// and 3 rows of 8 spill.
 static int largest_width(const struct cpu_features *cpu, int rows) {
-  int accumulators = (int)cpu->vector_registers - 4;
-  for (int width = GEMM_WIDTHS - 1; width > 0; width--)
-    if (rows << width <= (width == 3 ? accumulators * 3 / 4 : accumulators))
-      return width;
-  return 0;
+  int registers = (int)cpu->vector_registers;
+  const int room[GEMM_WIDTHS] = {registers - 3, registers - 4, registers - registers / 4, registers / 2};
+  int width = GEMM_WIDTHS - 1;
+  while (width > 0 && rows << width > room[width])
+    width--;
+  return width;
 }
 
 struct symbol {
   char name[24];
   int rows, vectors;
-  bool outer;
   void **slot;
 };
 
-#define MAX_SYMBOLS (GEMM_MAX_ROWS * GEMM_WIDTHS + 2)
+#define MAX_SYMBOLS (GEMM_MAX_ROWS * GEMM_WIDTHS)
 
 struct plan {
   const struct jit *jit;
@@ -35,10 +35,10 @@ struct plan {
   struct symbol symbols[MAX_SYMBOLS];
 };
 
-static void add_symbol(struct plan *plan, bool outer, int rows, int vectors, void **slot) {
+static void add_symbol(struct plan *plan, int rows, int vectors, void **slot) {
   struct symbol *symbol = &plan->symbols[plan->n++];
-  *symbol = (struct symbol){"", rows, vectors, outer, slot};
-  snprintf(symbol->name, sizeof symbol->name, "%s_%dx%d", outer ? "outer" : "gemm", rows, vectors);
+  *symbol = (struct symbol){"", rows, vectors, slot};
+  snprintf(symbol->name, sizeof symbol->name, "gemm_%dx%d", rows, vectors);
 }
 
 static void plan_table(struct plan *plan, struct gemm_table *table) {
@@ -50,11 +50,8 @@ static void plan_table(struct plan *plan, struct gemm_table *table) {
     table->width_limit[rows] = largest_width(cpu, rows);
     for (int width = 0; width <= table->width_limit[rows]; width++)
       // Function pointers and data pointers have one size wherever LLVM's JIT works.
-      add_symbol(plan, false, rows, 1 << width, (void **)&table->micro[rows][width]);
+      add_symbol(plan, rows, 1 << width, (void **)&table->micro[rows][width]);
   }
-  table->outer_rows = table->max_rows;
-  for (int i = 0; i < 2; i++)
-    add_symbol(plan, true, table->outer_rows, 2 - i, (void **)&table->outer[i]);
 }
 
 static bool build(void *context, LLVMModuleRef module, char **error) {
@@ -64,7 +61,7 @@ static bool build(void *context, LLVMModuleRef module, char **error) {
   codegen_init(&cg, module, jit_cpu(plan->jit), plan->element);
   for (int i = 0; i < plan->n; i++) {
     const struct symbol *s = &plan->symbols[i];
-    (s->outer ? gemm_codegen_outer : gemm_codegen_micro)(&cg, s->name, s->rows, s->vectors);
+    gemm_codegen_micro(&cg, s->name, s->rows, s->vectors);
     jit_set_attributes(plan->jit, cg.function);
   }
   codegen_free(&cg);

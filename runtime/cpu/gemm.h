@@ -27,19 +27,12 @@ static inline int64_t gemm_panels(enum nn_element e, int64_t columns) {
 typedef void gemm_micro_fn(const void *const *x, const void *weights, void *c, int64_t k, int64_t panel_bytes,
                            int64_t c_row_bytes);
 
-// A block that adds to a weight's gradient: d[i, j] += sum over r < rows of a[r][i] b[r][j], for a few i and vectors of
-// j; `a` and `b` point to the rows' first wanted elements through byte offsets.
-typedef void gemm_outer_fn(const char *const *a, const char *const *b, int64_t a_offset, int64_t b_offset, void *d,
-                           int64_t rows, int64_t d_row_bytes);
-
 struct gemm_table {
   enum nn_element element;
   int64_t vector_bytes;
   int max_rows;                                          // of one block
   int width_limit[GEMM_MAX_ROWS + 1];                    // [rows] largest width, as an exponent of two
   gemm_micro_fn *micro[GEMM_MAX_ROWS + 1][GEMM_WIDTHS];  // [rows][width exponent], NULL where not worth having
-  int outer_rows;
-  gemm_outer_fn *outer[2];                               // of outer_rows rows and [two vectors, one vector]
 };
 
 struct jit;

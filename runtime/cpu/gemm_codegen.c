@@ -2,6 +2,10 @@
 
 #include <assert.h>
 
+// Larger blocks prefetch weights this far ahead: 16 steps of k, which they take about as long to work through as the
+// second-level cache to answer. With few rows the loads alone keep the cache busy.
+#define PREFETCH_BYTES 2048
+#define PREFETCH_MIN_ROWS 6
 // Blocks of few rows do several steps of k in one turn of the loop, which hides its bookkeeping. Large ones need no
 // help and would only spill.
 #define UNROLL 4
@@ -32,12 +36,21 @@ static LLVMValueRef load_weights(struct block *block, LLVMValueRef at, int j) {
   return codegen_load(cg, block->vector, byte_offset(cg, at, j % in_panel * (int64_t)block->vector_bytes));
 }
 
+static void prefetch(struct codegen *cg, LLVMValueRef address) {
+  LLVMTypeRef type = cg->int32;
+  LLVMValueRef read = LLVMConstInt(type, 0, 0), keep = LLVMConstInt(type, 3, 0), data = LLVMConstInt(type, 1, 0);
+  codegen_intrinsic(cg, "llvm.prefetch", 4, (LLVMValueRef[]){address, read, keep, data});
+}
+
 // One step of k: accumulators[i * vectors + j] += x[i][k + ahead] * weights[k + ahead][j].
 static void step(struct block *block, LLVMValueRef k, LLVMValueRef at, int ahead, LLVMValueRef *accumulators) {
   struct codegen *cg = block->cg;
   LLVMValueRef w[MAX_VECTORS];
   for (int j = 0; j < block->vectors; j++)
     w[j] = load_weights(block, byte_offset(cg, at, (int64_t)ahead * GEMM_PANEL_BYTES), j);
+  int used_bytes = block->vectors * (int)block->vector_bytes;
+  for (int line = 0; block->rows >= PREFETCH_MIN_ROWS && line < used_bytes && line < GEMM_PANEL_BYTES; line += 64)
+    prefetch(cg, byte_offset(cg, at, (int64_t)ahead * GEMM_PANEL_BYTES + PREFETCH_BYTES + line));
   for (int i = 0; i < block->rows; i++) {
     LLVMValueRef address = codegen_at(cg, cg->real, block->x[i], k);
     address = byte_offset(cg, address, ahead * (int64_t)nn_element_bytes(cg->element));
@@ -94,46 +107,6 @@ void gemm_codegen_micro(struct codegen *cg, const char *name, int rows, int vect
     LLVMValueRef row = codegen_at_byte(cg, c, LLVMBuildMul(cg->builder, LLVMGetParam(f, 5), codegen_word(cg, i), ""));
     for (int j = 0; j < vectors; j++)
       codegen_store(cg, carried[i * vectors + j], byte_offset(cg, row, j * (int64_t)block.vector_bytes));
-  }
-  LLVMBuildRetVoid(cg->builder);
-}
-
-void gemm_codegen_outer(struct codegen *cg, const char *name, int rows, int vectors) {
-  assert(rows * vectors <= CODEGEN_CARRIED);
-  LLVMTypeRef types[] = {cg->pointer, cg->pointer, cg->int64, cg->int64, cg->pointer, cg->int64, cg->int64};
-  LLVMValueRef f = codegen_function(cg, name, LLVMFunctionType(cg->void_type, types, 7, 0), false);
-  no_alias(cg, 4);
-  LLVMTypeRef vector = codegen_lanes(cg, cg->real, cg->lanes);
-  int64_t vector_bytes = cg->cpu.vector_bytes, element_bytes = (int64_t)nn_element_bytes(cg->element);
-  LLVMValueRef sums[CODEGEN_CARRIED], at[CODEGEN_CARRIED];
-  for (int i = 0; i < rows; i++) {
-    LLVMValueRef offset = LLVMBuildMul(cg->builder, LLVMGetParam(f, 6), codegen_word(cg, i), "");
-    LLVMValueRef row = codegen_at_byte(cg, LLVMGetParam(f, 4), offset);
-    for (int j = 0; j < vectors; j++) {
-      at[i * vectors + j] = byte_offset(cg, row, j * vector_bytes);
-      sums[i * vectors + j] = LLVMConstNull(vector);
-    }
-  }
-  struct codegen_loop loop;
-  codegen_loop_begin(cg, &loop, codegen_word(cg, 0), LLVMGetParam(f, 5), codegen_word(cg, 1),
-                     (unsigned)(rows * vectors), sums);
-  LLVMValueRef a = codegen_load(cg, cg->pointer, codegen_at(cg, cg->pointer, LLVMGetParam(f, 0), loop.index));
-  LLVMValueRef b = codegen_load(cg, cg->pointer, codegen_at(cg, cg->pointer, LLVMGetParam(f, 1), loop.index));
-  a = codegen_at_byte(cg, a, LLVMGetParam(f, 2));
-  b = codegen_at_byte(cg, b, LLVMGetParam(f, 3));
-  LLVMValueRef w[MAX_VECTORS];
-  for (int j = 0; j < vectors; j++)
-    w[j] = codegen_load(cg, vector, byte_offset(cg, b, j * vector_bytes));
-  for (int i = 0; i < rows; i++) {
-    LLVMValueRef x = codegen_load(cg, cg->real, byte_offset(cg, a, i * element_bytes));
-    x = codegen_splat(cg, x, cg->lanes);
-    for (int j = 0; j < vectors; j++)
-      sums[i * vectors + j] = codegen_fma(cg, x, w[j], loop.carried[i * vectors + j]);
-  }
-  codegen_loop_end(cg, &loop, sums);
-  for (int i = 0; i < rows * vectors; i++) {
-    LLVMValueRef old = codegen_load(cg, vector, at[i]);
-    codegen_store(cg, LLVMBuildFAdd(cg->builder, old, loop.carried[i], ""), at[i]);
   }
   LLVMBuildRetVoid(cg->builder);
 }

@@ -7,7 +7,5 @@
 
 // Emits `void name(gemm_micro_fn's parameters)` for blocks of `rows` rows and `vectors` vectors of columns.
 void gemm_codegen_micro(struct codegen *, const char *name, int rows, int vectors);
-// Emits a gemm_outer_fn for `rows` elements of a and `vectors` vectors of b.
-void gemm_codegen_outer(struct codegen *, const char *name, int rows, int vectors);
 
 #endif
