@@ -140,9 +140,14 @@ NN_MUST_CHECK nn_status *nn_model_save_gradients(const nn_model *, const char *p
 // `entries` are).
 NN_MUST_CHECK nn_status *nn_dataset_load(nn_model *, const char *path, const size_t *entries,
                                          size_t n_entries, const nn_data_options *, nn_dataset **);
+// Reads another file behind the examples that are there, for the same entries. On an error the set is as before.
+NN_MUST_CHECK nn_status *nn_dataset_append(nn_model *, nn_dataset *, const char *path, const nn_data_options *);
 void nn_dataset_free(nn_dataset *);
 size_t nn_dataset_size(const nn_dataset *);     // examples
 size_t nn_dataset_skipped(const nn_dataset *);  // bad records passed over
+// What was wrong with the first of them, "dev.txt:17:3: what was expected"; NULL when there is none. Owned by the
+// data set.
+const char *nn_dataset_first_skipped(const nn_dataset *);
 // Where an example stands in its file, "dev.txt:17". Owned by the data set until the next call.
 const char *nn_dataset_position(nn_dataset *, size_t example);
 
@@ -152,6 +157,10 @@ const char *nn_dataset_position(nn_dataset *, size_t example);
 NN_MUST_CHECK nn_status *nn_session_new(nn_model *, nn_session **);
 void nn_session_free(nn_session *);
 void nn_session_set_autobatch(nn_session *, nn_autobatch);
+// Limits for examples of later runs: the turns that loops and recursion of one example may make (0: any number), and a
+// flag that ends running examples with the error "interrupted" once it is not 0 (NULL: none); a signal handler may
+// set it.
+void nn_session_set_limits(nn_session *, uint64_t turns, const volatile int *interrupt);
 
 typedef enum nn_mode {
   NN_INFER,     // results only; dropout is the identity

@@ -57,6 +57,11 @@ void nn_session_free(nn_session *session) {
 
 void nn_session_set_autobatch(nn_session *session, nn_autobatch autobatch) { session->autobatch = autobatch; }
 
+void nn_session_set_limits(nn_session *session, uint64_t turns, const volatile int *interrupt) {
+  session->turns = turns;
+  session->interrupt = interrupt;
+}
+
 // -----------------------------------------------------------------------------------------------------
 // arguments
 
@@ -68,7 +73,7 @@ static nn_status *find_column(const struct ir_field *param, const nn_dataset *da
     if (!ir_type_equal((*column)->type, param->type))
       return status_new(NN_INVALID, "'%s' of the data has another type than the entry wants", param->name);
     if (!(*column)->present)
-      return status_new(NN_DATA, "%s has no '%s', which the entry needs", dataset->path, param->name);
+      return status_new(NN_DATA, "%s has no '%s', which the entry needs", dataset->files[0].path, param->name);
     return NULL;
   }
   return status_new(NN_INVALID, "the data was read without '%s', which the entry needs", param->name);
@@ -123,6 +128,8 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
     example->traced.host.trace = &session->executor.trace;
     example->traced.host.arena = session->arena;
     example->traced.host.number = (uint32_t)examples[i];
+    example->traced.host.step_limit = session->turns;
+    example->traced.host.interrupt = session->interrupt;
     example->run.entry = model->host->entries[entry->function];
     example->run.example = &example->traced.host;
     example->run.args = args + i * width;

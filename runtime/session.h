@@ -19,6 +19,8 @@ struct session_example {
 struct nn_session {
   struct executor executor;
   nn_autobatch autobatch;
+  uint64_t turns;  // nn_session_set_limits
+  const volatile int *interrupt;
   struct fiber_pool *fibers;
   struct host_arena *arena;  // lists, data, arguments and results of the examples
   struct session_example *examples;

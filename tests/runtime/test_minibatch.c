@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,6 +289,135 @@ static void test_failing_examples(void **state) {
   rig_close(&rig);
 }
 
+static const char endless_model[] =
+    "vocab Word\n"
+    "fn down(n: int) -> int { 1 + down(n + 1) }\n"
+    "fn turn(words: [Word]) -> int {\n"
+    "  var i = 0\n"
+    "  while len(words) != 3 { i = i + 1 }\n"
+    "  len(words)\n"
+    "}\n"
+    "fn fall(words: [Word]) -> int { if len(words) == 3 { 3 } else { down(0) } }\n";
+
+// Loops and recursion without an end fail by themselves or when they are told to; the other examples have
+// results.
+static void test_limits(void **state) {
+  (void)state;
+  static const struct {
+    const char *entry, *message;
+    uint64_t turns;
+    int interrupt;
+  } cases[] = {
+      {"turn", "more than 5000 turns", 5000, 0}, {"turn", "interrupted", 0, 1}, {"fall", "too deep", 0, 0}};
+  struct rig_options options = {.stand_in = stand_in, .n_examples = 20};
+  struct rig rig;
+  rig_open(&rig, endless_model, "turn", &options);
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    nn_session_set_limits(rig.session, cases[c].turns, &cases[c].interrupt);
+    rig_run(&rig, cases[c].entry, NN_INFER);
+    size_t failed = 0;
+    for (size_t i = 0; i < rig.n; i++) {
+      const struct host_list *words = (const struct host_list *)(uintptr_t)rig.data->slots[i];
+      const char *error = nn_session_error(rig.session, i);
+      // An interrupted minibatch ends everywhere.
+      assert_true(error || words->length == 3);
+      if (error)
+        assert_non_null(strstr(error, cases[c].message));
+      else
+        assert_true(nn_session_number(rig.session, i) == 3);
+      failed += error != NULL;
+    }
+    assert_true(failed > 0);
+  }
+  rig_close(&rig);
+}
+
+// Sessions in several threads share a model as long as they only infer; kernels are compiled by whoever comes
+// first.
+struct reader {
+  struct rig *rig;
+  double losses[12];
+  bool failed;
+};
+
+static void *infer(void *argument) {
+  struct reader *reader = argument;
+  nn_session *session = NULL;
+  nn_status *status = nn_session_new(reader->rig->model, &session);
+  for (int round = 0; round < 20 && !status; round++) {
+    status = nn_session_run(session, rig_entry(reader->rig, "loss"), reader->rig->data, reader->rig->examples,
+                            12, NN_INFER);
+    for (size_t i = 0; i < 12 && !status; i++) reader->losses[i] = nn_session_number(session, i);
+  }
+  reader->failed = status != NULL;
+  nn_status_free(status);
+  nn_session_free(session);
+  return NULL;
+}
+
+static void test_sessions_in_threads(void **state) {
+  (void)state;
+  struct rig_options options = {.stand_in = stand_in};
+  struct rig rig;
+  rig_open(&rig, rig_tree_model, "loss", &options);
+  struct reader readers[4];
+  pthread_t threads[4];
+  for (int t = 0; t < 4; t++) {
+    readers[t] = (struct reader){.rig = &rig};
+    assert_int_equal(pthread_create(&threads[t], NULL, infer, &readers[t]), 0);
+  }
+  for (int t = 0; t < 4; t++) pthread_join(threads[t], NULL);
+  double *expected = losses(&rig, NN_INFER);
+  for (int t = 0; t < 4; t++) {
+    assert_false(readers[t].failed);
+    assert_same_bits(readers[t].losses, expected, 12, "threads");
+  }
+  free(expected);
+  rig_close(&rig);
+}
+
+// What `graph` and `explain` show is the run that was.
+static void test_views(void **state) {
+  (void)state;
+  struct rig_options options = {.stand_in = stand_in};
+  struct rig rig;
+  rig_open(&rig, rig_tree_model, "loss", &options);
+  rig_run(&rig, "loss", NN_INFER);
+  size_t n_batches = nn_session_batch_count(rig.session), n_nodes = nn_session_node_count(rig.session),
+         rows = 0, results = 0;
+  size_t needed = 0;
+  for (size_t b = 0; b < n_batches; b++) {
+    nn_batch batch = nn_session_batch(rig.session, b);
+    rows += batch.rows;
+    bool again = false;
+    for (size_t k = 0; k < b; k++) again |= strcmp(nn_session_batch(rig.session, k).key, batch.key) == 0;
+    assert_int_equal(again, batch.reason[0] != '\0');
+    needed += strstr(batch.reason, "it needs results of batch") != NULL;
+  }
+  assert_int_equal(rows, n_nodes);
+  assert_true(needed >= 2);  // a level of the trees after the other
+  assert_true(nn_session_batch_lower_bound(rig.session) <= n_batches);
+  for (size_t i = 0; i < n_nodes; i++) {
+    nn_node node = nn_session_node(rig.session, i);
+    results += node.result;
+    assert_true(node.example < rig.n && node.batch < n_batches && node.shape[0] == '{');
+    for (uint32_t k = 0; k < node.n_inputs; k++) {
+      uint32_t from = node.inputs[k];
+      assert_true(from < i);
+      nn_node other = nn_session_node(rig.session, from);
+      assert_true(other.batch < node.batch);
+      assert_int_equal(other.example, node.example);
+      node = nn_session_node(rig.session, i);
+    }
+  }
+  assert_true(results > 0 && results <= rig.n);
+  nn_stats stats = nn_session_stats(rig.session);
+  assert_int_equal(stats.nodes, n_nodes);
+  assert_int_equal(stats.batches, n_batches);
+  assert_int_equal(stats.examples, rig.n);
+  rig_close(&rig);
+}
+
 static void test_misuse(void **state) {
   (void)state;
   struct rig_options options = {.stand_in = stand_in};
@@ -344,11 +474,12 @@ static void test_metric_and_results(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits),          cmocka_unit_test(test_dropout),
-      cmocka_unit_test(test_gradients),          cmocka_unit_test(test_gradients_add_up),
-      cmocka_unit_test(test_gradient_bits),      cmocka_unit_test(test_decisions),
-      cmocka_unit_test(test_failing_examples),   cmocka_unit_test(test_misuse),
-      cmocka_unit_test(test_metric_and_results),
+      cmocka_unit_test(test_same_bits),           cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_gradients),           cmocka_unit_test(test_gradients_add_up),
+      cmocka_unit_test(test_gradient_bits),       cmocka_unit_test(test_decisions),
+      cmocka_unit_test(test_failing_examples),    cmocka_unit_test(test_misuse),
+      cmocka_unit_test(test_metric_and_results),  cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_sessions_in_threads), cmocka_unit_test(test_views),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
