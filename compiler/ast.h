@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "compiler/source.h"
 
 /* Owned by the checker: compiler/types.h, compiler/sizes.h and its table of builtin functions. */

@@ -83,9 +83,9 @@
 
 #include <stdbool.h>
 
-#include "compiler/arena.h"
 #include "compiler/ast.h"
 #include "compiler/diag.h"
+#include "compiler/ir/arena.h"
 #include "compiler/types.h"
 
 bool check_program(struct arena *arena, struct diag_sink *sink, struct ast_program *program);

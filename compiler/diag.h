@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "compiler/source.h"
 
 enum diag_severity { DIAG_ERROR, DIAG_WARNING };

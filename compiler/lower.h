@@ -7,9 +7,9 @@
 #ifndef NN_COMPILER_LOWER_H
 #define NN_COMPILER_LOWER_H
 
-#include "compiler/arena.h"
 #include "compiler/ast.h"
 #include "compiler/diag.h"
+#include "compiler/ir/arena.h"
 #include "compiler/ir/ir.h"
 
 /* The module of a program that check_program accepted; the caller frees it with ir_module_free. `name` is the

@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "compiler/ir/ir.h"
 #include "compiler/ir/ir_builder.h"
 

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "compiler/arena.h"
 #include "compiler/builtins.h"
+#include "compiler/ir/arena.h"
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */
 

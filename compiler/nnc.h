@@ -17,9 +17,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "compiler/arena.h"
 #include "compiler/ast.h"
 #include "compiler/diag.h"
+#include "compiler/ir/arena.h"
 #include "compiler/ir/ir.h"
 #include "compiler/source.h"
 

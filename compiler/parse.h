@@ -2,9 +2,9 @@
 #ifndef NN_COMPILER_PARSE_H
 #define NN_COMPILER_PARSE_H
 
-#include "compiler/arena.h"
 #include "compiler/ast.h"
 #include "compiler/diag.h"
+#include "compiler/ir/arena.h"
 #include "compiler/source.h"
 
 /* Parses one file. Syntax errors go to the sink; then the result is NULL. Imports are not followed. */

@@ -7,9 +7,9 @@
 #ifndef NN_COMPILER_PARSER_H
 #define NN_COMPILER_PARSER_H
 
-#include "compiler/arena.h"
 #include "compiler/ast.h"
 #include "compiler/diag.h"
+#include "compiler/ir/arena.h"
 #include "compiler/source.h"
 
 /* Brackets within brackets, and operators, calls and blocks within each other. Later passes recurse over the tree,

@@ -1,6 +1,6 @@
 #include "compiler/sizes.h"
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 
 struct substitution {
   const struct size_binding *bindings;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 
 /* Bytes [lo, hi) of one file. File 0 is "nowhere" (the command line, a builtin). */
 struct span {

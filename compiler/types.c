@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 
 const struct type type_error = {.kind = TYPE_ERROR, .weight = 1};
 const struct type type_never = {.kind = TYPE_NEVER, .weight = 1};

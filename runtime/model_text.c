@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "runtime/model.h"
 
 static void write_type(FILE *out, struct arena *scratch, const struct ir_module *module,

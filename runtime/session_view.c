@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "runtime/session.h"
 
 struct session_view {

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "compiler/ir/ir_parser.h"
 #include "compiler/ir/ir_text.h"
 

@@ -5,7 +5,7 @@
 #ifndef NN_IR_IR_VERIFIER_H
 #define NN_IR_IR_VERIFIER_H
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "compiler/ir/ir.h"
 
 struct ir_verifier {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 
 // --------------------------------------------------------------------------------- order of basic blocks
 

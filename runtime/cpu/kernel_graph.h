@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "runtime/cpu/kernel.h"
 
 // Besides the operations of ops.def. The composite ones and sinks do not occur as nodes; nor does stop_gradient.

@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <string.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "runtime/cpu/reference.h"
 
 #define DEEPEST_CALL 400

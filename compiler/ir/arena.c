@@ -1,4 +1,4 @@
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 
 #include <assert.h>
 #include <stdalign.h>

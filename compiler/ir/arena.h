@@ -5,8 +5,8 @@
  * one is set (nnc_compile sets it and returns a status); otherwise the process ends with a message. Because all
  * that the front end owns lies in the arena, that jump leaks nothing.
  */
-#ifndef NN_COMPILER_ARENA_H
-#define NN_COMPILER_ARENA_H
+#ifndef NN_IR_ARENA_H
+#define NN_IR_ARENA_H
 
 #include <setjmp.h>
 #include <stdarg.h>
