@@ -75,7 +75,7 @@ void schedule_graph_link(struct schedule *schedule, const struct trace *trace, s
 
 // Chains are held as vectors of 16-bit lengths, one for each key, saturating: LANES of them are one machine
 // operation.
-enum { LANES = 16, MOST_KEYS = 64 };
+enum { LANES = 16, MOST_KEYS = 64, MOST_LENGTHS = 1 << 26 };
 
 static inline void raise(uint16_t *restrict to, const uint16_t *restrict from, uint32_t width) {
   for (uint32_t k = 0; k < width; k += LANES)
@@ -84,8 +84,8 @@ static inline void raise(uint16_t *restrict to, const uint16_t *restrict from, u
 
 bool schedule_graph_heights(struct schedule *schedule, const struct schedule_graph *graph,
                             uint32_t *heights) {
-  if (graph->n_keys > MOST_KEYS) return false;
   uint32_t width = (graph->n_keys + LANES - 1) / LANES * LANES;
+  if (graph->n_keys > MOST_KEYS || (uint64_t)graph->n * width > MOST_LENGTHS) return false;
   size_t bytes = (size_t)graph->n * width * sizeof(uint16_t);
   // [node][key] longest chain of that key from the node on, itself counted.
   uint16_t *chains = host_arena_alloc(schedule->scratch, bytes);
