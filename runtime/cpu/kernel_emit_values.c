@@ -328,7 +328,8 @@ static void cut(struct cuts *cuts, int64_t at) {
     cuts->at = arena_grow_array(cuts->e->graph->arena, cuts->at, cuts->n, capacity, sizeof *cuts->at);
     cuts->capacity = capacity;
   }
-  memmove(cuts->at + i + 1, cuts->at + i, (cuts->n - i) * sizeof *cuts->at);
+  for (uint32_t j = cuts->n; j > i; j--)
+    cuts->at[j] = cuts->at[j - 1];
   cuts->at[i] = at;
   cuts->n++;
 }
@@ -382,10 +383,12 @@ static void emit_region(struct emission *e, const struct chunk_body *b, unsigned
   } else if (whole > 0) {
     struct codegen_loop loop;
     codegen_loop_begin(&e->cg, &loop, word(e, begin), word(e, begin + whole), word(e, lanes), n_carried, b->carried);
-    memcpy(b->carried, loop.carried, n_carried * sizeof *b->carried);
+    for (unsigned i = 0; i < n_carried; i++)
+      b->carried[i] = loop.carried[i];
     emit_chunk(e, b, loop.index, -1, e->cg.lanes);
     codegen_loop_end(&e->cg, &loop, b->carried);
-    memcpy(b->carried, loop.carried, n_carried * sizeof *b->carried);
+    for (unsigned i = 0; i < n_carried; i++)
+      b->carried[i] = loop.carried[i];
   }
   if (begin + whole < e->region_end)
     emit_chunk(e, b, word(e, begin + whole), begin + whole, (unsigned)(e->region_end - begin - whole));

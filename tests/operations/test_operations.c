@@ -129,7 +129,8 @@ static const struct ir_type *written_shape(struct bench *b, const struct ir_inst
 // Adds the operation on operands of these shapes to the block; false when they do not suit.
 static bool add_operation(struct bench *b, enum ir_op op, uint32_t n, const uint32_t *shapes, uint32_t variant) {
   const struct ir_op_info *info = &ir_op_infos[op];
-  struct ir_value stand_ins[4] = {{0}}, index = {.type = ir_type_simple(b->module, IR_INT)}, *operands[5];
+  struct ir_value stand_ins[4] = {{0}}, *operands[5];
+  struct ir_value index = {.type = ir_type_simple(b->module, IR_INT)}, number = {.type = ir_type_simple(b->module, IR_FLOAT)};
   for (uint32_t i = 0; i < n; i++) {
     stand_ins[i].type = b->shapes[shapes[i]];
     operands[i] = &stand_ins[i];
@@ -138,7 +139,7 @@ static bool add_operation(struct bench *b, enum ir_op op, uint32_t n, const uint
   if (info->takes_index)
     operands[total++] = &index;
   if (op == IR_OP_SCALAR)
-    operands[total++] = &(struct ir_value){.type = ir_type_simple(b->module, IR_FLOAT)};
+    operands[total++] = &number;
   uint32_t ignored = 0;
   struct ir_instr *trial = ir_instr_new(b->module, op, total, operands, 0, NULL, 0, &ignored);
   set_attributes(b, trial, variant);
