@@ -1,12 +1,13 @@
 // The intermediate representation: typed, SSA, in two levels with one text form.
 //
-//   host functions   control flow of one example: basic blocks with parameters, integers, lists, data; tensors are
-//                    opaque references
-//   blocks           straight-line tensor code with symbolic sizes; the unit that is batched and compiled to a kernel
+//   host functions   control flow of one example: basic blocks with parameters, integers, lists, data;
+//                    tensors are opaque references
+//   blocks           straight-line tensor code with symbolic sizes; the unit that is batched and compiled
+//                    to a kernel
 //
-// Before the pass `blocks` tensor operations (ops.def) stand in the host functions themselves; after it they stand in
-// blocks only and host functions `emit` them. A module is portable: it holds no value of a dim or vocab that a later
-// stage may bind otherwise.
+// Before the pass `blocks` tensor operations (ops.def) stand in the host functions themselves; after it they
+// stand in blocks only and host functions `emit` them. A module is portable: it holds no value of a dim or
+// vocab that a later stage may bind otherwise.
 //
 // Text form, by example (`;` starts a comment; IR.md has the grammar):
 //
@@ -19,7 +20,7 @@
 //   enum Action Shift Reduce
 //   data Tree = Leaf(label: Label, word: Word) | Node(label: Label, left: Tree, right: Tree)
 //   param @E : f32[Word, D] = normal 0.1
-//   param @stack.*.W : f32[4*H, H] count L = glorot          ; a family: one per element of a static list of layers
+//   param @stack.*.W : f32[4*H, H] count L = glorot  ; a family: one per element of a static list
 //   entry loss(t: Tree) -> f32 = @loss
 //   metric accuracy(t: Tree) -> (bool, int) = @accuracy
 //
@@ -60,7 +61,7 @@ struct arena;
 
 #define IR_MAX_RANK 4
 
-// ---------------------------------------------------------------------------------------------------------- types
+// ----------------------------------------------------------------------------------------------------- types
 
 enum ir_type_kind {
   IR_INT,
@@ -71,7 +72,8 @@ enum ir_type_kind {
   IR_ACC,      // sum of tensors still to be taken; shape
   IR_LIST,     // element
   IR_DATA,     // sum type: `data`
-  IR_TUPLE,    // schemas and list elements only: flattened wherever SSA values are meant. Records are tuples with names.
+  IR_TUPLE,    // schemas and list elements only: flattened wherever SSA values are meant. A record is a tuple
+               // with names.
 };
 
 struct ir_field {
@@ -107,7 +109,7 @@ struct ir_constructor;
 // The type of a constructor's flattened slot; NULL when it has fewer.
 const struct ir_type *ir_constructor_slot(const struct ir_constructor *constructor, uint32_t slot);
 
-// -------------------------------------------------------------------------------------------------- module tables
+// --------------------------------------------------------------------------------------------- module tables
 
 struct ir_dim {
   struct size_atom atom;              // atom.id == index in ir_module.dims; kind DIM, VOCAB or ENUM
@@ -131,19 +133,28 @@ struct ir_data {
   struct ir_constructor *constructors;
 };
 
-enum ir_init { IR_INIT_GLOROT, IR_INIT_NORMAL, IR_INIT_UNIFORM, IR_INIT_CONSTANT, IR_INIT_ZEROS, IR_INIT_ONES, IR_INIT_IDENTITY };
+enum ir_init {
+  IR_INIT_GLOROT,
+  IR_INIT_NORMAL,
+  IR_INIT_UNIFORM,
+  IR_INIT_CONSTANT,
+  IR_INIT_ZEROS,
+  IR_INIT_ONES,
+  IR_INIT_IDENTITY,
+};
 
 struct ir_param {
-  const char *name;                   // path; in a family each `*` is the position in a static list: "stack.*.W"
+  const char *name;                   // path; in a family each `*` is a place in a static list: "stack.*.W"
   const struct ir_type *type;         // tensor
   enum ir_init init;
   double init_argument;               // normal: standard deviation; uniform: bound; constant: value
   const struct size *count;           // members of the family; NULL: a single parameter
   uint32_t n_lists;                   // number of `*` in the name
-  const struct size *lists[IR_MAX_RANK]; // length of each list; count is their product; member (i, j) is i * lists[1] + j
+  // Length of each list; count is their product, and member (i, j) is i * lists[1] + j.
+  const struct size *lists[IR_MAX_RANK];
 };
 
-// ------------------------------------------------------------------------------------------------- instructions
+// ---------------------------------------------------------------------------------------------- instructions
 
 enum ir_op {
 #define HOST(ENUM, name, doc) IR_##ENUM,
@@ -156,8 +167,16 @@ enum ir_op {
 };
 #define IR_FIRST_TENSOR_OP IR_OP_NEG
 
-enum ir_class { IR_CLASS_HOST, IR_CLASS_ELEMENTWISE, IR_CLASS_PRODUCT, IR_CLASS_REDUCE, IR_CLASS_ROWWISE, IR_CLASS_MOVE,
-                IR_CLASS_SOURCE, IR_CLASS_SINK };
+enum ir_class {
+  IR_CLASS_HOST,
+  IR_CLASS_ELEMENTWISE,
+  IR_CLASS_PRODUCT,
+  IR_CLASS_REDUCE,
+  IR_CLASS_ROWWISE,
+  IR_CLASS_MOVE,
+  IR_CLASS_SOURCE,
+  IR_CLASS_SINK,
+};
 
 struct ir_op_info {
   const char *name;
@@ -218,7 +237,7 @@ struct ir_instr {
   struct ir_value **results;
   struct ir_target *targets;     // terminators
   // Attributes; which ones an operation has is stated in hostops.def and ops.def. Unused ones are zero.
-  int64_t integer;               // const.*; D_INPUT: number of the input among the block's parameters; data.get: slot
+  int64_t integer;               // const.*; D_INPUT: the input's number among the parameters; data.get: slot
   double number;                 // const.float, CONSTANT, DROPOUT (p)
   const struct size *size;       // size; SLICE and PAD: offset
   const struct size *length;     // SLICE
@@ -246,7 +265,7 @@ struct ir_function {
   const struct ir_type **results;
   struct ir_bb *entry;
   uint32_t n_values, n_bbs;      // next free ids
-  bool decides;                  // contains, or calls something that contains, a read.*: filled by ir_analyse_decides
+  bool decides;                  // contains a read.*, or calls what does: filled by ir_analyse_decides
 };
 
 // MATMUL: operands of rank 1 or 2, at least one of rank 2, after the transposes asked for:
@@ -257,10 +276,10 @@ enum ir_block_kind { IR_BLOCK_FORWARD, IR_BLOCK_ADJOINT };
 
 struct ir_block {
   const char *name;
-  uint32_t id;                   // index in ir_module.blocks (adjoints are reached through their forward block)
+  uint32_t id;                   // index in ir_module.blocks; an adjoint is reached through its forward bloc
   enum ir_block_kind kind;
-  // Parameters: tensors, indices/ints, floats, in any order. In an adjoint: first those of the forward block, then
-  // n_saved saved values, then n_results gradients of the results.
+  // Parameters: tensors, indices/ints, floats, in any order. In an adjoint: first those of the forward block,
+  // then the values it saved (its n_outputs - n_results), then the gradients of its n_results results.
   uint32_t n_params;
   struct ir_value **params;
   struct ir_instr *first, *last; // no terminator
@@ -268,9 +287,10 @@ struct ir_block {
   struct ir_value **outputs;
   uint32_t n_results;
   uint32_t n_values;
-  bool deferred;                 // feeds only losses and outputs: the scheduler runs it after everything else
-  bool hoisted;                  // depends on nothing that was computed
-  bool uniform;                  // no per-example operand at all: one instance serves the whole minibatch
+  bool deferred;                 // reads tensors, and feeds no recurrence or decision around it: may run late
+  bool hoisted;                  // reads no tensor and is not uniform: its instances can run at once
+  bool uniform;                  // its operands only choose members of families, and nothing is random: one
+                                 // instance (of each choice) serves the whole minibatch
   bool random;                   // contains DROPOUT: instances carry (example, ordinal)
   struct ir_block *adjoint;      // NULL: not differentiable or not yet made
   struct ir_loc loc;             // of the first operation, for `explain`
@@ -298,7 +318,7 @@ struct ir_module {
   uint32_t n_sites;                                   // dropout sites handed out
 };
 
-// ------------------------------------------------------------------------------------------------------ building
+// -------------------------------------------------------------------------------------------------- building
 
 struct ir_module *ir_module_new(const char *name);
 void ir_module_free(struct ir_module *module);
@@ -308,7 +328,8 @@ struct ir_dim *ir_add_dim(struct ir_module *, const char *name, enum size_atom_k
 struct ir_data *ir_add_data(struct ir_module *, const char *name);
 struct ir_param *ir_add_param(struct ir_module *, const char *name, const struct ir_type *type);
 struct ir_function *ir_add_function(struct ir_module *, const char *name);
-struct ir_block *ir_add_block(struct ir_module *, const char *name, enum ir_block_kind kind); // adjoints are not in the table
+// Adjoints are not put in the table.
+struct ir_block *ir_add_block(struct ir_module *, const char *name, enum ir_block_kind kind);
 struct ir_entry *ir_add_entry(struct ir_module *, const char *name);
 uint32_t ir_add_file(struct ir_module *, const char *name);
 
@@ -318,17 +339,20 @@ const struct ir_type *ir_type_tensor(struct ir_module *, uint32_t rank, const st
 const struct ir_type *ir_type_acc(struct ir_module *, const struct ir_type *tensor);
 const struct ir_type *ir_type_list(struct ir_module *, const struct ir_type *element);
 const struct ir_type *ir_type_data(struct ir_module *, uint32_t data);
-const struct ir_type *ir_type_tuple(struct ir_module *, const char *name, uint32_t n, const struct ir_field *fields);
+const struct ir_type *ir_type_tuple(struct ir_module *, const char *name, uint32_t n,
+                                    const struct ir_field *fields);
 
 struct ir_bb *ir_add_bb(struct ir_module *, struct ir_function *);                 // appended in layout order
-struct ir_value *ir_add_bb_param(struct ir_module *, struct ir_function *, struct ir_bb *, const struct ir_type *);
+struct ir_value *ir_add_bb_param(struct ir_module *, struct ir_function *, struct ir_bb *,
+                                 const struct ir_type *);
 struct ir_value *ir_add_function_param(struct ir_module *, struct ir_function *, const struct ir_type *);
 struct ir_value *ir_add_block_param(struct ir_module *, struct ir_block *, const struct ir_type *);
 
-// An instruction with room for its operands, results and targets, not yet placed. Operands are copied; results get
-// fresh ids from *n_values and the given types.
-struct ir_instr *ir_instr_new(struct ir_module *, enum ir_op op, uint32_t n_operands, struct ir_value *const *operands,
-                              uint32_t n_results, const struct ir_type *const *result_types, uint32_t n_targets,
+// An instruction with room for its operands, results and targets, not yet placed. Operands are copied;
+// results get fresh ids from *n_values and the given types.
+struct ir_instr *ir_instr_new(struct ir_module *, enum ir_op op, uint32_t n_operands,
+                              struct ir_value *const *operands, uint32_t n_results,
+                              const struct ir_type *const *result_types, uint32_t n_targets,
                               uint32_t *n_values);
 void ir_append(struct ir_bb *, struct ir_instr *);
 void ir_block_append(struct ir_block *, struct ir_instr *);
@@ -342,9 +366,9 @@ void ir_set_target(struct ir_module *, struct ir_instr *, uint32_t which, struct
 static inline bool ir_is_tensor_op(enum ir_op op) { return op >= IR_FIRST_TENSOR_OP && op < IR_N_OPS; }
 static inline bool ir_is_terminator(enum ir_op op) { return op >= IR_BR && op <= IR_RETURN; }
 
-// The result type that the shape rule gives for a tensor operation with these operands and the attributes already set
-// in `instr` (results may be absent). On a mismatch NULL, and *why names both shapes. Ops with rule `attr` return NULL
-// without *why: their shape is written.
+// The result type that the shape rule gives for a tensor operation with these operands and the attributes
+// already set in `instr` (results may be absent). On a mismatch NULL, and *why names both shapes. Operations
+// with the rule `attr` return NULL without *why: their shape is written.
 const struct ir_type *ir_infer(struct ir_module *, const struct ir_instr *instr, const char **why);
 bool ir_shape_is_written(enum ir_op op);   // a tensor operation whose shape rule is `attr`
 
@@ -353,26 +377,29 @@ void ir_renumber(struct ir_function *);
 void ir_block_renumber(struct ir_block *);
 void ir_analyse_decides(struct ir_module *);
 
-// -------------------------------------------------------------------------------------------- text, checks, files
+// --------------------------------------------------------------------------------------- text, checks, files
 
 // ir_print.c: the whole module as text; the string is malloc'd, the caller frees it.
 char *ir_print(const struct ir_module *);
 char *ir_print_function(const struct ir_module *, const struct ir_function *);
 char *ir_print_block(const struct ir_module *, const struct ir_block *);
-char *ir_print_instr(const struct ir_module *, const struct ir_instr *);   // one line, without position and newline
+// One line, without position and newline.
+char *ir_print_instr(const struct ir_module *, const struct ir_instr *);
 // For messages; the string lives in the arena.
 const char *ir_type_text(const struct ir_module *, struct arena *, const struct ir_type *);
 
-// ir_parse.c: NULL on an error; then *error (malloc'd, the caller frees it) says "line:column: what". Any text is safe to feed in.
+// ir_parse.c: NULL on an error; then *error (malloc'd, the caller frees it) says "line:column: what". Any
+// text is safe to feed in.
 struct ir_module *ir_parse(const char *text, size_t length, char **error);
 
-// ir_verify.c: true when every invariant holds; otherwise *error as above. Accepts any module that ir_parse can return.
-// Types of operands and results, shapes by ir_infer, dominance, terminators, table indices, emit/call signatures,
-// adjoint signatures.
+// ir_verify.c: true when every invariant holds; otherwise *error as above. Accepts any module that ir_parse
+// can return. Types of operands and results, shapes by ir_infer, dominance, terminators, table indices,
+// emit/call signatures, adjoint signatures.
 bool ir_verify(const struct ir_module *, char **error);
 
-// module.c: the .nnb file: magic, format version, sizes, XXH64 checksum, then the text. Written to a temporary file and
-// renamed. NULL / false with *error on a missing, truncated, damaged, foreign or newer file.
+// module.c: the .nnb file: magic, format version, sizes, XXH64 checksum, then the text. Written to a
+// temporary file and renamed. NULL / false with *error on a missing, truncated, damaged, foreign or newer
+// file.
 bool ir_module_write(const struct ir_module *, const char *path, char **error);
 struct ir_module *ir_module_read(const char *path, char **error);
 struct ir_module *ir_module_decode(const void *bytes, size_t length, char **error);

@@ -233,10 +233,6 @@ static bool is_here(const struct former *former, const struct ir_bb *bb, const s
   return former->bb_of[value->id] == bb->id;
 }
 
-static bool has_effect(const struct ir_instr *instr) {
-  return instr->op == IR_CALL || instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
-}
-
 // An operation may share a block with another one only if no host instruction needs one of them and is
 // needed by the other. The stage counts the host instructions that need tensors on the longest way to an
 // operation; calls and decisions stay in order, so each counts from the one before it.

@@ -9,8 +9,7 @@ struct arena;
 // Operations of one basic block with equal keys may share a block. Along the flow of values `depends` only
 // grows and `feeds` only shrinks, so that blocks never wait for each other.
 struct block_key {
-  recurrence_set depends,
-      feeds;     // of those that go round the basic block; both empty when it feeds none of them
+  recurrence_set depends, feeds; // of those around the basic block; both empty when it feeds none of them
   bool deferred; // feeds no recurrence that goes round it, nor its callers
 };
 
@@ -19,9 +18,7 @@ struct group {
   uint32_t n_ops, capacity;
   struct block_key key;
   struct group *next; // of the same basic block, in order of their first operations
-  // outline.c:
-  struct ir_instr *emit;
-  uint32_t rank; // position of its first operation
+  struct ir_instr *emit; // outline.c: what takes its place
 };
 
 // What is known of a tensor operation; [id of its result].
@@ -63,6 +60,11 @@ static inline struct ir_instr *op_of(const struct ir_value *value) {
 
 static inline struct op_info *info_of(const struct former *former, const struct ir_value *value) {
   return &former->ops[value->id];
+}
+
+// Instructions that stay in their order: calls and decisions.
+static inline bool has_effect(const struct ir_instr *instr) {
+  return instr->op == IR_CALL || instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
 }
 
 // outline.c: turns the groups into blocks and their operations into emits.

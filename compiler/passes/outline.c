@@ -204,10 +204,6 @@ static void wait_for(struct order *order, struct item *item, struct item *needed
   item->n_waits++;
 }
 
-static bool has_effect(const struct ir_instr *instr) {
-  return instr->op == IR_CALL || instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
-}
-
 // Whether the example may wait here.
 static bool decides(const struct ir_module *module, const struct ir_instr *instr) {
   return instr->op == IR_CALL ? module->functions[instr->symbol]->decides : has_effect(instr);

@@ -12,8 +12,8 @@
 struct view {
   struct ir_function *function;
   struct cfg *cfg;
-  uint32_t base,
-      results;     // first node of its values, of its results; nodes count per component of the call graph
+  // First node of its values, and of its results; nodes count per component of the call graph.
+  uint32_t base, results;
   bool *elsewhere; // [result] some caller outside the component feeds a recurrence around the call with it
 };
 

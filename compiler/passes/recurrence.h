@@ -21,8 +21,7 @@ typedef uint64_t recurrence_set;
 
 struct value_flow {
   recurrence_set depends; // recurrences that the value comes from, or lies on
-  recurrence_set
-      feeds; // recurrences that it goes to, or lies on; an operand of a decision feeds all around it
+  recurrence_set feeds;   // those that it goes to, or lies on; an operand of a decision feeds all around it
 };
 
 struct function_flow {

@@ -49,9 +49,11 @@ static bool values_equal(uint32_t n, struct ir_value *const *a, struct ir_value 
 }
 
 static bool blocks_equal(const struct ir_block *a, const struct ir_block *b) {
-  if (a->adjoint || b->adjoint || a->n_params != b->n_params || a->n_outputs != b->n_outputs || a->n_results != b->n_results ||
-      a->n_values != b->n_values || a->deferred != b->deferred || a->hoisted != b->hoisted ||
+  if (a->adjoint || b->adjoint || a->deferred != b->deferred || a->hoisted != b->hoisted ||
       a->uniform != b->uniform)
+    return false;
+  if (a->n_params != b->n_params || a->n_outputs != b->n_outputs || a->n_results != b->n_results ||
+      a->n_values != b->n_values)
     return false;
   if (!values_equal(a->n_params, a->params, b->params) || !values_equal(a->n_outputs, a->outputs, b->outputs))
     return false;
