@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
     int plain = !strcmp(files[i].name, "new.txt");
     if (!plain) fprintf(file, "words\ttags\n");
     for (int k = 0; k < files[i].count; k++) {
-      int length = 8 + random_below(&random, 17), inside = 0, speaker = 0;
+      int length = 10 + random_below(&random, 11), inside = 0, speaker = 0;
       for (int j = 0; j < length; j++) {
         const char *word, *tag;
         if (random_below(&random, 5) == 0) {
