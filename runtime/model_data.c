@@ -54,34 +54,14 @@ static struct dataset_request make_request(const nn_model *model, const char *pa
                                   .skip_bad = options && options->skip_bad};
 }
 
-// Checkpoints hold vocabularies as JSON, which is UTF-8. Better to say so before training than after.
-static bool is_utf8(const char *text) {
-  for (const unsigned char *c = (const unsigned char *)text; *c;) {
-    int more = *c < 0x80                 ? 0
-               : *c >= 0xc2 && *c < 0xe0 ? 1
-               : *c >= 0xe0 && *c < 0xf0 ? 2
-               : *c >= 0xf0 && *c < 0xf5 ? 3
-                                         : -1;
-    if (more < 0) return false;
-    // Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte.
-    if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) || (*c == 0xf0 && c[1] < 0x90) ||
-        (*c == 0xf4 && c[1] > 0x8f))
-      return false;
-    c++;
-    for (; more > 0; more--, c++)
-      if ((*c & 0xc0) != 0x80) return false;
-  }
-  return true;
-}
-
-static nn_status *freeze_vocabs(nn_model *model) {
+static nn_status *freeze_vocabs(nn_model *model, const char *path) {
   for (uint32_t i = 0; i < model->module->n_dims; i++) {
     struct vocab *vocab = model->vocabs[i];
     if (!vocab || vocab_is_frozen(vocab)) continue;
     vocab_freeze(vocab);
-    for (size_t k = 0; k < vocab_size(vocab); k++)
-      if (!is_utf8(vocab_entry(vocab, (int64_t)k)))
-        return status_new(NN_DATA, "vocabulary '%s': the data is not UTF-8", vocab_name(vocab));
+    if (vocab_size(vocab) == 0)
+      return status_new(NN_DATA, "%s gives no value of '%s': its vocabulary would be empty", path,
+                        vocab_name(vocab));
   }
   return NULL;
 }
@@ -90,13 +70,19 @@ nn_status *nn_model_build_vocabs(nn_model *model, const char *const *paths, size
                                  const size_t *entries, size_t n_entries, const nn_data_options *options) {
   struct columns columns = {0};
   nn_status *status = find_columns(model, entries, n_entries, &columns);
+  size_t n_examples = 0;
   for (size_t i = 0; i < n_paths && !status && !nn_model_has_vocabs(model); i++) {
     struct dataset_request request = make_request(model, paths[i], &columns, options);
     char *error = NULL;
-    if (!dataset_count(&request, &error)) status = status_take(NN_DATA, error);
+    size_t n = 0;
+    if (!dataset_count(&request, &n, &error)) status = status_take(NN_DATA, error);
+    n_examples += n;
   }
   free(columns.list);
-  return status ? status : freeze_vocabs(model);
+  if (status || nn_model_has_vocabs(model)) return status;
+  const char *first = n_paths ? paths[0] : "the data";
+  if (n_examples == 0) return status_new(NN_DATA, "%s: no examples", first);
+  return freeze_vocabs(model, first);
 }
 
 bool nn_model_has_vocabs(const nn_model *model) {
@@ -123,15 +109,25 @@ nn_status *nn_dataset_load(nn_model *model, const char *path, const size_t *entr
   return status;
 }
 
+nn_status *nn_dataset_append(nn_model *model, nn_dataset *dataset, const char *path,
+                             const nn_data_options *options) {
+  const struct columns columns = {dataset->columns, dataset->n_columns};
+  struct dataset_request request = make_request(model, path, &columns, options);
+  char *error = NULL;
+  return dataset_append(dataset, &request, &error) ? NULL : status_take(NN_DATA, error);
+}
+
 void nn_dataset_free(nn_dataset *dataset) {
   if (dataset) dataset_free(dataset);
 }
 
 size_t nn_dataset_size(const nn_dataset *dataset) { return dataset->n_examples; }
 size_t nn_dataset_skipped(const nn_dataset *dataset) { return dataset->n_skipped; }
+const char *nn_dataset_first_skipped(const nn_dataset *dataset) { return dataset->first_skipped; }
 
 const char *nn_dataset_position(nn_dataset *dataset, size_t example) {
-  if (example >= dataset->n_examples) return dataset->path;
-  snprintf(dataset->position, sizeof dataset->position, "%s:%u", dataset->path, dataset->lines[example]);
+  const char *path = dataset_file_of(dataset, example)->path;
+  if (example >= dataset->n_examples) return path;
+  snprintf(dataset->position, sizeof dataset->position, "%s:%u", path, dataset->lines[example]);
   return dataset->position;
 }

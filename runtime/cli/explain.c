@@ -1,41 +1,85 @@
-#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "runtime/cli/blocks.h"
 #include "runtime/cli/run.h"
 
-static void print_json(const struct cli_run *run, size_t n) {
+// The names of the blocks that ran, as the keys of an object.
+static json_t *names_used(nn_session *session, size_t n_batches) {
+  json_t *names = json_object();
+  for (size_t i = 0; i < n_batches; i++)
+    json_object_set_new(names, nn_session_batch(session, i).name, json_true());
+  return names;
+}
+
+static void print_json(const struct cli_run *run, size_t n_examples, size_t n, json_t *blocks) {
   json_t *list = json_array();
   for (size_t i = 0; i < n; i++) {
     nn_batch batch = nn_session_batch(run->session, i);
-    json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "block", batch.name, "key", batch.key, "rows",
-                                          (int)batch.rows, "flush", (int)batch.flush, "phase", (int)batch.phase, "level",
-                                          (int)batch.level, "reason", batch.reason));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "block", batch.name, "key",
+                                    batch.key, "rows", (int)batch.rows, "flush", (int)batch.flush, "phase",
+                                    (int)batch.phase, "level", (int)batch.level, "reason", batch.reason));
   }
-  json_t *out = json_pack("{s:I, s:I, s:I, s:o}", "nodes", (json_int_t)nn_session_node_count(run->session), "n_batches",
-                          (json_int_t)n, "lower_bound", (json_int_t)nn_session_batch_lower_bound(run->session), "batches", list);
-  json_dumpf(out, stdout, 0);
-  putchar('\n');
-  json_decref(out);
+  cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o, s:O}", "examples", (json_int_t)n_examples, "nodes",
+                           (json_int_t)nn_session_node_count(run->session), "n_batches", (json_int_t)n,
+                           "lower_bound", (json_int_t)nn_session_batch_lower_bound(run->session), "batches",
+                           list, "blocks", blocks));
+}
+
+static void print_words(const char *title, const json_t *words) {
+  size_t i;
+  json_t *word;
+  if (json_array_size(words)) fputs(title, stdout);
+  json_array_foreach(words, i, word) printf("%s%s", i ? ", " : "", json_string_value(word));
+}
+
+static void print_blocks(const json_t *blocks) {
+  size_t i;
+  json_t *block;
+  puts("\nblocks");
+  json_array_foreach(blocks, i, block) {
+    printf("  %-20s %-18s", json_string_value(json_object_get(block, "name")),
+           json_string_value(json_object_get(block, "place")));
+    print_words("  ", json_object_get(block, "operations"));
+    print_words("  of ", json_object_get(block, "parameters"));
+    putchar('\n');
+  }
+}
+
+static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
+
+static void print_text(const struct cli_run *run, size_t n_examples, size_t n, const json_t *blocks) {
+  size_t nodes = nn_session_node_count(run->session), least = nn_session_batch_lower_bound(run->session);
+  printf("%zu example%s, %zu block instance%s in %zu batch%s, mean size %.1f", n_examples, plural(n_examples),
+         nodes, plural(nodes), n, n == 1 ? "" : "es", n ? (double)nodes / (double)n : 0);
+  if (n == least) puts("; no schedule has fewer batches");
+  else printf("; no schedule has fewer than %zu\n", least);
+  printf("\n%5s %7s  %-24s %s\n", "batch", "rows", "block",
+         "why its rows did not join the batch before of their kind");
+  for (size_t i = 0; i < n; i++) {
+    nn_batch batch = nn_session_batch(run->session, i);
+    printf("%5zu %7u  ", i, batch.rows);
+    if (*batch.reason) printf("%-24s %s\n", batch.key, batch.reason);
+    else puts(batch.key);
+  }
+  print_blocks(blocks);
 }
 
 int cli_explain(const struct cli_options *options) {
   struct cli_run run;
   cli_run_begin(&run, options, "loss", true, false);
+  cli_want_examples(&run);
   size_t size = cli_batch_size(&run, 0, run.n);
   nn_mode mode = options->mode == CLI_MODE_FORWARD ? NN_INFER : NN_TRAIN;
   cli_check(nn_session_run(run.session, run.entry, run.data, run.order, size, mode));
-  cli_report_failures(&run, run.data, run.order, size);
-  size_t n = nn_session_batch_count(run.session), nodes = nn_session_node_count(run.session);
-  if (options->json) {
-    print_json(&run, n);
-  } else {
-    printf("%zu examples, %zu instances, %zu batches (at least %zu are needed), mean batch size %.1f\n\n", size, nodes, n,
-           nn_session_batch_lower_bound(run.session), n ? (double)nodes / (double)n : 0);
-    printf("%5s %6s %5s %5s %5s  %-32s %s\n", "batch", "rows", "flush", "phase", "level", "block", "why not with the one before");
-    for (size_t i = 0; i < n; i++) {
-      nn_batch batch = nn_session_batch(run.session, i);
-      printf("%5zu %6u %5u %5u %5u  %-32s %s\n", i, batch.rows, batch.flush, batch.phase, batch.level, batch.key, batch.reason);
-    }
-  }
+  size_t n_failed = cli_report_failures(&run, run.data, run.order, size),
+         n = nn_session_batch_count(run.session);
+  json_t *names = names_used(run.session, n), *blocks = blocks_describe(run.model, names);
+  if (options->json) print_json(&run, size, n, blocks);
+  else print_text(&run, size, n, blocks);
+  json_decref(blocks);
+  json_decref(names);
   cli_run_end(&run);
-  return 0;
+  return n_failed ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-#include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,9 +38,11 @@ static void sums_add(struct sums *sums, const nn_model *model, bool f64) {
     if (!info.gradients) continue;
     size_t n = sums->tensors[i].bytes / (f64 ? 8 : 4);
     if (f64)
-      for (size_t k = 0; k < n; k++) ((double *)sums->tensors[i].data)[k] += ((const double *)info.gradients)[k];
+      for (size_t k = 0; k < n; k++)
+        ((double *)sums->tensors[i].data)[k] += ((const double *)info.gradients)[k];
     else
-      for (size_t k = 0; k < n; k++) ((float *)sums->tensors[i].data)[k] += ((const float *)info.gradients)[k];
+      for (size_t k = 0; k < n; k++)
+        ((float *)sums->tensors[i].data)[k] += ((const float *)info.gradients)[k];
   }
 }
 
@@ -54,20 +56,24 @@ static void sums_free(struct sums *sums) {
 
 int cli_grad(const struct cli_options *options) {
   struct cli_run run;
+  cli_check_writable(options->out);
   cli_run_begin(&run, options, "loss", true, false);
+  cli_want_examples(&run);
   bool f64 = options->running.precision == NN_PRECISION_F64;
   struct sums sums = sums_new(run.model, f64);
   size_t n_failed = 0;
   for (size_t at = 0, size; at < run.n; at += size) {
     size = cli_batch_size(&run, at, run.n);
     cli_check(nn_session_run(run.session, run.entry, run.data, run.order + at, size, NN_GRADIENT));
-    for (size_t i = 0; i < size; i++) printf("%.17g\n", nn_session_number(run.session, i));
+    for (size_t i = 0; i < size; i++)
+      printf("%.17g\n", nn_session_error(run.session, i) ? NAN : nn_session_number(run.session, i));
     n_failed += cli_report_failures(&run, run.data, run.order + at, size);
     cli_check(nn_session_backward(run.session, 1));
     sums_add(&sums, run.model, f64);
   }
   char *error = NULL;
-  if (options->out && !safetensors_write(options->out, sums.n, sums.tensors, 0, NULL, &error)) cli_fail("%s", error);
+  if (options->out && !safetensors_write(options->out, sums.n, sums.tensors, 0, NULL, &error))
+    cli_fail("%s", error);
   sums_free(&sums);
   cli_run_end(&run);
   return n_failed ? 1 : 0;

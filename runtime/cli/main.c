@@ -1,4 +1,5 @@
 // nnrun: trains, evaluates and runs models.
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,31 +11,50 @@ static int (*const run[CLI_COMMANDS])(const struct cli_options *) = {
 };
 
 static void usage(FILE *out) {
-  fputs("Usage: nnrun COMMAND MODEL [OPTION...]\n\nMODEL is a .nn file or a .nnb file that nnc made of one.\n\n", out);
+  fputs(
+      "Usage: nnrun COMMAND MODEL [OPTION...]\n\n"
+      "MODEL is a .nn file or a .nnb file that nnc made of one.\n\n",
+      out);
   for (int i = 0; i < CLI_COMMANDS; i++)
-    fprintf(out, "  %-9s %s\n", cli_command_name((enum cli_command)i), cli_command_summary((enum cli_command)i));
-  fputs("\n`nnrun COMMAND --help` lists a command's options. Results go to standard output, everything else to standard "
-        "error.\n", out);
+    fprintf(out, "  %-9s %s\n", cli_command_name((enum cli_command)i),
+            cli_command_summary((enum cli_command)i));
+  fputs(
+      "\n`nnrun COMMAND --help` lists a command's options. Results go to standard output, everything else "
+      "to standard error.\n",
+      out);
+}
+
+static bool is_one_of(const char *text, const char *a, const char *b, const char *c) {
+  return !strcmp(text, a) || !strcmp(text, b) || !strcmp(text, c);
 }
 
 int main(int argc, char **argv) {
+  // A file that grows beyond a limit is a failed write, with its message, and no reason to die.
+  signal(SIGXFSZ, SIG_IGN);
   if (argc < 2) {
     usage(stderr);
     return 2;
   }
-  if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+  if (is_one_of(argv[1], "--help", "-h", "-?") || (!strcmp(argv[1], "help") && argc == 2)) {
     usage(stdout);
+    cli_check_stdout();
     return 0;
   }
-  if (!strcmp(argv[1], "--version")) {
+  if (is_one_of(argv[1], "--version", "-V", "version")) {
     puts("nnrun " NN_VERSION);
+    cli_check_stdout();
     return 0;
   }
+  // `nnrun help COMMAND` is `nnrun COMMAND --help`.
+  static char help[] = "--help";
+  if (!strcmp(argv[1], "help")) argv[1] = argv[2], argv[2] = help;
   for (int i = 0; i < CLI_COMMANDS; i++) {
     if (strcmp(argv[1], cli_command_name((enum cli_command)i))) continue;
     struct cli_options options;
     cli_options_parse((enum cli_command)i, argc - 1, argv + 1, &options);
-    return run[i](&options);
+    int status = run[i](&options);
+    cli_check_stdout();
+    return status;
   }
   fprintf(stderr, "nnrun: there is no command `%s`\n\n", argv[1]);
   usage(stderr);

@@ -9,40 +9,60 @@
 #define ONE(command) (1u << CLI_##command)
 #define WITH_DATA (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD) | ONE(GRAPH) | ONE(EXPLAIN))
 #define ALL (WITH_DATA | ONE(INFO))
-#define RUNS_BATCHES (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD) | ONE(EXPLAIN) | ONE(GRAPH))
 #define OPTIMISES (ONE(TRAIN) | ONE(BENCH))
+// Run over all of the data, in minibatches.
+#define RUNS_ALL (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD))
 
+// More threads or larger dims than this are a slip of the finger.
+enum { MOST_THREADS = 1024 };
+
+// clang-format off
 enum key {
-  KEY_DATA = 256, KEY_DEV, KEY_FORMAT, KEY_SKIP_BAD, KEY_WEIGHTS, KEY_ENTRY, KEY_PRECISION, KEY_THREADS, KEY_AUTOBATCH,
-  KEY_SEED, KEY_CACHE, KEY_EPOCHS, KEY_BATCH, KEY_OPTIMISER, KEY_RATE, KEY_MOMENTUM, KEY_CLIP, KEY_DECAY, KEY_SPARSE,
-  KEY_LOSS, KEY_NO_SHUFFLE, KEY_SAVE, KEY_METRICS, KEY_MODE, KEY_SECONDS, KEY_OUT, KEY_EXAMPLE, KEY_LIMIT, KEY_JSON,
-  KEY_QUIET, KEY_BEFORE
+  KEY_DATA = 256, KEY_DEV, KEY_FORMAT, KEY_SKIP_BAD, KEY_WEIGHTS, KEY_ENTRY, KEY_PRECISION, KEY_THREADS,
+  KEY_AUTOBATCH, KEY_SEED, KEY_CACHE,
+  // Training: set_training.
+  KEY_EPOCHS, KEY_OPTIMISER, KEY_RATE, KEY_MOMENTUM, KEY_CLIP, KEY_DECAY, KEY_SPARSE, KEY_LOSS,
+  KEY_NO_SHUFFLE, KEY_SAVE, KEY_METRICS,
+  // Measuring and looking: set_looking.
+  KEY_MODE, KEY_SECONDS, KEY_OUT, KEY_EXAMPLE, KEY_LIMIT, KEY_JSON, KEY_QUIET, KEY_BEFORE,
+  KEY_BATCH
 };
+// clang-format on
 
 static const struct {
   const char *name;
-  unsigned commands;
+  unsigned command;
   const char *summary;
-  const char *doc;
+  const char *doc;  // "before the options\vbehind them"
 } commands[CLI_COMMANDS] = {
     [CLI_TRAIN] = {"train", ONE(TRAIN), "train a model on data and save its weights",
-                   "Trains the entry `loss` and evaluates every metric on --dev after each epoch. Vocabularies are those of the "
-                   "training data, or of --weights. With --save the checkpoint is written after each epoch, atomically."},
-    [CLI_EVAL] = {"eval", ONE(EVAL), "loss and metrics of a trained model on data", "Prints the mean loss and every metric."},
+                   "Trains the entry `loss` and evaluates it and every metric on --dev after each epoch. "
+                   "Vocabularies are those of the training data, or of --weights."
+                   "\vWith --save the checkpoint is written after each epoch, before the evaluation, "
+                   "atomically. Ctrl-C finishes the minibatch and saves; the exit status is then 130."},
+    [CLI_EVAL] = {"eval", ONE(EVAL), "loss and metrics of a trained model on data",
+                  "Prints the mean loss of an example and every metric."},
     [CLI_PREDICT] = {"predict", ONE(PREDICT), "results of a trained model, as JSON lines",
-                     "Runs the entry `predict` (or --entry) and prints one JSON object per example: the number of its line in the "
-                     "data and its result, or the error that its control flow ran into."},
+                     "Runs the entry `predict` (or --entry) and prints one JSON object per example: the number "
+                     "of its line in the data and its result, or the error that its control flow ran into."
+                     "\vThe file is named, too, when there are several. The exit status is 1 when an example "
+                     "failed. `--data -` reads standard input, whose format must be given."},
     [CLI_BENCH] = {"bench", ONE(BENCH), "measure speed on data",
-                   "Runs minibatches for --seconds and prints examples per second and where the time goes. The first "
-                   "minibatches, in which kernels are compiled, do not count."},
+                   "Runs minibatches for --seconds and prints examples per second and where the time goes. "
+                   "The first minibatches, in which kernels are compiled, do not count."},
     [CLI_GRAD] = {"grad", ONE(GRAD), "losses and summed gradients, to compare with other systems",
-                  "Prints each example's loss and writes the gradients of the sum of the losses. Dropout is the identity."},
+                  "Prints each example's loss, one a line (nan: its control flow failed), and writes the "
+                  "gradients of the sum of the losses to --out, a safetensors file. Dropout is the identity."},
     [CLI_GRAPH] = {"graph", ONE(GRAPH), "the trace of an example as Graphviz DOT",
-                   "Writes what one example's control flow left behind: one box per block instance, grouped by the batch that "
-                   "computes it."},
+                   "Writes what an example's control flow left behind: a box per block instance, with the "
+                   "block, its place in the model and the shapes of its results; instances that run as one "
+                   "batch stand in one frame."
+                   "\vTo look at it: nnrun graph MODEL --data FILE | dot -Tsvg >trace.svg"},
     [CLI_EXPLAIN] = {"explain", ONE(EXPLAIN), "the batches of a minibatch, and why instances did not join",
-                     "Runs one minibatch and lists its batches in order."},
-    [CLI_INFO] = {"info", ONE(INFO), "what a model or a checkpoint holds", "Prints entries, sizes, vocabularies and parameters."},
+                     "Runs the first minibatch of the data and lists its batches in order, then the blocks: "
+                     "where they stand in the model and what they compute."},
+    [CLI_INFO] = {"info", ONE(INFO), "what a model or a checkpoint holds",
+                  "Prints a model's entries, sizes, vocabularies and parameters, or those of a checkpoint."},
 };
 
 const char *cli_command_name(enum cli_command command) { return commands[command].name; }
@@ -54,13 +74,15 @@ static const struct {
 } table[] = {
     {{NULL, 0, NULL, 0, "Data:", 1}, WITH_DATA},
     {{"data", KEY_DATA, "FILE", 0, "data to run over; may be repeated", 1}, WITH_DATA},
-    {{"dev", KEY_DEV, "FILE", 0, "data on which the metrics are evaluated after each epoch", 1}, ONE(TRAIN)},
-    {{"format", KEY_FORMAT, "FORMAT", 0, "ptb, jsonl, text, tsv or conllu (default: by the name); tsv:a,_,b names the columns", 1},
+    {{"dev", KEY_DEV, "FILE", 0, "data to evaluate after each epoch", 1}, ONE(TRAIN)},
+    {{"format", KEY_FORMAT, "FORMAT", 0,
+      "ptb, jsonl, text, tsv or conllu (default: by the name); tsv:a,_,b names the columns", 1},
      WITH_DATA},
     {{"skip-bad", KEY_SKIP_BAD, NULL, 0, "count bad records instead of stopping at the first", 1}, WITH_DATA},
+    {{"limit", KEY_LIMIT, "N", 0, "run over the first N examples only", 1}, RUNS_ALL},
     {{NULL, 0, NULL, 0, "Model:", 2}, ALL},
     {{"define", 'D', "NAME=VALUE", 0, "bind a dim", 2}, ALL},
-    {{"weights", KEY_WEIGHTS, "FILE", 0, "checkpoint to start from (.safetensors)", 2}, ALL},
+    {{"weights", KEY_WEIGHTS, "FILE", 0, "checkpoint to start from", 2}, ALL},
     {{"entry", KEY_ENTRY, "NAME", 0, "function to run instead of the usual one", 2}, WITH_DATA},
     {{"precision", KEY_PRECISION, "f32|f64", 0, "element type (default f32)", 2}, WITH_DATA},
     {{"seed", KEY_SEED, "N", 0, "seed of initial weights, shuffling and dropout (default 1)", 2}, WITH_DATA},
@@ -68,46 +90,59 @@ static const struct {
     {{"epochs", KEY_EPOCHS, "N", 0, "passes over the data (default 5)", 3}, ONE(TRAIN)},
     {{"optimiser", KEY_OPTIMISER, "NAME", 0, "adam (default), sgd, momentum or adagrad", 3}, OPTIMISES},
     {{"optimizer", KEY_OPTIMISER, "NAME", OPTION_ALIAS | OPTION_HIDDEN, NULL, 3}, OPTIMISES},
-    {{"rate", KEY_RATE, "X", 0, "learning rate (default: adam 0.001, sgd 0.1, momentum and adagrad 0.01)", 3}, OPTIMISES},
+    {{"rate", KEY_RATE, "X", 0, "learning rate (default: adam 0.001, sgd 0.1, momentum and adagrad 0.01)", 3},
+     OPTIMISES},
     {{"momentum", KEY_MOMENTUM, "X", 0, "momentum (default 0.9)", 3}, OPTIMISES},
     {{"clip", KEY_CLIP, "NORM", 0, "scale gradients down to this global norm", 3}, OPTIMISES},
     {{"decay", KEY_DECAY, "X", 0, "weight decay; decoupled with adam", 3}, OPTIMISES},
-    {{"sparse", KEY_SPARSE, "lazy|exact", 0, "lookup tables: update touched rows only (default), or all", 3}, OPTIMISES},
+    {{"sparse", KEY_SPARSE, "lazy|exact", 0, "lookup tables: update touched rows only (default), or all", 3},
+     OPTIMISES},
     {{"loss", KEY_LOSS, "mean|sum", 0, "of the examples of a minibatch (default mean)", 3}, OPTIMISES},
     {{"no-shuffle", KEY_NO_SHUFFLE, NULL, 0, "keep the order of the data", 3}, ONE(TRAIN)},
     {{"save", KEY_SAVE, "FILE", 0, "write the checkpoint here after each epoch", 3}, ONE(TRAIN)},
     {{"metrics", KEY_METRICS, "FILE", 0, "append one JSON object per epoch", 3}, ONE(TRAIN)},
-    {{NULL, 0, NULL, 0, "Running:", 4}, RUNS_BATCHES},
-    {{"batch", KEY_BATCH, "N", 0, "examples per minibatch (default 64)", 4}, RUNS_BATCHES},
-    {{"threads", KEY_THREADS, "N", 0, "default: all cores", 4}, RUNS_BATCHES},
-    {{"autobatch", KEY_AUTOBATCH, "MODE", 0, "auto (default), depth, agenda or off", 4}, RUNS_BATCHES},
-    {{"cache-dir", KEY_CACHE, "DIR", 0, "of compiled code; empty: no cache", 4}, RUNS_BATCHES},
-    {{"mode", KEY_MODE, "forward|backward|train", 0, "what to measure or look at", 4}, ONE(BENCH) | ONE(EXPLAIN)},
+    {{NULL, 0, NULL, 0, "Running:", 4}, ALL},
+    {{"batch", KEY_BATCH, "N", 0, "examples per minibatch (default 64)", 4}, RUNS_ALL | ONE(EXPLAIN)},
+    {{"batch", KEY_BATCH, "N", 0, "examples, as one minibatch (default 1)", 4}, ONE(GRAPH)},
+    {{"threads", KEY_THREADS, "N", 0, "default: all cores", 4}, WITH_DATA},
+    {{"autobatch", KEY_AUTOBATCH, "MODE", 0, "auto (default), depth, agenda or off", 4}, WITH_DATA},
+    {{"cache-dir", KEY_CACHE, "DIR", 0,
+      "of compiled code (default: $NN_CACHE_DIR, $XDG_CACHE_HOME/nn or ~/.cache/nn); empty: no cache", 4},
+     ALL},
+    {{"mode", KEY_MODE, "forward|backward|train", 0,
+      "what to measure: forward; forward and backward; and update, too (default)", 4},
+     ONE(BENCH)},
+    {{"mode", KEY_MODE, "forward|train", 0, "of the entry (default forward)", 4}, ONE(EXPLAIN)},
     {{"seconds", KEY_SECONDS, "S", 0, "how long to measure (default 5)", 4}, ONE(BENCH)},
-    {{"out", KEY_OUT, "FILE", 0, "write here", 4}, ONE(GRAD) | ONE(GRAPH)},
-    {{"example", KEY_EXAMPLE, "N", 0, "number of the example, from 0 (default 0)", 4}, ONE(GRAPH)},
+    {{"out", KEY_OUT, "FILE", 0, "write the gradients here", 4}, ONE(GRAD)},
+    {{"out", KEY_OUT, "FILE", 0, "write here (default: standard output)", 4}, ONE(GRAPH)},
+    {{"example", KEY_EXAMPLE, "N", 0, "number of the first example, from 0 (default 0)", 4}, ONE(GRAPH)},
     {{"before", KEY_BEFORE, NULL, 0, "show the trace without batches", 4}, ONE(GRAPH)},
-    {{"limit", KEY_LIMIT, "N", 0, "run over the first N examples only", 4}, ONE(PREDICT) | ONE(GRAD) | ONE(EVAL)},
-    {{NULL, 0, NULL, 0, "Output:", 5}, ALL},
+    {{NULL, 0, NULL, 0, "Output:", 5}, ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO) | ONE(TRAIN)},
     {{"json", KEY_JSON, NULL, 0, "print JSON", 5}, ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO)},
-    {{"quiet", KEY_QUIET, NULL, 0, "no progress", 5}, ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH)},
+    {{"quiet", KEY_QUIET, NULL, 0, "no progress", 5}, ONE(TRAIN) | ONE(EVAL) | ONE(BENCH)},
+    {{NULL, 'h', NULL, OPTION_HIDDEN, NULL, -1}, ALL},
 };
 #define N_TABLE (sizeof table / sizeof *table)
 
-static int64_t integer(struct argp_state *state, const char *option, const char *text, int64_t low) {
+static int64_t integer(struct argp_state *state, const char *option, const char *text, int64_t low,
+                       int64_t high) {
   char *end;
   errno = 0;
   int64_t value = strtoll(text, &end, 10);
-  if (end == text || *end || errno || value < low)
-    argp_error(state, "--%s takes an integer of at least %lld, not `%s`", option, (long long)low, text);
-  return value;
+  if (end != text && !*end && !errno && value >= low && value <= high) return value;
+  if (high == INT64_MAX)
+    argp_error(state, "%s takes an integer of at least %lld, not `%s`", option, (long long)low, text);
+  argp_error(state, "%s takes an integer between %lld and %lld, not `%s`", option, (long long)low,
+             (long long)high, text);
+  return low;
 }
 
 static double number(struct argp_state *state, const char *option, const char *text, double low) {
   char *end;
   double value = strtod(text, &end);
   if (end == text || *end || !isfinite(value) || value < low)
-    argp_error(state, "--%s takes a number of at least %g, not `%s`", option, low, text);
+    argp_error(state, "%s takes a number of at least %g, not `%s`", option, low, text);
   return value;
 }
 
@@ -119,7 +154,7 @@ static int choice(struct argp_state *state, const char *option, const char *text
     if (i) strcat(list, names[i + 1] ? ", " : " or ");
     strcat(list, names[i]);
   }
-  argp_error(state, "--%s is %s, not `%s`", option, list, text);
+  argp_error(state, "%s is %s, not `%s`", option, list, text);
   return 0;
 }
 
@@ -129,33 +164,61 @@ static void define(struct argp_state *state, struct cli_options *options, char *
   if (options->n_dims == CLI_MAX_DIMS) argp_error(state, "more than %d definitions", CLI_MAX_DIMS);
   *equals = 0;
   char name[300];
-  snprintf(name, sizeof name, "define=%.200s", text);
-  options->dims[options->n_dims++] = (nn_dim_value){text, integer(state, name, equals + 1, 0)};
+  snprintf(name, sizeof name, "-D %.200s", text);
+  options->dims[options->n_dims++] = (nn_dim_value){text, integer(state, name, equals + 1, 0, INT32_MAX)};
 }
 
 static void set_training(int key, char *text, struct cli_options *o, struct argp_state *state) {
   static const char *const sparse[] = {"lazy", "exact", NULL}, *const loss[] = {"mean", "sum", NULL};
   switch (key) {
-    case KEY_EPOCHS: o->epochs = integer(state, "epochs", text, 1); break;
+    case KEY_EPOCHS: o->epochs = integer(state, "--epochs", text, 1, INT32_MAX); break;
     case KEY_OPTIMISER:
       if (!nn_algorithm_parse(text, &o->algorithm))
         argp_error(state, "--optimiser is adam, sgd, momentum or adagrad, not `%s`", text);
       break;
-    case KEY_RATE: o->rate = number(state, "rate", text, 0); break;
-    case KEY_MOMENTUM: o->momentum = number(state, "momentum", text, 0); break;
-    case KEY_CLIP: o->clip = number(state, "clip", text, 0); break;
-    case KEY_DECAY: o->decay = number(state, "decay", text, 0); break;
-    case KEY_SPARSE: o->sparse = choice(state, "sparse", text, sparse) ? NN_SPARSE_EXACT : NN_SPARSE_LAZY; break;
-    case KEY_LOSS: o->scale = choice(state, "loss", text, loss) ? NN_LOSS_SUM : NN_LOSS_MEAN; break;
+    case KEY_RATE: o->rate = number(state, "--rate", text, 0); break;
+    case KEY_MOMENTUM: o->momentum = number(state, "--momentum", text, 0); break;
+    case KEY_CLIP: o->clip = number(state, "--clip", text, 0); break;
+    case KEY_DECAY: o->decay = number(state, "--decay", text, 0); break;
+    case KEY_SPARSE:
+      o->sparse = choice(state, "--sparse", text, sparse) ? NN_SPARSE_EXACT : NN_SPARSE_LAZY;
+      break;
+    case KEY_LOSS: o->scale = choice(state, "--loss", text, loss) ? NN_LOSS_SUM : NN_LOSS_MEAN; break;
     case KEY_NO_SHUFFLE: o->shuffle = false; break;
     case KEY_SAVE: o->save = text; break;
     default: o->metrics = text; break;
   }
 }
 
+static void set_looking(int key, char *text, struct cli_options *o, struct argp_state *state) {
+  // `explain` looks at the trace, which the backward pass does not change.
+  static const char *const bench[] = {"forward", "backward", "train", NULL}, *const explain[] = {
+                                                                                 "forward", "train", NULL};
+  switch (key) {
+    case KEY_MODE:
+      if (o->command == CLI_EXPLAIN)
+        o->mode = choice(state, "--mode", text, explain) ? CLI_MODE_TRAIN : CLI_MODE_FORWARD;
+      else o->mode = (enum cli_mode)choice(state, "--mode", text, bench);
+      break;
+    case KEY_SECONDS: o->seconds = number(state, "--seconds", text, 0.01); break;
+    case KEY_OUT: o->out = text; break;
+    case KEY_EXAMPLE: o->example = integer(state, "--example", text, 0, INT64_MAX); break;
+    case KEY_LIMIT: o->limit = integer(state, "--limit", text, 1, INT64_MAX); break;
+    case KEY_BEFORE: o->before = true; break;
+    case KEY_JSON: o->json = true; break;
+    default: o->quiet = true; break;
+  }
+}
+
+static void check_end(const struct cli_options *o, struct argp_state *state) {
+  if (!o->model) argp_error(state, "which model? Give a .nn or .nnb file");
+  if (!o->n_data && commands[o->command].command & WITH_DATA)
+    argp_error(state, "which data? Give --data FILE");
+}
+
 static error_t set(int key, char *text, struct argp_state *state) {
-  static const char *const precisions[] = {"f32", "f64", NULL}, *const modes[] = {"forward", "backward", "train", NULL},
-                           *const autobatch[] = {"auto", "off", "depth", "agenda", NULL};
+  static const char *const precisions[] = {"f32", "f64", NULL}, *const autobatch[] = {"auto", "off", "depth",
+                                                                                      "agenda", NULL};
   struct cli_options *o = state->input;
   switch (key) {
     case KEY_DATA:
@@ -166,47 +229,51 @@ static error_t set(int key, char *text, struct argp_state *state) {
     case KEY_FORMAT: o->reading.format = text; break;
     case KEY_SKIP_BAD: o->reading.skip_bad = true; break;
     case 'D': define(state, o, text); break;
+    case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
     case KEY_WEIGHTS: o->weights = text; break;
     case KEY_ENTRY: o->entry = text; break;
-    case KEY_PRECISION: o->running.precision = choice(state, "precision", text, precisions) ? NN_PRECISION_F64 : NN_PRECISION_F32; break;
-    case KEY_SEED: o->running.seed = (uint64_t)integer(state, "seed", text, 0); break;
-    case KEY_BATCH: o->batch = integer(state, "batch", text, 1); break;
-    case KEY_THREADS: o->running.threads = (int)integer(state, "threads", text, 1); break;
-    case KEY_AUTOBATCH: o->running.autobatch = (nn_autobatch)choice(state, "autobatch", text, autobatch); break;
+    case KEY_PRECISION:
+      o->running.precision =
+          choice(state, "--precision", text, precisions) ? NN_PRECISION_F64 : NN_PRECISION_F32;
+      break;
+    case KEY_SEED: o->running.seed = (uint64_t)integer(state, "--seed", text, 0, INT64_MAX); break;
+    case KEY_BATCH: o->batch = integer(state, "--batch", text, 1, INT32_MAX); break;
+    case KEY_THREADS: o->running.threads = (int)integer(state, "--threads", text, 1, MOST_THREADS); break;
+    case KEY_AUTOBATCH:
+      o->running.autobatch = (nn_autobatch)choice(state, "--autobatch", text, autobatch);
+      break;
     case KEY_CACHE: o->running.cache_dir = text; break;
-    case KEY_MODE: o->mode = (enum cli_mode)choice(state, "mode", text, modes); break;
-    case KEY_SECONDS: o->seconds = number(state, "seconds", text, 0.01); break;
-    case KEY_OUT: o->out = text; break;
-    case KEY_EXAMPLE: o->example = integer(state, "example", text, 0); break;
-    case KEY_BEFORE: o->after = false; break;
-    case KEY_LIMIT: o->limit = integer(state, "limit", text, 1); break;
-    case KEY_JSON: o->json = true; break;
-    case KEY_QUIET: o->quiet = true; break;
     case ARGP_KEY_ARG:
       if (o->model) argp_error(state, "one model at a time: `%s` and `%s`", o->model, text);
       o->model = text;
       break;
-    case ARGP_KEY_END:
-      if (!o->model) argp_error(state, "which model? Give a .nn or .nnb file");
-      if (!o->n_data && commands[o->command].commands & WITH_DATA) argp_error(state, "--data FILE is missing");
-      break;
+    case ARGP_KEY_END: check_end(o, state); break;
     default:
       if (key >= KEY_EPOCHS && key <= KEY_METRICS) set_training(key, text, o, state);
+      else if (key >= KEY_MODE && key <= KEY_BEFORE) set_looking(key, text, o, state);
       else return ARGP_ERR_UNKNOWN;
   }
   return 0;
 }
 
 void cli_options_parse(enum cli_command command, int argc, char **argv, struct cli_options *options) {
-  *options = (struct cli_options){.command = command, .epochs = 5, .batch = 64, .algorithm = NN_ADAM, .rate = -1,
-                                  .momentum = -1, .clip = -1, .decay = -1, .shuffle = true, .seconds = 5, .after = true,
+  *options = (struct cli_options){.command = command,
+                                  .epochs = 5,
+                                  .batch = command == CLI_GRAPH ? 1 : 64,
+                                  .algorithm = NN_ADAM,
+                                  .rate = -1,
+                                  .momentum = -1,
+                                  .clip = -1,
+                                  .decay = -1,
+                                  .shuffle = true,
+                                  .seconds = 5,
                                   .mode = command == CLI_BENCH ? CLI_MODE_TRAIN : CLI_MODE_FORWARD};
   options->running = nn_options_default();
   options->running.seed = 1;
   struct argp_option valid[N_TABLE + 1] = {0};
   size_t n = 0;
   for (size_t i = 0; i < N_TABLE; i++)
-    if (table[i].commands & commands[command].commands) valid[n++] = table[i].option;
+    if (table[i].commands & commands[command].command) valid[n++] = table[i].option;
   struct argp argp = {valid, set, "MODEL", commands[command].doc, NULL, NULL, NULL};
   char name[64];
   snprintf(name, sizeof name, "nnrun %s", commands[command].name);

@@ -8,7 +8,17 @@
 
 #include "runtime/nn.h"
 
-enum cli_command { CLI_TRAIN, CLI_EVAL, CLI_PREDICT, CLI_BENCH, CLI_GRAD, CLI_GRAPH, CLI_EXPLAIN, CLI_INFO, CLI_COMMANDS };
+enum cli_command {
+  CLI_TRAIN,
+  CLI_EVAL,
+  CLI_PREDICT,
+  CLI_BENCH,
+  CLI_GRAD,
+  CLI_GRAPH,
+  CLI_EXPLAIN,
+  CLI_INFO,
+  CLI_COMMANDS
+};
 
 enum cli_mode { CLI_MODE_FORWARD, CLI_MODE_BACKWARD, CLI_MODE_TRAIN };
 
@@ -17,7 +27,7 @@ enum cli_mode { CLI_MODE_FORWARD, CLI_MODE_BACKWARD, CLI_MODE_TRAIN };
 
 struct cli_options {
   enum cli_command command;
-  const char *model;               // .nnb or .nn; also .safetensors for info
+  const char *model;  // .nnb or .nn; also .safetensors for info
   // data
   const char *data[CLI_MAX_FILES];
   size_t n_data;
@@ -31,7 +41,7 @@ struct cli_options {
   // training
   int64_t epochs, batch;
   nn_algorithm algorithm;
-  double rate, momentum, clip, decay; // negative: the algorithm's default
+  double rate, momentum, clip, decay;  // negative: the algorithm's default
   nn_sparse sparse;
   nn_loss_scale scale;
   bool shuffle;
@@ -41,11 +51,12 @@ struct cli_options {
   double seconds;
   const char *out;
   int64_t example, limit;
-  bool json, quiet, after;
+  bool json, quiet;
+  bool before;  // graph: without batches
 };
 
-// Parses the arguments of a command (argv[0] is shown as "nnrun COMMAND"). Ends the program on --help and on an error,
-// with status 2.
+// Parses the arguments of a command (argv[0] is the command's name). Ends the program on --help, with status
+// 0, and on an error, with status 2.
 void cli_options_parse(enum cli_command, int argc, char **argv, struct cli_options *);
 
 const char *cli_command_name(enum cli_command);

@@ -1,13 +1,42 @@
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/cli/run.h"
 
-// The number behind the last colon of "file:17".
-static json_int_t line_of(nn_dataset *data, size_t example) {
-  const char *colon = strrchr(nn_dataset_position(data, example), ':');
-  return colon ? strtoll(colon + 1, NULL, 10) : 0;
+static void print_string(const char *text) {
+  json_t *string = json_string(text);
+  char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+  fputs(quoted ? quoted : "null", stdout);
+  free(quoted);
+  json_decref(string);
+}
+
+// {"file": "new.txt", "line": 17, "predict": ...}; the file only when there are several.
+static void print_example(const struct cli_run *run, size_t example, size_t i) {
+  char *position = strdup(nn_dataset_position(run->data, example));
+  if (!position) cli_fail("out of memory");
+  char *colon = strrchr(position, ':');
+  const char *line = colon ? colon + 1 : "0", *error = nn_session_error(run->session, i);
+  if (colon) *colon = 0;
+  putchar('{');
+  if (run->options->n_data > 1) {
+    fputs("\"file\": ", stdout);
+    print_string(position);
+    fputs(", ", stdout);
+  }
+  printf("\"line\": %s, ", line);
+  free(position);
+  print_string(error ? "error" : nn_model_entry_name(run->model, run->entry));
+  fputs(": ", stdout);
+  if (error) {
+    print_string(error);
+  } else {
+    char *result = nn_session_json(run->session, i);
+    if (!result) cli_fail("out of memory");
+    fputs(result, stdout);
+    free(result);
+  }
+  fputs("}\n", stdout);
 }
 
 int cli_predict(const struct cli_options *options) {
@@ -18,20 +47,12 @@ int cli_predict(const struct cli_options *options) {
     size = cli_batch_size(&run, at, run.n);
     cli_check(nn_session_run(run.session, run.entry, run.data, run.order + at, size, NN_INFER));
     for (size_t i = 0; i < size; i++) {
-      const char *error = nn_session_error(run.session, i);
-      char *result = error ? NULL : nn_session_json(run.session, i);
-      json_t *quoted = error ? json_string(error) : NULL;
-      char *text = quoted ? json_dumps(quoted, JSON_ENCODE_ANY) : NULL;
-      printf("{\"line\": %lld, \"%s\": %s}\n", (long long)line_of(run.data, at + i), error ? "error" : nn_model_entry_name(run.model, run.entry),
-             result ? result : text ? text : "null");
-      if (error) n_failed++;
-      free(result);
-      free(text);
-      json_decref(quoted);
+      print_example(&run, run.order[at + i], i);
+      n_failed += nn_session_error(run.session, i) != NULL;
     }
-    if (ferror(stdout)) cli_fail("the results could not be written to standard output");
+    cli_check_stdout();  // who reads it need not wait, and nobody works for a full disk
   }
-  if (nn_dataset_skipped(run.data)) fprintf(stderr, "nnrun: %zu bad records skipped\n", nn_dataset_skipped(run.data));
+  if (n_failed) cli_warn("%zu of %zu examples failed", n_failed, run.n);
   cli_run_end(&run);
   return n_failed ? 1 : 0;
 }

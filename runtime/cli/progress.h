@@ -10,6 +10,10 @@ struct progress {
   double started, shown;  // monotonic seconds
   const char *label;      // "epoch 2/5"
   size_t total;
+  // The whole of which this is a part, for the time left: seconds since it began, examples done before this
+  // part and examples in all. Set after progress_begin; zero when there is no larger whole.
+  double whole_started;
+  size_t whole_done, whole_total;
 };
 
 double progress_now(void);

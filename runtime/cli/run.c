@@ -1,28 +1,70 @@
 #include "runtime/cli/run.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/nnc.h"
 #include "runtime/cli/progress.h"
 #include "runtime/model.h"
 
+// ----------------------------------------------------------------------------------------- failing
+
+static void print_message(const char *format, va_list args) {
+  // Over a line of progress, if there is one.
+  fputs(isatty(STDERR_FILENO) ? "\r\033[Knnrun: " : "nnrun: ", stderr);
+  vfprintf(stderr, format, args);
+  fputc('\n', stderr);
+}
+
 void cli_fail(const char *format, ...) {
   va_list args;
   va_start(args, format);
-  fputs("nnrun: ", stderr);
-  vfprintf(stderr, format, args);
-  fputc('\n', stderr);
+  print_message(format, args);
   va_end(args);
   exit(1);
+}
+
+void cli_warn(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  print_message(format, args);
+  va_end(args);
 }
 
 void cli_check(nn_status *status) {
   if (status) cli_fail("%s", nn_status_message(status));
 }
+
+void cli_check_stdout(void) {
+  errno = 0;
+  if (fflush(stdout) || ferror(stdout))
+    cli_fail("standard output could not be written: %s", strerror(errno ? errno : EIO));
+}
+
+void cli_check_writable(const char *path) {
+  struct stat info;
+  if (!path) return;
+  if (stat(path, &info) == 0) {
+    if (S_ISDIR(info.st_mode)) cli_fail("%s: cannot be written: it is a folder", path);
+    if (access(path, W_OK)) cli_fail("%s: cannot be written: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode)) return;
+  }
+  // Files are replaced, so the folder must let itself be written.
+  char *folder = strdup(path);
+  if (!folder) cli_fail("out of memory");
+  char *slash = strrchr(folder, '/');
+  if (slash) slash[slash == folder] = 0;
+  if (access(slash ? folder : ".", W_OK)) cli_fail("%s: cannot be written: %s", path, strerror(errno));
+  free(folder);
+}
+
+// ------------------------------------------------------------------------------------------ models
 
 static bool has_suffix(const char *path, const char *suffix) {
   size_t n = strlen(path), m = strlen(suffix);
@@ -49,12 +91,22 @@ nn_model *cli_open_model(const struct cli_options *options) {
   return model;
 }
 
+void cli_bind(nn_model *model, const struct cli_options *options) {
+  const char *cache = options->running.cache_dir;
+  cli_check(nn_model_bind(model, &options->running));
+  // Only a folder that was asked for: without one of its own the runtime does well silently.
+  if (cache && *cache && access(cache, W_OK | X_OK))
+    cli_warn("%s: compiled code cannot be kept there: %s", cache, strerror(errno));
+  if (options->weights) cli_check(nn_model_load_weights(model, options->weights));
+}
+
 static void find_entries(struct cli_run *run, const char *usual, bool with_metrics) {
   const char *name = run->options->entry ? run->options->entry : usual;
   if (!nn_model_find_entry(run->model, name, &run->entry)) {
     fprintf(stderr, "nnrun: %s has no entry `%s`; it has", run->options->model, name);
-    for (size_t i = 0; i < nn_model_entry_count(run->model); i++) fprintf(stderr, " %s", nn_model_entry_name(run->model, i));
-    fputc('\n', stderr);
+    for (size_t i = 0; i < nn_model_entry_count(run->model); i++)
+      fprintf(stderr, "%s `%s`", i ? "," : "", nn_model_entry_name(run->model, i));
+    fputs(nn_model_entry_count(run->model) ? "\n" : " none\n", stderr);
     exit(1);
   }
   run->needed = calloc(nn_model_entry_count(run->model) + 1, sizeof *run->needed);
@@ -66,20 +118,24 @@ static void find_entries(struct cli_run *run, const char *usual, bool with_metri
   run->n_needed = 1 + (with_metrics ? run->n_metrics : 0);
 }
 
-void cli_run_begin(struct cli_run *run, const struct cli_options *options, const char *entry, bool vocabs_from_data,
-                   bool with_metrics) {
-  *run = (struct cli_run){.options = options, .model = cli_open_model(options)};
-  find_entries(run, entry, with_metrics);
-  if (options->weights) cli_check(nn_model_load_metadata(run->model, options->weights));
-  if (!nn_model_has_vocabs(run->model)) {
-    if (!vocabs_from_data && options->command != CLI_BENCH && options->command != CLI_EXPLAIN && options->command != CLI_GRAPH)
-      cli_fail("the model's vocabularies are not known: give the checkpoint that training saved with --weights");
-    cli_check(nn_model_build_vocabs(run->model, options->data, options->n_data, run->needed, run->n_needed, &options->reading));
+// -------------------------------------------------------------------------------------------- data
+
+static void report_skipped(nn_dataset *data, const char *path) {
+  size_t n = nn_dataset_skipped(data);
+  if (n == 1) cli_warn("%s: 1 bad record skipped: %s", path, nn_dataset_first_skipped(data));
+  if (n > 1) cli_warn("%s: %zu bad records skipped; the first: %s", path, n, nn_dataset_first_skipped(data));
+}
+
+static void read_data(struct cli_run *run) {
+  const struct cli_options *options = run->options;
+  run->data = NULL;
+  for (size_t i = 0; i < options->n_data; i++) {
+    if (run->data) cli_check(nn_dataset_append(run->model, run->data, options->data[i], &options->reading));
+    else
+      cli_check(nn_dataset_load(run->model, options->data[i], run->needed, run->n_needed, &options->reading,
+                                &run->data));
   }
-  cli_check(nn_model_bind(run->model, &options->running));
-  if (options->weights) cli_check(nn_model_load_weights(run->model, options->weights));
-  cli_check(nn_session_new(run->model, &run->session));
-  cli_check(nn_dataset_load(run->model, options->data[0], run->needed, run->n_needed, &options->reading, &run->data));
+  report_skipped(run->data, options->n_data > 1 ? "the data" : options->data[0]);
   run->n = nn_dataset_size(run->data);
   if (options->limit && (size_t)options->limit < run->n) run->n = (size_t)options->limit;
   run->order = malloc((nn_dataset_size(run->data) + 1) * sizeof *run->order);
@@ -87,9 +143,32 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
   for (size_t i = 0; i < nn_dataset_size(run->data); i++) run->order[i] = i;
 }
 
+void cli_run_begin(struct cli_run *run, const struct cli_options *options, const char *entry,
+                   bool vocabs_from_data, bool with_metrics) {
+  *run = (struct cli_run){.options = options, .model = cli_open_model(options)};
+  find_entries(run, entry, with_metrics);
+  if (options->weights) cli_check(nn_model_load_metadata(run->model, options->weights));
+  if (!nn_model_has_vocabs(run->model)) {
+    if (!vocabs_from_data)
+      cli_fail(
+          "the model's vocabularies are not known: give the checkpoint that training saved with --weights");
+    cli_check(nn_model_build_vocabs(run->model, options->data, options->n_data, run->needed, run->n_needed,
+                                    &options->reading));
+  }
+  cli_bind(run->model, options);
+  cli_check(nn_session_new(run->model, &run->session));
+  read_data(run);
+}
+
+void cli_want_examples(const struct cli_run *run) {
+  if (run->n == 0) cli_fail("%s: no examples", run->options->data[0]);
+}
+
 nn_dataset *cli_read(const struct cli_run *run, const char *path) {
   nn_dataset *data = NULL;
   cli_check(nn_dataset_load(run->model, path, run->needed, run->n_needed, &run->options->reading, &data));
+  report_skipped(data, path);
+  if (nn_dataset_size(data) == 0) cli_fail("%s: no examples", path);
   return data;
 }
 
@@ -101,6 +180,20 @@ void cli_run_end(struct cli_run *run) {
   free(run->order);
 }
 
+nn_optimiser *cli_optimiser(const struct cli_options *options, nn_model *model) {
+  nn_optimiser_options how = nn_optimiser_default(options->algorithm);
+  if (options->rate >= 0) how.rate = options->rate;
+  if (options->momentum >= 0) how.momentum = options->momentum;
+  if (options->clip >= 0) how.clip = options->clip;
+  if (options->decay >= 0) how.decay = options->decay;
+  how.sparse = options->sparse;
+  nn_optimiser *optimiser = NULL;
+  cli_check(nn_optimiser_new(model, &how, &optimiser));
+  return optimiser;
+}
+
+// ----------------------------------------------------------------------------------------- running
+
 size_t cli_batch_size(const struct cli_run *run, size_t at, size_t n) {
   size_t left = n - at, batch = (size_t)run->options->batch;
   return left < batch ? left : batch;
@@ -111,43 +204,72 @@ size_t cli_report_failures(const struct cli_run *run, nn_dataset *data, const si
   for (size_t i = 0; i < n; i++) {
     const char *error = nn_session_error(run->session, i);
     if (!error) continue;
-    if (n_failed++ < 3) fprintf(stderr, "nnrun: %s: %s\n", nn_dataset_position(data, examples[i]), error);
+    if (n_failed++ < 3) cli_warn("%s: %s", nn_dataset_position(data, examples[i]), error);
   }
-  if (n_failed > 3) fprintf(stderr, "nnrun: and %zu more examples failed\n", n_failed - 3);
+  if (n_failed > 3) cli_warn("and %zu more examples failed", n_failed - 3);
   return n_failed;
 }
 
-size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, bool with_loss, const char *label, struct cli_score **out,
+double cli_score_value(const struct cli_score *score) {
+  return score->weight != 0 ? score->sum / score->weight : NAN;
+}
+
+// One minibatch: the entry, then the metrics. Returns the number of examples that failed in any of them.
+static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const size_t *examples, size_t n,
+                             bool report, struct cli_score *scores) {
+  cli_check(nn_session_run(run->session, run->entry, data, examples, n, NN_INFER));
+  size_t n_failed = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (nn_session_error(run->session, i)) {
+      n_failed++;
+      continue;
+    }
+    scores[0].sum += nn_session_number(run->session, i);
+    scores[0].weight++;
+  }
+  if (n_failed && report) cli_report_failures(run, data, examples, n);
+  for (size_t i = 0; i < run->n_metrics; i++) {
+    size_t failed;
+    struct cli_score *score = &scores[1 + i];
+    cli_check(nn_session_metric(run->session, run->metrics[i], data, examples, n, &score->sum, &score->weight,
+                                &failed));
+    // An example that has a loss may still fail a metric.
+    if (failed > n_failed && report) cli_report_failures(run, data, examples, n);
+    if (failed > n_failed) n_failed = failed;
+  }
+  return n_failed;
+}
+
+size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *label, struct cli_score **out,
                     size_t *n_failed) {
-  struct cli_score *scores = calloc(1 + run->n_metrics, sizeof *scores);
-  size_t n = data == run->data ? run->n : nn_dataset_size(data), *examples = malloc((n + 1) * sizeof *examples);
+  size_t n = data == run->data ? run->n : nn_dataset_size(data), n_scores = 1 + run->n_metrics;
+  struct cli_score *scores = calloc(n_scores, sizeof *scores);
+  size_t *examples = malloc((n + 1) * sizeof *examples);
   if (!scores || !examples) cli_fail("out of memory");
   for (size_t i = 0; i < n; i++) examples[i] = i;
-  size_t n_scores = with_loss;
-  if (with_loss) scores[0].name = nn_model_entry_name(run->model, run->entry);
-  for (size_t i = 0; i < run->n_metrics; i++) scores[n_scores++].name = nn_model_entry_name(run->model, run->metrics[i]);
+  scores[0].name = nn_model_entry_name(run->model, run->entry);
+  for (size_t i = 0; i < run->n_metrics; i++)
+    scores[1 + i].name = nn_model_entry_name(run->model, run->metrics[i]);
   struct progress progress;
   progress_begin(&progress, run->options->quiet, label, n);
   *n_failed = 0;
-  for (size_t at = 0, size; at < n; at += size) {
+  for (size_t at = 0, size; at < n && !(run->stop && *run->stop); at += size) {
     size = cli_batch_size(run, at, n);
-    if (with_loss) {
-      cli_check(nn_session_run(run->session, run->entry, data, examples + at, size, NN_INFER));
-      size_t failed = cli_report_failures(run, data, examples + at, size);
-      for (size_t i = 0; i < size; i++) scores[0].sum += nn_session_number(run->session, i);
-      scores[0].weight += (double)(size - failed);
-      *n_failed += failed;
-    }
-    for (size_t i = 0; i < run->n_metrics; i++) {
-      size_t failed;
-      struct cli_score *score = &scores[i + with_loss];
-      cli_check(nn_session_metric(run->session, run->metrics[i], data, examples + at, size, &score->sum, &score->weight, &failed));
-      if (!with_loss && i == 0) *n_failed += failed;
-    }
+    *n_failed += evaluate_batch(run, data, examples + at, size, *n_failed == 0, scores);
     progress_update(&progress, at + size, "");
   }
   progress_end(&progress);
   free(examples);
   *out = scores;
   return n_scores;
+}
+
+// -------------------------------------------------------------------------------------------- JSON
+
+json_t *cli_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+void cli_print_json(json_t *value) {
+  json_dumpf(value, stdout, JSON_REAL_PRECISION(15));
+  putchar('\n');
+  json_decref(value);
 }

@@ -1,9 +1,12 @@
 // What the commands share: opening and binding a model as the options say, reading data, minibatches.
 //
-// These functions end the program with status 1 and a message on standard error when something fails; the commands
-// are straight-line code.
+// These functions end the program with status 1 and a message on standard error when something fails; the
+// commands are straight-line code.
 #ifndef NN_RUNTIME_CLI_RUN_H
 #define NN_RUNTIME_CLI_RUN_H
+
+#include <jansson.h>
+#include <signal.h>
 
 #include "runtime/cli/options.h"
 
@@ -11,28 +14,41 @@ struct cli_run {
   const struct cli_options *options;
   nn_model *model;
   nn_session *session;
-  nn_dataset *data;      // of the first --data
-  size_t entry;          // that runs
+  nn_dataset *data;  // of every --data
+  size_t entry;      // that runs
   size_t n_metrics, *metrics;
   size_t n_needed, *needed;  // entries whose parameters the data must give: the entry, then the metrics
-  size_t *order;         // [examples of data] 0, 1, ...; training shuffles it
-  size_t n;              // examples to run over
+  size_t *order;             // [examples of data] 0, 1, ...; training shuffles the first n
+  size_t n;                  // examples to run over
+  const volatile sig_atomic_t *stop;  // NULL, or loops over minibatches end early when it is not 0
 };
 
 // Prints "nnrun: message" and ends with status 1. A NULL status does nothing.
 void cli_check(nn_status *);
 void cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+// The same without ending.
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// Ends with status 1 unless everything that was printed reached standard output.
+void cli_check_stdout(void);
+// Fails now rather than after the work when a file cannot be made there. NULL is no file.
+void cli_check_writable(const char *path);
 
 // Opens the model (a .nn file is compiled first) without binding it.
 nn_model *cli_open_model(const struct cli_options *);
-// Everything up to a session and the data in memory. `entry` is the usual entry of the command, such as "loss";
-// vocabularies come from --weights, or from the data when `vocabs_from_data`; metrics are needed of the data when
-// `with_metrics`.
+// Binds it and loads --weights.
+void cli_bind(nn_model *, const struct cli_options *);
+// Everything up to a session and the data in memory. `entry` is the usual entry of the command, such as
+// "loss"; vocabularies come from --weights, or from the data when `vocabs_from_data`; metrics are needed of
+// the data when `with_metrics`.
 void cli_run_begin(struct cli_run *, const struct cli_options *, const char *entry, bool vocabs_from_data,
                    bool with_metrics);
+// Fails when the data has no examples.
+void cli_want_examples(const struct cli_run *);
 // Another file for the same entries.
 nn_dataset *cli_read(const struct cli_run *, const char *path);
 void cli_run_end(struct cli_run *);
+// As --optimiser and its options say. NULL model: never.
+nn_optimiser *cli_optimiser(const struct cli_options *, nn_model *);
 
 // Size of the minibatch that begins at example `at`.
 size_t cli_batch_size(const struct cli_run *, size_t at, size_t n);
@@ -43,10 +59,17 @@ struct cli_score {
   const char *name;
   double sum, weight;
 };
-// Mean loss (the entry that runs) and metrics over a data set: scores[0] is the loss when `with_loss`. Returns the number of
+// The mean; NaN when there was nothing.
+double cli_score_value(const struct cli_score *);
+// Mean loss (the entry that runs) and metrics over a data set: scores[0] is the loss. Returns the number of
 // scores; the array is malloc'd. *n_failed counts examples whose control flow failed.
-size_t cli_evaluate(const struct cli_run *, nn_dataset *, bool with_loss, const char *label, struct cli_score **scores,
+size_t cli_evaluate(const struct cli_run *, nn_dataset *, const char *label, struct cli_score **scores,
                     size_t *n_failed);
+
+// A number; null when it is not finite, which JSON cannot write.
+json_t *cli_json_number(double);
+// Prints it on a line of standard output and frees it.
+void cli_print_json(json_t *);
 
 int cli_train(const struct cli_options *);
 int cli_eval(const struct cli_options *);

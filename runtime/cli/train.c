@@ -1,4 +1,4 @@
-#include <jansson.h>
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,25 +8,39 @@
 #include "runtime/cli/run.h"
 #include "runtime/random.h"
 
-// Set by the first Ctrl-C: the minibatch is finished and the weights are saved.
+// The signal that asked to stop, or 0: the minibatch is finished and the weights are saved. A second one ends
+// at once.
 static volatile sig_atomic_t interrupted;
 
-static void on_interrupt(int signal_number) {
-  (void)signal_number;
-  interrupted = 1;
+static void on_interrupt(int signal_number) { interrupted = signal_number; }
+
+static void catch_signals(void) {
+  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}, old;
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  // Not under nohup.
+  if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
+  // Weights are worth more than a closed pipe: see report.
+  signal(SIGPIPE, SIG_IGN);
 }
 
-static nn_optimiser *make_optimiser(const struct cli_options *options, nn_model *model) {
-  nn_optimiser_options how = nn_optimiser_default(options->algorithm);
-  if (options->rate >= 0) how.rate = options->rate;
-  if (options->momentum >= 0) how.momentum = options->momentum;
-  if (options->clip >= 0) how.clip = options->clip;
-  if (options->decay >= 0) how.decay = options->decay;
-  how.sparse = options->sparse;
-  nn_optimiser *optimiser = NULL;
-  cli_check(nn_optimiser_new(model, &how, &optimiser));
-  return optimiser;
-}
+struct training {
+  struct cli_run run;
+  nn_dataset *dev;
+  nn_optimiser *optimiser;
+  FILE *metrics;
+  bool metrics_lost;  // a line could not be written
+  int64_t saved;      // last epoch whose weights are in --save, 0: none
+  double started;
+  size_t done;        // examples since then
+  char dev_text[64];  // of the last epoch, for the line of progress
+};
+
+struct epoch {
+  int64_t number;
+  double loss, seconds;
+  size_t n_examples, n_failed;
+};
 
 static void shuffle(size_t *order, size_t n, struct random_stream *random) {
   for (size_t i = n; i > 1; i--) {
@@ -36,87 +50,181 @@ static void shuffle(size_t *order, size_t n, struct random_stream *random) {
   }
 }
 
-struct epoch {
-  double loss, seconds;
-  size_t n_examples, n_failed;
-};
+// ------------------------------------------------------------------------------------------ saving
 
-static struct epoch train_epoch(struct cli_run *run, nn_optimiser *optimiser, const char *label) {
-  struct epoch epoch = {0};
+static const char *what_is_saved(const struct training *training, char *text, size_t size) {
+  *text = 0;
+  if (training->saved)
+    snprintf(text, size, "; %s keeps the weights of epoch %lld", training->run.options->save,
+             (long long)training->saved);
+  return text;
+}
+
+static bool all_finite(const nn_model *model, bool f64, const char **name) {
+  for (size_t i = 0; i < nn_model_param_count(model); i++) {
+    nn_param_info info = nn_model_param(model, i);
+    size_t n = 1;
+    for (int axis = 0; axis < info.rank; axis++) n *= (size_t)info.sizes[axis];
+    // A sum of finite numbers may overflow; x - x is 0 for those alone.
+    double sum = 0;
+    for (size_t k = 0; k < n; k++) {
+      double value = f64 ? ((const double *)info.values)[k] : (double)((const float *)info.values)[k];
+      sum += value - value;
+    }
+    *name = info.name;
+    if (sum != 0) return false;
+  }
+  return true;
+}
+
+// A checkpoint that cannot be written is tried again after the next epoch, if there is one.
+static void save(struct training *training, int64_t number, bool last) {
+  const struct cli_options *options = training->run.options;
+  char saved[512];
+  const char *name = "";
+  if (!all_finite(training->run.model, options->running.precision == NN_PRECISION_F64, &name))
+    cli_fail("epoch %lld: parameter `%s` is not finite any more; try a smaller --rate, or --clip%s",
+             (long long)number, name, what_is_saved(training, saved, sizeof saved));
+  if (!options->save) return;
+  nn_status *status = nn_model_save(training->run.model, options->save);
+  if (!status) {
+    training->saved = number;
+    return;
+  }
+  if (last) cli_fail("%s%s", nn_status_message(status), what_is_saved(training, saved, sizeof saved));
+  cli_warn("%s; it will be tried again after the next epoch", nn_status_message(status));
+  nn_status_free(status);
+}
+
+// ---------------------------------------------------------------------------------------- an epoch
+
+static void fail_on_loss(struct training *training, const char *label, size_t at, size_t size) {
+  struct cli_run *run = &training->run;
+  size_t i = 0;
+  while (i + 1 < size && isfinite(nn_session_number(run->session, i))) i++;
+  char saved[512];
+  cli_fail("%s: the loss of %s is %g, after %zu examples; try a smaller --rate, or --clip%s", label,
+           nn_dataset_position(run->data, run->order[at + i]), nn_session_number(run->session, i), at,
+           what_is_saved(training, saved, sizeof saved));
+}
+
+static struct epoch train_epoch(struct training *training, int64_t number) {
+  struct cli_run *run = &training->run;
+  struct epoch epoch = {.number = number};
   struct progress progress;
-  double started = progress_now();
+  char label[64], text[160];
+  snprintf(label, sizeof label, "epoch %lld/%lld", (long long)number, (long long)run->options->epochs);
   progress_begin(&progress, run->options->quiet, label, run->n);
+  progress.whole_started = training->started;
+  progress.whole_done = training->done;
+  progress.whole_total = run->n * (size_t)run->options->epochs;
   for (size_t at = 0, size; at < run->n && !interrupted; at += size) {
     size = cli_batch_size(run, at, run->n);
     double loss;
     size_t n_failed;
-    cli_check(nn_session_train(run->session, optimiser, run->entry, run->data, run->order + at, size,
-                               run->options->scale, &loss, &n_failed));
+    cli_check(nn_session_train(run->session, training->optimiser, run->entry, run->data, run->order + at,
+                               size, run->options->scale, &loss, &n_failed));
     if (n_failed && !epoch.n_failed) cli_report_failures(run, run->data, run->order + at, size);
+    if (!isfinite(loss)) fail_on_loss(training, label, at, size);
     epoch.loss += loss;
     epoch.n_failed += n_failed;
     epoch.n_examples += size - n_failed;
-    char text[64];
-    snprintf(text, sizeof text, "loss %.4f", epoch.loss / (double)epoch.n_examples);
+    training->done += size;
+    snprintf(text, sizeof text, "loss %.5g%s", epoch.n_examples ? epoch.loss / (double)epoch.n_examples : 0,
+             training->dev_text);
     progress_update(&progress, at + size, text);
-    if (!isfinite(loss)) {
-      progress_end(&progress);
-      cli_fail("the loss is not a finite number after %zu examples of %s; try a smaller --rate, or --clip", at + size, label);
-    }
   }
   progress_end(&progress);
-  epoch.seconds = progress_now() - started;
+  epoch.seconds = progress_now() - progress.started;
+  if (epoch.n_examples == 0 && !interrupted) cli_fail("%s: every example failed; nothing was learnt", label);
   return epoch;
 }
 
-static void report(const struct cli_run *run, int64_t number, const struct epoch *epoch, const struct cli_score *scores,
-                   size_t n_scores) {
-  double loss = epoch->loss / (double)epoch->n_examples, rate = (double)epoch->n_examples / epoch->seconds;
-  printf("epoch %lld  loss %.4f", (long long)number, loss);
-  for (size_t i = 0; i < n_scores; i++) printf("  dev %s %.4f", scores[i].name, scores[i].sum / scores[i].weight);
-  printf("  %.1f s  %.0f examples/s\n", epoch->seconds, rate);
-  fflush(stdout);
-  if (!run->options->metrics) return;
-  json_t *line = json_pack("{s:I, s:f, s:f, s:f, s:I, s:I}", "epoch", (json_int_t)number, "loss", loss, "seconds",
-                           epoch->seconds, "examples_per_second", rate, "examples", (json_int_t)epoch->n_examples, "failed",
-                           (json_int_t)epoch->n_failed);
+// --------------------------------------------------------------------------------------- reporting
+
+static void write_metrics(struct training *training, const struct epoch *epoch,
+                          const struct cli_score *scores, size_t n_scores) {
+  json_t *line = json_pack("{s:I, s:f, s:f, s:f, s:I, s:I}", "epoch", (json_int_t)epoch->number, "loss",
+                           epoch->loss / (double)epoch->n_examples, "seconds", epoch->seconds,
+                           "examples_per_second", (double)epoch->n_examples / epoch->seconds, "examples",
+                           (json_int_t)epoch->n_examples, "failed", (json_int_t)epoch->n_failed);
   json_t *dev = json_object();
-  for (size_t i = 0; i < n_scores; i++) json_object_set_new(dev, scores[i].name, json_real(scores[i].sum / scores[i].weight));
+  for (size_t i = 0; i < n_scores; i++)
+    json_object_set_new(dev, scores[i].name, cli_json_number(cli_score_value(&scores[i])));
   if (n_scores) json_object_set(line, "dev", dev);
   json_decref(dev);
-  FILE *file = fopen(run->options->metrics, "a");
-  if (!file || json_dumpf(line, file, JSON_COMPACT) || fputc('\n', file) == EOF || fclose(file))
-    cli_fail("%s: the metrics could not be written", run->options->metrics);
+  bool written = json_dumpf(line, training->metrics, JSON_COMPACT) == 0 &&
+                 fputc('\n', training->metrics) != EOF && fflush(training->metrics) == 0;
   json_decref(line);
+  if (written || training->metrics_lost) return;
+  training->metrics_lost = true;
+  cli_warn("%s: the metrics could not be written: %s", training->run.options->metrics, strerror(errno));
+}
+
+static void report(struct training *training, const struct epoch *epoch, const struct cli_score *scores,
+                   size_t n_scores) {
+  double loss = epoch->loss / (double)epoch->n_examples, rate = (double)epoch->n_examples / epoch->seconds;
+  printf("epoch %lld  loss %.5g", (long long)epoch->number, loss);
+  for (size_t i = 0; i < n_scores; i++) printf("  dev %s %.5g", scores[i].name, cli_score_value(&scores[i]));
+  printf("  %.1f s  %.0f examples/s", epoch->seconds, rate);
+  if (epoch->n_failed) printf("  %zu failed", epoch->n_failed);
+  putchar('\n');
+  // The first metric says most; without one the loss.
+  const struct cli_score *shown = n_scores ? &scores[n_scores > 1] : NULL;
+  if (shown)
+    snprintf(training->dev_text, sizeof training->dev_text, "  dev %.30s %.4g", shown->name,
+             cli_score_value(shown));
+  if (training->metrics) write_metrics(training, epoch, scores, n_scores);
+  char saved[512];
+  if (fflush(stdout) || ferror(stdout))
+    cli_fail("standard output could not be written, so training ends after epoch %lld%s",
+             (long long)epoch->number, what_is_saved(training, saved, sizeof saved));
+}
+
+static void evaluate_and_report(struct training *training, const struct epoch *epoch) {
+  struct cli_score *scores = NULL;
+  size_t n_scores = 0, n_failed = 0;
+  if (training->dev) n_scores = cli_evaluate(&training->run, training->dev, "dev", &scores, &n_failed);
+  if (!interrupted) report(training, epoch, scores, n_scores);
+  free(scores);
+}
+
+// ----------------------------------------------------------------------------------------- command
+
+static void begin(struct training *training, const struct cli_options *options) {
+  cli_check_writable(options->save);
+  cli_run_begin(&training->run, options, "loss", true, options->dev != NULL);
+  cli_want_examples(&training->run);
+  training->run.stop = &interrupted;
+  if (options->dev) training->dev = cli_read(&training->run, options->dev);
+  if (options->metrics && !(training->metrics = fopen(options->metrics, "a")))
+    cli_fail("%s: cannot be written: %s", options->metrics, strerror(errno));
+  if (!options->save && !options->quiet) cli_warn("the weights will not be kept: there is no --save FILE");
+  training->optimiser = cli_optimiser(options, training->run.model);
+  training->started = progress_now();
+}
+
+static int end(struct training *training) {
+  char saved[512];
+  if (interrupted) cli_warn("interrupted%s", what_is_saved(training, saved, sizeof saved));
+  if (training->metrics && fclose(training->metrics)) training->metrics_lost = true;
+  nn_optimiser_free(training->optimiser);
+  nn_dataset_free(training->dev);
+  cli_run_end(&training->run);
+  return interrupted ? 128 + interrupted : training->metrics_lost ? 1 : 0;
 }
 
 int cli_train(const struct cli_options *options) {
-  struct cli_run run;
-  cli_run_begin(&run, options, "loss", true, options->dev != NULL);
-  if (run.n == 0) cli_fail("%s: no examples to train on", options->data[0]);
-  nn_dataset *dev = options->dev ? cli_read(&run, options->dev) : NULL;
-  nn_optimiser *optimiser = make_optimiser(options, run.model);
+  struct training training = {.saved = 0};
+  begin(&training, options);
   struct random_stream random;
   random_open(&random, options->running.seed, "shuffle");
-  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  catch_signals();
   for (int64_t number = 1; number <= options->epochs && !interrupted; number++) {
-    char label[64];
-    snprintf(label, sizeof label, "epoch %lld/%lld", (long long)number, (long long)options->epochs);
-    if (options->shuffle) shuffle(run.order, run.n, &random);
-    struct epoch epoch = train_epoch(&run, optimiser, label);
-    if (epoch.n_examples == 0 && !interrupted) cli_fail("every example failed; nothing was learnt");
-    struct cli_score *scores = NULL;
-    size_t n_scores = 0, n_failed = 0;
-    if (dev && !interrupted) n_scores = cli_evaluate(&run, dev, true, "dev", &scores, &n_failed);
-    if (!interrupted) report(&run, number, &epoch, scores, n_scores);
-    free(scores);
-    if (options->save) cli_check(nn_model_save(run.model, options->save));
+    if (options->shuffle) shuffle(training.run.order, training.run.n, &random);
+    struct epoch epoch = train_epoch(&training, number);
+    save(&training, number, interrupted || number == options->epochs);
+    if (!interrupted) evaluate_and_report(&training, &epoch);
   }
-  if (interrupted) fprintf(stderr, "nnrun: interrupted%s%s\n", options->save ? "; the weights are in " : "", options->save ? options->save : "");
-  nn_optimiser_free(optimiser);
-  nn_dataset_free(dev);
-  cli_run_end(&run);
-  return interrupted ? 130 : 0;
+  return end(&training);
 }

@@ -1,12 +1,15 @@
 // Columns separated by tabs.
 //
-// tsv     When every parameter is a list: a token a line, sentences separated by blank lines, column k of the file the
-//         k-th element of a list. When one is not: an example a line, and a list is blank-separated within its field.
-//         A first line that names a parameter is a header; without one the columns are the parameters in order, or as
+// tsv     When every parameter is a list: a token a line, sentences separated by blank lines, column k of the
+// file the
+//         k-th element of a list. When one is not: an example a line, and a list is blank-separated within
+//         its field. A first line that names a parameter is a header; without one the columns are the
+//         parameters in order, or as
 //         `--format tsv:words,_,tags` says.
-// conllu  Universal Dependencies (https://universaldependencies.org/format.html): comments, multiword tokens and empty
-//         nodes are passed over. A parameter takes the column of its name or of a usual name for it (words: FORM, tags:
-//         UPOS, heads: HEAD, relations: DEPREL).
+// conllu  Universal Dependencies (https://universaldependencies.org/format.html): comments, multiword tokens
+// and empty
+//         nodes are passed over. A parameter takes the column of its name or of a usual name for it (words:
+//         FORM, tags: UPOS, heads: HEAD, relations: DEPREL).
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,10 +22,10 @@ struct field {
 };
 
 struct columns {
-  int32_t *source;      // [column of the request] field of the line, -1: not in the file
-  bool by_token;        // a token a line
+  int32_t *source;  // [column of the request] field of the line, -1: not in the file
+  bool by_token;    // a token a line
   bool conllu;
-  size_t n_expected;    // fields of the first line; 0: not known yet
+  size_t n_expected;  // fields of the first line; 0: not known yet
 };
 
 static size_t split(const struct reader *reader, struct field *out) {
@@ -35,10 +38,6 @@ static size_t split(const struct reader *reader, struct field *out) {
     if (at >= reader->length || n > MAX_COLUMNS) return n;
     at++;
   }
-}
-
-static bool is_scalar(const struct ir_type *type) {
-  return type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT || type->kind == IR_BOOL;
 }
 
 static bool begin_common(struct reader *reader, bool conllu) {
@@ -54,7 +53,7 @@ static bool begin_common(struct reader *reader, bool conllu) {
     columns->source[i] = -1;
     if (type->kind != IR_LIST) columns->by_token = false;
     char what[128];
-    if (!is_scalar(type->kind == IR_LIST ? type->element : type)) {
+    if (!reader_is_scalar(type->kind == IR_LIST ? type->element : type)) {
       reader_fail(reader, 1, 1, "columns cannot give parameter `%s`, %s; use jsonl", request->columns[i].name,
                   reader_type_text(reader, type, what, sizeof what));
       return false;
@@ -67,7 +66,7 @@ static bool begin_common(struct reader *reader, bool conllu) {
   return true;
 }
 
-// --------------------------------------------------------------------------------------- which column is which
+// --------------------------------------------------------------------------- which column is which
 
 static void bind_conllu(struct reader *reader) {
   static const char *const names[10][6] = {{"id", "ids"},
@@ -121,27 +120,29 @@ static void bind_tsv(struct reader *reader, const struct field *fields, size_t n
     for (uint32_t i = 0; i < reader->request->n_columns && i < n; i++) columns->source[i] = (int32_t)i;
 }
 
-// -------------------------------------------------------------------------------------------------- reading lines
+// ----------------------------------------------------------------------------------- reading lines
 
 static bool is_comment_or_range(const struct reader *reader, const struct field *fields) {
   return reader->line[0] == '#' || memchr(reader->line + fields[0].at, '-', fields[0].length) ||
          memchr(reader->line + fields[0].at, '.', fields[0].length);
 }
 
-// Tokens of one list, collected over the lines of a sentence: list i's slots lie interleaved on the stack, one row of
-// n_columns slots a token, until the sentence is complete.
+// Tokens of one list, collected over the lines of a sentence: list i's slots lie interleaved on the stack,
+// one row of n_columns slots a token, until the sentence is complete.
 static bool token_line(struct reader *reader, const struct field *fields, size_t n) {
   const struct columns *columns = reader->state;
   for (uint32_t i = 0; i < reader->request->n_columns; i++) {
     uint64_t slot = 0;
     int32_t c = columns->source[i];
     if (c >= 0 && (size_t)c >= n) {
-      reader_fail(reader, reader->line_number, reader->length + 1, "this line has %zu columns; `%s` is column %d", n,
+      reader_fail(reader, reader->line_number, reader->length + 1,
+                  "this line has %zu column%s; `%s` is column %d", n, n == 1 ? "" : "s",
                   reader->request->columns[i].name, c + 1);
       return false;
     }
-    if (c >= 0 && !reader_scalar(reader, reader->request->columns[i].type->element, reader->line + fields[c].at,
-                                 fields[c].length, reader->line_number, fields[c].at + 1, &slot))
+    if (c >= 0 &&
+        !reader_scalar(reader, reader->request->columns[i].type->element, reader->line + fields[c].at,
+                       fields[c].length, reader->line_number, fields[c].at + 1, &slot))
       return false;
     reader_push(reader, slot);
   }
@@ -155,18 +156,22 @@ static void finish_sentence(struct reader *reader) {
   for (uint32_t i = 0; i < n_columns; i++) {
     size_t base = reader->n_stack;
     for (size_t k = 0; k < n; k++) reader_push(reader, reader->stack[k * n_columns + i]);
-    reader->row[reader->request->columns[i].first_slot] = reader_list(reader, reader->request->columns[i].type->element, base);
+    reader->row[reader->request->columns[i].first_slot] =
+        reader_list(reader, reader->request->columns[i].type->element, base);
     reader->present[i] = columns->source[i] >= 0;
   }
 }
 
-static bool list_field(struct reader *reader, const struct ir_type *element, struct field field, uint64_t *slot) {
+static bool list_field(struct reader *reader, const struct ir_type *element, struct field field,
+                       uint64_t *slot) {
   size_t base = reader->n_stack;
   for (size_t at = 0; at < field.length;) {
     const char *text = reader->line + field.at + at;
     size_t length = strcspn(text, " \t");
     uint64_t value;
-    if (length && !reader_scalar(reader, element, text, length, reader->line_number, field.at + at + 1, &value)) return false;
+    if (length &&
+        !reader_scalar(reader, element, text, length, reader->line_number, field.at + at + 1, &value))
+      return false;
     if (length) reader_push(reader, value);
     at += length + 1;
   }
@@ -181,8 +186,9 @@ static enum reader_result example_line(struct reader *reader, const struct field
     int32_t c = columns->source[i];
     if (c < 0) continue;
     if ((size_t)c >= n)
-      return reader_fail(reader, reader->line_number, reader->length + 1, "this line has %zu columns; `%s` is column %d", n,
-                         column->name, c + 1);
+      return reader_fail(reader, reader->line_number, reader->length + 1,
+                         "this line has %zu column%s; `%s` is column %d", n, n == 1 ? "" : "s", column->name,
+                         c + 1);
     reader->present[i] = true;
     uint64_t *slot = &reader->row[column->first_slot];
     bool ok = column->type->kind == IR_LIST
@@ -196,7 +202,8 @@ static enum reader_result example_line(struct reader *reader, const struct field
 
 // Behind a bad line of a sentence: the sentence's end.
 static enum reader_result skip_sentence(struct reader *reader) {
-  while (reader_line(reader) && !reader_line_is_blank(reader)) {}
+  while (reader_line(reader) && !reader_line_is_blank(reader)) {
+  }
   return READER_BAD;
 }
 
@@ -211,7 +218,8 @@ static enum reader_result next(struct reader *reader) {
       continue;
     }
     size_t n = split(reader, fields);
-    if (n > MAX_COLUMNS) return reader_fail(reader, reader->line_number, 1, "more than %d columns", MAX_COLUMNS);
+    if (n > MAX_COLUMNS)
+      return reader_fail(reader, reader->line_number, 1, "more than %d columns", MAX_COLUMNS);
     if (columns->conllu && is_comment_or_range(reader, fields)) continue;
     if (!columns->n_expected) {
       bool header = false;

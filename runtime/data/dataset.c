@@ -8,9 +8,10 @@
 #include "runtime/data/message.h"
 #include "runtime/data/reader.h"
 
-// In the order in which a name's suffix is looked up; bracketed trees come before plain text so that a .txt file can be
-// either: see format_of.
-static const struct reader_format *const formats[] = {&reader_jsonl, &reader_tsv, &reader_conllu, &reader_ptb, &reader_text};
+// In the order in which a name's suffix is looked up; bracketed trees come before plain text so that a .txt
+// file can be either: see format_of.
+static const struct reader_format *const formats[] = {&reader_jsonl, &reader_tsv, &reader_conllu, &reader_ptb,
+                                                      &reader_text};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
 static bool has_word(const char *words, const char *word, size_t length) {
@@ -24,9 +25,18 @@ static bool has_word(const char *words, const char *word, size_t length) {
 
 static bool begins_with_bracket(FILE *file) {
   int c;
-  while ((c = getc(file)) == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0xef || c == 0xbb || c == 0xbf) {}
-  rewind(file);
+  while ((c = getc(file)) == ' ' || c == '\t' || c == '\n' || c == '\r' || c == 0xef || c == 0xbb ||
+         c == 0xbf) {
+  }
+  // A pipe cannot go back further than this.
+  if (fseek(file, 0, SEEK_SET)) ungetc(c, file);
   return c == '(';
+}
+
+static bool takes_text(const struct dataset_request *request) {
+  for (uint32_t i = 0; i < request->n_columns; i++)
+    if (reader_is_scalar_list(request->columns[i].type)) return true;
+  return false;
 }
 
 static bool wants_tree(const struct dataset_request *request) {
@@ -35,33 +45,45 @@ static bool wants_tree(const struct dataset_request *request) {
   return false;
 }
 
-static const struct reader_format *format_of(const struct dataset_request *request, FILE *file, const char **columns,
-                                             char **error) {
+static const struct reader_format *format_of(const struct dataset_request *request, FILE *file,
+                                             const char **columns, char **error) {
   if (request->format) {
     size_t length = strcspn(request->format, ":");
     *columns = request->format[length] ? request->format + length + 1 : NULL;
     for (size_t i = 0; i < N_FORMATS; i++)
-      if (strlen(formats[i]->name) == length && !memcmp(formats[i]->name, request->format, length)) return formats[i];
-    message_set(error, "unknown data format `%s`; there are ptb, jsonl, text, tsv and conllu", request->format);
+      if (strlen(formats[i]->name) == length && !memcmp(formats[i]->name, request->format, length))
+        return formats[i];
+    message_set(error, "unknown data format `%s`; there are ptb, jsonl, text, tsv and conllu",
+                request->format);
     return NULL;
   }
   const char *slash = strrchr(request->path, '/'), *dot = strrchr(slash ? slash : request->path, '.');
   const char *suffix = dot ? dot + 1 : "";
-  // A .txt file holds trees when the model takes one and the text begins like one.
-  if (!strcmp(suffix, "txt")) return wants_tree(request) && begins_with_bracket(file) ? &reader_ptb : &reader_text;
+  // A .txt file holds trees when the model takes one and the text begins like one, or the model takes nothing
+  // else.
+  if (!strcmp(suffix, "txt"))
+    return wants_tree(request) && (!takes_text(request) || begins_with_bracket(file)) ? &reader_ptb
+                                                                                      : &reader_text;
   for (size_t i = 0; i < N_FORMATS; i++)
     if (has_word(formats[i]->suffixes, suffix, strlen(suffix))) return formats[i];
-  message_set(error, "%s: the data format cannot be told from the name; give --format ptb, jsonl, text, tsv or conllu",
-              request->path);
+  message_set(
+      error,
+      "%s: the data format cannot be told from the name; give --format ptb, jsonl, text, tsv or conllu",
+      request->path);
   return NULL;
 }
 
 static bool reader_open(struct reader *reader, const struct reader_format **format, char **error) {
   const struct dataset_request *request = reader->request;
   struct stat info;
-  reader->file = fopen(request->path, "r");
-  if (!reader->file) return message_set(error, "%s: %s", request->path, strerror(errno));
-  if (!fstat(fileno(reader->file), &info) && S_ISDIR(info.st_mode)) return message_set(error, "%s: is a folder", request->path);
+  reader->file = fopen(strcmp(request->path, "-") ? request->path : "/dev/stdin", "r");
+  if (!reader->file || fstat(fileno(reader->file), &info))
+    return message_set(error, "%s: %s", request->path, strerror(errno));
+  if (S_ISDIR(info.st_mode)) return message_set(error, "%s: is a folder", request->path);
+  if (reader->counting && !S_ISREG(info.st_mode))
+    return message_set(
+        error, "%s: is no regular file, and training data is read twice (vocabularies are counted first)",
+        request->path);
   *format = format_of(request, reader->file, &reader->columns, error);
   if (!*format) return false;
   uint32_t width = 0;
@@ -80,12 +102,13 @@ static void reader_close(struct reader *reader, const struct reader_format *form
   free(reader->present);
   free(reader->stack);
   free(reader->state);
+  free(reader->tokens);
   free(reader->error);
 }
 
 static bool append(struct nn_dataset *set, const struct reader *reader, size_t *capacity) {
   if (set->n_examples == *capacity) {
-    *capacity = *capacity ? 2 * *capacity : 1024;
+    *capacity = *capacity < 512 ? 1024 : 2 * *capacity;
     uint64_t *slots = realloc(set->slots, (*capacity * set->width + 1) * sizeof *slots);
     if (slots) set->slots = slots;
     uint32_t *lines = realloc(set->lines, *capacity * sizeof *lines);
@@ -113,9 +136,8 @@ static struct nn_dataset *set_new(const struct dataset_request *request) {
   if (!set) return NULL;
   set->arena = host_arena_new();
   set->columns = calloc(request->n_columns + 1, sizeof *set->columns);
-  set->path = strdup(request->path);
   set->n_columns = request->n_columns;
-  if (!set->columns || !set->path) {
+  if (!set->arena || !set->columns) {
     dataset_free(set);
     return NULL;
   }
@@ -127,11 +149,31 @@ static struct nn_dataset *set_new(const struct dataset_request *request) {
   return set;
 }
 
-// Reads every record. Counting keeps none of them.
-static bool read_all(const struct dataset_request *request, bool counting, struct nn_dataset *set, char **error) {
+static bool add_file(struct nn_dataset *set, const char *path) {
+  struct dataset_file *files = realloc(set->files, (set->n_files + 1) * sizeof *files);
+  if (!files) return false;
+  set->files = files;
+  files[set->n_files] = (struct dataset_file){strdup(path), set->n_examples};
+  return files[set->n_files++].path != NULL;
+}
+
+// A bad record is passed over or ends the reading.
+static bool pass_over(struct reader *reader, struct nn_dataset *set) {
+  if (!reader->request->skip_bad) return false;
+  reader_discard_tokens(reader);
+  set->n_skipped++;
+  if (set->first_skipped) free(reader->error);
+  else set->first_skipped = reader->error;
+  reader->error = NULL;
+  return true;
+}
+
+// Reads every record behind those of the set. Counting keeps none of them.
+static bool read_all(const struct dataset_request *request, bool counting, struct nn_dataset *set,
+                     char **error) {
   struct reader reader = {.request = request, .counting = counting, .arena = set->arena};
   const struct reader_format *format = NULL;
-  size_t capacity = 0;
+  size_t capacity = set->n_examples;
   bool ok = reader_open(&reader, &format, error) && format->begin(&reader);
   while (ok) {
     memset(reader.present, 0, request->n_columns * sizeof *reader.present);
@@ -140,10 +182,9 @@ static bool read_all(const struct dataset_request *request, bool counting, struc
     if (result == READER_END) break;
     if (result == READER_RECORD && !same_columns(&reader, set)) result = READER_BAD;
     if (result == READER_BAD) {
-      ok = request->skip_bad;
-      set->n_skipped++;
-      if (ok) free(reader.error), reader.error = NULL;
+      ok = pass_over(&reader, set);
     } else if (counting) {
+      reader_count_tokens(&reader);
       host_arena_reset(set->arena);
       set->n_examples++;
     } else if (!append(set, &reader, &capacity)) {
@@ -156,12 +197,25 @@ static bool read_all(const struct dataset_request *request, bool counting, struc
   return ok;
 }
 
-bool dataset_count(const struct dataset_request *request, char **error) {
+bool dataset_count(const struct dataset_request *request, size_t *n_examples, char **error) {
   struct nn_dataset *set = set_new(request);
   if (!set) return message_set(error, "%s: out of memory", request->path);
   bool ok = read_all(request, true, set, error);
+  if (ok) *n_examples = set->n_examples;
   dataset_free(set);
   return ok;
+}
+
+bool dataset_append(struct nn_dataset *set, const struct dataset_request *request, char **error) {
+  struct dataset_request same = *request;
+  same.n_columns = set->n_columns;
+  same.columns = set->columns;
+  size_t n_examples = set->n_examples;
+  if (!add_file(set, request->path)) return message_set(error, "%s: out of memory", request->path);
+  if (read_all(&same, false, set, error)) return true;
+  set->n_examples = n_examples;
+  free(set->files[--set->n_files].path);
+  return false;
 }
 
 struct nn_dataset *dataset_read(const struct dataset_request *request, char **error) {
@@ -170,19 +224,28 @@ struct nn_dataset *dataset_read(const struct dataset_request *request, char **er
     message_set(error, "%s: out of memory", request->path);
     return NULL;
   }
-  if (!read_all(request, false, set, error)) {
+  if (!dataset_append(set, request, error)) {
     dataset_free(set);
     return NULL;
   }
   return set;
 }
 
+const struct dataset_file *dataset_file_of(const struct nn_dataset *set, size_t example) {
+  size_t file = 0;
+  // The last file that begins at or before the example; one without examples begins where the next one does.
+  while (file + 1 < set->n_files && set->files[file + 1].first <= example) file++;
+  return &set->files[file];
+}
+
 void dataset_free(struct nn_dataset *set) {
   if (!set) return;
-  host_arena_free(set->arena);
+  if (set->arena) host_arena_free(set->arena);
+  for (size_t i = 0; i < set->n_files; i++) free(set->files[i].path);
+  free(set->files);
   free(set->columns);
   free(set->slots);
   free(set->lines);
-  free(set->path);
+  free(set->first_skipped);
   free(set);
 }

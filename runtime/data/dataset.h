@@ -22,6 +22,12 @@ struct dataset_column {
   bool present;  // the file has it; otherwise its slots are 0 and no entry that needs it may run
 };
 
+// A file that examples came from.
+struct dataset_file {
+  char *path;
+  size_t first;  // example
+};
+
 struct nn_dataset {
   struct host_arena *arena;  // owns the values
   uint32_t n_columns;
@@ -30,8 +36,10 @@ struct nn_dataset {
   size_t n_examples;
   uint64_t *slots;  // [example][width]
   uint32_t *lines;  // [example] first line of its record, from 1
-  char *path;
+  size_t n_files;
+  struct dataset_file *files;
   size_t n_skipped;     // bad records passed over
+  char *first_skipped;  // what was wrong with the first of them; NULL: there is none
   char position[4096];  // nn_dataset_position's answer
 };
 
@@ -46,12 +54,18 @@ struct dataset_request {
   bool skip_bad;
 };
 
-// Counts the tokens of a file into the vocabularies that are not frozen yet, and builds nothing else. false
-// with *error (malloc'd: "file:line:column: what was expected").
-bool dataset_count(const struct dataset_request *, char **error);
+// Counts the tokens of a file's good records into the vocabularies that are not frozen yet, and builds
+// nothing else; *n_examples is the number of those records. false with *error (malloc'd: "file:line:column:
+// what was expected").
+bool dataset_count(const struct dataset_request *, size_t *n_examples, char **error);
 // Reads a file; every vocabulary that a column mentions is frozen. NULL with *error as above. An index of a
 // vocabulary or enum is checked here; a closed vocabulary's unseen token is an error of the record.
 struct nn_dataset *dataset_read(const struct dataset_request *, char **error);
+// Reads another file behind the examples that are there; its columns must be those the set was read with (the
+// request's are not looked at). On an error the set is as before.
+bool dataset_append(struct nn_dataset *, const struct dataset_request *, char **error);
 void dataset_free(struct nn_dataset *);
+// The file of an example.
+const struct dataset_file *dataset_file_of(const struct nn_dataset *, size_t example);
 
 #endif

@@ -4,7 +4,8 @@
 //   vocab, enum        string; an integer stands for its digits
 //   list               array
 //   tuple              array; a record also an object with its fields' names
-//   sum type           {"Constructor": fields} with the fields as an object or an array; a constructor without fields
+//   sum type           {"Constructor": fields} with the fields as an object or an array; a constructor
+//   without fields
 //                      may be written "Constructor"
 #include <jansson.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 
 #include "runtime/data/reader.h"
 
-// Where in the record a value stands, for messages: `e.Apply.args[2]`. Links live on the stack of the recursion.
+// Where in the record a value stands, for messages: `e.Apply.args[2]`. Links live on the stack of the
+// recursion.
 struct place {
   const struct place *parent;
   const char *name;  // NULL: an element
@@ -45,31 +47,35 @@ static bool fail(struct reader *reader, const struct place *place, const char *m
   return false;
 }
 
-static bool expected(struct reader *reader, const struct place *place, const struct ir_type *type, const json_t *value) {
+static bool expected(struct reader *reader, const struct place *place, const struct ir_type *type,
+                     const json_t *value) {
   char what[128], message[256];
-  snprintf(message, sizeof message, "expected %s, found %s", reader_type_text(reader, type, what, sizeof what),
-           json_text(value));
+  snprintf(message, sizeof message, "expected %s, found %s",
+           reader_type_text(reader, type, what, sizeof what), json_text(value));
   return fail(reader, place, message, "");
 }
 
 static bool convert(struct reader *, const struct place *, const struct ir_type *, const json_t *);
 
 // Fields in order, from an object or an array; pushes their slots.
-static bool convert_fields(struct reader *reader, const struct place *place, uint32_t n, const struct ir_field *fields,
-                           const json_t *value) {
+static bool convert_fields(struct reader *reader, const struct place *place, uint32_t n,
+                           const struct ir_field *fields, const json_t *value) {
   size_t given = json_is_object(value) ? json_object_size(value) : json_array_size(value);
   for (uint32_t i = 0; i < n; i++) {
     struct place inner = {place, json_is_object(value) ? fields[i].name : NULL, i};
     const json_t *field = json_is_object(value)
                               ? (fields[i].name ? json_object_get(value, fields[i].name) : NULL)
                               : json_array_get(value, i);
-    if (!field) return fail(reader, place, "lacks the field ", fields[i].name ? fields[i].name : "(it is a tuple: use an array)");
+    if (!field)
+      return fail(reader, place, "lacks the field ",
+                  fields[i].name ? fields[i].name : "(it is a tuple: use an array)");
     if (!convert(reader, &inner, fields[i].type, field)) return false;
   }
   return given == n || fail(reader, place, "has more fields than its type", "");
 }
 
-static bool convert_data(struct reader *reader, const struct place *place, const struct ir_type *type, const json_t *value) {
+static bool convert_data(struct reader *reader, const struct place *place, const struct ir_type *type,
+                         const json_t *value) {
   const struct ir_data *data = reader->request->module->datas[type->data];
   const char *name = json_is_object(value) && json_object_size(value) == 1
                          ? json_object_iter_key(json_object_iter((json_t *)value))
@@ -84,7 +90,8 @@ static bool convert_data(struct reader *reader, const struct place *place, const
     if (fields && !json_is_object(fields) && !json_is_array(fields))
       return fail(reader, &inner, "expected its fields as an object or an array", "");
     if (!fields && constructor->n_fields) return fail(reader, &inner, "lacks its fields", "");
-    if (fields && !convert_fields(reader, &inner, constructor->n_fields, constructor->fields, fields)) return false;
+    if (fields && !convert_fields(reader, &inner, constructor->n_fields, constructor->fields, fields))
+      return false;
     struct host_data *made =
         host_data_new(reader->arena, tag, (uint32_t)(reader->n_stack - base), reader->stack + base);
     reader->n_stack = base;
@@ -96,14 +103,16 @@ static bool convert_data(struct reader *reader, const struct place *place, const
   return fail(reader, place, message, name);
 }
 
-static bool convert_scalar(struct reader *reader, const struct place *place, const struct ir_type *type, const json_t *value) {
+static bool convert_scalar(struct reader *reader, const struct place *place, const struct ir_type *type,
+                           const json_t *value) {
   uint64_t slot = 0;
   char digits[32];
   const char *token = json_string_value(value);
   size_t length = token ? json_string_length(value) : 0;
   if (type->kind == IR_INT && json_is_integer(value)) slot = (uint64_t)json_integer_value(value);
   else if (type->kind == IR_BOOL && json_is_boolean(value)) slot = json_is_true(value);
-  else if (type->kind == IR_FLOAT && json_is_number(value)) memcpy(&slot, &(double){json_number_value(value)}, sizeof slot);
+  else if (type->kind == IR_FLOAT && json_is_number(value))
+    memcpy(&slot, &(double){json_number_value(value)}, sizeof slot);
   else if (type->kind == IR_INDEX && (token || json_is_integer(value))) {
     if (!token) {
       length = (size_t)snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -118,7 +127,8 @@ static bool convert_scalar(struct reader *reader, const struct place *place, con
 }
 
 // Pushes the slots of the value.
-static bool convert(struct reader *reader, const struct place *place, const struct ir_type *type, const json_t *value) {
+static bool convert(struct reader *reader, const struct place *place, const struct ir_type *type,
+                    const json_t *value) {
   switch (type->kind) {
     case IR_DATA: return convert_data(reader, place, type, value);
     case IR_TUPLE:
@@ -152,11 +162,12 @@ static enum reader_result next(struct reader *reader) {
   json_error_t why;
   json_t *record = json_loadb(reader->line, reader->length, JSON_REJECT_DUPLICATES, &why);
   if (!record)
-    return reader_fail(reader, reader->line_number, why.column > 0 ? (size_t)why.column : 1, "not JSON: %s", why.text);
+    return reader_fail(reader, reader->line_number, why.column > 0 ? (size_t)why.column : 1, "not JSON: %s",
+                       why.text);
   enum reader_result result = READER_RECORD;
   if (!json_is_object(record))
-    result = reader_fail(reader, reader->line_number, 1, "expected an object with a key per parameter, found %s",
-                         json_text(record));
+    result = reader_fail(reader, reader->line_number, 1,
+                         "expected an object with a key per parameter, found %s", json_text(record));
   for (uint32_t i = 0; i < reader->request->n_columns && result == READER_RECORD; i++) {
     const struct dataset_column *column = &reader->request->columns[i];
     const json_t *value = json_object_get(record, column->name);
@@ -166,8 +177,7 @@ static enum reader_result next(struct reader *reader) {
     reader->n_stack = 0;
     if (convert(reader, &place, column->type, value))
       memcpy(reader->row + column->first_slot, reader->stack, column->width * sizeof *reader->row);
-    else
-      result = READER_BAD;
+    else result = READER_BAD;
   }
   json_decref(record);
   return result;

@@ -1,11 +1,12 @@
-// Bracketed trees, as in the Penn Treebank and the Stanford Sentiment Treebank: `(3 (2 It) (4 (2 's) (4 good)))`, one a
-// line or spread over lines. They fill the first parameter whose type is a sum type.
+// Bracketed trees, as in the Penn Treebank and the Stanford Sentiment Treebank: `(3 (2 It) (4 (2 's) (4
+// good)))`, one a line or spread over lines. They fill the first parameter whose type is a sum type.
 //
-// Constructors are chosen by form. Of a constructor, fields of its own type (or one list of them) are subtrees, fields
-// of index or number type are tokens, a label first. A bracket with one word becomes the constructor without subtrees
-// that has two tokens (label, word) or one (word); any other bracket the constructor with that many subtrees, or with a
-// list of them. A label that the constructor has no field for is dropped. A bracket without label around one tree
-// (the Treebank's root) is that tree. Escapes (-LRB-, -RRB-, \/ ...) are undone in words.
+// Constructors are chosen by form. Of a constructor, fields of its own type (or one list of them) are
+// subtrees, fields of index or number type are tokens, a label first. A bracket with one word becomes the
+// constructor without subtrees that has two tokens (label, word) or one (word); any other bracket the
+// constructor with that many subtrees, or with a list of them. A label that the constructor has no field for
+// is dropped. A bracket without label around one tree (the Treebank's root) is that tree. Escapes (-LRB-,
+// -RRB-, \/ ...) are undone in words.
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,12 +22,12 @@ struct form {
 
 // A bracket that is still open.
 struct open {
-  size_t text;          // its label in `texts`; length 0: none
+  size_t text;  // its label in `texts`; length 0: none
   uint32_t text_length;
-  size_t first_child;   // in the reader's stack
+  size_t first_child;  // in the reader's stack
   uint32_t line;
   size_t column;
-  bool has_word;        // its first child so far is the word at `word`
+  bool has_word;  // its first child so far is the word at `word`
   size_t word;
   uint32_t word_length;
   uint32_t word_line;
@@ -34,36 +35,27 @@ struct open {
 };
 
 struct ptb {
-  uint32_t column;      // of the request
+  uint32_t column;  // of the request
   const struct ir_data *data;
-  struct form *forms;   // [constructor]
-  size_t at;            // in the current line
-  bool in_line;         // the current line has not been used up
+  struct form *forms;  // [constructor]
+  size_t at;           // in the current line
+  bool in_line;        // the current line has not been used up
   struct open *open;
   size_t n_open, capacity;
   char *texts;
   size_t n_texts, texts_capacity;
 };
 
-static void *grow(void *array, size_t *capacity, size_t needed, size_t size) {
-  if (needed <= *capacity) return array;
-  while (*capacity < needed) *capacity = *capacity ? 2 * *capacity : 64;
-  array = realloc(array, *capacity * size);
-  if (!array) {
-    fputs("out of memory\n", stderr);
-    abort();
-  }
-  return array;
-}
-
 static struct form form_of(const struct ir_constructor *constructor, uint32_t data) {
   struct form form = {.label = -1, .word = -1, .list = -1, .usable = true};
   for (uint32_t i = 0; i < constructor->n_fields; i++) {
     const struct ir_type *type = constructor->fields[i].type;
     if (type->kind == IR_DATA && type->data == data) form.n_subtrees++;
-    else if (type->kind == IR_LIST && type->element->kind == IR_DATA && type->element->data == data && form.list < 0)
+    else if (type->kind == IR_LIST && type->element->kind == IR_DATA && type->element->data == data &&
+             form.list < 0)
       form.list = (int32_t)i;
-    else if ((type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT) && form.n_tokens < 2) {
+    else if ((type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT) &&
+             form.n_tokens < 2) {
       if (form.n_tokens++ == 0) form.label = (int32_t)i;
       else form.word = (int32_t)i;
     } else {
@@ -81,22 +73,26 @@ static bool begin(struct reader *reader) {
   struct ptb *ptb = reader->state = calloc(1, sizeof *ptb);
   if (!ptb) abort();
   const struct dataset_request *request = reader->request;
-  while (ptb->column < request->n_columns && request->columns[ptb->column].type->kind != IR_DATA) ptb->column++;
+  while (ptb->column < request->n_columns && request->columns[ptb->column].type->kind != IR_DATA)
+    ptb->column++;
   if (ptb->column == request->n_columns) {
-    reader_fail(reader, 1, 1, "bracketed trees fill a parameter that is a sum type, and the entry has none; give the format "
-                              "with --format");
+    reader_fail(
+        reader, 1, 1,
+        "bracketed trees fill a parameter that is a sum type, and the entry has none; give the format "
+        "with --format");
     return false;
   }
   uint32_t data = request->columns[ptb->column].type->data;
   ptb->data = request->module->datas[data];
   ptb->forms = calloc(ptb->data->n_constructors + 1, sizeof *ptb->forms);
   if (!ptb->forms) abort();
-  for (uint32_t i = 0; i < ptb->data->n_constructors; i++) ptb->forms[i] = form_of(&ptb->data->constructors[i], data);
+  for (uint32_t i = 0; i < ptb->data->n_constructors; i++)
+    ptb->forms[i] = form_of(&ptb->data->constructors[i], data);
   return true;
 }
 
 static size_t keep_text(struct ptb *ptb, const char *text, size_t length) {
-  ptb->texts = grow(ptb->texts, &ptb->texts_capacity, ptb->n_texts + length + 1, 1);
+  ptb->texts = reader_grow(ptb->texts, &ptb->texts_capacity, ptb->n_texts + length + 1, 1);
   memcpy(ptb->texts + ptb->n_texts, text, length);
   ptb->n_texts += length;
   return ptb->n_texts - length;
@@ -110,19 +106,21 @@ static size_t keep_word(struct ptb *ptb, const char *text, size_t length) {
     if (length == 5 && !memcmp(text, escapes[i][0], 5)) return keep_text(ptb, escapes[i][1], 1);
   size_t at = keep_text(ptb, text, length), end = at;
   for (size_t i = at; i < at + length; i++) {
-    bool escape = ptb->texts[i] == '\\' && i + 1 < at + length && (ptb->texts[i + 1] == '/' || ptb->texts[i + 1] == '*');
+    bool escape = ptb->texts[i] == '\\' && i + 1 < at + length &&
+                  (ptb->texts[i + 1] == '/' || ptb->texts[i + 1] == '*');
     if (!escape) ptb->texts[end++] = ptb->texts[i];
   }
   ptb->n_texts = end;
   return at;
 }
 
-// Fills one token field; fields lie at the slot of their place because a constructor of this form has single slots only.
+// Fills one token field; fields lie at the slot of their place because a constructor of this form has single
+// slots only.
 static bool fill(struct reader *reader, const struct ir_constructor *constructor, int32_t field, size_t text,
                  uint32_t length, uint32_t line, size_t column, uint64_t *slots) {
   const struct ptb *ptb = reader->state;
-  return field < 0 || reader_scalar(reader, constructor->fields[field].type, ptb->texts + text, length, line, column,
-                                    &slots[field]);
+  return field < 0 || reader_scalar(reader, constructor->fields[field].type, ptb->texts + text, length, line,
+                                    column, &slots[field]);
 }
 
 enum { MAX_FIELDS = 64 };
@@ -135,15 +133,17 @@ static bool leaf(struct reader *reader, const struct open *open, bool labelled, 
       const struct ir_constructor *constructor = &ptb->data->constructors[tag];
       if (!form->usable || form->n_subtrees || form->list >= 0 || (form->label >= 0) != want_label) continue;
       uint64_t slots[MAX_FIELDS] = {0};
-      if (!fill(reader, constructor, form->label, open->text, open->text_length, open->line, open->column + 1, slots) ||
-          !fill(reader, constructor, form->word, open->word, open->word_length, open->word_line, open->word_column, slots))
+      if (!fill(reader, constructor, form->label, open->text, open->text_length, open->line, open->column + 1,
+                slots) ||
+          !fill(reader, constructor, form->word, open->word, open->word_length, open->word_line,
+                open->word_column, slots))
         return false;
       *value = (uint64_t)(uintptr_t)host_data_new(reader->arena, tag, constructor->n_fields, slots);
       return true;
     }
   }
-  reader_fail(reader, open->word_line, open->word_column, "%s has no constructor for a %sword", ptb->data->name,
-              labelled ? "label and a " : "bare ");
+  reader_fail(reader, open->word_line, open->word_column, "%s has no constructor for a %sword",
+              ptb->data->name, labelled ? "label and a " : "bare ");
   return false;
 }
 
@@ -158,10 +158,12 @@ static bool node(struct reader *reader, const struct open *open, uint64_t *value
       if (!form->usable || !fits || constructor->n_fields > MAX_FIELDS) continue;
       uint64_t slots[MAX_FIELDS] = {0};
       if (form->label >= 0 && !open->text_length) continue;
-      if (!fill(reader, constructor, form->label, open->text, open->text_length, open->line, open->column + 1, slots))
+      if (!fill(reader, constructor, form->label, open->text, open->text_length, open->line, open->column + 1,
+                slots))
         return false;
       if (list) {
-        slots[form->list] = reader_list(reader, constructor->fields[form->list].type->element, open->first_child);
+        slots[form->list] =
+            reader_list(reader, constructor->fields[form->list].type->element, open->first_child);
       } else {
         size_t child = open->first_child;
         for (uint32_t i = 0; i < constructor->n_fields; i++)
@@ -210,7 +212,7 @@ static bool close_bracket(struct reader *reader, uint64_t *value) {
 
 static void open_bracket(struct reader *reader, size_t column) {
   struct ptb *ptb = reader->state;
-  ptb->open = grow(ptb->open, &ptb->capacity, ptb->n_open + 1, sizeof *ptb->open);
+  ptb->open = reader_grow(ptb->open, &ptb->capacity, ptb->n_open + 1, sizeof *ptb->open);
   const char *label = reader->line + ptb->at;
   size_t length = strcspn(label, " \t()");
   struct open *open = &ptb->open[ptb->n_open++];
@@ -264,8 +266,8 @@ static enum reader_result next(struct reader *reader) {
       if (ptb->n_open && *reader->line == '(') {
         // A tree begins at the margin and nothing else does, so one forgotten bracket costs one tree.
         struct open *open = &ptb->open[ptb->n_open - 1];
-        reader_fail(reader, open->line, open->column, "this bracket is never closed: the next tree begins at line %u",
-                    reader->line_number);
+        reader_fail(reader, open->line, open->column,
+                    "this bracket is never closed: the next tree begins at line %u", reader->line_number);
         reader->line_pending = true;
         return resume(reader);
       }
@@ -296,9 +298,10 @@ static enum reader_result next(struct reader *reader) {
     } else {
       size_t length = strcspn(reader->line + ptb->at, " \t()");
       if (!ptb->n_open || !length) {
-        reader_fail(reader, reader->line_number, column, !ptb->n_open && c == ')' ? "a closing bracket without an opening one"
-                                                         : length ? "expected a tree, which begins with `(`"
-                                                                  : "a NUL byte in a tree");
+        reader_fail(reader, reader->line_number, column,
+                    !ptb->n_open && c == ')' ? "a closing bracket without an opening one"
+                    : length                 ? "expected a tree, which begins with `(`"
+                                             : "a NUL byte in a tree");
         return resume(reader);
       }
       if (!word(reader, length)) return resume(reader);

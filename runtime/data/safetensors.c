@@ -23,10 +23,10 @@ static const struct {
   const char *name;
   enum safetensors_type type;
   size_t bytes;
-} types[] = {{"F32", SAFETENSORS_F32, 4},   {"F64", SAFETENSORS_F64, 8},   {"I64", SAFETENSORS_I64, 8},
+} types[] = {{"F32", SAFETENSORS_F32, 4},   {"F64", SAFETENSORS_F64, 8},    {"I64", SAFETENSORS_I64, 8},
              {"F16", SAFETENSORS_OTHER, 2}, {"BF16", SAFETENSORS_OTHER, 2}, {"I32", SAFETENSORS_OTHER, 4},
-             {"I16", SAFETENSORS_OTHER, 2}, {"I8", SAFETENSORS_OTHER, 1},  {"U64", SAFETENSORS_OTHER, 8},
-             {"U32", SAFETENSORS_OTHER, 4}, {"U16", SAFETENSORS_OTHER, 2}, {"U8", SAFETENSORS_OTHER, 1},
+             {"I16", SAFETENSORS_OTHER, 2}, {"I8", SAFETENSORS_OTHER, 1},   {"U64", SAFETENSORS_OTHER, 8},
+             {"U32", SAFETENSORS_OTHER, 4}, {"U16", SAFETENSORS_OTHER, 2},  {"U8", SAFETENSORS_OTHER, 1},
              {"BOOL", SAFETENSORS_OTHER, 1}};
 #define N_TYPES (sizeof types / sizeof *types)
 
@@ -36,14 +36,15 @@ static uint64_t read_u64(const char *bytes) {
   return value;
 }
 
-// ------------------------------------------------------------------------------------------------------- reading
+// ----------------------------------------------------------------------------------------- reading
 
 // One entry of the header; NULL when it is right, otherwise what is wrong with it.
 static const char *decode_tensor(const json_t *entry, const char *data, size_t data_bytes,
                                  struct safetensors_tensor *out) {
   const char *type = json_string_value(json_object_get(entry, "dtype"));
   const json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
-  if (!type || !json_is_array(shape) || json_array_size(offsets) != 2) return "lacks dtype, shape or data_offsets";
+  if (!type || !json_is_array(shape) || json_array_size(offsets) != 2)
+    return "lacks dtype, shape or data_offsets";
   size_t t = 0;
   while (t < N_TYPES && strcmp(types[t].name, type)) t++;
   if (t == N_TYPES) return "has an unknown dtype";
@@ -192,24 +193,28 @@ const char *safetensors_metadata_value(const struct safetensors *checkpoint, con
   return NULL;
 }
 
-// ------------------------------------------------------------------------------------------------------- writing
+// ----------------------------------------------------------------------------------------- writing
 
-// The header's text, padded with blanks so that the data begins at a multiple of eight; NULL when memory runs out.
+// The header's text, padded with blanks so that the data begins at a multiple of eight; NULL when memory runs
+// out.
 static char *header_text(size_t n_tensors, const struct safetensors_tensor *tensors, size_t n_metadata,
                          const struct safetensors_metadata *metadata) {
   json_t *header = json_object(), *strings = json_object();
-  for (size_t i = 0; i < n_metadata; i++) json_object_set_new(strings, metadata[i].key, json_string(metadata[i].value));
+  for (size_t i = 0; i < n_metadata; i++)
+    json_object_set_new(strings, metadata[i].key, json_string(metadata[i].value));
   if (n_metadata) json_object_set(header, "__metadata__", strings);
   json_decref(strings);
   json_int_t at = 0;
   for (size_t i = 0; i < n_tensors; i++) {
     json_t *shape = json_array();
-    for (uint32_t k = 0; k < tensors[i].rank; k++) json_array_append_new(shape, json_integer(tensors[i].shape[k]));
+    for (uint32_t k = 0; k < tensors[i].rank; k++)
+      json_array_append_new(shape, json_integer(tensors[i].shape[k]));
     size_t t = 0;
     while (types[t].type != tensors[i].type) t++;
     json_int_t end = at + (json_int_t)tensors[i].bytes;
-    json_object_set_new(header, tensors[i].name,
-                        json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[t].name, "shape", shape, "data_offsets", at, end));
+    json_object_set_new(
+        header, tensors[i].name,
+        json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[t].name, "shape", shape, "data_offsets", at, end));
     at = end;
   }
   char *text = json_dumps(header, JSON_COMPACT), *padded = NULL;
@@ -219,13 +224,15 @@ static char *header_text(size_t n_tensors, const struct safetensors_tensor *tens
   return padded;
 }
 
-static bool write_all(FILE *file, const char *header, size_t n_tensors, const struct safetensors_tensor *tensors) {
+static bool write_all(FILE *file, const char *header, size_t n_tensors,
+                      const struct safetensors_tensor *tensors) {
   char length[8];
   for (int i = 0; i < 8; i++) length[i] = (char)((uint64_t)strlen(header) >> (8 * i));
   if (fwrite(length, 1, 8, file) != 8 || fputs(header, file) < 0) return false;
   for (size_t i = 0; i < n_tensors; i++)
-    if (tensors[i].bytes && fwrite(tensors[i].data, 1, tensors[i].bytes, file) != tensors[i].bytes) return false;
-  return fflush(file) == 0 && fsync(fileno(file)) == 0;
+    if (tensors[i].bytes && fwrite(tensors[i].data, 1, tensors[i].bytes, file) != tensors[i].bytes)
+      return false;
+  return fflush(file) == 0;
 }
 
 // The rename itself reaches the disk with the folder.
@@ -242,29 +249,55 @@ static void sync_folder(const char *path) {
   free(folder);
 }
 
-bool safetensors_write(const char *path, size_t n_tensors, const struct safetensors_tensor *tensors, size_t n_metadata,
-                       const struct safetensors_metadata *metadata, char **error) {
-  char *header = header_text(n_tensors, tensors, n_metadata, metadata), *temporary = NULL;
+// Writes into a new file beside the target and renames it over it. `mode`: of the file that is replaced, or
+// 0.
+static bool replace(const char *path, mode_t mode, const char *header, size_t n_tensors,
+                    const struct safetensors_tensor *tensors) {
+  char *temporary = NULL;
   // Unique among processes by the process, among a process's threads by an address on the stack.
-  if (!header || asprintf(&temporary, "%s.tmp.%ld.%zx", path, (long)getpid(), (size_t)&temporary) < 0) {
-    free(header);
-    return message_set(error, "%s: out of memory", path);
-  }
+  if (asprintf(&temporary, "%s.tmp.%ld.%zx", path, (long)getpid(), (size_t)&temporary) < 0) return false;
   int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   FILE *file = descriptor >= 0 ? fdopen(descriptor, "wb") : NULL;
-  bool ok = file != NULL;
-  if (ok) {
-    ok = write_all(file, header, n_tensors, tensors);
-    ok = fclose(file) == 0 && ok;
-  }
-  ok = ok && rename(temporary, path) == 0;
-  if (!ok) {
-    message_set(error, "%s: the checkpoint could not be written: %s", path, strerror(errno));
-    if (descriptor >= 0) unlink(temporary);
-  } else {
-    sync_folder(path);
-  }
+  bool ok = file != NULL && (mode == 0 || fchmod(descriptor, mode) == 0);
+  ok = ok && write_all(file, header, n_tensors, tensors) && fsync(descriptor) == 0;
+  int why = errno;
+  if (file && fclose(file) != 0 && ok) ok = false, why = errno;
+  if (ok && rename(temporary, path) != 0) ok = false, why = errno;
+  if (ok) sync_folder(path);
+  else if (descriptor >= 0) unlink(temporary);
   free(temporary);
-  free(header);
+  errno = why;
   return ok;
+}
+
+// A device or a pipe is no file that could be replaced.
+static bool write_through(const char *path, const char *header, size_t n_tensors,
+                          const struct safetensors_tensor *tensors) {
+  FILE *file = fopen(path, "wb");
+  if (!file) return false;
+  bool ok = write_all(file, header, n_tensors, tensors);
+  int why = errno;
+  if (fclose(file) != 0 && ok) return false;
+  errno = why;
+  return ok;
+}
+
+bool safetensors_write(const char *path, size_t n_tensors, const struct safetensors_tensor *tensors,
+                       size_t n_metadata, const struct safetensors_metadata *metadata, char **error) {
+  char *header = header_text(n_tensors, tensors, n_metadata, metadata);
+  if (!header) return message_set(error, "%s: out of memory", path);
+  struct stat old;
+  bool exists = stat(path, &old) == 0, ok;
+  if (exists && !S_ISREG(old.st_mode)) {
+    ok = write_through(path, header, n_tensors, tensors);
+  } else {
+    // Where a link points, not the link, is replaced.
+    char *target = exists ? realpath(path, NULL) : NULL;
+    ok = replace(target ? target : path, exists ? old.st_mode & 0777 : 0, header, n_tensors, tensors);
+    int why = errno;
+    free(target);
+    errno = why;
+  }
+  free(header);
+  return ok || message_set(error, "%s: the checkpoint could not be written: %s", path, strerror(errno));
 }

@@ -1,9 +1,11 @@
-// Checkpoint files in the safetensors format (https://github.com/huggingface/safetensors, "Format"): eight bytes of
-// header length, a JSON header with each tensor's type, shape and place, then the tensors, row-major, little-endian.
+// Checkpoint files in the safetensors format (https://github.com/huggingface/safetensors, "Format"): eight
+// bytes of header length, a JSON header with each tensor's type, shape and place, then the tensors,
+// row-major, little-endian.
 //
-// Reading trusts nothing: lengths, offsets, types and shapes are checked against the file before anything is used.
-// Writing is atomic: a temporary file beside the target, flushed to disk, then renamed over it, so that a crash at any
-// instant leaves the old file or the new one. Errors are malloc'd messages that name the file; the caller frees them.
+// Reading trusts nothing: lengths, offsets, types and shapes are checked against the file before anything is
+// used. Writing is atomic: a temporary file beside the target, flushed to disk, then renamed over it, so that
+// a crash at any instant leaves the old file or the new one; devices and pipes are written to as they are.
+// Errors are malloc'd messages that name the file; the caller frees them.
 #ifndef NN_RUNTIME_DATA_SAFETENSORS_H
 #define NN_RUNTIME_DATA_SAFETENSORS_H
 
@@ -20,7 +22,8 @@ struct safetensors_tensor {
   enum safetensors_type type;
   uint32_t rank;
   int64_t shape[SAFETENSORS_MAX_RANK];
-  const void *data;   // row-major; aligned to 8 bytes in files that this module wrote, not necessarily in others
+  const void
+      *data;  // row-major; aligned to 8 bytes in files that this module wrote, not necessarily in others
   size_t bytes;
 };
 
@@ -30,10 +33,10 @@ struct safetensors_metadata {
 
 struct safetensors {
   size_t n_tensors;
-  struct safetensors_tensor *tensors;   // in the order of the file
+  struct safetensors_tensor *tensors;  // in the order of the file
   size_t n_metadata;
   struct safetensors_metadata *metadata;
-  struct safetensors_file *file;        // private: owns the strings and the data
+  struct safetensors_file *file;  // private: owns the strings and the data
 };
 
 // NULL with *error when the file cannot be read or is not a well-formed safetensors file.
@@ -47,7 +50,7 @@ const struct safetensors_tensor *safetensors_find(const struct safetensors *, co
 const char *safetensors_metadata_value(const struct safetensors *, const char *key);
 
 // Tensors are written in the given order; types F32, F64 and I64.
-bool safetensors_write(const char *path, size_t n_tensors, const struct safetensors_tensor *tensors, size_t n_metadata,
-                       const struct safetensors_metadata *metadata, char **error);
+bool safetensors_write(const char *path, size_t n_tensors, const struct safetensors_tensor *tensors,
+                       size_t n_metadata, const struct safetensors_metadata *metadata, char **error);
 
 #endif

@@ -19,8 +19,8 @@ struct vocab {
   int64_t min_count, max_size;
   size_t n, capacity;
   struct entry *entries;
-  size_t n_slots;    // power of two, at least twice n
-  uint32_t *slots;   // entry + 1; 0: free
+  size_t n_slots;   // power of two, at least twice n
+  uint32_t *slots;  // entry + 1; 0: free
 };
 
 static void *must(void *memory) {
@@ -103,7 +103,8 @@ static int by_count(const void *a, const void *b) {
 
 void vocab_freeze(struct vocab *vocab) {
   if (vocab->frozen) return;
-  // With max_size: everything more frequent than `last` is kept, and of what is exactly as frequent the first `ties`.
+  // With max_size: everything more frequent than `last` is kept, and of what is exactly as frequent the first
+  // `ties`.
   size_t room = vocab->max_size > 0 ? (size_t)vocab->max_size - !vocab->closed : SIZE_MAX, above = 0;
   int64_t threshold = vocab->min_count > 1 ? vocab->min_count : 1, last = INT64_MIN;
   if (room < vocab->n) {
@@ -139,7 +140,8 @@ bool vocab_set(struct vocab *vocab, const char *const *entries, size_t n, char *
   for (size_t i = 0; i < n; i++) {
     size_t before = vocab->n;
     find_or_add(vocab, entries[i], strlen(entries[i]));
-    if (vocab->n == before) return message_set(error, "vocabulary %s: `%s` is in it twice", vocab->name, entries[i]);
+    if (vocab->n == before)
+      return message_set(error, "vocabulary %s: `%s` is in it twice", vocab->name, entries[i]);
   }
   if (!vocab->n_slots) rehash(vocab, 64);
   vocab->frozen = true;

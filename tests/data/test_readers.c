@@ -151,7 +151,8 @@ static const char *read_text(struct fixture *f, const char *format, const char *
   char *error = NULL;
   struct nn_dataset *set = NULL;
   *out = 0;
-  if (dataset_count(&request, &error)) {
+  size_t n_counted;
+  if (dataset_count(&request, &n_counted, &error)) {
     vocab_freeze(f->vocabs[0]);
     set = dataset_read(&request, &error);
   }
@@ -244,7 +245,7 @@ static void bad_json(void **state) {
        ":1:1: at `e.Apply.args[0].Number`: lacks the field value"},
       {"jsonl", "e:Expr", "{\"e\": {\"Number\": [1, 2]}}", ":1:1: at `e.Number`: has more fields than its type"},
       {"jsonl", "e:Expr", "{\"e\": {\"Numbre\": [1]}}", ":1:1: at `e`: Expr has no constructor named Numbre"},
-      {"jsonl", "e:Expr", "{\"e\": 4}", ":1:1: at `e`: expected a Expr, found an integer"},
+      {"jsonl", "e:Expr", "{\"e\": 4}", ":1:1: at `e`: expected an Expr, found an integer"},
   };
   RUN(rows);
   char out[4096];
@@ -272,7 +273,7 @@ static void columns(void **state) {
       {"conllu", "words:[Word] heads:[int]",
        "# text = a b\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tN\t_\t_\t2\tx\t_\t_\n2\tb\tb\tV\t_\t_\t0\troot\t_\t_\n2.1\tc\tc\tV\t_\t_\t0\tr\t_\t_\n\n",
        "[a b] [2 0]\n"},
-      {"tsv", "words:[Word] tags:[Label]", "a\tN\nb\n", ":2:2: this line has 1 columns; `tags` is column 2"},
+      {"tsv", "words:[Word] tags:[Label]", "a\tN\nb\n", ":2:2: this line has 1 column; `tags` is column 2"},
       {"tsv", "words:[Word] tags:[Label]", "a\tN\n\nb\tQ\n",
        ":3:3: `Q` is not in the closed vocabulary Label: it does not occur in the training data"},
       {"tsv", "t:Tree", "a\n", ":1:1: columns cannot give parameter `t`, a Tree; use jsonl"},

@@ -29,10 +29,13 @@ static void read_once(struct ir_module *module, const char *path, const char *fo
   bool is_tree = !strcmp(format, "ptb") || (!strcmp(format, "jsonl") && skip_bad);
   struct dataset_request request = {module, vocabs, 2, is_tree ? trees : lists, path, format, skip_bad};
   char *error = NULL;
-  if (dataset_count(&request, &error)) {
+  size_t n_counted;
+  if (dataset_count(&request, &n_counted, &error)) {
     vocab_freeze(vocabs[0]);
     struct nn_dataset *set = dataset_read(&request, &error);
     assert((set != NULL) != (error != NULL));
+    // A token that only a closed vocabulary refuses makes the difference.
+    assert(!set || set->n_examples <= n_counted);
     dataset_free(set);
   } else {
     assert(error);

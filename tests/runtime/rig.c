@@ -177,7 +177,8 @@ static nn_dataset *make_dataset(const nn_model *model, const struct ir_entry *en
   data->n_columns = entry->n_params;
   data->columns = calloc(entry->n_params, sizeof *data->columns);
   data->n_examples = n;
-  data->path = strdup("made-up");
+  data->files = calloc(1, sizeof *data->files);
+  data->files[data->n_files++].path = strdup("made-up");
   data->lines = calloc(n, sizeof *data->lines);
   for (uint32_t c = 0; c < entry->n_params; c++) {
     data->columns[c] = (struct dataset_column){entry->params[c].name, entry->params[c].type, data->width,
