@@ -103,7 +103,7 @@ static void lower_all(struct lower *lower) {
   lower_entries(lower);
   for (; lower->open; lower->open = lower->open->next_open)
     lower_body(lower, lower->open);
-  ir_analyse_decides(lower->module);
+  ir_analyse_decides(lower->module, lower->arena);
 }
 
 /* The module owns memory of its own, so running out of memory must not jump past it. */
@@ -115,6 +115,8 @@ struct ir_module *lower_program(struct arena *arena, struct diag_sink *sink,
   lower->open_end = &lower->open;
   lower->files = arena_new_array(arena, uint32_t, sink->sources->count + 1);
   lower->module = ir_module_new(name);
+  if (!lower->module)
+    arena_out_of_memory(arena);
   if (outer && setjmp(*out_of_memory)) {
     arena->on_out_of_memory = outer;
     ir_module_free(lower->module);

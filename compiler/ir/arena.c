@@ -33,10 +33,10 @@ void arena_free(struct arena *arena) {
   arena->total_bytes = 0;
 }
 
-static _Noreturn void out_of_memory(struct arena *arena) {
+_Noreturn void arena_out_of_memory(struct arena *arena) {
   if (arena->on_out_of_memory)
     longjmp(*arena->on_out_of_memory, 1);
-  fputs("nnc: out of memory\n", stderr);
+  fputs("out of memory\n", stderr);
   exit(EXIT_FAILURE);
 }
 
@@ -79,14 +79,14 @@ void *arena_try_alloc(struct arena *arena, size_t bytes) {
 void *arena_alloc(struct arena *arena, size_t bytes) {
   void *memory = arena_try_alloc(arena, bytes);
   if (!memory)
-    out_of_memory(arena);
+    arena_out_of_memory(arena);
   return memory;
 }
 
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size) {
   size_t bytes;
   if (__builtin_mul_overflow(count, size, &bytes))
-    out_of_memory(arena);
+    arena_out_of_memory(arena);
   return arena_alloc(arena, bytes);
 }
 
@@ -114,14 +114,14 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args) {
   int length = vsnprintf(NULL, 0, format, args);
   if (length < 0) {
     va_end(again);
-    out_of_memory(arena);
+    arena_out_of_memory(arena);
   }
   char *text = arena_try_alloc(arena, (size_t)length + 1);
   if (text)
     vsnprintf(text, (size_t)length + 1, format, again);
   va_end(again);
   if (!text)
-    out_of_memory(arena);
+    arena_out_of_memory(arena);
   return text;
 }
 

@@ -1,9 +1,10 @@
 /* A bump arena: everything that lives as long as one compilation (sources, tokens, AST, types, diagnostics) is
- * allocated here and released at once by arena_free.
+ * allocated here and released at once by arena_free. A module of the IR has an arena of its own, and a pass one
+ * for its scratch.
  *
- * Errors: allocation never returns NULL. When memory runs out, control goes to `on_out_of_memory` by longjmp when
- * one is set (nnc_compile sets it and returns a status); otherwise the process ends with a message. Because all
- * that the front end owns lies in the arena, that jump leaks nothing.
+ * Errors: allocation never returns NULL. When memory runs out, control goes to `on_out_of_memory` by longjmp
+ * when one is set (nnc_compile sets it and returns a status); otherwise the process ends with a message.
+ * Because all that the front end owns lies in the arena, that jump leaks nothing.
  */
 #ifndef NN_IR_ARENA_H
 #define NN_IR_ARENA_H
@@ -30,6 +31,8 @@ void *arena_alloc(struct arena *arena, size_t bytes);
 void *arena_try_alloc(struct arena *arena, size_t bytes);
 /* count * size with an overflow check. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
+/* What allocation does when there is no memory, for code that has its own reasons to say so. */
+_Noreturn void arena_out_of_memory(struct arena *arena);
 /* A larger copy of an array; the old one stays until arena_free. New elements are zero. */
 void *arena_grow_array(struct arena *arena, const void *old, size_t old_count, size_t new_count, size_t size);
 

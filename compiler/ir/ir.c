@@ -2,7 +2,6 @@
 #include "compiler/ir/ir.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,14 +205,19 @@ const struct ir_type *ir_type_tuple(struct ir_module *module, const char *name, 
 
 struct ir_module *ir_module_new(const char *name) {
   struct arena *arena = malloc(sizeof *arena);
-  if (!arena) {
-    fputs("out of memory\n", stderr);
-    abort();
-  }
+  if (!arena)
+    return NULL;
   arena_init(arena);
-  struct ir_module *module = arena_new(arena, struct ir_module);
+  name = name ? name : "";
+  struct ir_module *module = arena_try_alloc(arena, sizeof *module);
+  char *copy = module ? arena_try_alloc(arena, strlen(name) + 1) : NULL;
+  if (!copy) {
+    arena_free(arena);
+    free(arena);
+    return NULL;
+  }
   module->arena = arena;
-  module->name = arena_strdup(arena, name ? name : "");
+  module->name = strcpy(copy, name);
   return module;
 }
 
@@ -465,12 +469,10 @@ static uint32_t scan_calls(struct ir_module *module, struct arena *scratch, stru
   return n;
 }
 
-void ir_analyse_decides(struct ir_module *module) {
-  struct arena scratch;
-  arena_init(&scratch);
-  struct caller **callers = arena_new_array(&scratch, struct caller *, module->n_functions);
-  uint32_t *deciding = arena_new_array(&scratch, uint32_t, module->n_functions);
-  uint32_t n = scan_calls(module, &scratch, callers, deciding);
+void ir_analyse_decides(struct ir_module *module, struct arena *scratch) {
+  struct caller **callers = arena_new_array(scratch, struct caller *, module->n_functions);
+  uint32_t *deciding = arena_new_array(scratch, uint32_t, module->n_functions);
+  uint32_t n = scan_calls(module, scratch, callers, deciding);
   while (n > 0) {
     for (struct caller *caller = callers[deciding[--n]]; caller; caller = caller->next) {
       if (module->functions[caller->function]->decides)
@@ -479,5 +481,4 @@ void ir_analyse_decides(struct ir_module *module) {
       deciding[n++] = caller->function;
     }
   }
-  arena_free(&scratch);
 }

@@ -320,7 +320,7 @@ struct ir_module {
 
 // -------------------------------------------------------------------------------------------------- building
 
-struct ir_module *ir_module_new(const char *name);
+struct ir_module *ir_module_new(const char *name); // NULL: out of memory
 void ir_module_free(struct ir_module *module);
 
 // Appending to the module's tables; each returns the new entry, owned by the module, with its id set.
@@ -375,7 +375,7 @@ bool ir_shape_is_written(enum ir_op op);   // a tensor operation whose shape rul
 // Dense ids in layout order, for stable text.
 void ir_renumber(struct ir_function *);
 void ir_block_renumber(struct ir_block *);
-void ir_analyse_decides(struct ir_module *);
+void ir_analyse_decides(struct ir_module *, struct arena *scratch);
 
 // --------------------------------------------------------------------------------------- text, checks, files
 
@@ -388,12 +388,12 @@ char *ir_print_instr(const struct ir_module *, const struct ir_instr *);
 // For messages; the string lives in the arena.
 const char *ir_type_text(const struct ir_module *, struct arena *, const struct ir_type *);
 
-// ir_parse.c: NULL on an error; then *error (malloc'd, the caller frees it) says "line:column: what". Any
-// text is safe to feed in.
+// ir_parse.c: NULL on an error; then *error (malloc'd, the caller frees it) says "line:column: what", or
+// "out of memory". Any text is safe to feed in.
 struct ir_module *ir_parse(const char *text, size_t length, char **error);
 
-// ir_verify.c: true when every invariant holds; otherwise *error as above. Accepts any module that ir_parse
-// can return. Types of operands and results, shapes by ir_infer, dominance, terminators, table indices,
+// ir_verify.c: true when every invariant holds; otherwise *error says where and what, or "out of memory"
+// (malloc'd, the caller frees it). Any module that ir_parse can return may be asked about. Types of operands and results, shapes by ir_infer, dominance, terminators, table indices,
 // emit/call signatures, adjoint signatures.
 bool ir_verify(const struct ir_module *, char **error);
 

@@ -607,7 +607,7 @@ static void parse_module(struct ir_parser *p) {
   for (skip_newlines(p); p->token.kind != IR_TOKEN_END; skip_newlines(p))
     parse_declaration(p);
   if (!p->error)
-    ir_analyse_decides(p->module);
+    ir_analyse_decides(p->module, p->module->arena);
 }
 
 static void free_ids(struct ir_ids *ids) {
@@ -615,15 +615,33 @@ static void free_ids(struct ir_ids *ids) {
   free(ids->met);
 }
 
+// A function of its own: nothing that lives across the longjmp is changed between setjmp and it.
+static void parse_guarded(struct ir_parser *p, const char *text, size_t length) {
+  jmp_buf exhausted;
+  if (setjmp(exhausted) != 0) {
+    p->module->arena->on_out_of_memory = NULL;
+    free(p->error);
+    p->error = ir_text_message("out of memory");
+    return;
+  }
+  p->module->arena->on_out_of_memory = &exhausted;
+  ir_lexer_init(&p->lexer, text, length);
+  ir_parse_advance(p);
+  declare_all(p);
+  ir_lexer_init(&p->lexer, text, length);
+  ir_parse_advance(p);
+  parse_module(p);
+  p->module->arena->on_out_of_memory = NULL;
+}
+
 struct ir_module *ir_parse(const char *text, size_t length, char **error) {
-  locale_t old_locale = ir_text_enter_c_locale();
   struct ir_parser p = {.module = ir_module_new("")};
-  ir_lexer_init(&p.lexer, text, length);
-  ir_parse_advance(&p);
-  declare_all(&p);
-  ir_lexer_init(&p.lexer, text, length);
-  ir_parse_advance(&p);
-  parse_module(&p);
+  if (!p.module) {
+    *error = ir_text_message("out of memory");
+    return NULL;
+  }
+  locale_t old_locale = ir_text_enter_c_locale();
+  parse_guarded(&p, text, length);
   free_ids(&p.values);
   free_ids(&p.labels);
   ir_text_leave_c_locale(old_locale);

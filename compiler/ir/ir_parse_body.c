@@ -46,30 +46,31 @@ struct body {
 
 // --------------------------------------------------------------------------------- numbered things
 
-static void *grow(void *items, size_t old_count, size_t new_count, size_t size) {
+// malloc'd, since the module outlives it; without memory the parser is left as if its arena had none.
+static void *grow(struct ir_parser *p, void *items, size_t old_count, size_t new_count, size_t size) {
   char *grown = realloc(items, new_count * size);
   if (!grown)
-    ir_text_out_of_memory();
+    arena_out_of_memory(p->module->arena);
   memset(grown + old_count * size, 0, (new_count - old_count) * size);
   return grown;
 }
 
 // Where the thing with this number is kept; NULL there when it is met for the first time.
-static void **id_slot(struct ir_ids *ids, uint32_t id) {
+static void **id_slot(struct ir_parser *p, struct ir_ids *ids, uint32_t id) {
   if (id >= ids->capacity) {
     uint32_t capacity = ids->capacity ? ids->capacity : 64;
     while (capacity <= id)
       capacity *= 2;
-    ids->items = grow(ids->items, ids->capacity, capacity, sizeof *ids->items);
+    ids->items = grow(p, ids->items, ids->capacity, capacity, sizeof *ids->items);
     ids->capacity = capacity;
   }
   return &ids->items[id];
 }
 
-static void note_met(struct ir_ids *ids, uint32_t id) {
+static void note_met(struct ir_parser *p, struct ir_ids *ids, uint32_t id) {
   if (ids->n_met == ids->met_capacity) {
     uint32_t capacity = ids->met_capacity ? 2 * ids->met_capacity : 64;
-    ids->met = grow(ids->met, ids->met_capacity, capacity, sizeof *ids->met);
+    ids->met = grow(p, ids->met, ids->met_capacity, capacity, sizeof *ids->met);
     ids->met_capacity = capacity;
   }
   ids->met[ids->n_met++] = id;
@@ -108,13 +109,13 @@ static struct ir_value *parse_value(struct ir_parser *p) {
     return arena_new(p->module->arena, struct ir_value);
   }
   uint32_t id = token_id(p);
-  void **slot = id_slot(&p->values, id);
+  void **slot = id_slot(p, &p->values, id);
   if (!*slot) {
     struct ir_value *value = arena_new(p->module->arena, struct ir_value);
     value->id = id;
     value->note = position_here(p);
     *slot = value;
-    note_met(&p->values, id);
+    note_met(p, &p->values, id);
   }
   ir_parse_advance(p);
   return *slot;
@@ -131,13 +132,13 @@ static void define_value(struct ir_parser *p, struct ir_value *value, const stru
 // Likewise for basic blocks: their note is the position of the first use until they are defined.
 static struct ir_bb *parse_label(struct ir_parser *p) {
   uint32_t id = token_id(p);
-  void **slot = id_slot(&p->labels, id);
+  void **slot = id_slot(p, &p->labels, id);
   if (!*slot) {
     struct ir_bb *bb = arena_new(p->module->arena, struct ir_bb);
     bb->id = id;
     bb->note = position_here(p);
     *slot = bb;
-    note_met(&p->labels, id);
+    note_met(p, &p->labels, id);
   }
   ir_parse_advance(p);
   return *slot;

@@ -12,6 +12,7 @@ struct ir_verifier {
   const struct ir_module *module;
   struct ir_module scratch; // the same tables with an arena of its own: shape inference allocates there
   struct arena arena;       // that arena
+  struct arena body_arena;  // what is noted of one function or block at a time
   char *error;              // malloc'd
   // Where we are, for messages; NULL where it does not apply.
   const struct ir_function *function;
@@ -29,7 +30,7 @@ bool ir_verify_size(struct ir_verifier *v, const struct size *size);
 bool ir_verify_type(struct ir_verifier *v, const struct ir_type *type, bool tuple_allowed);
 // Equal as values at run time: lists whose elements have the same slots agree, whatever their fields are
 // called.
-bool ir_verify_agree(const struct ir_type *a, const struct ir_type *b);
+bool ir_verify_agree(struct ir_verifier *v, const struct ir_type *a, const struct ir_type *b);
 
 bool ir_verify_function(struct ir_verifier *v, const struct ir_function *function);
 bool ir_verify_block(struct ir_verifier *v, const struct ir_block *block);

@@ -104,23 +104,20 @@ bool ir_verify_type(struct ir_verifier *v, const struct ir_type *type, bool tupl
   return ir_verify_fail(v, "a type of no known kind");
 }
 
-bool ir_verify_agree(const struct ir_type *a, const struct ir_type *b) {
+bool ir_verify_agree(struct ir_verifier *v, const struct ir_type *a, const struct ir_type *b) {
   if (a->kind != IR_LIST || b->kind != IR_LIST)
     return ir_type_equal(a, b);
   uint32_t width = ir_type_width(a->element);
   if (width != ir_type_width(b->element))
     return false;
   if (a->element->kind != IR_TUPLE && b->element->kind != IR_TUPLE)
-    return ir_verify_agree(a->element, b->element);
-  const struct ir_type **slots = calloc(2 * (size_t)width + 1, sizeof *slots);
-  if (!slots)
-    ir_text_out_of_memory();
+    return ir_verify_agree(v, a->element, b->element);
+  const struct ir_type **slots = arena_new_array(&v->arena, const struct ir_type *, 2 * (size_t)width);
   ir_type_flatten(a->element, slots);
   ir_type_flatten(b->element, slots + width);
   bool agree = true;
   for (uint32_t i = 0; agree && i < width; i++)
-    agree = ir_verify_agree(slots[i], slots[width + i]);
-  free(slots);
+    agree = ir_verify_agree(v, slots[i], slots[width + i]);
   return agree;
 }
 
@@ -292,14 +289,14 @@ static bool check_entry(struct ir_verifier *v, const struct ir_entry *entry) {
   for (uint32_t i = 0; i < n_params && agree; i++) {
     if (params[i]->kind == IR_TENSOR || params[i]->kind == IR_ACC)
       return ir_verify_fail(v, "%s %s: a parameter is a tensor", what, entry->name);
-    agree = ir_verify_agree(params[i], function->params[i]->type);
+    agree = ir_verify_agree(v, params[i], function->params[i]->type);
   }
   if (!agree)
     return ir_verify_fail(v, "%s %s: its parameters are not those of @%s", what, entry->name, function->name);
   uint32_t n_results = flatten_fields(v, 1, &(struct ir_field){NULL, entry->result}, &results);
   agree = n_results == function->n_results;
   for (uint32_t i = 0; i < n_results && agree; i++)
-    agree = ir_verify_agree(results[i], function->results[i]);
+    agree = ir_verify_agree(v, results[i], function->results[i]);
   if (!agree)
     return ir_verify_fail(v, "%s %s: its result is not that of @%s", what, entry->name, function->name);
   return !entry->is_metric || check_metric(v, entry, n_results, results);
@@ -379,12 +376,25 @@ static bool check_code(struct ir_verifier *v) {
   return true;
 }
 
+// A function of its own: nothing that lives across the longjmp is changed between setjmp and it.
+static bool check_guarded(struct ir_verifier *v) {
+  jmp_buf exhausted;
+  if (setjmp(exhausted) != 0) {
+    v->error = ir_text_message("out of memory");
+    return false;
+  }
+  v->arena.on_out_of_memory = v->body_arena.on_out_of_memory = &exhausted;
+  return check_tables(v) && check_code(v);
+}
+
 bool ir_verify(const struct ir_module *module, char **error) {
   struct ir_verifier v = {.module = module, .scratch = *module};
   arena_init(&v.arena);
+  arena_init(&v.body_arena);
   v.scratch.arena = &v.arena;
-  bool valid = check_tables(&v) && check_code(&v);
+  bool valid = check_guarded(&v);
   arena_free(&v.arena);
+  arena_free(&v.body_arena);
   if (!valid)
     *error = v.error;
   return valid;

@@ -17,7 +17,7 @@ struct place {
 };
 
 struct graph {
-  struct arena arena;       // released when the function is done
+  struct arena *arena;      // emptied when the function is done
   uint32_t n_values, n_bbs; // lengths of the arrays
   struct place *places;     // by value id
   const struct ir_bb **bbs; // by id; NULL: no such basic block
@@ -111,7 +111,7 @@ static bool check_target(struct ir_verifier *v, const struct graph *g, const str
   for (uint32_t i = 0; i < target->n_args; i++) {
     if (!target->args[i] || !target->args[i]->type)
       return ir_verify_fail(v, "an argument of ^%u is missing", bb->id);
-    if (!ir_verify_agree(target->args[i]->type, bb->params[i]->type))
+    if (!ir_verify_agree(v, target->args[i]->type, bb->params[i]->type))
       return ir_verify_fail(v, "%%%u is %s, but ^%u takes %s", target->args[i]->id,
                             ir_verify_type_text(v, target->args[i]->type), bb->id,
                             ir_verify_type_text(v, bb->params[i]->type));
@@ -138,10 +138,10 @@ static bool check_targets(struct ir_verifier *v, const struct graph *g) {
 
 // Fills `order` and `rank`, depth first without recursion.
 static void order_bbs(struct graph *g, const struct ir_bb *entry) {
-  uint32_t *stack = arena_new_array(&g->arena, uint32_t, g->n_bbs);
-  uint32_t *next_target = arena_new_array(&g->arena, uint32_t, g->n_bbs);
-  bool *seen = arena_new_array(&g->arena, bool, g->n_bbs);
-  uint32_t *postorder = arena_new_array(&g->arena, uint32_t, g->n_bbs);
+  uint32_t *stack = arena_new_array(g->arena, uint32_t, g->n_bbs);
+  uint32_t *next_target = arena_new_array(g->arena, uint32_t, g->n_bbs);
+  bool *seen = arena_new_array(g->arena, bool, g->n_bbs);
+  uint32_t *postorder = arena_new_array(g->arena, uint32_t, g->n_bbs);
   uint32_t depth = 0;
   stack[depth++] = entry->id;
   seen[entry->id] = true;
@@ -159,8 +159,8 @@ static void order_bbs(struct graph *g, const struct ir_bb *entry) {
       stack[depth++] = target;
     }
   }
-  g->order = arena_new_array(&g->arena, uint32_t, g->n_reached);
-  g->rank = arena_new_array(&g->arena, uint32_t, g->n_bbs);
+  g->order = arena_new_array(g->arena, uint32_t, g->n_reached);
+  g->rank = arena_new_array(g->arena, uint32_t, g->n_bbs);
   memset(g->rank, 0xff, g->n_bbs * sizeof *g->rank);
   for (uint32_t i = 0; i < g->n_reached; i++) {
     g->order[i] = postorder[g->n_reached - 1 - i];
@@ -181,7 +181,7 @@ static uint32_t intersect(const uint32_t *idom, uint32_t a, uint32_t b) {
 // Works on edges rather than lists of predecessors: one round meets every edge once, in the order of their
 // sources.
 static void find_dominators(struct graph *g) {
-  g->idom = arena_new_array(&g->arena, uint32_t, g->n_reached);
+  g->idom = arena_new_array(g->arena, uint32_t, g->n_reached);
   memset(g->idom, 0xff, g->n_reached * sizeof *g->idom);
   g->idom[0] = 0;
   for (bool changed = true; changed;) {
@@ -200,9 +200,9 @@ static void find_dominators(struct graph *g) {
 
 static void number_tree(struct graph *g) {
   uint32_t n = g->n_reached;
-  g->first = arena_new_array(&g->arena, uint32_t, n);
-  g->subtree = arena_new_array(&g->arena, uint32_t, n);
-  uint32_t *next = arena_new_array(&g->arena, uint32_t, n); // number for the next child
+  g->first = arena_new_array(g->arena, uint32_t, n);
+  g->subtree = arena_new_array(g->arena, uint32_t, n);
+  uint32_t *next = arena_new_array(g->arena, uint32_t, n); // number for the next child
   for (uint32_t i = n; i-- > 0;) {
     g->subtree[i]++;
     if (i > 0)
@@ -256,8 +256,8 @@ static bool check_uses(struct ir_verifier *v, const struct graph *g, const struc
 static bool check_function(struct ir_verifier *v, struct graph *g, const struct ir_function *function) {
   g->n_values = function->n_values;
   g->n_bbs = function->n_bbs;
-  g->places = arena_new_array(&g->arena, struct place, g->n_values);
-  g->bbs = arena_new_array(&g->arena, const struct ir_bb *, g->n_bbs);
+  g->places = arena_new_array(g->arena, struct place, g->n_values);
+  g->bbs = arena_new_array(g->arena, const struct ir_bb *, g->n_bbs);
   if (!function->entry)
     return ir_verify_fail(v, "it has no basic block");
   if (function->entry->n_params)
@@ -279,12 +279,11 @@ static bool check_function(struct ir_verifier *v, struct graph *g, const struct 
 }
 
 bool ir_verify_function(struct ir_verifier *v, const struct ir_function *function) {
-  struct graph g = {0};
-  arena_init(&g.arena);
+  struct graph g = {.arena = &v->body_arena};
   v->function = function;
   bool valid = check_function(v, &g, function);
   v->function = NULL;
-  arena_free(&g.arena);
+  arena_free(g.arena);
   return valid;
 }
 
@@ -334,7 +333,7 @@ static bool check_outputs(struct ir_verifier *v, const struct graph *g, const st
 
 static bool check_one_block(struct ir_verifier *v, struct graph *g, const struct ir_block *block) {
   g->n_values = block->n_values;
-  g->places = arena_new_array(&g->arena, struct place, g->n_values);
+  g->places = arena_new_array(g->arena, struct place, g->n_values);
   if (!define_params(v, g, block->n_params, block->params, 0) || !check_block_params(v, block))
     return false;
   bool random = false;
@@ -375,11 +374,10 @@ static bool check_adjoint_signature(struct ir_verifier *v, const struct ir_block
 }
 
 static bool check_in_arena(struct ir_verifier *v, const struct ir_block *block) {
-  struct graph g = {0};
-  arena_init(&g.arena);
+  struct graph g = {.arena = &v->body_arena};
   v->block = block;
   bool valid = check_one_block(v, &g, block);
-  arena_free(&g.arena);
+  arena_free(g.arena);
   return valid;
 }
 

@@ -73,14 +73,14 @@ static bool check_types(struct ir_verifier *v, const char *what, uint32_t n, str
   if (n != n_types)
     return FAIL(v, "%u %ss, not %u", n_types, what, n);
   for (uint32_t i = 0; i < n; i++)
-    if (!ir_verify_agree(values[i]->type, types[i]))
+    if (!ir_verify_agree(v, values[i]->type, types[i]))
       return FAIL(v, "%s %u is %s, not %s", what, i, ir_verify_type_text(v, types[i]),
                   ir_verify_type_text(v, values[i]->type));
   return true;
 }
 
 static bool check_alike(struct ir_verifier *v, const struct ir_type *a, const struct ir_type *b) {
-  if (ir_verify_agree(a, b))
+  if (ir_verify_agree(v, a, b))
     return true;
   return FAIL(v, "%s and %s should be the same", ir_verify_type_text(v, a), ir_verify_type_text(v, b));
 }

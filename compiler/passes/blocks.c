@@ -391,7 +391,7 @@ static void form_blocks(struct ir_module *module, struct arena *scratch, struct 
 }
 
 void pass_blocks(struct ir_module *module, struct arena *scratch) {
-  ir_analyse_decides(module);
+  ir_analyse_decides(module, scratch);
   for (uint32_t f = 0; f < module->n_functions; f++)
     rewrite_layout(scratch, module->functions[f]);
   const struct function_flow *flows = recurrence_analyse(module, scratch);

@@ -1,7 +1,7 @@
-/* Memory runs out in the front end: for every N the Nth allocation fails, and nothing leaks (under AddressSanitizer),
- * crashes, or is passed off as a mistake of the user's.
+/* Memory runs out in the compiler: for every N the Nth allocation fails, and nothing leaks (under
+ * AddressSanitizer), crashes, or is passed off as a mistake of the user's. The same for reading a module back.
  *
- * Linked with --wrap, so that the front end's allocations come here.
+ * Linked with --wrap, so that the compiler's allocations come here.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/ir/ir.h"
 #include "compiler/nnc.h"
 
 void *__real_malloc(size_t size);
@@ -39,14 +40,21 @@ void *__wrap_realloc(void *old, size_t size) {
   return fails_now() ? NULL : __real_realloc(old, size);
 }
 
+struct program {
+  const char *head, *statement, *tail;
+  size_t repeat; /* of the statement */
+  enum nnc_stage until;
+  bool has_errors;
+};
+
 /* True when no allocation failed any more. */
-static bool compile_with_fault(const char *text, long at, bool has_errors) {
+static bool compile_with_fault(const struct program *program, const char *text, long at) {
   static const char *const stdlib[] = {"stdlib"};
   struct nnc_options options = {
       .path = "test.nn",
       .text = text,
       .text_length = strlen(text),
-      .stop_after = NNC_STAGE_CHECKED,
+      .stop_after = program->until,
       .stdlib_dirs = stdlib,
       .stdlib_dir_count = 1,
       .only_these_stdlibs = true,
@@ -61,45 +69,95 @@ static bool compile_with_fault(const char *text, long at, bool has_errors) {
     assert_non_null(result.failure);
   } else {
     assert_null(result.failure);
-    assert_true(ok != has_errors);
+    assert_true(ok != program->has_errors);
   }
   nnc_result_free(&result);
   return !was_reached;
 }
 
-/* A program that needs many chunks of the arena. */
-static char *long_program(const char *statement) {
-  static const char head[] = "import std.lstm\nfn f(a: int) -> int {\n";
-  size_t repeat = 2000;
-  char *text = malloc(sizeof head + repeat * strlen(statement) + 8);
-  char *end = stpcpy(text, head);
-  for (size_t i = 0; i < repeat; i++)
-    end = stpcpy(end, statement);
-  stpcpy(end, "  a\n}\n");
+static char *text_of(const struct program *program) {
+  size_t bytes = strlen(program->head) + program->repeat * strlen(program->statement) + strlen(program->tail) + 1;
+  char *text = malloc(bytes);
+  char *end = stpcpy(text, program->head);
+  for (size_t i = 0; i < program->repeat; i++)
+    end = stpcpy(end, program->statement);
+  stpcpy(end, program->tail);
   return text;
 }
 
+static const struct program model = {
+    "import std.lstm\n"
+    "dim H = 8\n"
+    "vocab Word\n"
+    "param E: f32[Word, H]\n"
+    "let cell = LSTM(H, H)\n"
+    "fn loss(words: [Word]) -> f32 {\n"
+    "  var s = cell.start()\n"
+    "  var total: f32 = 0\n"
+    "  for word in words {\n"
+    "    s = cell.step(s, E[word])\n",
+    "    total = total + nll(E @ tanh(s.h * E[word]), word)\n",
+    "  }\n"
+    "  total\n"
+    "}\n",
+    20, NNC_STAGE_ALL, false};
+
+/* Each needs many chunks of the arena. */
 static void every_allocation_fails_once(void **state) {
   (void)state;
-  static const struct {
-    const char *statement;
-    bool has_errors;
-  } programs[] = {
-      {"  let _ = [a + 1, a * (2 - a)]\n", false},
-      {"  let = 3\n", true},
-      {"  let _ = unknown\n", true},
+  static const char head[] = "import std.lstm\nfn f(a: int) -> int {\n", tail[] = "  a\n}\n";
+  const struct program programs[] = {
+      {head, "  let _ = [a + 1, a * (2 - a)]\n", tail, 2000, NNC_STAGE_CHECKED, false},
+      {head, "  let = 3\n", tail, 2000, NNC_STAGE_CHECKED, true},
+      {head, "  let _ = unknown\n", tail, 2000, NNC_STAGE_CHECKED, true},
+      model,
   };
   for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
-    char *text = long_program(programs[i].statement);
+    char *text = text_of(&programs[i]);
     long at = 1;
-    while (!compile_with_fault(text, at, programs[i].has_errors))
+    while (!compile_with_fault(&programs[i], text, at))
       at++;
     assert_true(at > 2); /* otherwise this tests little */
     free(text);
   }
 }
 
+/* True when no allocation failed any more. */
+static bool read_with_fault(const char *text, long at) {
+  char *error = NULL;
+  countdown = at;
+  struct ir_module *module = ir_parse(text, strlen(text), &error);
+  bool valid = module && ir_verify(module, &error);
+  bool was_reached = countdown == 0;
+  countdown = -1;
+  assert_true(valid != was_reached);
+  if (was_reached)
+    assert_string_equal(error, "out of memory");
+  free(error);
+  ir_module_free(module);
+  return !was_reached;
+}
+
+static void modules_are_read_with_faults(void **state) {
+  (void)state;
+  char *text = text_of(&model);
+  struct nnc_options options = {.path = "test.nn", .text = text, .text_length = strlen(text)};
+  struct nnc_result result;
+  assert_true(nnc_compile(&options, &result));
+  char *module = ir_print(result.module);
+  nnc_result_free(&result);
+  long at = 1;
+  while (!read_with_fault(module, at))
+    at++;
+  assert_true(at > 8);
+  free(module);
+  free(text);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_fails_once)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_allocation_fails_once),
+      cmocka_unit_test(modules_are_read_with_faults),
+  };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
