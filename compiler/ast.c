@@ -25,29 +25,6 @@ struct ast_name ast_decl_name(const struct ast_decl *decl) {
   return (struct ast_name){0};
 }
 
-const char *ast_decl_kind_name(const struct ast_decl *decl) {
-  switch (decl->kind) {
-  case AST_DECL_DIM:
-    return "dim";
-  case AST_DECL_VOCAB:
-    return "vocab";
-  case AST_DECL_ENUM:
-    return "enum";
-  case AST_DECL_DATA:
-    return "data type";
-  case AST_DECL_PARAM:
-    return "parameter";
-  case AST_DECL_INSTANCE:
-    return "layer instance";
-  case AST_DECL_LAYER:
-    return "layer";
-  case AST_DECL_FN:
-    return decl->fn->is_metric ? "metric" : "function";
-  }
-  assert(!"a declaration of unknown kind");
-  return "";
-}
-
 const char *ast_ref_kind_name(enum ast_ref_kind kind) {
   switch (kind) {
   case AST_REF_NONE:

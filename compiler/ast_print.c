@@ -633,18 +633,3 @@ void ast_print_expr(const struct ast_expr *expr, FILE *out, const struct ast_pri
   struct printer p = begin(out, options);
   print_expr(&p, expr, STRENGTH_ANY);
 }
-
-void ast_print_type(const struct ast_type *type, FILE *out) {
-  struct printer p = begin(out, NULL);
-  print_type(&p, type);
-}
-
-void ast_print_size(const struct ast_size *size, FILE *out) {
-  struct printer p = begin(out, NULL);
-  print_size(&p, size, STRENGTH_ANY);
-}
-
-void ast_print_pattern(const struct ast_pattern *pattern, FILE *out) {
-  struct printer p = begin(out, NULL);
-  print_pattern(&p, pattern);
-}

@@ -16,8 +16,5 @@ struct ast_print_options {
 /* `options` may be NULL. Imports come first, then the declarations in order. */
 void ast_print_file(const struct ast_file *file, FILE *out, const struct ast_print_options *options);
 void ast_print_expr(const struct ast_expr *expr, FILE *out, const struct ast_print_options *options);
-void ast_print_type(const struct ast_type *type, FILE *out);
-void ast_print_size(const struct ast_size *size, FILE *out);
-void ast_print_pattern(const struct ast_pattern *pattern, FILE *out);
 
 #endif

@@ -34,20 +34,6 @@ size_t builtin_count(void) { return ROW_COUNT; }
 
 const struct builtin *builtin_at(size_t i) { return &rows[i]; }
 
-const struct builtin *builtin_of_kind(enum builtin_kind kind) {
-  for (size_t i = 0; i < ROW_COUNT; i++)
-    if (rows[i].kind == kind)
-      return &rows[i];
-  return NULL;
-}
-
-const struct builtin *builtin_of_op(enum ir_op op) {
-  for (size_t i = 0; i < ROW_COUNT; i++)
-    if (rows[i].kind == BUILTIN_OP && rows[i].op == op)
-      return rows[i].name ? &rows[i] : NULL;
-  return NULL;
-}
-
 static const struct builtin *find_from(size_t first, const char *name) {
   for (size_t i = first; i < ROW_COUNT; i++)
     if (rows[i].name && strcmp(rows[i].name, name) == 0)

@@ -34,10 +34,6 @@ size_t builtin_count(void);
 const struct builtin *builtin_at(size_t i);
 /* The next row of the same name, or NULL. */
 const struct builtin *builtin_next(const struct builtin *builtin);
-/* The row of a kind of builtins.def. */
-const struct builtin *builtin_of_kind(enum builtin_kind kind);
-/* The row of a tensor operation; NULL when the operation is not for users. */
-const struct builtin *builtin_of_op(enum ir_op op);
 /* Arguments in source; when `is_variadic`, at least so many. */
 size_t builtin_arg_count(const struct builtin *builtin);
 /* `push(xs, x)`, for messages and documentation. */

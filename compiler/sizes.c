@@ -28,14 +28,6 @@ const struct size_symbol *sizes_as_index(const struct size *size) {
   return atom && size_symbol_of(atom)->is_index ? size_symbol_of(atom) : NULL;
 }
 
-bool sizes_has_variables(const struct size *size) {
-  for (uint32_t i = 0; i < size->n_terms; i++)
-    for (uint32_t k = 0; k < size->terms[i].degree; k++)
-      if (size->terms[i].atoms[k]->kind == SIZE_VARIABLE)
-        return true;
-  return false;
-}
-
 /* The binding of an atom that still has no size; NULL when the atom is bound or is not to be bound at all. */
 static struct size_binding *unknown(const struct size_atom *atom, struct size_binding *bindings,
                                     size_t count) {

@@ -46,9 +46,6 @@ const struct size *sizes_substitute(struct arena *arena, const struct size *size
  */
 const struct size_symbol *sizes_as_index(const struct size *size);
 
-/* True when the size mentions a SIZE_VAR or LAYER_PARAM symbol. */
-bool sizes_has_variables(const struct size *size);
-
 /* Solves `pattern == actual` for the single symbol of `unknown` that occurs in `pattern` and is not bound
  * yet, where `pattern` is linear in it with an integer coefficient (`n`, `n + 1`, `2*n`). */
 enum sizes_solution {

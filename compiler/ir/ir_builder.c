@@ -310,13 +310,6 @@ void ir_build_brif(struct ir_builder *b, struct ir_value *condition, struct ir_b
   ir_set_target(b->module, instr, 1, if_false, 0, NULL);
 }
 
-void ir_build_switch(struct ir_builder *b, struct ir_value *value, uint32_t n_targets,
-                     struct ir_bb *const *targets) {
-  struct ir_instr *instr = build_terminator(b, IR_SWITCH, 1, &value, n_targets);
-  for (uint32_t i = 0; i < n_targets; i++)
-    ir_set_target(b->module, instr, i, targets[i], 0, NULL);
-}
-
 void ir_build_return(struct ir_builder *b, uint32_t n, struct ir_value *const *values) {
   build_terminator(b, IR_RETURN, n, values, 0);
 }

@@ -88,9 +88,6 @@ struct ir_instr *ir_build_emit(struct ir_builder *, uint32_t block, uint32_t n_a
 void ir_build_br(struct ir_builder *, struct ir_bb *target, uint32_t n_args, struct ir_value *const *args);
 void ir_build_brif(struct ir_builder *, struct ir_value *condition, struct ir_bb *if_true,
                    struct ir_bb *if_false);
-// Targets without arguments; the last one is for every other value.
-void ir_build_switch(struct ir_builder *, struct ir_value *value, uint32_t n_targets,
-                     struct ir_bb *const *targets);
 void ir_build_return(struct ir_builder *, uint32_t n, struct ir_value *const *values);
 
 #endif
