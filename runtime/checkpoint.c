@@ -98,6 +98,21 @@ nn_status *nn_model_save_gradients(const nn_model *model, const char *path) {
 // -------------------------------------------------------------------------------------------------------
 // reading
 
+// Said when something does not fit: "; it is a checkpoint of model 'rnnlm'" unless it is one of this model.
+struct origin {
+  char text[300];
+};
+
+static struct origin origin_of(const nn_model *model, const struct safetensors *file) {
+  struct origin origin = {""};
+  const char *name = safetensors_metadata_value(file, "model");
+  if (!name)
+    snprintf(origin.text, sizeof origin.text, "; it is no checkpoint that nnrun wrote");
+  else if (strcmp(name, model->module->name) != 0)
+    snprintf(origin.text, sizeof origin.text, "; it is a checkpoint of model '%.200s'", name);
+  return origin;
+}
+
 static nn_status *set_vocab(struct vocab *vocab, const char *path, const char *text) {
   json_error_t problem;
   json_t *array = json_loads(text, 0, &problem);
@@ -143,7 +158,9 @@ static nn_status *use_metadata(nn_model *model, const char *path, const struct s
     if (dim->atom.kind == SIZE_DIM) {
       if (value) STATUS_TRY(set_dim(model, i, path, value));
     } else if (!vocab_is_frozen(model->vocabs[i])) {
-      if (!value) return status_new(NN_DATA, "%s has no vocabulary '%s'", path, dim->atom.name);
+      if (!value)
+        return status_new(NN_DATA, "%s has no vocabulary '%s'%s", path, dim->atom.name,
+                          origin_of(model, file).text);
       STATUS_TRY(set_vocab(model->vocabs[i], path, value));
     }
   }
@@ -172,8 +189,8 @@ static char *shape_text(uint32_t rank, const int64_t *sizes) {
 }
 
 static nn_status *check_tensor(const char *path, const nn_param_info *info,
-                               const struct safetensors_tensor *tensor) {
-  if (!tensor) return status_new(NN_DATA, "%s has no parameter '%s'", path, info->name);
+                               const struct safetensors_tensor *tensor, const char *origin) {
+  if (!tensor) return status_new(NN_DATA, "%s has no parameter '%s'%s", path, info->name, origin);
   if (tensor->type != SAFETENSORS_F32 && tensor->type != SAFETENSORS_F64)
     return status_new(NN_DATA, "%s: '%s' is neither F32 nor F64", path, info->name);
   bool same = tensor->rank == (uint32_t)info->rank;
@@ -181,8 +198,8 @@ static nn_status *check_tensor(const char *path, const nn_param_info *info,
   if (same) return NULL;
   char *there = shape_text(tensor->rank, tensor->shape),
        *here = shape_text((uint32_t)info->rank, info->sizes);
-  nn_status *status = status_new(NN_DATA, "%s: '%s' is %s, but %s in the model", path, info->name,
-                                 there ? there : "?", here ? here : "?");
+  nn_status *status = status_new(NN_DATA, "%s: '%s' is %s, but %s in the model with the given dims%s", path,
+                                 info->name, there ? there : "?", here ? here : "?", origin);
   free(there);
   free(here);
   return status;
@@ -210,15 +227,16 @@ static void copy_values(const struct safetensors_tensor *tensor, enum nn_element
 }
 
 static nn_status *use_weights(nn_model *model, const char *path, const struct safetensors *file) {
+  struct origin origin = origin_of(model, file);
   // All is checked before anything is written.
   params_loaded(&model->params);  // no need to draw what will be overwritten
   for (size_t i = 0; i < nn_model_param_count(model); i++) {
     nn_param_info info = nn_model_param(model, i);
-    STATUS_TRY(check_tensor(path, &info, safetensors_find(file, info.name)));
+    STATUS_TRY(check_tensor(path, &info, safetensors_find(file, info.name), origin.text));
   }
   if (file->n_tensors != nn_model_param_count(model))
-    return status_new(NN_DATA, "%s has %zu parameters, and the model %zu", path, file->n_tensors,
-                      nn_model_param_count(model));
+    return status_new(NN_DATA, "%s has %zu parameters, and the model %zu%s", path, file->n_tensors,
+                      nn_model_param_count(model), origin.text);
   for (size_t i = 0; i < nn_model_param_count(model); i++) {
     nn_param_info info = nn_model_param(model, i);
     copy_values(safetensors_find(file, info.name), model->element, (void *)info.values);

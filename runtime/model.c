@@ -1,5 +1,6 @@
 #include "runtime/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,6 +160,12 @@ static int64_t bound_dim(void *context, const struct size_atom *atom) {
   return ((int64_t *)context)[atom->id];
 }
 
+// Whether a value can be given to it: not if it is computed from others.
+static bool is_free(const struct ir_dim *dim) {
+  int64_t value;
+  return dim->atom.kind == SIZE_DIM && size_is_constant(dim->value, &value);
+}
+
 static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t i) {
   const struct ir_dim *dim = model->module->dims[i];
   const char *name = dim->atom.name;
@@ -177,6 +184,8 @@ static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t 
   default:
     if (!size_evaluate(dim->value, bound_dim, model->dims, &value))
       return status_new(NN_INVALID, "the value of dim '%s' is too large", name);
+    // What is computed from others follows them.
+    if (!is_free(dim)) break;
     if (model->metadata_dims[i] >= 0) value = model->metadata_dims[i];
     for (size_t k = 0; k < options->n_dims; k++)
       if (strcmp(options->dims[k].name, name) == 0) value = options->dims[k].value;
@@ -190,14 +199,29 @@ static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t 
   return NULL;
 }
 
+// A name that -D may not give a value to.
+static nn_status *no_dim(const struct ir_module *module, const char *name) {
+  char list[512] = "";
+  for (uint32_t i = 0; i < module->n_dims; i++) {
+    const struct size_atom *atom = &module->dims[i]->atom;
+    if (strcmp(atom->name, name) == 0)
+      return status_new(NN_INVALID, "'%s' is %s: -D cannot set it", name,
+                        atom->kind == SIZE_VOCAB  ? "a vocabulary"
+                        : atom->kind == SIZE_ENUM ? "an enum"
+                                                  : "computed from other dims");
+    size_t n = strlen(list);
+    if (is_free(module->dims[i])) snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "; it has ", atom->name);
+  }
+  return status_new(NN_INVALID, "the model has no dim '%s'%s", name, list);
+}
+
 static nn_status *bind_dims(nn_model *model, const nn_options *options) {
   const struct ir_module *module = model->module;
   for (size_t k = 0; k < options->n_dims; k++) {
     bool found = false;
     for (uint32_t i = 0; i < module->n_dims && !found; i++)
-      found = module->dims[i]->atom.kind == SIZE_DIM &&
-              strcmp(module->dims[i]->atom.name, options->dims[k].name) == 0;
-    if (!found) return status_new(NN_INVALID, "the model has no dim '%s'", options->dims[k].name);
+      found = is_free(module->dims[i]) && strcmp(module->dims[i]->atom.name, options->dims[k].name) == 0;
+    if (!found) return no_dim(module, options->dims[k].name);
   }
   model->dims = calloc((size_t)module->n_dims + 1, sizeof *model->dims);
   if (!model->dims) return status_no_memory();

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "compiler/ir/arena.h"
 #include "runtime/random.h"
 #include "runtime/status.h"
 #include "runtime/threads.h"
@@ -32,9 +33,17 @@ static int64_t dim_value(void *context, const struct size_atom *atom) {
 
 static nn_status *evaluate(const char *name, const struct size *size, const int64_t *dims, int64_t *value) {
   struct dims_lookup lookup = {dims};
-  if (!size_evaluate(size, dim_value, &lookup, value) || *value <= 0 || *value > MAX_ELEMENTS)
-    return status_new(NN_INVALID, "parameter '%s' has a size that is not positive or too large", name);
-  return NULL;
+  bool known = size_evaluate(size, dim_value, &lookup, value);
+  if (known && *value > 0 && *value <= MAX_ELEMENTS) return NULL;
+  struct arena texts;
+  arena_init(&texts);
+  const char *text = size_text(&texts, size);
+  nn_status *status = known && *value <= 0
+                          ? status_new(NN_INVALID, "parameter '%s': its size %s is %lld, but must be positive",
+                                       name, text, (long long)*value)
+                          : status_new(NN_INVALID, "parameter '%s': its size %s is too large", name, text);
+  arena_free(&texts);
+  return status;
 }
 
 // "stack.*.W" and member (i, j, ...) to "stack.0.W".

@@ -35,8 +35,7 @@ static json_t *describe(const struct ir_module *module, const struct ir_block *b
   json_t *params = json_array(), *operations = json_array();
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
     if (instr->op == IR_OP_PARAM) add_once(params, module->params[instr->symbol]->name);
-    else if (ir_op_infos[instr->op].class != IR_CLASS_SOURCE)
-      add_once(operations, ir_op_infos[instr->op].name);
+    else add_once(operations, ir_op_infos[instr->op].name);
   }
   char place[300];
   return json_pack("{s:s, s:s, s:o, s:o}", "name", block->name, "place",

@@ -63,13 +63,13 @@ void progress_update(struct progress *progress, size_t done, const char *text) {
   if (!out) return;
   fprintf(out, "%s  %zu/%zu  %.0f examples/s", progress->label, done, progress->total,
           (double)done / (now - progress->started));
-  if (*text) fprintf(out, "  %s", text);
   double left = seconds_left(progress, done, now);
   if (left >= 0) {
     fputs("  ", out);
     print_duration(out, left);
     fputs(" left", out);
   }
+  if (*text) fprintf(out, "  %s", text);
   if (fclose(out) == 0) print_line(line, progress->terminal);
   free(line);
 }

@@ -270,7 +270,7 @@ static void test_refused(void **state) {
   options.n_dims = 1;
   refused(nn_model_bind(model, &options), NN_INVALID, "no dim 'M'");
   wrong = (nn_dim_value){"N", 0};
-  refused(nn_model_bind(model, &options), NN_INVALID, "size that is not positive");
+  refused(nn_model_bind(model, &options), NN_INVALID, "must be positive");
   nn_model_free(model);
   model = fresh(&place, NN_PRECISION_F32, 1);
   refused(nn_model_bind(model, NULL), NN_INVALID, "bound already");
