@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cpu/cpu_features.h"
+
 struct blas {
   void *library;  // counted by the dynamic loader: every open has its own
   __typeof__(&cblas_sgemm) sgemm;
@@ -12,21 +14,9 @@ struct blas {
   const char *core;
 };
 
-// The best kernels of OpenBLAS that this processor can run; NULL: let it choose.
-static const char *core_type(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl"))
-    return "SKYLAKEX";
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "HASWELL";
-#endif
-  return NULL;
-}
-
 static void *load(void) {
   static const char *const names[] = {"libopenblas.so.0", "libopenblas.so"};
-  const char *type = getenv("OPENBLAS_CORETYPE") ? NULL : core_type();
+  const char *type = getenv("OPENBLAS_CORETYPE") ? NULL : cpu_openblas_core();
   if (type) setenv("OPENBLAS_CORETYPE", type, 1);
   void *library = NULL;
   for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);

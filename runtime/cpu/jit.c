@@ -19,6 +19,7 @@
 #include <xxhash.h>
 
 #include "runtime/cpu/jit_cache.h"
+#include "runtime/cpu/jit_perf.h"
 
 // Cheap passes: the generators emit what they mean, and -O3 takes three times as long for code that is no faster.
 // instcombine must not check that a second run finds nothing: LLVM ends the process when one would.
@@ -290,6 +291,20 @@ static char *linked_name(const char *symbol, struct jit_key key) {
   return n < 0 ? NULL : name;
 }
 
+// Sizes of the wanted functions, taken before linking consumes the object.
+static void note_sizes(const struct jit_request *request, struct jit_key key, LLVMMemoryBufferRef object, size_t *sizes) {
+  for (uint32_t i = 0; i < request->n_symbols; i++) {
+    char *name = linked_name(request->symbols[i], key);
+    sizes[i] = name != NULL ? jit_perf_size(LLVMGetBufferStart(object), LLVMGetBufferSize(object), name) : 0;
+    free(name);
+  }
+}
+
+static void name_for_profiles(const struct jit_request *request, void *const *addresses, const size_t *sizes) {
+  for (uint32_t i = 0; i < request->n_symbols; i++)
+    jit_perf_note(addresses[i], sizes[i], request->label != NULL ? request->label : "", request->symbols[i]);
+}
+
 // Takes the object.
 static bool link_object(struct jit *jit, const struct jit_request *request, struct jit_key key, LLVMMemoryBufferRef object,
                         void **addresses, char **error) {
@@ -491,12 +506,15 @@ static struct module *claim_module(struct jit *jit, struct jit_key key, uint32_t
 }
 
 // From the disk or from LLVM. Without the lock.
-static bool make_code(struct jit *jit, const struct jit_request *request, struct module *m, bool *loaded, char **error) {
+static bool find_code(struct jit *jit, const struct jit_request *request, struct module *m, bool *loaded, size_t *sizes,
+                      char **error) {
   size_t bytes;
   void *cached = jit_cache_read(&jit->cache, m->key, &bytes);
   if (cached != NULL) {
     LLVMMemoryBufferRef object = LLVMCreateMemoryBufferWithMemoryRangeCopy(cached, bytes, "cached");
     free(cached);
+    if (sizes != NULL)
+      note_sizes(request, m->key, object, sizes);
     char *ignored = NULL;
     *loaded = link_object(jit, request, m->key, object, m->addresses, &ignored);
     if (*loaded)
@@ -507,7 +525,18 @@ static bool make_code(struct jit *jit, const struct jit_request *request, struct
   if (object == NULL)
     return false;
   jit_cache_write(&jit->cache, m->key, LLVMGetBufferStart(object), LLVMGetBufferSize(object));
+  if (sizes != NULL)
+    note_sizes(request, m->key, object, sizes);
   return link_object(jit, request, m->key, object, m->addresses, error);
+}
+
+static bool make_code(struct jit *jit, const struct jit_request *request, struct module *m, bool *loaded, char **error) {
+  size_t *sizes = jit_perf_wanted() ? calloc(request->n_symbols + 1, sizeof *sizes) : NULL;
+  bool ok = find_code(jit, request, m, loaded, sizes, error);
+  if (ok && sizes != NULL)
+    name_for_profiles(request, m->addresses, sizes);
+  free(sizes);
+  return ok;
 }
 
 bool jit_compile(struct jit *jit, const struct jit_request *request, void **addresses, char **error) {

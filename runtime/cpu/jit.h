@@ -56,6 +56,7 @@ struct jit_request {
   const char *pipeline;       // of LLVM passes; NULL: see jit.c
   uint32_t n_symbols;         // functions wanted, by their names in the module
   const char *const *symbols;
+  const char *label;          // names the code in profiles, see jit_perf.h; may be NULL
 };
 // The addresses of the wanted functions. Two requests with equal keys and symbols give the same code. false with
 // *error when building or LLVM failed; a later request with that key tries again.

@@ -134,6 +134,7 @@ static bool define_runtime(struct jit *jit, enum nn_element element, char **erro
 }
 
 static const char *const symbols[] = {"kernel"};
+static const char *const variant_names[] = {"infer", "train", "gradient", "adjoint", "adjoint_gradient"};
 
 struct kernel *kernel_compile(struct jit *jit, const struct ir_module *module, const struct ir_block *block,
                               enum kernel_variant variant, enum nn_element element, const struct kernel_sizes *sizes,
@@ -149,7 +150,9 @@ struct kernel *kernel_compile(struct jit *jit, const struct ir_module *module, c
       define_runtime(jit, element, error)) {
     key = cache_key(&compilation.graph, variant, sizes);
     kernel = describe(&compilation.graph);
-    struct jit_request request = {.key = key, .build = build, .context = &compilation, .n_symbols = 1, .symbols = symbols};
+    struct jit_request request = {.key = key, .build = build, .context = &compilation, .n_symbols = 1,
+                                  .symbols = symbols,
+                                  .label = arena_printf(&arena, "%s.%s", block->name, variant_names[variant])};
     if (key == NULL || kernel == NULL || !jit_compile(jit, &request, &address, error)) {
       if (*error == NULL)
         *error = strdup("out of memory");

@@ -1,6 +1,7 @@
 #include "runtime/cpu/vector_math.h"
 
 #include <math.h>
+#include <string.h>
 
 // What differs between the element types.
 struct format {
@@ -73,9 +74,9 @@ static LLVMValueRef clamp(const struct codegen *cg, LLVMValueRef x, double low, 
   return codegen_select_gt(cg, x, h, h, x);
 }
 
-// x = n ln 2 + r: gives exp(r) - 1, and n as an integer. |x| is moderate or NaN.
+// x = n ln 2 + r: gives exp(r) - 1, and n as a number and as an integer. |x| is moderate or NaN.
 struct reduced {
-  LLVMValueRef expm1, n;
+  LLVMValueRef expm1, real_n, n;
 };
 
 static struct reduced reduce(const struct codegen *cg, LLVMValueRef x) {
@@ -90,6 +91,7 @@ static struct reduced reduce(const struct codegen *cg, LLVMValueRef x) {
   LLVMValueRef p = polynomial(cg, r, f->coefficients, f->degree);
   struct reduced reduced;
   reduced.expm1 = codegen_fma(cg, p, LLVMBuildFMul(b, r, r, ""), r);
+  reduced.real_n = n;
   reduced.n = LLVMBuildSub(b, to_int(cg, shifted), to_int(cg, magic), "");
   return reduced;
 }
@@ -101,16 +103,33 @@ static LLVMValueRef power_of_two(const struct codegen *cg, LLVMValueRef n, LLVMV
   return to_real(cg, LLVMBuildShl(cg->builder, biased, int_like(cg, like, f->mantissa_bits), ""), like);
 }
 
+// y * 2^n by one instruction of AVX-512.
+static LLVMValueRef scale_avx512(const struct codegen *cg, LLVMValueRef y, LLVMValueRef n) {
+  const char *name = cg->element == NN_F32 ? "llvm.x86.avx512.mask.scalef.ps.512" : "llvm.x86.avx512.mask.scalef.pd.512";
+  unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+  LLVMTypeRef mask = LLVMIntTypeInContext(cg->context, cg->lanes), type = LLVMIntrinsicGetType(cg->context, id, NULL, 0);
+  LLVMValueRef operands[] = {y, n, LLVMConstNull(LLVMTypeOf(y)), LLVMConstAllOnes(mask),
+                             LLVMConstInt(cg->int32, 4, 0) /* round as usual */};
+  return LLVMBuildCall2(cg->builder, type, LLVMGetIntrinsicDeclaration(cg->module, id, NULL, 0), operands, 5, "");
+}
+
+// y * 2^n, correctly rounded where the result is denormal or too large. Both ways give the same bits.
+static LLVMValueRef scale(const struct codegen *cg, LLVMValueRef y, const struct reduced *reduced) {
+  LLVMBuilderRef b = cg->builder;
+  if (cg->cpu.simd == CPU_SIMD_AVX512 && codegen_lanes_of(y) == cg->lanes)
+    return scale_avx512(cg, y, reduced->real_n);
+  // In two halves: the first product is exact, and neither factor overflows.
+  LLVMValueRef half = LLVMBuildAShr(b, reduced->n, int_like(cg, y, 1), "");
+  LLVMValueRef rest = LLVMBuildSub(b, reduced->n, half, "");
+  y = LLVMBuildFMul(b, y, power_of_two(cg, half, y), "");
+  return LLVMBuildFMul(b, y, power_of_two(cg, rest, y), "");
+}
+
 LLVMValueRef vector_math_exp(const struct codegen *cg, LLVMValueRef x) {
   const struct format *f = format_of(cg);
-  LLVMBuilderRef b = cg->builder;
   struct reduced reduced = reduce(cg, clamp(cg, x, f->exp_min, f->exp_max));
-  // In two halves, so that results may be denormal and the largest ones do not overflow early.
-  LLVMValueRef half = LLVMBuildAShr(b, reduced.n, int_like(cg, x, 1), "");
-  LLVMValueRef rest = LLVMBuildSub(b, reduced.n, half, "");
-  LLVMValueRef y = LLVMBuildFAdd(b, reduced.expm1, real(cg, x, 1), "");
-  y = LLVMBuildFMul(b, y, power_of_two(cg, half, x), "");
-  return LLVMBuildFMul(b, y, power_of_two(cg, rest, x), "");
+  LLVMValueRef y = LLVMBuildFAdd(cg->builder, reduced.expm1, real(cg, x, 1), "");
+  return scale(cg, y, &reduced);
 }
 
 // tanh(x) = e / (e + 2) with e = exp(2x) - 1, which is taken without cancellation near zero.
@@ -119,8 +138,8 @@ LLVMValueRef vector_math_tanh(const struct codegen *cg, LLVMValueRef x) {
   LLVMBuilderRef b = cg->builder;
   LLVMValueRef bounded = clamp(cg, x, -f->tanh_max, f->tanh_max);
   struct reduced reduced = reduce(cg, LLVMBuildFAdd(b, bounded, bounded, ""));
-  LLVMValueRef scale = power_of_two(cg, reduced.n, x);
-  LLVMValueRef e = codegen_fma(cg, scale, reduced.expm1, LLVMBuildFSub(b, scale, real(cg, x, 1), ""));
+  LLVMValueRef power = power_of_two(cg, reduced.n, x);
+  LLVMValueRef e = codegen_fma(cg, power, reduced.expm1, LLVMBuildFSub(b, power, real(cg, x, 1), ""));
   return LLVMBuildFDiv(b, e, LLVMBuildFAdd(b, e, real(cg, x, 2), ""), "");
 }
 
