@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "compiler/arena.h"
+#include "compiler/ir/arena.h"
 #include "compiler/ir/ir.h"
 #include "compiler/passes/passes.h"
 #include "runtime/cpu/jit.h"
