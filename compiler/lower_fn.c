@@ -5,7 +5,7 @@
 
 static uint32_t file_id(struct lower *lower, uint32_t file) {
   if (lower->files[file] == 0)
-    lower->files[file] = ir_add_file(lower->module, source_get(lower->sink->sources, file)->path) + 1;
+    lower->files[file] = ir_add_file(lower->module, source_get(lower->sink->sources, file)->name) + 1;
   return lower->files[file] - 1;
 }
 

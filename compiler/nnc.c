@@ -179,6 +179,10 @@ static bool compile(const struct nnc_options *options, struct nnc_result *result
   if (options->stop_after == NNC_STAGE_CHECKED)
     return true;
   const char *name = module_name(arena, options->path);
+  if (options->keep_paths) {
+    for (size_t i = 0; i < result->sources.count; i++)
+      result->sources.items[i]->name = result->sources.items[i]->path;
+  }
   result->module = lower_program(arena, &result->sink, result->program, name);
   if (!result->module)
     return false;

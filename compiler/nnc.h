@@ -49,6 +49,9 @@ struct nnc_options {
   const char *const *stdlib_dirs;
   size_t stdlib_dir_count;
   bool only_these_stdlibs; /* and nowhere else */
+  /* Positions in the module name files as this machine does, for a program that runs at once; otherwise as
+   * std/tree.nn and relative to the main file, so that the module is the same wherever it is made. */
+  bool keep_paths;
   const char *dump_after; /* print the module after this pass ("all": every one) ... */
   FILE *dump;             /* ... to here; stderr when NULL */
 };

@@ -57,6 +57,11 @@ static const char *relative_path(struct arena *arena, const struct ast_names *na
   return arena_printf(arena, "%s.nn", path);
 }
 
+static const char *base_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
 static bool is_standard(const struct ast_import *import) {
   return import->path.count > 1 && strcmp(import->path.items[0].text, "std") == 0;
 }
@@ -66,6 +71,14 @@ static const char *dotted(struct arena *arena, const struct ast_names *names) {
   for (size_t i = 1; i < names->count; i++)
     text = arena_printf(arena, "%s.%s", text, names->items[i].text);
   return text;
+}
+
+/* What modules call an imported file: std/tree.nn, and layers/cell.nn as seen from the main file's folder. The same on
+ * every machine. */
+static const char *stored_name(struct arena *arena, const struct source_file *importer,
+                               const struct ast_import *import) {
+  const char *folder = is_standard(import) ? "" : directory_of(arena, importer->name);
+  return arena_printf(arena, "%s%s", folder, relative_path(arena, &import->path, 0));
 }
 
 static void report_not_found(struct loader *loader, const struct ast_import *import, const char *const *tried,
@@ -150,6 +163,7 @@ static struct ast_file *load_import(struct loader *loader, const struct source_f
     diag_error(loader->sink, DIAG_FILE_UNREADABLE, import->span, "cannot read %s: %s", path, error);
     return NULL;
   }
+  source->name = stored_name(loader->arena, importer, import);
   return load(loader, source, real_path, import->span, is_standard(import) || importer_is_stdlib)->file;
 }
 
@@ -181,6 +195,7 @@ struct ast_program *parse_program(struct arena *arena, struct diag_sink *sink, s
                                   struct source_file *main_file, const struct parse_options *options) {
   struct loader loader = {.arena = arena, .sink = sink, .sources = sources, .options = options};
   loader.program = arena_new(arena, struct ast_program);
+  main_file->name = base_name(main_file->path);
   load(&loader, main_file, real_path_of(arena, main_file->path), SPAN_NONE, false);
   return loader.failed ? NULL : loader.program;
 }

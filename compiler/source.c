@@ -28,7 +28,7 @@ void source_set_init(struct source_set *set, struct arena *arena) {
 
 static struct source_file *add_file(struct source_set *set, const char *path, const char *text, size_t length) {
   struct source_file *file = arena_new(set->arena, struct source_file);
-  file->path = arena_strdup(set->arena, path);
+  file->path = file->name = arena_strdup(set->arena, path);
   file->text = text;
   file->length = (uint32_t)length;
   arena_push(set->arena, set, file);
@@ -101,14 +101,6 @@ struct source_file *source_add_text(struct source_set *set, const char *path, co
 
 struct source_file *source_get(const struct source_set *set, uint32_t file) {
   return file >= 1 && file <= set->count ? set->items[file - 1] : NULL;
-}
-
-struct source_file *source_find(const struct source_set *set, const char *path) {
-  for (size_t i = 0; i < set->count; i++) {
-    if (strcmp(set->items[i]->path, path) == 0)
-      return set->items[i];
-  }
-  return NULL;
 }
 
 static void index_lines(struct arena *arena, struct source_file *file) {

@@ -28,6 +28,7 @@ struct span span_before(struct span a);
 struct source_file {
   uint32_t id;           /* 1, 2, ... ; index in the set + 1 */
   const char *path;      /* as shown to the user */
+  const char *name;      /* as stored in modules, where no building machine's folders belong; at first the path */
   const char *text;      /* NUL-terminated after `length` bytes; may also contain NULs */
   uint32_t length;
   uint32_t *line_starts; /* made on first use */
@@ -58,8 +59,6 @@ struct source_file *source_load(struct source_set *set, const char *path, const 
 struct source_file *source_add_text(struct source_set *set, const char *path, const char *text, size_t length);
 /* NULL for file 0. */
 struct source_file *source_get(const struct source_set *set, uint32_t file);
-/* The file of this path, loaded before; otherwise NULL. */
-struct source_file *source_find(const struct source_set *set, const char *path);
 
 struct source_position source_position(const struct source_set *set, uint32_t file, uint32_t offset);
 /* The line's bytes, without its newline. `line` is 1-based. */

@@ -72,7 +72,7 @@ static bool has_suffix(const char *path, const char *suffix) {
 }
 
 static nn_model *compile(const char *path) {
-  struct nnc_options how = {.path = path};
+  struct nnc_options how = {.path = path, .keep_paths = true};
   struct nnc_result result;
   bool compiled = nnc_compile(&how, &result);
   nnc_render(&result, stderr, isatty(STDERR_FILENO));  // warnings too

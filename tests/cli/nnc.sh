@@ -30,6 +30,11 @@ silent err
 [ -s treelstm.nnb ] || fail "no treelstm.nnb"
 status 0 "$nnc" "$model" -o other.nnb
 cmp treelstm.nnb other.nnb || fail "the same model gives two modules"
+mkdir -p elsewhere/stdlib elsewhere/model
+cp "$source"/stdlib/*.nn elsewhere/stdlib
+cp "$model" elsewhere/model
+status 0 "$nnc" --stdlib elsewhere/stdlib elsewhere/model/treelstm.nn -o other.nnb
+cmp treelstm.nnb other.nnb || fail "a module depends on the folders that it was made from"
 status 0 "$nnc" -D H=64 "$model" -D D=32 -o other.nnb
 cmp -s treelstm.nnb other.nnb && fail "-D changes nothing"
 status 2 "$nnc" "$model" -o no/such/folder.nnb
