@@ -478,6 +478,7 @@ struct ast_size_var {
   struct ast_name name;
   unsigned index;    /* position in the brackets */
   const struct size *size; /* checker */
+  bool is_undetermined;    /* checker: no argument tells it, which was reported */
 };
 
 AST_LIST(ast_size_vars, struct ast_size_var *);
@@ -634,8 +635,6 @@ struct ast_program {
 struct diag_sink;
 
 struct ast_name ast_decl_name(const struct ast_decl *decl);
-/* "dim", "vocab", ..., "function", "metric". */
-const char *ast_decl_kind_name(const struct ast_decl *decl);
 /* "dim", "local variable", ...: for messages. */
 const char *ast_ref_kind_name(enum ast_ref_kind kind);
 /* "+", "==", ... */

@@ -113,6 +113,8 @@ static struct ast_initialiser *build_initialiser(struct parser *p, const struct 
   struct diag *diag = parser_error(p, DIAG_INVALID_INITIALISER, expr->span, "this is not an initialiser");
   if (expr->kind == AST_EXPR_INT || expr->kind == AST_EXPR_FLOAT)
     diag_help(diag, "write `constant(c)`");
+  else if (expr->kind == AST_EXPR_FILL)
+    diag_help(diag, "write `zeros` or `ones`: the parameter's type has the dimensions");
   return initialiser;
 }
 

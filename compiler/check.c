@@ -1,6 +1,7 @@
 /* The checker's order of work, and the small things that its parts share. */
 #include "compiler/checker.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 const char *check_text(struct checker *checker, const struct type *type) {
@@ -44,6 +45,16 @@ const char *check_count_text(struct checker *checker, size_t count, const char *
   return arena_printf(checker->arena, "%zu %s%s", count, noun, count == 1 ? "" : "s");
 }
 
+/* More names than this are not read. */
+#define MAX_NAMES_SHOWN 8
+
+const char *check_names_text(struct checker *checker, const char *const *names, size_t count) {
+  const char *text = "";
+  for (size_t i = 0; i < count && i < MAX_NAMES_SHOWN; i++)
+    text = arena_printf(checker->arena, "%s%s`%s`", text, i > 0 ? ", " : "", names[i]);
+  return count > MAX_NAMES_SHOWN ? arena_printf(checker->arena, "%s, ...", text) : text;
+}
+
 const char *check_ref_text(struct checker *checker, const struct ast_ref *ref) {
   const char *name = ast_ref_kind_name(ref->kind);
   return arena_printf(checker->arena, "%s %s", strchr("aeiou", name[0]) ? "an" : "a", name);
@@ -71,11 +82,40 @@ static void label_symbols(struct diag *diag, const struct size *size) {
     }
 }
 
+static bool has_default(const struct size *size) {
+  for (uint32_t i = 0; i < size->n_terms; i++)
+    for (uint32_t k = 0; k < size->terms[i].degree; k++) {
+      enum ast_ref_kind kind = size_symbol_of(size->terms[i].atoms[k])->ref.kind;
+      if (kind != AST_REF_DIM && kind != AST_REF_ENUM)
+        return false;
+    }
+  return true;
+}
+
+int64_t check_default_of_atom(void *context, const struct size_atom *atom) {
+  (void)context;
+  const struct ast_ref *ref = &size_symbol_of(atom)->ref;
+  return ref->kind == AST_REF_DIM ? ref->dim->default_value : (int64_t)ref->enumeration->members.count;
+}
+
+/* 16 is not H even where H is 16. */
+static void note_number(struct checker *checker, struct diag *diag, const struct size *number,
+                        const struct size *name) {
+  int64_t wanted, value;
+  if (size_is_constant(number, &wanted) && !size_is_constant(name, &value) && has_default(name) &&
+      size_evaluate(name, check_default_of_atom, NULL, &value) && value == wanted)
+    diag_note(diag, "`%s` is %" PRId64 " only until it is given another value: write the name, not the number",
+              size_text(checker->arena, name), value);
+}
+
 void check_label_sizes(struct checker *checker, struct diag *diag, const struct size *a,
                        const struct size *b) {
-  (void)checker;
   if (!diag || (a && b && size_equal(a, b)))
     return;
+  if (a && b) {
+    note_number(checker, diag, a, b);
+    note_number(checker, diag, b, a);
+  }
   if (a)
     label_symbols(diag, a);
   if (b)

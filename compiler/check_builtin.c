@@ -113,12 +113,23 @@ static const struct type *check_zip(struct checker *checker, const struct ast_ex
   return check_weight(checker, list, expr->span);
 }
 
+static struct diag *wrong_list(struct checker *checker, const struct builtin *builtin,
+                               const struct ast_expr *arg) {
+  struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, arg->span, "`%s` takes a list of tensors, not %s",
+                              builtin->name, check_text(checker, type_resolve(arg->type)));
+  check_label_operand(checker, d, arg);
+  diag_note(d, "`%s`: %s", builtin_usage(builtin), builtin->doc);
+  return d;
+}
+
 static const struct type *check_list_fold(struct checker *checker, const struct builtin *builtin,
                                           const struct ast_expr *arg) {
   const struct type *element = type_resolve(type_resolve(arg->type)->list.element);
   if (element->kind == TYPE_TENSOR || element->kind == TYPE_ERROR)
     return element;
-  wrong_argument(checker, builtin, arg, "a list of tensors");
+  struct diag *d = wrong_list(checker, builtin, arg);
+  if (type_is_host_number(element))
+    diag_help(d, "host numbers are added up in a loop: `for x in xs { total = total + x }`");
   return &type_error;
 }
 
@@ -313,8 +324,15 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
   switch (ir_op_infos[builtin->op].class) {
     case IR_CLASS_REDUCE: return check_reduction(checker, builtin, args);
     case IR_CLASS_ROWWISE: return is_tensor(checker, builtin, args[0], 1, 1) ? type : &type_error;
-    default: return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type : &type_error;
+    case IR_CLASS_ELEMENTWISE:
+      if (type_is_host_number(type)) {
+        args[0]->conversion = AST_CONVERT_TO_SCALAR;
+        return &type_scalar;
+      }
+      break;
+    default: break;
   }
+  return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type : &type_error;
 }
 
 /* ---- All ----------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compiler/checker.h"
+#include "compiler/habits.h"
 
 /* ---- Arguments in order -------------------------------------------------------------------------------- */
 
@@ -291,6 +292,8 @@ static bool check_all_solved(struct solver *solver, const struct callee *callee,
     if (solver->bindings[i].size)
       continue;
     const char *name = solver->bindings[i].symbol->atom.name;
+    if (callee->size_vars->items[i]->is_undetermined)
+      return false;
     struct diag *d = diag_error(solver->checker->sink, DIAG_SIZE_UNSOLVED, span,
                                 "nothing tells what `%s` of `%s` is", name, callee->name);
     diag_label(d, solver->bindings[i].symbol->declared, "`%s` is declared here", name);
@@ -466,10 +469,34 @@ const struct type *check_nullary(struct checker *checker, struct ast_expr *expr,
 
 /* ---- Calls --------------------------------------------------------------------------------------------- */
 
+/* `dense(x)` is written `dense.apply(x)`: the first function is named. */
+static void help_call_member(struct checker *checker, struct diag *diag, const char *name,
+                             const struct type *type) {
+  type = type ? type_resolve(type) : &type_error;
+  const char *functions = NULL;
+  if (type->kind == TYPE_LAYER) {
+    const struct ast_decls *members = &type->layer.decl->members;
+    for (size_t i = 0; i < members->count; i++)
+      if (members->items[i]->kind == AST_DECL_FN)
+        functions = arena_printf(checker->arena, "%s%s`%s.%s(...)`", functions ? functions : "",
+                                 functions ? ", " : "", name, members->items[i]->fn->name.text);
+  }
+  if (functions)
+    diag_help(diag, "call one of its functions: %s", functions);
+  else if (type->kind == TYPE_LIST)
+    diag_help(diag, "choose an element first: `%s[i].f(...)`", name);
+  else
+    diag_help(diag, "call one of its functions: `%s.f(...)`", name);
+}
+
 static const struct type *not_callable(struct checker *checker, struct ast_expr *expr,
                                        const struct ast_ref *ref) {
   const struct ast_expr *callee = expr->call.callee;
   const char *name = callee->kind == AST_EXPR_NAME ? callee->name.name.text : callee->field.name.text;
+  if (ref->kind == AST_REF_LOCAL && ref->local->type && type_has_error(ref->local->type)) {
+    check_args_anyway(checker, expr);
+    return &type_error;
+  }
   struct diag *d;
   if (ref->kind == AST_REF_LAYER) {
     d = diag_error(checker->sink, DIAG_LAYER_AS_VALUE, expr->span,
@@ -480,7 +507,7 @@ static const struct type *not_callable(struct checker *checker, struct ast_expr 
     d = diag_error(checker->sink, DIAG_NOT_CALLABLE, callee->span, "`%s` is %s and cannot be called", name,
                    check_ref_text(checker, ref));
     if (ref->kind == AST_REF_INSTANCE)
-      diag_help(d, "call one of its functions: `%s.f(...)`", name);
+      help_call_member(checker, d, name, ref->instance->type);
     else if (ref->kind == AST_REF_LOCAL && builtin_find(name))
       diag_note(d, "the local name hides the builtin function `%s`", name);
   }
@@ -534,7 +561,9 @@ static const struct type *call_field(struct checker *checker, struct ast_expr *e
     if (ref.kind == AST_REF_BUILTIN || (ref.kind == AST_REF_FN && !ref.fn->layer))
       diag_help(d, "write `%s(%s%s)`", name->text, base->kind == AST_EXPR_NAME ? base->name.name.text : "x",
                 expr->call.args.count > 0 ? ", ..." : "");
-    else if (type->kind == TYPE_LIST)
+    else if (type->kind == TYPE_LIST && habit_of_list(name->text))
+      diag_help(d, "%s", habit_of_list(name->text));
+    else if (type->kind == TYPE_LIST && type_has_layer(type))
       diag_help(d, "choose an element first: `xs[i].%s(...)`", name->text);
   }
   check_args_anyway(checker, expr);

@@ -8,19 +8,13 @@
 
 /* ---- Dims, vocabs, enums ------------------------------------------------------------------------------- */
 
-static int64_t default_of_atom(void *context, const struct size_atom *atom) {
-  (void)context;
-  const struct ast_ref *ref = &size_symbol_of(atom)->ref;
-  return ref->kind == AST_REF_DIM ? ref->dim->default_value : (int64_t)ref->enumeration->members.count;
-}
-
 /* A dim that failed becomes a size like any other, so that nothing is said about its uses. */
 static void check_dim(struct checker *checker, struct ast_dim *dim) {
   checker->in_dim = true;
   const struct size *value = check_size(checker, dim->value);
   checker->in_dim = false;
   dim->default_value = 1;
-  if (value && !size_evaluate(value, default_of_atom, NULL, &dim->default_value)) {
+  if (value && !size_evaluate(value, check_default_of_atom, NULL, &dim->default_value)) {
     diag_error(checker->sink, DIAG_SIZE_OVERFLOW, dim->value->span, "the value of `%s` does not fit 64 bits",
                dim->name.text);
   } else if (dim->default_value < 0) {
@@ -214,8 +208,14 @@ static void check_initialiser(struct checker *checker, const struct ast_param *p
     diag_help(d, "write `%s`", initialisers[i].usage);
     return;
   }
-  for (size_t k = 0; k < initialiser->args.count; k++)
-    check_constant(checker, initialiser->args.items[k], &type_float, "the argument of an initialiser");
+  for (size_t k = 0; k < initialiser->args.count; k++) {
+    struct ast_expr *arg = initialiser->args.items[k];
+    bool is_constant = check_constant(checker, arg, &type_float, "the argument of an initialiser");
+    bool is_width = initialisers[i].init == IR_INIT_NORMAL || initialisers[i].init == IR_INIT_UNIFORM;
+    if (is_constant && is_width && arg->kind == AST_EXPR_UNARY)
+      diag_error(checker->sink, DIAG_INITIALISER_ARGUMENTS, arg->span,
+                 "the argument of `%s` must not be negative", initialisers[i].name);
+  }
 
   const struct type *type = param->type->type;
   bool is_square = type->kind == TYPE_TENSOR && type->tensor.rank == 2 &&
@@ -304,6 +304,7 @@ static void check_sizes_determined(struct checker *checker, const struct ast_fn 
     if (bindings[i].size)
       continue;
     const struct ast_name *name = &fn->size_vars.items[i]->name;
+    fn->size_vars.items[i]->is_undetermined = true;
     struct diag *d = diag_error(checker->sink, DIAG_SIZE_UNDETERMINED, name->span,
                                 "no argument of `%s` tells what `%s` is", fn->name.text, name->text);
     diag_note(d, "a size variable must stand in a parameter's type, alone or as in `%s + 1` or `2*%s`",

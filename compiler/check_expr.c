@@ -198,6 +198,24 @@ const struct type *check_join(struct checker *checker, struct check_branch *bran
   return first ? first->type : &type_never;
 }
 
+/* An `if` without `else` gives (). One whose block has a value was meant to give that; so nothing more is said. */
+static const struct type *check_lone_if(struct checker *checker, const struct ast_block *block,
+                                        const struct type *type) {
+  type = type_resolve(type);
+  if (!block->value || type->kind == TYPE_NEVER || type_is_unit(type))
+    return &type_unit;
+  if (type->kind == TYPE_ERROR || block->value->kind == AST_EXPR_CALL) {
+    check_unused(checker, block->value, type);
+    return &type_unit;
+  }
+  struct diag *d = diag_error(checker->sink, DIAG_VALUE_UNUSED, block->value->span,
+                              "nothing is done with this value");
+  diag_primary_label(d, "this is %s", check_text(checker, type));
+  diag_note(d, "an `if` without `else` has no value");
+  diag_help(d, "give the other value: `else { ... }`, or `return` this one");
+  return &type_error;
+}
+
 static const struct type *check_if(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   struct check_wanted why = {"the condition of `if`", SPAN_NONE, NULL};
   check_against(checker, expr->conditional.condition, &type_bool, &why);
@@ -205,11 +223,8 @@ static const struct type *check_if(struct checker *checker, struct ast_expr *exp
   struct ast_expr *else_branch = expr->conditional.else_branch;
   const struct type *then_type = check_block(checker, then_block, else_branch ? hint : NULL);
   struct span then_span = then_block->value ? then_block->value->span : then_block->span;
-  if (!else_branch) {
-    if (then_block->value)
-      check_unused(checker, then_block->value, then_type);
-    return &type_unit;
-  }
+  if (!else_branch)
+    return check_lone_if(checker, then_block, then_type);
   const struct type *else_type = check_expr(checker, else_branch, hint);
   struct span else_span = else_branch->span;
   if (else_branch->kind == AST_EXPR_BLOCK && else_branch->block->value)

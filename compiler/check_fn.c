@@ -282,13 +282,18 @@ static bool check_stmt(struct checker *checker, struct ast_stmt *stmt) {
   return true;
 }
 
+static bool is_jump(const struct ast_stmt *stmt) {
+  return stmt->kind == AST_STMT_BREAK || stmt->kind == AST_STMT_CONTINUE;
+}
+
 /* Statements only; whether the end is reached. */
 static bool check_stmts(struct checker *checker, struct ast_block *block) {
   bool reached = true;
   for (size_t i = 0; i < block->stmts.count; i++) {
     bool goes_on = check_stmt(checker, block->stmts.items[i]);
     bool is_last = i + 1 == block->stmts.count;
-    if (reached && !goes_on && (!is_last || block->value)) {
+    bool is_jump_to_nowhere = is_jump(block->stmts.items[i]) && checker->loop_depth == 0;
+    if (reached && !goes_on && (!is_last || block->value) && !is_jump_to_nowhere) {
       struct span next = is_last ? block->value->span : block->stmts.items[i + 1]->span;
       struct diag *d = diag_error(checker->sink, DIAG_UNREACHABLE_CODE, next, "this is never reached");
       diag_label(d, block->stmts.items[i]->span, "nothing goes on after this");

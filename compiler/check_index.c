@@ -150,6 +150,8 @@ static void report_no_field(struct checker *checker, const struct ast_name *name
   const char *near = diag_nearest(name->text, names.items, names.count);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
+  else if (names.count > 0 && data->constructors.count == 1)
+    diag_note(d, "it has %s", check_names_text(checker, names.items, names.count));
 }
 
 static const struct type *report_partial_field(struct checker *checker, const struct ast_name *name,
@@ -231,6 +233,8 @@ void check_report_no_member(struct checker *checker, const struct ast_name *name
   const char *near = diag_nearest(name->text, names, count);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
+  else if (count > 0)
+    diag_note(d, "it has %s", check_names_text(checker, names, count));
 }
 
 static const struct type *member_type(const struct ast_ref *ref) {

@@ -21,7 +21,9 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
   struct diag *d = report_operands(checker, DIAG_WRONG_OPERANDS, span, left, right,
                                    arena_printf(checker->arena, "`%s` is not defined for these types", text));
-  if (type_is_host_number(a) && type_is_host_number(b) && a->kind != b->kind)
+  if (strcmp(text, "%") == 0 && type_is_host_number(a) && type_is_host_number(b))
+    diag_note(d, "`%%` is the remainder of ints");
+  else if (type_is_host_number(a) && type_is_host_number(b) && a->kind != b->kind)
     diag_help(d, "ints and floats do not mix; convert the int: `float(n)`");
   else if (strcmp(text, "@") == 0 && (type_is_host_number(a) || type_is_host_number(b)))
     diag_help(d, "a number multiplies by `*`");

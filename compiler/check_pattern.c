@@ -76,27 +76,59 @@ static bool match_members(struct checker *checker, struct ast_pattern *pattern, 
   return false;
 }
 
-/* A capital letter in a pattern for data or an enum is meant as one of its names, not as a new variable. */
-static bool report_misspelt(struct checker *checker, struct ast_pattern *pattern, const struct type *type) {
-  const char *name = pattern->name.name.text;
-  bool is_enum = type->kind == TYPE_INDEX && type->index->ref.kind == AST_REF_ENUM;
-  bool is_data = type->kind == TYPE_DATA && type->data.decl->constructors.count > 1;
-  if (!isupper((unsigned char)name[0]) || (!is_enum && !is_data))
-    return false;
-  size_t count = is_enum ? type->index->ref.enumeration->members.count : type->data.decl->constructors.count;
-  const char **names = arena_new_array(checker->arena, const char *, count);
-  for (size_t i = 0; i < count; i++)
-    names[i] = is_enum ? type->index->ref.enumeration->members.items[i]->name.text
-                       : type->data.decl->constructors.items[i]->name.text;
-  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_NAME, pattern->span, "%s has no %s `%s`",
-                              check_text(checker, type), is_enum ? "member" : "constructor", name);
+static bool is_enum(const struct type *type) {
+  return type->kind == TYPE_INDEX && type->index->ref.kind == AST_REF_ENUM;
+}
+
+/* The members of an enum, the constructors of a data type. */
+static const char **case_names(struct checker *checker, const struct type *type, size_t *count) {
+  *count = is_enum(type) ? type->index->ref.enumeration->members.count : type->data.decl->constructors.count;
+  const char **names = arena_new_array(checker->arena, const char *, *count);
+  for (size_t i = 0; i < *count; i++)
+    names[i] = is_enum(type) ? type->index->ref.enumeration->members.items[i]->name.text
+                             : type->data.decl->constructors.items[i]->name.text;
+  return names;
+}
+
+static struct diag *report_no_case(struct checker *checker, struct span span, const char *name,
+                                   const struct type *type) {
+  size_t count;
+  const char **names = case_names(checker, type, &count);
+  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_NAME, span, "%s has no %s `%s`",
+                              check_text(checker, type), is_enum(type) ? "member" : "constructor", name);
   const char *near = diag_nearest(name, names, count);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
   else
-    diag_help(d, "a name that binds begins with a small letter");
+    diag_note(d, "it has %s", check_names_text(checker, names, count));
+  return near ? NULL : d;
+}
+
+/* A capital letter in a pattern for data or an enum is meant as one of its names, not as a new variable. */
+static bool report_misspelt(struct checker *checker, struct ast_pattern *pattern, const struct type *type) {
+  const char *name = pattern->name.name.text;
+  bool is_data = type->kind == TYPE_DATA && type->data.decl->constructors.count > 1;
+  if (!isupper((unsigned char)name[0]) || (!is_enum(type) && !is_data))
+    return false;
+  diag_help(report_no_case(checker, pattern->span, name, type),
+            "a name that binds begins with a small letter");
   bind_anyway(checker, pattern);
   return true;
+}
+
+/* `sbu` where the enum has `sub` matches everything. */
+static void warn_of_binding(struct checker *checker, const struct ast_name *name, const struct type *type) {
+  if (!is_enum(type))
+    return;
+  size_t count;
+  const char **names = case_names(checker, type, &count);
+  const char *near = diag_nearest(name->text, names, count);
+  if (!near)
+    return;
+  struct diag *d = diag_warning(checker->sink, DIAG_SUSPECT_BINDING, name->span,
+                                "`%s` is a new name here, which matches every %s", name->text,
+                                check_text(checker, type));
+  diag_help(d, "did you mean `%s`? `_` matches everything, too", near);
 }
 
 static bool match_name(struct checker *checker, struct ast_pattern *pattern, const struct type *type) {
@@ -107,6 +139,7 @@ static bool match_name(struct checker *checker, struct ast_pattern *pattern, con
     return match_members(checker, pattern, type, &ref);
   if (report_misspelt(checker, pattern, type))
     return false;
+  warn_of_binding(checker, &pattern->name.name, type);
   struct ast_local *local = pattern->name.local;
   pattern->name.ref = (struct ast_ref){AST_REF_LOCAL, {.local = local}};
   check_set_type(checker, &local->type, type);
@@ -122,7 +155,9 @@ static bool match_constructor(struct checker *checker, struct ast_pattern *patte
   struct ast_ref ref = names_find(&checker->names, name->text);
   pattern->constructor.ref = ref;
   if (ref.kind != AST_REF_CONSTRUCTOR) {
-    if (ref.kind == AST_REF_NONE) {
+    if (ref.kind == AST_REF_NONE && type->kind == TYPE_DATA) {
+      report_no_case(checker, name->span, name->text, type);
+    } else if (ref.kind == AST_REF_NONE) {
       names_report_unknown(&checker->names, name, NAMES_CONSTRUCTORS);
     } else {
       struct diag *d = diag_error(checker->sink, DIAG_PATTERN_TYPE, name->span,

@@ -63,6 +63,8 @@ void check_set_type(struct checker *checker, const struct type **slot, const str
 const struct size_symbol *check_new_symbol(struct checker *checker, enum size_atom_kind kind,
                                            struct ast_ref ref, struct ast_name name, bool is_index);
 const struct size *check_symbol_size(struct checker *checker, const struct size_symbol *symbol);
+/* For size_evaluate: a dim's value as declared, the members of an enum. */
+int64_t check_default_of_atom(void *context, const struct size_atom *atom);
 /* Labels that say where the sizes in which two shapes differ come from. Either may be NULL. */
 void check_label_sizes(struct checker *checker, struct diag *diag, const struct size *a,
                        const struct size *b);
@@ -75,6 +77,8 @@ void check_label_operand(struct checker *checker, struct diag *diag, const struc
 const struct type *check_weight(struct checker *checker, const struct type *type, struct span span);
 /* "1 size", "3 sizes", "no sizes". */
 const char *check_count_text(struct checker *checker, size_t count, const char *noun);
+/* "`a`, `b`, `c`"; the first few of many. */
+const char *check_names_text(struct checker *checker, const char *const *names, size_t count);
 /* "a dim", "an enum": what a name stands for. */
 const char *check_ref_text(struct checker *checker, const struct ast_ref *ref);
 /* Calls `visit` for every declaration and every member of a layer, in the order of files and text, where its

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/builtins.h"
+#include "compiler/habits.h"
 #include "compiler/ir/arena.h"
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */
@@ -360,6 +361,10 @@ void names_report_unknown(struct names *names, const struct ast_name *name, enum
   if (name_map_get(&names->reported, name->text))
     return;
   name_map_set(names->arena, &names->reported, name->text, names);
+  void *size_vars = (void *)(uintptr_t)names->size_vars;
+  if (size_vars && name_map_get(&names->reported_for, name->text) == size_vars)
+    return;
+  name_map_set(names->arena, &names->reported_for, name->text, size_vars);
   const struct declared *unseen = find_unseen(names, name->text, wanted);
   if (unseen) {
     struct diag *d = diag_error(names->sink, DIAG_NAME_NOT_IMPORTED, name->span,
@@ -371,7 +376,13 @@ void names_report_unknown(struct names *names, const struct ast_name *name, enum
   static const char *const sorts[] = {"name", "type", "size", "constructor"};
   struct diag *d = diag_error(names->sink, wanted == NAMES_TYPES ? DIAG_UNKNOWN_TYPE : DIAG_UNKNOWN_NAME,
                               name->span, "there is no %s `%s` here", sorts[wanted], name->text);
-  const char *near = d ? nearest(names, name->text, wanted) : NULL;
-  if (near)
+  const char *habit = habit_of_name(name->text, wanted);
+  const char *near = d && !habit ? nearest(names, name->text, wanted) : NULL;
+  if (habit)
+    diag_help(d, "%s", habit);
+  else if (near)
     diag_help(d, "did you mean `%s`?", near);
+  else if (wanted == NAMES_SIZES)
+    diag_help(d, "declare it by `dim %s = ...`, or as a size that the arguments imply: `fn f[%s](...)`",
+              name->text, name->text);
 }

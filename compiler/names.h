@@ -56,6 +56,7 @@ struct names {
   } bound; /* in order of binding */
   size_t scope_depth;
   struct name_map reported; /* unknown names already complained about in this function */
+  struct name_map reported_for; /* ... and the `size_vars` of the function, whose signature and body come apart */
 };
 
 /* Enters every declaration of the program; reports names declared twice or reserved. */

@@ -186,8 +186,63 @@ static bool is_binary_operator(int kind) {
   return (kind >= OR && kind <= AT) && kind != RANGE;
 }
 
+static const struct bracket *innermost(const struct parser *parser) {
+  const struct bracket_stack *open = &parser->brackets_before;
+  return open->count ? &open->items[open->count - 1] : NULL;
+}
+
+static bool is_doubled(const struct parser *parser, const struct token *found, int kind) {
+  return found->kind == kind && parser->previous.kind == kind && parser->previous.span.hi == found->span.lo;
+}
+
+/* Signs that mean something elsewhere. */
+static const char *sign_advice(const struct parser *parser, const struct token *found,
+                               const struct expectation *e) {
+  if (is_doubled(parser, found, PLUS))
+    return "there is no `++`; write `x = x + 1`";
+  if (is_doubled(parser, found, STAR))
+    return "there is no power operator; use `square` or a product";
+  if (found->kind == BAR && expects(e, "an expression"))
+    return "functions are no values; declare one at top level with `fn` and call it";
+  if (found->kind == COLON && expects(e, "->"))
+    return "the result's type stands behind `->`";
+  if (found->kind == COLON && expects(e, "{"))
+    return "a body stands in braces: `{ ... }`";
+  if (found->kind == LPAREN && parser->previous.kind == IDENTIFIER && expects(e, "}") && expects(e, ",") &&
+      !expects(e, "an operator"))
+    return "members of an enum have no fields; `data` types have constructors with fields";
+  return NULL;
+}
+
+static bool looks_like_type(const char *word) {
+  static const char *const types[] = {"int", "bool", "float", "f32"};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (strcmp(word, types[i]) == 0)
+      return true;
+  return word[0] >= 'A' && word[0] <= 'Z';
+}
+
+/* `fn f(int a)`, `fn f(a int)`, `fn f(a)` */
+static const char *parameter_advice(struct parser *parser, const struct token *found,
+                                    const struct expectation *e) {
+  bool in_parentheses = innermost(parser) && innermost(parser)->kind == LPAREN;
+  if (!in_parentheses || !expects(e, ":") || e->count != 1 || parser->previous.kind != IDENTIFIER)
+    return NULL;
+  const char *first = parser->previous.value.text;
+  if (found->kind == IDENTIFIER && looks_like_type(first) && !looks_like_type(found->value.text))
+    return arena_printf(parser->arena, "the name comes first: `%s: %s`", found->value.text, first);
+  if (found->kind == IDENTIFIER)
+    return arena_printf(parser->arena, "a colon stands between name and type: `%s: %s`", first,
+                        found->value.text);
+  return arena_printf(parser->arena, "every parameter has a type: `%s: T`", parser->previous.value.text);
+}
+
 static const char *advice(struct parser *parser, const struct token *found, const struct expectation *e) {
-  const char *text = NULL;
+  const char *text = sign_advice(parser, found, e);
+  if (!text)
+    text = parameter_advice(parser, found, e);
+  if (text)
+    return text;
   bool is_newline = found->kind == SEPARATOR && parser->source->text[found->span.lo] != ';';
   if (expects(e, "a declaration")) {
     text = HABIT_ADVICE(declaration_habits, found);
@@ -211,17 +266,16 @@ static const char *advice(struct parser *parser, const struct token *found, cons
     text = "the `{` stands on the same line";
   if (!text && found->starts_line && token_has_role(found->kind, 'S') && expects(e, "a pattern"))
     text = "the arms of a match are `pattern => expression`; statements stand in braces after `=>`";
+  if (!text && found->kind == VAR && parser->previous.kind == LPAREN && expects(e, "a pattern"))
+    text = "`for` runs over a list or a range: `for i in 0..n { ... }`";
+  if (!text && parser->previous.kind == RPAREN && expects(e, "{") && expects(e, "an operator"))
+    text = "bodies and branches stand in braces, conditions need no parentheses: `if c { a } else { b }`";
   if (!text && token_is_keyword(found->kind) && (expects(e, "a name") || expects(e, "a pattern")))
     text = arena_printf(parser->arena, "%s is a keyword and cannot be a name", parser_token_text(parser, found));
   return text;
 }
 
 /* ---- Brackets ----------------------------------------------------------------------------------------------- */
-
-static const struct bracket *innermost(const struct parser *parser) {
-  const struct bracket_stack *open = &parser->brackets_before;
-  return open->count ? &open->items[open->count - 1] : NULL;
-}
 
 static bool is_closer(int kind) {
   return kind == RPAREN || kind == RBRACKET || kind == RBRACE;
@@ -241,6 +295,14 @@ static bool report_brackets(struct parser *parser, const struct token *found, co
     if (!is_closer(found->kind))
       return false;
     diag_error(parser->sink, DIAG_SYNTAX, found->span, "unmatched `%s`", token_bracket_text(found->kind));
+    return true;
+  }
+  if (found->kind == FN && found->starts_line && open->kind == LBRACE && !open->is_layer &&
+      parser->line_indent > open->indent && expects(e, "}")) {
+    struct diag *diag = diag_error(parser->sink, DIAG_SYNTAX, found->span, "a function inside a function");
+    diag_label(diag, open->span, "this block is open");
+    diag_help(diag, "declare it at top level, or close the block before it");
+    parser->last.is_restart = true; /* not where to resume: its body is skipped with it */
     return true;
   }
   bool begins_declaration = found->starts_line && token_has_role(found->kind, 'D') &&
