@@ -95,10 +95,26 @@ static void find_dominators(struct arena *arena, struct cfg *cfg) {
   }
 }
 
+// Dominators come before what they dominate, so that one sweep each way will do.
+static void number_dominator_tree(struct arena *arena, struct cfg *cfg) {
+  cfg->order = arena_new_array(arena, uint32_t, cfg->n);
+  cfg->below = arena_new_array(arena, uint32_t, cfg->n);
+  uint32_t *next = arena_new_array(arena, uint32_t, cfg->n); // number of the next child
+  for (uint32_t i = cfg->n; i-- > 0;) {
+    cfg->below[i]++;
+    if (i > 0)
+      cfg->below[cfg->idom[i]] += cfg->below[i];
+  }
+  next[0] = 1;
+  for (uint32_t i = 1; i < cfg->n; i++) {
+    cfg->order[i] = next[cfg->idom[i]];
+    next[cfg->idom[i]] += cfg->below[i];
+    next[i] = cfg->order[i] + 1;
+  }
+}
+
 bool cfg_dominates(const struct cfg *cfg, uint32_t a, uint32_t b) {
-  while (b > a)
-    b = cfg->idom[b];
-  return a == b;
+  return cfg->order[b] >= cfg->order[a] && cfg->order[b] - cfg->order[a] < cfg->below[a];
 }
 
 // ------------------------------------------------------------------------------------------------- loops
@@ -190,6 +206,7 @@ struct cfg *cfg_build(struct arena *arena, struct ir_function *function) {
   order_bbs(arena, function, cfg);
   find_preds(arena, cfg);
   find_dominators(arena, cfg);
+  number_dominator_tree(arena, cfg);
   find_loops(arena, cfg);
   return cfg;
 }

@@ -30,6 +30,7 @@ struct cfg {
   struct ir_bb **bbs;      // [position]
   uint32_t *position;      // [bb->id], CFG_NONE: unreachable
   uint32_t *idom;          // [position] immediate dominator; the entry is its own
+  uint32_t *order, *below; // [position] preorder number in the dominator tree, size of the subtree
   struct cfg_preds *preds; // [position]
   uint32_t n_loops;        // an outer loop comes before those inside it
   struct cfg_loop *loops;
