@@ -2,8 +2,8 @@
 // compiled block is and what it is called with.
 //
 // Rows. Every tensor value of an example is one row: its elements in row-major order, padded to a multiple of NN_LANES
-// elements. What lies in the padding is arbitrary but finite, so that vector code needs no remainder loop; reductions
-// mask it. A row's place is a 32-bit offset in units of NN_LANES elements from the base of the values arena; the
+// elements, so that vector code needs no remainder loop. What lies in the padding is arbitrary: whoever reads a row must
+// not let it matter. A row's place is a 32-bit offset in units of NN_LANES elements from the base of the values arena; the
 // gradient of a row lies at the same offset from the base of the gradients arena. A batch of n instances has the rows
 // of output o contiguous, row r at outputs[o] + r * stride(o).
 //

@@ -335,8 +335,8 @@ static void cut(struct cuts *cuts, int64_t at) {
 }
 
 // Cuts [begin, end) where what `node` reads changes.
-static void find_cuts(struct cuts *cuts, struct node *node, int64_t shift, int64_t begin, int64_t end, bool compute) {
-  if (node_is_scalar(node) || (node->memory && !compute && node->step != cuts->e->step))
+static void find_cuts(struct cuts *cuts, struct node *node, int64_t shift, int64_t begin, int64_t end) {
+  if (node_is_scalar(node) || (node->memory && node->step != cuts->e->step))
     return;
   if (node->op == IR_OP_CONCAT || node->op == IR_OP_PAD) {
     int64_t part_begin = node->offset - shift;
@@ -346,7 +346,7 @@ static void find_cuts(struct cuts *cuts, struct node *node, int64_t shift, int64
       if (from < to) {
         cut(cuts, from);
         cut(cuts, to);
-        find_cuts(cuts, node->operands[i], -part_begin, from, to, false);
+        find_cuts(cuts, node->operands[i], -part_begin, from, to);
       }
       part_begin = part_end;
     }
@@ -357,7 +357,7 @@ static void find_cuts(struct cuts *cuts, struct node *node, int64_t shift, int64
   else if (!node_is_elementwise(node))
     return;
   for (uint32_t i = 0; i < node->n_operands; i++)
-    find_cuts(cuts, node->operands[i], shift, begin, end, false);
+    find_cuts(cuts, node->operands[i], shift, begin, end);
 }
 
 struct chunk_body {
@@ -400,7 +400,7 @@ void emit_elements(struct emission *e, int64_t n, uint32_t n_nodes, struct node 
   cut(&cuts, 0);
   cut(&cuts, n);
   for (uint32_t i = 0; i < n_nodes; i++)
-    find_cuts(&cuts, nodes[i], 0, 0, n, true);
+    find_cuts(&cuts, nodes[i], 0, 0, n);
   struct chunk_body b = {body, context, carried};
   for (uint32_t i = 0; i + 1 < cuts.n; i++) {
     e->region_begin = cuts.at[i];

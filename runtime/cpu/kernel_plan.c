@@ -120,11 +120,27 @@ static bool is_row_step(const struct node *node) {
          node->op == NODE_DRAWS || node_is_reduction(node);
 }
 
+// Whether a virtual node is computed in parts that begin at other places than multiples of a vector.
+static bool has_seams(const struct node *node) {
+  if (lies_in_memory(node) || node_is_scalar(node))
+    return false;
+  if (node->op == IR_OP_CONCAT || node->op == IR_OP_PAD)
+    return true;
+  bool by_element = node_is_elementwise(node) || node->op == IR_OP_SLICE;
+  for (uint32_t i = 0; by_element && i < node->n_operands; i++)
+    if (has_seams(node->operands[i]))
+      return true;
+  return false;
+}
+
 static void require_operands(struct node *node) {
   bool needed = node->op == IR_OP_MATMUL || node->op == IR_OP_OUTER || node->op == IR_OP_PUT ||
                 node->op == IR_OP_TRANSPOSE || node->op == IR_OP_PICK || node->op == IR_OP_LOOKUP;
   for (uint32_t i = 0; needed && i < node->n_operands; i++)
     require_memory(node->operands[i]);
+  // The order of a sum must not depend on whether its terms happen to be kept for another reason.
+  if (node->op == IR_OP_SUM && has_seams(node->operands[0]))
+    require_memory(node->operands[0]);
   if (is_row_step(node))
     node->memory = true;
 }

@@ -355,6 +355,18 @@ static void compare_bits(struct rig *rig, const struct call *whole, enum kernel_
   kernel_free(split.kernel);
 }
 
+// Results have the bits that inference gave them, whatever else this variant computes.
+static void compare_with_inference(struct rig *rig, const struct call *call) {
+  for (uint32_t o = 0; o < rig->check->block->n_results; o++)
+    for (int64_t row = 0; row < rig->rows; row++) {
+      size_t bytes = call->kernel->output_elements[o] * rig->element_bytes;
+      size_t at = nn_row_elements(call->kernel->output_elements[o]) * (size_t)row * rig->element_bytes;
+      if (memcmp((char *)rig->outputs[o] + at, (char *)call->outputs[o] + at, bytes) != 0)
+        fail_msg("block %s, f%d: output %u of row %" PRId64 " has other bits when more is computed",
+                 rig->check->block->name, rig->element == NN_F32 ? 32 : 64, o, row);
+    }
+}
+
 static void check_forward(struct rig *rig, enum kernel_variant variant) {
   struct call call;
   make_call(rig, &call, variant, 0);
@@ -363,6 +375,8 @@ static void check_forward(struct rig *rig, enum kernel_variant variant) {
   if (!rig->check->only_bits)
     compare_forward(rig, &call, variant == KERNEL_TRAIN);
   compare_bits(rig, &call, variant);
+  if (variant == KERNEL_GRADIENT || (variant == KERNEL_TRAIN && !rig->check->block->random))
+    compare_with_inference(rig, &call);
   for (uint32_t o = 0; o < call.kernel->n_outputs; o++) {
     rig->outputs[o] = call.outputs[o];
     rig->output_elements[o] = call.kernel->output_elements[o];
