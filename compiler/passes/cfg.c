@@ -336,6 +336,18 @@ struct components *components_find(struct arena *arena, uint32_t n, const uint32
   return found;
 }
 
+uint32_t *components_order(struct arena *arena, const struct components *components, uint32_t n) {
+  uint32_t *next = arena_new_array(arena, uint32_t, (size_t)components->n + 1);
+  uint32_t *order = arena_new_array(arena, uint32_t, n);
+  for (uint32_t v = 0; v < n; v++)
+    next[components->of[v] + 1]++;
+  for (uint32_t c = 0; c < components->n; c++)
+    next[c + 1] += next[c];
+  for (uint32_t v = 0; v < n; v++)
+    order[next[components->of[v]]++] = v;
+  return order;
+}
+
 struct components *call_components(struct arena *arena, const struct ir_module *module) {
   struct graph *graph = graph_new(arena, module->n_functions);
   for (uint32_t f = 0; f < module->n_functions; f++)

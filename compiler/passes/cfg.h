@@ -56,6 +56,8 @@ struct components {
   bool *cyclic; // [component] it has an edge inside
 };
 struct components *components_find(struct arena *, uint32_t n, const uint32_t *first, const uint32_t *to);
+// The nodes by rising component number: those that a node leads to come first, but for cycles.
+uint32_t *components_order(struct arena *, const struct components *, uint32_t n);
 
 // Builder of such a graph: edges in any order, then graph_finish.
 struct graph {

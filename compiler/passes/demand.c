@@ -208,9 +208,13 @@ static bool **find_needed_params(struct ir_module *module, struct arena *scratch
     uint32_t f = module->entries[e]->function;
     memset(needed[f], true, module->functions[f]->n_params * sizeof *needed[f]);
   }
+  // Callees first, so that only recursions take more than one round.
+  uint32_t n = module->n_functions;
+  const uint32_t *order = components_order(scratch, call_components(scratch, module), n);
   for (bool changed = true; changed;) {
     changed = false;
-    for (uint32_t f = 0; f < module->n_functions; f++) {
+    for (uint32_t k = 0; k < n; k++) {
+      uint32_t f = order[k];
       const struct ir_function *function = module->functions[f];
       const bool *live = live_values(scratch, function, NULL, needed);
       for (uint32_t i = 0; i < function->n_params; i++) {

@@ -118,15 +118,7 @@ void pass_inline(struct ir_module *module, struct arena *scratch) {
   uint32_t n = module->n_functions;
   for (uint32_t f = 0; f < n; f++)
     in.sizes[f] = function_size(module->functions[f]);
-  // Component numbers rise from callees to callers.
-  uint32_t *first = arena_new_array(scratch, uint32_t, (size_t)in.calls->n + 2);
-  uint32_t *order = arena_new_array(scratch, uint32_t, n);
-  for (uint32_t f = 0; f < n; f++)
-    first[in.calls->of[f] + 1]++;
-  for (uint32_t c = 0; c < in.calls->n; c++)
-    first[c + 1] += first[c];
-  for (uint32_t f = 0; f < n; f++)
-    order[first[in.calls->of[f]]++] = f;
+  const uint32_t *order = components_order(scratch, in.calls, n); // callees first
   for (uint32_t i = 0; i < n; i++)
     inline_into(&in, module->functions[order[i]]);
 }

@@ -182,16 +182,7 @@ static void seed_feeds(struct analysis *a, const struct view *view, recurrence_s
 
 // Component numbers fall along edges: one sweep each way.
 static void propagate(struct analysis *a, recurrence_set *depends, recurrence_set *feeds) {
-  uint32_t n = a->cycles->n;
-  // Nodes ordered by component.
-  uint32_t *first = arena_new_array(a->scratch, uint32_t, (size_t)n + 2);
-  uint32_t *order = arena_new_array(a->scratch, uint32_t, a->n_nodes);
-  for (uint32_t v = 0; v < a->n_nodes; v++)
-    first[a->cycles->of[v] + 2]++;
-  for (uint32_t c = 0; c < n; c++)
-    first[c + 2] += first[c + 1];
-  for (uint32_t v = 0; v < a->n_nodes; v++)
-    order[first[a->cycles->of[v] + 1]++] = v;
+  const uint32_t *order = components_order(a->scratch, a->cycles, a->n_nodes);
   for (uint32_t k = 0; k < a->n_nodes; k++) {
     uint32_t v = order[k], c = a->cycles->of[v];
     feeds[c] |= a->bits[c];
