@@ -17,6 +17,7 @@
 
 #include "compiler/ir/arena.h"
 #include "compiler/source.h"
+#include "compiler/stdlib_index.h"
 
 /* Owned by the checker: compiler/types.h, compiler/sizes.h and its table of builtin functions. */
 struct type;
@@ -628,6 +629,7 @@ AST_LIST(ast_files, struct ast_file *);
 /* A file and all that it imports, each once, imported files before their importers: the last is the main file. */
 struct ast_program {
   struct ast_files files;
+  struct stdlib_dirs stdlib; /* for messages about what was not imported */
 };
 
 /* ---- Helpers (ast.c) ---------------------------------------------------------------------------------------- */

@@ -377,9 +377,12 @@ void names_report_unknown(struct names *names, const struct ast_name *name, enum
   struct diag *d = diag_error(names->sink, wanted == NAMES_TYPES ? DIAG_UNKNOWN_TYPE : DIAG_UNKNOWN_NAME,
                               name->span, "there is no %s `%s` here", sorts[wanted], name->text);
   const char *habit = habit_of_name(name->text, wanted);
-  const char *near = d && !habit ? nearest(names, name->text, wanted) : NULL;
+  const char *module = d && !habit ? stdlib_module_of(names->arena, names->program->stdlib, name->text) : NULL;
+  const char *near = d && !habit && !module ? nearest(names, name->text, wanted) : NULL;
   if (habit)
     diag_help(d, "%s", habit);
+  else if (module)
+    diag_help(d, "it is in the standard library: `import std.%s`", module);
   else if (near)
     diag_help(d, "did you mean `%s`?", near);
   else if (wanted == NAMES_SIZES)

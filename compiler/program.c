@@ -81,13 +81,26 @@ static const char *stored_name(struct arena *arena, const struct source_file *im
   return arena_printf(arena, "%s%s", folder, relative_path(arena, &import->path, 0));
 }
 
+static struct stdlib_dirs stdlib_of(const struct parse_options *options) {
+  return options ? (struct stdlib_dirs){options->stdlib_dirs, options->stdlib_dir_count} : (struct stdlib_dirs){0};
+}
+
+/* The module of the standard library whose name is the import's last word, or near it. */
+static const char *similar_module(struct loader *loader, const struct ast_import *import) {
+  struct stdlib_modules modules = stdlib_modules(loader->arena, stdlib_of(loader->options));
+  return diag_nearest(import->path.items[import->path.count - 1].text, modules.items, modules.count);
+}
+
 static void report_not_found(struct loader *loader, const struct ast_import *import, const char *const *tried,
                              size_t tried_count) {
   struct diag *diag = diag_error(loader->sink, DIAG_IMPORT_NOT_FOUND, import->span, "cannot find `%s`",
                                  dotted(loader->arena, &import->path));
   for (size_t i = 0; i < tried_count; i++)
     diag_note(diag, "there is no %s", tried[i]);
-  if (is_standard(import))
+  const char *similar = similar_module(loader, import);
+  if (similar)
+    diag_help(diag, "did you mean `import std.%s`?", similar);
+  else if (is_standard(import))
     diag_help(diag, "the standard library is found with `--stdlib DIR` or $NN_STDLIB");
 }
 
@@ -195,6 +208,7 @@ struct ast_program *parse_program(struct arena *arena, struct diag_sink *sink, s
                                   struct source_file *main_file, const struct parse_options *options) {
   struct loader loader = {.arena = arena, .sink = sink, .sources = sources, .options = options};
   loader.program = arena_new(arena, struct ast_program);
+  loader.program->stdlib = stdlib_of(options);
   main_file->name = base_name(main_file->path);
   load(&loader, main_file, real_path_of(arena, main_file->path), SPAN_NONE, false);
   return loader.failed ? NULL : loader.program;
