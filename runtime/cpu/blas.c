@@ -19,7 +19,8 @@ static void *load(void) {
   const char *type = getenv("OPENBLAS_CORETYPE") ? NULL : cpu_openblas_core();
   if (type) setenv("OPENBLAS_CORETYPE", type, 1);
   void *library = NULL;
-  for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++)
+    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
   if (type) unsetenv("OPENBLAS_CORETYPE");
   return library;
 }
@@ -57,31 +58,34 @@ void blas_close(struct blas *blas) {
 
 const char *blas_core(const struct blas *blas) { return blas ? blas->core : "none"; }
 
-// Row k of a and b after the other: every row of c is a sum of scaled rows of b, which the compiler vectorises.
-#define DEFINE_PLAIN(name, type)                                                                                      \
-  static void name(bool accumulate, size_t m, size_t n, size_t k, const type *a, size_t lda, const type *b, size_t ldb, \
-                   type *restrict c, size_t ldc) {                                                                    \
-    for (size_t i = 0; i < m; i++) {                                                                                  \
-      if (!accumulate) memset(c + i * ldc, 0, n * sizeof *c);                                                         \
-      for (size_t r = 0; r < k; r++) {                                                                                \
-        const type scale = a[r * lda + i], *row = b + r * ldb;                                                        \
-        for (size_t j = 0; j < n; j++) c[i * ldc + j] += scale * row[j];                                              \
-      }                                                                                                               \
-    }                                                                                                                 \
+// Row k of a and b after the other: every row of c is a sum of scaled rows of b, which the compiler
+// vectorises.
+#define DEFINE_PLAIN(name, type)                                                                             \
+  static void name(bool accumulate, size_t m, size_t n, size_t k, const type *a, size_t lda, const type *b,  \
+                   size_t ldb, type *restrict c, size_t ldc) {                                               \
+    for (size_t i = 0; i < m; i++) {                                                                         \
+      if (!accumulate)                                                                                       \
+        memset(c + i * ldc, 0, n * sizeof *c);                                                               \
+      for (size_t r = 0; r < k; r++) {                                                                       \
+        const type scale = a[r * lda + i], *row = b + r * ldb;                                               \
+        for (size_t j = 0; j < n; j++)                                                                       \
+          c[i * ldc + j] += scale * row[j];                                                                  \
+      }                                                                                                      \
+    }                                                                                                        \
   }
 DEFINE_PLAIN(plain_f32, float)
 DEFINE_PLAIN(plain_f64, double)
 
-void blas_product(const struct blas *blas, enum nn_element element, bool accumulate, size_t m, size_t n, size_t k,
-                  const void *a, size_t lda, const void *b, size_t ldb, void *c, size_t ldc) {
+void blas_product(const struct blas *blas, enum nn_element element, bool accumulate, size_t m, size_t n,
+                  size_t k, const void *a, size_t lda, const void *b, size_t ldb, void *c, size_t ldc) {
   if (!blas || !blas->sgemm) {
     if (element == NN_F32) plain_f32(accumulate, m, n, k, a, lda, b, ldb, c, ldc);
     else plain_f64(accumulate, m, n, k, a, lda, b, ldb, c, ldc);
   } else if (element == NN_F32) {
-    blas->sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, a, (int)lda, b, (int)ldb, accumulate, c,
-                (int)ldc);
+    blas->sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, a, (int)lda, b, (int)ldb,
+                accumulate, c, (int)ldc);
   } else {
-    blas->dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, a, (int)lda, b, (int)ldb, accumulate, c,
-                (int)ldc);
+    blas->dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, a, (int)lda, b, (int)ldb,
+                accumulate, c, (int)ldc);
   }
 }

@@ -5,7 +5,8 @@
 
 #define MAX_LANES 64
 
-void codegen_init(struct codegen *cg, LLVMModuleRef module, const struct cpu_features *cpu, enum nn_element element) {
+void codegen_init(struct codegen *cg, LLVMModuleRef module, const struct cpu_features *cpu,
+                  enum nn_element element) {
   LLVMContextRef context = LLVMGetModuleContext(module);
   *cg = (struct codegen){
     .context = context,
@@ -34,7 +35,7 @@ LLVMValueRef codegen_function(struct codegen *cg, const char *name, LLVMTypeRef 
   return cg->function;
 }
 
-// ------------------------------------------------------------------------------------------------ types and constants
+// --------------------------------------------------------------------------------------- types and constants
 
 LLVMTypeRef codegen_lanes(const struct codegen *cg, LLVMTypeRef scalar, unsigned lanes) {
   (void)cg;
@@ -101,14 +102,16 @@ LLVMValueRef codegen_splat(const struct codegen *cg, LLVMValueRef scalar, unsign
   if (lanes == 1)
     return scalar;
   LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(scalar), lanes);
-  LLVMValueRef one = LLVMBuildInsertElement(cg->builder, LLVMGetPoison(type), scalar, LLVMConstInt(cg->int32, 0, 0), "");
-  return LLVMBuildShuffleVector(cg->builder, one, LLVMGetPoison(type), LLVMConstNull(LLVMVectorType(cg->int32, lanes)),
-                                "");
+  LLVMValueRef one =
+    LLVMBuildInsertElement(cg->builder, LLVMGetPoison(type), scalar, LLVMConstInt(cg->int32, 0, 0), "");
+  return LLVMBuildShuffleVector(cg->builder, one, LLVMGetPoison(type),
+                                LLVMConstNull(LLVMVectorType(cg->int32, lanes)), "");
 }
 
-// --------------------------------------------------------------------------------------------------------- arithmetic
+// ------------------------------------------------------------------------------------------------ arithmetic
 
-LLVMValueRef codegen_intrinsic(const struct codegen *cg, const char *name, unsigned n, LLVMValueRef *operands) {
+LLVMValueRef codegen_intrinsic(const struct codegen *cg, const char *name, unsigned n,
+                               LLVMValueRef *operands) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMTypeRef overload = LLVMTypeOf(operands[0]);
   LLVMValueRef function = LLVMGetIntrinsicDeclaration(cg->module, id, &overload, 1);
@@ -128,7 +131,7 @@ LLVMValueRef codegen_select_gt(const struct codegen *cg, LLVMValueRef a, LLVMVal
   return LLVMBuildSelect(cg->builder, LLVMBuildFCmp(cg->builder, LLVMRealOGT, a, b, ""), yes, no, "");
 }
 
-// ------------------------------------------------------------------------------------------------------------- memory
+// ---------------------------------------------------------------------------------------------------- memory
 
 LLVMValueRef codegen_at(const struct codegen *cg, LLVMTypeRef item, LLVMValueRef base, LLVMValueRef index) {
   return LLVMBuildInBoundsGEP2(cg->builder, item, base, &index, 1, "");
@@ -160,19 +163,23 @@ static LLVMValueRef call_masked(const struct codegen *cg, const char *name, LLVM
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMTypeRef overloads[2] = {vector, cg->pointer};
   LLVMValueRef function = LLVMGetIntrinsicDeclaration(cg->module, id, overloads, 2);
-  return LLVMBuildCall2(cg->builder, LLVMIntrinsicGetType(cg->context, id, overloads, 2), function, operands, n, "");
+  return LLVMBuildCall2(cg->builder, LLVMIntrinsicGetType(cg->context, id, overloads, 2), function, operands,
+                        n, "");
 }
 
-LLVMValueRef codegen_load_prefix(const struct codegen *cg, LLVMTypeRef vector, LLVMValueRef address, unsigned valid) {
+LLVMValueRef codegen_load_prefix(const struct codegen *cg, LLVMTypeRef vector, LLVMValueRef address,
+                                 unsigned valid) {
   unsigned lanes = lanes_of_type(vector);
   if (lanes == valid)
     return codegen_load(cg, vector, address);
   LLVMValueRef alignment = LLVMConstInt(cg->int32, alignment_of(cg, vector), 0);
-  LLVMValueRef operands[] = {address, alignment, codegen_prefix_mask(cg, lanes, valid), LLVMConstNull(vector)};
+  LLVMValueRef operands[] = {address, alignment, codegen_prefix_mask(cg, lanes, valid),
+                             LLVMConstNull(vector)};
   return call_masked(cg, "llvm.masked.load", vector, 4, operands);
 }
 
-void codegen_store_prefix(const struct codegen *cg, LLVMValueRef value, LLVMValueRef address, unsigned valid) {
+void codegen_store_prefix(const struct codegen *cg, LLVMValueRef value, LLVMValueRef address,
+                          unsigned valid) {
   LLVMTypeRef vector = LLVMTypeOf(value);
   unsigned lanes = lanes_of_type(vector);
   if (lanes == valid) {
@@ -184,10 +191,10 @@ void codegen_store_prefix(const struct codegen *cg, LLVMValueRef value, LLVMValu
   call_masked(cg, "llvm.masked.store", vector, 4, operands);
 }
 
-// -------------------------------------------------------------------------------------------------------------- loops
+// ----------------------------------------------------------------------------------------------------- loops
 
-static void begin(struct codegen *cg, struct codegen_loop *loop, bool guarded, LLVMValueRef from, LLVMValueRef to,
-                  LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
+static void begin(struct codegen *cg, struct codegen_loop *loop, bool guarded, LLVMValueRef from,
+                  LLVMValueRef to, LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
   assert(n <= CODEGEN_CARRIED);
   *loop = (struct codegen_loop){
     .before = LLVMGetInsertBlock(cg->builder),
@@ -199,7 +206,8 @@ static void begin(struct codegen *cg, struct codegen_loop *loop, bool guarded, L
     .n = n,
   };
   if (guarded)
-    LLVMBuildCondBr(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, from, to, ""), loop->body, loop->after);
+    LLVMBuildCondBr(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, from, to, ""), loop->body,
+                    loop->after);
   else
     LLVMBuildBr(cg->builder, loop->body);
   LLVMPositionBuilderAtEnd(cg->builder, loop->body);
@@ -217,15 +225,16 @@ void codegen_loop_begin(struct codegen *cg, struct codegen_loop *loop, LLVMValue
   begin(cg, loop, false, from, to, step, n, initial);
 }
 
-void codegen_loop_begin_guarded(struct codegen *cg, struct codegen_loop *loop, LLVMValueRef from, LLVMValueRef to,
-                                LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
+void codegen_loop_begin_guarded(struct codegen *cg, struct codegen_loop *loop, LLVMValueRef from,
+                                LLVMValueRef to, LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
   begin(cg, loop, true, from, to, step, n, initial);
 }
 
 void codegen_loop_end(struct codegen *cg, struct codegen_loop *loop, const LLVMValueRef *next) {
   LLVMValueRef index = LLVMBuildNSWAdd(cg->builder, loop->index, loop->step, "");
   LLVMBasicBlockRef latch = LLVMGetInsertBlock(cg->builder);
-  LLVMBuildCondBr(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, index, loop->to, ""), loop->body, loop->after);
+  LLVMBuildCondBr(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, index, loop->to, ""), loop->body,
+                  loop->after);
   LLVMMoveBasicBlockAfter(loop->after, latch);
   LLVMAddIncoming(loop->index, &index, &latch, 1);
   LLVMPositionBuilderAtEnd(cg->builder, loop->after);
@@ -242,14 +251,15 @@ void codegen_loop_end(struct codegen *cg, struct codegen_loop *loop, const LLVMV
   }
 }
 
-// -------------------------------------------------------------------------------------------------------------- lanes
+// ----------------------------------------------------------------------------------------------------- lanes
 
 // Lanes [from, from + count) of a vector.
 static LLVMValueRef part(const struct codegen *cg, LLVMValueRef vector, unsigned from, unsigned count) {
   LLVMValueRef all[MAX_LANES];
   for (unsigned i = 0; i < count; i++)
     all[i] = LLVMConstInt(cg->int32, from + i, 0);
-  return LLVMBuildShuffleVector(cg->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)), LLVMConstVector(all, count), "");
+  return LLVMBuildShuffleVector(cg->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                LLVMConstVector(all, count), "");
 }
 
 typedef LLVMValueRef combine_fn(const struct codegen *, LLVMValueRef, LLVMValueRef);

@@ -1,9 +1,10 @@
-// Short helpers over LLVM's C API for the generators of numeric code. Included by generators only: it needs LLVM's
-// headers.
+// Short helpers over LLVM's C API for the generators of numeric code. Included by generators only: it needs
+// LLVM's headers.
 //
-// Arithmetic helpers take values of the element type or vectors of it, of any number of lanes, and give the same type;
-// the number of lanes is read off the value, so one routine serves scalar and vector code. None of them sets fast-math
-// flags: what a kernel computes must not depend on what the optimiser happens to see together.
+// Arithmetic helpers take values of the element type or vectors of it, of any number of lanes, and give the
+// same type; the number of lanes is read off the value, so one routine serves scalar and vector code. None of
+// them sets fast-math flags: what a kernel computes must not depend on what the optimiser happens to see
+// together.
 #ifndef NN_RUNTIME_CPU_CODEGEN_H
 #define NN_RUNTIME_CPU_CODEGEN_H
 
@@ -45,7 +46,8 @@ LLVMValueRef codegen_splat(const struct codegen *, LLVMValueRef scalar, unsigned
 LLVMValueRef codegen_intrinsic(const struct codegen *, const char *name, unsigned n, LLVMValueRef *operands);
 // a * b + c: fused where the processor can.
 LLVMValueRef codegen_fma(const struct codegen *, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
-LLVMValueRef codegen_select_gt(const struct codegen *, LLVMValueRef a, LLVMValueRef b, LLVMValueRef yes, LLVMValueRef no);
+LLVMValueRef codegen_select_gt(const struct codegen *, LLVMValueRef a, LLVMValueRef b, LLVMValueRef yes,
+                               LLVMValueRef no);
 
 // Addresses and memory. Offsets are int64 values; element alignment is assumed, no more.
 LLVMValueRef codegen_at(const struct codegen *, LLVMTypeRef item, LLVMValueRef base, LLVMValueRef index);
@@ -53,13 +55,16 @@ LLVMValueRef codegen_at_byte(const struct codegen *, LLVMValueRef base, LLVMValu
 LLVMValueRef codegen_load(const struct codegen *, LLVMTypeRef type, LLVMValueRef address);
 void codegen_store(const struct codegen *, LLVMValueRef value, LLVMValueRef address);
 // Only the first `valid` lanes are touched; the others read as zero.
-LLVMValueRef codegen_load_prefix(const struct codegen *, LLVMTypeRef vector, LLVMValueRef address, unsigned valid);
+LLVMValueRef codegen_load_prefix(const struct codegen *, LLVMTypeRef vector, LLVMValueRef address,
+                                 unsigned valid);
 void codegen_store_prefix(const struct codegen *, LLVMValueRef value, LLVMValueRef address, unsigned valid);
 
 // Counted loops: `for (i = from; i < to; i += step)` with values carried from one iteration to the next.
-//   codegen_loop_begin(cg, &loop, from, to, step, n, initial)   the body may use loop.index and loop.carried[...]
-//   codegen_loop_end(cg, &loop, next)                           afterwards loop.carried[...] are the final values
-// The body runs at least once: the caller knows that from < to. With codegen_loop_begin_guarded it may not run at all.
+//   codegen_loop_begin(cg, &loop, from, to, step, n, initial)   the body may use loop.index and
+//   loop.carried[...] codegen_loop_end(cg, &loop, next)                           afterwards
+//   loop.carried[...] are the final values
+// The body runs at least once: the caller knows that from < to. With codegen_loop_begin_guarded it may not
+// run at all.
 #define CODEGEN_CARRIED 40
 struct codegen_loop {
   LLVMBasicBlockRef before, body, after;
@@ -68,8 +73,8 @@ struct codegen_loop {
   unsigned n;
   LLVMValueRef carried[CODEGEN_CARRIED], initial[CODEGEN_CARRIED];
 };
-void codegen_loop_begin(struct codegen *, struct codegen_loop *, LLVMValueRef from, LLVMValueRef to, LLVMValueRef step,
-                        unsigned n, const LLVMValueRef *initial);
+void codegen_loop_begin(struct codegen *, struct codegen_loop *, LLVMValueRef from, LLVMValueRef to,
+                        LLVMValueRef step, unsigned n, const LLVMValueRef *initial);
 void codegen_loop_begin_guarded(struct codegen *, struct codegen_loop *, LLVMValueRef from, LLVMValueRef to,
                                 LLVMValueRef step, unsigned n, const LLVMValueRef *initial);
 void codegen_loop_end(struct codegen *, struct codegen_loop *, const LLVMValueRef *next);

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Families of vector instructions that the generators distinguish. Ordered: a processor has all that are smaller within
-// its architecture.
+// Families of vector instructions that the generators distinguish. Ordered: a processor has all that are
+// smaller within its architecture.
 enum cpu_simd {
   CPU_SIMD_HOST,    // in options only: the best there is
   CPU_SIMD_BASE128, // SSE2 or anything with 128-bit vectors and without fused multiply-add
@@ -22,9 +22,11 @@ struct cpu_features {
   bool fma;
 };
 
-// The features of this processor, or of a smaller family when `wanted` asks for one that this processor also has.
+// The features of this processor, or of a smaller family when `wanted` asks for one that this processor also
+// has.
 struct cpu_features cpu_features_get(enum cpu_simd wanted);
-// The family of that name (`avx512`, `avx2`, `fma128`, `base128`), or CPU_SIMD_HOST for NULL and any other text.
+// The family of that name (`avx512`, `avx2`, `fma128`, `base128`), or CPU_SIMD_HOST for NULL and any other
+// text.
 enum cpu_simd cpu_simd_find(const char *name);
 const char *cpu_simd_name(enum cpu_simd);
 // What to append to LLVM's list of host features so that it keeps within the family; "" when nothing.

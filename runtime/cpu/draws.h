@@ -1,6 +1,7 @@
-// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as
-// 1, 2, 3"). A draw is a function of its counter and key alone, so that it is the same whatever the batching, the
-// threads or the device. The generated kernels contain the same arithmetic; tests compare the two.
+// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as
+// easy as 1, 2, 3"). A draw is a function of its counter and key alone, so that it is the same whatever the
+// batching, the threads or the device. The generated kernels contain the same arithmetic; tests compare the
+// two.
 #ifndef NN_RUNTIME_CPU_DRAWS_H
 #define NN_RUNTIME_CPU_DRAWS_H
 
@@ -32,8 +33,8 @@ static inline void draws_philox(const uint32_t counter[4], uint64_t key, uint32_
   out[3] = c3;
 }
 
-// The key of a training step: the seed and the step's number, mixed by the finaliser of splitmix64 (Steele, Lea &
-// Flood 2014) so that neighbouring seeds share nothing.
+// The key of a training step: the seed and the step's number, mixed by the finaliser of splitmix64 (Steele,
+// Lea & Flood 2014) so that neighbouring seeds share nothing.
 static inline uint64_t draws_key(uint64_t seed, uint64_t step) {
   uint64_t z = seed * 0x9E3779B97F4A7C15u + step + 0x9E3779B97F4A7C15u;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -41,8 +42,8 @@ static inline uint64_t draws_key(uint64_t seed, uint64_t step) {
   return z ^ (z >> 31);
 }
 
-// The 32-bit draw for one element of a dropout. Elements are numbered so that one call of Philox in each of 16 vector
-// lanes serves 64 neighbouring elements: four vectors of 16.
+// The 32-bit draw for one element of a dropout. Elements are numbered so that one call of Philox in each of
+// 16 vector lanes serves 64 neighbouring elements: four vectors of 16.
 static inline uint32_t draws_dropout_word(uint64_t key, uint32_t example, uint32_t ordinal, uint32_t site,
                                            uint32_t element) {
   const uint32_t counter[4] = {element / 64 * 16 + element % 16, site, ordinal, example};

@@ -7,10 +7,10 @@
 #include "runtime/cpu/gemm_codegen.h"
 #include "runtime/cpu/jit.h"
 
-// ------------------------------------------------------------------------------------------------------------ the table
+// ------------------------------------------------------------------------------------------------- the table
 
-// Widest block of that many rows whose accumulators leave room for weights and broadcasts; measured: 7 rows of 4 vectors
-// and 3 rows of 8 spill.
+// Widest block of that many rows whose accumulators leave room for weights and broadcasts; measured: 7 rows
+// of 4 vectors and 3 rows of 8 spill.
 static int largest_width(const struct cpu_features *cpu, int rows) {
   int registers = (int)cpu->vector_registers;
   const int room[GEMM_WIDTHS] = {registers - 3, registers - 4, registers - registers / 4, registers / 2};
@@ -75,8 +75,11 @@ static bool compile_table(struct jit *jit, enum nn_element element, struct gemm_
   void *addresses[MAX_SYMBOLS];
   for (int i = 0; i < plan.n; i++)
     names[i] = plan.symbols[i].name;
-  struct jit_request request = {.key = element == NN_F32 ? "gemm f32" : "gemm f64", .build = build, .context = &plan,
-                                .n_symbols = (uint32_t)plan.n, .symbols = names};
+  struct jit_request request = {.key = element == NN_F32 ? "gemm f32" : "gemm f64",
+                                .build = build,
+                                .context = &plan,
+                                .n_symbols = (uint32_t)plan.n,
+                                .symbols = names};
   if (!jit_compile(jit, &request, addresses, error))
     return false;
   for (int i = 0; i < plan.n; i++)
@@ -101,15 +104,15 @@ const struct gemm_table *gemm_table_get(struct jit *jit, enum nn_element element
   return jit_adopt(jit, name, table, error);
 }
 
-// -------------------------------------------------------------------------------------------------------- the product
+// ----------------------------------------------------------------------------------------------- the product
 
 struct product {
   const struct gemm_table *table;
   int64_t k, panel_bytes, c_row_bytes, vectors;   // vectors of columns in all
 };
 
-// Columns from vector `from` on, as many before `limit` as the block's kernels take at once; gives the first vector not
-// done. A kernel that is wider than a panel starts at a panel's beginning.
+// Columns from vector `from` on, as many before `limit` as the block's kernels take at once; gives the first
+// vector not done. A kernel that is wider than a panel starts at a panel's beginning.
 static int64_t run_block(const struct product *p, const void *const *x, int rows, int64_t from, int64_t limit,
                          const char *packed, char *c) {
   const struct gemm_table *table = p->table;
@@ -128,7 +131,8 @@ void gemm_run(const struct gemm_table *table, const void *const *x, int64_t m, i
   int64_t lanes = table->vector_bytes / (int64_t)nn_element_bytes(table->element);
   struct product p = {table, k, k * GEMM_PANEL_BYTES, c_row_bytes, (columns + lanes - 1) / lanes};
   int64_t blocks = (m + table->max_rows - 1) / table->max_rows;
-  // Several blocks share a panel while it is in the first-level cache; a single one may take more panels at once.
+  // Several blocks share a panel while it is in the first-level cache; a single one may take more panels at
+  // once.
   int64_t in_panel = GEMM_PANEL_BYTES / table->vector_bytes, stretch = blocks == 1 ? p.vectors : in_panel;
   for (int64_t from = 0; from < p.vectors; from += stretch) {
     int64_t limit = from + stretch < p.vectors ? from + stretch : p.vectors;

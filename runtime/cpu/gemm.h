@@ -1,11 +1,12 @@
 // Matrix products with packed weights: C[m, n] = X[m, k] W, for the few rows that a batch has.
 //
-// The work is done by micro-kernels that gemm_codegen.c emits for this processor: a block of a few rows times a few
-// vectors of columns, kept in registers over the whole of k. Each element of C is one chain of fused multiply-adds in
-// ascending k that starts at zero, whatever block it falls into; so a row's bits depend on that row alone.
+// The work is done by micro-kernels that gemm_codegen.c emits for this processor: a block of a few rows times
+// a few vectors of columns, kept in registers over the whole of k. Each element of C is one chain of fused
+// multiply-adds in ascending k that starts at zero, whatever block it falls into; so a row's bits depend on
+// that row alone.
 //
-// Packed layout: columns in panels of GEMM_PANEL_BYTES, [panel][k][column within the panel], the last panel filled up
-// with zeros. It is the same on all processors.
+// Packed layout: columns in panels of GEMM_PANEL_BYTES, [panel][k][column within the panel], the last panel
+// filled up with zeros. It is the same on all processors.
 #ifndef NN_RUNTIME_CPU_GEMM_H
 #define NN_RUNTIME_CPU_GEMM_H
 
@@ -18,12 +19,15 @@
 #define GEMM_MAX_ROWS 14      // 28 accumulators, two vectors of weights and a broadcast fill 32 registers
 #define GEMM_WIDTHS 4         // vectors of columns: 1, 2, 4, 8
 
-static inline int64_t gemm_panel_columns(enum nn_element e) { return GEMM_PANEL_BYTES / (int64_t)nn_element_bytes(e); }
+static inline int64_t gemm_panel_columns(enum nn_element e) {
+  return GEMM_PANEL_BYTES / (int64_t)nn_element_bytes(e);
+}
 static inline int64_t gemm_panels(enum nn_element e, int64_t columns) {
   return (columns + gemm_panel_columns(e) - 1) / gemm_panel_columns(e);
 }
 
-// One block: rows x[0..) of k elements, weights from the first panel's first wanted column, the block's corner of C.
+// One block: rows x[0..) of k elements, weights from the first panel's first wanted column, the block's
+// corner of C.
 typedef void gemm_micro_fn(const void *const *x, const void *weights, void *c, int64_t k, int64_t panel_bytes,
                            int64_t c_row_bytes);
 
@@ -32,15 +36,15 @@ struct gemm_table {
   int64_t vector_bytes;
   int max_rows;                                          // of one block
   int width_limit[GEMM_MAX_ROWS + 1];                    // [rows] largest width, as an exponent of two
-  gemm_micro_fn *micro[GEMM_MAX_ROWS + 1][GEMM_WIDTHS];  // [rows][width exponent], NULL where not worth having
+  gemm_micro_fn *micro[GEMM_MAX_ROWS + 1][GEMM_WIDTHS]; // [rows][width exponent], NULL where not worth having
 };
 
 struct jit;
 // The table of this jit, compiled with the first call. NULL with *error when code generation fails.
 const struct gemm_table *gemm_table_get(struct jit *, enum nn_element, char **error);
 
-// Called by compiled kernels. `x` are m row pointers; C's rows are c_row_bytes apart and are written in whole vectors:
-// up to a multiple of 16 elements.
+// Called by compiled kernels. `x` are m row pointers; C's rows are c_row_bytes apart and are written in whole
+// vectors: up to a multiple of 16 elements.
 void gemm_run(const struct gemm_table *, const void *const *x, int64_t m, int64_t k, int64_t columns,
               const void *packed, void *c, int64_t c_row_bytes);
 

@@ -2,12 +2,12 @@
 
 #include <assert.h>
 
-// Larger blocks prefetch weights this far ahead: 16 steps of k, which they take about as long to work through as the
-// second-level cache to answer. With few rows the loads alone keep the cache busy.
+// Larger blocks prefetch weights this far ahead: 16 steps of k, which they take about as long to work through
+// as the second-level cache to answer. With few rows the loads alone keep the cache busy.
 #define PREFETCH_BYTES 2048
 #define PREFETCH_MIN_ROWS 6
-// Blocks of few rows do several steps of k in one turn of the loop, which hides its bookkeeping. Large ones need no
-// help and would only spill.
+// Blocks of few rows do several steps of k in one turn of the loop, which hides its bookkeeping. Large ones
+// need no help and would only spill.
 #define UNROLL 4
 #define UNROLL_MAX_ROWS 4
 #define MAX_ROWS GEMM_MAX_ROWS
@@ -32,24 +32,28 @@ static LLVMValueRef load_weights(struct block *block, LLVMValueRef at, int j) {
   struct codegen *cg = block->cg;
   int in_panel = GEMM_PANEL_BYTES / (int)block->vector_bytes;
   if (j >= in_panel)
-    at = codegen_at_byte(cg, at, LLVMBuildMul(cg->builder, block->panel_bytes, codegen_word(cg, j / in_panel), ""));
+    at = codegen_at_byte(cg, at,
+                         LLVMBuildMul(cg->builder, block->panel_bytes, codegen_word(cg, j / in_panel), ""));
   return codegen_load(cg, block->vector, byte_offset(cg, at, j % in_panel * (int64_t)block->vector_bytes));
 }
 
 static void prefetch(struct codegen *cg, LLVMValueRef address) {
   LLVMTypeRef type = cg->int32;
-  LLVMValueRef read = LLVMConstInt(type, 0, 0), keep = LLVMConstInt(type, 3, 0), data = LLVMConstInt(type, 1, 0);
+  LLVMValueRef read = LLVMConstInt(type, 0, 0), keep = LLVMConstInt(type, 3, 0),
+               data = LLVMConstInt(type, 1, 0);
   codegen_intrinsic(cg, "llvm.prefetch", 4, (LLVMValueRef[]){address, read, keep, data});
 }
 
 // One step of k: accumulators[i * vectors + j] += x[i][k + ahead] * weights[k + ahead][j].
-static void step(struct block *block, LLVMValueRef k, LLVMValueRef at, int ahead, LLVMValueRef *accumulators) {
+static void step(struct block *block, LLVMValueRef k, LLVMValueRef at, int ahead,
+                 LLVMValueRef *accumulators) {
   struct codegen *cg = block->cg;
   LLVMValueRef w[MAX_VECTORS];
   for (int j = 0; j < block->vectors; j++)
     w[j] = load_weights(block, byte_offset(cg, at, (int64_t)ahead * GEMM_PANEL_BYTES), j);
   int used_bytes = block->vectors * (int)block->vector_bytes;
-  for (int line = 0; block->rows >= PREFETCH_MIN_ROWS && line < used_bytes && line < GEMM_PANEL_BYTES; line += 64)
+  for (int line = 0; block->rows >= PREFETCH_MIN_ROWS && line < used_bytes && line < GEMM_PANEL_BYTES;
+       line += 64)
     prefetch(cg, byte_offset(cg, at, (int64_t)ahead * GEMM_PANEL_BYTES + PREFETCH_BYTES + line));
   for (int i = 0; i < block->rows; i++) {
     LLVMValueRef address = codegen_at(cg, cg->real, block->x[i], k);
@@ -61,7 +65,8 @@ static void step(struct block *block, LLVMValueRef k, LLVMValueRef at, int ahead
 }
 
 // Turns of `unroll` steps while k < to; carries the accumulators and, last, the place in the weights.
-static void loop_over_k(struct block *block, LLVMValueRef from, LLVMValueRef to, int unroll, LLVMValueRef *carried) {
+static void loop_over_k(struct block *block, LLVMValueRef from, LLVMValueRef to, int unroll,
+                        LLVMValueRef *carried) {
   struct codegen *cg = block->cg;
   unsigned n = (unsigned)(block->rows * block->vectors);
   struct codegen_loop loop;
@@ -88,9 +93,13 @@ void gemm_codegen_micro(struct codegen *cg, const char *name, int rows, int vect
   LLVMValueRef f = codegen_function(cg, name, LLVMFunctionType(cg->void_type, types, 6, 0), false);
   no_alias(cg, 2);
   LLVMValueRef k = LLVMGetParam(f, 3), c = LLVMGetParam(f, 2);
-  struct block block = {.cg = cg, .rows = rows, .vectors = vectors,
-                        .vector = codegen_lanes(cg, cg->real, cg->lanes), .vector_bytes = cg->cpu.vector_bytes,
-                        .weights = LLVMGetParam(f, 1), .panel_bytes = LLVMGetParam(f, 4)};
+  struct block block = {.cg = cg,
+                        .rows = rows,
+                        .vectors = vectors,
+                        .vector = codegen_lanes(cg, cg->real, cg->lanes),
+                        .vector_bytes = cg->cpu.vector_bytes,
+                        .weights = LLVMGetParam(f, 1),
+                        .panel_bytes = LLVMGetParam(f, 4)};
   for (int i = 0; i < rows; i++)
     block.x[i] = codegen_load(cg, cg->pointer, byte_offset(cg, LLVMGetParam(f, 0), i * 8));
   LLVMValueRef carried[CODEGEN_CARRIED];
@@ -104,7 +113,8 @@ void gemm_codegen_micro(struct codegen *cg, const char *name, int rows, int vect
   }
   loop_over_k(&block, done, k, 1, carried);
   for (int i = 0; i < rows; i++) {
-    LLVMValueRef row = codegen_at_byte(cg, c, LLVMBuildMul(cg->builder, LLVMGetParam(f, 5), codegen_word(cg, i), ""));
+    LLVMValueRef row =
+      codegen_at_byte(cg, c, LLVMBuildMul(cg->builder, LLVMGetParam(f, 5), codegen_word(cg, i), ""));
     for (int j = 0; j < vectors; j++)
       codegen_store(cg, carried[i * vectors + j], byte_offset(cg, row, j * (int64_t)block.vector_bytes));
   }

@@ -21,8 +21,8 @@
 #include "runtime/cpu/jit_cache.h"
 #include "runtime/cpu/jit_perf.h"
 
-// Cheap passes: the generators emit what they mean, and -O3 takes three times as long for code that is no faster.
-// instcombine must not check that a second run finds nothing: LLVM ends the process when one would.
+// Cheap passes: the generators emit what they mean, and -O3 takes three times as long for code that is no
+// faster. instcombine must not check that a second run finds nothing: LLVM ends the process when one would.
 #define DEFAULT_PIPELINE "function(early-cse,instcombine<no-verify-fixpoint>)"
 
 // A module that was asked for: being made while `state` is PENDING, by the thread that added it.
@@ -74,7 +74,7 @@ static bool fail_llvm(char **error, const char *what, LLVMErrorRef e) {
   return false;
 }
 
-// ------------------------------------------------------------------------------------------------ making and freeing
+// ---------------------------------------------------------------------------------------- making and freeing
 
 // LLVM's registry of targets is the process's, not ours; filling it twice at once is not safe.
 static pthread_once_t targets_registered = PTHREAD_ONCE_INIT;
@@ -84,8 +84,8 @@ static void register_targets(void) {
   LLVMInitializeNativeAsmPrinter();
 }
 
-// Hashes the build id of the program or library that contains this function, so that a rebuilt code generator never
-// meets objects of its predecessor.
+// Hashes the build id of the program or library that contains this function, so that a rebuilt code generator
+// never meets objects of its predecessor.
 static int hash_build_id(struct dl_phdr_info *info, size_t size, void *state) {
   (void)size;
   ElfW(Addr) self = (ElfW(Addr))(uintptr_t)&register_targets;
@@ -122,7 +122,8 @@ static bool describe_host(struct jit *jit, enum cpu_simd simd) {
     simd = cpu_simd_find(getenv("NN_SIMD"));
   jit->cpu = cpu_features_get(simd);
   // On virtual machines the processor's name promises instructions that are masked: the features decide.
-  char *triple = LLVMGetDefaultTargetTriple(), *name = LLVMGetHostCPUName(), *features = LLVMGetHostCPUFeatures();
+  char *triple = LLVMGetDefaultTargetTriple(), *name = LLVMGetHostCPUName(),
+       *features = LLVMGetHostCPUFeatures();
   jit->triple = strdup(triple);
   jit->cpu_name = strdup(name);
   if (asprintf(&jit->features, "%s%s", features, cpu_simd_restriction(jit->cpu.simd)) < 0)
@@ -196,7 +197,7 @@ struct jit_statistics jit_get_statistics(struct jit *jit) {
   return statistics;
 }
 
-// ---------------------------------------------------------------------------------------- runtime functions, linking
+// -------------------------------------------------------------------------------- runtime functions, linking
 
 // With the lock held.
 static struct definition *find_definition(struct jit *jit, const char *name) {
@@ -206,7 +207,8 @@ static struct definition *find_definition(struct jit *jit, const char *name) {
   return found;
 }
 
-// The definition of that name, made when there is none; NULL with *error when memory is exhausted. With the lock held.
+// The definition of that name, made when there is none; NULL with *error when memory is exhausted. With the
+// lock held.
 static struct definition *define(struct jit *jit, const char *name, void *address, bool owned, char **error) {
   struct definition *d = find_definition(jit, name);
   if (d != NULL)
@@ -227,7 +229,8 @@ static struct definition *define(struct jit *jit, const char *name, void *addres
 bool jit_define(struct jit *jit, const char *name, void *address, char **error) {
   pthread_mutex_lock(&jit->lock);
   struct definition *d = define(jit, name, address, false, error);
-  bool ok = d != NULL && (d->address == address || fail(error, name, "defined twice with different addresses"));
+  bool ok =
+    d != NULL && (d->address == address || fail(error, name, "defined twice with different addresses"));
   pthread_mutex_unlock(&jit->lock);
   return ok;
 }
@@ -258,7 +261,8 @@ static bool install_definitions(struct jit *jit, char **error) {
     LLVMOrcCSymbolMapPair pair = {
       .Name = LLVMOrcLLJITMangleAndIntern(jit->lljit, d->name),
       .Sym = {.Address = (LLVMOrcExecutorAddress)(uintptr_t)d->address,
-              .Flags = {.GenericFlags = LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable}},
+              .Flags = {.GenericFlags =
+                          LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable}},
     };
     LLVMErrorRef e = LLVMOrcJITDylibDefine(library, LLVMOrcAbsoluteSymbols(&pair, 1));
     if (e != NULL)
@@ -287,12 +291,14 @@ static bool ensure_lljit(struct jit *jit, char **error) {
 // Symbols get the key as a suffix, because all modules share one name space.
 static char *linked_name(const char *symbol, struct jit_key key) {
   char *name = NULL;
-  int n = asprintf(&name, "%s.%016llx%016llx", symbol, (unsigned long long)key.high, (unsigned long long)key.low);
+  int n =
+    asprintf(&name, "%s.%016llx%016llx", symbol, (unsigned long long)key.high, (unsigned long long)key.low);
   return n < 0 ? NULL : name;
 }
 
 // Sizes of the wanted functions, taken before linking consumes the object.
-static void note_sizes(const struct jit_request *request, struct jit_key key, LLVMMemoryBufferRef object, size_t *sizes) {
+static void note_sizes(const struct jit_request *request, struct jit_key key, LLVMMemoryBufferRef object,
+                       size_t *sizes) {
   for (uint32_t i = 0; i < request->n_symbols; i++) {
     char *name = linked_name(request->symbols[i], key);
     sizes[i] = name != NULL ? jit_perf_size(LLVMGetBufferStart(object), LLVMGetBufferSize(object), name) : 0;
@@ -300,14 +306,15 @@ static void note_sizes(const struct jit_request *request, struct jit_key key, LL
   }
 }
 
-static void name_for_profiles(const struct jit_request *request, void *const *addresses, const size_t *sizes) {
+static void name_for_profiles(const struct jit_request *request, void *const *addresses,
+                              const size_t *sizes) {
   for (uint32_t i = 0; i < request->n_symbols; i++)
     jit_perf_note(addresses[i], sizes[i], request->label != NULL ? request->label : "", request->symbols[i]);
 }
 
 // Takes the object.
-static bool link_object(struct jit *jit, const struct jit_request *request, struct jit_key key, LLVMMemoryBufferRef object,
-                        void **addresses, char **error) {
+static bool link_object(struct jit *jit, const struct jit_request *request, struct jit_key key,
+                        LLVMMemoryBufferRef object, void **addresses, char **error) {
   if (!ensure_lljit(jit, error)) {
     LLVMDisposeMemoryBuffer(object);
     return false;
@@ -329,7 +336,7 @@ static bool link_object(struct jit *jit, const struct jit_request *request, stru
   return true;
 }
 
-// --------------------------------------------------------------------------------------------------------- compiling
+// ------------------------------------------------------------------------------------------------- compiling
 
 static LLVMTargetMachineRef new_target_machine(const struct jit *jit, char **error) {
   pthread_once(&targets_registered, register_targets);
@@ -340,8 +347,8 @@ static LLVMTargetMachineRef new_target_machine(const struct jit *jit, char **err
     LLVMDisposeMessage(message);
     return NULL;
   }
-  return LLVMCreateTargetMachine(target, jit->triple, jit->cpu_name, jit->features, LLVMCodeGenLevelLess, LLVMRelocPIC,
-                                 LLVMCodeModelDefault);
+  return LLVMCreateTargetMachine(target, jit->triple, jit->cpu_name, jit->features, LLVMCodeGenLevelLess,
+                                 LLVMRelocPIC, LLVMCodeModelDefault);
 }
 
 void jit_set_attributes(const struct jit *jit, LLVMValueRef function) {
@@ -360,8 +367,8 @@ void jit_set_attributes(const struct jit *jit, LLVMValueRef function) {
 }
 
 // Builds, verifies and optimises. NULL with *error on failure.
-static LLVMModuleRef make_module(const struct jit *jit, const struct jit_request *request, LLVMContextRef context,
-                                 LLVMTargetMachineRef machine, char **error) {
+static LLVMModuleRef make_module(const struct jit *jit, const struct jit_request *request,
+                                 LLVMContextRef context, LLVMTargetMachineRef machine, char **error) {
   LLVMModuleRef module = LLVMModuleCreateWithNameInContext("nn", context);
   LLVMSetTarget(module, jit->triple);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
@@ -391,7 +398,8 @@ static LLVMModuleRef make_module(const struct jit *jit, const struct jit_request
   return module;
 }
 
-static bool rename_symbols(LLVMModuleRef module, const struct jit_request *request, struct jit_key key, char **error) {
+static bool rename_symbols(LLVMModuleRef module, const struct jit_request *request, struct jit_key key,
+                           char **error) {
   for (uint32_t i = 0; i < request->n_symbols; i++) {
     LLVMValueRef function = LLVMGetNamedFunction(module, request->symbols[i]);
     char *name = linked_name(request->symbols[i], key);
@@ -405,8 +413,8 @@ static bool rename_symbols(LLVMModuleRef module, const struct jit_request *reque
   return true;
 }
 
-static LLVMMemoryBufferRef compile_object(const struct jit *jit, const struct jit_request *request, struct jit_key key,
-                                          char **error) {
+static LLVMMemoryBufferRef compile_object(const struct jit *jit, const struct jit_request *request,
+                                          struct jit_key key, char **error) {
   LLVMTargetMachineRef machine = new_target_machine(jit, error);
   if (machine == NULL)
     return NULL;
@@ -456,7 +464,7 @@ char *jit_text(struct jit *jit, const struct jit_request *request, bool assembly
   return text;
 }
 
-// ---------------------------------------------------------------------------------------------------------- requests
+// -------------------------------------------------------------------------------------------------- requests
 
 static bool request_key(const struct jit *jit, const struct jit_request *request, struct jit_key *key) {
   XXH3_state_t *state = XXH3_createState();
@@ -482,8 +490,8 @@ static struct module *find_module(struct jit *jit, struct jit_key key) {
   return m;
 }
 
-// Waits for another thread that makes the same module. READY: found. Otherwise a PENDING entry of the caller's own, or
-// NULL when memory is exhausted. With the lock held.
+// Waits for another thread that makes the same module. READY: found. Otherwise a PENDING entry of the
+// caller's own, or NULL when memory is exhausted. With the lock held.
 static struct module *claim_module(struct jit *jit, struct jit_key key, uint32_t n_symbols) {
   struct module *m;
   while ((m = find_module(jit, key)) != NULL && m->state == PENDING)
@@ -506,8 +514,8 @@ static struct module *claim_module(struct jit *jit, struct jit_key key, uint32_t
 }
 
 // From the disk or from LLVM. Without the lock.
-static bool find_code(struct jit *jit, const struct jit_request *request, struct module *m, bool *loaded, size_t *sizes,
-                      char **error) {
+static bool find_code(struct jit *jit, const struct jit_request *request, struct module *m, bool *loaded,
+                      size_t *sizes, char **error) {
   size_t bytes;
   void *cached = jit_cache_read(&jit->cache, m->key, &bytes);
   if (cached != NULL) {
@@ -530,7 +538,8 @@ static bool find_code(struct jit *jit, const struct jit_request *request, struct
   return link_object(jit, request, m->key, object, m->addresses, error);
 }
 
-static bool make_code(struct jit *jit, const struct jit_request *request, struct module *m, bool *loaded, char **error) {
+static bool make_code(struct jit *jit, const struct jit_request *request, struct module *m, bool *loaded,
+                      char **error) {
   size_t *sizes = jit_perf_wanted() ? calloc(request->n_symbols + 1, sizeof *sizes) : NULL;
   bool ok = find_code(jit, request, m, loaded, sizes, error);
   if (ok && sizes != NULL)
@@ -559,7 +568,9 @@ bool jit_compile(struct jit *jit, const struct jit_request *request, void **addr
   }
   if (ok) {
     memcpy(addresses, m->addresses, request->n_symbols * sizeof *addresses);
-    uint32_t *counter = shared ? &jit->statistics.shared : loaded ? &jit->statistics.loaded : &jit->statistics.compiled;
+    uint32_t *counter = shared   ? &jit->statistics.shared
+                        : loaded ? &jit->statistics.loaded
+                                 : &jit->statistics.compiled;
     ++*counter;
   }
   jit->statistics.seconds += seconds_now() - start;

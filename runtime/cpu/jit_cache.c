@@ -16,7 +16,8 @@
 #define MAX_OBJECT (64u << 20)
 #define SUFFIX ".nnobj"
 
-// What stands before the object in a file. A copy on another machine or a half-written one does not pass `checksum`.
+// What stands before the object in a file. A copy on another machine or a half-written one does not pass
+// `checksum`.
 struct header {
   char magic[8];
   struct jit_key key;
@@ -89,7 +90,8 @@ static bool read_all(int fd, void *buffer, size_t bytes) {
 static void *read_entry(int fd, struct jit_key key, size_t *bytes) {
   struct header header;
   if (!read_all(fd, &header, sizeof header) || memcmp(header.magic, magic, sizeof magic) != 0 ||
-      header.key.low != key.low || header.key.high != key.high || header.bytes == 0 || header.bytes > MAX_OBJECT)
+      header.key.low != key.low || header.key.high != key.high || header.bytes == 0 ||
+      header.bytes > MAX_OBJECT)
     return NULL;
   void *object = malloc(header.bytes);
   if (object == NULL)

@@ -1,7 +1,8 @@
 // The disk cache of compiled objects: one file per key in one folder. Part of jit.c's implementation.
 //
-// Several processes may use one folder: files are written under a temporary name and renamed, and a file that vanishes
-// or is damaged counts as absent. No call reports an error, because a cache that fails only costs time.
+// Several processes may use one folder: files are written under a temporary name and renamed, and a file that
+// vanishes or is damaged counts as absent. No call reports an error, because a cache that fails only costs
+// time.
 #ifndef NN_RUNTIME_CPU_JIT_CACHE_H
 #define NN_RUNTIME_CPU_JIT_CACHE_H
 
@@ -22,8 +23,8 @@ void jit_cache_free(struct jit_cache *);
 // The object (malloc'd), or NULL when there is none.
 void *jit_cache_read(const struct jit_cache *, struct jit_key, size_t *bytes);
 void jit_cache_write(const struct jit_cache *, struct jit_key, const void *object, size_t bytes);
-// Removes the entries used longest ago until what is left fits in three quarters of the limit; does nothing while the
-// limit is kept.
+// Removes the entries used longest ago until what is left fits in three quarters of the limit; does nothing
+// while the limit is kept.
 void jit_cache_trim(const struct jit_cache *);
 
 #endif

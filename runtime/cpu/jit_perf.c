@@ -17,10 +17,11 @@ static bool inside(size_t bytes, uint64_t offset, uint64_t count, uint64_t size)
   return offset <= bytes && size > 0 && count <= (bytes - offset) / size;
 }
 
-static size_t size_in_table(const char *object, size_t bytes, const Elf64_Shdr *table, const Elf64_Shdr *names,
-                            const char *symbol) {
+static size_t size_in_table(const char *object, size_t bytes, const Elf64_Shdr *table,
+                            const Elf64_Shdr *names, const char *symbol) {
   uint64_t count = table->sh_size / sizeof(Elf64_Sym);
-  if (!inside(bytes, table->sh_offset, count, sizeof(Elf64_Sym)) || !inside(bytes, names->sh_offset, names->sh_size, 1))
+  if (!inside(bytes, table->sh_offset, count, sizeof(Elf64_Sym)) ||
+      !inside(bytes, names->sh_offset, names->sh_size, 1))
     return 0;
   size_t length = strlen(symbol) + 1;
   for (uint64_t i = 0; i < count; i++) {
@@ -59,6 +60,7 @@ void jit_perf_note(const void *address, size_t bytes, const char *label, const c
   FILE *file = fopen(path, "a");
   if (file == NULL)
     return;
-  fprintf(file, "%llx %zx %s%s%s\n", (unsigned long long)(uintptr_t)address, bytes, label, *label ? "." : "", symbol);
+  fprintf(file, "%llx %zx %s%s%s\n", (unsigned long long)(uintptr_t)address, bytes, label, *label ? "." : "",
+          symbol);
   fclose(file);
 }

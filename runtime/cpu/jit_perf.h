@@ -1,5 +1,5 @@
-// Names of compiled functions for perf(1): with $NN_PERF set, a line for each goes to /tmp/perf-PID.map, where perf
-// looks for the symbols of code made at run time. Part of jit.c's implementation.
+// Names of compiled functions for perf(1): with $NN_PERF set, a line for each goes to /tmp/perf-PID.map,
+// where perf looks for the symbols of code made at run time. Part of jit.c's implementation.
 #ifndef NN_RUNTIME_CPU_JIT_PERF_H
 #define NN_RUNTIME_CPU_JIT_PERF_H
 

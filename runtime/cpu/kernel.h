@@ -1,15 +1,16 @@
-// The contract between the executor (runtime/execute.c) and the kernel generator (runtime/cpu/kernel_codegen.c): what a
-// compiled block is and what it is called with.
+// The contract between the executor (runtime/execute.c) and the kernel generator
+// (runtime/cpu/kernel_codegen.c): what a compiled block is and what it is called with.
 //
-// Rows. Every tensor value of an example is one row: its elements in row-major order, padded to a multiple of NN_LANES
-// elements, so that vector code needs no remainder loop. What lies in the padding is arbitrary: whoever reads a row must
-// not let it matter. A row's place is a 32-bit offset in units of NN_LANES elements from the base of the values arena; the
-// gradient of a row lies at the same offset from the base of the gradients arena. A batch of n instances has the rows
-// of output o contiguous, row r at outputs[o] + r * stride(o).
+// Rows. Every tensor value of an example is one row: its elements in row-major order, padded to a multiple of
+// NN_LANES elements, so that vector code needs no remainder loop. What lies in the padding is arbitrary:
+// whoever reads a row must not let it matter. A row's place is a 32-bit offset in units of NN_LANES elements
+// from the base of the values arena; the gradient of a row lies at the same offset from the base of the
+// gradients arena. A batch of n instances has the rows of output o contiguous, row r at outputs[o] + r *
+// stride(o).
 //
-// Same bits: the result of a row depends on nothing but the row's inputs: not on n, on the row's position, on the
-// range a call was given or on the variant. Every output element of a product is one chain of fused multiply-adds in
-// ascending k, however many rows are computed together.
+// Same bits: the result of a row depends on nothing but the row's inputs: not on n, on the row's position, on
+// the range a call was given or on the variant. Every output element of a product is one chain of fused
+// multiply-adds in ascending k, however many rows are computed together.
 #ifndef NN_RUNTIME_CPU_KERNEL_H
 #define NN_RUNTIME_CPU_KERNEL_H
 
@@ -23,7 +24,9 @@
 
 enum nn_element { NN_F32, NN_F64 };
 static inline size_t nn_element_bytes(enum nn_element e) { return e == NN_F32 ? 4 : 8; }
-static inline size_t nn_row_elements(size_t elements) { return (elements + NN_LANES - 1) / NN_LANES * NN_LANES; }
+static inline size_t nn_row_elements(size_t elements) {
+  return (elements + NN_LANES - 1) / NN_LANES * NN_LANES;
+}
 
 enum kernel_variant {
   KERNEL_INFER,    // results only; dropout is the identity
@@ -33,9 +36,9 @@ enum kernel_variant {
   KERNEL_ADJOINT_GRADIENT,
 };
 
-// How a kernel wants a parameter laid out. The parameter itself is row-major without padding between rows ("natural",
-// followed by at least NN_LANES readable elements). Packed copies are made and cached by params.c through
-// kernel_pack, and renewed after an update.
+// How a kernel wants a parameter laid out. The parameter itself is row-major without padding between rows
+// ("natural", followed by at least NN_LANES readable elements). Packed copies are made and cached by params.c
+// through kernel_pack, and renewed after an update.
 enum kernel_layout {
   KERNEL_NATURAL,
   KERNEL_PACKED,            // of W [n, k] for W @ x: panels over n
@@ -70,10 +73,10 @@ struct kernel_sink {
   struct kernel_row a, b;
 };
 
-// What a kernel is called with. Arrays are indexed by the position among the block's parameters of that kind, in
-// order: tensors, indices and ints (including family members), floats. Rows [begin, end) of a batch may be computed by
-// different threads at once, each with its own scratch; an adjoint adds to gradient rows of its inputs, so the
-// executor splits it only when no two rows of the batch have an input in common.
+// What a kernel is called with. Arrays are indexed by the position among the block's parameters of that kind,
+// in order: tensors, indices and ints (including family members), floats. Rows [begin, end) of a batch may be
+// computed by different threads at once, each with its own scratch; an adjoint adds to gradient rows of its
+// inputs, so the executor splits it only when no two rows of the batch have an input in common.
 struct kernel_args {
   const char *values;                  // base of the values arena
   char *gradients;                     // base of the gradients arena; adjoints only
@@ -110,15 +113,17 @@ struct kernel_sizes { const int64_t *dims; };
 struct jit;                            // runtime/cpu/jit.h
 
 // Compiles a block (or loads it from the disk cache). `block` is a forward block; adjoint variants compile
-// block->adjoint. NULL with *error (malloc'd) when sizes are too large or code generation fails. Safe to call from
-// several threads at once. The kernel and its code live until jit_free.
+// block->adjoint. NULL with *error (malloc'd) when sizes are too large or code generation fails. Safe to call
+// from several threads at once. The kernel and its code live until jit_free.
 struct kernel *kernel_compile(struct jit *, const struct ir_module *, const struct ir_block *block,
-                              enum kernel_variant, enum nn_element, const struct kernel_sizes *, char **error);
+                              enum kernel_variant, enum nn_element, const struct kernel_sizes *,
+                              char **error);
 void kernel_free(struct kernel *);
 
 // Bytes of a packed copy of a [rows, columns] matrix, and the packing itself.
 size_t kernel_packed_bytes(enum kernel_layout, enum nn_element, int64_t rows, int64_t columns);
-void kernel_pack(enum kernel_layout, enum nn_element, int64_t rows, int64_t columns, const void *natural, void *packed);
+void kernel_pack(enum kernel_layout, enum nn_element, int64_t rows, int64_t columns, const void *natural,
+                 void *packed);
 
 // LLVM IR or assembly of a kernel as text (malloc'd), for nnc --emit=llvm|asm.
 char *kernel_text(const struct ir_module *, const struct ir_block *, enum kernel_variant, enum nn_element,

@@ -1,4 +1,5 @@
-// Kernels of blocks: from a block and its sizes to a native function and the description that the executor needs.
+// Kernels of blocks: from a block and its sizes to a native function and the description that the executor
+// needs.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,9 +35,10 @@ static bool build(void *context, LLVMModuleRef module, char **error) {
   return true;
 }
 
-// Everything that the code depends on: the block's text and the values of the sizes in it. The values of all dims stand
-// for those, because a kernel is compiled when all of them are bound.
-static char *cache_key(const struct graph *graph, enum kernel_variant variant, const struct kernel_sizes *sizes) {
+// Everything that the code depends on: the block's text and the values of the sizes in it. The values of all
+// dims stand for those, because a kernel is compiled when all of them are bound.
+static char *cache_key(const struct graph *graph, enum kernel_variant variant,
+                       const struct kernel_sizes *sizes) {
   char *text = ir_print_block(graph->module, graph->block), *key = NULL;
   size_t length = 0;
   FILE *out = open_memstream(&key, &length);
@@ -97,9 +99,9 @@ void kernel_free(struct kernel *kernel) {
 }
 
 // Fills and plans the graph; false with *error when sizes do not fit.
-static bool prepare(struct compilation *compilation, const struct ir_module *module, const struct ir_block *block,
-                    enum kernel_variant variant, enum nn_element element, const struct kernel_sizes *sizes,
-                    struct arena *arena, char **error) {
+static bool prepare(struct compilation *compilation, const struct ir_module *module,
+                    const struct ir_block *block, enum kernel_variant variant, enum nn_element element,
+                    const struct kernel_sizes *sizes, struct arena *arena, char **error) {
   struct graph *graph = &compilation->graph;
   *graph = (struct graph){
     .arena = arena,
@@ -137,8 +139,8 @@ static const char *const symbols[] = {"kernel"};
 static const char *const variant_names[] = {"infer", "train", "gradient", "adjoint", "adjoint_gradient"};
 
 struct kernel *kernel_compile(struct jit *jit, const struct ir_module *module, const struct ir_block *block,
-                              enum kernel_variant variant, enum nn_element element, const struct kernel_sizes *sizes,
-                              char **error) {
+                              enum kernel_variant variant, enum nn_element element,
+                              const struct kernel_sizes *sizes, char **error) {
   struct arena arena;
   arena_init(&arena);
   struct compilation compilation = {.jit = jit};
@@ -150,9 +152,13 @@ struct kernel *kernel_compile(struct jit *jit, const struct ir_module *module, c
       define_runtime(jit, element, error)) {
     key = cache_key(&compilation.graph, variant, sizes);
     kernel = describe(&compilation.graph);
-    struct jit_request request = {.key = key, .build = build, .context = &compilation, .n_symbols = 1,
-                                  .symbols = symbols,
-                                  .label = arena_printf(&arena, "%s.%s", block->name, variant_names[variant])};
+    struct jit_request request = {
+      .key = key,
+      .build = build,
+      .context = &compilation,
+      .n_symbols = 1,
+      .symbols = symbols,
+      .label = arena_printf(&arena, "%s.%s", block->name, variant_names[variant])};
     if (key == NULL || kernel == NULL || !jit_compile(jit, &request, &address, error)) {
       if (*error == NULL)
         *error = strdup("out of memory");
@@ -175,7 +181,8 @@ char *kernel_text(const struct ir_module *module, const struct ir_block *block, 
   struct arena arena;
   arena_init(&arena);
   struct compilation compilation = {.jit = jit};
-  struct jit_request request = {.key = "", .build = build, .context = &compilation, .n_symbols = 1, .symbols = symbols};
+  struct jit_request request = {
+    .key = "", .build = build, .context = &compilation, .n_symbols = 1, .symbols = symbols};
   char *text = NULL;
   if (prepare(&compilation, module, block, variant, element, sizes, &arena, error))
     text = jit_text(jit, &request, assembly, error);

@@ -1,8 +1,9 @@
 // LLVM code for a planned kernel. Private to the kernel generator.
 //
-// The function walks over the rows in tiles. For each tile a packed product is one call; the steps of a segment are
-// worked through row by row. Two memos keep a value from being emitted twice: of numbers and addresses of the row, valid
-// in the whole body of the row loop, and of vectors, valid in one chunk of a loop over elements.
+// The function walks over the rows in tiles. For each tile a packed product is one call; the steps of a
+// segment are worked through row by row. Two memos keep a value from being emitted twice: of numbers and
+// addresses of the row, valid in the whole body of the row loop, and of vectors, valid in one chunk of a loop
+// over elements.
 #ifndef NN_RUNTIME_CPU_KERNEL_EMIT_H
 #define NN_RUNTIME_CPU_KERNEL_EMIT_H
 
@@ -63,8 +64,8 @@ void emit_store_chunk(struct emission *, struct place, LLVMValueRef value, bool 
 // A loop over elements [0, n) in chunks, split where the expressions of `nodes` change their form (parts of a
 // concatenation, ends of a padding). `body` finds the chunk in the emission and updates the carried values.
 typedef void emit_body_fn(struct emission *, void *context, LLVMValueRef *carried);
-void emit_elements(struct emission *, int64_t n, uint32_t n_nodes, struct node *const *nodes, unsigned n_carried,
-                   LLVMValueRef *carried, emit_body_fn *body, void *context);
+void emit_elements(struct emission *, int64_t n, uint32_t n_nodes, struct node *const *nodes,
+                   unsigned n_carried, LLVMValueRef *carried, emit_body_fn *body, void *context);
 
 // kernel_emit_steps.c: one step, for the current row; products for the tile.
 void emit_row_step(struct emission *, const struct step *);

@@ -19,7 +19,7 @@ static LLVMTypeRef vector_type(const struct emission *e) {
   return codegen_lanes(&e->cg, e->cg.real, e->cg.lanes);
 }
 
-// -------------------------------------------------------------------------------------------------------------- groups
+// ---------------------------------------------------------------------------------------------------- groups
 
 // All values first: a store may change what a load of the same row's gradients would find, and nothing else.
 static void group_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
@@ -60,7 +60,7 @@ static void emit_scalar_group(struct emission *e, const struct step *step) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------- reductions
+// ------------------------------------------------------------------------------------------------ reductions
 
 // The chunk's elements, with `filler` in the lanes that are none.
 static LLVMValueRef elements_or(struct emission *e, struct node *node, double filler) {
@@ -86,14 +86,15 @@ static void position_chunk(struct emission *e, void *context, LLVMValueRef *carr
   struct codegen *cg = &e->cg;
   LLVMValueRef x = elements_or(e, context, -INFINITY);
   LLVMValueRef first = LLVMBuildTrunc(cg->builder, e->index, cg->int32, "");
-  LLVMValueRef positions = LLVMBuildAdd(cg->builder, codegen_splat(cg, first, cg->lanes), codegen_iota(cg, cg->lanes), "");
+  LLVMValueRef positions =
+    LLVMBuildAdd(cg->builder, codegen_splat(cg, first, cg->lanes), codegen_iota(cg, cg->lanes), "");
   LLVMValueRef larger = LLVMBuildFCmp(cg->builder, LLVMRealOGT, x, carried[0], "");
   carried[0] = LLVMBuildSelect(cg->builder, larger, x, carried[0], "");
   carried[1] = LLVMBuildSelect(cg->builder, larger, positions, carried[1], "");
 }
 
-// The smallest position among the lanes that hold the largest element. Elements that compare with nothing (NaN) leave
-// the position of their lane at its first value, which is 0.
+// The smallest position among the lanes that hold the largest element. Elements that compare with nothing
+// (NaN) leave the position of their lane at its first value, which is 0.
 static LLVMValueRef first_position(struct emission *e, LLVMValueRef largest, LLVMValueRef positions) {
   struct codegen *cg = &e->cg;
   LLVMValueRef top = codegen_splat(cg, codegen_max_lanes(cg, largest), cg->lanes);
@@ -124,20 +125,22 @@ static void emit_reduction(struct emission *e, const struct step *step) {
   e->scalars[node->id] = result;
 }
 
-// --------------------------------------------------------------------------------------------------------- random draws
+// ---------------------------------------------------------------------------------------------- random draws
 
 struct philox {
   LLVMValueRef c[4];
 };
 
 // Both halves of the product of 32-bit lanes with a constant.
-static void multiply_wide(struct codegen *cg, LLVMValueRef x, uint32_t factor, LLVMValueRef *high, LLVMValueRef *low) {
+static void multiply_wide(struct codegen *cg, LLVMValueRef x, uint32_t factor, LLVMValueRef *high,
+                          LLVMValueRef *low) {
   unsigned lanes = codegen_lanes_of(x);
   LLVMTypeRef wide = codegen_lanes(cg, cg->int64, lanes), narrow = LLVMTypeOf(x);
   LLVMValueRef product = LLVMBuildMul(cg->builder, LLVMBuildZExt(cg->builder, x, wide, ""),
                                       codegen_int_constant(wide, factor), "");
   *low = LLVMBuildTrunc(cg->builder, product, narrow, "");
-  *high = LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, product, codegen_int_constant(wide, 32), ""), narrow, "");
+  *high = LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, product, codegen_int_constant(wide, 32), ""),
+                         narrow, "");
 }
 
 static void philox_round(struct codegen *cg, struct philox *p, LLVMValueRef k0, LLVMValueRef k1) {
@@ -145,8 +148,10 @@ static void philox_round(struct codegen *cg, struct philox *p, LLVMValueRef k0, 
   multiply_wide(cg, p->c[0], PHILOX_M0, &high0, &low0);
   multiply_wide(cg, p->c[2], PHILOX_M1, &high1, &low1);
   unsigned lanes = codegen_lanes_of(low0);
-  LLVMValueRef x0 = LLVMBuildXor(cg->builder, LLVMBuildXor(cg->builder, high1, p->c[1], ""), codegen_splat(cg, k0, lanes), "");
-  LLVMValueRef x2 = LLVMBuildXor(cg->builder, LLVMBuildXor(cg->builder, high0, p->c[3], ""), codegen_splat(cg, k1, lanes), "");
+  LLVMValueRef x0 = LLVMBuildXor(cg->builder, LLVMBuildXor(cg->builder, high1, p->c[1], ""),
+                                 codegen_splat(cg, k0, lanes), "");
+  LLVMValueRef x2 = LLVMBuildXor(cg->builder, LLVMBuildXor(cg->builder, high0, p->c[3], ""),
+                                 codegen_splat(cg, k1, lanes), "");
   *p = (struct philox){{x0, low1, x2, low0}};
 }
 
@@ -159,7 +164,8 @@ static void draw_group(struct emission *e, const struct node *node, LLVMValueRef
   struct codegen *cg = &e->cg;
   unsigned lanes = cg->cpu.vector_bytes / 4;
   LLVMValueRef key0 = LLVMBuildTrunc(cg->builder, e->key, cg->int32, "");
-  LLVMValueRef key1 = LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, e->key, word(e, 32), ""), cg->int32, "");
+  LLVMValueRef key1 =
+    LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, e->key, word(e, 32), ""), cg->int32, "");
   LLVMValueRef first = LLVMBuildTrunc(cg->builder, counter, cg->int32, "");
   for (unsigned half = 0; half < NN_LANES; half += lanes) {
     LLVMValueRef begin = LLVMBuildAdd(cg->builder, first, LLVMConstInt(cg->int32, half, 0), "");
@@ -191,7 +197,7 @@ static void emit_draws(struct emission *e, const struct step *step) {
   codegen_loop_end(&e->cg, &loop, NULL);
 }
 
-// ----------------------------------------------------------------------------------------- movement that needs memory
+// -------------------------------------------------------------------------------- movement that needs memory
 
 // A row of `n` elements, in chunks: `body` gets the first element and how many lanes count.
 typedef void row_chunk_fn(struct emission *e, void *context, LLVMValueRef element, unsigned valid);
@@ -218,7 +224,8 @@ static void copy_chunk(struct emission *e, void *context, LLVMValueRef element, 
   struct codegen *cg = &e->cg;
   LLVMValueRef x = copy->value != NULL ? codegen_splat(cg, copy->value, cg->lanes) : NULL;
   if (copy->from != NULL) {
-    LLVMValueRef loaded = codegen_load_prefix(cg, vector_type(e), codegen_at(cg, cg->real, copy->from, element), valid);
+    LLVMValueRef loaded =
+      codegen_load_prefix(cg, vector_type(e), codegen_at(cg, cg->real, copy->from, element), valid);
     x = x == NULL ? loaded : LLVMBuildFMul(cg->builder, x, loaded, "");
   }
   codegen_store_prefix(cg, x, codegen_at(cg, cg->real, copy->to, element), valid);
@@ -283,7 +290,7 @@ static void emit_unpad(struct emission *e, const struct step *step) {
   codegen_loop_end(&e->cg, &loop, NULL);
 }
 
-// -------------------------------------------------------------------------------------- products without packed weights
+// --------------------------------------------------------------------------- products without packed weights
 
 // C[i, j] = sum over k of A[i, k] B[k, j], by strides; C is dense.
 struct matmul {
@@ -358,7 +365,8 @@ static LLVMValueRef dot_by_strides(struct emission *e, const struct matmul *m, L
   LLVMValueRef sum = codegen_real(cg, 1, 0);
   struct codegen_loop loop;
   codegen_loop_begin(cg, &loop, word(e, 0), word(e, m->inner), word(e, 1), 1, &sum);
-  LLVMValueRef x = element_of(e, m->a_at, loop.index, m->a_inner), y = element_of(e, b, loop.index, m->b_inner);
+  LLVMValueRef x = element_of(e, m->a_at, loop.index, m->a_inner),
+               y = element_of(e, b, loop.index, m->b_inner);
   LLVMValueRef next = codegen_fma(cg, x, y, loop.carried[0]);
   codegen_loop_end(cg, &loop, &next);
   return loop.carried[0];
@@ -385,7 +393,7 @@ static void emit_matmul(struct emission *e, const struct step *step) {
   codegen_loop_end(cg, &rows, NULL);
 }
 
-// ------------------------------------------------------------------------------------------------------ packed products
+// ------------------------------------------------------------------------------------------- packed products
 
 // One pointer for each of the tile's rows of x.
 static LLVMValueRef gather_pointers(struct emission *e, const struct step *step) {
@@ -394,14 +402,16 @@ static LLVMValueRef gather_pointers(struct emission *e, const struct step *step)
   struct codegen_loop loop;
   codegen_loop_begin(cg, &loop, word(e, 0), e->tile_rows, word(e, 1), 0, NULL);
   emit_begin_row(e, LLVMBuildAdd(cg->builder, e->tile, loop.index, ""), loop.index);
-  LLVMValueRef x = start_of(e, step->x), slot = LLVMBuildMul(cg->builder, loop.index, word(e, step->rows), "");
+  LLVMValueRef x = start_of(e, step->x),
+               slot = LLVMBuildMul(cg->builder, loop.index, word(e, step->rows), "");
   if (step->rows == 1) {
     LLVMBuildStore(cg->builder, x, codegen_at(cg, cg->pointer, pointers, slot));
   } else {
     struct codegen_loop rows;
     begin_loop(e, &rows, step->rows);
     LLVMValueRef at = LLVMBuildAdd(cg->builder, slot, rows.index, "");
-    LLVMBuildStore(cg->builder, after(e, x, rows.index, step->inner), codegen_at(cg, cg->pointer, pointers, at));
+    LLVMBuildStore(cg->builder, after(e, x, rows.index, step->inner),
+                   codegen_at(cg, cg->pointer, pointers, at));
     codegen_loop_end(cg, &rows, NULL);
   }
   codegen_loop_end(cg, &loop, NULL);
@@ -425,7 +435,8 @@ void emit_product(struct emission *e, const struct step *step) {
   emit_begin_row(e, e->tile, word(e, 0));
   LLVMValueRef c = emit_address(e, step->result, word(e, 0));
   int64_t row_elements = (int64_t)nn_row_elements((size_t)step->columns);
-  LLVMTypeRef types[] = {cg->pointer, cg->pointer, cg->int64, cg->int64, cg->int64, cg->pointer, cg->pointer, cg->int64};
+  LLVMTypeRef types[] = {cg->pointer, cg->pointer, cg->int64,   cg->int64,
+                         cg->int64,   cg->pointer, cg->pointer, cg->int64};
   LLVMTypeRef type = LLVMFunctionType(cg->void_type, types, 8, 0);
   LLVMValueRef arguments[] = {
     external_table(cg), pointers, LLVMBuildMul(cg->builder, e->tile_rows, word(e, step->rows), ""),

@@ -6,7 +6,7 @@
 #include "runtime/cpu/kernel_emit.h"
 #include "runtime/cpu/vector_math.h"
 
-// ----------------------------------------------------------------------------------------------------------- addresses
+// ------------------------------------------------------------------------------------------------- addresses
 
 void emit_begin_row(struct emission *e, LLVMValueRef row, LLVMValueRef local) {
   e->row = row;
@@ -27,7 +27,8 @@ LLVMValueRef emit_index(struct emission *e, struct node_index index, int64_t lim
   struct codegen *cg = &e->cg;
   if (index.input < 0)
     return word(e, index.constant < 0 ? 0 : index.constant >= limit ? limit - 1 : index.constant);
-  LLVMValueRef value = codegen_load(cg, cg->int32, codegen_at(cg, cg->int32, e->indices[index.input], e->row));
+  LLVMValueRef value =
+    codegen_load(cg, cg->int32, codegen_at(cg, cg->int32, e->indices[index.input], e->row));
   // Host code has checked it. Should it ever fail to, a wrong number is better than a wild address.
   value = LLVMBuildZExt(cg->builder, value, cg->int64, "");
   LLVMValueRef last = word(e, limit - 1);
@@ -36,7 +37,8 @@ LLVMValueRef emit_index(struct emission *e, struct node_index index, int64_t lim
 }
 
 // `rows` rows of `stride` elements after `pointer`.
-static LLVMValueRef skip_rows(struct emission *e, LLVMValueRef pointer, LLVMValueRef rows, int64_t stride_bytes) {
+static LLVMValueRef skip_rows(struct emission *e, LLVMValueRef pointer, LLVMValueRef rows,
+                              int64_t stride_bytes) {
   return codegen_at_byte(&e->cg, pointer, LLVMBuildMul(e->cg.builder, rows, word(e, stride_bytes), ""));
 }
 
@@ -97,7 +99,7 @@ LLVMValueRef emit_address(struct emission *e, struct place place, LLVMValueRef e
   return codegen_at(&e->cg, e->cg.real, base, element);
 }
 
-// ---------------------------------------------------------------------------------------------------------- operations
+// ------------------------------------------------------------------------------------------------ operations
 
 static LLVMValueRef zero_like(struct emission *e, LLVMValueRef a) {
   return codegen_real_like(&e->cg, a, 0);
@@ -117,7 +119,8 @@ static LLVMValueRef unary(struct emission *e, int op, LLVMValueRef a) {
   case IR_OP_ABS: return codegen_intrinsic(cg, "llvm.fabs", 1, &a);
   case NODE_FINITE: {
     LLVMValueRef size = codegen_intrinsic(cg, "llvm.fabs", 1, &a);
-    LLVMValueRef infinite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, size, codegen_real_like(cg, a, INFINITY), "");
+    LLVMValueRef infinite =
+      LLVMBuildFCmp(cg->builder, LLVMRealOEQ, size, codegen_real_like(cg, a, INFINITY), "");
     return LLVMBuildSelect(cg->builder, infinite, zero_like(e, a), a, "");
   }
   default: graph_fail(e->graph, "the operation %s has no code generator", ir_op_infos[op].name);
@@ -152,12 +155,13 @@ static LLVMValueRef dropout(struct emission *e, const struct node *node, LLVMVal
   return LLVMBuildSelect(cg->builder, keep, scaled, zero_like(e, a), "");
 }
 
-static LLVMValueRef words_at(struct emission *e, const struct node *draws, LLVMValueRef element, unsigned lanes) {
+static LLVMValueRef words_at(struct emission *e, const struct node *draws, LLVMValueRef element,
+                             unsigned lanes) {
   LLVMValueRef address = codegen_at(&e->cg, e->cg.int32, emit_base(e, draws->place), element);
   return codegen_load(&e->cg, codegen_lanes(&e->cg, e->cg.int32, lanes), address);
 }
 
-// ------------------------------------------------------------------------------------------------------ numbers of a row
+// ------------------------------------------------------------------------------------------ numbers of a row
 
 static LLVMValueRef host_number(struct emission *e, const struct node *node) {
   struct codegen *cg = &e->cg;
@@ -166,7 +170,8 @@ static LLVMValueRef host_number(struct emission *e, const struct node *node) {
     return LLVMBuildSIToFP(cg->builder, codegen_load(cg, cg->int32, address), cg->real, "");
   }
   LLVMTypeRef wide = LLVMDoubleTypeInContext(cg->context);
-  LLVMValueRef number = LLVMBuildLoad2(cg->builder, wide, codegen_at(cg, wide, e->numbers[node->index], e->row), "");
+  LLVMValueRef number =
+    LLVMBuildLoad2(cg->builder, wide, codegen_at(cg, wide, e->numbers[node->index], e->row), "");
   return cg->element == NN_F32 ? LLVMBuildFPTrunc(cg->builder, number, cg->real, "") : number;
 }
 
@@ -191,7 +196,8 @@ LLVMValueRef emit_computed_scalar(struct emission *e, struct node *node) {
   if (!node_is_elementwise(node))
     return load_scalar(e, graph_place(e->graph, node), word(e, 0));
   LLVMValueRef a = emit_scalar(e, node->operands[0]);
-  return node->n_operands == 1 ? unary(e, node->op, a) : binary(e, node->op, a, emit_scalar(e, node->operands[1]));
+  return node->n_operands == 1 ? unary(e, node->op, a)
+                               : binary(e, node->op, a, emit_scalar(e, node->operands[1]));
 }
 
 LLVMValueRef emit_scalar(struct emission *e, struct node *node) {
@@ -205,7 +211,7 @@ LLVMValueRef emit_scalar(struct emission *e, struct node *node) {
   return value;
 }
 
-// ------------------------------------------------------------------------------------------------------------- vectors
+// --------------------------------------------------------------------------------------------------- vectors
 
 void emit_prepare(struct emission *e, struct node *node) {
   if (node_is_scalar(node)) {
@@ -229,10 +235,12 @@ void emit_prepare(struct emission *e, struct node *node) {
 static LLVMValueRef one_at(struct emission *e, LLVMValueRef position, int64_t shift) {
   struct codegen *cg = &e->cg;
   LLVMValueRef first = LLVMBuildAdd(cg->builder, e->index, word(e, shift), "");
-  LLVMValueRef distance = LLVMBuildTrunc(cg->builder, LLVMBuildSub(cg->builder, position, first, ""), cg->int32, "");
+  LLVMValueRef distance =
+    LLVMBuildTrunc(cg->builder, LLVMBuildSub(cg->builder, position, first, ""), cg->int32, "");
   LLVMValueRef here = LLVMBuildICmp(cg->builder, LLVMIntEQ, codegen_splat(cg, distance, cg->lanes),
                                     codegen_iota(cg, cg->lanes), "");
-  return LLVMBuildSelect(cg->builder, here, codegen_real(cg, cg->lanes, 1), codegen_real(cg, cg->lanes, 0), "");
+  return LLVMBuildSelect(cg->builder, here, codegen_real(cg, cg->lanes, 1), codegen_real(cg, cg->lanes, 0),
+                         "");
 }
 
 LLVMValueRef emit_load_chunk(struct emission *e, struct place place, int64_t shift) {
@@ -284,7 +292,8 @@ LLVMValueRef emit_computed_vector(struct emission *e, struct node *node, int64_t
   if (!node_is_elementwise(node))
     return emit_load_chunk(e, graph_place(e->graph, node), shift);
   LLVMValueRef a = emit_vector(e, node->operands[0], shift);
-  return node->n_operands == 1 ? unary(e, node->op, a) : binary(e, node->op, a, emit_vector(e, node->operands[1], shift));
+  return node->n_operands == 1 ? unary(e, node->op, a)
+                               : binary(e, node->op, a, emit_vector(e, node->operands[1], shift));
 }
 
 LLVMValueRef emit_vector(struct emission *e, struct node *node, int64_t shift) {
@@ -309,7 +318,7 @@ LLVMValueRef emit_vector(struct emission *e, struct node *node, int64_t shift) {
   return value;
 }
 
-// --------------------------------------------------------------------------------------------------- loops over elements
+// --------------------------------------------------------------------------------------- loops over elements
 
 struct cuts {
   struct emission *e;
@@ -366,7 +375,8 @@ struct chunk_body {
   LLVMValueRef *carried;
 };
 
-static void emit_chunk(struct emission *e, const struct chunk_body *b, LLVMValueRef index, int64_t known, unsigned valid) {
+static void emit_chunk(struct emission *e, const struct chunk_body *b, LLVMValueRef index, int64_t known,
+                       unsigned valid) {
   e->index = index;
   e->known_index = known;
   e->valid = valid;
@@ -382,7 +392,8 @@ static void emit_region(struct emission *e, const struct chunk_body *b, unsigned
     emit_chunk(e, b, word(e, begin), begin, e->cg.lanes);
   } else if (whole > 0) {
     struct codegen_loop loop;
-    codegen_loop_begin(&e->cg, &loop, word(e, begin), word(e, begin + whole), word(e, lanes), n_carried, b->carried);
+    codegen_loop_begin(&e->cg, &loop, word(e, begin), word(e, begin + whole), word(e, lanes), n_carried,
+                       b->carried);
     for (unsigned i = 0; i < n_carried; i++)
       b->carried[i] = loop.carried[i];
     emit_chunk(e, b, loop.index, -1, e->cg.lanes);
@@ -394,8 +405,8 @@ static void emit_region(struct emission *e, const struct chunk_body *b, unsigned
     emit_chunk(e, b, word(e, begin + whole), begin + whole, (unsigned)(e->region_end - begin - whole));
 }
 
-void emit_elements(struct emission *e, int64_t n, uint32_t n_nodes, struct node *const *nodes, unsigned n_carried,
-                   LLVMValueRef *carried, emit_body_fn *body, void *context) {
+void emit_elements(struct emission *e, int64_t n, uint32_t n_nodes, struct node *const *nodes,
+                   unsigned n_carried, LLVMValueRef *carried, emit_body_fn *body, void *context) {
   struct cuts cuts = {.e = e};
   cut(&cuts, 0);
   cut(&cuts, n);

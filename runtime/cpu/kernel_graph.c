@@ -17,7 +17,7 @@ void graph_fail(struct graph *graph, const char *format, ...) {
   longjmp(*graph->on_error, 1);
 }
 
-// -------------------------------------------------------------------------------------------------------------- sizes
+// ----------------------------------------------------------------------------------------------------- sizes
 
 static int64_t dim_value(void *context, const struct size_atom *atom) {
   return ((const int64_t *)context)[atom->id];
@@ -44,7 +44,7 @@ static void set_shape(struct graph *graph, struct node *node, const struct ir_ty
   }
 }
 
-// -------------------------------------------------------------------------------------------------------------- nodes
+// ----------------------------------------------------------------------------------------------------- nodes
 
 bool node_is_elementwise(const struct node *node) {
   return node->op < IR_N_OPS ? ir_op_infos[node->op].class == IR_CLASS_ELEMENTWISE : node->op == NODE_FINITE;
@@ -55,15 +55,17 @@ bool node_is_reduction(const struct node *node) {
 }
 
 bool node_is_leaf(const struct node *node) {
-  return node->op == NODE_INPUT || node->op == NODE_SAVED || node->op == NODE_GRADIENT || node->op == NODE_HOST ||
-         node->op == IR_OP_PARAM || node->op == IR_OP_CONSTANT || node->op == IR_OP_ONEHOT;
+  return node->op == NODE_INPUT || node->op == NODE_SAVED || node->op == NODE_GRADIENT ||
+         node->op == NODE_HOST || node->op == IR_OP_PARAM || node->op == IR_OP_CONSTANT ||
+         node->op == IR_OP_ONEHOT;
 }
 
 static bool same_node(const struct node *a, const struct node *b) {
   if (a->op != b->op || a->n_operands != b->n_operands || a->rank != b->rank || a->n != b->n ||
-      a->offset != b->offset || memcmp(&a->number, &b->number, sizeof a->number) != 0 || a->index != b->index ||
-      a->member != b->member || a->integer != b->integer || a->transpose_a != b->transpose_a ||
-      a->transpose_b != b->transpose_b || a->at.input != b->at.input || a->at.constant != b->at.constant)
+      a->offset != b->offset || memcmp(&a->number, &b->number, sizeof a->number) != 0 ||
+      a->index != b->index || a->member != b->member || a->integer != b->integer ||
+      a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b || a->at.input != b->at.input ||
+      a->at.constant != b->at.constant)
     return false;
   for (uint32_t i = 0; i < a->rank; i++)
     if (a->size[i] != b->size[i])
@@ -81,7 +83,8 @@ static struct node *intern(struct graph *graph, const struct node *wanted) {
       return graph->nodes[i];
   if (graph->n_nodes == graph->nodes_capacity) {
     uint32_t capacity = graph->nodes_capacity ? graph->nodes_capacity * 2 : 64;
-    graph->nodes = arena_grow_array(graph->arena, graph->nodes, graph->n_nodes, capacity, sizeof *graph->nodes);
+    graph->nodes =
+      arena_grow_array(graph->arena, graph->nodes, graph->n_nodes, capacity, sizeof *graph->nodes);
     graph->nodes_capacity = capacity;
   }
   struct node *node = arena_new(graph->arena, struct node);
@@ -131,10 +134,10 @@ static struct node *constant(struct graph *graph, double value) {
   return intern(graph, &node);
 }
 
-// -------------------------------------------------------------------------------------------------- composite operations
+// -------------------------------------------------------------------------------------- composite operations
 
-// What the normalised exponentials of a vector have in common: exp(a - largest) and its sum. Infinite largest elements
-// are left out of the difference, where they would give NaN.
+// What the normalised exponentials of a vector have in common: exp(a - largest) and its sum. Infinite largest
+// elements are left out of the difference, where they would give NaN.
 struct exponentials {
   struct node *top, *shifted, *powers, *sum;
 };
@@ -160,7 +163,8 @@ static struct node *mark(struct graph *graph, struct node *position, const struc
   return intern(graph, &node);
 }
 
-static struct node *composite(struct graph *graph, enum ir_op op, struct node *const *operands, struct node_index at) {
+static struct node *composite(struct graph *graph, enum ir_op op, struct node *const *operands,
+                              struct node_index at) {
   struct node *a = operands[0];
   switch (op) {
   case IR_OP_STOP: return a;
@@ -173,7 +177,8 @@ static struct node *composite(struct graph *graph, enum ir_op op, struct node *c
   struct node *log_sum = unary(graph, IR_OP_LOG, e.sum);
   switch (op) {
   case IR_OP_LOGSUMEXP: return binary(graph, IR_OP_ADD, e.top, log_sum);
-  case IR_OP_NLL: return binary(graph, IR_OP_SUB, log_sum, binary(graph, IR_OP_SUB, pick(graph, a, at), e.top));
+  case IR_OP_NLL:
+    return binary(graph, IR_OP_SUB, log_sum, binary(graph, IR_OP_SUB, pick(graph, a, at), e.top));
   case IR_OP_SOFTMAX:
     return binary(graph, IR_OP_MUL, e.powers, binary(graph, IR_OP_DIV, constant(graph, 1), e.sum));
   case IR_OP_LOG_SOFTMAX: return binary(graph, IR_OP_SUB, e.shifted, log_sum);
@@ -182,11 +187,11 @@ static struct node *composite(struct graph *graph, enum ir_op op, struct node *c
 }
 
 static bool is_composite(enum ir_op op) {
-  return op == IR_OP_STOP || op == IR_OP_DOT || op == IR_OP_MEAN || op == IR_OP_FIRSTMAX || op == IR_OP_LOGSUMEXP ||
-         op == IR_OP_NLL || op == IR_OP_SOFTMAX || op == IR_OP_LOG_SOFTMAX;
+  return op == IR_OP_STOP || op == IR_OP_DOT || op == IR_OP_MEAN || op == IR_OP_FIRSTMAX ||
+         op == IR_OP_LOGSUMEXP || op == IR_OP_NLL || op == IR_OP_SOFTMAX || op == IR_OP_LOG_SOFTMAX;
 }
 
-// ------------------------------------------------------------------------------------------- parameters of the block
+// ----------------------------------------------------------------------------------- parameters of the block
 
 static int32_t param_number(struct graph *graph, const struct ir_value *value) {
   for (uint32_t i = 0; i < graph->block->n_params; i++)
@@ -231,7 +236,7 @@ static void bind_params(struct graph *graph) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- primitive operations
+// -------------------------------------------------------------------------------------- primitive operations
 
 static bool dropout_is_active(const struct graph *graph) {
   return graph->variant == KERNEL_TRAIN || graph->variant == KERNEL_ADJOINT;
@@ -266,7 +271,8 @@ static int64_t stride_of(const struct node *node) {
   return node->n / node->size[0];
 }
 
-static void check_range(struct graph *graph, const struct ir_instr *instr, int64_t from, int64_t length, int64_t limit) {
+static void check_range(struct graph *graph, const struct ir_instr *instr, int64_t from, int64_t length,
+                        int64_t limit) {
   if (from < 0 || length < 1 || from > limit - length)
     graph_fail(graph, "%s: elements %" PRId64 " to %" PRId64 " do not lie in an axis of %" PRId64,
                ir_op_infos[instr->op].name, from, from + length - 1, limit);
@@ -343,12 +349,13 @@ static struct node *convert(struct graph *graph, const struct ir_instr *instr) {
   return simplified(graph, &node);
 }
 
-// ------------------------------------------------------------------------------------------------- results and sinks
+// ----------------------------------------------------------------------------------------- results and sinks
 
 uint32_t graph_use(struct graph *graph, const struct node *param, enum kernel_layout layout) {
   struct kernel_param use = {param->index, param->member, layout};
   for (uint32_t i = 0; i < graph->n_uses; i++)
-    if (graph->uses[i].param == use.param && graph->uses[i].member == use.member && graph->uses[i].layout == layout)
+    if (graph->uses[i].param == use.param && graph->uses[i].member == use.member &&
+        graph->uses[i].layout == layout)
       return i;
   if (graph->n_uses == graph->uses_capacity) {
     uint32_t capacity = graph->uses_capacity ? graph->uses_capacity * 2 : 8;
@@ -373,8 +380,8 @@ static struct kernel_row sink_row(struct graph *graph, struct node *node) {
       return row;
   if (graph->n_sink_buffers == graph->sink_capacity) {
     uint32_t capacity = graph->sink_capacity ? graph->sink_capacity * 2 : 8;
-    graph->sink_nodes =
-      arena_grow_array(graph->arena, graph->sink_nodes, graph->n_sink_buffers, capacity, sizeof *graph->sink_nodes);
+    graph->sink_nodes = arena_grow_array(graph->arena, graph->sink_nodes, graph->n_sink_buffers, capacity,
+                                         sizeof *graph->sink_nodes);
     graph->sink_capacity = capacity;
   }
   graph->sink_nodes[graph->n_sink_buffers++] = node;

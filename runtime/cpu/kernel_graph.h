@@ -1,12 +1,15 @@
-// The kernel generator's own view of a block: a graph of nodes with known sizes, and the plan of how to compute them.
-// Private to kernel_graph.c, kernel_plan.c and the kernel_emit files.
+// The kernel generator's own view of a block: a graph of nodes with known sizes, and the plan of how to
+// compute them. Private to kernel_graph.c, kernel_plan.c and the kernel_emit files.
 //
 // Three steps lead from a block to code:
-//   kernel_graph.c  rewrites the block's operations as nodes. Equal nodes are one; composite operations (softmax, nll,
+//   kernel_graph.c  rewrites the block's operations as nodes. Equal nodes are one; composite operations
+//   (softmax, nll,
 //                   mean, ...) become the primitive ones that they consist of.
-//   kernel_plan.c   decides which nodes get memory, where it lies and in which steps they are computed. All other nodes
-//                   are virtual: they are computed in registers wherever a step needs them. Element-wise operations,
-//                   slices, concatenations, paddings and broadcasts are virtual unless that would repeat much work.
+//   kernel_plan.c   decides which nodes get memory, where it lies and in which steps they are computed. All
+//   other nodes
+//                   are virtual: they are computed in registers wherever a step needs them. Element-wise
+//                   operations, slices, concatenations, paddings and broadcasts are virtual unless that would
+//                   repeat much work.
 //   kernel_emit*.c  turn the steps into LLVM code.
 #ifndef NN_RUNTIME_CPU_KERNEL_GRAPH_H
 #define NN_RUNTIME_CPU_KERNEL_GRAPH_H
@@ -18,15 +21,16 @@
 #include "compiler/ir/arena.h"
 #include "runtime/cpu/kernel.h"
 
-// Besides the operations of ops.def. The composite ones and sinks do not occur as nodes; nor does stop_gradient.
+// Besides the operations of ops.def. The composite ones and sinks do not occur as nodes; nor does
+// stop_gradient.
 enum node_kind {
-  NODE_INPUT = IR_N_OPS,  // tensor input `index`
-  NODE_SAVED,             // saved value `index` of the forward block
-  NODE_GRADIENT,          // gradient of result `index`
-  NODE_HOST,              // host number as a scalar: float input `index`, or index input `index` when `integer`
-  NODE_DRAWS,             // random words of dropout site `index`, one per element
-  NODE_FINITE,            // the scalar operand, or 0 when it is infinite
-  NODE_MARK,              // 1 where the element's position is the scalar operand, 0 elsewhere
+  NODE_INPUT = IR_N_OPS, // tensor input `index`
+  NODE_SAVED,            // saved value `index` of the forward block
+  NODE_GRADIENT,         // gradient of result `index`
+  NODE_HOST,   // host number as a scalar: float input `index`, or index input `index` when `integer`
+  NODE_DRAWS,  // random words of dropout site `index`, one per element
+  NODE_FINITE, // the scalar operand, or 0 when it is infinite
+  NODE_MARK,   // 1 where the element's position is the scalar operand, 0 elsewhere
 };
 
 // A host integer: an index or int input of the block, or a constant.
@@ -37,11 +41,14 @@ struct node_index {
 
 enum place_kind {
   PLACE_NONE,
-  PLACE_INPUT,            // row of tensor input `index`
-  PLACE_SAVED, PLACE_GRADIENT, PLACE_OUTPUT, PLACE_SINK,  // row of buffer `index` among the kernel's arguments
-  PLACE_PARAM,            // use `index` of a parameter, natural layout
-  PLACE_BUFFER,           // graph.buffers[index] in the scratch memory
-  PLACE_INPUT_GRADIENT,   // gradient row of tensor input `index`
+  PLACE_INPUT, // row of tensor input `index`
+  PLACE_SAVED,
+  PLACE_GRADIENT,
+  PLACE_OUTPUT,
+  PLACE_SINK,           // row of buffer `index` among the kernel's arguments
+  PLACE_PARAM,          // use `index` of a parameter, natural layout
+  PLACE_BUFFER,         // graph.buffers[index] in the scratch memory
+  PLACE_INPUT_GRADIENT, // gradient row of tensor input `index`
 };
 
 // Where a node's elements lie: at the start of a row, plus `offset` elements, plus row `at` of a matrix.
@@ -83,7 +90,8 @@ struct node {
   uint32_t user;          // the only step that uses it, while the plan looks for nodes with several
 };
 
-// Scratch memory: a row for each row of the tile or, when it is only used while one row is worked on, a single one.
+// Scratch memory: a row for each row of the tile or, when it is only used while one row is worked on, a
+// single one.
 struct buffer {
   size_t row_bytes;       // a multiple of 64
   uint32_t segment;       // that uses it, 0: none yet
@@ -182,8 +190,8 @@ struct reach {
   int64_t shift;          // element i of the step's targets needs element i + shift
   bool through_scalar;    // or all of it, for a number that is the same for all elements
 };
-// Calls `visit` for every memory node that an expression reads: for `node` itself when it is one, otherwise for those
-// that its operands read.
+// Calls `visit` for every memory node that an expression reads: for `node` itself when it is one, otherwise
+// for those that its operands read.
 typedef void graph_visit_fn(void *context, struct node *memory, struct reach);
 void graph_visit(struct node *node, struct reach, graph_visit_fn *visit, void *context);
 void graph_visit_operands(struct node *node, struct reach, graph_visit_fn *visit, void *context);

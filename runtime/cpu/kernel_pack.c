@@ -13,7 +13,8 @@ static void product_shape(enum kernel_layout layout, int64_t rows, int64_t colum
   *k = layout == KERNEL_PACKED ? columns : rows;
 }
 
-size_t kernel_packed_bytes(enum kernel_layout layout, enum nn_element element, int64_t rows, int64_t columns) {
+size_t kernel_packed_bytes(enum kernel_layout layout, enum nn_element element, int64_t rows,
+                           int64_t columns) {
   if (layout == KERNEL_NATURAL)
     return (size_t)(rows * columns + NN_LANES) * nn_element_bytes(element);
   int64_t n, k;
@@ -25,8 +26,10 @@ size_t kernel_packed_bytes(enum kernel_layout layout, enum nn_element element, i
 static void transpose_tile_f32(const float *from, int64_t from_row, float *to, int64_t to_row) {
   f32x4 a = *(const f32x4 *)from, b = *(const f32x4 *)(from + from_row);
   f32x4 c = *(const f32x4 *)(from + 2 * from_row), d = *(const f32x4 *)(from + 3 * from_row);
-  f32x4 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  f32x4 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  f32x4 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+        ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  f32x4 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+        cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
   *(f32x4 *)to = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
   *(f32x4 *)(to + to_row) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
   *(f32x4 *)(to + 2 * to_row) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
@@ -73,7 +76,8 @@ void kernel_pack(enum kernel_layout layout, enum nn_element element, int64_t row
     if (width < panel)
       memset(to, 0, (size_t)(k * GEMM_PANEL_BYTES));
     if (layout == KERNEL_PACKED_TRANSPOSED)
-      copy_panel((const char *)natural + (size_t)at * bytes, columns * (int64_t)bytes, k, (size_t)width * bytes, to);
+      copy_panel((const char *)natural + (size_t)at * bytes, columns * (int64_t)bytes, k,
+                 (size_t)width * bytes, to);
     else if (element == NN_F32)
       transpose_panel_f32((const float *)natural + at * k, k, width, (float *)to, panel);
     else

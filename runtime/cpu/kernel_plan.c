@@ -2,23 +2,23 @@
 //
 // Requires: the graph's nodes, outputs, adds and sinks. Fills the plan part of nodes and graph.
 //
-// Steps are ordered by phase, the number of packed products that must come before: first the products of a phase, then
-// its other steps, which work row by row and form a segment. Within a segment, targets of equal size that do not wait
-// for one another are computed in one loop.
+// Steps are ordered by phase, the number of packed products that must come before: first the products of a
+// phase, then its other steps, which work row by row and form a segment. Within a segment, targets of equal
+// size that do not wait for one another are computed in one loop.
 #include <assert.h>
 #include <string.h>
 
 #include "runtime/cpu/gemm.h"
 #include "runtime/cpu/kernel_graph.h"
 
-// Weights are streamed once per tile, and what a tile produces must stay in the second-level cache beside them: measured
-// for a Tree-LSTM node of 128 and 256 units, anything from 56 to 168 rows does.
+// Weights are streamed once per tile, and what a tile produces must stay in the second-level cache beside
+// them: measured for a Tree-LSTM node of 128 and 256 units, anything from 56 to 168 rows does.
 #define TILE_ROWS 112
 #define MAX_TILE_BYTES ((size_t)1 << 20)
 // Recomputing a virtual node costs more than this many simple operations: better stored once.
 #define CHEAP 2
 
-// ------------------------------------------------------------------------------------------------------------ products
+// -------------------------------------------------------------------------------------------------- products
 
 // A packed product: its row operand and how the parameter must lie. false: it is worked row by row.
 static bool is_packed_product(const struct node *node, const struct node **x, const struct node **param,
@@ -47,7 +47,7 @@ static bool is_packed(const struct node *node) {
   return is_packed_product(node, &x, &param, &layout);
 }
 
-// ------------------------------------------------------------------------------------------------------------- visiting
+// -------------------------------------------------------------------------------------------------- visiting
 
 static struct reach reach_operand(const struct node *node, uint32_t i, struct reach reach) {
   const struct node *operand = node->operands[i];
@@ -95,7 +95,7 @@ static void mark_all_live(struct graph *graph) {
     mark_live(graph->sink_nodes[i]);
 }
 
-// -------------------------------------------------------------------------------------------------- what needs memory
+// ----------------------------------------------------------------------------------------- what needs memory
 
 static bool lies_in_memory(const struct node *node) {
   switch (node->op) {
@@ -116,8 +116,8 @@ static void require_memory(struct node *node) {
 }
 
 static bool is_row_step(const struct node *node) {
-  return node->op == IR_OP_MATMUL || node->op == IR_OP_OUTER || node->op == IR_OP_PUT || node->op == IR_OP_TRANSPOSE ||
-         node->op == NODE_DRAWS || node_is_reduction(node);
+  return node->op == IR_OP_MATMUL || node->op == IR_OP_OUTER || node->op == IR_OP_PUT ||
+         node->op == IR_OP_TRANSPOSE || node->op == NODE_DRAWS || node_is_reduction(node);
 }
 
 // Whether a virtual node is computed in parts that begin at other places than multiples of a vector.
@@ -181,7 +181,8 @@ static void set_phases(struct graph *graph) {
   }
 }
 
-// One way in which steps read expressions: targets of one phase and size will share a loop, everything else is alone.
+// One way in which steps read expressions: targets of one phase and size will share a loop, everything else
+// is alone.
 struct reader {
   uint32_t phase;
   int64_t n;
@@ -263,7 +264,7 @@ static void choose_memory(struct graph *graph) {
   }
 }
 
-// -------------------------------------------------------------------------------------------------------------- places
+// ---------------------------------------------------------------------------------------------------- places
 
 static int64_t padded(int64_t elements) {
   return (int64_t)nn_row_elements((size_t)elements);
@@ -297,7 +298,8 @@ struct place graph_place(struct graph *graph, const struct node *node) {
   case NODE_GRADIENT: return row_place(PLACE_GRADIENT, node->index, node->n);
   case IR_OP_PARAM:
     // Followed by NN_LANES readable elements: no vector load within the parameter goes too far.
-    return (struct place){.kind = PLACE_PARAM, .index = graph_use(graph, node, KERNEL_NATURAL), .extent = INT64_MAX / 2};
+    return (struct place){
+      .kind = PLACE_PARAM, .index = graph_use(graph, node, KERNEL_NATURAL), .extent = INT64_MAX / 2};
   case IR_OP_SLICE: {
     struct place place = graph_place(graph, node->operands[0]);
     place.offset += node->offset;
@@ -339,7 +341,7 @@ static void assign_places(struct graph *graph) {
   }
 }
 
-// --------------------------------------------------------------------------------------------------------------- steps
+// ----------------------------------------------------------------------------------------------------- steps
 
 struct planner {
   struct graph *graph;
@@ -352,7 +354,8 @@ struct planner {
 static struct step *add_step(struct graph *graph, enum step_kind kind, struct node *node, uint32_t phase) {
   if (graph->n_steps == graph->steps_capacity) {
     uint32_t capacity = graph->steps_capacity ? graph->steps_capacity * 2 : 16;
-    graph->steps = arena_grow_array(graph->arena, graph->steps, graph->n_steps, capacity, sizeof *graph->steps);
+    graph->steps =
+      arena_grow_array(graph->arena, graph->steps, graph->n_steps, capacity, sizeof *graph->steps);
     graph->steps_capacity = capacity;
   }
   struct step *step = arena_new(graph->arena, struct step);
@@ -398,7 +401,8 @@ static void add_target(struct planner *planner, enum target_kind kind, struct no
     step->n = node->n;
     step->scalar = node_is_scalar(node);
     step->targets =
-      arena_new_array(graph->arena, struct target *, graph->n_nodes + graph->n_outputs + graph->n_adds + graph->n_sink_buffers);
+      arena_new_array(graph->arena, struct target *,
+                      graph->n_nodes + graph->n_outputs + graph->n_adds + graph->n_sink_buffers);
     number = graph->n_steps;
   }
   if (computes_node)
@@ -467,8 +471,9 @@ static void plan_rows(struct graph *graph, uint32_t phase) {
     if (is_row_step(node)) {
       add_step(graph, row_step_kind(node), node, phase);
       if (node->op == IR_OP_MATMUL)
-        graph->flops += 2.0 * (double)node->n * (double)node->operands[0]->n /
-                        (double)(node->operands[0]->rank == 1 ? 1 : node->operands[0]->size[node->transpose_a]);
+        graph->flops +=
+          2.0 * (double)node->n * (double)node->operands[0]->n /
+          (double)(node->operands[0]->rank == 1 ? 1 : node->operands[0]->size[node->transpose_a]);
     } else {
       add_target(&planner, TARGET_STORE, node, node->place, true);
     }
@@ -491,7 +496,7 @@ static void plan_rows(struct graph *graph, uint32_t phase) {
       add_target(&planner, TARGET_ADD, graph->adds[i].node, graph->adds[i].place, false);
 }
 
-// ------------------------------------------------------------------------------------------------------------- scratch
+// --------------------------------------------------------------------------------------------------- scratch
 
 struct segment_use {
   struct graph *graph;
@@ -529,7 +534,8 @@ static void note_buffers(struct graph *graph, const struct step *step) {
   }
 }
 
-// Numbers the segments: a product is one of its own, so that what it reads and writes is kept for the whole tile.
+// Numbers the segments: a product is one of its own, so that what it reads and writes is kept for the whole
+// tile.
 static void lay_out_scratch(struct graph *graph) {
   for (uint32_t i = 0; i < graph->n_steps; i++) {
     struct step *step = graph->steps[i];
@@ -560,10 +566,10 @@ static void lay_out_scratch(struct graph *graph) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------------- parameters' uses
+// ------------------------------------------------------------------------------------------ parameters' uses
 
-// Asks for the place of everything that is read in memory, so that the uses of parameters in their natural layout are
-// known when the plan is ready.
+// Asks for the place of everything that is read in memory, so that the uses of parameters in their natural
+// layout are known when the plan is ready.
 static void note_reads(struct graph *graph, struct node *node) {
   if (node->memory)
     return;

@@ -56,7 +56,7 @@ static double element(const struct value *v, int64_t i) {
   return v->elements[v->type->shape.rank == 0 ? 0 : i];
 }
 
-// ------------------------------------------------------------------------------------------------------ element-wise
+// ---------------------------------------------------------------------------------------------- element-wise
 
 static double unary(enum ir_op op, double a) {
   switch (op) {
@@ -92,9 +92,10 @@ static void run_elementwise(const struct run *run, const struct ir_instr *instr,
   const struct reference *in = run->in;
   for (int64_t i = 0; i < y->n; i++)
     if (instr->op == IR_OP_DROPOUT && in->dropout)
-      y->elements[i] = draws_dropout_keeps(draws_key(in->seed, in->step), in->example, in->ordinal, instr->site,
-                                            (uint32_t)i, instr->number)
-                         ? a->elements[i] / (1 - instr->number) : 0;
+      y->elements[i] = draws_dropout_keeps(draws_key(in->seed, in->step), in->example, in->ordinal,
+                                           instr->site, (uint32_t)i, instr->number)
+                         ? a->elements[i] / (1 - instr->number)
+                         : 0;
     else if (instr->op == IR_OP_DROPOUT)
       y->elements[i] = a->elements[i];
     else if (ir_op_infos[instr->op].arity == 1)
@@ -103,7 +104,7 @@ static void run_elementwise(const struct run *run, const struct ir_instr *instr,
       y->elements[i] = binary(instr->op, element(a, i), element(operand(run, instr, 1), i));
 }
 
-// ---------------------------------------------------------------------------------------------------------- products
+// -------------------------------------------------------------------------------------------------- products
 
 static void run_matmul(const struct run *run, const struct ir_instr *instr, struct value *y) {
   const struct value *a = operand(run, instr, 0), *b = operand(run, instr, 1);
@@ -111,7 +112,8 @@ static void run_matmul(const struct run *run, const struct ir_instr *instr, stru
   bool row = a->type->shape.rank == 1;
   int64_t a0 = row ? 1 : axis(run, a->type, 0), a1 = axis(run, a->type, row ? 0 : 1);
   int64_t b0 = axis(run, b->type, 0), b1 = axis(run, b->type, 1);
-  int64_t n = instr->transpose_a ? a1 : a0, inner = instr->transpose_a ? a0 : a1, m = instr->transpose_b ? b0 : b1;
+  int64_t n = instr->transpose_a ? a1 : a0, inner = instr->transpose_a ? a0 : a1,
+          m = instr->transpose_b ? b0 : b1;
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < m; j++) {
       double sum = 0;
@@ -129,7 +131,7 @@ static void run_outer(const struct run *run, const struct ir_instr *instr, struc
       y->elements[i * b->n + j] = a->elements[i] * b->elements[j];
 }
 
-// -------------------------------------------------------------------------------------------------------- reductions
+// ------------------------------------------------------------------------------------------------ reductions
 
 static int64_t first_largest(const struct value *a) {
   int64_t best = 0;
@@ -190,7 +192,7 @@ static void run_rowwise(const struct run *run, const struct ir_instr *instr, str
     }
 }
 
-// ---------------------------------------------------------------------------------------------------------- movement
+// -------------------------------------------------------------------------------------------------- movement
 
 static void run_move(const struct run *run, const struct ir_instr *instr, struct value *y) {
   const struct value *a = operand(run, instr, 0);
@@ -230,10 +232,10 @@ static void run_move(const struct run *run, const struct ir_instr *instr, struct
   }
 }
 
-// -------------------------------------------------------------------------------------------------- sources and sinks
+// ----------------------------------------------------------------------------------------- sources and sinks
 
-static const double *param_member(const struct run *run, const struct ir_instr *instr, const struct ir_type *type,
-                                  uint32_t member_operand) {
+static const double *param_member(const struct run *run, const struct ir_instr *instr,
+                                  const struct ir_type *type, uint32_t member_operand) {
   int64_t member = instr->n_operands > member_operand ? operand(run, instr, member_operand)->integer : 0;
   return run->in->params[instr->symbol] + member * reference_elements(type, run->in->dims);
 }
@@ -292,7 +294,7 @@ static void run_sink(const struct run *run, const struct ir_instr *instr) {
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------ blocks
+// ---------------------------------------------------------------------------------------------------- blocks
 
 static void run_host(const struct run *run, const struct ir_instr *instr, struct value *y) {
   switch (instr->op) {
@@ -319,7 +321,9 @@ static void run_instr(struct run *run, const struct ir_instr *instr) {
   switch (ir_op_infos[instr->op].class) {
   case IR_CLASS_HOST: run_host(run, instr, y); break;
   case IR_CLASS_ELEMENTWISE: run_elementwise(run, instr, y); break;
-  case IR_CLASS_PRODUCT: instr->op == IR_OP_MATMUL ? run_matmul(run, instr, y) : run_outer(run, instr, y); break;
+  case IR_CLASS_PRODUCT:
+    instr->op == IR_OP_MATMUL ? run_matmul(run, instr, y) : run_outer(run, instr, y);
+    break;
   case IR_CLASS_REDUCE: y->elements[0] = run_reduction(run, instr); break;
   case IR_CLASS_ROWWISE: run_rowwise(run, instr, y); break;
   case IR_CLASS_MOVE: run_move(run, instr, y); break;

@@ -1,5 +1,6 @@
-// Slow and obvious evaluation of one instance of a block in double precision: what every kernel, pass and derivative is
-// compared with. It knows the operations from their definitions alone and shares no code with the generators.
+// Slow and obvious evaluation of one instance of a block in double precision: what every kernel, pass and
+// derivative is compared with. It knows the operations from their definitions alone and shares no code with
+// the generators.
 #ifndef NN_RUNTIME_CPU_REFERENCE_H
 #define NN_RUNTIME_CPU_REFERENCE_H
 
@@ -8,9 +9,9 @@
 
 #include "compiler/ir/ir.h"
 
-// Tensors are dense and row-major, without padding. Arrays named [param] have an entry for each of the block's
-// parameters and use those of the kind in question; in an adjoint block saved values and gradients of the results are
-// parameters too. All arrays belong to the caller, who sizes them by reference_elements.
+// Tensors are dense and row-major, without padding. Arrays named [param] have an entry for each of the
+// block's parameters and use those of the kind in question; in an adjoint block saved values and gradients of
+// the results are parameters too. All arrays belong to the caller, who sizes them by reference_elements.
 struct reference {
   const int64_t *dims;               // [ir_module.dims]
   const double *const *tensors;      // [param]

@@ -1,8 +1,8 @@
 // Exponentials and their kin as inline LLVM code on vectors or scalars, accurate over the whole range.
 //
-// Largest errors, measured against higher precision by tests/operations/test_vector_math.c, in units in the last place:
-// exp 1.0, log 0.8, tanh 2.5, sigmoid 2.3 in f32 and in f64. Infinities, NaN and denormal numbers are treated
-// as libm treats them, except that the sign of a zero may be lost.
+// Largest errors, measured against higher precision by tests/operations/test_vector_math.c, in units in the
+// last place: exp 1.0, log 0.8, tanh 2.5, sigmoid 2.3 in f32 and in f64. Infinities, NaN and denormal numbers
+// are treated as libm treats them, except that the sign of a zero may be lost.
 #ifndef NN_RUNTIME_CPU_VECTOR_MATH_H
 #define NN_RUNTIME_CPU_VECTOR_MATH_H
 

@@ -1,7 +1,8 @@
-// Run by hand: how fast the kernels of a Tree-LSTM node are, forward and adjoint, for batches of various sizes.
+// Run by hand: how fast the kernels of a Tree-LSTM node are, forward and adjoint, for batches of various
+// sizes.
 //   bench_kernels [MODULE.ir [BLOCK [H...]]]
-// The share of the peak is that of a loop of fused multiply-adds, timed in turn with the kernel, because neighbours on a
-// shared machine disturb both alike.
+// The share of the peak is that of a loop of fused multiply-adds, timed in turn with the kernel, because
+// neighbours on a shared machine disturb both alike.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,9 +75,12 @@ static void set_arguments(struct bench *b, const struct kernel *kernel, struct k
     kernel_pack(kernel->params[i].layout, NN_F32, first, n / first, filled((size_t)n, 0.1f), packed);
     params[i] = packed;
   }
-  *args = (struct kernel_args){.values = (const char *)filled(row * NN_LANES, 1), .rows = offsets, .params = params,
+  *args = (struct kernel_args){.values = (const char *)filled(row * NN_LANES, 1),
+                               .rows = offsets,
+                               .params = params,
                                .indices = (const int32_t *const *)indices,
-                               .gradients = (char *)filled(row * NN_LANES, 0), .examples = zeroed(rows * 4),
+                               .gradients = (char *)filled(row * NN_LANES, 0),
+                               .examples = zeroed(rows * 4),
                                .ordinals = zeroed(rows * 4)};
   void **outputs = zeroed(MAX_ARRAYS * sizeof *outputs), **sinks = zeroed(MAX_ARRAYS * sizeof *sinks);
   const void **gradients = zeroed(MAX_ARRAYS * sizeof *gradients);
@@ -125,8 +129,10 @@ static void measure(struct bench *b, enum kernel_variant variant, const char *na
     double here = flops / seconds * 1e-9 / peak;
     share = here > share ? here : share;
   }
-  printf("  %-8s n %4lld  %9.2f us  %7.1f GFLOP/s  %5.1f %% of the peak   compiled in %.1f ms, scratch %zu KiB\n", name,
-         (long long)b->rows, best * 1e6, flops / best * 1e-9, share * 100, compiled * 1e3, kernel->scratch_bytes >> 10);
+  printf(
+    "  %-8s n %4lld  %9.2f us  %7.1f GFLOP/s  %5.1f %% of the peak   compiled in %.1f ms, scratch %zu KiB\n",
+    name, (long long)b->rows, best * 1e6, flops / best * 1e-9, share * 100, compiled * 1e3,
+    kernel->scratch_bytes >> 10);
   kernel_free(kernel);
 }
 

@@ -17,7 +17,7 @@
 
 enum { SEED = 5, STEP = 3, FIRST_EXAMPLE = 1000, MAX_BLOCKS_OF_MEMORY = 4096 };
 
-// ------------------------------------------------------------------------------------------------------------- memory
+// ---------------------------------------------------------------------------------------------------- memory
 
 // Blocks that end at an unmapped page, all released together.
 struct memory {
@@ -61,7 +61,7 @@ static double *widened(struct memory *memory, const void *data, enum nn_element 
   return wide;
 }
 
-// ---------------------------------------------------------------------------------------------------------------- case
+// ------------------------------------------------------------------------------------------------------ case
 
 #define MAX_PARAMS 64
 
@@ -116,7 +116,8 @@ static void make_params(struct rig *rig) {
 }
 
 // The axis that an index parameter of the block chooses from, taken from where it is used.
-static int64_t index_limit(const struct rig *rig, const struct ir_block *block, const struct ir_value *index) {
+static int64_t index_limit(const struct rig *rig, const struct ir_block *block,
+                           const struct ir_value *index) {
   int64_t limit = INT32_MAX;
   for (const struct ir_instr *instr = block->first; instr != NULL; instr = instr->next)
     for (uint32_t i = 0; i < instr->n_operands; i++) {
@@ -196,7 +197,7 @@ static void make_inputs(struct rig *rig, const struct ir_block *block) {
   }
 }
 
-// --------------------------------------------------------------------------------------------------------- kernel calls
+// ---------------------------------------------------------------------------------------------- kernel calls
 
 struct call {
   struct kernel *kernel;
@@ -249,8 +250,8 @@ static void make_call(struct rig *rig, struct call *call, enum kernel_variant va
     call->outputs[i] = guarded(&rig->memory, nn_row_elements(call->kernel->output_elements[i]) *
                                                (size_t)rig->rows * rig->element_bytes);
   for (uint32_t i = 0; i < call->kernel->n_sink_buffers; i++)
-    call->sinks[i] = guarded(&rig->memory, nn_row_elements(call->kernel->sink_elements[i]) * (size_t)rig->rows *
-                                             rig->element_bytes);
+    call->sinks[i] = guarded(
+      &rig->memory, nn_row_elements(call->kernel->sink_elements[i]) * (size_t)rig->rows * rig->element_bytes);
   call->scratch = guarded(&rig->memory, call->kernel->scratch_bytes);
   call->args = (struct kernel_args){
     .values = rig->values, .gradients = rig->gradients, .rows = call->rows, .indices = call->indices,
@@ -264,10 +265,10 @@ static void run(struct call *call, int64_t begin, int64_t end) {
   call->kernel->run(&call->args, begin, end, call->scratch);
 }
 
-// ----------------------------------------------------------------------------------------------------------- comparison
+// ------------------------------------------------------------------------------------------------ comparison
 
-static void compare(struct rig *rig, const char *what, uint32_t number, int64_t row, const void *actual, size_t first,
-                    const double *expected, size_t n, double scale) {
+static void compare(struct rig *rig, const char *what, uint32_t number, int64_t row, const void *actual,
+                    size_t first, const double *expected, size_t n, double scale) {
   // Sums cancel: an element is as exact as the largest ones of its row.
   double largest = 1;
   for (size_t i = 0; i < n; i++)
@@ -295,8 +296,9 @@ static void row_inputs(struct rig *rig, struct memory *memory, int64_t row, stru
   const struct ir_block *block = rig->check->block;
   for (uint32_t i = 0; i < block->n_params; i++) {
     if (rig->offsets[i] != NULL)
-      in->tensors[i] = widened(memory, rig->values + (size_t)rig->offsets[i][row] * NN_LANES * rig->element_bytes,
-                               rig->element, rig->elements[i]);
+      in->tensors[i] =
+        widened(memory, rig->values + (size_t)rig->offsets[i][row] * NN_LANES * rig->element_bytes,
+                rig->element, rig->elements[i]);
     else if (rig->integers[i] != NULL)
       in->integers[i] = rig->integers[i][row];
     else
@@ -304,7 +306,8 @@ static void row_inputs(struct rig *rig, struct memory *memory, int64_t row, stru
   }
 }
 
-static struct reference reference_for(struct rig *rig, const struct row_inputs *in, int64_t row, bool dropout) {
+static struct reference reference_for(struct rig *rig, const struct row_inputs *in, int64_t row,
+                                      bool dropout) {
   return (struct reference){
     .dims = rig->check->dims, .tensors = in->tensors, .integers = in->integers, .numbers = in->numbers,
     .params = (const double *const *)rig->wide_params, .dropout = dropout, .seed = SEED, .step = STEP,
@@ -320,7 +323,8 @@ static void compare_forward(struct rig *rig, const struct call *call, bool dropo
     row_inputs(rig, &memory, row, &in);
     double *expected[MAX_PARAMS];
     for (uint32_t o = 0; o < block->n_outputs; o++)
-      expected[o] = guarded(&memory, (size_t)reference_elements(block->outputs[o]->type, rig->check->dims) * sizeof(double));
+      expected[o] = guarded(
+        &memory, (size_t)reference_elements(block->outputs[o]->type, rig->check->dims) * sizeof(double));
     struct reference reference = reference_for(rig, &in, row, dropout);
     reference.outputs = expected;
     reference_run(rig->module, block, &reference);
@@ -347,7 +351,8 @@ static void compare_bits(struct rig *rig, const struct call *whole, enum kernel_
       size_t at = nn_row_elements(whole->kernel->output_elements[o]) * (size_t)row * rig->element_bytes;
       if (memcmp((char *)whole->outputs[o] + at, alone.outputs[o], bytes) != 0 ||
           memcmp((char *)whole->outputs[o] + at, (char *)split.outputs[o] + at, bytes) != 0)
-        fail_msg("block %s, f%d: output %u of row %" PRId64 " of %" PRId64 " has other bits alone or in a split range",
+        fail_msg("block %s, f%d: output %u of row %" PRId64 " of %" PRId64
+                 " has other bits alone or in a split range",
                  rig->check->block->name, rig->element == NN_F32 ? 32 : 64, o, row, rig->rows);
     }
     kernel_free(alone.kernel);
@@ -384,7 +389,7 @@ static void check_forward(struct rig *rig, enum kernel_variant variant) {
   kernel_free(call.kernel);
 }
 
-// --------------------------------------------------------------------------------------------------------------- adjoint
+// --------------------------------------------------------------------------------------------------- adjoint
 
 // What the sinks of a row stand for is added to `gradients`, as the executor would.
 static void collect_sinks(struct rig *rig, const struct call *call, int64_t row, double *const *gradients) {
@@ -397,14 +402,17 @@ static void collect_sinks(struct rig *rig, const struct call *call, int64_t row,
       switch (rows[i]->place) {
       case KERNEL_PLACE_SINK: at[i] = (char *)call->sinks[rows[i]->index] + stride; break;
       case KERNEL_PLACE_SAVED: at[i] = (char *)call->outputs[rows[i]->index] + stride; break;
-      case KERNEL_PLACE_GRADIENT: at[i] = (const char *)call->output_gradients[rows[i]->index] + stride; break;
+      case KERNEL_PLACE_GRADIENT:
+        at[i] = (const char *)call->output_gradients[rows[i]->index] + stride;
+        break;
       case KERNEL_PLACE_INPUT:
         at[i] = rig->values + (size_t)call->rows[rows[i]->index][row] * NN_LANES * rig->element_bytes;
         break;
       }
     }
     int64_t param_elements = reference_elements(rig->module->params[sink->param]->type, rig->check->dims);
-    double *to = gradients[sink->param] + (sink->member >= 0 ? rig->integers[sink->member][row] * param_elements : 0);
+    double *to =
+      gradients[sink->param] + (sink->member >= 0 ? rig->integers[sink->member][row] * param_elements : 0);
     if (sink->kind == KERNEL_SINK_ROW)
       to += (size_t)rig->integers[sink->index][row] * sink->a.elements;
     for (size_t i = 0; i < sink->a.elements; i++)
@@ -494,8 +502,9 @@ static void check_adjoint(struct rig *rig, enum kernel_variant variant) {
     double tolerance = (rig->element == NN_F32 ? 1e-4 : 5e-12) * (1 + (double)rig->rows / 4);
     for (int64_t j = 0; j < n; j++)
       if (!(fabs(params[i][j] - sunk[i][j]) <= tolerance * (1 + fabs(params[i][j])) || isnan(params[i][j])))
-        fail_msg("block %s, f%d, gradient of @%s, element %" PRId64 ": %.17g instead of %.17g\n%s", block->name,
-                 rig->element == NN_F32 ? 32 : 64, param->name, j, sunk[i][j], params[i][j], ir_print(rig->module));
+        fail_msg("block %s, f%d, gradient of @%s, element %" PRId64 ": %.17g instead of %.17g\n%s",
+                 block->name, rig->element == NN_F32 ? 32 : 64, param->name, j, sunk[i][j], params[i][j],
+                 ir_print(rig->module));
   }
   kernel_free(call.kernel);
   release(&memory);

@@ -16,8 +16,8 @@ struct kernel_check {
   bool only_bits;                  // leave out the comparison with the reference
 };
 
-// Runs all variants in both precisions. The memory that kernels get is filled with NaN wherever they must not depend on
-// it and ends at an unmapped page. Fails the running cmocka test where
+// Runs all variants in both precisions. The memory that kernels get is filled with NaN wherever they must not
+// depend on it and ends at an unmapped page. Fails the running cmocka test where
 //   - a result, saved value, gradient or sink differs from the reference,
 //   - a row's bits depend on the other rows, on its position, on how the range is split or on the variant.
 void kernel_check(const struct kernel_check *);

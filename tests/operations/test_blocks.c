@@ -45,8 +45,13 @@ static void check_file(struct jit *jit, const char *path, int64_t rows) {
     for (uint32_t d = 0; d < module->n_dims; d++)
       dims[d] = sets[set][d % 2];
     for (uint32_t b = 0; b < module->n_blocks; b++)
-      kernel_check(&(struct kernel_check){.jit = jit, .module = module, .block = module->blocks[b], .dims = dims,
-                                          .low = -1.2, .high = 1.3, .rows = rows});
+      kernel_check(&(struct kernel_check){.jit = jit,
+                                          .module = module,
+                                          .block = module->blocks[b],
+                                          .dims = dims,
+                                          .low = -1.2,
+                                          .high = 1.3,
+                                          .rows = rows});
   }
   ir_module_free(module);
 }
@@ -77,8 +82,14 @@ static void rows_keep_their_bits(void **state) {
     dims[d] = 20 + 13 * d;
   for (uint32_t b = 0; b < module->n_blocks; b++)
     for (int64_t rows = 1; rows <= 200; rows += rows < 41 ? 1 : 53)
-      kernel_check(&(struct kernel_check){.jit = jit, .module = module, .block = module->blocks[b], .dims = dims,
-                                          .low = -1.2, .high = 1.3, .rows = rows, .only_bits = true});
+      kernel_check(&(struct kernel_check){.jit = jit,
+                                          .module = module,
+                                          .block = module->blocks[b],
+                                          .dims = dims,
+                                          .low = -1.2,
+                                          .high = 1.3,
+                                          .rows = rows,
+                                          .only_bits = true});
   ir_module_free(module);
   jit_free(jit);
 }

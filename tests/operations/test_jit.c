@@ -66,7 +66,8 @@ static struct jit *new_jit(const char *folder) {
 static number_fn *compile_f(struct jit *jit, const char *key, struct recipe *recipe) {
   char *error = NULL;
   void *address = NULL;
-  struct jit_request request = {.key = key, .build = build_f, .context = recipe, .n_symbols = 1, .symbols = f_symbol};
+  struct jit_request request = {
+    .key = key, .build = build_f, .context = recipe, .n_symbols = 1, .symbols = f_symbol};
   if (!jit_compile(jit, &request, &address, &error))
     fail_msg("%s", error);
   return (number_fn *)(uintptr_t)address;
@@ -244,7 +245,8 @@ static void gives_text(void **state) {
   struct jit *jit = new_jit("");
   struct recipe one = {1, 0};
   char *error = NULL;
-  struct jit_request request = {.key = "one", .build = build_f, .context = &one, .n_symbols = 1, .symbols = f_symbol};
+  struct jit_request request = {
+    .key = "one", .build = build_f, .context = &one, .n_symbols = 1, .symbols = f_symbol};
   char *llvm = jit_text(jit, &request, false, &error), *assembly = jit_text(jit, &request, true, &error);
   assert_non_null(strstr(llvm, "call i64 @test_twice"));
   assert_non_null(strstr(assembly, "test_twice"));

@@ -1,6 +1,7 @@
-// Every operation of the table: kernels and their adjoints against the slow reference, for every combination of operand
-// shapes that the shape rule accepts, on inputs, on parameters and on values that are still being computed. A new row of
-// ops.def is tested without a line here unless its shape is written in the instruction.
+// Every operation of the table: kernels and their adjoints against the slow reference, for every combination
+// of operand shapes that the shape rule accepts, on inputs, on parameters and on values that are still being
+// computed. A new row of ops.def is tested without a line here unless its shape is written in the
+// instruction.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,8 @@
 #include "compiler/passes/passes.h"
 #include "tests/operations/kernel_check.h"
 
-// Sizes N, K and M of the operands: of one element, smaller than any vector, in between, more than a vector of 16.
+// Sizes N, K and M of the operands: of one element, smaller than any vector, in between, more than a vector
+// of 16.
 static const int64_t size_sets[][3] = {{1, 1, 1}, {3, 5, 2}, {17, 33, 2}, {48, 16, 3}};
 #define N_SETS (int)(sizeof size_sets / sizeof *size_sets)
 
@@ -33,7 +35,8 @@ struct bench {
 
 static void add_shapes(struct bench *b, const struct size *const sizes[3]) {
   struct ir_module *m = b->module;
-  const struct size *turned[] = {sizes[1], sizes[0]}, *third[] = {sizes[1], sizes[2]}, *last[] = {sizes[2], sizes[0]};
+  const struct size *turned[] = {sizes[1], sizes[0]}, *third[] = {sizes[1], sizes[2]},
+                    *last[] = {sizes[2], sizes[0]};
   b->shapes[0] = ir_type_tensor(m, 0, NULL);
   b->shapes[1] = ir_type_tensor(m, 1, sizes);
   b->shapes[2] = ir_type_tensor(m, 1, turned);
@@ -105,7 +108,8 @@ static uint32_t n_variants(enum ir_op op) {
 }
 
 // Result types of operations whose shape is written; NULL when the operand does not suit.
-static const struct ir_type *written_shape(struct bench *b, const struct ir_instr *instr, const struct ir_type *chosen) {
+static const struct ir_type *written_shape(struct bench *b, const struct ir_instr *instr,
+                                           const struct ir_type *chosen) {
   struct arena *arena = b->module->arena;
   const struct ir_type *a = instr->n_operands > 0 ? instr->operands[0]->type : NULL;
   switch (instr->op) {
@@ -115,7 +119,8 @@ static const struct ir_type *written_shape(struct bench *b, const struct ir_inst
   case IR_OP_PAD: {
     if (a->shape.rank != 1 && a->shape.rank != 2)
       return NULL;
-    const struct size *sizes[2] = {size_add(arena, a->shape.sizes[0], size_constant(arena, 3)), a->shape.sizes[1]};
+    const struct size *sizes[2] = {size_add(arena, a->shape.sizes[0], size_constant(arena, 3)),
+                                   a->shape.sizes[1]};
     return ir_type_tensor(b->module, a->shape.rank, sizes);
   }
   case IR_OP_PUT: {
@@ -127,10 +132,12 @@ static const struct ir_type *written_shape(struct bench *b, const struct ir_inst
 }
 
 // Adds the operation on operands of these shapes to the block; false when they do not suit.
-static bool add_operation(struct bench *b, enum ir_op op, uint32_t n, const uint32_t *shapes, uint32_t variant) {
+static bool add_operation(struct bench *b, enum ir_op op, uint32_t n, const uint32_t *shapes,
+                          uint32_t variant) {
   const struct ir_op_info *info = &ir_op_infos[op];
   struct ir_value stand_ins[4] = {{0}}, *operands[5];
-  struct ir_value index = {.type = ir_type_simple(b->module, IR_INT)}, number = {.type = ir_type_simple(b->module, IR_FLOAT)};
+  struct ir_value index = {.type = ir_type_simple(b->module, IR_INT)},
+                  number = {.type = ir_type_simple(b->module, IR_FLOAT)};
   for (uint32_t i = 0; i < n; i++) {
     stand_ins[i].type = b->shapes[shapes[i]];
     operands[i] = &stand_ins[i];

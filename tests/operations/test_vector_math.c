@@ -67,7 +67,8 @@ static bool build_apply(void *context, LLVMModuleRef module, char **error) {
 
 typedef void apply_fn(const void *x, void *y, int64_t n);
 
-static apply_fn *compile(struct jit *jit, const struct routine *routine, enum nn_element element, unsigned lanes) {
+static apply_fn *compile(struct jit *jit, const struct routine *routine, enum nn_element element,
+                         unsigned lanes) {
   static const char *const symbols[] = {"apply"};
   struct recipe recipe = {jit, routine, element, lanes};
   char key[64], *error = NULL;
@@ -162,7 +163,8 @@ static void scalar_code_gives_the_same_bits(void **state) {
     compile(jit, &routines[i], NN_F32, 0)(x, vector, MANY);
     compile(jit, &routines[i], NN_F32, 1)(x, scalar, MANY);
     for (int j = 0; j < MANY; j++)
-      assert_true(memcmp(&vector[j], &scalar[j], sizeof(float)) == 0 || (isnan(vector[j]) && isnan(scalar[j])));
+      assert_true(memcmp(&vector[j], &scalar[j], sizeof(float)) == 0 ||
+                  (isnan(vector[j]) && isnan(scalar[j])));
   }
   jit_free(jit);
 }
