@@ -189,6 +189,8 @@ nn_optimiser *cli_optimiser(const struct cli_options *options, nn_model *model) 
   how.sparse = options->sparse;
   nn_optimiser *optimiser = NULL;
   cli_check(nn_optimiser_new(model, &how, &optimiser));
+  // In the options 0 stands for the default.
+  if (options->rate == 0) nn_optimiser_set_rate(optimiser, 0);
   return optimiser;
 }
 
@@ -269,7 +271,7 @@ size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *lab
 json_t *cli_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 void cli_print_json(json_t *value) {
-  json_dumpf(value, stdout, JSON_REAL_PRECISION(15));
+  json_dumpf(value, stdout, CLI_JSON_DIGITS);
   putchar('\n');
   json_decref(value);
 }

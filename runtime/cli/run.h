@@ -47,7 +47,7 @@ void cli_want_examples(const struct cli_run *);
 // Another file for the same entries.
 nn_dataset *cli_read(const struct cli_run *, const char *path);
 void cli_run_end(struct cli_run *);
-// As --optimiser and its options say. NULL model: never.
+// As --optimiser and its options say.
 nn_optimiser *cli_optimiser(const struct cli_options *, nn_model *);
 
 // Size of the minibatch that begins at example `at`.
@@ -66,6 +66,8 @@ double cli_score_value(const struct cli_score *);
 size_t cli_evaluate(const struct cli_run *, nn_dataset *, const char *label, struct cli_score **scores,
                     size_t *n_failed);
 
+// How many digits of a number are printed: all that are sure, so that 0.1 is not 0.10000000000000001.
+#define CLI_JSON_DIGITS JSON_REAL_PRECISION(15)
 // A number; null when it is not finite, which JSON cannot write.
 json_t *cli_json_number(double);
 // Prints it on a line of standard output and frees it.

@@ -153,7 +153,7 @@ static void write_metrics(struct training *training, const struct epoch *epoch,
     json_object_set_new(dev, scores[i].name, cli_json_number(cli_score_value(&scores[i])));
   if (n_scores) json_object_set(line, "dev", dev);
   json_decref(dev);
-  bool written = json_dumpf(line, training->metrics, JSON_COMPACT) == 0 &&
+  bool written = json_dumpf(line, training->metrics, JSON_COMPACT | CLI_JSON_DIGITS) == 0 &&
                  fputc('\n', training->metrics) != EOF && fflush(training->metrics) == 0;
   json_decref(line);
   if (written || training->metrics_lost) return;

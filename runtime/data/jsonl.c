@@ -74,29 +74,77 @@ static bool convert_fields(struct reader *reader, const struct place *place, uin
   return given == n || fail(reader, place, "has more fields than its type", "");
 }
 
+// The only key of an object with one; NULL otherwise.
+static const char *only_key(const json_t *value) {
+  return json_is_object(value) && json_object_size(value) == 1
+             ? json_object_iter_key(json_object_iter((json_t *)value))
+             : NULL;
+}
+
+// {"Node": fields} where `fields` alone would do, because the type has one constructor: the fields. A field of the
+// constructor's name is a field.
+static const json_t *without_constructor(const json_t *value, const char *constructor, uint32_t n,
+                                         const struct ir_field *fields) {
+  const char *key = only_key(value);
+  if (!key || !constructor || strcmp(key, constructor)) return value;
+  for (uint32_t i = 0; i < n; i++)
+    if (fields[i].name && !strcmp(fields[i].name, key)) return value;
+  const json_t *inner = json_object_get(value, key);
+  return json_is_object(inner) || json_is_array(inner) ? inner : value;
+}
+
+// `expected a Tree, which is {"Leaf": ...} or {"Node": ...}, found an object with 3 keys`
+static bool expected_constructor(struct reader *reader, const struct place *place, const struct ir_type *type,
+                                 const json_t *value) {
+  enum { SHOWN = 6 };
+  const struct ir_data *data = reader->request->module->datas[type->data];
+  char what[128], forms[256] = "", found[64];
+  uint32_t shown = data->n_constructors < SHOWN ? data->n_constructors : SHOWN;
+  for (uint32_t i = 0; i < shown; i++) {
+    const struct ir_constructor *constructor = &data->constructors[i];
+    size_t n = strlen(forms);
+    const char *joint = i == 0 ? "" : i + 1 == data->n_constructors ? " or " : ", ";
+    snprintf(forms + n, sizeof forms - n, constructor->n_fields ? "%s{\"%.24s\": ...}" : "%s\"%.24s\"", joint,
+             constructor->name);
+  }
+  if (json_is_object(value)) snprintf(found, sizeof found, "an object with %zu keys", json_object_size(value));
+  else snprintf(found, sizeof found, "%s", json_text(value));
+  char message[640];
+  snprintf(message, sizeof message, "expected %s, which is %s%s, found %s",
+           reader_type_text(reader, type, what, sizeof what), forms, shown < data->n_constructors ? ", ..." : "",
+           found);
+  return fail(reader, place, message, "");
+}
+
+static bool push_data(struct reader *reader, const struct place *place, const struct ir_constructor *constructor,
+                      uint32_t tag, const json_t *fields) {
+  size_t base = reader->n_stack;
+  if (fields && !convert_fields(reader, place, constructor->n_fields, constructor->fields, fields)) return false;
+  struct host_data *made =
+      host_data_new(reader->arena, tag, (uint32_t)(reader->n_stack - base), reader->stack + base);
+  reader->n_stack = base;
+  reader_push(reader, (uint64_t)(uintptr_t)made);
+  return true;
+}
+
 static bool convert_data(struct reader *reader, const struct place *place, const struct ir_type *type,
                          const json_t *value) {
   const struct ir_data *data = reader->request->module->datas[type->data];
-  const char *name = json_is_object(value) && json_object_size(value) == 1
-                         ? json_object_iter_key(json_object_iter((json_t *)value))
-                         : json_string_value(value);
-  if (!name) return expected(reader, place, type, value);
+  const struct ir_constructor *only = data->n_constructors == 1 ? data->constructors : NULL;
+  if (only && (json_is_object(value) || json_is_array(value)))
+    return push_data(reader, place, only, 0,
+                     without_constructor(value, only->name, only->n_fields, only->fields));
+  const char *name = json_is_object(value) ? only_key(value) : json_string_value(value);
+  if (!name) return expected_constructor(reader, place, type, value);
   for (uint32_t tag = 0; tag < data->n_constructors; tag++) {
     const struct ir_constructor *constructor = &data->constructors[tag];
     if (strcmp(constructor->name, name)) continue;
     struct place inner = {place, name, 0};
-    size_t base = reader->n_stack;
     const json_t *fields = json_is_object(value) ? json_object_get(value, name) : NULL;
     if (fields && !json_is_object(fields) && !json_is_array(fields))
       return fail(reader, &inner, "expected its fields as an object or an array", "");
     if (!fields && constructor->n_fields) return fail(reader, &inner, "lacks its fields", "");
-    if (fields && !convert_fields(reader, &inner, constructor->n_fields, constructor->fields, fields))
-      return false;
-    struct host_data *made =
-        host_data_new(reader->arena, tag, (uint32_t)(reader->n_stack - base), reader->stack + base);
-    reader->n_stack = base;
-    reader_push(reader, (uint64_t)(uintptr_t)made);
-    return true;
+    return push_data(reader, &inner, constructor, tag, fields);
   }
   char message[160];
   snprintf(message, sizeof message, "%s has no constructor named ", data->name);
@@ -134,7 +182,8 @@ static bool convert(struct reader *reader, const struct place *place, const stru
     case IR_TUPLE:
       if (!json_is_array(value) && !(json_is_object(value) && type->tuple.name))
         return expected(reader, place, type, value);
-      return convert_fields(reader, place, type->tuple.n, type->tuple.fields, value);
+      return convert_fields(reader, place, type->tuple.n, type->tuple.fields,
+                            without_constructor(value, type->tuple.name, type->tuple.n, type->tuple.fields));
     case IR_LIST: {
       if (!json_is_array(value)) return expected(reader, place, type, value);
       size_t base = reader->n_stack;

@@ -20,7 +20,9 @@ static const char module_text[] =
     "enum Operator Max Min\n"
     "data Tree = Leaf(label: Label, word: Word) | Node(label: Label, left: Tree, right: Tree)\n"
     "data Phrase = Token(word: Word) | Phrase(label: Label, parts: [Phrase])\n"
-    "data Expr = Number(value: int) | Apply(operator: Operator, args: [Expr]) | Nothing()\n";
+    "data Expr = Number(value: int) | Apply(operator: Operator, args: [Expr]) | Nothing()\n"
+    "data Bush = Node(word: Word, children: [Bush])\n"
+    "data Wrap = Wrap(Wrap: int)\n";
 
 struct fixture {
   struct ir_module *module;
@@ -37,6 +39,10 @@ static const struct ir_type *type_of(struct ir_module *m, const char *name) {
   if (*name == '(') {
     const struct ir_field fields[2] = {{NULL, type_of(m, "int")}, {NULL, type_of(m, "Word")}};
     return ir_type_tuple(m, NULL, 2, fields);
+  }
+  if (!strcmp(name, "Code")) {
+    const struct ir_field fields[2] = {{"op", type_of(m, "Word")}, {"arg", type_of(m, "int")}};
+    return ir_type_tuple(m, "Op", 2, fields);
   }
   if (!strcmp(name, "int")) return ir_type_simple(m, IR_INT);
   if (!strcmp(name, "float")) return ir_type_simple(m, IR_FLOAT);
@@ -229,6 +235,11 @@ static void json_lines(void **state) {
       {"jsonl", "e:Expr", "{\"e\": {\"Apply\": {\"operator\": \"Min\", \"args\": [{\"Number\": [4]}, \"Nothing\"]}}}",
        "Apply(Min,[Number(4) Nothing])\n"},
       {"jsonl", "p:[()]", "{\"p\": [[1, \"a\"], [2, \"b\"]]}", "[(1,a) (2,b)]\n"},
+      {"jsonl", "c:[Code]", "{\"c\": [{\"op\": \"a\", \"arg\": 1}, [\"b\", 2], {\"Op\": [\"c\", 3]}, {\"Op\": {\"arg\": 4, \"op\": \"d\"}}]}",
+       "[(a,1) (b,2) (c,3) (d,4)]\n"},
+      {"jsonl", "b:Bush", "{\"b\": {\"word\": \"a\", \"children\": [{\"Node\": [\"b\", []]}, [\"c\", []]]}}",
+       "Node(a,[Node(b,[]) Node(c,[])])\n"},
+      {"jsonl", "w:Wrap", "{\"w\": {\"Wrap\": 3}}\n{\"w\": {\"Wrap\": {\"Wrap\": 4}}}", ":2:1: at `w.Wrap`: expected an integer, found an object"},
       {"jsonl", "i:int absent:int", "{\"i\": 1}", "1 -\n"},
   };
   RUN(rows);
@@ -245,7 +256,12 @@ static void bad_json(void **state) {
        ":1:1: at `e.Apply.args[0].Number`: lacks the field value"},
       {"jsonl", "e:Expr", "{\"e\": {\"Number\": [1, 2]}}", ":1:1: at `e.Number`: has more fields than its type"},
       {"jsonl", "e:Expr", "{\"e\": {\"Numbre\": [1]}}", ":1:1: at `e`: Expr has no constructor named Numbre"},
-      {"jsonl", "e:Expr", "{\"e\": 4}", ":1:1: at `e`: expected an Expr, found an integer"},
+      {"jsonl", "e:Expr", "{\"e\": 4}",
+       ":1:1: at `e`: expected an Expr, which is {\"Number\": ...}, {\"Apply\": ...} or \"Nothing\", found an integer"},
+      {"jsonl", "e:Expr", "{\"e\": {\"operator\": \"Max\", \"args\": []}}",
+       ":1:1: at `e`: expected an Expr, which is {\"Number\": ...}, {\"Apply\": ...} or \"Nothing\", found an object with 2 keys"},
+      {"jsonl", "b:Bush", "{\"b\": {\"word\": \"a\"}}", ":1:1: at `b`: lacks the field children"},
+      {"jsonl", "c:[Code]", "{\"c\": [{\"Op\": 3}]}", ":1:1: at `c[0]`: lacks the field op"},
   };
   RUN(rows);
   char out[4096];
@@ -290,6 +306,82 @@ static void bad_records_can_be_skipped(void **state) {
   assert_string_equal(read_text(*state, "jsonl", "i:int", json, strlen(json), true, out), "1\n2\nskipped 1\n");
   const char *tsv = "a\tN\nb\n\nc\tV\n";
   assert_string_equal(read_text(*state, "tsv", "w:[Word] t:[Label]", tsv, strlen(tsv), true, out), "[c] [V]\nskipped 1\n");
+}
+
+static void write_file(const char *path, const char *text) {
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  fputs(text, file);
+  assert_int_equal(fclose(file), 0);
+}
+
+// What a bad record has said before it goes wrong is not counted.
+static void skipped_records_leave_no_tokens(void **state) {
+  char out[4096];
+  struct fixture *f = *state;
+  const char *text = "{\"w\": [\"a\", \"ghost\"], \"i\": \"x\"}\n{\"w\": [\"b\"], \"i\": 1}\n";
+  assert_string_equal(read_text(f, "jsonl", "w:[Word] i:int", text, strlen(text), true, out), "[b] 1\nskipped 1\n");
+  assert_int_equal(vocab_size(f->vocabs[0]), 2);
+  assert_string_equal(vocab_entry(f->vocabs[0], 1), "b");
+}
+
+static void files_are_appended(void **state) {
+  struct fixture *f = *state;
+  struct dataset_column columns[] = {{"w", type_of(f->module, "[Word]"), 0, 1, false},
+                                     {"i", type_of(f->module, "int"), 1, 1, false}};
+  struct dataset_request request = {f->module, f->vocabs, 2, columns, f->path, "jsonl", false};
+  char *error = NULL;
+  vocab_freeze(f->vocabs[0]);
+  write_file(f->path, "\n{\"w\": [\"a\"], \"i\": 1}\n{\"w\": [], \"i\": 2}\n");
+  struct nn_dataset *set = dataset_read(&request, &error);
+  assert_non_null(set);
+  // A file that breaks off adds nothing.
+  char second[300];
+  snprintf(second, sizeof second, "%s.more", f->path);
+  request.path = second;
+  write_file(second, "{\"w\": [], \"i\": 3}\n{\"w\": 4}\n");
+  assert_false(dataset_append(set, &request, &error));
+  assert_non_null(strstr(error, ".more:2:1: at `w`: expected a list"));
+  free(error);
+  error = NULL;
+  assert_int_equal(set->n_examples, 2);
+  assert_int_equal(set->n_files, 1);
+  // Nor one that lacks a column that the first has.
+  write_file(second, "{\"w\": []}\n");
+  assert_false(dataset_append(set, &request, &error));
+  assert_non_null(strstr(error, ".more:1:1: this record has no `i`"));
+  free(error);
+  error = NULL;
+  write_file(second, "");
+  assert_true(dataset_append(set, &request, &error));
+  write_file(second, "{\"w\": [], \"i\": 5}\n\n{\"i\": 6, \"w\": []}\n");
+  assert_true(dataset_append(set, &request, &error));
+  assert_int_equal(set->n_examples, 4);
+  static const struct {
+    uint64_t i;
+    bool second;
+    uint32_t line;
+  } expected[] = {{1, false, 2}, {2, false, 3}, {5, true, 1}, {6, true, 3}};
+  for (size_t e = 0; e < 4; e++) {
+    assert_int_equal(set->slots[e * set->width + 1], expected[e].i);
+    assert_string_equal(dataset_file_of(set, e)->path, expected[e].second ? second : f->path);
+    assert_int_equal(set->lines[e], expected[e].line);
+  }
+  dataset_free(set);
+  unlink(second);
+}
+
+static void text_that_is_not_utf8_is_refused(void **state) {
+  char out[4096];
+  static const char *const wrong[] = {"b\xe9", "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\xc3", "\x80"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char text[32];
+    snprintf(text, sizeof text, "ok %s\n", wrong[i]);
+    assert_string_equal(read_text(*state, "text", "w:[Word]", text, strlen(text), false, out), ":1:4: this is not UTF-8");
+  }
+  const char *right = "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb2\n";
+  assert_string_equal(read_text(*state, "text", "w:[Word]", right, strlen(right), false, out),
+                      "[\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb2]\n");
 }
 
 static void nul_bytes_are_refused(void **state) {
@@ -364,6 +456,29 @@ static void formats_are_guessed_or_refused(void **state) {
   assert_string_equal(error, "unknown data format `xml`; there are ptb, jsonl, text, tsv and conllu");
   free(error);
   error = NULL;
+  // A .txt file with trees, for a model that takes nothing else, whatever it begins with; for one that also takes words
+  // the first character decides.
+  struct dataset_column both[] = {{"t", type_of(f->module, "Tree"), 0, 1, false},
+                                  {"w", type_of(f->module, "[Word]"), 1, 1, false}};
+  char text[300];
+  snprintf(text, sizeof text, "%s.txt", f->path);
+  struct dataset_request guess = {f->module, f->vocabs, 1, both, text, NULL, false};
+  write_file(text, "word");
+  assert_null(dataset_read(&guess, &error));
+  assert_non_null(strstr(error, "expected a tree"));
+  free(error);
+  error = NULL;
+  guess.n_columns = 2;
+  struct nn_dataset *set = dataset_read(&guess, &error);
+  assert_non_null(set);
+  assert_true(set->columns[1].present && !set->columns[0].present);
+  dataset_free(set);
+  write_file(text, " \n(2 a)\n");
+  set = dataset_read(&guess, &error);
+  assert_non_null(set);
+  assert_true(set->columns[0].present && !set->columns[1].present);
+  dataset_free(set);
+  unlink(text);
   request.path = "/nonexistent.txt";
   assert_null(dataset_read(&request, &error));
   assert_string_equal(error, "/nonexistent.txt: No such file or directory");
@@ -379,6 +494,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(plain_text, setup, teardown),
       cmocka_unit_test_setup_teardown(columns, setup, teardown),
       cmocka_unit_test_setup_teardown(bad_records_can_be_skipped, setup, teardown),
+      cmocka_unit_test_setup_teardown(skipped_records_leave_no_tokens, setup, teardown),
+      cmocka_unit_test_setup_teardown(files_are_appended, setup, teardown),
+      cmocka_unit_test_setup_teardown(text_that_is_not_utf8_is_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(nul_bytes_are_refused, setup, teardown),
       cmocka_unit_test_setup_teardown(deep_trees_are_read, setup, teardown),
       cmocka_unit_test_setup_teardown(formats_are_guessed_or_refused, setup, teardown),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -117,6 +118,40 @@ static void writing_is_read_back(void **state) {
   unlink(path);
 }
 
+// A link stays one, and what is no file is written to, not replaced.
+static void only_files_are_replaced(void **state) {
+  (void)state;
+  char folder[] = "/tmp/nn-safetensors-XXXXXX", link[64], target[64], *error = NULL;
+  assert_non_null(mkdtemp(folder));
+  snprintf(link, sizeof link, "%s/link", folder);
+  snprintf(target, sizeof target, "%s/target", folder);
+  FILE *file = fopen(target, "w");
+  assert_non_null(file);
+  fclose(file);
+  assert_int_equal(chmod(target, 0640), 0);
+  assert_int_equal(symlink("target", link), 0);
+  assert_true(safetensors_write(link, 0, NULL, 0, NULL, &error));
+  struct stat info;
+  assert_int_equal(lstat(link, &info), 0);
+  assert_true(S_ISLNK(info.st_mode));
+  assert_int_equal(stat(target, &info), 0);
+  assert_int_equal(info.st_mode & 0777, 0640);
+  assert_true(info.st_size >= 8);
+  assert_false(safetensors_write(folder, 0, NULL, 0, NULL, &error));
+  assert_non_null(strstr(error, "could not be written"));
+  free(error);
+  error = NULL;
+  if (stat("/dev/full", &info) == 0 && S_ISCHR(info.st_mode)) {
+    assert_false(safetensors_write("/dev/full", 0, NULL, 0, NULL, &error));
+    assert_non_null(strstr(error, "No space left"));
+    free(error);
+    assert_true(stat("/dev/full", &info) == 0 && S_ISCHR(info.st_mode));
+  }
+  unlink(link);
+  unlink(target);
+  rmdir(folder);
+}
+
 static void an_unwritable_path_is_an_error(void **state) {
   (void)state;
   char *error = NULL;
@@ -134,6 +169,7 @@ int main(void) {
       cmocka_unit_test(reads_bytes_written_by_hand), cmocka_unit_test(every_truncation_is_refused),
       cmocka_unit_test(damage_never_crashes),        cmocka_unit_test(names_what_is_wrong),
       cmocka_unit_test(writing_is_read_back),        cmocka_unit_test(an_unwritable_path_is_an_error),
+      cmocka_unit_test(only_files_are_replaced),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,219 @@
+#!/bin/sh
+# What nnrun says, and its exit status, when something is wrong: 2 for the command line, 1 for everything else.
+#   errors.sh NNRUN SOURCE
+. "$(dirname "$0")/lib.sh"
+model=$examples/treelstm/treelstm.nn
+
+printf '(3 (2 It) (4 good))\n' >one.txt
+printf '(3 (2 It) (4 good))\n(2 (2 a) (2 b))\n' >two.txt
+: >empty.txt
+status 0 train "$model" --data two.txt --epochs 1 --save two.st --quiet -D D=8 -D H=8
+says out '^epoch 1  loss '
+
+# The command line.
+status 2
+says err '^Usage: nnrun COMMAND'
+refuses 2 'no command `fly`' fly
+for command in train eval predict bench grad graph explain; do
+  refuses 2 'which model?' "$command"
+  refuses 2 'which data?' "$command" "$model"
+done
+refuses 2 'one model at a time: `a.nn` and `b.nn`' predict a.nn b.nn --data one.txt
+refuses 2 "'--data' requires an argument" predict "$model" --data
+refuses 2 '-D takes NAME=VALUE, not `H`' train "$model" --data one.txt -D H
+refuses 2 '-D H takes an integer between 0 and 2147483647, not `-3`' train "$model" --data one.txt -D H=-3
+refuses 2 'not `99999999999999999999`' train "$model" --data one.txt -D H=99999999999999999999
+refuses 2 '--batch takes an integer between 1 and' train "$model" --data one.txt --batch 0
+refuses 2 '--epochs takes an integer between 1 and' train "$model" --data one.txt --epochs 0
+refuses 2 '--threads takes an integer between 1 and 1024, not `2000`' train "$model" --data one.txt --threads 2000
+refuses 2 '--seed takes an integer of at least 0, not `x`' train "$model" --data one.txt --seed x
+refuses 2 '--rate takes a number of at least 0, not `nan`' train "$model" --data one.txt --rate nan
+refuses 2 '--precision is f32 or f64, not `f16`' train "$model" --data one.txt --precision f16
+refuses 2 '--autobatch is auto, off, depth or agenda' train "$model" --data one.txt --autobatch on
+refuses 2 '--optimiser is adam, sgd, momentum or adagrad' train "$model" --data one.txt --optimiser lion
+refuses 2 '--mode is forward or train' explain "$model" --data one.txt --mode backward
+refuses 2 'epochs' eval "$model" --data one.txt --epochs 3
+
+# Models.
+refuses 1 'cannot read missing.nn: No such file' train missing.nn --data one.txt
+refuses 1 'missing.nnb: cannot be read: No such file' train missing.nnb --data one.txt
+refuses 1 'one.txt: this is no compiled model' train one.txt --data one.txt
+printf 'fn loss(x: int) -> f32 { y }\n' >wrong.nn
+refuses 1 '^error\[NN0207\]: there is no name `y` here' train wrong.nn --data one.txt
+says err 'wrong.nn:1:26' '^1 error$'
+refuses 1 'has no entry `fly`; it has `encode`, `loss`' predict "$model" --data one.txt --weights two.st --entry fly
+status 1 train "$model" --data one.txt --entry predict
+says err "'predict' cannot be trained: its result is no f32"
+refuses 1 "no dim 'Q'; it has D, H" train "$model" --data one.txt -D Q=3
+refuses 1 "'Word' is a vocabulary" train "$model" --data one.txt -D Word=3
+refuses 1 "its size H is 0, but must be positive" train "$model" --data one.txt -D H=0
+refuses 1 "'cell.U' is too large" train "$model" --data one.txt -D H=1000000
+printf 'dim D = 4\ndim G = 4*D\nparam W: f32[G]\nfn loss(x: int) -> f32 { sum(W) + x }\n' >computed.nn
+printf '{"x": 1}\n' >x.jsonl
+refuses 1 "'G' is computed from other dims" train computed.nn --data x.jsonl -D G=3
+
+# Data.
+refuses 1 'missing.txt: No such file' train "$model" --data missing.txt
+refuses 1 'two.txt/more: Not a directory' train "$model" --data two.txt/more
+refuses 1 'is a folder' train "$model" --data .
+for command in train grad graph explain bench; do refuses 1 'empty.txt: no examples' "$command" "$model" --data empty.txt; done
+refuses 1 'empty.txt: no examples' eval "$model" --weights two.st --data empty.txt
+refuses 1 'empty.txt: no examples' train "$model" --data two.txt --dev empty.txt
+refuses 1 'missing.txt: No such file' train "$model" --data two.txt --dev missing.txt
+refuses 1 'missing.txt: No such file' train "$model" --data two.txt --data missing.txt
+printf '\001\002\377\376(\000' >binary.txt
+refuses 1 'binary.txt:1:1: expected a tree, which begins with `(`' train "$model" --data binary.txt
+printf 'caf\351 x\n' >latin1.txt
+refuses 1 'latin1.txt:1:1: this is not UTF-8' train "$examples/rnnlm/rnnlm.nn" --data latin1.txt
+cp one.txt one.what
+refuses 1 'one.what: the data format cannot be told from the name; give --format' train "$model" --data one.what
+refuses 1 'unknown data format `xml`' train "$model" --data one.txt --format xml
+refuses 1 'one.txt:1:1: not JSON' train "$model" --data one.txt --format jsonl
+refuses 1 'columns cannot give parameter `t`, a Tree' train "$model" --data one.txt --format tsv
+refuses 1 'plain text fills a parameter that is a list' train "$model" --data one.txt --format text
+refuses 1 'is no regular file, and training data is read twice' train "$model" --data - --format ptb
+refuses 1 'there is no example 7: the data has 2, counted from 0' graph "$model" --data two.txt --example 7
+printf 'a\nb\n' >words.tsv
+refuses 1 "gives no value of 'Tag'" train "$examples/bilstm-tagger/bilstm-tagger.nn" --data words.tsv
+printf '(3 (2 It) (4 good))\n(7 (8 a)\n(x)\n' >bad.txt
+refuses 1 'bad.txt:2:1: this bracket is never closed: the next tree begins at line 3' train "$model" --data bad.txt
+status 0 train "$model" --data bad.txt --skip-bad --epochs 1 --save skipped.st -D H=8 -D D=8
+says err 'bad.txt: 2 bad records skipped; the first: bad.txt:2:'
+status 0 info skipped.st
+says out '^vocab.Label  *\["2","4","3"\]$'
+
+# Labels that training has not seen.
+printf '(9 (2 It) (4 good))\n(3 (2 It) (4 good))\n' >unseen.txt
+says_unseen='unseen.txt:1:2: `9` is not in the closed vocabulary Label'
+refuses 1 "$says_unseen" predict "$model" -D H=8 --data unseen.txt --weights two.st
+refuses 1 "$says_unseen" eval "$model" --data unseen.txt --weights two.st
+refuses 1 "$says_unseen" train "$model" --data one.txt --dev unseen.txt
+status 0 predict "$model" --data unseen.txt --weights two.st --skip-bad
+says out '^{"line": 2, "predict": "[234]"}$'
+says err '1 bad record skipped: '"$says_unseen"
+[ "$(wc -l <out)" -eq 1 ] || fail "a skipped record has a prediction"
+status 0 eval "$model" --data unseen.txt --weights two.st --skip-bad
+says out '^examples 1$' '^skipped 1$'
+status 0 train "$model" --data one.txt --dev unseen.txt --skip-bad --epochs 1
+says out 'dev accuracy'
+
+# Checkpoints.
+refuses 1 'give the checkpoint that training saved with --weights' eval "$model" --data one.txt
+refuses 1 'give the checkpoint' predict "$model" --data one.txt
+refuses 1 'missing.st: No such file' eval "$model" --data one.txt --weights missing.st
+refuses 1 'one.txt: not a safetensors file, or a truncated one' eval "$model" --data one.txt --weights one.txt
+refuses 1 'not a safetensors file' eval "$model" --data one.txt --weights empty.txt
+head -c 2000 two.st >cut.st
+refuses 1 'cut.st: damaged checkpoint: tensor `[A-Za-z.]*` lies outside the file' eval "$model" --data one.txt --weights cut.st
+head -c 100 two.st >cut.st
+refuses 1 'cut.st: not a safetensors file, or a truncated one' info "$model" --weights cut.st
+refuses 1 "but .* in the model with the given dims" predict "$model" --data one.txt --weights two.st -D H=16
+status 0 train "$examples/rnnlm/rnnlm.nn" --data one.txt --epochs 1 --quiet -D D=4 -D H=4 --save other.st
+refuses 1 "other.st has no vocabulary 'Label'; it is a checkpoint of model 'rnnlm'" eval "$model" --data one.txt --weights other.st
+# One of the other precision is converted.
+status 0 predict "$model" --data two.txt --weights two.st
+mv out single
+status 0 train "$model" --weights two.st --data two.txt --epochs 1 --rate 0 --precision f64 --save wide.st --quiet
+status 0 predict "$model" --data two.txt --weights wide.st
+cmp out single || fail "weights change on the way from f32 to f64 and back"
+
+# Examples whose own control flow fails.
+cat >fails.nn <<'MODEL'
+vocab Word
+param E: f32[Word, 4]
+fn loss(words: [Word]) -> f32 { sum(mean([E[w] for w in words])) }
+fn predict(words: [Word], k: int) -> Word { words[k] }
+metric share(words: [Word]) { (value(loss(words)) > 0, 1) }
+MODEL
+printf '{"words": ["a"], "k": 0}\n{"words": [], "k": 0}\n{"words": ["a", "b"], "k": 1}\n' >fails.jsonl
+status 0 train fails.nn --data fails.jsonl --epochs 1 --save fails.st
+says err 'fails.jsonl:2: fails.nn:3:3[0-9]: mean of an empty list'
+says out '  1 failed$'
+status 1 predict fails.nn --data fails.jsonl --weights fails.st
+says out '^{"line": 1, "predict": "a"}$' '^{"line": 2, "error": "fails.nn:4:[0-9]*: index 0 ' '^{"line": 3, "predict": "b"}$'
+says err '1 of 3 examples failed'
+status 1 eval fails.nn --data fails.jsonl --weights fails.st
+says out '^examples 3$' '^failed 1$' '^share '
+says err 'mean of an empty list'
+status 1 grad fails.nn --data fails.jsonl --weights fails.st
+[ "$(sed -n 2p out)" = nan ] || fail "a failed example has a loss"
+[ "$(wc -l <out)" -eq 3 ] || fail "grad prints a line for each example"
+printf '{"words": [], "k": 0}\n' >all.jsonl
+refuses 1 'every example failed; nothing was learnt' train fails.nn --data all.jsonl --weights fails.st
+printf '{"words": ["a"]}\n' >lacks.jsonl
+refuses 1 "lacks.jsonl has no 'k', which the entry needs" predict fails.nn --data lacks.jsonl --weights fails.st
+
+# Losses and weights that are no numbers: the last good checkpoint stays.
+cat >diverges.nn <<'MODEL'
+param a: f32 = ones
+fn loss(x: float) -> f32 { x * a * a * a }
+MODEL
+printf '{"x": 1}\n{"x": 1e30}\n' >diverges.jsonl
+refuses 1 'epoch 1/1: the loss of diverges.jsonl:2 is -\{0,1\}[in]' train diverges.nn --data diverges.jsonl --optimiser sgd \
+  --rate 1e30 --batch 1 --no-shuffle --epochs 1 --save diverged.st
+[ ! -e diverged.st ] || fail "weights of a diverged training were saved"
+printf '{"x": 1}\n' >good.jsonl
+status 0 train diverges.nn --data good.jsonl --rate 0 --epochs 1 --save good.st
+cp good.st kept.st
+printf '{"x": 1e38}\n' >steep.jsonl
+status 1 train diverges.nn --data steep.jsonl --weights good.st --optimiser sgd --rate 1e30 --epochs 1 --save good.st
+says err 'parameter `a` is not finite any more; try a smaller --rate, or --clip'
+cmp good.st kept.st || fail "a good checkpoint was overwritten"
+
+# Places that cannot be written.
+refuses 1 '^nnrun: no/such/folder.st: cannot be written: No such file' train "$model" --data one.txt --save no/such/folder.st
+refuses 1 '^nnrun: \.: cannot be written: it is a folder' train "$model" --data one.txt --save .
+refuses 1 'no/such/folder.jsonl: cannot be written' train "$model" --data one.txt --metrics no/such/folder.jsonl
+refuses 1 'no/such/g.st: cannot be written' grad "$model" --data one.txt --out no/such/g.st
+if [ -c /dev/full ]; then
+  for command in "predict --weights two.st" "eval --weights two.st" grad graph explain "info --weights two.st"; do
+    set -- $command
+    command=$1
+    shift
+    data="--data one.txt"
+    [ "$command" = info ] && data=
+    got=0
+    "$nnrun" "$command" "$model" $data "$@" >/dev/full 2>err || got=$?
+    [ "$got" -eq 1 ] || fail "exit status $got of $command on a full disk"
+    says err 'standard output could not be written: No space left'
+  done
+  status 1 train "$model" --data one.txt --epochs 1 --metrics /dev/full --save full.st
+  says err '/dev/full: the metrics could not be written: No space left'
+  [ -s full.st ] || fail "the weights are lost with the metrics"
+fi
+# A limit on the size of files stands for a full disk: the checkpoint that is there stays.
+cp two.st limited.st
+(ulimit -f 1 && status 1 train "$model" --data two.txt --epochs 2 --save limited.st)
+says err 'it will be tried again after the next epoch' 'could not be written: File too large$'
+cmp two.st limited.st || fail "a checkpoint that could not be written destroyed the old one"
+[ -z "$(ls limited.st.tmp* 2>/dev/null)" ] || fail "half a checkpoint was left behind"
+# What is no file is not replaced, and a link stays one.
+mkfifo pipe
+cat pipe >piped.st &
+status 0 train "$model" --data two.txt --epochs 1 --save pipe
+wait
+[ -p pipe ] || fail "a pipe was replaced"
+status 0 info piped.st
+says out '^dim.H'
+cp two.st target.st
+ln -s target.st link.st
+status 0 train "$model" --data two.txt --epochs 1 --save link.st
+[ -h link.st ] || fail "a link was replaced"
+cmp -s two.st target.st && fail "the checkpoint behind a link was not written"
+
+# The cache of compiled code: damaged, unusable, without a home.
+status 0 predict "$model" --data two.txt --weights two.st --cache-dir fresh
+mv out expected
+for file in fresh/*.nnobj; do printf 'damage' | dd of="$file" bs=1 seek=200 conv=notrunc 2>/dev/null; done
+status 0 predict "$model" --data two.txt --weights two.st --cache-dir fresh
+cmp out expected || fail "a damaged cache changes results"
+for file in fresh/*.nnobj; do head -c 150 "$file" >shorter && cp shorter "$file"; done
+status 0 predict "$model" --data two.txt --weights two.st --cache-dir fresh
+cmp out expected || fail "a truncated cache changes results"
+status 0 predict "$model" --data two.txt --weights two.st --cache-dir one.txt
+says err 'one.txt: compiled code cannot be kept there'
+cmp out expected || fail "no cache changes results"
+status 0 predict "$model" --data two.txt --weights two.st --cache-dir ''
+silent err
+(unset NN_CACHE_DIR XDG_CACHE_HOME HOME && status 0 predict "$model" --data two.txt --weights two.st)
+cmp out expected || fail "no home changes results"
