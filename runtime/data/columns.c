@@ -25,7 +25,7 @@ struct columns {
   int32_t *source;  // [column of the request] field of the line, -1: not in the file
   bool by_token;    // a token a line
   bool conllu;
-  size_t n_expected;  // fields of the first line; 0: not known yet
+  bool bound;  // the first line has been seen, and `source` is known
 };
 
 static size_t split(const struct reader *reader, struct field *out) {
@@ -105,19 +105,27 @@ static void bind_given(struct reader *reader) {
   }
 }
 
-// From the first line; true in *header when it is one.
-static void bind_tsv(struct reader *reader, const struct field *fields, size_t n, bool *header) {
-  struct columns *columns = reader->state;
-  *header = false;
-  for (size_t c = 0; c < n; c++) {
-    for (uint32_t i = 0; i < reader->request->n_columns; i++) {
-      if (!is_name(reader, fields[c], reader->request->columns[i].name)) continue;
-      columns->source[i] = (int32_t)c;
-      *header = true;
-    }
+// A first line that names a parameter is a header; where the columns are given, one that has their names.
+static bool is_header(const struct reader *reader, const struct field *fields, size_t n) {
+  const struct columns *columns = reader->state;
+  bool some = false, all = true;
+  for (uint32_t i = 0; i < reader->request->n_columns; i++) {
+    const char *name = reader->request->columns[i].name;
+    int32_t given = columns->source[i];
+    for (size_t c = 0; c < n; c++) some = some || is_name(reader, fields[c], name);
+    if (given >= 0) all = all && (size_t)given < n && is_name(reader, fields[given], name);
   }
-  if (!*header)
-    for (uint32_t i = 0; i < reader->request->n_columns && i < n; i++) columns->source[i] = (int32_t)i;
+  return some && all;
+}
+
+// From the first line.
+static void bind_tsv(struct reader *reader, const struct field *fields, size_t n, bool header) {
+  struct columns *columns = reader->state;
+  for (uint32_t i = 0; i < reader->request->n_columns; i++) {
+    if (!header && i < n) columns->source[i] = (int32_t)i;
+    for (size_t c = 0; header && c < n; c++)
+      if (is_name(reader, fields[c], reader->request->columns[i].name)) columns->source[i] = (int32_t)c;
+  }
 }
 
 // ----------------------------------------------------------------------------------- reading lines
@@ -221,12 +229,12 @@ static enum reader_result next(struct reader *reader) {
     if (n > MAX_COLUMNS)
       return reader_fail(reader, reader->line_number, 1, "more than %d columns", MAX_COLUMNS);
     if (columns->conllu && is_comment_or_range(reader, fields)) continue;
-    if (!columns->n_expected) {
-      bool header = false;
-      columns->n_expected = n;
+    if (!columns->bound) {
       if (columns->conllu) bind_conllu(reader);
       else if (reader->columns) bind_given(reader);
-      else bind_tsv(reader, fields, n, &header);
+      bool header = !columns->conllu && is_header(reader, fields, n);
+      if (!columns->conllu && !reader->columns) bind_tsv(reader, fields, n, header);
+      columns->bound = true;
       if (header) continue;
     }
     if (!in_sentence) reader->record_line = reader->line_number;
