@@ -157,9 +157,10 @@ const char *nn_dataset_position(nn_dataset *, size_t example);
 NN_MUST_CHECK nn_status *nn_session_new(nn_model *, nn_session **);
 void nn_session_free(nn_session *);
 void nn_session_set_autobatch(nn_session *, nn_autobatch);
-// Limits for examples of later runs: the turns that loops and recursion of one example may make (0: any number), and a
-// flag that ends running examples with the error "interrupted" once it is not 0 (NULL: none); a signal handler may
-// set it.
+// Limits for examples of later runs: the turns that loops and recursion of one example may make (0: any number; at
+// first NN_DEFAULT_TURNS), and a flag that ends examples with the error "interrupted" once it is not 0 (NULL: none); a
+// signal handler may set it. Examples of a few thousand turns do not look at it.
+#define NN_DEFAULT_TURNS 100000000
 void nn_session_set_limits(nn_session *, uint64_t turns, const volatile int *interrupt);
 
 typedef enum nn_mode {

@@ -27,6 +27,7 @@ nn_status *nn_session_new(nn_model *model, nn_session **session) {
   nn_session *made = calloc(1, sizeof *made);
   if (!made) return status_no_memory();
   made->autobatch = model->options.autobatch;
+  made->turns = NN_DEFAULT_TURNS;
   made->fibers = fiber_pool_new(NULL);
   made->arena = host_arena_new();
   nn_status *status = made->fibers && made->arena

@@ -22,10 +22,12 @@ static void step(const struct cli_run *run, nn_optimiser *optimiser, size_t at, 
     size_t n_failed;
     cli_check(nn_session_train(run->session, optimiser, run->entry, run->data, examples, size,
                                run->options->scale, &loss, &n_failed));
+    cli_end_if_interrupted(run, examples, size);
     return;
   }
   nn_mode mode = run->options->mode == CLI_MODE_FORWARD ? NN_INFER : NN_TRAIN;
   cli_check(nn_session_run(run->session, run->entry, run->data, examples, size, mode));
+  cli_end_if_interrupted(run, examples, size);
   if (run->options->mode == CLI_MODE_BACKWARD) cli_check(nn_session_backward(run->session, 1));
 }
 

@@ -9,6 +9,7 @@ int cli_eval(const struct cli_options *options) {
   cli_want_examples(&run);
   struct cli_score *scores;
   size_t n_failed, n_scores = cli_evaluate(&run, run.data, "eval", &scores, &n_failed);
+  cli_end_if_interrupted(&run, NULL, 0);  // cli_evaluate has named the examples
   size_t n_skipped = nn_dataset_skipped(run.data);
   if (options->json) {
     json_t *out = json_pack("{s:I, s:I, s:I}", "examples", (json_int_t)run.n, "failed", (json_int_t)n_failed,

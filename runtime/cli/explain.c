@@ -73,6 +73,7 @@ int cli_explain(const struct cli_options *options) {
   size_t size = cli_batch_size(&run, 0, run.n);
   nn_mode mode = options->mode == CLI_MODE_FORWARD ? NN_INFER : NN_TRAIN;
   cli_check(nn_session_run(run.session, run.entry, run.data, run.order, size, mode));
+  cli_end_if_interrupted(&run, run.order, size);
   size_t n_failed = cli_report_failures(&run, run.data, run.order, size),
          n = nn_session_batch_count(run.session);
   json_t *names = names_used(run.session, n), *blocks = blocks_describe(run.model, names);

@@ -65,6 +65,7 @@ int cli_grad(const struct cli_options *options) {
   for (size_t at = 0, size; at < run.n; at += size) {
     size = cli_batch_size(&run, at, run.n);
     cli_check(nn_session_run(run.session, run.entry, run.data, run.order + at, size, NN_GRADIENT));
+    cli_end_if_interrupted(&run, run.order + at, size);
     for (size_t i = 0; i < size; i++)
       printf("%.17g\n", nn_session_error(run.session, i) ? NAN : nn_session_number(run.session, i));
     n_failed += cli_report_failures(&run, run.data, run.order + at, size);

@@ -110,6 +110,7 @@ int cli_graph(const struct cli_options *options) {
   if (first >= run.n) cli_fail("there is no example %zu: the data has %zu, counted from 0", first, run.n);
   size_t n = cli_batch_size(&run, first, run.n);
   cli_check(nn_session_run(run.session, run.entry, run.data, run.order + first, n, NN_INFER));
+  cli_end_if_interrupted(&run, run.order + first, n);
   if (cli_report_failures(&run, run.data, run.order + first, n)) exit(1);
   struct graph graph = {stdout, run.model, run.session, n};
   if (options->out && !(graph.out = fopen(options->out, "w")))

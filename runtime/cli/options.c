@@ -25,7 +25,7 @@ enum key {
   KEY_NO_SHUFFLE, KEY_SAVE, KEY_METRICS,
   // Measuring and looking: set_looking.
   KEY_MODE, KEY_SECONDS, KEY_OUT, KEY_EXAMPLE, KEY_LIMIT, KEY_JSON, KEY_QUIET, KEY_BEFORE,
-  KEY_BATCH
+  KEY_BATCH, KEY_TURNS
 };
 // clang-format on
 
@@ -39,7 +39,8 @@ static const struct {
                    "Trains the entry `loss` and evaluates it and every metric on --dev after each epoch. "
                    "Vocabularies are those of the training data, or of --weights."
                    "\vWith --save the checkpoint is written after each epoch, before the evaluation, "
-                   "atomically. Ctrl-C finishes the minibatch and saves; the exit status is then 130."},
+                   "atomically. Ctrl-C finishes the minibatch and saves; the exit status is then 130. Examples that still "
+                   "run two seconds later are ended, and where they were is said."},
     [CLI_EVAL] = {"eval", ONE(EVAL), "loss and metrics of a trained model on data",
                   "Prints the mean loss of an example and every metric."},
     [CLI_PREDICT] = {"predict", ONE(PREDICT), "results of a trained model, as JSON lines",
@@ -105,6 +106,9 @@ static const struct {
     {{"batch", KEY_BATCH, "N", 0, "examples per minibatch (default 64)", 4}, RUNS_ALL | ONE(EXPLAIN)},
     {{"batch", KEY_BATCH, "N", 0, "examples, as one minibatch (default 1)", 4}, ONE(GRAPH)},
     {{"threads", KEY_THREADS, "N", 0, "default: all cores", 4}, WITH_DATA},
+    {{"turns", KEY_TURNS, "N", 0,
+      "turns of its loops and recursion after which an example fails (default 100000000; 0: never)", 4},
+     WITH_DATA},
     {{"autobatch", KEY_AUTOBATCH, "MODE", 0, "auto (default), depth, agenda or off", 4}, WITH_DATA},
     {{"cache-dir", KEY_CACHE, "DIR", 0,
       "of compiled code (default: $NN_CACHE_DIR, $XDG_CACHE_HOME/nn or ~/.cache/nn); empty: no cache", 4},
@@ -238,6 +242,7 @@ static error_t set(int key, char *text, struct argp_state *state) {
       break;
     case KEY_SEED: o->running.seed = (uint64_t)integer(state, "--seed", text, 0, INT64_MAX); break;
     case KEY_BATCH: o->batch = integer(state, "--batch", text, 1, INT32_MAX); break;
+    case KEY_TURNS: o->turns = integer(state, "--turns", text, 0, INT64_MAX); break;
     case KEY_THREADS: o->running.threads = (int)integer(state, "--threads", text, 1, MOST_THREADS); break;
     case KEY_AUTOBATCH:
       o->running.autobatch = (nn_autobatch)choice(state, "--autobatch", text, autobatch);
@@ -259,6 +264,7 @@ static error_t set(int key, char *text, struct argp_state *state) {
 void cli_options_parse(enum cli_command command, int argc, char **argv, struct cli_options *options) {
   *options = (struct cli_options){.command = command,
                                   .epochs = 5,
+                                  .turns = NN_DEFAULT_TURNS,
                                   .batch = command == CLI_GRAPH ? 1 : 64,
                                   .algorithm = NN_ADAM,
                                   .rate = -1,

@@ -46,6 +46,7 @@ int cli_predict(const struct cli_options *options) {
   for (size_t at = 0, size; at < run.n; at += size) {
     size = cli_batch_size(&run, at, run.n);
     cli_check(nn_session_run(run.session, run.entry, run.data, run.order + at, size, NN_INFER));
+    cli_end_if_interrupted(&run, run.order + at, size);
     for (size_t i = 0; i < size; i++) {
       print_example(&run, run.order[at + i], i);
       n_failed += nn_session_error(run.session, i) != NULL;

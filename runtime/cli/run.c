@@ -156,8 +156,12 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
                                     &options->reading));
   }
   cli_bind(run->model, options);
+  if (!vocabs_from_data && !options->weights)
+    cli_warn("no --weights FILE: the parameters have their initial values");
   cli_check(nn_session_new(run->model, &run->session));
+  nn_session_set_limits(run->session, (uint64_t)options->turns, interrupt_of_examples());
   read_data(run);
+  interrupt_catch(options->command == CLI_TRAIN);
 }
 
 void cli_want_examples(const struct cli_run *run) {
@@ -212,6 +216,13 @@ size_t cli_report_failures(const struct cli_run *run, nn_dataset *data, const si
   return n_failed;
 }
 
+void cli_end_if_interrupted(const struct cli_run *run, const size_t *examples, size_t n) {
+  if (!*interrupt_signal()) return;
+  cli_report_failures(run, run->data, examples, n);
+  cli_warn("interrupted");
+  exit(128 + *interrupt_signal());
+}
+
 double cli_score_value(const struct cli_score *score) {
   return score->weight != 0 ? score->sum / score->weight : NAN;
 }
@@ -255,7 +266,7 @@ size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *lab
   struct progress progress;
   progress_begin(&progress, run->options->quiet, label, n);
   *n_failed = 0;
-  for (size_t at = 0, size; at < n && !(run->stop && *run->stop); at += size) {
+  for (size_t at = 0, size; at < n && !*interrupt_signal(); at += size) {
     size = cli_batch_size(run, at, n);
     *n_failed += evaluate_batch(run, data, examples + at, size, *n_failed == 0, scores);
     progress_update(&progress, at + size, "");

@@ -6,8 +6,8 @@
 #define NN_RUNTIME_CLI_RUN_H
 
 #include <jansson.h>
-#include <signal.h>
 
+#include "runtime/cli/interrupt.h"
 #include "runtime/cli/options.h"
 
 struct cli_run {
@@ -20,7 +20,6 @@ struct cli_run {
   size_t n_needed, *needed;  // entries whose parameters the data must give: the entry, then the metrics
   size_t *order;             // [examples of data] 0, 1, ...; training shuffles the first n
   size_t n;                  // examples to run over
-  const volatile sig_atomic_t *stop;  // NULL, or loops over minibatches end early when it is not 0
 };
 
 // Prints "nnrun: message" and ends with status 1. A NULL status does nothing.
@@ -50,6 +49,8 @@ void cli_run_end(struct cli_run *);
 // As --optimiser and its options say.
 nn_optimiser *cli_optimiser(const struct cli_options *, nn_model *);
 
+// Ends with 128 + the signal, naming the failed examples of the last run, when a signal came (interrupt.h).
+void cli_end_if_interrupted(const struct cli_run *, const size_t *examples, size_t n);
 // Size of the minibatch that begins at example `at`.
 size_t cli_batch_size(const struct cli_run *, size_t at, size_t n);
 // Reports the failed examples of the last run on standard error, the first few by name; returns their number.

@@ -8,21 +8,8 @@
 #include "runtime/cli/run.h"
 #include "runtime/random.h"
 
-// The signal that asked to stop, or 0: the minibatch is finished and the weights are saved. A second one ends
-// at once.
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number) { interrupted = signal_number; }
-
-static void catch_signals(void) {
-  struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}, old;
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-  // Not under nohup.
-  if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
-  // Weights are worth more than a closed pipe: see report.
-  signal(SIGPIPE, SIG_IGN);
-}
+// A signal lets the minibatch come to its end, and the weights are saved.
+static bool is_interrupted(void) { return *interrupt_signal() != 0; }
 
 struct training {
   struct cli_run run;
@@ -118,7 +105,7 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
   progress.whole_started = training->started;
   progress.whole_done = training->done;
   progress.whole_total = run->n * (size_t)run->options->epochs;
-  for (size_t at = 0, size; at < run->n && !interrupted; at += size) {
+  for (size_t at = 0, size; at < run->n && !is_interrupted(); at += size) {
     size = cli_batch_size(run, at, run->n);
     double loss;
     size_t n_failed;
@@ -136,7 +123,8 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
   }
   progress_end(&progress);
   epoch.seconds = progress_now() - progress.started;
-  if (epoch.n_examples == 0 && !interrupted) cli_fail("%s: every example failed; nothing was learnt", label);
+  if (epoch.n_examples == 0 && !is_interrupted())
+    cli_fail("%s: every example failed; nothing was learnt", label);
   return epoch;
 }
 
@@ -185,7 +173,7 @@ static void evaluate_and_report(struct training *training, const struct epoch *e
   struct cli_score *scores = NULL;
   size_t n_scores = 0, n_failed = 0;
   if (training->dev) n_scores = cli_evaluate(&training->run, training->dev, "dev", &scores, &n_failed);
-  if (!interrupted) report(training, epoch, scores, n_scores);
+  if (!is_interrupted()) report(training, epoch, scores, n_scores);
   free(scores);
 }
 
@@ -195,7 +183,6 @@ static void begin(struct training *training, const struct cli_options *options) 
   cli_check_writable(options->save);
   cli_run_begin(&training->run, options, "loss", true, options->dev != NULL);
   cli_want_examples(&training->run);
-  training->run.stop = &interrupted;
   if (options->dev) training->dev = cli_read(&training->run, options->dev);
   if (options->metrics && !(training->metrics = fopen(options->metrics, "a")))
     cli_fail("%s: cannot be written: %s", options->metrics, strerror(errno));
@@ -206,12 +193,12 @@ static void begin(struct training *training, const struct cli_options *options) 
 
 static int end(struct training *training) {
   char saved[512];
-  if (interrupted) cli_warn("interrupted%s", what_is_saved(training, saved, sizeof saved));
+  if (is_interrupted()) cli_warn("interrupted%s", what_is_saved(training, saved, sizeof saved));
   if (training->metrics && fclose(training->metrics)) training->metrics_lost = true;
   nn_optimiser_free(training->optimiser);
   nn_dataset_free(training->dev);
   cli_run_end(&training->run);
-  return interrupted ? 128 + interrupted : training->metrics_lost ? 1 : 0;
+  return is_interrupted() ? 128 + *interrupt_signal() : training->metrics_lost ? 1 : 0;
 }
 
 int cli_train(const struct cli_options *options) {
@@ -219,12 +206,13 @@ int cli_train(const struct cli_options *options) {
   begin(&training, options);
   struct random_stream random;
   random_open(&random, options->running.seed, "shuffle");
-  catch_signals();
-  for (int64_t number = 1; number <= options->epochs && !interrupted; number++) {
+  // Weights are worth more than a closed pipe: see report.
+  signal(SIGPIPE, SIG_IGN);
+  for (int64_t number = 1; number <= options->epochs && !is_interrupted(); number++) {
     if (options->shuffle) shuffle(training.run.order, training.run.n, &random);
     struct epoch epoch = train_epoch(&training, number);
-    save(&training, number, interrupted || number == options->epochs);
-    if (!interrupted) evaluate_and_report(&training, &epoch);
+    save(&training, number, is_interrupted() || number == options->epochs);
+    if (!is_interrupted()) evaluate_and_report(&training, &epoch);
   }
   return end(&training);
 }

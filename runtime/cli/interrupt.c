@@ -1,0 +1,34 @@
+#include "runtime/cli/interrupt.h"
+
+#include <unistd.h>
+
+// Minibatches take fractions of a second.
+enum { GRACE_SECONDS = 2 };
+
+static volatile sig_atomic_t caught, is_graceful;
+static volatile int examples_end;
+
+static void on_signal(int signal_number) {
+  caught = signal_number;
+  if (is_graceful) alarm(GRACE_SECONDS);
+  else examples_end = 1;
+}
+
+static void on_alarm(int signal_number) {
+  (void)signal_number;
+  examples_end = 1;
+}
+
+void interrupt_catch(bool gracefully) {
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND},
+                   ended = {.sa_handler = on_alarm}, old;
+  is_graceful = gracefully;
+  sigaction(SIGALRM, &ended, NULL);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  // Not under nohup.
+  if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
+}
+
+const volatile sig_atomic_t *interrupt_signal(void) { return &caught; }
+const volatile int *interrupt_of_examples(void) { return &examples_end; }
