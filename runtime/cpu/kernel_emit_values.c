@@ -222,7 +222,7 @@ void emit_prepare(struct emission *e, struct node *node) {
     emit_base(e, node->place);
     return;
   }
-  struct place place = node->memory ? (struct place){PLACE_NONE} : graph_place(e->graph, node);
+  struct place place = node->memory ? (struct place){.kind = PLACE_NONE} : graph_place(e->graph, node);
   if (place.kind != PLACE_NONE) {
     emit_base(e, place);
     return;
