@@ -309,7 +309,7 @@ struct place graph_place(struct graph *graph, const struct node *node) {
     const struct node *from = node->operands[0];
     struct place place = graph_place(graph, from);
     if (place.kind == PLACE_NONE || place.indexed)
-      return (struct place){PLACE_NONE};
+      return (struct place){.kind = PLACE_NONE};
     if (place.kind != PLACE_PARAM)
       place.extent = 0; // which row is not known: a load that may go too far is masked
     place.indexed = true;
@@ -318,7 +318,7 @@ struct place graph_place(struct graph *graph, const struct node *node) {
     place.at_stride = from->n / from->size[0];
     return place;
   }
-  default: return (struct place){PLACE_NONE};
+  default: return (struct place){.kind = PLACE_NONE};
   }
 }
 

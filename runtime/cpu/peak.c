@@ -6,21 +6,26 @@
 
 // Enough chains to hide the latency of a fused multiply-add (4 cycles, 2 a cycle), few enough for 16 registers.
 enum { CHAINS = 12, ROUNDS = 100000 };
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll_count(12)")
+#else
+#define UNROLL _Pragma("GCC unroll 12")
+#endif
 
 // The loop is the same for every width; only the vector type and the instruction set differ.
 #define DEFINE_LOOP(name, isa, type, bytes)                                                   \
   typedef type name##_vector __attribute__((vector_size(bytes)));                             \
-  isa __attribute__((noinline, optimize("O3"))) static void name(type *sink) {                \
+  isa __attribute__((noinline)) static void name(type *sink) {                \
     name##_vector x[CHAINS], a, b;                                                            \
     memset(&a, 0, sizeof a);                                                                  \
     memset(&b, 0, sizeof b);                                                                  \
     a += (type)0.999;                                                                         \
     b += (type)0.001;                                                                         \
-    _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) x[i] = b * (type)i;             \
+    UNROLL for (int i = 0; i < CHAINS; i++) x[i] = b * (type)i;             \
     for (int round = 0; round < ROUNDS; round++) {                                            \
-      _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) x[i] = x[i] * a + b;          \
+      UNROLL for (int i = 0; i < CHAINS; i++) x[i] = x[i] * a + b;          \
     }                                                                                         \
-    _Pragma("GCC unroll 12") for (int i = 0; i < CHAINS; i++) *sink += x[i][0];               \
+    UNROLL for (int i = 0; i < CHAINS; i++) *sink += x[i][0];               \
   }
 
 #if defined(__x86_64__)
