@@ -1,5 +1,7 @@
 // The compiler vectorises these loops; at -O2 it would not, or only for the oldest processor.
+#if !defined(__clang__)  // which vectorises at -O2
 #pragma GCC optimize("O3", "no-math-errno", "no-trapping-math")
+#endif
 
 #include "runtime/loops.h"
 
@@ -40,7 +42,11 @@
 #undef LOOP
 #undef TARGET
 
+#if defined(__clang__)
+#define TARGET __attribute__((target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"), min_vector_width(512)))
+#else
 #define TARGET __attribute__((target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")))
+#endif
 #define REAL float
 #define SQRT sqrtf
 #define LOOP(name) name##_f32_avx512
