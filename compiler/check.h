@@ -6,8 +6,9 @@
  *
  * Names. Every ast_ref is resolved. The ref of a NAME expression in value position is one of LOCAL, DIM,
  *   SIZE_VAR, LAYER_PARAM (kinds dim, int, float, bool; a dim is an int), ENUM_MEMBER, CONSTRUCTOR (one
- *   without fields; its sizes are in the expression's type), PARAM, INSTANCE. `ast_local.is_assigned` and
- *   `is_used` are final.
+ *   without fields; its sizes are in the expression's type), PARAM, INSTANCE; as the sequence of a `for` or
+ *   comprehension also VOCAB, ENUM and a LAYER_PARAM of kind index, whose type is the list of its members.
+ *   `ast_local.is_assigned` and `is_used` are final.
  *
  * Types. Every expression in value position has a type without TYPE_ERROR and TYPE_VARIABLE; so have all
  *   patterns, locals, function results, fields, parameters and instances. Exceptions, whose type is NULL:
@@ -51,7 +52,7 @@
  *                 the tensor operands, then the index operand where ir_op_info.takes_index, or the constant
  *                 p of dropout. `slice`: bindings[0].size is the offset and bindings[1].size the length.
  *                 `split`: the number of parts is the result tuple's count. HOST_MAX, HOST_MIN: both int or
- *                 both float. INT: the argument is an index, an int, a float or a bool.
+ *                 both float. LIST_SUM: also of a list of ints or of floats. INT: the argument is an index, an int, a float or a bool.
  *
  * Layers. An expression of TYPE_LAYER (or a list of such) is a NAME (INSTANCE, or a LOCAL bound by a `for`
  *   or comprehension over a static list), a FIELD with kind MEMBER and ref INSTANCE, or an INDEX. It stands

@@ -113,23 +113,15 @@ static const struct type *check_zip(struct checker *checker, const struct ast_ex
   return check_weight(checker, list, expr->span);
 }
 
-static struct diag *wrong_list(struct checker *checker, const struct builtin *builtin,
-                               const struct ast_expr *arg) {
-  struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, arg->span, "`%s` takes a list of tensors, not %s",
-                              builtin->name, check_text(checker, type_resolve(arg->type)));
-  check_label_operand(checker, d, arg);
-  diag_note(d, "`%s`: %s", builtin_usage(builtin), builtin->doc);
-  return d;
-}
-
 static const struct type *check_list_fold(struct checker *checker, const struct builtin *builtin,
                                           const struct ast_expr *arg) {
   const struct type *element = type_resolve(type_resolve(arg->type)->list.element);
   if (element->kind == TYPE_TENSOR || element->kind == TYPE_ERROR)
     return element;
-  struct diag *d = wrong_list(checker, builtin, arg);
-  if (type_is_host_number(element))
-    diag_help(d, "host numbers are added up in a loop: `for x in xs { total = total + x }`");
+  if (builtin->kind == BUILTIN_LIST_SUM && type_is_host_number(element))
+    return element;
+  const char *wanted = builtin->kind == BUILTIN_LIST_SUM ? "a list of tensors or numbers" : "a list of tensors";
+  wrong_argument(checker, builtin, arg, wanted);
   return &type_error;
 }
 

@@ -288,6 +288,25 @@ static const struct type *check_tuple(struct checker *checker, struct ast_expr *
   return check_weight(checker, type_tuple(checker->arena, count, items), expr->span);
 }
 
+/* The members of a vocab or enum, by its name; NULL when the expression is none. */
+static const struct type *members_of(struct checker *checker, struct ast_expr *expr) {
+  if (expr->kind != AST_EXPR_NAME)
+    return NULL;
+  struct ast_ref ref = names_find(&checker->names, expr->name.name.text);
+  const struct type *index = NULL;
+  if (ref.kind == AST_REF_VOCAB)
+    index = ref.vocab->type;
+  else if (ref.kind == AST_REF_ENUM)
+    index = ref.enumeration->type;
+  else if (ref.kind == AST_REF_LAYER_PARAM && ref.layer_param->kind == AST_LAYER_PARAM_INDEX)
+    index = ref.layer_param->type;
+  if (!index)
+    return NULL;
+  expr->name.ref = ref;
+  expr->type = type_list(checker->arena, index, NULL);
+  return index;
+}
+
 const struct type *check_sequence(struct checker *checker, struct ast_expr *expr) {
   if (expr->kind == AST_EXPR_RANGE) {
     struct check_wanted why = {"a bound of a range", SPAN_NONE, NULL};
@@ -296,6 +315,9 @@ const struct type *check_sequence(struct checker *checker, struct ast_expr *expr
     expr->type = type_list(checker->arena, &type_int, NULL);
     return &type_int;
   }
+  const struct type *members = members_of(checker, expr);
+  if (members)
+    return members;
   const struct type *type = check_receiver(checker, expr);
   if (type->kind == TYPE_LIST)
     return type_resolve(type->list.element);
@@ -309,7 +331,7 @@ const struct type *check_sequence(struct checker *checker, struct ast_expr *expr
   if (type->kind == TYPE_INT)
     diag_help(d, "count with a range: `for i in 0..n`");
   else
-    diag_note(d, "`for` and comprehensions run over lists and ranges");
+    diag_note(d, "`for` and comprehensions run over lists, ranges, vocabs and enums");
   return &type_error;
 }
 

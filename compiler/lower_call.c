@@ -153,11 +153,12 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_SPLIT: return lower_split(fn, expr);
   case BUILTIN_LEN: return lower_len(fn, expr);
   case BUILTIN_LAST: return lower_last(fn, expr);
+  case BUILTIN_LIST_SUM:
+    return type_is_host_number(expr->type) ? lower_sum_of_numbers(fn, expr) : lower_simple(fn, expr, builtin->op);
   case BUILTIN_PUSH:
   case BUILTIN_POP:
   case BUILTIN_REVERSED:
   case BUILTIN_ZIP:
-  case BUILTIN_LIST_SUM:
   case BUILTIN_LIST_MEAN:
   case BUILTIN_LIST_MAX: return lower_simple(fn, expr, builtin->op);
   case BUILTIN_FLOAT: return lower_number(fn, expr, true);

@@ -205,6 +205,7 @@ void lower_at(struct lower_fn *fn, struct span span);
 void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt);
 void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt);
 struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr);
+struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_expr *expr);
 
 /* lower_expr.c */
 struct ssa_values lower_expr(struct lower_fn *fn, const struct ast_expr *expr);

@@ -120,6 +120,8 @@ _Noreturn void host_fail_range(struct example *example, const struct ir_loc *loc
 
 _Noreturn void host_fail_subscript(struct example *example, const struct ir_loc *loc, int64_t value,
                                    int64_t length) {
+  if (length == 0)
+    host_fail(example, loc, "index %" PRId64 " is out of range: the list is empty", value);
   host_fail(example, loc, "index %" PRId64 " is out of range: the list has %" PRId64 " element%s", value,
             length, length == 1 ? "" : "s");
 }

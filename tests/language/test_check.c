@@ -205,6 +205,11 @@ static void walk_name(const struct ast_expr *expr) {
     case AST_REF_CONSTRUCTOR:
     case AST_REF_PARAM:
     case AST_REF_INSTANCE: break;
+    case AST_REF_VOCAB:
+    case AST_REF_ENUM: /* the sequence of a loop */
+      assert_int_equal(expr->type->kind, TYPE_LIST);
+      assert_int_equal(expr->type->list.element->kind, TYPE_INDEX);
+      break;
     default: fail_msg("%s: a name that is no value", where);
   }
 }

@@ -307,6 +307,20 @@ static void test_dense(void **state) {
   compare(rig, "dense_apply");
 }
 
+static void test_numbers(void **state) {
+  struct rig *rig = *state;
+  static const double given[D] = {0.5, -1, 2};
+  const double *W = param(rig, "numbers.W");
+  double sums[H];
+  for (int j = 0; j < H; j++) {
+    sums[j] = param(rig, "numbers.b")[j];
+    for (int i = 0; i < D; i++)
+      sums[j] += given[i] * W[i * H + j];
+  }
+  expect(rig, H, sums);
+  compare(rig, "numbers_apply");
+}
+
 /* ---- Trees -------------------------------------------------------------------------------------------- */
 
 /* The gates i, o, u of unit j and what is kept of the children. */
@@ -484,7 +498,8 @@ static void test_losses(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lstm),          cmocka_unit_test(test_gru_and_rnn),
-      cmocka_unit_test(test_dense),         cmocka_unit_test(test_binary_tree),
+      cmocka_unit_test(test_dense),         cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_binary_tree),
       cmocka_unit_test(test_childsum_tree), cmocka_unit_test(test_attention),
       cmocka_unit_test(test_norms),         cmocka_unit_test(test_activations),
       cmocka_unit_test(test_losses),
