@@ -21,7 +21,7 @@
 #define VERIFY_EACH_PASS false
 #endif
 
-/* share/nn/stdlib next to the bin directory that this program runs from; NULL when that cannot be found out. */
+/* The library of the installation that this program runs from; NULL when that cannot be found out. */
 static const char *installed_beside_program(struct arena *arena) {
   char path[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -32,7 +32,7 @@ static const char *installed_beside_program(struct arena *arena) {
   if (!slash)
     return NULL;
   *slash = '\0';
-  return arena_printf(arena, "%s/../share/nn/stdlib", path);
+  return arena_printf(arena, "%s/" NN_STDLIB_BESIDE, path);
 }
 
 static struct parse_options find_stdlib(struct arena *arena, const struct nnc_options *options) {
