@@ -121,7 +121,7 @@ static void build_prologue(struct host_function *f) {
   LLVMPositionBuilderAtEnd(g->builder, add_block(f, "enter"));
   uint32_t slots = scratch_slots(f);
   if (slots > 0)
-    f->scratch = LLVMBuildAlloca(g->builder, LLVMArrayType2(g->i64, slots), "scratch");
+    f->scratch = LLVMBuildAlloca(g->builder, LLVMArrayType(g->i64, slots), "scratch");
   // Every value in a place of its own is more than any frame takes.
   uint64_t frame_bytes = 8 * ((uint64_t)slots + f->ir->n_values);
   struct ir_loc loc = function_loc(f);
