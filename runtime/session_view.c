@@ -173,23 +173,26 @@ static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
   const struct executor *executor = &session->executor;
   const struct trace *trace = &executor->trace;
   const struct schedule *schedule = &executor->schedule;
-  bool *needed = calloc(schedule->n_batches, sizeof *needed);
+  // [batch - earlier]: a chain of batches, each after the other, costs no more than its length.
+  bool *needed = calloc((size_t)later - earlier + 1, sizeof *needed);
   if (!needed) return true;
   // By batches: what a batch needs, all of its rows are taken to need. Between two batches of a key that is
   // exact unless another batch mixes what depends with what does not.
-  needed[later] = true;
+  needed[later - earlier] = true;
   for (uint32_t b = later + 1; b-- > earlier + 1;) {
-    if (!needed[b]) continue;
+    if (!needed[b - earlier]) continue;
     for (uint32_t i = 0; i < schedule->batches[b].count; i++) {
       const uint32_t *args;
       const uint16_t *map;
       uint32_t instance = schedule->order[schedule->batches[b].first + i];
       uint32_t n = trace_operands(trace, &trace->instances[instance], &args, &map);
-      for (uint32_t t = 0; t < n; t++)
-        needed[session->view->batch_of[trace->value_instance[args[map ? map[t] : t]]]] = true;
+      for (uint32_t t = 0; t < n; t++) {
+        uint32_t from = session->view->batch_of[trace->value_instance[args[map ? map[t] : t]]];
+        if (from >= earlier) needed[from - earlier] = true;
+      }
     }
   }
-  bool found = needed[earlier];
+  bool found = needed[0];
   free(needed);
   return found;
 }

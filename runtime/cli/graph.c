@@ -46,43 +46,60 @@ static void print_node(const struct graph *graph, size_t i, const char *indent) 
   fputs("];\n", graph->out);
 }
 
+// The instances in the order of their batches: those of batch b are order[first[b]] to order[first[b + 1] -
+// 1].
+struct order {
+  size_t *first, *order;
+};
+
+static struct order order_by_batch(const struct graph *graph) {
+  size_t n = nn_session_node_count(graph->session), n_batches = nn_session_batch_count(graph->session);
+  struct order by = {calloc(n_batches + 2, sizeof *by.first), calloc(n + 1, sizeof *by.order)};
+  if (!by.first || !by.order) cli_fail("out of memory");
+  for (size_t i = 0; i < n; i++) by.first[nn_session_node(graph->session, i).batch + 2]++;
+  for (size_t b = 2; b < n_batches + 2; b++) by.first[b] += by.first[b - 1];
+  // first[b + 1] counts up from where batch b begins to where it ends.
+  for (size_t i = 0; i < n; i++) by.order[by.first[nn_session_node(graph->session, i).batch + 1]++] = i;
+  return by;
+}
+
 // A frame per batch, its instances side by side. An invisible edge from each to the next keeps them in the
 // order in which they run.
 static void print_batches(const struct graph *graph) {
-  size_t n = nn_session_node_count(graph->session), before = n;
+  struct order by = order_by_batch(graph);
   for (size_t b = 0; b < nn_session_batch_count(graph->session); b++) {
     nn_batch batch = nn_session_batch(graph->session, b);
     fprintf(graph->out, "  subgraph cluster_%zu {\n    label=\"batch %zu: ", b, b);
     print_label(graph->out, batch.key);
     fprintf(graph->out, ", %u row%s\";\n    rank=same;\n", batch.rows, batch.rows == 1 ? "" : "s");
-    size_t first = n;
-    for (size_t i = 0; i < n; i++) {
-      if (nn_session_node(graph->session, i).batch != b) continue;
-      print_node(graph, i, "    ");
-      if (first == n) first = i;
-    }
+    for (size_t k = by.first[b]; k < by.first[b + 1]; k++) print_node(graph, by.order[k], "    ");
     fputs("  }\n", graph->out);
-    if (before < n && first < n) fprintf(graph->out, "  n%zu -> n%zu [style=invis];\n", before, first);
-    before = first;
+    if (b)
+      fprintf(graph->out, "  n%zu -> n%zu [style=invis];\n", by.order[by.first[b - 1]],
+              by.order[by.first[b]]);
   }
+  free(by.first);
+  free(by.order);
 }
 
 // One edge from each instance whose results are read, however many of them.
 static void print_edges(const struct graph *graph) {
-  for (size_t i = 0; i < nn_session_node_count(graph->session); i++) {
+  size_t n = nn_session_node_count(graph->session);
+  uint32_t *times = calloc(n + 1, sizeof *times);  // [instance] read by the current one
+  if (!times) cli_fail("out of memory");
+  for (size_t i = 0; i < n; i++) {
     nn_node node = nn_session_node(graph->session, i);
+    for (uint32_t k = 0; k < node.n_inputs; k++) times[node.inputs[k]]++;
     for (uint32_t k = 0; k < node.n_inputs; k++) {
-      uint32_t earlier = 0, same = 0;
-      for (uint32_t j = 0; j < node.n_inputs; j++) {
-        same += node.inputs[j] == node.inputs[k];
-        earlier += j < k && node.inputs[j] == node.inputs[k];
-      }
-      if (earlier) continue;
-      fprintf(graph->out, "  n%u -> n%zu", node.inputs[k], i);
+      uint32_t from = node.inputs[k], same = times[from];
+      if (!same) continue;
+      times[from] = 0;
+      fprintf(graph->out, "  n%u -> n%zu", from, i);
       if (same > 1) fprintf(graph->out, " [penwidth=%u]", same < 3 ? same : 3);
       fputs(";\n", graph->out);
     }
   }
+  free(times);
 }
 
 static void print_graph(const struct graph *graph, bool batches) {
