@@ -133,6 +133,13 @@ static uint32_t line_of(const struct source_file *file, uint32_t offset) {
   return low;
 }
 
+static uint32_t code_points(const struct source_file *file, uint32_t from, uint32_t to) {
+  uint32_t count = 0;
+  for (uint32_t i = from; i < to; i++) /* a continuation byte belongs to the code point that has been counted */
+    count += ((unsigned char)file->text[i] & 0xC0) != 0x80;
+  return count;
+}
+
 struct source_position source_position(const struct source_set *set, uint32_t file_id, uint32_t offset) {
   struct source_file *file = source_get(set, file_id);
   if (!file)
@@ -141,11 +148,16 @@ struct source_position source_position(const struct source_set *set, uint32_t fi
   if (offset > file->length)
     offset = file->length;
   uint32_t line = line_of(file, offset);
-  uint32_t column = 1;
-  for (uint32_t i = file->line_starts[line]; i < offset; i++) {
-    /* A continuation byte belongs to the code point that has been counted. */
-    column += ((unsigned char)file->text[i] & 0xC0) != 0x80;
-  }
+  uint32_t start = file->line_starts[line], column;
+  bool is_near = file->known_column && file->known_offset >= start && line_of(file, file->known_offset) == line;
+  if (is_near && offset >= file->known_offset)
+    column = file->known_column + code_points(file, file->known_offset, offset);
+  else if (is_near && file->known_offset - offset < offset - start)
+    column = file->known_column - code_points(file, offset, file->known_offset);
+  else
+    column = 1 + code_points(file, start, offset);
+  file->known_offset = offset;
+  file->known_column = column;
   return (struct source_position){line + 1, column};
 }
 

@@ -33,6 +33,8 @@ struct source_file {
   uint32_t length;
   uint32_t *line_starts; /* made on first use */
   uint32_t line_count;
+  uint32_t known_offset; /* a place whose column is known, so that long lines are not counted through each time */
+  uint32_t known_column; /* 0: none yet */
 };
 
 /* Every file of a compilation. Owned by the arena given to source_set_init. */

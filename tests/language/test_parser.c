@@ -289,6 +289,30 @@ static void printing_is_a_fixpoint(void **state) {
   }
 }
 
+/* A position is found from one asked for before; it must not depend on that one. */
+static void positions_in_any_order(void **state) {
+  (void)state;
+  struct session s;
+  begin(&s);
+  static const char text[] = "a\xc3\xbc = 1\n\n\t\xe4\xb8\xad\xe6\x96\x87 bcd efg hij\r\nlast \xf0\x9f\x98\x80 line";
+  uint32_t length = sizeof text - 1;
+  struct source_file *file = source_add_text(&s.sources, "test.nn", text, length);
+  for (uint32_t step = 1; step < length; step++) {
+    for (uint32_t k = 0, at = 0; k <= length; k++, at = (at + step) % (length + 1)) {
+      uint32_t line = 1, column = 1;
+      for (uint32_t i = 0; i < at; i++) {
+        column += (text[i] & 0xC0) != 0x80;
+        if (text[i] == '\n')
+          line++, column = 1;
+      }
+      struct source_position found = source_position(&s.sources, file->id, at);
+      assert_int_equal(found.line, line);
+      assert_int_equal(found.column, column);
+    }
+  }
+  end(&s);
+}
+
 /* The fragments of the language reference that are marked as code. */
 static void the_reference_parses(void **state) {
   (void)state;
@@ -468,6 +492,7 @@ int main(void) {
       cmocka_unit_test(newlines_end_statements),
       cmocka_unit_test(bindings_are_numbered),
       cmocka_unit_test(spans_cover_the_text),
+      cmocka_unit_test(positions_in_any_order),
       cmocka_unit_test(printing_is_a_fixpoint),
       cmocka_unit_test(the_reference_parses),
       cmocka_unit_test(deep_nesting_is_an_error),
