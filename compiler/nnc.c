@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compiler/check.h"
-#include "compiler/lower.h"
-#include "compiler/parse.h"
+#include "compiler/check/check.h"
+#include "compiler/lower/lower.h"
+#include "compiler/syntax/parse.h"
 #include "compiler/passes/passes.h"
 
 /* Directories of the standard library besides those that the caller gives: $NN_STDLIB, installed beside the

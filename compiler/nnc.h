@@ -17,11 +17,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "compiler/ast.h"
-#include "compiler/diag.h"
-#include "compiler/ir/arena.h"
+#include "compiler/syntax/ast.h"
+#include "compiler/diag/diag.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir.h"
-#include "compiler/source.h"
+#include "compiler/diag/source.h"
 
 /* How far to go. */
 enum nnc_stage {

@@ -1,5 +1,5 @@
-/* The grammar of the language. Actions only call builders (compiler/build.c); nothing here owns memory, all of it is
- * the arena's. Errors are reported by compiler/syntax_error.c; after one the token filter (compiler/tokens.c) skips
+/* The grammar of the language. Actions only call builders (compiler/syntax/build.c); nothing here owns memory, all of it is
+ * the arena's. Errors are reported by compiler/syntax/syntax_error.c; after one the token filter (compiler/syntax/tokens.c) skips
  * to the end of the statement or declaration, where the `error` productions below pick up again.
  */
 %require "3.8"
@@ -19,7 +19,7 @@
 }
 
 %code requires {
-#include "compiler/parser.h"
+#include "compiler/syntax/parser.h"
 }
 
 %code {

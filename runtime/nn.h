@@ -64,7 +64,7 @@ typedef struct nn_dim_value {
 
 typedef enum nn_precision { NN_PRECISION_F32, NN_PRECISION_F64 } nn_precision;
 
-// How instances of blocks are put into batches (runtime/schedule.h).
+// How instances of blocks are put into batches (runtime/batch/schedule.h).
 typedef enum nn_autobatch {
   NN_AUTOBATCH_AUTO,
   NN_AUTOBATCH_OFF,

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "compiler/ir/size.h"
-#include "runtime/cpu/host.h"
-#include "runtime/cpu/jit.h"
-#include "runtime/cpu/kernel.h"
+#include "runtime/host/host.h"
+#include "runtime/jit/jit.h"
+#include "runtime/kernel/kernel.h"
 
 static int64_t value_of_atom(void *context, const struct size_atom *atom) {
   const int64_t *dims = context;

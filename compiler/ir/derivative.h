@@ -8,8 +8,8 @@
 // Grammar of a formula: numbers, names, + - * / and unary minus with the usual precedence, parentheses, and
 // operations of ops.def as functions. In broadcast(x, a) and onehot(i, a) the last argument stands for its
 // shape only: its value is not asked for.
-#ifndef NN_IR_DERIVATIVE_H
-#define NN_IR_DERIVATIVE_H
+#ifndef NN_COMPILER_IR_DERIVATIVE_H
+#define NN_COMPILER_IR_DERIVATIVE_H
 
 #include "compiler/ir/ir_builder.h"
 

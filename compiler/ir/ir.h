@@ -48,8 +48,8 @@
 //     d_outer @C %7, %0
 //     d_input %8 input 0
 //   }
-#ifndef NN_IR_IR_H
-#define NN_IR_IR_H
+#ifndef NN_COMPILER_IR_IR_H
+#define NN_COMPILER_IR_IR_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 
 struct ir_builder ir_builder_at(struct ir_module *module, struct ir_function *function, struct ir_bb *bb,
                                 struct ir_loc loc) {

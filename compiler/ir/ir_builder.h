@@ -4,8 +4,8 @@
 // (`block`). Results get fresh ids there, and `loc` is every new instruction's position. It owns nothing;
 // copy and change it freely. A shape that does not fit is a bug of the caller, whose input was checked: the
 // helpers abort with a message.
-#ifndef NN_IR_IR_BUILDER_H
-#define NN_IR_IR_BUILDER_H
+#ifndef NN_COMPILER_IR_IR_BUILDER_H
+#define NN_COMPILER_IR_IR_BUILDER_H
 
 #include "compiler/ir/ir.h"
 

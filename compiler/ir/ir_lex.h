@@ -1,6 +1,6 @@
 // Tokens of the IR's text form. Private to compiler/ir.
-#ifndef NN_IR_IR_LEX_H
-#define NN_IR_IR_LEX_H
+#ifndef NN_COMPILER_IR_IR_LEX_H
+#define NN_COMPILER_IR_IR_LEX_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir_parser.h"
 #include "compiler/ir/ir_text.h"
 

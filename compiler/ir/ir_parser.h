@@ -3,8 +3,8 @@
 //
 // Errors are sticky: the first one is recorded, and from then on the current token is END, so that every loop
 // ends and nothing more is recorded. Functions that give a pointer give a valid one even then.
-#ifndef NN_IR_IR_PARSER_H
-#define NN_IR_IR_PARSER_H
+#ifndef NN_COMPILER_IR_IR_PARSER_H
+#define NN_COMPILER_IR_IR_PARSER_H
 
 #include "compiler/ir/ir.h"
 #include "compiler/ir/ir_lex.h"

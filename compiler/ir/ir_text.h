@@ -1,6 +1,6 @@
 // What the printer and the parser of the IR's text form share. Private to compiler/ir.
-#ifndef NN_IR_IR_TEXT_H
-#define NN_IR_IR_TEXT_H
+#ifndef NN_COMPILER_IR_IR_TEXT_H
+#define NN_COMPILER_IR_IR_TEXT_H
 
 #include <locale.h>
 #include <stdbool.h>

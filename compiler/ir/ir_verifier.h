@@ -2,10 +2,10 @@
 // ir_verify_ops.c (the types of each operation). Private to compiler/ir.
 //
 // Every check gives true or records what is wrong and gives false; the first failure ends the verification.
-#ifndef NN_IR_IR_VERIFIER_H
-#define NN_IR_IR_VERIFIER_H
+#ifndef NN_COMPILER_IR_IR_VERIFIER_H
+#define NN_COMPILER_IR_IR_VERIFIER_H
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir.h"
 
 struct ir_verifier {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 
 // Far beyond any model; they bound the work that a hostile IR text can cause.
 #define MAX_TERMS 256

@@ -3,8 +3,8 @@
 // Used by the checker (equality of tensor shapes), by the IR (shapes of values) and by the runtime (evaluation once
 // dims and vocabularies are bound). Sizes are immutable and live in the arena they were made in; two sizes are equal as
 // polynomials exactly when size_equal says so, because every constructor normalises: monomials sorted, no zero terms.
-#ifndef NN_IR_SIZE_H
-#define NN_IR_SIZE_H
+#ifndef NN_COMPILER_IR_SIZE_H
+#define NN_COMPILER_IR_SIZE_H
 
 #include <stdbool.h>
 #include <stddef.h>

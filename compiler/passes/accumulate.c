@@ -9,7 +9,7 @@
 //            signatures; one whose results change gets a wrapper.
 //
 // The analysis is optimistic: every candidate is taken for a sum until a use inside the cycle contradicts.
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"

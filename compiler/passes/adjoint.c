@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/fold.h"
 #include "compiler/passes/passes.h"

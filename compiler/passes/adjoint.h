@@ -1,7 +1,7 @@
 // What the three files of the pass `adjoint` share: adjoint.c walks the block backwards, adjoint_rules.c
 // knows the operations whose derivative is no formula, adjoint_save.c chooses what the forward block keeps.
-#ifndef NN_PASSES_ADJOINT_H
-#define NN_PASSES_ADJOINT_H
+#ifndef NN_COMPILER_PASSES_ADJOINT_H
+#define NN_COMPILER_PASSES_ADJOINT_H
 
 #include <stdbool.h>
 

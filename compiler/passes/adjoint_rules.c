@@ -1,7 +1,7 @@
 // Derivatives that are no formula over elements: products, movement of elements, parameters as operands.
 #include <assert.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/adjoint.h"
 
 // ---------------------------------------------------------------------------------------------- products

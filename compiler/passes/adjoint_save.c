@@ -8,7 +8,7 @@
 // is found.)
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/adjoint.h"
 
 // A vocab's size is known only when a model is bound.

@@ -1,6 +1,6 @@
 // What blocks.c (which operations go together) and outline.c (making the blocks) share.
-#ifndef NN_PASSES_BLOCKS_H
-#define NN_PASSES_BLOCKS_H
+#ifndef NN_COMPILER_PASSES_BLOCKS_H
+#define NN_COMPILER_PASSES_BLOCKS_H
 
 #include "compiler/passes/recurrence.h"
 

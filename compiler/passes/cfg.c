@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 
 // --------------------------------------------------------------------------------- order of basic blocks
 

@@ -1,7 +1,7 @@
 // Views of one function's control flow and of the module's call graph. They are computed where a pass needs
 // them, live in its scratch arena, and are stale as soon as the graph they describe changes.
-#ifndef NN_PASSES_CFG_H
-#define NN_PASSES_CFG_H
+#ifndef NN_COMPILER_PASSES_CFG_H
+#define NN_COMPILER_PASSES_CFG_H
 
 #include <stdbool.h>
 #include <stdint.h>

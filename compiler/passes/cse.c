@@ -1,5 +1,5 @@
 // Common subexpressions: a hash table of pure instructions by operation, attributes and operands.
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/fold.h"
 
 #define N_BUCKETS 1024 // a power of two; functions have tens to thousands of instructions

@@ -8,7 +8,7 @@
 //
 // Marking starts from what must stay, so that values which only keep each other alive around a loop go,
 // too.
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"

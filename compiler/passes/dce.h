@@ -1,6 +1,6 @@
 // What is used, and removal of the rest.
-#ifndef NN_PASSES_DCE_H
-#define NN_PASSES_DCE_H
+#ifndef NN_COMPILER_PASSES_DCE_H
+#define NN_COMPILER_PASSES_DCE_H
 
 #include <stdbool.h>
 

@@ -12,7 +12,7 @@
 // its blocks would not join theirs in a batch.
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/passes.h"

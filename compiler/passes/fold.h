@@ -1,8 +1,8 @@
 // What the pass `simplify` does to single instructions. Each returns the value that stands for the
 // instruction's only result from now on, or NULL when there is nothing better; new instructions go to the
 // builder. Operands must be resolved.
-#ifndef NN_PASSES_FOLD_H
-#define NN_PASSES_FOLD_H
+#ifndef NN_COMPILER_PASSES_FOLD_H
+#define NN_COMPILER_PASSES_FOLD_H
 
 #include "compiler/passes/rewrite.h"
 

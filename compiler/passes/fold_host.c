@@ -1,7 +1,7 @@
 // Folding of host instructions.
 #include "compiler/passes/fold.h"
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 
 static bool constant_int(const struct ir_value *value, int64_t *out) {
   if (!value->def ||

@@ -3,7 +3,7 @@
 // nearer to a block's parameters or to a flag of a product.
 #include "compiler/passes/fold.h"
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 
 static struct ir_instr *definition(const struct ir_value *value, enum ir_op op) {
   return value->def && value->def->op == op ? value->def : NULL;

@@ -9,7 +9,7 @@
 //
 // Almost every call is taken: models are small, and what a call hides costs batches at run time. Only size
 // stops it.
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"

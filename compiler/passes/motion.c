@@ -8,7 +8,7 @@
 //
 // Sources stay where they are, and movement of elements leaves a loop only together with work that wants
 // it: the block that uses such a value repeats the movement for nothing.
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"

@@ -2,7 +2,7 @@
 // place.
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/blocks.h"
 #include "compiler/passes/rewrite.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir.h"
 
 // Why this order. Inlining comes first: every later pass sees further in larger functions. `demand` follows

@@ -7,8 +7,8 @@
 // A pass is one function of (module, scratch). It allocates what stays in the module's arena and everything
 // else in `scratch`, which is emptied after it. Value and basic block notes are NULL between passes. No
 // pass fails: what it cannot improve it leaves as it is.
-#ifndef NN_PASSES_PASSES_H
-#define NN_PASSES_PASSES_H
+#ifndef NN_COMPILER_PASSES_PASSES_H
+#define NN_COMPILER_PASSES_PASSES_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,7 +3,7 @@
 // operation. So a function that is called twice in a row does not make a cycle of its two calls.
 #include "compiler/passes/recurrence.h"
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/rewrite.h"
 

@@ -6,8 +6,8 @@
 //
 // Values flow from operands to results, along the edges to basic-block parameters, into callees and back.
 // Lists and data are followed as a whole: what is put in may come out anywhere.
-#ifndef NN_PASSES_RECURRENCE_H
-#define NN_PASSES_RECURRENCE_H
+#ifndef NN_COMPILER_PASSES_RECURRENCE_H
+#define NN_COMPILER_PASSES_RECURRENCE_H
 
 #include "compiler/ir/ir.h"
 

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 
 bool instr_is_pure(const struct ir_instr *instr) {

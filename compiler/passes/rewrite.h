@@ -1,6 +1,6 @@
 // Changes that several passes make to functions.
-#ifndef NN_PASSES_REWRITE_H
-#define NN_PASSES_REWRITE_H
+#ifndef NN_COMPILER_PASSES_REWRITE_H
+#define NN_COMPILER_PASSES_REWRITE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,7 +8,7 @@
 //
 // Dropout sites may differ as long as they coincide at the same places: a draw's key has the instance's
 // number, too.
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 

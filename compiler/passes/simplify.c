@@ -10,7 +10,7 @@
 // Leaves     instructions without uses; `dce` removes them. Basic blocks in reverse postorder.
 #include <assert.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/fold.h"
 #include "compiler/passes/passes.h"

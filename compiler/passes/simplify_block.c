@@ -1,5 +1,5 @@
 // Simplification inside one block; used for adjoints, whose formulas leave much to fold.
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/fold.h"
 #include "compiler/passes/rewrite.h"

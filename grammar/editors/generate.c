@@ -17,7 +17,7 @@ static const struct {
   const char *text, *roles;
 } keywords[] = {
 #define KEYWORD(token, text, roles) {text, roles},
-#include "compiler/keywords.def"
+#include "compiler/syntax/keywords.def"
 #undef KEYWORD
 };
 
@@ -37,7 +37,7 @@ static void collect(struct words words[N_KINDS]) {
     add(&words[kind], keywords[i].text);
   }
 #define BUILTIN(ENUM, name, arg_count, op, usage, doc) add(&words[OPERATION], name);
-#include "compiler/builtins.def"
+#include "compiler/check/builtins.def"
 #undef BUILTIN
 #define OP(ENUM, name, arity, class, shape, derivatives, user, doc) \
   if (user) add(&words[OPERATION], name);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 static const struct ir_block *find(const struct ir_module *module, const char *name) {
   for (uint32_t i = 0; i < module->n_blocks; i++)

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "runtime/cli/run.h"
 #include "runtime/data/safetensors.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 // ------------------------------------------------------------------------------------- checkpoints
 

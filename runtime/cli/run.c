@@ -11,7 +11,7 @@
 
 #include "compiler/nnc.h"
 #include "runtime/cli/progress.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 
 // ----------------------------------------------------------------------------------------- failing
 

@@ -6,7 +6,7 @@
 
 #include "runtime/cli/progress.h"
 #include "runtime/cli/run.h"
-#include "runtime/random.h"
+#include "runtime/kernel/random.h"
 
 // A signal lets the minibatch come to its end, and the weights are saved.
 static bool is_interrupted(void) { return *interrupt_signal() != 0; }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/cpu/cpu_features.h"
+#include "runtime/jit/cpu_features.h"
 
 struct blas {
   void *library;  // counted by the dynamic loader: every open has its own

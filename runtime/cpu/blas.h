@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "runtime/cpu/kernel.h"
+#include "runtime/kernel/kernel.h"
 
 struct blas;
 

@@ -10,8 +10,8 @@
 
 #include <llvm-c/Core.h>
 
-#include "runtime/cpu/cpu_features.h"
-#include "runtime/cpu/kernel.h"
+#include "runtime/jit/cpu_features.h"
+#include "runtime/kernel/kernel.h"
 
 struct codegen {
   LLVMContextRef context;

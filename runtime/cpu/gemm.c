@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "runtime/cpu/gemm_codegen.h"
-#include "runtime/cpu/jit.h"
+#include "runtime/jit/jit.h"
 
 // ------------------------------------------------------------------------------------------------- the table
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/cpu/kernel.h"
+#include "runtime/kernel/kernel.h"
 
 #define GEMM_PANEL_BYTES 128
 #define GEMM_MAX_ROWS 14      // 28 accumulators, two vectors of weights and a broadcast fill 32 registers

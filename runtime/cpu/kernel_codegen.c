@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "runtime/cpu/gemm.h"
-#include "runtime/cpu/jit.h"
+#include "runtime/jit/jit.h"
 #include "runtime/cpu/kernel_emit.h"
-#include "runtime/cpu/kernel_graph.h"
+#include "runtime/kernel/kernel_graph.h"
 
 struct compilation {
   const struct jit *jit;

@@ -8,7 +8,7 @@
 #define NN_RUNTIME_CPU_KERNEL_EMIT_H
 
 #include "runtime/cpu/codegen.h"
-#include "runtime/cpu/kernel_graph.h"
+#include "runtime/kernel/kernel_graph.h"
 
 struct known_base {       // address of a row's first element
   struct place place;

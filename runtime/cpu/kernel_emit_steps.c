@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "runtime/cpu/draws.h"
+#include "runtime/kernel/draws.h"
 #include "runtime/cpu/gemm.h"
 #include "runtime/cpu/kernel_emit.h"
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "runtime/cpu/gemm.h"
-#include "runtime/cpu/kernel.h"
+#include "runtime/kernel/kernel.h"
 
 typedef float f32x4 __attribute__((vector_size(16), aligned(4)));
 typedef double f64x2 __attribute__((vector_size(16), aligned(8)));

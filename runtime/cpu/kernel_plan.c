@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "runtime/cpu/gemm.h"
-#include "runtime/cpu/kernel_graph.h"
+#include "runtime/kernel/kernel_graph.h"
 
 // Weights are streamed once per tile, and what a tile produces must stay in the second-level cache beside
 // them: measured for a Tree-LSTM node of 128 and 256 units, anything from 56 to 168 rows does.

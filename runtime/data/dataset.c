@@ -134,7 +134,7 @@ static bool same_columns(struct reader *reader, struct nn_dataset *set) {
 static struct nn_dataset *set_new(const struct dataset_request *request) {
   struct nn_dataset *set = calloc(1, sizeof *set);
   if (!set) return NULL;
-  set->arena = host_arena_new();
+  set->arena = value_arena_new();
   set->columns = calloc(request->n_columns + 1, sizeof *set->columns);
   set->n_columns = request->n_columns;
   if (!set->arena || !set->columns) {
@@ -185,7 +185,7 @@ static bool read_all(const struct dataset_request *request, bool counting, struc
       ok = pass_over(&reader, set);
     } else if (counting) {
       reader_count_tokens(&reader);
-      host_arena_reset(set->arena);
+      value_arena_reset(set->arena);
       set->n_examples++;
     } else if (!append(set, &reader, &capacity)) {
       ok = message_set(error, "%s: out of memory after %zu examples", request->path, set->n_examples);
@@ -240,7 +240,7 @@ const struct dataset_file *dataset_file_of(const struct nn_dataset *set, size_t 
 
 void dataset_free(struct nn_dataset *set) {
   if (!set) return;
-  if (set->arena) host_arena_free(set->arena);
+  if (set->arena) value_arena_free(set->arena);
   for (size_t i = 0; i < set->n_files; i++) free(set->files[i].path);
   free(set->files);
   free(set->columns);

@@ -1,8 +1,8 @@
 // A data set in memory: examples whose values are ready-made arguments of compiled host code.
 //
 // The columns are the parameters, by name, of the entries that will run over the data. An example is one row
-// of slots: its columns' flattened slots, one column after the other. Slots are as runtime/cpu/host.h says
-// (int, float's bits, bool, index, host_list and host_data in the data set's arena); a column's type never
+// of slots: its columns' flattened slots, one column after the other. Slots are as runtime/host/host.h says
+// (int, float's bits, bool, index, value_list and value_data in the data set's arena); a column's type never
 // holds a tensor.
 #ifndef NN_RUNTIME_DATA_DATASET_H
 #define NN_RUNTIME_DATA_DATASET_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "compiler/ir/ir.h"
-#include "runtime/cpu/host.h"
+#include "runtime/value/value.h"
 #include "runtime/data/vocab.h"
 
 struct dataset_column {
@@ -29,7 +29,7 @@ struct dataset_file {
 };
 
 struct nn_dataset {
-  struct host_arena *arena;  // owns the values
+  struct value_arena *arena;  // owns the values
   uint32_t n_columns;
   struct dataset_column *columns;
   uint32_t width;  // slots of an example

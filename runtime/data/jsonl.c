@@ -120,8 +120,8 @@ static bool push_data(struct reader *reader, const struct place *place, const st
                       uint32_t tag, const json_t *fields) {
   size_t base = reader->n_stack;
   if (fields && !convert_fields(reader, place, constructor->n_fields, constructor->fields, fields)) return false;
-  struct host_data *made =
-      host_data_new(reader->arena, tag, (uint32_t)(reader->n_stack - base), reader->stack + base);
+  struct value_data *made =
+      value_data_new(reader->arena, tag, (uint32_t)(reader->n_stack - base), reader->stack + base);
   reader->n_stack = base;
   reader_push(reader, (uint64_t)(uintptr_t)made);
   return true;

@@ -138,7 +138,7 @@ static bool leaf(struct reader *reader, const struct open *open, bool labelled, 
           !fill(reader, constructor, form->word, open->word, open->word_length, open->word_line,
                 open->word_column, slots))
         return false;
-      *value = (uint64_t)(uintptr_t)host_data_new(reader->arena, tag, constructor->n_fields, slots);
+      *value = (uint64_t)(uintptr_t)value_data_new(reader->arena, tag, constructor->n_fields, slots);
       return true;
     }
   }
@@ -170,7 +170,7 @@ static bool node(struct reader *reader, const struct open *open, uint64_t *value
           if (constructor->fields[i].type->kind == IR_DATA) slots[i] = reader->stack[child++];
         reader->n_stack = open->first_child;
       }
-      *value = (uint64_t)(uintptr_t)host_data_new(reader->arena, tag, constructor->n_fields, slots);
+      *value = (uint64_t)(uintptr_t)value_data_new(reader->arena, tag, constructor->n_fields, slots);
       return true;
     }
   }

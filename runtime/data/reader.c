@@ -205,7 +205,7 @@ void reader_push(struct reader *reader, uint64_t slot) {
 uint64_t reader_list(struct reader *reader, const struct ir_type *element, size_t base) {
   uint32_t width = ir_type_width(element);
   uint64_t n = width ? (reader->n_stack - base) / width : 0;
-  struct host_list *list = host_list_new(reader->arena, width, n, reader->stack + base);
+  struct value_list *list = value_list_new(reader->arena, width, n, reader->stack + base);
   reader->n_stack = base;
   return (uint64_t)(uintptr_t)list;
 }

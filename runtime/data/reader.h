@@ -17,7 +17,7 @@ enum reader_result { READER_RECORD, READER_END, READER_BAD };
 
 struct reader {
   const struct dataset_request *request;
-  struct host_arena *arena;  // of the values
+  struct value_arena *arena;  // of the values
   bool counting;
   const char *columns;  // what followed the format's name in `--format tsv:words,tags`; NULL: nothing
 

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir.h"
 #include "compiler/passes/passes.h"
-#include "runtime/cpu/jit.h"
-#include "runtime/cpu/kernel.h"
+#include "runtime/jit/jit.h"
+#include "runtime/kernel/kernel.h"
 #include "runtime/cpu/peak.h"
-#include "runtime/cpu/reference.h"
+#include "runtime/kernel/reference.h"
 
 enum { MAX_ARRAYS = 64, ROUNDS = 15 };
 

@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/cpu/fiber.h"
-#include "runtime/cpu/host.h"
-#include "runtime/cpu/jit.h"
-#include "runtime/trace.h"
+#include "runtime/value/fiber.h"
+#include "runtime/host/host.h"
+#include "runtime/jit/jit.h"
+#include "runtime/batch/trace.h"
 
 #define MODEL "tests/ir/corpus/treelstm.ir"
 #define TREES 64
@@ -63,7 +63,7 @@ static struct trace_block *describe_blocks(const struct ir_module *ir) {
 }
 
 // A random binary tree; constructor 0 is Leaf(label, word), 1 Node(label, left, right).
-static uint64_t make_tree(struct host_arena *arena, unsigned leaves, uint64_t *random) {
+static uint64_t make_tree(struct value_arena *arena, unsigned leaves, uint64_t *random) {
   *random = *random * UINT64_C(6364136223846793005) + 1442695040888963407u;
   uint64_t choice = *random >> 33;
   uint64_t slots[3] = {choice % 5, choice % 1000};
@@ -72,7 +72,7 @@ static uint64_t make_tree(struct host_arena *arena, unsigned leaves, uint64_t *r
     slots[1] = make_tree(arena, left, random);
     slots[2] = make_tree(arena, leaves - left, random);
   }
-  return (uint64_t)(uintptr_t)host_data_new(arena, leaves > 1, leaves > 1 ? 3 : 2, slots);
+  return (uint64_t)(uintptr_t)value_data_new(arena, leaves > 1, leaves > 1 ? 3 : 2, slots);
 }
 
 static struct host_code *compile(const struct ir_module *ir, struct jit **jit, const char *cache,
@@ -97,9 +97,9 @@ static struct host_code *compile(const struct ir_module *ir, struct jit **jit, c
 }
 
 static void run_minibatch(struct fiber_pool *pool, host_entry_fn *entry, struct trace *trace,
-                          struct host_arena *arena, const uint64_t *trees) {
+                          struct value_arena *arena, const uint64_t *trees) {
   trace_reset(trace);
-  host_arena_reset(arena);
+  value_arena_reset(arena);
   for (uint32_t i = 0; i < TREES; i++) {
     struct trace_example example = {.host = {.trace = trace, .arena = arena, .number = i}, .position = i};
     uint64_t result;
@@ -111,7 +111,7 @@ static void run_minibatch(struct fiber_pool *pool, host_entry_fn *entry, struct 
 }
 
 static void measure(struct host_code *code, uint32_t function, struct trace *trace, double limit) {
-  struct host_arena *data = host_arena_new(), *arena = host_arena_new();
+  struct value_arena *data = value_arena_new(), *arena = value_arena_new();
   struct fiber_pool *pool = fiber_pool_new(NULL);
   uint64_t random = 1, trees[TREES];
   for (int i = 0; i < TREES; i++)
@@ -132,8 +132,8 @@ static void measure(struct host_code *code, uint32_t function, struct trace *tra
   printf("%-22s %6.1f ns  (%" PRIu32 " instances of %d trees in %.1f us)\n", "per instance",
          1e9 * best / expected, expected, TREES, 1e6 * best);
   fiber_pool_free(pool);
-  host_arena_free(data);
-  host_arena_free(arena);
+  value_arena_free(data);
+  value_arena_free(arena);
 }
 
 int main(int argc, char **argv) {

@@ -161,7 +161,7 @@ for what in "$model" "tree.nnb --weights one.st" one.st; do
   says out '^{.*"cell.U".*}$'
 done
 
-# Trees far deeper than a stack of calls; under AddressSanitizer deep stacks are small (runtime/cpu/fiber.c).
+# Trees far deeper than a stack of calls; under AddressSanitizer deep stacks are small (runtime/value/fiber.c).
 depth=20000
 grep -q __asan_init "$nnrun" && depth=1000
 awk -v n=$depth 'BEGIN { for (i = 0; i < n; i++) printf "(2 (2 the) "; printf "(2 good)"; for (i = 0; i < n; i++) printf ")"; print "" }' >deep.txt

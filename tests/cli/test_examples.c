@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "compiler/nnc.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 #include "runtime/nn.h"
 
 static const struct example_model {

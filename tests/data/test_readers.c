@@ -82,7 +82,7 @@ static void dump(const struct fixture *f, const struct ir_type *type, const uint
       strcat(out, ")");
       break;
     case IR_LIST: {
-      const struct host_list *list = (const struct host_list *)(uintptr_t) * (*slots)++;
+      const struct value_list *list = (const struct value_list *)(uintptr_t) * (*slots)++;
       const uint64_t *at = list->length ? list->buffer->slots + list->offset * list->buffer->width : NULL;
       strcat(out, "[");
       for (uint64_t i = 0; i < list->length; i++) {
@@ -93,7 +93,7 @@ static void dump(const struct fixture *f, const struct ir_type *type, const uint
       break;
     }
     default: {
-      const struct host_data *data = (const struct host_data *)(uintptr_t) * (*slots)++;
+      const struct value_data *data = (const struct value_data *)(uintptr_t) * (*slots)++;
       const struct ir_constructor *constructor = &f->module->datas[type->data]->constructors[data->tag];
       const uint64_t *at = data->slots;
       strcat(out, constructor->name);

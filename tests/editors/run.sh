@@ -22,14 +22,14 @@ case "$what" in
     fi
     # shellcheck disable=SC2086
     node "$source/tests/editors/textmate.mjs" "$work" "$source/grammar/editors/vscode/syntaxes/nn.tmLanguage.json" \
-      "$source/compiler/keywords.def" $files
+      "$source/compiler/syntax/keywords.def" $files
     ;;
   vim)
     vim --version 2>/dev/null | grep -q '+syntax' || exit 77
     failed=0
     for file in $files; do
       vim -es -u NONE -i NONE -n --cmd "let g:folder = '$source/grammar/editors/vim'" \
-        --cmd "let g:keywords = '$source/compiler/keywords.def'" --cmd "let g:report = '$work/report'" \
+        --cmd "let g:keywords = '$source/compiler/syntax/keywords.def'" --cmd "let g:report = '$work/report'" \
         -S "$source/tests/editors/check.vim" "$file" </dev/null || { echo "$file"; cat "$work/report"; failed=1; }
     done
     exit $failed

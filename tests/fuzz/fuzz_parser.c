@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/ast_print.h"
-#include "compiler/parse.h"
+#include "compiler/syntax/ast_print.h"
+#include "compiler/syntax/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 // Helpers of the tests in this folder.
-#ifndef NN_TESTS_IR_TESTING_H
-#define NN_TESTS_IR_TESTING_H
+#ifndef NN_TESTS_IR_IR_TESTING_H
+#define NN_TESTS_IR_IR_TESTING_H
 
 #include <dirent.h>
 #include <setjmp.h>

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/derivative.h"
 
 #define MAX_ELEMENTS 8

@@ -1,7 +1,7 @@
 // Symbolic sizes: polynomials worked out by hand.
 #include "tests/ir/ir_testing.h"
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 
 static const struct size_atom atom_h = {"H", SIZE_DIM, 0}, atom_d = {"D", SIZE_DIM, 1},
                               atom_w = {"Word", SIZE_VOCAB, 2};

@@ -1,7 +1,7 @@
 // The verifier: one module per rule that breaks this rule only, and what is said about it.
 #include "tests/ir/ir_testing.h"
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir_builder.h"
 
 static const char prelude[] = "module m\n"

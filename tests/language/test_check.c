@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "compiler/builtins.h"
-#include "compiler/check.h"
+#include "compiler/check/builtins.h"
+#include "compiler/check/check.h"
 #include "compiler/nnc.h"
-#include "compiler/parse.h"
+#include "compiler/syntax/parse.h"
 
 struct program {
   struct arena arena;

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/ast_print.h"
-#include "compiler/parse.h"
+#include "compiler/syntax/ast_print.h"
+#include "compiler/syntax/parse.h"
 
 struct session {
   struct arena arena;

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "compiler/nnc.h"
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 #include "runtime/nn.h"
 
 #define PROGRAM "tests/language/stdlib_values.nn"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/cpu/reference.h"
+#include "runtime/kernel/reference.h"
 
 enum { SEED = 5, STEP = 3, FIRST_EXAMPLE = 1000, MAX_BLOCKS_OF_MEMORY = 4096 };
 

@@ -3,8 +3,8 @@
 #define NN_TESTS_OPERATIONS_KERNEL_CHECK_H
 
 #include "compiler/ir/ir.h"
-#include "runtime/cpu/jit.h"
-#include "runtime/cpu/kernel.h"
+#include "runtime/jit/jit.h"
+#include "runtime/kernel/kernel.h"
 
 struct kernel_check {
   struct jit *jit;

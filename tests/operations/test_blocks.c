@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/passes.h"
 #include "tests/ir/ir_testing.h"
 #include "tests/operations/kernel_check.h"

@@ -1,4 +1,4 @@
-// runtime/cpu/jit.c: compiling, calling back, and a disk cache that is used when sound and ignored when not.
+// runtime/jit/jit.c: compiling, calling back, and a disk cache that is used when sound and ignored when not.
 #include <dirent.h>
 #include <fcntl.h>
 #include <llvm-c/Core.h>
@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "runtime/cpu/jit.h"
-#include "runtime/cpu/jit_cache.h"
+#include "runtime/jit/jit.h"
+#include "runtime/jit/jit_cache.h"
 
 typedef int64_t number_fn(int64_t);
 

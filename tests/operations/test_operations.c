@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir_builder.h"
 #include "compiler/passes/passes.h"
 #include "tests/operations/kernel_check.h"

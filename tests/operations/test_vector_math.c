@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "runtime/cpu/codegen.h"
-#include "runtime/cpu/jit.h"
+#include "runtime/jit/jit.h"
 #include "runtime/cpu/vector_math.h"
 
 #define MANY 4096

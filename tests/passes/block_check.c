@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/cpu/reference.h"
+#include "runtime/kernel/reference.h"
 
 #define STEP 1e-6
 // Central differences with that step are good to about 1e-9 for values around one.

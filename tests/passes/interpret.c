@@ -5,8 +5,8 @@
 #include <setjmp.h>
 #include <string.h>
 
-#include "compiler/ir/arena.h"
-#include "runtime/cpu/reference.h"
+#include "compiler/base/arena.h"
+#include "runtime/kernel/reference.h"
 
 #define DEEPEST_CALL 400
 #define MOST_BYTES ((size_t)32 << 20)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir_builder.h"
 #include "compiler/passes/passes.h"
 #include "tests/passes/block_check.h"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "compiler/ir/arena.h"
+#include "compiler/base/arena.h"
 #include "compiler/ir/ir.h"
 #include "compiler/passes/passes.h"
 

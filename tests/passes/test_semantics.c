@@ -13,7 +13,7 @@
 
 #include "compiler/nnc.h"
 #include "compiler/passes/passes.h"
-#include "runtime/cpu/reference.h"
+#include "runtime/kernel/reference.h"
 #include "tests/passes/block_check.h"
 #include "tests/passes/interpret.h"
 #include "tests/passes/program_gen.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/trace.h"
+#include "runtime/batch/trace.h"
 
 #define FIRST_VALUE 100
 #define MOST_SLOTS 256
@@ -89,7 +89,7 @@ double trace_read(struct example *example, uint32_t value) {
 
 struct reader {
   const char *at;
-  struct host_arena *arena;
+  struct value_arena *arena;
 };
 
 static void skip_blanks(struct reader *in) { in->at += strspn(in->at, " "); }
@@ -142,7 +142,7 @@ static uint64_t read_data(struct reader *in, const struct ir_module *ir, const s
     if (strcmp(constructor->name, name) == 0) {
       uint64_t slots[MOST_SLOTS];
       uint32_t n = read_fields(in, ir, constructor->n_fields, constructor->fields, slots);
-      return (uint64_t)(uintptr_t)host_data_new(in->arena, i, n, slots);
+      return (uint64_t)(uintptr_t)value_data_new(in->arena, i, n, slots);
     }
   }
   fail_msg("no constructor %s of %s", name, data->name);
@@ -158,7 +158,7 @@ static uint64_t read_list(struct reader *in, const struct ir_module *ir, const s
       expect(in, ',');
     filled += read_value(in, ir, element, slots + filled);
   }
-  return (uint64_t)(uintptr_t)host_list_new(in->arena, ir_type_width(element), length, slots);
+  return (uint64_t)(uintptr_t)value_list_new(in->arena, ir_type_width(element), length, slots);
 }
 
 // Gives the number of slots filled.
@@ -211,7 +211,7 @@ static const uint64_t *write_fields(FILE *out, const struct ir_module *ir, uint3
 }
 
 static void write_list(FILE *out, const struct ir_module *ir, const struct ir_type *element, uint64_t slot) {
-  const struct host_list *list = (const struct host_list *)(uintptr_t)slot;
+  const struct value_list *list = (const struct value_list *)(uintptr_t)slot;
   assert_int_equal(list->buffer->width, ir_type_width(element));
   assert_true(list->offset + list->length <= list->buffer->used &&
               list->buffer->used <= list->buffer->capacity);
@@ -244,7 +244,7 @@ static const uint64_t *write_value(FILE *out, const struct ir_module *ir, const 
     write_list(out, ir, type->element, slots[0]);
     return slots + 1;
   case IR_DATA: {
-    const struct host_data *data = (const struct host_data *)(uintptr_t)slots[0];
+    const struct value_data *data = (const struct value_data *)(uintptr_t)slots[0];
     assert_true(data->tag < ir->datas[type->data]->n_constructors);
     const struct ir_constructor *constructor = &ir->datas[type->data]->constructors[data->tag];
     fputs(constructor->name, out);
@@ -293,7 +293,7 @@ struct fixture *fixture_new(struct jit *jit, const char *name, const char *text,
       assert_true(size_evaluate(dim->value, dim_of, f->dims, &f->dims[i]));
   }
   f->pool = fiber_pool_new(NULL);
-  f->arena = host_arena_new();
+  f->arena = value_arena_new();
   compile(f);
   return f;
 }
@@ -302,7 +302,7 @@ void fixture_free(struct fixture *f) {
   host_code_free(f->code);
   ir_module_free(f->ir);
   fiber_pool_free(f->pool);
-  host_arena_free(f->arena);
+  value_arena_free(f->arena);
   free(f->dims);
   free(f->results);
   free(f->log);
@@ -372,7 +372,7 @@ void fixture_run_slots(struct fixture *f, const char *entry, const uint64_t *arg
 }
 
 void fixture_run(struct fixture *f, const char *call) {
-  host_arena_reset(f->arena);
+  value_arena_reset(f->arena);
   char name[64];
   struct reader in = {call, f->arena};
   read_word(&in, name, sizeof name);

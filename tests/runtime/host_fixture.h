@@ -3,22 +3,22 @@
 // Every instance in the log is a line `emit block(args) -> %id`, `sum|mean|max[elements](ids) -> %id` or
 // `read %id`. Ids of results count from %100 in every run. A read suspends the example, which is then
 // continued, and gives the next of the fixture's `reads`.
-#ifndef NN_TESTS_HOST_FIXTURE_H
-#define NN_TESTS_HOST_FIXTURE_H
+#ifndef NN_TESTS_RUNTIME_HOST_FIXTURE_H
+#define NN_TESTS_RUNTIME_HOST_FIXTURE_H
 
 #include <stdio.h>
 
 #include "compiler/ir/ir.h"
-#include "runtime/cpu/fiber.h"
-#include "runtime/cpu/host.h"
-#include "runtime/cpu/jit.h"
+#include "runtime/value/fiber.h"
+#include "runtime/host/host.h"
+#include "runtime/jit/jit.h"
 
 struct fixture {
   struct jit *jit;
   struct ir_module *ir;
   struct host_code *code;
   struct fiber_pool *pool;
-  struct host_arena *arena;
+  struct value_arena *arena;
   int64_t *dims;
   // Set before fixture_run.
   uint64_t step_limit;

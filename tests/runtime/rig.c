@@ -12,7 +12,7 @@
 
 #include "compiler/nnc.h"
 #include "runtime/data/dataset.h"
-#include "runtime/random.h"
+#include "runtime/kernel/random.h"
 #include "tests/runtime/stand_in.h"
 
 const char rig_tree_model[] =
@@ -119,7 +119,7 @@ size_t rig_entry(const struct rig *rig, const char *name) {
 
 struct maker {
   const nn_model *model;
-  struct host_arena *arena;
+  struct value_arena *arena;
   struct random_stream stream;
 };
 
@@ -145,7 +145,7 @@ static uint64_t make_data(struct maker *maker, const struct ir_type *type, int d
     make_value(maker, constructor->fields[i].type, depth - 1, slots + n);
     n += ir_type_width(constructor->fields[i].type);
   }
-  return (uint64_t)(uintptr_t)host_data_new(maker->arena, tag, n, slots);
+  return (uint64_t)(uintptr_t)value_data_new(maker->arena, tag, n, slots);
 }
 
 static void make_value(struct maker *maker, const struct ir_type *type, int depth, uint64_t *slots) {
@@ -157,7 +157,7 @@ static void make_value(struct maker *maker, const struct ir_type *type, int dept
   case IR_LIST:
     // All lists of an example are as long as the depth says, so that they can be zipped.
     for (int i = 0; i < depth; i++) make_value(maker, type->element, depth, elements + i);
-    *slots = (uint64_t)(uintptr_t)host_list_new(maker->arena, 1, (uint64_t)depth, elements);
+    *slots = (uint64_t)(uintptr_t)value_list_new(maker->arena, 1, (uint64_t)depth, elements);
     break;
   case IR_DATA:
     *slots = make_data(maker, type, depth);
@@ -171,7 +171,7 @@ static nn_dataset *make_dataset(const nn_model *model, const struct ir_entry *en
                                 uint64_t seed) {
   nn_dataset *data = calloc(1, sizeof *data);
   assert_non_null(data);
-  struct maker maker = {.model = model, .arena = host_arena_new()};
+  struct maker maker = {.model = model, .arena = value_arena_new()};
   random_open(&maker.stream, seed, "data");
   data->arena = maker.arena;
   data->n_columns = entry->n_params;

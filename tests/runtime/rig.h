@@ -1,11 +1,11 @@
 // A model from source text with made-up vocabularies and random data, bound and ready to run: for tests of
 // the runtime.
-#ifndef NN_TESTS_RIG_H
-#define NN_TESTS_RIG_H
+#ifndef NN_TESTS_RUNTIME_RIG_H
+#define NN_TESTS_RUNTIME_RIG_H
 
-#include "runtime/model.h"
+#include "runtime/model/model.h"
 #include "runtime/nn.h"
-#include "runtime/session.h"
+#include "runtime/model/session.h"
 
 struct rig {
   nn_model *model;

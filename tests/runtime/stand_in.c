@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/cpu/reference.h"
+#include "runtime/kernel/reference.h"
 
 struct stand_in {
   struct kernel kernel;  // first

@@ -171,7 +171,7 @@ static void test_vocabularies(void **state) {
   nn_dataset *data;
   rig_check(nn_dataset_load(model, place.data, &entry, 1, NULL, &data));
   assert_int_equal(nn_dataset_size(data), 2);
-  const struct host_list *words = (const struct host_list *)(uintptr_t)data->slots[data->width];
+  const struct value_list *words = (const struct value_list *)(uintptr_t)data->slots[data->width];
   const uint64_t expected[] = {0, 2, 0};
   assert_memory_equal(words->buffer->slots + words->offset, expected, sizeof expected);
   assert_non_null(strstr(nn_dataset_position(data, 1), "data.jsonl:2"));

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/cpu/fiber.h"
+#include "runtime/value/fiber.h"
 
 struct log {
   char text[64];

@@ -89,7 +89,7 @@ static void obey(struct script *s, char *line) {
   } else if (sscanf(line, "; steps %lld", &number) == 1) {
     s->fixture->step_limit = (uint64_t)number;
   } else if (sscanf(line, "; memory %lld", &number) == 1) {
-    host_arena_set_limit(s->fixture->arena, (size_t)number);
+    value_arena_set_limit(s->fixture->arena, (size_t)number);
   } else if (strncmp(line, "; reads ", 8) == 0) {
     char *at = line + 8, *end;
     size_t n = 0;

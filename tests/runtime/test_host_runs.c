@@ -85,10 +85,10 @@ static const char deep_text[] =
   "  return %8\n"
   "}\n";
 
-static uint64_t make_chain(struct host_arena *arena, uint32_t depth) {
-  uint64_t tree = (uint64_t)(uintptr_t)host_data_new(arena, 0, 0, NULL);
+static uint64_t make_chain(struct value_arena *arena, uint32_t depth) {
+  uint64_t tree = (uint64_t)(uintptr_t)value_data_new(arena, 0, 0, NULL);
   for (uint32_t i = 0; i < depth; i++)
-    tree = (uint64_t)(uintptr_t)host_data_new(arena, 1, 1, &tree);
+    tree = (uint64_t)(uintptr_t)value_data_new(arena, 1, 1, &tree);
   return tree;
 }
 
@@ -202,13 +202,13 @@ static void test_a_million_turns(void **state) {
   assert_int_equal(results[0], 100 + n);
   assert_int_equal(results[2], 100 + n + 1);
   assert_int_equal(f->n_instances, n + 2);
-  const struct host_list *list = (const struct host_list *)(uintptr_t)results[1];
+  const struct value_list *list = (const struct value_list *)(uintptr_t)results[1];
   assert_int_equal(list->length, n + 1);
   for (uint64_t i = 0; i < n; i++)
     assert_true(list->buffer->slots[list->offset + i] == i);
   assert_int_equal(list->buffer->slots[list->offset + n], 55);
   // A view and a node of the rope per turn, 32 bytes each, the buffers of the list and the terms.
-  assert_true(host_arena_bytes(f->arena) < n * (32 + 32 + 40));
+  assert_true(value_arena_bytes(f->arena) < n * (32 + 32 + 40));
   drop(f);
 }
 
@@ -237,19 +237,19 @@ static const char hoard_text[] =
 static void test_a_failure_frees_its_memory(void **state) {
   (void)state;
   struct fixture *f = new_fixture(hoard_text);
-  host_arena_set_limit(f->arena, (size_t)10 << 20);
+  value_arena_set_limit(f->arena, (size_t)10 << 20);
   uint64_t small = 1000, large = 10000000, first, result;
   fixture_run_slots(f, "hoard", &small, &first);
   assert_int_equal(f->outcome, HOST_DONE);
   for (int round = 0; round < 3; round++) {
-    size_t before = host_arena_bytes(f->arena);
+    size_t before = value_arena_bytes(f->arena);
     fixture_run_slots(f, "hoard", &large, &result);
     assert_string_equal(f->error, "0:0:0 the lists and data of this minibatch need more than 10 MiB");
-    assert_true(host_arena_bytes(f->arena) < before + 1000);
+    assert_true(value_arena_bytes(f->arena) < before + 1000);
     fixture_run_slots(f, "hoard", &small, &result);
     assert_int_equal(f->outcome, HOST_DONE);
   }
-  const struct host_list *list = (const struct host_list *)(uintptr_t)first;
+  const struct value_list *list = (const struct value_list *)(uintptr_t)first;
   assert_int_equal(list->length, small);
   for (uint64_t i = 0; i < small; i++)
     assert_true(list->buffer->slots[list->offset + i] == i);

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "runtime/cpu/host.h"
-#include "runtime/cpu/host_runtime.h"
-#include "runtime/trace.h"
+#include "runtime/value/example.h"
+#include "runtime/host/host_runtime.h"
+#include "runtime/batch/trace.h"
 
 // The runtime's trace is not linked; lists and the arena never reach it.
 uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elements, uint32_t n,
@@ -39,13 +39,13 @@ static uint64_t next_random(uint64_t *state) {  // xorshift64*, Vigna 2016
 #define MOST_WIDTH 3
 
 struct model {                // the slow reference: an array of its own per list
-  const struct host_list *list;
+  const struct value_list *list;
   uint64_t length;
   uint64_t slots[LONGEST * MOST_WIDTH];
 };
 
 static void check_list(const struct model *model, uint64_t width) {
-  const struct host_list *list = model->list;
+  const struct value_list *list = model->list;
   assert_int_equal(list->length, model->length);
   assert_int_equal(list->buffer->width, width);
   assert_true(list->offset + list->length <= list->buffer->used);
@@ -67,10 +67,10 @@ static void change_length(struct scene *s, const struct model *a, struct model *
   for (uint64_t i = 0; i < width; i++)
     element[i] = next_random(&s->random);
   if (a->length > 0 && below(s, 2) == 0) {
-    to->list = host_list_pop(&s->example, NULL, a->list);
+    to->list = value_list_pop(&s->example, NULL, a->list);
     to->length = a->length - 1;
   } else if (a->length < LONGEST) {
-    to->list = host_list_push(&s->example, NULL, a->list, element);
+    to->list = value_list_push(&s->example, NULL, a->list, element);
     memcpy(to->slots + a->length * width, element, width * sizeof *element);
     to->length = a->length + 1;
   }
@@ -82,18 +82,18 @@ static void set_element(struct scene *s, const struct model *a, struct model *to
   uint64_t width = s->width, at = below(s, a->length), element[MOST_WIDTH];
   for (uint64_t i = 0; i < width; i++)
     to->slots[at * width + i] = element[i] = next_random(&s->random);
-  to->list = host_list_set(&s->example, NULL, a->list, (int64_t)at, element);
+  to->list = value_list_set(&s->example, NULL, a->list, (int64_t)at, element);
 }
 
 static void cut(struct scene *s, const struct model *a, struct model *to) {
   uint64_t from = below(s, a->length + 1), end = from + below(s, a->length - from + 1);
-  to->list = host_list_slice(&s->example, NULL, a->list, (int64_t)from, (int64_t)end);
+  to->list = value_list_slice(&s->example, NULL, a->list, (int64_t)from, (int64_t)end);
   to->length = end - from;
   memcpy(to->slots, a->slots + from * s->width, to->length * s->width * sizeof *a->slots);
 }
 
 static void reverse(struct scene *s, const struct model *a, struct model *to) {
-  to->list = host_list_reverse(&s->example, NULL, a->list);
+  to->list = value_list_reverse(&s->example, NULL, a->list);
   for (uint64_t i = 0; i < a->length; i++)
     memcpy(to->slots + i * s->width, a->slots + (a->length - 1 - i) * s->width, s->width * sizeof *a->slots);
 }
@@ -101,7 +101,7 @@ static void reverse(struct scene *s, const struct model *a, struct model *to) {
 static void join(struct scene *s, const struct model *a, const struct model *b, struct model *to) {
   if (a->length + b->length > LONGEST)
     return;
-  to->list = host_list_concat(&s->example, NULL, a->list, b->list);
+  to->list = value_list_concat(&s->example, NULL, a->list, b->list);
   memcpy(to->slots + a->length * s->width, b->slots, b->length * s->width * sizeof *a->slots);
   to->length = a->length + b->length;
 }
@@ -109,7 +109,7 @@ static void join(struct scene *s, const struct model *a, const struct model *b, 
 static void zip_and_take(struct scene *s, const struct model *a, const struct model *b) {
   if (a->length != b->length)
     return;
-  const struct host_list *zipped = host_list_zip(&s->example, NULL, a->list, b->list);
+  const struct value_list *zipped = value_list_zip(&s->example, NULL, a->list, b->list);
   assert_int_equal(zipped->length, a->length);
   for (uint64_t i = 0; i < a->length * s->width; i++) {
     uint64_t row = i / s->width, column = i % s->width;
@@ -122,11 +122,11 @@ static void zip_and_take(struct scene *s, const struct model *a, const struct mo
 static void run_scene(uint64_t width, uint64_t seed) {
   enum { LISTS = 64, STEPS = 4000 };
   struct scene s = {.width = width, .random = seed};
-  s.example.arena = host_arena_new();
+  s.example.arena = value_arena_new();
   struct model *models = calloc(LISTS, sizeof *models);
   assert_non_null(models);
   for (int i = 0; i < LISTS; i++)
-    models[i].list = host_list_new(s.example.arena, (uint32_t)width, 0, NULL);
+    models[i].list = value_list_new(s.example.arena, (uint32_t)width, 0, NULL);
   for (int step = 0; step < STEPS; step++) {
     const struct model *a = &models[below(&s, LISTS)], *b = &models[below(&s, LISTS)];
     struct model made = *a;
@@ -143,7 +143,7 @@ static void run_scene(uint64_t width, uint64_t seed) {
       check_list(&models[i], width);
   }
   free(models);
-  host_arena_free(s.example.arena);
+  value_arena_free(s.example.arena);
 }
 
 static void test_lists_are_values(void **state) {
@@ -157,31 +157,31 @@ static void test_lists_are_values(void **state) {
 // them.
 static void test_lists_of_a_data_set(void **state) {
   (void)state;
-  struct host_arena *data = host_arena_new();
-  struct example example = {.arena = host_arena_new()};
+  struct value_arena *data = value_arena_new();
+  struct example example = {.arena = value_arena_new()};
   uint64_t slots[] = {1, 2, 3}, element = 4;
-  const struct host_list *list = host_list_new(data, 1, 3, slots);
-  struct host_buffer before = *list->buffer;
-  size_t bytes = host_arena_bytes(data);
+  const struct value_list *list = value_list_new(data, 1, 3, slots);
+  struct value_buffer before = *list->buffer;
+  size_t bytes = value_arena_bytes(data);
   for (int i = 0; i < 3; i++) {
-    assert_int_equal(host_list_push(&example, NULL, list, &element)->length, 4);
-    assert_int_equal(host_list_concat(&example, NULL, list, list)->length, 6);
-    assert_int_equal(host_list_set(&example, NULL, list, 0, &element)->buffer->slots[0], 4);
-    host_arena_reset(example.arena);
+    assert_int_equal(value_list_push(&example, NULL, list, &element)->length, 4);
+    assert_int_equal(value_list_concat(&example, NULL, list, list)->length, 6);
+    assert_int_equal(value_list_set(&example, NULL, list, 0, &element)->buffer->slots[0], 4);
+    value_arena_reset(example.arena);
   }
   assert_memory_equal(list->buffer, &before, sizeof before);
   assert_memory_equal(list->buffer->slots, slots, sizeof slots);
-  assert_int_equal(host_arena_bytes(data), bytes);
-  host_arena_free(example.arena);
-  host_arena_free(data);
+  assert_int_equal(value_arena_bytes(data), bytes);
+  value_arena_free(example.arena);
+  value_arena_free(data);
 }
 
 // --------------------------------------------------------------------------------------- the arena
 
 static void test_arena(void **state) {
   (void)state;
-  struct host_arena *arena = host_arena_new();
-  assert_int_equal(host_arena_bytes(arena), 0);
+  struct value_arena *arena = value_arena_new();
+  assert_int_equal(value_arena_bytes(arena), 0);
   char *first = NULL;
   for (int round = 0; round < 3; round++) {
     uint64_t random = 5;
@@ -189,7 +189,7 @@ static void test_arena(void **state) {
     char *last = NULL;
     for (int i = 0; i < 2000; i++) {
       size_t bytes = next_random(&random) % (i % 100 == 0 ? 300000 : 200);
-      char *memory = host_arena_alloc(arena, bytes);
+      char *memory = value_arena_alloc(arena, bytes);
       assert_true((uintptr_t)memory % 16 == 0 && memory != last);
       memset(memory, i, bytes);
       sum += bytes;
@@ -199,24 +199,24 @@ static void test_arena(void **state) {
         first = memory;
       }
     }
-    assert_true(host_arena_bytes(arena) >= sum && host_arena_bytes(arena) <= sum + 2000 * 16);
-    host_arena_reset(arena);
-    assert_int_equal(host_arena_bytes(arena), 0);
+    assert_true(value_arena_bytes(arena) >= sum && value_arena_bytes(arena) <= sum + 2000 * 16);
+    value_arena_reset(arena);
+    assert_int_equal(value_arena_bytes(arena), 0);
   }
-  host_arena_free(arena);
-  host_arena_free(NULL);
+  value_arena_free(arena);
+  value_arena_free(NULL);
 }
 
 static void test_arena_gives_back(void **state) {
   (void)state;
-  struct host_arena *arena = host_arena_new();
-  void *a = host_arena_alloc(arena, 100), *b = host_arena_alloc(arena, 50);
-  host_arena_untake(arena, a, 100);  // not the latest: stays
-  assert_true((char *)host_arena_alloc(arena, 8) > (char *)b);
-  void *c = host_arena_alloc(arena, 1000);
-  host_arena_untake(arena, c, 1000);
-  assert_ptr_equal(host_arena_alloc(arena, 16), c);
-  host_arena_free(arena);
+  struct value_arena *arena = value_arena_new();
+  void *a = value_arena_alloc(arena, 100), *b = value_arena_alloc(arena, 50);
+  value_arena_untake(arena, a, 100);  // not the latest: stays
+  assert_true((char *)value_arena_alloc(arena, 8) > (char *)b);
+  void *c = value_arena_alloc(arena, 1000);
+  value_arena_untake(arena, c, 1000);
+  assert_ptr_equal(value_arena_alloc(arena, 16), c);
+  value_arena_free(arena);
 }
 
 int main(void) {

@@ -274,7 +274,7 @@ static void test_failing_examples(void **state) {
   size_t failed = 0;
   for (size_t i = 0; i < rig.n; i++) {
     const char *error = nn_session_error(rig.session, i);
-    const struct host_list *words = (const struct host_list *)(uintptr_t)rig.data->slots[i * rig.data->width];
+    const struct value_list *words = (const struct value_list *)(uintptr_t)rig.data->slots[i * rig.data->width];
     assert_int_equal(error != NULL, words->length < 3);
     if (error) {
       failed++;
@@ -317,7 +317,7 @@ static void test_limits(void **state) {
     rig_run(&rig, cases[c].entry, NN_INFER);
     size_t failed = 0;
     for (size_t i = 0; i < rig.n; i++) {
-      const struct host_list *words = (const struct host_list *)(uintptr_t)rig.data->slots[i];
+      const struct value_list *words = (const struct value_list *)(uintptr_t)rig.data->slots[i];
       const char *error = nn_session_error(rig.session, i);
       // An interrupted minibatch ends everywhere.
       assert_true(error || words->length == 3);
@@ -456,7 +456,7 @@ static void test_metric_and_results(void **state) {
   assert_true(weight == (double)rig.n);
   rig_run(&rig, "predict", NN_INFER);
   for (size_t i = 0; i < rig.n; i++) {
-    const struct host_data *tree = (const struct host_data *)(uintptr_t)rig.data->slots[i];
+    const struct value_data *tree = (const struct value_data *)(uintptr_t)rig.data->slots[i];
     right += nn_session_number(rig.session, i) == (double)tree->slots[0];
   }
   assert_true(sum == right);

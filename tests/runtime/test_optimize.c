@@ -48,7 +48,7 @@ static void open_setup(struct setup *setup, const nn_optimiser_options *options)
   setup->n = (size_t)info.sizes[0];
   setup->g = calloc(setup->n, sizeof *setup->g);
   for (size_t i = 0; i < setup->rig.n; i++) {
-    const struct host_list *words = (const struct host_list *)(uintptr_t)setup->rig.data->slots[i];
+    const struct value_list *words = (const struct value_list *)(uintptr_t)setup->rig.data->slots[i];
     for (uint64_t k = 0; k < words->length; k++) setup->g[words->buffer->slots[words->offset + k]] += 1;
   }
 }
@@ -231,7 +231,7 @@ static void test_lazy_rows(void **state) {
   memcpy(before, nn_model_param(rig.model, 0).values, sizeof before);
   bool used[8] = {0};
   for (size_t i = 0; i < rig.n; i++) {
-    const struct host_list *words = (const struct host_list *)(uintptr_t)rig.data->slots[i];
+    const struct value_list *words = (const struct value_list *)(uintptr_t)rig.data->slots[i];
     for (uint64_t k = 0; k < words->length; k++) used[words->buffer->slots[words->offset + k]] = true;
   }
   for (int algorithm = NN_SGD; algorithm <= NN_ADAM; algorithm++) {

@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "runtime/loops.h"
-#include "runtime/random.h"
-#include "runtime/row_arena.h"
-#include "runtime/status.h"
-#include "runtime/threads.h"
+#include "runtime/cpu/loops.h"
+#include "runtime/kernel/random.h"
+#include "runtime/batch/row_arena.h"
+#include "runtime/base/status.h"
+#include "runtime/base/threads.h"
 
 // ------------------------------------------------------------------------------------------------------
 // threads

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/random.h"
+#include "runtime/kernel/random.h"
 #include "tests/runtime/rig.h"
 
 static uint64_t first_seed = 1;

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "compiler/ir/ir.h"
-#include "runtime/random.h"
-#include "runtime/schedule.h"
-#include "runtime/trace.h"
+#include "runtime/kernel/random.h"
+#include "runtime/batch/schedule.h"
+#include "runtime/batch/trace.h"
 
 // Blocks by number: a and b take up to two tensors, `loss` is deferred, `zero` uniform, `member` one of a
 // family.

@@ -1,0 +1,431 @@
+/* Calls of builtin functions: which row of the table, and its types. */
+#include <inttypes.h>
+
+#include "compiler/check/checker.h"
+
+/* More parts than this are a mistake; the result is a tuple. */
+#define MAX_SPLIT 64
+
+/* ---- Reports ------------------------------------------------------------------------------------------- */
+
+static const struct type *wrong_argument(struct checker *checker, const struct builtin *builtin,
+                                         const struct ast_expr *arg, const char *wanted) {
+  const struct type *type = type_resolve(arg->type);
+  struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, arg->span, "`%s` takes %s, not %s",
+                              builtin->name, wanted, check_text(checker, type));
+  check_label_operand(checker, d, arg);
+  diag_note(d, "`%s`: %s", builtin_usage(builtin), builtin->doc);
+  if (builtin->kind == BUILTIN_FLOAT && type_is_scalar(type))
+    diag_help(d, "`value(x)` waits for a scalar tensor and gives its number");
+  return &type_error;
+}
+
+static const struct type *wrong_rank(struct checker *checker, const struct builtin *builtin,
+                                     const struct ast_expr *arg, const char *wanted) {
+  struct diag *d = diag_error(checker->sink, DIAG_WRONG_RANK, arg->span, "`%s` takes %s, not %s",
+                              builtin->name, wanted, check_text(checker, arg->type));
+  check_label_operand(checker, d, arg);
+  return &type_error;
+}
+
+/* ---- Which row ----------------------------------------------------------------------------------------- */
+
+static bool takes(const struct builtin *builtin, size_t args) {
+  return args == builtin_arg_count(builtin) || (builtin->is_variadic && args > builtin_arg_count(builtin));
+}
+
+/* Reports a wrong number of arguments; otherwise false when no row of the name takes so many. */
+static bool check_count(struct checker *checker, const struct ast_expr *expr, const struct builtin *first) {
+  const char *usages = "";
+  for (const struct builtin *row = first; row; row = builtin_next(row)) {
+    if (takes(row, expr->call.args.count))
+      return true;
+    bool is_known = false;
+    for (const struct builtin *other = first; other != row; other = builtin_next(other))
+      is_known |= builtin_arg_count(other) == builtin_arg_count(row);
+    if (!is_known)
+      usages =
+          arena_printf(checker->arena, "%s%s`%s`", usages, row == first ? "" : " or ", builtin_usage(row));
+  }
+  struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` does not take %s",
+                              first->name, check_count_text(checker, expr->call.args.count, "argument"));
+  diag_help(d, "write %s", usages);
+  return false;
+}
+
+static bool suits(const struct builtin *builtin, const struct type *type) {
+  switch (builtin->kind) {
+    case BUILTIN_LIST_SUM:
+    case BUILTIN_LIST_MEAN:
+    case BUILTIN_LIST_MAX: return type->kind == TYPE_LIST;
+    case BUILTIN_HOST_MAX:
+    case BUILTIN_HOST_MIN: return type_is_host_number(type);
+    default: return true;
+  }
+}
+
+/* Host numbers on both sides for HOST_MAX and HOST_MIN: one tensor makes it element-wise. All arguments of
+ * functions with several rows are plain. */
+static const struct builtin *choose(const struct ast_expr *expr, const struct builtin *first) {
+  const struct ast_args *args = &expr->call.args;
+  if (!builtin_next(first))
+    return first;
+  for (const struct builtin *row = first; row; row = builtin_next(row)) {
+    bool suited = takes(row, args->count);
+    for (size_t i = 0; i < args->count && suited; i++)
+      suited = suits(row, type_resolve(args->items[i].value->type));
+    if (suited)
+      return row;
+  }
+  return first;
+}
+
+/* ---- Lists --------------------------------------------------------------------------------------------- */
+
+static const struct type *list_argument(struct checker *checker, const struct builtin *builtin,
+                                        const struct ast_expr *arg) {
+  const struct type *type = type_resolve(arg->type);
+  if (type->kind == TYPE_LIST || type->kind == TYPE_ERROR)
+    return type;
+  return wrong_argument(checker, builtin, arg, "a list");
+}
+
+static const struct type *check_push(struct checker *checker, const struct builtin *builtin,
+                                     struct ast_expr *const *args) {
+  const struct type *list = list_argument(checker, builtin, args[0]);
+  if (list->kind == TYPE_ERROR) {
+    check_value(checker, args[1], NULL);
+    return list;
+  }
+  struct check_wanted why = {"the new element", args[0]->span,
+                             arena_printf(checker->arena, "this is %s", check_text(checker, list))};
+  return check_against(checker, args[1], list->list.element, &why) ? list : &type_error;
+}
+
+static const struct type *check_zip(struct checker *checker, const struct ast_expr *expr,
+                                    const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct type *a = list_argument(checker, builtin, args[0]);
+  const struct type *b = list_argument(checker, builtin, args[1]);
+  if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
+    return &type_error;
+  const struct type *items[] = {a->list.element, b->list.element};
+  const struct type *list = type_list(checker->arena, type_tuple(checker->arena, 2, items), NULL);
+  return check_weight(checker, list, expr->span);
+}
+
+static const struct type *check_list_fold(struct checker *checker, const struct builtin *builtin,
+                                          const struct ast_expr *arg) {
+  const struct type *element = type_resolve(type_resolve(arg->type)->list.element);
+  if (element->kind == TYPE_TENSOR || element->kind == TYPE_ERROR)
+    return element;
+  if (builtin->kind == BUILTIN_LIST_SUM && type_is_host_number(element))
+    return element;
+  const char *wanted = builtin->kind == BUILTIN_LIST_SUM ? "a list of tensors or numbers" : "a list of tensors";
+  wrong_argument(checker, builtin, arg, wanted);
+  return &type_error;
+}
+
+/* ---- Host values --------------------------------------------------------------------------------------- */
+
+static const struct type *check_host(struct checker *checker, const struct builtin *builtin,
+                                     const struct ast_expr *arg) {
+  const struct type *type = type_resolve(arg->type);
+  switch (builtin->kind) {
+    case BUILTIN_FLOAT:
+      if (type->kind != TYPE_INT && type->kind != TYPE_BOOL)
+        wrong_argument(checker, builtin, arg, "an int or a bool");
+      return &type_float;
+    case BUILTIN_INT:
+      if (type->kind != TYPE_INDEX && type->kind != TYPE_BOOL && !type_is_host_number(type))
+        wrong_argument(checker, builtin, arg, "an index, a float or a bool");
+      return &type_int;
+    case BUILTIN_VALUE:
+      if (type->kind != TYPE_TENSOR)
+        wrong_argument(checker, builtin, arg, "a scalar tensor");
+      else if (type->tensor.rank != 0)
+        wrong_rank(checker, builtin, arg, "a scalar");
+      return &type_float;
+    default: /* ARGMAX */
+      if (type->kind != TYPE_TENSOR)
+        return wrong_argument(checker, builtin, arg, "a vector");
+      if (type->tensor.rank != 1)
+        return wrong_rank(checker, builtin, arg, "a vector");
+      return check_index_type(checker, type->tensor.sizes[0]);
+  }
+}
+
+/* ---- Tensors ------------------------------------------------------------------------------------------- */
+
+static bool is_tensor(struct checker *checker, const struct builtin *builtin, const struct ast_expr *arg,
+                      size_t min_rank, size_t max_rank) {
+  static const char *const sorts[3][3] = {{"a scalar", "a scalar or a vector", "a tensor"},
+                                          {NULL, "a vector", "a vector or a matrix"},
+                                          {NULL, NULL, "a matrix"}};
+  const char *wanted = max_rank > 2 ? "a tensor" : sorts[min_rank][max_rank];
+  const struct type *type = type_resolve(arg->type);
+  if (type->kind != TYPE_TENSOR)
+    wrong_argument(checker, builtin, arg, wanted);
+  else if (type->tensor.rank < min_rank || type->tensor.rank > max_rank)
+    wrong_rank(checker, builtin, arg, wanted);
+  else
+    return true;
+  return false;
+}
+
+static const struct type *check_split(struct checker *checker, const struct builtin *builtin,
+                                      struct ast_expr *const *args) {
+  const struct ast_expr *parts = args[1];
+  if (!is_tensor(checker, builtin, args[0], 1, 2))
+    return &type_error;
+  if (parts->kind != AST_EXPR_INT || parts->integer < 1 || parts->integer > MAX_SPLIT) {
+    struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, parts->span,
+                                "the number of parts must be a literal from 1 to %d", MAX_SPLIT);
+    diag_note(d, "it decides how many values `split` gives: `let (a, b) = split(x, 2)`");
+    return &type_error;
+  }
+  const struct type *type = type_resolve(args[0]->type);
+  const struct size *sizes[2] = {size_divide(checker->arena, type->tensor.sizes[0], parts->integer),
+                                 type->tensor.sizes[1]};
+  if (!sizes[0]) {
+    const char *size = size_text(checker->arena, type->tensor.sizes[0]);
+    struct diag *d =
+        diag_error(checker->sink, DIAG_SPLIT_UNEVEN, args[0]->span,
+                   "`%s` elements do not divide into %" PRId64 " equal parts", size, parts->integer);
+    diag_primary_label(d, "this is %s", check_text(checker, type));
+    check_label_operand(checker, d, args[0]);
+    check_label_sizes(checker, d, type->tensor.sizes[0], NULL);
+    diag_note(d, "the size must be %" PRId64 " times another one, whatever values dims are given",
+              parts->integer);
+    return &type_error;
+  }
+  const struct type *items[MAX_SPLIT];
+  for (int64_t i = 0; i < parts->integer; i++)
+    items[i] = type_tensor(checker->arena, type->tensor.rank, sizes);
+  return type_tuple(checker->arena, (size_t)parts->integer, items);
+}
+
+static const struct type *check_concat(struct checker *checker, const struct builtin *builtin,
+                                       struct ast_expr *const *args, size_t count) {
+  const struct size *sizes[2] = {size_constant(checker->arena, 0), NULL};
+  const struct type *first = type_resolve(args[0]->type);
+  for (size_t i = 0; i < count; i++) {
+    const struct type *type = type_resolve(args[i]->type);
+    if (!is_tensor(checker, builtin, args[i], 1, 2))
+      return &type_error;
+    bool fits = type->tensor.rank == first->tensor.rank &&
+                (type->tensor.rank == 1 || size_equal(type->tensor.sizes[1], first->tensor.sizes[1]));
+    if (!fits) {
+      struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, args[i]->span,
+                                  "`concat` joins vectors, or matrices with rows of equal size");
+      diag_primary_label(d, "this is %s", check_text(checker, type));
+      diag_label(d, args[0]->span, "this is %s", check_text(checker, first));
+      check_label_type_sizes(checker, d, first, type);
+      return &type_error;
+    }
+    sizes[0] = size_add(checker->arena, sizes[0], type->tensor.sizes[0]);
+    sizes[1] = type->tensor.sizes[1];
+    if (!sizes[0]) {
+      diag_error(checker->sink, DIAG_SIZE_OVERFLOW, args[i]->span, "the size of the result is too large");
+      return &type_error;
+    }
+  }
+  return type_tensor(checker->arena, first->tensor.rank, sizes);
+}
+
+/* slice(a, i, n): written as bounds, so that `a[i..i+n]` and it mean the same. */
+static const struct type *check_slice_call(struct checker *checker, struct ast_expr *expr,
+                                           const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct type *type = check_known(checker, args[0]);
+  const struct size *offset = check_size_expr(checker, args[1], "the beginning of a slice");
+  const struct size *length = check_size_expr(checker, args[2], "the length of a slice");
+  if (type->kind == TYPE_ERROR || !offset || !length || !is_tensor(checker, builtin, args[0], 1, 2))
+    return &type_error;
+  args[1]->type = args[2]->type = &type_int;
+  const struct size *end = size_add(checker->arena, offset, length);
+  if (!end || !check_slice_bounds(checker, expr, args[0], type, offset, end))
+    return &type_error;
+  struct size_binding *bindings = arena_new_array(checker->arena, struct size_binding, 2);
+  bindings[0] = (struct size_binding){.size = offset, .origin = args[1]->span};
+  bindings[1] = (struct size_binding){.size = length, .origin = args[2]->span};
+  expr->call.resolved.bindings = bindings;
+  expr->call.resolved.binding_count = 2;
+  const struct size *sizes[2] = {length, type->tensor.sizes[1]};
+  return type_tensor(checker->arena, type->tensor.rank, sizes);
+}
+
+static const struct type *check_dropout(struct checker *checker, const struct builtin *builtin,
+                                        struct ast_expr *const *args) {
+  struct ast_expr *p = args[1];
+  if (check_constant(checker, p, &type_float, "the probability of `dropout`")) {
+    if (p->kind == AST_EXPR_UNARY || (p->kind == AST_EXPR_FLOAT && p->floating >= 1))
+      diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, p->span,
+                 "a probability of dropping must be in [0, 1)");
+  }
+  return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type_resolve(args[0]->type) : &type_error;
+}
+
+static const struct type *check_reduction(struct checker *checker, const struct builtin *builtin,
+                                          struct ast_expr *const *args) {
+  if (!ir_op_infos[builtin->op].takes_index)
+    return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? &type_scalar : &type_error;
+  if (is_tensor(checker, builtin, args[0], 1, 1))
+    check_index_into(checker, args[1], args[0], type_resolve(args[0]->type));
+  else
+    check_value(checker, args[1], NULL);
+  return &type_scalar;
+}
+
+static const struct type *check_binary_op(struct checker *checker, const struct ast_expr *expr,
+                                          const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct type *type =
+      check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
+  if (builtin->op != IR_OP_DOT)
+    return type;
+  if (type->kind != TYPE_ERROR)
+    for (size_t i = 0; i < 2; i++)
+      if (!is_tensor(checker, builtin, args[i], 1, 2))
+        return &type_error;
+  return &type_scalar;
+}
+
+/* A row of ops.def whose arguments are tensors, already checked and without errors. Most need nothing but
+ * their class. */
+static const struct type *check_op(struct checker *checker, struct ast_expr *expr,
+                                   const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct type *type = type_resolve(args[0]->type);
+  const struct size *sizes[2];
+  switch (builtin->op) {
+    case IR_OP_CONCAT: return check_concat(checker, builtin, args, expr->call.resolved.arg_count);
+    case IR_OP_TRANSPOSE:
+      if (!is_tensor(checker, builtin, args[0], 2, 2))
+        return &type_error;
+      sizes[0] = type->tensor.sizes[1];
+      sizes[1] = type->tensor.sizes[0];
+      return type_tensor(checker->arena, 2, sizes);
+    case IR_OP_LOOKUP:
+      if (!is_tensor(checker, builtin, args[0], 2, 2)) {
+        check_value(checker, args[1], NULL);
+        return &type_error;
+      }
+      check_index_into(checker, args[1], args[0], type);
+      return type_tensor(checker->arena, 1, &type->tensor.sizes[1]);
+    default: break;
+  }
+  if (builtin->arg_count == 2)
+    return check_binary_op(checker, expr, builtin, args);
+  switch (ir_op_infos[builtin->op].class) {
+    case IR_CLASS_REDUCE: return check_reduction(checker, builtin, args);
+    case IR_CLASS_ROWWISE: return is_tensor(checker, builtin, args[0], 1, 1) ? type : &type_error;
+    case IR_CLASS_ELEMENTWISE:
+      if (type_is_host_number(type)) {
+        args[0]->conversion = AST_CONVERT_TO_SCALAR;
+        return &type_scalar;
+      }
+      break;
+    default: break;
+  }
+  return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type : &type_error;
+}
+
+/* ---- All ----------------------------------------------------------------------------------------------- */
+
+/* Arguments that are not simply values: their own checks look at them. */
+static size_t plain_args(const struct builtin *builtin, size_t count) {
+  if (builtin->kind == BUILTIN_PUSH)
+    return 1;
+  if (builtin->kind != BUILTIN_OP)
+    return count;
+  if (builtin->op == IR_OP_SLICE)
+    return 0;
+  return builtin->is_variadic ? count : builtin->arg_count;
+}
+
+static bool check_plain_args(struct checker *checker, const struct builtin *builtin,
+                             struct ast_expr *const *args, size_t count) {
+  bool failed = false;
+  for (size_t i = 0; i < plain_args(builtin, count); i++) {
+    const struct type *type =
+        builtin->kind == BUILTIN_LEN ? check_receiver(checker, args[i]) : check_known(checker, args[i]);
+    failed |= type->kind == TYPE_ERROR;
+  }
+  return !failed;
+}
+
+/* What the function gives whatever its arguments are, so that an error in them stays one error. */
+static const struct type *result_despite_errors(const struct builtin *builtin) {
+  switch (builtin->kind) {
+    case BUILTIN_LEN:
+    case BUILTIN_INT: return &type_int;
+    case BUILTIN_FLOAT:
+    case BUILTIN_VALUE: return &type_float;
+    default: return &type_error;
+  }
+}
+
+static const struct type *check_row(struct checker *checker, struct ast_expr *expr,
+                                    const struct builtin *builtin, struct ast_expr *const *args) {
+  switch (builtin->kind) {
+    case BUILTIN_LEN: list_argument(checker, builtin, args[0]); return &type_int;
+    case BUILTIN_PUSH: return check_push(checker, builtin, args);
+    case BUILTIN_POP:
+    case BUILTIN_REVERSED: return list_argument(checker, builtin, args[0]);
+    case BUILTIN_LAST: {
+      const struct type *list = list_argument(checker, builtin, args[0]);
+      return list->kind == TYPE_LIST ? type_resolve(list->list.element) : list;
+    }
+    case BUILTIN_ZIP: return check_zip(checker, expr, builtin, args);
+    case BUILTIN_LIST_SUM:
+    case BUILTIN_LIST_MEAN:
+    case BUILTIN_LIST_MAX: return check_list_fold(checker, builtin, args[0]);
+    case BUILTIN_FLOAT:
+    case BUILTIN_INT:
+    case BUILTIN_VALUE:
+    case BUILTIN_ARGMAX: return check_host(checker, builtin, args[0]);
+    case BUILTIN_HOST_MAX:
+    case BUILTIN_HOST_MIN:
+      return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
+    case BUILTIN_AMAX:
+      return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? &type_scalar : &type_error;
+    case BUILTIN_SPLIT: return check_split(checker, builtin, args);
+    case BUILTIN_OP:
+      if (builtin->op == IR_OP_SLICE)
+        return check_slice_call(checker, expr, builtin, args);
+      if (builtin->op == IR_OP_DROPOUT)
+        return check_dropout(checker, builtin, args);
+      return check_op(checker, expr, builtin, args);
+    case BUILTIN_KIND_COUNT: break;
+  }
+  return &type_error;
+}
+
+const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr,
+                                      const struct builtin *first) {
+  const struct ast_args *given = &expr->call.args;
+  struct ast_call *call = &expr->call.resolved;
+  call->kind = AST_CALL_BUILTIN;
+  call->args = arena_new_array(checker->arena, struct ast_expr *, given->count);
+  call->arg_count = given->count;
+  for (size_t i = 0; i < given->count; i++) {
+    call->args[i] = given->items[i].value;
+    if (!given->items[i].name.text)
+      continue;
+    struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, given->items[i].name.span,
+                                "the arguments of builtin functions have no names");
+    diag_help(d, "write `%s`", builtin_usage(first));
+    check_args_anyway(checker, expr);
+    return result_despite_errors(first);
+  }
+  if (!check_count(checker, expr, first)) {
+    check_args_anyway(checker, expr);
+    return result_despite_errors(first);
+  }
+  if (!check_plain_args(checker, first, call->args, given->count)) {
+    for (size_t i = plain_args(first, given->count); i < given->count && first->op != IR_OP_SLICE; i++)
+      check_value(checker, call->args[i], NULL);
+    return result_despite_errors(first);
+  }
+  const struct builtin *row = choose(expr, first);
+  call->target = (struct ast_ref){AST_REF_BUILTIN, {.builtin = row}};
+  expr->call.callee->name.ref = call->target;
+  return check_row(checker, expr, row, call->args);
+}

@@ -1,0 +1,404 @@
+/* Declarations other than data types and layer instances: dims, vocabs, enums, parameters, signatures, entry
+ * points. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "compiler/check/checker.h"
+#include "compiler/ir/ir.h"
+
+/* ---- Dims, vocabs, enums ------------------------------------------------------------------------------- */
+
+/* A dim that failed becomes a size like any other, so that nothing is said about its uses. */
+static void check_dim(struct checker *checker, struct ast_dim *dim) {
+  checker->in_dim = true;
+  const struct size *value = check_size(checker, dim->value);
+  checker->in_dim = false;
+  dim->default_value = 1;
+  if (value && !size_evaluate(value, check_default_of_atom, NULL, &dim->default_value)) {
+    diag_error(checker->sink, DIAG_SIZE_OVERFLOW, dim->value->span, "the value of `%s` does not fit 64 bits",
+               dim->name.text);
+  } else if (dim->default_value < 0) {
+    struct diag *d = diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, dim->value->span,
+                                "the dim `%s` is negative", dim->name.text);
+    diag_primary_label(d, "this is %" PRId64, dim->default_value);
+  }
+  int64_t constant;
+  if (value && !size_is_constant(value, &constant)) {
+    dim->size = value;
+    return;
+  }
+  struct ast_ref ref = {AST_REF_DIM, {.dim = dim}};
+  dim->size = check_symbol_size(checker, check_new_symbol(checker, SIZE_DIM, ref, dim->name, false));
+}
+
+static struct diag *report_option(struct checker *checker, const struct ast_vocab_option *option,
+                                  const char *problem) {
+  struct diag *d =
+      diag_error(checker->sink, DIAG_VOCAB_OPTION, option->name.span, problem, option->name.text);
+  diag_note(d, "the options are `closed`, `min_count = N` and `max_size = N`");
+  return d;
+}
+
+static void check_vocab_number(struct checker *checker, const struct ast_vocab_option *option,
+                               int64_t *number) {
+  if (!option->value) {
+    report_option(checker, option, "the option `%s` needs a number");
+  } else if (option->value->kind != AST_EXPR_INT || option->value->integer < 1) {
+    report_option(checker, option, "the option `%s` takes a positive integer");
+  } else {
+    *number = option->value->integer;
+  }
+}
+
+static void check_vocab_option(struct checker *checker, struct ast_vocab *vocab,
+                               const struct ast_vocab_option *option) {
+  static const char *const known[] = {"closed", "min_count", "max_size"};
+  if (strcmp(option->name.text, "closed") == 0) {
+    if (option->value)
+      report_option(checker, option, "the option `%s` takes no value");
+    vocab->closed = true;
+  } else if (strcmp(option->name.text, "min_count") == 0) {
+    check_vocab_number(checker, option, &vocab->min_count);
+  } else if (strcmp(option->name.text, "max_size") == 0) {
+    check_vocab_number(checker, option, &vocab->max_size);
+  } else {
+    struct diag *d = report_option(checker, option, "a vocab has no option `%s`");
+    const char *near = diag_nearest(option->name.text, known, sizeof known / sizeof known[0]);
+    if (near)
+      diag_help(d, "did you mean `%s`?", near);
+  }
+}
+
+static void check_vocab(struct checker *checker, struct ast_vocab *vocab) {
+  struct ast_ref ref = {AST_REF_VOCAB, {.vocab = vocab}};
+  const struct size_symbol *symbol = check_new_symbol(checker, SIZE_VOCAB, ref, vocab->name, true);
+  vocab->size = check_symbol_size(checker, symbol);
+  vocab->type = type_index(checker->arena, symbol);
+  vocab->min_count = 1;
+  for (size_t i = 0; i < vocab->options.count; i++) {
+    const struct ast_vocab_option *option = &vocab->options.items[i];
+    check_vocab_option(checker, vocab, option);
+    for (size_t k = 0; k < i; k++)
+      if (strcmp(vocab->options.items[k].name.text, option->name.text) == 0)
+        report_option(checker, option, "the option `%s` is given twice");
+  }
+  for (size_t i = 0; vocab->closed && i < vocab->options.count; i++)
+    if (strcmp(vocab->options.items[i].name.text, "closed") != 0)
+      report_option(checker, &vocab->options.items[i],
+                    "a closed vocab keeps every string, so `%s` cannot be given as well");
+}
+
+static void check_enum(struct checker *checker, struct ast_enum *enumeration) {
+  struct ast_ref ref = {AST_REF_ENUM, {.enumeration = enumeration}};
+  const struct size_symbol *symbol = check_new_symbol(checker, SIZE_ENUM, ref, enumeration->name, true);
+  enumeration->size = check_symbol_size(checker, symbol);
+  enumeration->type = type_index(checker->arena, symbol);
+}
+
+static void check_size_vars(struct checker *checker, const struct ast_size_vars *vars) {
+  for (size_t i = 0; i < vars->count; i++) {
+    struct ast_size_var *var = vars->items[i];
+    struct ast_ref ref = {AST_REF_SIZE_VAR, {.size_var = var}};
+    var->size = check_symbol_size(checker, check_new_symbol(checker, SIZE_VARIABLE, ref, var->name, false));
+    for (size_t k = 0; k < i; k++)
+      if (strcmp(vars->items[k]->name.text, var->name.text) == 0) {
+        struct diag *d = diag_error(checker->sink, DIAG_DUPLICATE_NAME, var->name.span,
+                                    "`%s` is declared twice", var->name.text);
+        diag_label(d, vars->items[k]->name.span, "first declared here");
+      }
+  }
+}
+
+static void check_layer_param(struct checker *checker, struct ast_layer_param *param) {
+  struct ast_ref ref = {AST_REF_LAYER_PARAM, {.layer_param = param}};
+  bool is_index = param->kind == AST_LAYER_PARAM_INDEX;
+  const struct size_symbol *symbol = NULL;
+  if (is_index || param->kind == AST_LAYER_PARAM_DIM) {
+    symbol = check_new_symbol(checker, SIZE_VARIABLE, ref, param->name, is_index);
+    param->size = check_symbol_size(checker, symbol);
+  }
+  switch (param->kind) {
+    case AST_LAYER_PARAM_INDEX: param->type = type_index(checker->arena, symbol); break;
+    case AST_LAYER_PARAM_DIM:
+    case AST_LAYER_PARAM_INT: param->type = &type_int; break;
+    case AST_LAYER_PARAM_FLOAT: param->type = &type_float; break;
+    case AST_LAYER_PARAM_BOOL: param->type = &type_bool; break;
+  }
+}
+
+static void check_layer_head(struct checker *checker, struct ast_layer *layer) {
+  size_t count = layer->layer_params.count;
+  struct type_layer_arg *args = arena_new_array(checker->arena, struct type_layer_arg, count);
+  for (size_t i = 0; i < count; i++) {
+    struct ast_layer_param *param = layer->layer_params.items[i];
+    check_layer_param(checker, param);
+    args[i].size = param->size;
+    args[i].index = param->kind == AST_LAYER_PARAM_INDEX ? param->type : NULL;
+  }
+  layer->type = type_layer(checker->arena, layer, args);
+}
+
+static void visit_set(struct checker *checker, struct ast_decl *decl) {
+  switch (decl->kind) {
+    case AST_DECL_VOCAB: check_vocab(checker, decl->vocab); break;
+    case AST_DECL_ENUM: check_enum(checker, decl->enumeration); break;
+    case AST_DECL_DATA: check_size_vars(checker, &decl->data->size_vars); break;
+    case AST_DECL_FN: check_size_vars(checker, &decl->fn->size_vars); break;
+    case AST_DECL_LAYER: check_layer_head(checker, decl->layer); break;
+    default: break;
+  }
+}
+
+static void visit_dim(struct checker *checker, struct ast_decl *decl) {
+  if (decl->kind == AST_DECL_DIM)
+    check_dim(checker, decl->dim);
+}
+
+void check_dims_and_sets(struct checker *checker) {
+  check_each_decl(checker, visit_set);
+  check_each_decl(checker, visit_dim);
+}
+
+/* ---- Parameters ---------------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *name;
+  enum ir_init init;
+  size_t min_args, max_args;
+  const char *usage;
+} initialisers[] = {
+    {"glorot", IR_INIT_GLOROT, 0, 0, "glorot()"},
+    {"normal", IR_INIT_NORMAL, 1, 1, "normal(std)"},
+    {"uniform", IR_INIT_UNIFORM, 1, 1, "uniform(bound)"},
+    {"constant", IR_INIT_CONSTANT, 1, 1, "constant(c)"},
+    {"zeros", IR_INIT_ZEROS, 0, 0, "zeros"},
+    {"ones", IR_INIT_ONES, 0, 0, "ones"},
+    {"identity", IR_INIT_IDENTITY, 0, 0, "identity"},
+};
+#define INITIALISER_COUNT (sizeof initialisers / sizeof initialisers[0])
+
+static void report_initialiser_name(struct checker *checker, const struct ast_initialiser *initialiser) {
+  const char *names[INITIALISER_COUNT];
+  for (size_t i = 0; i < INITIALISER_COUNT; i++)
+    names[i] = initialisers[i].name;
+  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_INITIALISER, initialiser->name.span,
+                              "there is no initialiser `%s`", initialiser->name.text);
+  const char *near = diag_nearest(initialiser->name.text, names, INITIALISER_COUNT);
+  if (near)
+    diag_help(d, "did you mean `%s`?", near);
+  diag_note(d, "the initialisers are glorot, normal, uniform, constant, zeros, ones and identity");
+}
+
+static void check_initialiser(struct checker *checker, const struct ast_param *param) {
+  struct ast_initialiser *initialiser = param->initialiser;
+  size_t i = 0;
+  while (i < INITIALISER_COUNT && strcmp(initialisers[i].name, initialiser->name.text) != 0)
+    i++;
+  if (i == INITIALISER_COUNT) {
+    report_initialiser_name(checker, initialiser);
+    return;
+  }
+  initialiser->kind = (unsigned)initialisers[i].init;
+  if (initialiser->args.count < initialisers[i].min_args ||
+      initialiser->args.count > initialisers[i].max_args) {
+    struct diag *d =
+        diag_error(checker->sink, DIAG_INITIALISER_ARGUMENTS, initialiser->span, "`%s` takes %s, not %zu",
+                   initialisers[i].name, check_count_text(checker, initialisers[i].min_args, "argument"),
+                   initialiser->args.count);
+    diag_help(d, "write `%s`", initialisers[i].usage);
+    return;
+  }
+  for (size_t k = 0; k < initialiser->args.count; k++) {
+    struct ast_expr *arg = initialiser->args.items[k];
+    bool is_constant = check_constant(checker, arg, &type_float, "the argument of an initialiser");
+    bool is_width = initialisers[i].init == IR_INIT_NORMAL || initialisers[i].init == IR_INIT_UNIFORM;
+    if (is_constant && is_width && arg->kind == AST_EXPR_UNARY)
+      diag_error(checker->sink, DIAG_INITIALISER_ARGUMENTS, arg->span,
+                 "the argument of `%s` must not be negative", initialisers[i].name);
+  }
+
+  const struct type *type = param->type->type;
+  bool is_square = type->kind == TYPE_TENSOR && type->tensor.rank == 2 &&
+                   size_equal(type->tensor.sizes[0], type->tensor.sizes[1]);
+  if (initialisers[i].init == IR_INIT_IDENTITY && !is_square && type->kind != TYPE_ERROR) {
+    struct diag *d = diag_error(checker->sink, DIAG_IDENTITY_NOT_SQUARE, initialiser->span,
+                                "`identity` needs a square matrix, not %s", check_text(checker, type));
+    diag_label(d, param->type->span, "`%s` is %s", param->name.text, check_text(checker, type));
+  }
+}
+
+static void visit_param(struct checker *checker, struct ast_decl *decl) {
+  if (decl->kind != AST_DECL_PARAM)
+    return;
+  struct ast_param *param = decl->param;
+  names_enter_body(&checker->names, NULL);
+  const struct type *type = check_type(checker, param->type);
+  if (type->kind != TYPE_TENSOR && type->kind != TYPE_ERROR) {
+    struct diag *d =
+        diag_error(checker->sink, DIAG_PARAM_TYPE, param->type->span,
+                   "the parameter `%s` is not a tensor but %s", param->name.text, check_text(checker, type));
+    diag_help(d, type->kind == TYPE_LIST
+                     ? "a list of layers, `let xs = [L(...) for i in 0..n]`, has a list of parameters"
+                     : "parameters are learned, so they are tensors: `f32`, `f32[H]`, `f32[H, D]`");
+    param->type->type = &type_error;
+  }
+  if (param->initialiser)
+    check_initialiser(checker, param);
+}
+
+void check_params(struct checker *checker) { check_each_decl(checker, visit_param); }
+
+/* ---- Signatures ---------------------------------------------------------------------------------------- */
+
+struct dimensions {
+  const struct size **items;
+  size_t count;
+  size_t capacity;
+};
+
+static void collect_dimensions(struct checker *checker, const struct type *type,
+                               struct dimensions *dimensions) {
+  switch (type->kind) {
+    case TYPE_TENSOR:
+      for (size_t i = 0; i < type->tensor.rank; i++)
+        arena_push(checker->arena, dimensions, type->tensor.sizes[i]);
+      break;
+    case TYPE_DATA:
+      for (size_t i = 0; i < type->data.decl->size_vars.count; i++)
+        arena_push(checker->arena, dimensions, type->data.sizes[i]);
+      break;
+    case TYPE_LIST: collect_dimensions(checker, type->list.element, dimensions); break;
+    case TYPE_TUPLE:
+      for (size_t i = 0; i < type->tuple.count; i++)
+        collect_dimensions(checker, type->tuple.items[i], dimensions);
+      break;
+    default: break;
+  }
+}
+
+/* Every size variable must follow from the arguments of a call: one equation after the other, as calls solve
+ * them. */
+static void check_sizes_determined(struct checker *checker, const struct ast_fn *fn) {
+  size_t count = fn->size_vars.count;
+  struct dimensions dimensions = {0};
+  for (size_t i = 0; i < fn->params.count; i++) {
+    const struct type *type = fn->params.items[i].local->type;
+    if (type->kind == TYPE_ERROR)
+      return;
+    collect_dimensions(checker, type, &dimensions);
+  }
+  struct size_binding *bindings = arena_new_array(checker->arena, struct size_binding, count);
+  for (size_t i = 0; i < count; i++)
+    bindings[i].symbol = size_symbol_of(size_as_atom(fn->size_vars.items[i]->size));
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (size_t i = 0; i < dimensions.count; i++) {
+      struct size_binding *found = sizes_determined(checker->arena, dimensions.items[i], bindings, count);
+      if (found) {
+        found->size = check_symbol_size(checker, found->symbol);
+        progress = true;
+      }
+    }
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (bindings[i].size)
+      continue;
+    const struct ast_name *name = &fn->size_vars.items[i]->name;
+    fn->size_vars.items[i]->is_undetermined = true;
+    struct diag *d = diag_error(checker->sink, DIAG_SIZE_UNDETERMINED, name->span,
+                                "no argument of `%s` tells what `%s` is", fn->name.text, name->text);
+    diag_note(d, "a size variable must stand in a parameter's type, alone or as in `%s + 1` or `2*%s`",
+              name->text, name->text);
+  }
+}
+
+static void visit_fn(struct checker *checker, struct ast_decl *decl) {
+  if (decl->kind != AST_DECL_FN)
+    return;
+  struct ast_fn *fn = decl->fn;
+  names_enter_body(&checker->names, &fn->size_vars);
+  for (size_t i = 0; i < fn->params.count; i++)
+    fn->params.items[i].local->type = check_type(checker, fn->params.items[i].type);
+  if (fn->result)
+    fn->result_type = check_type(checker, fn->result);
+  else if (!fn->is_metric)
+    fn->result_type = &type_unit;
+  if (fn->size_vars.count > 0)
+    check_sizes_determined(checker, fn);
+}
+
+void check_signatures(struct checker *checker) { check_each_decl(checker, visit_fn); }
+
+/* ---- Entry points -------------------------------------------------------------------------------------- */
+
+/* A search through data types: those met so far, in order, the first `done` of which have been looked into.
+ */
+struct data_search {
+  struct ast_data **items;
+  size_t count, capacity;
+  struct name_map seen;
+  size_t done;
+};
+
+static bool has_tensor_at_top(struct checker *checker, struct data_search *search, const struct type *type) {
+  switch (type->kind) {
+    case TYPE_TENSOR: return true;
+    case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element);
+    case TYPE_TUPLE:
+      for (size_t i = 0; i < type->tuple.count; i++)
+        if (has_tensor_at_top(checker, search, type->tuple.items[i]))
+          return true;
+      return false;
+    case TYPE_DATA:
+      if (!name_map_get(&search->seen, type->data.decl->name.text)) {
+        name_map_set(checker->arena, &search->seen, type->data.decl->name.text, type->data.decl);
+        arena_push(checker->arena, search, type->data.decl);
+      }
+      return false;
+    default: return false;
+  }
+}
+
+/* Also inside data types, and the data types in these. */
+static bool has_tensor(struct checker *checker, const struct type *type) {
+  struct data_search search = {0};
+  bool found = has_tensor_at_top(checker, &search, type);
+  while (!found && search.done < search.count) {
+    const struct ast_constructors *constructors = &search.items[search.done++]->constructors;
+    for (size_t k = 0; k < constructors->count; k++)
+      for (size_t i = 0; i < constructors->items[k]->fields.count; i++)
+        found |= has_tensor_at_top(checker, &search, constructors->items[k]->fields.items[i].type->type);
+  }
+  return found;
+}
+
+static void check_entry_params(struct checker *checker, const struct ast_fn *fn) {
+  for (size_t i = 0; i < fn->params.count; i++) {
+    const struct ast_fn_param *param = &fn->params.items[i];
+    if (!has_tensor(checker, param->local->type))
+      continue;
+    struct diag *d =
+        diag_error(checker->sink, DIAG_ENTRY_POINT, param->span, "`%s` is run on data, and %s is not data",
+                   fn->name.text, check_text(checker, param->local->type));
+    diag_help(d, "take ints, floats, bools, indices, lists and data types, and compute tensors inside");
+  }
+}
+
+void check_entry_points(struct checker *checker) {
+  const struct ast_file *file = checker->program->files.items[checker->program->files.count - 1];
+  for (size_t i = 0; i < file->decls.count; i++) {
+    if (file->decls.items[i]->kind != AST_DECL_FN)
+      continue;
+    const struct ast_fn *fn = file->decls.items[i]->fn;
+    bool is_loss = !fn->is_metric && strcmp(fn->name.text, "loss") == 0;
+    if (is_loss || fn->is_metric)
+      check_entry_params(checker, fn);
+    if (!is_loss || fn->result_type->kind == TYPE_ERROR || type_is_scalar(fn->result_type))
+      continue;
+    struct diag *d =
+        diag_error(checker->sink, DIAG_ENTRY_POINT, fn->result ? fn->result->span : fn->name.span,
+                   "`loss` must give f32, not %s", check_text(checker, fn->result_type));
+    diag_note(d, "`loss` is what training makes smaller, so it is one differentiable number per example");
+    diag_help(d, "write `-> f32`, or give the function another name");
+  }
+}

@@ -1,0 +1,309 @@
+/* Elements, slices, fields and tuple items. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "compiler/check/checker.h"
+
+/* ---- Index --------------------------------------------------------------------------------------------- */
+
+const struct type *check_index_type(struct checker *checker, const struct size *dimension) {
+  const struct size_symbol *symbol = sizes_as_index(dimension);
+  return symbol ? type_index(checker->arena, symbol) : &type_int;
+}
+
+bool check_index_into(struct checker *checker, struct ast_expr *index, const struct ast_expr *base,
+                      const struct type *tensor) {
+  const struct type *wanted = check_index_type(checker, tensor->tensor.sizes[0]);
+  const struct type *actual = check_value(checker, index, wanted);
+  if (actual->kind == TYPE_ERROR || type_unify(wanted, actual))
+    return true;
+  struct diag *d =
+      diag_error(checker->sink, DIAG_WRONG_INDEX, index->span, "%s is indexed by %s, not by %s",
+                 check_text(checker, tensor), check_text(checker, wanted), check_text(checker, actual));
+  diag_label(d, base->span, "this is %s", check_text(checker, tensor));
+  check_label_operand(checker, d, base);
+  check_label_sizes(checker, d, tensor->tensor.sizes[0], NULL);
+  if (wanted->kind == TYPE_INT && actual->kind == TYPE_INDEX)
+    diag_help(d, "give the tensor the dimension `%s`, or index it by `int(...)`",
+              check_text(checker, actual));
+  else if (wanted->kind == TYPE_INDEX && actual->kind == TYPE_TENSOR)
+    diag_help(d, "`argmax(x)` gives the index of the largest element");
+  else if (wanted->kind == TYPE_INDEX)
+    diag_note(d, "a value of %s comes from the data%s or from `argmax`", check_text(checker, wanted),
+              wanted->index->ref.kind == AST_REF_ENUM ? ", from its names" : "");
+  return false;
+}
+
+static void check_layer_index(struct checker *checker, const struct ast_expr *index,
+                              const struct type *list) {
+  int64_t length;
+  if (index->kind != AST_EXPR_INT || !list->list.length || !size_is_constant(list->list.length, &length))
+    return;
+  if (index->integer < length)
+    return;
+  diag_error(checker->sink, DIAG_SLICE_RANGE, index->span,
+             "index %" PRId64 " of a list of %" PRId64 " layers", index->integer, length);
+}
+
+const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
+  struct ast_expr *base = expr->index.base, *index = expr->index.index;
+  const struct type *type = check_receiver(checker, base);
+  struct check_wanted why = {"the index of a list", SPAN_NONE, NULL};
+  if (type->kind == TYPE_LIST) {
+    if (check_against(checker, index, &type_int, &why))
+      check_layer_index(checker, index, type);
+    return type_resolve(type->list.element);
+  }
+  if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2)) {
+    check_index_into(checker, index, base, type);
+    return type->tensor.rank == 1 ? &type_scalar : type_tensor(checker->arena, 1, &type->tensor.sizes[1]);
+  }
+  check_value(checker, index, NULL);
+  if (type->kind == TYPE_ERROR)
+    return type;
+  struct diag *d = diag_error(checker->sink, DIAG_NOT_INDEXED, expr->span, "%s has no elements to index",
+                              check_text(checker, type));
+  check_label_operand(checker, d, base);
+  if (type->kind == TYPE_TUPLE)
+    diag_help(d, "the items of a tuple are `t.0`, `t.1`, ...");
+  else
+    diag_note(d, "lists, vectors and matrices are indexed");
+  return &type_error;
+}
+
+/* ---- Slice --------------------------------------------------------------------------------------------- */
+
+bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
+                        const struct type *tensor, const struct size *low, const struct size *high) {
+  const struct size *dimension = tensor->tensor.sizes[0];
+  const struct size *length = size_sub(checker->arena, high, low);
+  const struct size *rest = size_sub(checker->arena, dimension, high);
+  int64_t value;
+  const char *problem = NULL;
+  if (length && size_is_constant(length, &value) && value <= 0)
+    problem = "this slice has no elements";
+  else if (size_is_constant(low, &value) && value < 0)
+    problem = "this slice begins before the first element";
+  else if (rest && size_is_constant(rest, &value) && value < 0)
+    problem = "this slice ends after the last element";
+  if (!problem)
+    return length != NULL;
+  struct diag *d = diag_error(checker->sink, DIAG_SLICE_RANGE, expr->span, "%s", problem);
+  diag_primary_label(d, "from `%s` up to, but not including, `%s`", size_text(checker->arena, low),
+                     size_text(checker->arena, high));
+  diag_label(d, base->span, "this is %s", check_text(checker, tensor));
+  return false;
+}
+
+static const struct type *slice_tensor(struct checker *checker, struct ast_expr *expr,
+                                       const struct type *type) {
+  expr->slice.low_size = check_size_expr(checker, expr->slice.low, "the beginning of a tensor's slice");
+  expr->slice.high_size = check_size_expr(checker, expr->slice.high, "the end of a tensor's slice");
+  if (!expr->slice.low_size || !expr->slice.high_size ||
+      !check_slice_bounds(checker, expr, expr->slice.base, type, expr->slice.low_size, expr->slice.high_size))
+    return &type_error;
+  expr->slice.low->type = expr->slice.high->type = &type_int;
+  const struct size *sizes[TYPE_MAX_RANK] = {
+      size_sub(checker->arena, expr->slice.high_size, expr->slice.low_size)};
+  for (size_t i = 1; i < type->tensor.rank; i++)
+    sizes[i] = type->tensor.sizes[i];
+  return type_tensor(checker->arena, type->tensor.rank, sizes);
+}
+
+const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
+  const struct type *type = check_known(checker, expr->slice.base);
+  if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2))
+    return slice_tensor(checker, expr, type);
+  struct check_wanted why = {"a bound of a slice", SPAN_NONE, NULL};
+  check_against(checker, expr->slice.low, &type_int, &why);
+  check_against(checker, expr->slice.high, &type_int, &why);
+  if (type->kind == TYPE_LIST || type->kind == TYPE_ERROR)
+    return type;
+  struct diag *d = diag_error(checker->sink, DIAG_NOT_INDEXED, expr->span, "%s cannot be sliced",
+                              check_text(checker, type));
+  check_label_operand(checker, d, expr->slice.base);
+  diag_note(d, "lists, vectors and matrices are sliced");
+  return &type_error;
+}
+
+/* ---- Fields of data ------------------------------------------------------------------------------------ */
+
+static size_t find_field(const struct ast_constructor *constructor, const char *name) {
+  size_t i = 0;
+  while (i < constructor->fields.count && strcmp(constructor->fields.items[i].name.text, name) != 0)
+    i++;
+  return i;
+}
+
+static void report_no_field(struct checker *checker, const struct ast_name *name, const struct type *type) {
+  const struct ast_data *data = type->data.decl;
+  struct {
+    const char **items;
+    size_t count, capacity;
+  } names = {0};
+  for (size_t k = 0; k < data->constructors.count; k++)
+    for (size_t i = 0; i < data->constructors.items[k]->fields.count; i++)
+      arena_push(checker->arena, &names, data->constructors.items[k]->fields.items[i].name.text);
+  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, name->span, "%s has no field `%s`",
+                              check_text(checker, type), name->text);
+  diag_label(d, data->name.span, "`%s` is declared here", data->name.text);
+  const char *near = diag_nearest(name->text, names.items, names.count);
+  if (near)
+    diag_help(d, "did you mean `%s`?", near);
+  else if (names.count > 0 && data->constructors.count == 1)
+    diag_note(d, "it has %s", check_names_text(checker, names.items, names.count));
+}
+
+static const struct type *report_partial_field(struct checker *checker, const struct ast_name *name,
+                                               const struct type *data, const struct ast_constructor *with,
+                                               const struct ast_constructor *without) {
+  size_t i = find_field(without, name->text);
+  bool has_other_type = i < without->fields.count;
+  struct diag *d = diag_error(checker->sink, DIAG_FIELD_NOT_COMMON, name->span,
+                              has_other_type ? "the field `%s` has different types in `%s` and `%s`"
+                                             : "the field `%s` is in `%s` but not in `%s`",
+                              name->text, with->name.text, without->name.text);
+  diag_label(d, with->fields.items[find_field(with, name->text)].name.span, "in `%s` it is %s",
+             with->name.text,
+             check_text(checker, type_field(checker->arena, data, with, find_field(with, name->text))));
+  if (has_other_type)
+    diag_label(d, without->fields.items[i].name.span, "in `%s` it is %s", without->name.text,
+               check_text(checker, type_field(checker->arena, data, without, i)));
+  else
+    diag_label(d, without->name.span, "no `%s` here", name->text);
+  diag_help(d, "take the value apart with `match`");
+  return &type_error;
+}
+
+static const struct type *data_field(struct checker *checker, struct ast_expr *expr,
+                                     const struct type *data) {
+  const struct ast_constructors *constructors = &data->data.decl->constructors;
+  const struct ast_name *name = &expr->field.name;
+  const struct ast_constructor *with = NULL;
+  for (size_t k = 0; k < constructors->count && !with; k++)
+    if (find_field(constructors->items[k], name->text) < constructors->items[k]->fields.count)
+      with = constructors->items[k];
+  if (!with) {
+    report_no_field(checker, name, data);
+    return &type_error;
+  }
+  const struct type *type = type_field(checker->arena, data, with, find_field(with, name->text));
+  expr->field.kind = AST_FIELD_DATA;
+  expr->field.data_fields = arena_new_array(checker->arena, unsigned, constructors->count);
+  for (size_t k = 0; k < constructors->count; k++) {
+    size_t i = find_field(constructors->items[k], name->text);
+    bool has = i < constructors->items[k]->fields.count;
+    if (!has || !type_equal(type, type_field(checker->arena, data, constructors->items[k], i)))
+      return report_partial_field(checker, name, data, with, constructors->items[k]);
+    expr->field.data_fields[k] = (unsigned)i;
+  }
+  return type ? type : &type_error;
+}
+
+/* ---- Members of layers --------------------------------------------------------------------------------- */
+
+struct ast_ref check_find_member(const struct ast_layer *layer, const char *name) {
+  for (size_t i = 0; i < layer->layer_params.count; i++)
+    if (strcmp(layer->layer_params.items[i]->name.text, name) == 0)
+      return (struct ast_ref){AST_REF_LAYER_PARAM, {.layer_param = layer->layer_params.items[i]}};
+  for (size_t i = 0; i < layer->params.count; i++)
+    if (strcmp(layer->params.items[i]->name.text, name) == 0)
+      return (struct ast_ref){AST_REF_PARAM, {.param = layer->params.items[i]}};
+  for (size_t i = 0; i < layer->instances.count; i++)
+    if (strcmp(layer->instances.items[i]->name.text, name) == 0)
+      return (struct ast_ref){AST_REF_INSTANCE, {.instance = layer->instances.items[i]}};
+  for (size_t i = 0; i < layer->fns.count; i++)
+    if (strcmp(layer->fns.items[i]->name.text, name) == 0)
+      return (struct ast_ref){AST_REF_FN, {.fn = layer->fns.items[i]}};
+  return (struct ast_ref){AST_REF_NONE, {NULL}};
+}
+
+void check_report_no_member(struct checker *checker, const struct ast_name *name, const struct type *type) {
+  const struct ast_layer *layer = type->layer.decl;
+  size_t count = 0;
+  const char **names =
+      arena_new_array(checker->arena, const char *, layer->layer_params.count + layer->members.count);
+  for (size_t i = 0; i < layer->layer_params.count; i++)
+    names[count++] = layer->layer_params.items[i]->name.text;
+  for (size_t i = 0; i < layer->members.count; i++)
+    names[count++] = ast_decl_name(layer->members.items[i]).text;
+  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, name->span, "the layer `%s` has no `%s`",
+                              layer->name.text, name->text);
+  diag_label(d, layer->name.span, "`%s` is declared here", layer->name.text);
+  const char *near = diag_nearest(name->text, names, count);
+  if (near)
+    diag_help(d, "did you mean `%s`?", near);
+  else if (count > 0)
+    diag_note(d, "it has %s", check_names_text(checker, names, count));
+}
+
+static const struct type *member_type(const struct ast_ref *ref) {
+  switch (ref->kind) {
+    case AST_REF_PARAM: return ref->param->type->type;
+    case AST_REF_INSTANCE: return ref->instance->type;
+    case AST_REF_LAYER_PARAM:
+      return ref->layer_param->kind == AST_LAYER_PARAM_INDEX ? NULL : ref->layer_param->type;
+    default: return NULL;
+  }
+}
+
+static const struct type *layer_member(struct checker *checker, struct ast_expr *expr,
+                                       const struct type *layer) {
+  const struct ast_name *name = &expr->field.name;
+  struct ast_ref ref = check_find_member(layer->layer.decl, name->text);
+  if (ref.kind == AST_REF_NONE) {
+    check_report_no_member(checker, name, layer);
+    return &type_error;
+  }
+  expr->field.kind = AST_FIELD_MEMBER;
+  expr->field.ref = ref;
+  const struct type *type = member_type(&ref);
+  if (!type) {
+    struct diag *d = diag_error(checker->sink, DIAG_NOT_A_VALUE, name->span, "`%s` is %s, not a value",
+                                name->text, check_ref_text(checker, &ref));
+    diag_label(d, names_declared_at(&ref), "declared here");
+    if (ref.kind == AST_REF_FN)
+      diag_help(d, "call it: `.%s(...)`", name->text);
+    return &type_error;
+  }
+  size_t count;
+  const struct size_binding *bindings = type_layer_bindings(checker->arena, layer, &count);
+  type = type_substitute(checker->arena, type, bindings, count);
+  return type ? type : &type_error;
+}
+
+/* ---- Field, item --------------------------------------------------------------------------------------- */
+
+const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
+  const struct type *type = check_receiver(checker, expr->field.base);
+  if (type->kind == TYPE_DATA)
+    return data_field(checker, expr, type);
+  if (type->kind == TYPE_LAYER)
+    return layer_member(checker, expr, type);
+  if (type->kind == TYPE_ERROR)
+    return type;
+  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, expr->field.name.span,
+                              "%s has no field `%s`", check_text(checker, type), expr->field.name.text);
+  check_label_operand(checker, d, expr->field.base);
+  if (type->kind == TYPE_TUPLE)
+    diag_help(d, "the items of a tuple are `t.0`, `t.1`, ...");
+  else if (type->kind == TYPE_LIST)
+    diag_help(d, "choose an element first: `xs[i].%s`", expr->field.name.text);
+  return &type_error;
+}
+
+const struct type *check_project(struct checker *checker, struct ast_expr *expr) {
+  const struct type *type = check_known(checker, expr->project.base);
+  if (type->kind == TYPE_ERROR)
+    return type;
+  if (type->kind == TYPE_TUPLE && expr->project.index < type->tuple.count)
+    return type_resolve(type->tuple.items[expr->project.index]);
+  struct diag *d = diag_error(checker->sink, DIAG_NO_SUCH_ITEM, expr->project.index_span, "%s has no item %u",
+                              check_text(checker, type), expr->project.index);
+  check_label_operand(checker, d, expr->project.base);
+  if (type->kind == TYPE_TUPLE)
+    diag_note(d, "items are counted from 0");
+  else
+    diag_note(d, "only tuples have numbered items");
+  return &type_error;
+}

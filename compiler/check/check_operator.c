@@ -1,0 +1,287 @@
+/* Operators, the conversion of host numbers beside tensors, and constant expressions. */
+#include <string.h>
+
+#include "compiler/check/checker.h"
+
+/* ---- Reports ------------------------------------------------------------------------------------------- */
+
+static struct diag *report_operands(struct checker *checker, enum diag_code code, struct span span,
+                                    const struct ast_expr *left, const struct ast_expr *right,
+                                    const char *message) {
+  const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
+  struct diag *d = diag_error(checker->sink, code, span, "%s: %s and %s", message, check_text(checker, a),
+                              check_text(checker, b));
+  diag_label(d, left->span, "this is %s", check_text(checker, a));
+  diag_label(d, right->span, "this is %s", check_text(checker, b));
+  return d;
+}
+
+static const struct type *wrong_operands(struct checker *checker, const struct ast_expr *left,
+                                         const struct ast_expr *right, struct span span, const char *text) {
+  const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
+  struct diag *d = report_operands(checker, DIAG_WRONG_OPERANDS, span, left, right,
+                                   arena_printf(checker->arena, "`%s` is not defined for these types", text));
+  if (strcmp(text, "%") == 0 && type_is_host_number(a) && type_is_host_number(b))
+    diag_note(d, "`%%` is the remainder of ints");
+  else if (type_is_host_number(a) && type_is_host_number(b) && a->kind != b->kind)
+    diag_help(d, "ints and floats do not mix; convert the int: `float(n)`");
+  else if (strcmp(text, "@") == 0 && (type_is_host_number(a) || type_is_host_number(b)))
+    diag_help(d, "a number multiplies by `*`");
+  else if (a->kind == TYPE_INDEX || b->kind == TYPE_INDEX)
+    diag_help(d, "the position of an index in its set is `int(i)`");
+  else if (a->kind == TYPE_LIST)
+    diag_help(d, "an element is added by `push(xs, x)`; `xs + ys` joins two lists of one type");
+  else if (a->kind == TYPE_DATA || b->kind == TYPE_DATA)
+    diag_help(d, "take data apart with `match`, or read its fields");
+  return &type_error;
+}
+
+static const struct type *wrong_shapes(struct checker *checker, const struct ast_expr *left,
+                                       const struct ast_expr *right, struct span span, const char *text) {
+  const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
+  struct diag *d = report_operands(checker, DIAG_SHAPES_DIFFER, span, left, right,
+                                   arena_printf(checker->arena, "`%s` needs equal shapes", text));
+  check_label_type_sizes(checker, d, a, b);
+  if (a->tensor.rank == b->tensor.rank)
+    diag_note(d, "sizes are compared as polynomials, whatever values they are given later");
+  return &type_error;
+}
+
+/* ---- Element-wise -------------------------------------------------------------------------------------- */
+
+const struct type *check_elementwise(struct checker *checker, struct ast_expr *left, struct ast_expr *right,
+                                     struct span span, const char *text) {
+  const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
+  if (a->kind == TYPE_VARIABLE || b->kind == TYPE_VARIABLE) {
+    type_unify(a, b);
+    a = type_resolve(a);
+    b = type_resolve(b);
+  }
+  if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
+    return &type_error;
+  if (a->kind == TYPE_FLOAT && check_literal_as_float(right))
+    return a;
+  if (b->kind == TYPE_FLOAT && check_literal_as_float(left))
+    return b;
+  if (type_is_host_number(a) && a->kind == b->kind)
+    return a;
+  if (a->kind == TYPE_TENSOR && type_is_host_number(b)) {
+    right->conversion = AST_CONVERT_TO_SCALAR;
+    return a;
+  }
+  if (b->kind == TYPE_TENSOR && type_is_host_number(a)) {
+    left->conversion = AST_CONVERT_TO_SCALAR;
+    return b;
+  }
+  if (a->kind != TYPE_TENSOR || b->kind != TYPE_TENSOR)
+    return wrong_operands(checker, left, right, span, text);
+  if (b->tensor.rank == 0 || type_equal(a, b))
+    return a;
+  if (a->tensor.rank == 0)
+    return b;
+  return wrong_shapes(checker, left, right, span, text);
+}
+
+/* ---- Unary --------------------------------------------------------------------------------------------- */
+
+const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
+  struct ast_expr *operand = expr->unary.operand;
+  if (expr->unary.op == AST_UNARY_NOT) {
+    struct check_wanted why = {"the operand of `!`", SPAN_NONE, NULL};
+    check_against(checker, operand, &type_bool, &why);
+    return &type_bool;
+  }
+  const struct type *type = check_known(checker, operand);
+  if (type->kind == TYPE_ERROR || type->kind == TYPE_TENSOR || type_is_host_number(type))
+    return type;
+  struct diag *d = diag_error(checker->sink, DIAG_WRONG_OPERANDS, expr->span, "`-` is not defined for %s",
+                              check_text(checker, type));
+  check_label_operand(checker, d, operand);
+  return &type_error;
+}
+
+/* ---- Comparison ---------------------------------------------------------------------------------------- */
+
+static const struct type *compared_tensor(struct checker *checker, const struct ast_expr *expr) {
+  const struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
+  struct diag *d = report_operands(checker, DIAG_TENSOR_COMPARED, expr->binary.op_span, left, right,
+                                   "tensors cannot be compared");
+  diag_note(
+      d,
+      "a tensor's value is not known while the control flow of an example runs; that is what lets examples "
+      "run as a batch");
+  bool both = type_is_scalar(left->type) && type_is_scalar(right->type);
+  if (both || type_is_host_number(left->type) || type_is_host_number(right->type))
+    diag_help(d, "`value(x)` waits for a scalar and gives its number: `value(x) %s %s`",
+              ast_binary_op_text(expr->binary.op), both ? "value(y)" : "0.5");
+  else
+    diag_help(d, "`value(sum(a))` or `argmax(a)` give host values that can be compared");
+  return &type_error;
+}
+
+static const struct type *check_comparison(struct checker *checker, struct ast_expr *expr) {
+  struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
+  const struct type *a = check_known(checker, left), *b = check_known(checker, right);
+  bool is_equality = expr->binary.op == AST_BINARY_EQUAL || expr->binary.op == AST_BINARY_NOT_EQUAL;
+  if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
+    return &type_bool;
+  if ((a->kind == TYPE_FLOAT && check_literal_as_float(right)) ||
+      (b->kind == TYPE_FLOAT && check_literal_as_float(left)))
+    return &type_bool;
+  if (a->kind == TYPE_TENSOR || b->kind == TYPE_TENSOR)
+    compared_tensor(checker, expr);
+  else if (!type_equal(a, b) ||
+           !(type_is_host_number(a) || (is_equality && (a->kind == TYPE_BOOL || a->kind == TYPE_INDEX))))
+    wrong_operands(checker, left, right, expr->binary.op_span, ast_binary_op_text(expr->binary.op));
+  /* What the comparison gives is clear even where its operands are wrong. */
+  return &type_bool;
+}
+
+/* ---- Matrix product ------------------------------------------------------------------------------------ */
+
+static const struct type *wrong_product(struct checker *checker, const struct ast_expr *expr,
+                                        const struct size *inner, const struct size *outer) {
+  const struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
+  const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
+  struct diag *d = report_operands(checker, DIAG_MATMUL_SHAPES, expr->binary.op_span, left, right,
+                                   "these shapes do not multiply");
+  if (!inner)
+    return &type_error;
+  diag_note(d, "the left side has rows of `%s` elements and the right side columns of `%s`",
+            size_text(checker->arena, inner), size_text(checker->arena, outer));
+  check_label_sizes(checker, d, inner, outer);
+  if (a->tensor.rank == 2 && size_equal(a->tensor.sizes[0], outer))
+    diag_help(d, "transpose the left matrix: `transpose(A) @ x`");
+  else if (b->tensor.rank == 2 && size_equal(b->tensor.sizes[1], inner))
+    diag_help(d, "transpose the right matrix: `x @ transpose(A)`");
+  return &type_error;
+}
+
+static const struct type *check_matmul(struct checker *checker, struct ast_expr *expr) {
+  struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
+  const struct type *a = check_known(checker, left), *b = check_known(checker, right);
+  if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
+    return &type_error;
+  if (a->kind != TYPE_TENSOR || b->kind != TYPE_TENSOR)
+    return wrong_operands(checker, left, right, expr->binary.op_span, "@");
+  size_t rank_a = a->tensor.rank, rank_b = b->tensor.rank;
+  if (rank_a < 1 || rank_a > 2 || rank_b < 1 || rank_b > 2 || rank_a + rank_b < 3) {
+    struct diag *d = report_operands(checker, DIAG_MATMUL_SHAPES, expr->binary.op_span, left, right,
+                                     "`@` takes a matrix and a matrix or vector");
+    if (rank_a == 1 && rank_b == 1)
+      diag_help(d, "the inner product of two vectors is `dot(a, b)`");
+    else if (rank_a == 0 || rank_b == 0)
+      diag_help(d, "a scalar multiplies by `*`");
+    return &type_error;
+  }
+  const struct size *inner = a->tensor.sizes[rank_a - 1], *outer = b->tensor.sizes[0];
+  if (!size_equal(inner, outer))
+    return wrong_product(checker, expr, inner, outer);
+  const struct size *sizes[2];
+  size_t rank = 0;
+  if (rank_a == 2)
+    sizes[rank++] = a->tensor.sizes[0];
+  if (rank_b == 2)
+    sizes[rank++] = b->tensor.sizes[1];
+  return type_tensor(checker->arena, rank, sizes);
+}
+
+/* ---- Binary -------------------------------------------------------------------------------------------- */
+
+static const struct type *check_logic(struct checker *checker, struct ast_expr *expr) {
+  const char *op = ast_binary_op_text(expr->binary.op);
+  struct check_wanted left = {arena_printf(checker->arena, "the left side of `%s`", op), SPAN_NONE, NULL};
+  struct check_wanted right = {arena_printf(checker->arena, "the right side of `%s`", op), SPAN_NONE, NULL};
+  check_against(checker, expr->binary.left, &type_bool, &left);
+  check_against(checker, expr->binary.right, &type_bool, &right);
+  return &type_bool;
+}
+
+static const struct type *check_add(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+  struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
+  hint = hint && type_resolve(hint)->kind == TYPE_LIST ? hint : NULL;
+  const struct type *a = check_value(checker, left, hint);
+  const struct type *b = check_value(checker, right, a->kind == TYPE_LIST ? a : hint);
+  if (a->kind == TYPE_LIST && b->kind == TYPE_LIST) {
+    if (type_unify(a, b))
+      return type_has_error(a) || type_has_error(b) ? &type_error : a;
+    struct diag *d = report_operands(checker, DIAG_WRONG_OPERANDS, expr->binary.op_span, left, right,
+                                     "these lists hold different types");
+    check_label_type_sizes(checker, d, a, b);
+    return &type_error;
+  }
+  return check_elementwise(checker, left, right, expr->binary.op_span, "+");
+}
+
+static const struct type *check_arithmetic(struct checker *checker, struct ast_expr *expr) {
+  struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
+  const struct type *a = check_known(checker, left), *b = check_known(checker, right);
+  const char *text = ast_binary_op_text(expr->binary.op);
+  if (expr->binary.op != AST_BINARY_REMAINDER)
+    return check_elementwise(checker, left, right, expr->binary.op_span, text);
+  if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
+    return &type_error;
+  if (a->kind != TYPE_INT || b->kind != TYPE_INT)
+    return wrong_operands(checker, left, right, expr->binary.op_span, text);
+  return &type_int;
+}
+
+const struct type *check_binary(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+  switch (expr->binary.op) {
+    case AST_BINARY_OR:
+    case AST_BINARY_AND: return check_logic(checker, expr);
+    case AST_BINARY_EQUAL:
+    case AST_BINARY_NOT_EQUAL:
+    case AST_BINARY_LESS:
+    case AST_BINARY_LESS_EQUAL:
+    case AST_BINARY_GREATER:
+    case AST_BINARY_GREATER_EQUAL: return check_comparison(checker, expr);
+    case AST_BINARY_ADD: return check_add(checker, expr, hint);
+    case AST_BINARY_SUBTRACT:
+    case AST_BINARY_MULTIPLY:
+    case AST_BINARY_DIVIDE:
+    case AST_BINARY_REMAINDER: return check_arithmetic(checker, expr);
+    case AST_BINARY_MATMUL: return check_matmul(checker, expr);
+  }
+  return &type_error;
+}
+
+/* ---- Constant expressions ------------------------------------------------------------------------------ */
+
+/* The part that is not constant; NULL when all of it is. The expression has been checked. */
+static const struct ast_expr *not_constant(const struct ast_expr *expr) {
+  const struct ast_expr *culprit = NULL;
+  switch (expr->kind) {
+    case AST_EXPR_INT:
+    case AST_EXPR_FLOAT:
+    case AST_EXPR_BOOL: return NULL;
+    case AST_EXPR_NAME:
+      return expr->name.ref.kind == AST_REF_LAYER_PARAM && !expr->name.ref.layer_param->size ? NULL : expr;
+    case AST_EXPR_UNARY: return not_constant(expr->unary.operand);
+    case AST_EXPR_BINARY:
+      culprit = not_constant(expr->binary.left);
+      return culprit ? culprit : not_constant(expr->binary.right);
+    case AST_EXPR_CALL: {
+      const struct ast_call *call = &expr->call.resolved;
+      bool converts = call->kind == AST_CALL_BUILTIN && (call->target.builtin->kind == BUILTIN_FLOAT ||
+                                                         call->target.builtin->kind == BUILTIN_INT);
+      return converts ? not_constant(call->args[0]) : expr;
+    }
+    default: return expr;
+  }
+}
+
+bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
+                    const char *what) {
+  const struct type *type = check_value(checker, expr, wanted);
+  if (type->kind == TYPE_ERROR)
+    return false;
+  const struct ast_expr *culprit = not_constant(expr);
+  if (culprit) {
+    struct diag *d = diag_error(checker->sink, DIAG_NOT_CONSTANT, culprit->span, "%s must be constant", what);
+    diag_note(d, "it is made of literals and of int, float and bool parameters of the layer around it");
+    return false;
+  }
+  struct check_wanted why = {what, SPAN_NONE, NULL};
+  return check_fits(checker, expr, wanted, &why);
+}

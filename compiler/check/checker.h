@@ -1,0 +1,231 @@
+/* Private to the checker (check*.c): its state and what its parts offer each other.
+ *
+ * Errors never cascade: what could not be made sense of gets type_error (a size: NULL), everything agrees
+ * with it, and whoever meets it says nothing.
+ */
+#ifndef NN_COMPILER_CHECK_CHECKER_H
+#define NN_COMPILER_CHECK_CHECKER_H
+
+#include "compiler/syntax/ast.h"
+#include "compiler/check/builtins.h"
+#include "compiler/check/check.h"
+#include "compiler/diag/diag.h"
+#include "compiler/check/names.h"
+#include "compiler/check/sizes.h"
+#include "compiler/check/types.h"
+
+/* A call of one function in another, or a data type in a field of another, for the check of recursion. */
+struct use_edge {
+  const void *user; /* a struct ast_fn or ast_data; compared by address only */
+  const void *used;
+  const struct ast_size_vars *user_vars;
+  const struct ast_size_vars *used_vars;
+  const struct size *const *sizes; /* what used_vars stand for, over user_vars; NULL after an error */
+  struct span span;
+};
+
+struct checker {
+  struct arena *arena;
+  struct diag_sink *sink;
+  struct ast_program *program;
+  struct names names;
+  uint32_t atom_count; /* ids handed out to size symbols */
+
+  /* Where we are. */
+  struct ast_layer *layer;
+  struct ast_fn *fn; /* NULL outside function bodies */
+  bool in_dim;       /* only earlier dims are visible */
+  unsigned loop_depth;
+  bool loop_has_break; /* of the innermost loop */
+
+  /* Of the current function: places that hold types with variables, rewritten at its end, and all its `[]`.
+   */
+  struct {
+    const struct type ***items;
+    size_t count, capacity;
+  } open_slots;
+  struct {
+    const struct type **items;
+    size_t count, capacity;
+  } variables;
+
+  struct {
+    struct use_edge *items;
+    size_t count, capacity;
+  } edges;
+};
+
+/* ---- check.c: small things that all parts need --------------------------------------------------------- */
+
+const char *check_text(struct checker *checker, const struct type *type);
+/* Stores a type at its place in the tree; remembers the place while the type is not fully known. */
+void check_set_type(struct checker *checker, const struct type **slot, const struct type *type);
+const struct size_symbol *check_new_symbol(struct checker *checker, enum size_atom_kind kind,
+                                           struct ast_ref ref, struct ast_name name, bool is_index);
+const struct size *check_symbol_size(struct checker *checker, const struct size_symbol *symbol);
+/* For size_evaluate: a dim's value as declared, the members of an enum. */
+int64_t check_default_of_atom(void *context, const struct size_atom *atom);
+/* Labels that say where the sizes in which two shapes differ come from. Either may be NULL. */
+void check_label_sizes(struct checker *checker, struct diag *diag, const struct size *a,
+                       const struct size *b);
+/* The same for all dimensions of two types; and one type alone when the other is NULL. */
+void check_label_type_sizes(struct checker *checker, struct diag *diag, const struct type *a,
+                            const struct type *b);
+/* "`x` is f32[D]" at the declaration when the expression is a local variable or a parameter. */
+void check_label_operand(struct checker *checker, struct diag *diag, const struct ast_expr *expr);
+/* The same type, or type_error with a report when it has too many parts. */
+const struct type *check_weight(struct checker *checker, const struct type *type, struct span span);
+/* "1 size", "3 sizes", "no sizes". */
+const char *check_count_text(struct checker *checker, size_t count, const char *noun);
+/* "`a`, `b`, `c`"; the first few of many. */
+const char *check_names_text(struct checker *checker, const char *const *names, size_t count);
+/* "a dim", "an enum": what a name stands for. */
+const char *check_ref_text(struct checker *checker, const struct ast_ref *ref);
+/* Calls `visit` for every declaration and every member of a layer, in the order of files and text, where its
+ * file and its layer have been entered. */
+void check_each_decl(struct checker *checker, void (*visit)(struct checker *, struct ast_decl *));
+/* Follows next[] (SIZE_MAX: end) from everywhere and gives every cycle once, by one member. */
+void check_each_cycle(struct checker *checker, size_t count, const size_t *next,
+                      void (*visit)(struct checker *, void *context, size_t member), void *context);
+
+/* ---- check_type.c: sizes and types as written ---------------------------------------------------------- */
+
+/* NULL when there was an error. */
+const struct size *check_size(struct checker *checker, struct ast_size *size);
+/* The size that an expression means (layer arguments, bounds of slices); NULL with a report when it is none.
+ */
+const struct size *check_size_expr(struct checker *checker, const struct ast_expr *expr, const char *what);
+const struct type *check_type(struct checker *checker, struct ast_type *type);
+/* zeros[A, B], f32[A, B]: the tensor type of these dimensions. */
+const struct type *check_tensor_type(struct checker *checker, const struct ast_sizes *sizes,
+                                     struct span span);
+
+/* ---- check_decl.c, check_data.c, check_layer.c: declarations ------------------------------------------- */
+
+/* Dims, vocabs, enums; symbols of size variables and layer parameters. */
+void check_dims_and_sets(struct checker *checker);
+void check_data_types(struct checker *checker); /* fields; every data type has a finite value */
+void check_params(struct checker *checker);     /* parameters and initialisers, top level and in layers */
+void check_signatures(struct checker *checker); /* functions' parameters and results */
+void check_instances(
+    struct checker *checker); /* `let` at top level and in layers; no layer contains itself */
+void check_entry_points(struct checker *checker); /* loss, metrics */
+
+/* ---- check_fn.c: bodies and statements ----------------------------------------------------------------- */
+
+void check_bodies(struct checker *checker);
+/* A block in a scope of its own. Its value has been checked with the hint; gives TYPE_NEVER when its end is
+ * not reached. */
+const struct type *check_block(struct checker *checker, struct ast_block *block, const struct type *hint);
+/* The same for the body of a loop: its value, if any, must be (). */
+void check_unit_block(struct checker *checker, struct ast_block *block);
+/* Reports a value that nothing is done with; whether what follows is reached. */
+bool check_unused(struct checker *checker, const struct ast_expr *expr, const struct type *type);
+/* check_recursion.c: nothing generic uses itself with ever other sizes. */
+void check_recursion(struct checker *checker);
+
+/* ---- check_expr.c: expressions ------------------------------------------------------------------------- */
+
+/* Any expression. `hint` is the type wanted, if known; it only helps where the expression alone does not tell
+ * (`[]`, a constructor whose sizes nothing determines). Sets and returns its type; may be TYPE_NEVER. */
+const struct type *check_expr(struct checker *checker, struct ast_expr *expr, const struct type *hint);
+/* An expression whose value is used: never TYPE_NEVER, never (a list of) layer instances, resolved at the
+ * top. */
+const struct type *check_value(struct checker *checker, struct ast_expr *expr, const struct type *hint);
+/* The second half of it, for an expression that check_expr has seen. */
+const struct type *check_used(struct checker *checker, struct ast_expr *expr);
+/* What a `for` or comprehension runs over: the type of an element. Ranges, lists, static lists of layers, vocabs and
+ * enums by their names. */
+const struct type *check_sequence(struct checker *checker, struct ast_expr *expr);
+/* The same where a layer instance may stand. */
+const struct type *check_receiver(struct checker *checker, struct ast_expr *expr);
+/* check_value whose type must be known at the top: an unbound variable is reported. */
+const struct type *check_known(struct checker *checker, struct ast_expr *expr);
+
+/* What wants a value of a certain type, for the message when another comes. */
+struct check_wanted {
+  const char *what;     /* "argument 2 of `step`", "the condition of `if`" */
+  struct span declared; /* where that was decided; may be SPAN_NONE */
+  const char *declared_text;
+};
+
+/* Checks the expression against a type, converting a host number where `f32` is wanted. False after an error.
+ */
+bool check_against(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
+                   const struct check_wanted *why);
+/* The second half of it, for an expression checked before. */
+bool check_fits(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
+                const struct check_wanted *why);
+void check_report_mismatch(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
+                           const struct check_wanted *why);
+
+/* Several expressions that must have one type: branches, arms, elements. Either `expr` or `block` is set. */
+struct check_branch {
+  struct ast_expr *expr;
+  struct ast_block *block;
+  const struct type *type;
+  struct span span;
+};
+const struct type *check_join(struct checker *checker, struct check_branch *branches, size_t count,
+                              const struct type *hint, const char *what);
+
+/* A constant expression (see check.h) of type int, float or bool; false after a report. */
+bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
+                    const char *what);
+/* Turns an integer literal into a float; false when the expression is none. */
+bool check_literal_as_float(struct ast_expr *expr);
+
+/* ---- check_operator.c, check_index.c, check_call.c, check_tensor.c ------------------------------------- */
+
+const struct type *check_unary(struct checker *checker, struct ast_expr *expr);
+const struct type *check_binary(struct checker *checker, struct ast_expr *expr, const struct type *hint);
+const struct type *check_index(struct checker *checker, struct ast_expr *expr);
+const struct type *check_slice(struct checker *checker, struct ast_expr *expr);
+const struct type *check_field(struct checker *checker, struct ast_expr *expr);
+const struct type *check_project(struct checker *checker, struct ast_expr *expr);
+/* Reports bounds of a tensor's slice that are wrong whatever values the sizes have. */
+bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
+                        const struct type *tensor, const struct size *low, const struct size *high);
+/* A parameter, instance, function or parameter of the layer; kind NONE when it has no such member. */
+struct ast_ref check_find_member(const struct ast_layer *layer, const char *name);
+void check_report_no_member(struct checker *checker, const struct ast_name *name, const struct type *layer);
+const struct type *check_call(struct checker *checker, struct ast_expr *expr, const struct type *hint);
+/* A constructor without fields, as an expression. */
+const struct type *check_nullary(struct checker *checker, struct ast_expr *expr, const struct type *hint);
+/* Orders the arguments of a call by the target's parameters; false after an error. */
+bool check_arrange_args(struct checker *checker, struct ast_expr *call, const char *target,
+                        struct span declared, const struct ast_name *const *params, size_t count);
+/* Checks the arguments so that no name in them stays unresolved, after the call itself failed. */
+void check_args_anyway(struct checker *checker, struct ast_expr *call);
+const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr,
+                                      const struct builtin *builtin);
+/* Element-wise combination of two operands already checked; converts host numbers. `text` is how it is
+ * written. */
+const struct type *check_elementwise(struct checker *checker, struct ast_expr *left, struct ast_expr *right,
+                                     struct span span, const char *text);
+/* The type of an index into this dimension. */
+const struct type *check_index_type(struct checker *checker, const struct size *dimension);
+/* Checks an index into the first dimension of `base`. */
+bool check_index_into(struct checker *checker, struct ast_expr *index, const struct ast_expr *base,
+                      const struct type *tensor);
+
+/* ---- check_pattern.c, check_match.c -------------------------------------------------------------------- */
+
+/* Checks a pattern against the type of what it takes apart and binds its names in the current scope. False
+ * after an error; names are bound anyway. */
+bool check_pattern(struct checker *checker, struct ast_pattern *pattern, const struct type *type);
+/* A pattern of `let` or `for`: reports one that does not always match. */
+void check_irrefutable(struct checker *checker, struct ast_pattern *pattern, const char *what);
+const struct type *check_match(struct checker *checker, struct ast_expr *expr, const struct type *hint);
+
+/* check_usefulness.c. The patterns of a `match` on a value of this type; they have been checked without an
+ * error. */
+struct match_matrix *match_matrix(struct arena *arena, const struct type *type,
+                                  const struct ast_pattern *const *patterns, size_t count);
+enum match_answer { MATCH_YES, MATCH_NO, MATCH_TOO_COMPLEX };
+/* Whether every value of the type matches one of the patterns; if NO, *example is one that does not. */
+enum match_answer match_is_exhaustive(const struct match_matrix *matrix, const char **example);
+/* Whether the pattern matches some value that no earlier one does. */
+enum match_answer match_is_reachable(const struct match_matrix *matrix, size_t arm);
+
+#endif

@@ -1,0 +1,136 @@
+#include "compiler/lower/lower.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "compiler/lower/lower_internal.h"
+
+void lower_fail(struct lower *lower) {
+  assert(diag_has_errors(lower->sink));
+  longjmp(lower->failed, 1);
+}
+
+const struct size *lower_checked_size(struct lower *lower, const struct size *size) {
+  if (!size) {
+    diag_error(lower->sink, DIAG_SIZE_TOO_LARGE, lower->where, "a size that occurs here is too large");
+    lower_fail(lower);
+  }
+  return size;
+}
+
+/* ---- Function instances ------------------------------------------------------------------------------- */
+
+static bool same_sizes(const struct ast_fn *fn, const struct size *const *a, const struct size *const *b) {
+  for (size_t i = 0; i < fn->size_vars.count; i++)
+    if (!size_equal(a[i], b[i]))
+      return false;
+  return true;
+}
+
+/* `encode`, `cell.step`, `norm[4*H]`. */
+static const char *instance_name(struct lower *lower, const struct ast_fn *fn, const struct lower_env *env) {
+  const char *name = fn->name.text;
+  if (env->self)
+    name = arena_printf(lower->arena, "%s.%s", env->self->path, name);
+  for (size_t i = 0; i < fn->size_vars.count; i++)
+    name = arena_printf(lower->arena, "%s%s%s", name, i ? ", " : "[", size_text(lower->arena, env->sizes[i]));
+  return fn->size_vars.count ? arena_printf(lower->arena, "%s]", name) : name;
+}
+
+const struct ir_type *lower_result_type(struct lower *lower, const struct ast_fn *fn,
+                                        const struct lower_env *env) {
+  const struct ir_type *type = lower_type(lower, env, fn->result_type);
+  if (!fn->is_metric)
+    return type;
+  assert(type->kind == IR_TUPLE);
+  struct ir_field *fields = arena_new_array(lower->arena, struct ir_field, type->tuple.n);
+  for (uint32_t i = 0; i < type->tuple.n; i++) {
+    fields[i] = type->tuple.fields[i];
+    if (fields[i].type->kind == IR_TENSOR)
+      fields[i].type = ir_type_simple(lower->module, IR_FLOAT);
+  }
+  return ir_type_tuple(lower->module, NULL, type->tuple.n, fields);
+}
+
+static void declare_slots(struct lower *lower, struct ir_function *function, const struct ir_type *type) {
+  const struct ir_type **types = lower_flatten(lower, type);
+  for (uint32_t i = 0; i < ir_type_width(type); i++)
+    ir_add_function_param(lower->module, function, types[i]);
+}
+
+static struct ir_function *declare_function(struct lower *lower, const struct ast_fn *fn,
+                                            const struct lower_env *env) {
+  struct ir_module *module = lower->module;
+  struct ir_function *function = ir_add_function(module, instance_name(lower, fn, env));
+  for (uint32_t i = 0; env->self && i < env->self->n_lists; i++)
+    ir_add_function_param(module, function, ir_type_simple(module, IR_INT));
+  for (size_t i = 0; i < fn->params.count; i++)
+    declare_slots(lower, function, lower_type(lower, env, fn->params.items[i].local->type));
+  const struct ir_type *result = lower_result_type(lower, fn, env);
+  function->n_results = ir_type_width(result);
+  function->results = arena_new_array(module->arena, const struct ir_type *, function->n_results);
+  ir_type_flatten(result, function->results);
+  return function;
+}
+
+struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_fn *fn,
+                                         const struct lower_node *self, const struct size *const *sizes,
+                                         struct span use) {
+  assert(!fn->layer == !self);
+  struct lower_instance *first = lower_map_get(&lower->instances, fn);
+  for (struct lower_instance *i = first; i; i = i->next_same)
+    if (i->env.self == self && same_sizes(fn, i->env.sizes, sizes))
+      return i;
+  if (lower->n_instances++ == LOWER_MAX_INSTANCES) {
+    struct diag *diag = diag_error(lower->sink, DIAG_TOO_MANY_INSTANCES, use,
+                                   "more than %d instances of functions are needed", LOWER_MAX_INSTANCES);
+    diag_primary_label(diag, "this call needs another instance of `%s`", fn->name.text);
+    lower_fail(lower);
+  }
+  struct lower_instance *instance = arena_new(lower->arena, struct lower_instance);
+  *instance = (struct lower_instance){.fn = fn, .env = {self, sizes}, .next_same = first};
+  instance->function = declare_function(lower, fn, &instance->env);
+  lower_map_put(lower->arena, &lower->instances, fn, instance);
+  *lower->open_end = instance;
+  lower->open_end = &instance->next_open;
+  return instance;
+}
+
+/* ---- The program -------------------------------------------------------------------------------------- */
+
+static void lower_all(struct lower *lower) {
+  lower_declarations(lower);
+  lower_entries(lower);
+  for (; lower->open; lower->open = lower->open->next_open)
+    lower_body(lower, lower->open);
+  ir_analyse_decides(lower->module, lower->arena);
+}
+
+/* The module owns memory of its own, so running out of memory must not jump past it. */
+struct ir_module *lower_program(struct arena *arena, struct diag_sink *sink,
+                                const struct ast_program *program, const char *name) {
+  struct lower *lower = arena_new(arena, struct lower);
+  jmp_buf *outer = arena->on_out_of_memory, *out_of_memory = arena_new(arena, jmp_buf);
+  *lower = (struct lower){.arena = arena, .sink = sink, .program = program};
+  lower->open_end = &lower->open;
+  lower->files = arena_new_array(arena, uint32_t, sink->sources->count + 1);
+  lower->module = ir_module_new(name);
+  if (!lower->module)
+    arena_out_of_memory(arena);
+  if (outer && setjmp(*out_of_memory)) {
+    arena->on_out_of_memory = outer;
+    ir_module_free(lower->module);
+    longjmp(*outer, 1);
+  }
+  if (setjmp(lower->failed)) {
+    arena->on_out_of_memory = outer;
+    ir_module_free(lower->module);
+    return NULL;
+  }
+  if (outer)
+    arena->on_out_of_memory = lower->module->arena->on_out_of_memory = out_of_memory;
+  lower_all(lower);
+  arena->on_out_of_memory = outer;
+  lower->module->arena->on_out_of_memory = NULL;
+  return lower->module;
+}

@@ -1,0 +1,187 @@
+/* Calls: functions, methods, constructors, builtins. */
+#include <assert.h>
+
+#include "compiler/lower/lower_internal.h"
+
+/* ---- Functions and methods ---------------------------------------------------------------------------- */
+
+static const struct size *const *call_sizes(struct lower_fn *fn, const struct ast_call *call) {
+  const struct size **sizes = arena_new_array(fn->arena, const struct size *, call->binding_count);
+  for (size_t i = 0; i < call->binding_count; i++)
+    sizes[i] = lower_size(fn->lower, &fn->env, call->bindings[i].size);
+  return sizes;
+}
+
+/* A method is told first where its instance is in lists. */
+static struct ssa_values lower_function_call(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct lower_ref self = {0};
+  if (call->kind == AST_CALL_METHOD)
+    self = call->receiver ? lower_layer_ref(fn, call->receiver) : fn->self;
+  struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  const struct lower_instance *callee =
+      lower_instantiate(fn->lower, call->target.fn, self.node, call_sizes(fn, call), expr->span);
+  struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)self.n_indices + args.n);
+  for (uint32_t i = 0; i < self.n_indices; i++)
+    operands[i] = self.indices[i];
+  for (uint32_t i = 0; i < args.n; i++)
+    operands[self.n_indices + i] = args.items[i];
+  const struct ir_instr *instr =
+      ir_build_call(&fn->ssa.build, callee->function->id, self.n_indices + args.n, operands);
+  return (struct ssa_values){instr->n_results, instr->results};
+}
+
+/* A record is its fields. */
+static struct ssa_values lower_constructor(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ssa_values fields = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  if (type->kind == IR_TUPLE)
+    return fields;
+  lower_at(fn, expr->span);
+  uint32_t constructor = call->target.constructor->index;
+  return lower_one(fn, ir_build_data_new(&fn->ssa.build, type->data, constructor, fields.n, fields.items));
+}
+
+/* ---- Builtins on lists and numbers -------------------------------------------------------------------- */
+
+/* The list operations whose result's type is the expression's: operands as written, flattened. */
+static struct ssa_values lower_simple(struct lower_fn *fn, const struct ast_expr *expr, enum ir_op op) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  return lower_one(fn,
+                   ir_build_value(&fn->ssa.build, op, args.n, args.items, lower_type_here(fn, expr->type)));
+}
+
+static struct ssa_values lower_len(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_expr *arg = expr->call.resolved.args[0];
+  if (!lower_is_layer(arg))
+    return lower_simple(fn, expr, IR_LIST_LEN);
+  const struct lower_node *element = lower_layer_ref(fn, arg).node->element;
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  return lower_one(fn, lower_size_value(fn, element->lists[element->n_lists - 1]));
+}
+
+static struct ssa_values lower_last(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *list = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  struct ir_value *length = ir_build_host1(build, IR_LIST_LEN, list);
+  struct ir_value *index = ir_build_host2(build, IR_ISUB, length, ir_build_int(build, 1));
+  struct ir_instr *get = ir_build_list_get(build, list, index);
+  return (struct ssa_values){get->n_results, get->results};
+}
+
+/* The smaller or the larger of two numbers: there is no instruction for it. Of equals, the first. */
+static struct ssa_values lower_choice(struct lower_fn *fn, const struct ast_expr *expr, bool larger) {
+  struct ssa *ssa = &fn->ssa;
+  struct ssa_values args = lower_exprs(fn, expr->call.resolved.args, 2);
+  if (!ssa->reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  struct ir_value *a = args.items[0], *b = args.items[1];
+  enum ir_op less = a->type->kind == IR_FLOAT ? IR_FLT : IR_ILT;
+  struct ssa_label *second = ssa_label(ssa), *first = ssa_label(ssa), *end = ssa_label(ssa);
+  ssa_branch(ssa, ir_build_host2(&ssa->build, less, larger ? a : b, larger ? b : a), second, first);
+  ssa_enter(ssa, second, 0, NULL);
+  ssa_jump(ssa, end, lower_one(fn, b));
+  ssa_enter(ssa, first, 0, NULL);
+  ssa_jump(ssa, end, lower_one(fn, a));
+  return ssa_enter(ssa, end, 1, &a->type);
+}
+
+static struct ir_value *bool_to_int(struct lower_fn *fn, struct ir_value *truth) {
+  struct ssa *ssa = &fn->ssa;
+  struct ssa_label *yes = ssa_label(ssa), *no = ssa_label(ssa), *end = ssa_label(ssa);
+  ssa_branch(ssa, truth, yes, no);
+  ssa_enter(ssa, yes, 0, NULL);
+  ssa_jump(ssa, end, lower_one(fn, ir_build_int(&ssa->build, 1)));
+  ssa_enter(ssa, no, 0, NULL);
+  ssa_jump(ssa, end, lower_one(fn, ir_build_int(&ssa->build, 0)));
+  const struct ir_type *type = ir_type_simple(fn->lower->module, IR_INT);
+  return ssa_enter(ssa, end, 1, &type).items[0];
+}
+
+/* int(x) of an index, a float, a bool or an int; float(x) of an int, a bool or a float. */
+static struct ssa_values lower_number(struct lower_fn *fn, const struct ast_expr *expr, bool to_float) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  enum ir_type_kind from = a->type->kind;
+  if (from == (to_float ? IR_FLOAT : IR_INT))
+    return lower_one(fn, a);
+  if (to_float)
+    return lower_one(fn, ir_build_host1(build, IR_INT_TO_FLOAT, a));
+  if (from == IR_BOOL)
+    return lower_one(fn, bool_to_int(fn, a));
+  return lower_one(fn, ir_build_host1(build, from == IR_FLOAT ? IR_FLOAT_TO_INT : IR_INDEX_TO_INT, a));
+}
+
+/* ---- Decisions ---------------------------------------------------------------------------------------- */
+
+static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_expr *expr, enum ir_op read) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  if (read == IR_READ_INDEX)
+    a = ir_build_unary(build, IR_OP_ARGMAX, a);
+  return lower_one(fn, ir_build_value(build, read, 1, &a, lower_type_here(fn, expr->type)));
+}
+
+/* ---- All calls ---------------------------------------------------------------------------------------- */
+
+static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct builtin *builtin = expr->call.resolved.target.builtin;
+  switch (builtin->kind) {
+  case BUILTIN_OP:
+  case BUILTIN_AMAX: return lower_tensor_call(fn, expr);
+  case BUILTIN_SPLIT: return lower_split(fn, expr);
+  case BUILTIN_LEN: return lower_len(fn, expr);
+  case BUILTIN_LAST: return lower_last(fn, expr);
+  case BUILTIN_LIST_SUM:
+    return type_is_host_number(expr->type) ? lower_sum_of_numbers(fn, expr) : lower_simple(fn, expr, builtin->op);
+  case BUILTIN_PUSH:
+  case BUILTIN_POP:
+  case BUILTIN_REVERSED:
+  case BUILTIN_ZIP:
+  case BUILTIN_LIST_MEAN:
+  case BUILTIN_LIST_MAX: return lower_simple(fn, expr, builtin->op);
+  case BUILTIN_FLOAT: return lower_number(fn, expr, true);
+  case BUILTIN_INT: return lower_number(fn, expr, false);
+  case BUILTIN_HOST_MAX: return lower_choice(fn, expr, true);
+  case BUILTIN_HOST_MIN: return lower_choice(fn, expr, false);
+  case BUILTIN_ARGMAX: return lower_decision(fn, expr, IR_READ_INDEX);
+  case BUILTIN_VALUE: return lower_decision(fn, expr, IR_READ_VALUE);
+  case BUILTIN_KIND_COUNT: break;
+  }
+  assert(!"an unknown builtin");
+  return LOWER_NONE;
+}
+
+struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr) {
+  switch (expr->call.resolved.kind) {
+  case AST_CALL_BUILTIN: return lower_builtin(fn, expr);
+  case AST_CALL_CONSTRUCTOR: return lower_constructor(fn, expr);
+  case AST_CALL_FN:
+  case AST_CALL_METHOD: return lower_function_call(fn, expr);
+  case AST_CALL_LAYER:
+  case AST_CALL_NONE: break;
+  }
+  assert(!"a layer is made in a declaration only");
+  return LOWER_NONE;
+}

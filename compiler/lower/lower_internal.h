@@ -1,0 +1,252 @@
+/* What the files of the lowering share. See lower.h for what it does as a whole.
+ *
+ *   lower_map.c      a hash map
+ *   lower.c          the program; functions instantiated on demand
+ *   lower_module.c   dims, parameters, layer instances, entry points
+ *   lower_types.c    sizes, types, data
+ *   lower_const.c    constant expressions
+ *   lower_fn.c       bodies: statements, bindings, scopes
+ *   lower_loop.c     `for`, `while`, comprehensions
+ *   lower_expr.c     expressions on host values
+ *   lower_call.c     calls, constructors, builtins
+ *   lower_tensor.c   tensor operations, parameters
+ *   lower_match.c    patterns
+ *   lower_ssa.[hc]   SSA form and control flow
+ */
+#ifndef NN_COMPILER_LOWER_LOWER_INTERNAL_H
+#define NN_COMPILER_LOWER_LOWER_INTERNAL_H
+
+#include <setjmp.h>
+
+#include "compiler/syntax/ast.h"
+#include "compiler/check/builtins.h"
+#include "compiler/diag/diag.h"
+#include "compiler/ir/ir.h"
+#include "compiler/ir/ir_builder.h"
+#include "compiler/lower/lower_ssa.h"
+#include "compiler/check/types.h"
+
+/* ---- The whole program -------------------------------------------------------------------------------- */
+
+/* Pointer to pointer. */
+struct lower_map {
+  struct lower_map_entry {
+    const void *key;
+    void *value;
+  } *entries;
+  size_t count, capacity;
+};
+
+struct lower {
+  struct arena *arena; /* scratch and diagnostics */
+  struct diag_sink *sink;
+  const struct ast_program *program;
+  struct ir_module *module;
+  jmp_buf failed;                 /* after a diagnostic */
+  const struct size **atom_sizes; /* by the id of a dim's, vocab's or enum's atom: the same in the module */
+  uint32_t *atom_dims;            /* and its index in module->dims */
+  uint32_t n_atoms;
+  struct span where;          /* what is being lowered, for errors that have no place of their own */
+  uint32_t *files;            /* by source file id: index in module->files + 1, or 0 */
+  struct lower_map params;    /* top-level ast_param -> uint32_t */
+  struct lower_map nodes;     /* top-level ast_instance -> struct lower_node */
+  struct lower_map layouts;   /* ast_data -> struct lower_layout */
+  struct lower_map datas;     /* ast_data -> first struct lower_data */
+  struct lower_map instances; /* ast_fn -> first struct lower_instance */
+  uint32_t n_nodes, n_datas, n_instances;
+  struct lower_instance *open, **open_end; /* instances whose bodies are still to be lowered */
+};
+
+/* Limits. Each is far above what models need and keeps a mistake from filling the memory. */
+enum {
+  LOWER_MAX_NODES = 20000,     /* layer instances */
+  LOWER_MAX_INSTANCES = 20000, /* of functions */
+  LOWER_MAX_DATAS = 2000,      /* of generic data types */
+  LOWER_MAX_RECORD_WIDTH = 64, /* slots; a wider record is a data value of its own */
+  LOWER_MAX_RECORD_DEPTH = 32, /* records inside records */
+  LOWER_MAX_DECISIONS = 5000,  /* tests of one `match` */
+};
+
+void *lower_map_get(const struct lower_map *map, const void *key);
+void lower_map_put(struct arena *arena, struct lower_map *map, const void *key, void *value);
+
+/* Gives up; the caller has reported a diagnostic. */
+_Noreturn void lower_fail(struct lower *lower);
+/* For results of size arithmetic: NULL is an overflow, which is reported. */
+const struct size *lower_checked_size(struct lower *lower, const struct size *size);
+
+/* ---- Constants (lower_const.c) ------------------------------------------------------------------------ */
+
+struct lower_constant {
+  enum type_kind kind; /* TYPE_INT, TYPE_BOOL, TYPE_FLOAT */
+  int64_t integer;     /* also of a bool */
+  double number;
+};
+
+struct lower_node;
+
+/* The value of a constant expression inside the layer `self` (NULL: none). False when it has none: not
+ * constant, or a division by zero or overflow that only a run could report. */
+bool lower_constant(const struct lower_node *self, const struct ast_expr *expr, struct lower_constant *value);
+/* The same where a constant is required: reports. */
+struct lower_constant lower_required_constant(struct lower *lower, const struct lower_node *self,
+                                              const struct ast_expr *expr);
+double lower_constant_number(struct lower_constant value);
+
+/* ---- Layer instances (lower_module.c) ----------------------------------------------------------------- */
+
+struct lower_arg {             /* of a layer parameter */
+  const struct size *size;     /* kinds dim and index, over the module's dims */
+  uint32_t dim;                /* kind index */
+  struct lower_constant value; /* kinds int, float, bool */
+};
+
+/* A layer instance, or a list of instances that differ only in their parameters' values. */
+struct lower_node {
+  const char *path;                      /* "enc.fwd"; "stack.*" for what is in a list */
+  uint32_t n_lists;                      /* lists around it, outermost first */
+  const struct size *lists[IR_MAX_RANK]; /* their lengths */
+  struct lower_node *element;            /* of a list; then the members below are unset */
+  const struct ast_layer *layer;
+  struct lower_arg *args;       /* by parameter of the layer */
+  uint32_t *params;             /* by ast_param of the layer: index in module->params */
+  struct lower_node **children; /* by ast_instance of the layer */
+};
+
+void lower_declarations(struct lower *lower);
+void lower_entries(struct lower *lower);
+const struct lower_node *lower_child(const struct lower_node *node, const struct ast_instance *instance);
+
+/* ---- Sizes and types (lower_types.c) ------------------------------------------------------------------ */
+
+/* What layer parameters and size variables stand for. */
+struct lower_env {
+  const struct lower_node *self;   /* NULL outside layers */
+  const struct size *const *sizes; /* by index of the function's or data type's size variables */
+};
+
+const struct size *lower_size(struct lower *lower, const struct lower_env *env, const struct size *size);
+const struct ir_type *lower_type(struct lower *lower, const struct lower_env *env, const struct type *type);
+/* Index in module->dims of an index type. */
+uint32_t lower_index_dim(const struct lower *lower, const struct lower_env *env, const struct type *type);
+/* The slots' types; their number is ir_type_width. */
+const struct ir_type **lower_flatten(struct lower *lower, const struct ir_type *type);
+/* Whether values of this data type are flattened: one constructor, not recursive, not too large. */
+bool lower_is_record(struct lower *lower, const struct ast_data *data);
+
+/* ---- Function instances (lower.c) --------------------------------------------------------------------- */
+
+struct lower_instance {
+  const struct ast_fn *fn;
+  struct lower_env env;
+  struct ir_function *function; /* parameters: one int per list around env.self, then the flattened ones */
+  struct lower_instance *next_open;
+  struct lower_instance *next_same; /* of the same ast_fn */
+};
+
+/* The instance of fn for these sizes (one per size variable), made when it does not exist. `use` is where. */
+struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_fn *fn,
+                                         const struct lower_node *self, const struct size *const *sizes,
+                                         struct span use);
+
+/* Not flattened; a metric's scalars are floats. */
+const struct ir_type *lower_result_type(struct lower *lower, const struct ast_fn *fn,
+                                        const struct lower_env *env);
+
+/* ---- One function ------------------------------------------------------------------------------------- */
+
+/* A layer instance in the course of a function: which one of its family, where it is in lists. */
+struct lower_ref {
+  const struct lower_node *node;
+  uint32_t n_indices;                    /* = node->n_lists */
+  struct ir_value *indices[IR_MAX_RANK]; /* ints, known to be in range */
+};
+
+struct lower_local {
+  enum { LOCAL_VALUES, LOCAL_VARIABLE, LOCAL_LAYER } kind;
+  union {
+    struct ssa_values values;
+    struct {
+      uint32_t first, n; /* ssa variables */
+    } variable;
+    struct lower_ref ref;
+  };
+};
+
+struct lower_loop {
+  struct ssa_label *next; /* `continue` */
+  struct ssa_label *exit; /* `break` */
+  struct lower_loop *outer;
+};
+
+struct lower_fn {
+  struct lower *lower;
+  struct arena *arena; /* the lowering's */
+  const struct lower_instance *instance;
+  struct lower_env env;
+  struct ssa ssa;
+  struct lower_ref self;      /* node NULL outside layers */
+  struct lower_local *locals; /* by ast_local.index */
+  struct lower_loop *loop;    /* innermost */
+  uint32_t n_decisions;       /* of the current match */
+};
+
+#define LOWER_NONE ((struct ssa_values){0, NULL})
+
+/* lower_fn.c */
+void lower_body(struct lower *lower, const struct lower_instance *instance);
+struct ssa_values lower_block(struct lower_fn *fn, const struct ast_block *block);
+void lower_bind(struct lower_fn *fn, const struct ast_local *local, struct ssa_values values);
+void lower_bind_layer(struct lower_fn *fn, const struct ast_local *local, struct lower_ref ref);
+/* Sets the position of the instructions that follow. */
+void lower_at(struct lower_fn *fn, struct span span);
+
+/* lower_loop.c */
+void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt);
+void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt);
+struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr);
+struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_expr *expr);
+
+/* lower_expr.c */
+struct ssa_values lower_expr(struct lower_fn *fn, const struct ast_expr *expr);
+/* An expression of one slot. */
+struct ir_value *lower_scalar(struct lower_fn *fn, const struct ast_expr *expr);
+/* All expressions' slots, in order. */
+struct ssa_values lower_exprs(struct lower_fn *fn, struct ast_expr *const *exprs, size_t count);
+/* Values that nothing defines: what an expression gives when it is never reached. */
+struct ssa_values lower_undefined(struct lower_fn *fn, const struct type *type);
+struct ssa_values lower_one(struct lower_fn *fn, struct ir_value *value);
+/* The expression as a layer instance or list of them. */
+struct lower_ref lower_layer_ref(struct lower_fn *fn, const struct ast_expr *expr);
+const struct ir_type *lower_type_here(struct lower_fn *fn, const struct type *type);
+struct ir_value *lower_size_value(struct lower_fn *fn, const struct size *size);
+/* The element `index` of a list of layers; the index is known to be in range. */
+struct lower_ref lower_element_ref(struct lower_ref list, struct ir_value *index);
+/* Whether the expression stands for a layer instance or a list of them. */
+bool lower_is_layer(const struct ast_expr *expr);
+
+/* lower_call.c */
+struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr);
+
+/* lower_tensor.c */
+struct ir_value *lower_param(struct lower_fn *fn, uint32_t param, const struct lower_ref *ref);
+struct ir_value *lower_to_scalar(struct lower_fn *fn, struct ir_value *host);
+struct ir_value *lower_tensor_slice(struct lower_fn *fn, struct ir_value *a, const struct size *low,
+                                    const struct size *high);
+struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *expr);
+struct ssa_values lower_split(struct lower_fn *fn, const struct ast_expr *expr);
+struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr);
+
+/* lower_match.c */
+struct ssa_values lower_match(struct lower_fn *fn, const struct ast_expr *expr);
+/* Binds a pattern that always matches. */
+void lower_bind_pattern(struct lower_fn *fn, const struct ast_pattern *pattern, struct ssa_values values);
+/* The first slot of a constructor's field, counted over its flattened fields. */
+uint32_t lower_field_slot(struct lower_fn *fn, const struct type *data,
+                          const struct ast_constructor *constructor, size_t field);
+/* A field of a value that is known to have this constructor: part of the value's slots, or got from it. */
+struct ssa_values lower_field(struct lower_fn *fn, const struct type *data,
+                              const struct ast_constructor *constructor, size_t field,
+                              struct ssa_values value);
+
+#endif

@@ -1,0 +1,214 @@
+/* Loops: `for`, `while` and comprehensions. */
+#include <assert.h>
+
+#include "compiler/lower/lower_internal.h"
+
+/* What a loop runs over: the ints from low to high, and what each of them stands for. */
+struct sequence {
+  enum { OVER_INTS, OVER_LIST, OVER_LAYERS, OVER_MEMBERS } kind;
+  struct ir_value *low, *high;
+  struct ir_value *list;
+  const struct ir_type *index; /* of the members of a vocab or enum */
+  struct lower_ref layers;
+};
+
+/* The name of a vocab or enum: as an expression it stands nowhere else. */
+static bool is_set(const struct ast_expr *expr) {
+  return expr->kind == AST_EXPR_NAME &&
+         (expr->name.ref.kind == AST_REF_VOCAB || expr->name.ref.kind == AST_REF_ENUM ||
+          (expr->name.ref.kind == AST_REF_LAYER_PARAM &&
+           expr->name.ref.layer_param->kind == AST_LAYER_PARAM_INDEX));
+}
+
+static bool open_sequence(struct lower_fn *fn, const struct ast_expr *expr, struct sequence *sequence) {
+  struct ir_builder *build = &fn->ssa.build;
+  *sequence = (struct sequence){.kind = OVER_INTS};
+  if (expr->kind == AST_EXPR_RANGE) {
+    sequence->low = lower_scalar(fn, expr->range.low);
+    if (fn->ssa.reachable)
+      sequence->high = lower_scalar(fn, expr->range.high);
+    return fn->ssa.reachable;
+  }
+  if (is_set(expr)) {
+    const struct type *index = type_resolve(type_resolve(expr->type)->list.element);
+    sequence->kind = OVER_MEMBERS;
+    sequence->index = lower_type_here(fn, index);
+    const struct size *count = size_from_atom(fn->arena, &index->index->atom);
+    sequence->high = lower_size_value(fn, lower_size(fn->lower, &fn->env, count));
+  } else if (lower_is_layer(expr)) {
+    sequence->kind = OVER_LAYERS;
+    sequence->layers = lower_layer_ref(fn, expr);
+    const struct lower_node *element = sequence->layers.node->element;
+    sequence->high = lower_size_value(fn, element->lists[element->n_lists - 1]);
+  } else {
+    sequence->kind = OVER_LIST;
+    sequence->list = lower_scalar(fn, expr);
+    if (!fn->ssa.reachable)
+      return false;
+    sequence->high =
+        ir_build_value(build, IR_LIST_LEN, 1, &sequence->list, ir_type_simple(build->module, IR_INT));
+  }
+  sequence->low = ir_build_int(build, 0);
+  return fn->ssa.reachable;
+}
+
+static void bind_element(struct lower_fn *fn, const struct sequence *sequence,
+                         const struct ast_pattern *pattern, struct ir_value *i) {
+  switch (sequence->kind) {
+  case OVER_INTS: lower_bind_pattern(fn, pattern, lower_one(fn, i)); break;
+  case OVER_MEMBERS:
+    i = ir_build_value(&fn->ssa.build, IR_INT_TO_INDEX, 1, &i, sequence->index);
+    lower_bind_pattern(fn, pattern, lower_one(fn, i));
+    break;
+  case OVER_LAYERS:
+    if (pattern->kind == AST_PATTERN_NAME)
+      lower_bind_layer(fn, pattern->name.local, lower_element_ref(sequence->layers, i));
+    break;
+  case OVER_LIST: {
+    struct ir_instr *get = ir_build_list_get(&fn->ssa.build, sequence->list, i);
+    lower_bind_pattern(fn, pattern, (struct ssa_values){get->n_results, get->results});
+    break;
+  }
+  }
+}
+
+/* A loop over a sequence. What a comprehension or sum collects, if any, goes round with the counter. */
+struct counted_loop {
+  struct ssa_label *head, *next, *exit;
+  struct ir_value *i;
+  struct ir_value *collected; /* NULL for a `for` */
+  uint32_t scope;
+};
+
+static struct ssa_values carried(struct lower_fn *fn, struct ir_value *i, struct ir_value *collected) {
+  struct ir_value **items = arena_new_array(fn->arena, struct ir_value *, 2);
+  items[0] = i;
+  items[1] = collected;
+  return (struct ssa_values){collected ? 2 : 1, items};
+}
+
+/* Begins the body; the caller binds the element. */
+static void begin_loop(struct lower_fn *fn, const struct sequence *sequence, struct ir_value *collected,
+                       struct counted_loop *loop) {
+  struct ssa *ssa = &fn->ssa;
+  loop->scope = ssa->n_variables;
+  loop->next = ssa_label(ssa);
+  loop->exit = ssa_label(ssa);
+  struct ssa_label *body = ssa_label(ssa);
+  struct ssa_values params;
+  loop->head = ssa_enter_loop(ssa, carried(fn, sequence->low, collected), &params);
+  loop->i = params.items[0];
+  loop->collected = collected ? params.items[1] : NULL;
+  struct ir_value *more = ir_build_host2(&ssa->build, IR_ILT, loop->i, sequence->high);
+  ssa_branch(ssa, more, body, loop->exit);
+  ssa_enter(ssa, body, 0, NULL);
+}
+
+/* Ends the body with what was collected so far. Goes on after the loop. */
+static void end_loop(struct lower_fn *fn, struct counted_loop *loop, struct ir_value *collected) {
+  struct ssa *ssa = &fn->ssa;
+  struct ssa_values so_far = collected ? lower_one(fn, collected) : LOWER_NONE;
+  ssa_jump(ssa, loop->next, so_far);
+  const struct ir_type *type = collected ? collected->type : NULL;
+  struct ssa_values params = ssa_enter(ssa, loop->next, so_far.n, &type);
+  if (ssa->reachable) {
+    struct ir_value *one = ir_build_int(&ssa->build, 1);
+    struct ir_value *i = ir_build_host2(&ssa->build, IR_IADD, loop->i, one);
+    ssa_jump(ssa, loop->head, carried(fn, i, collected ? params.items[0] : NULL));
+  }
+  ssa_enter(ssa, loop->exit, 0, NULL);
+  ssa->n_variables = loop->scope;
+}
+
+static void loop_body(struct lower_fn *fn, struct ssa_label *next, struct ssa_label *exit,
+                      const struct ast_block *body) {
+  struct lower_loop loop = {next, exit, fn->loop};
+  fn->loop = &loop;
+  lower_block(fn, body);
+  fn->loop = loop.outer;
+}
+
+void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt) {
+  struct sequence sequence;
+  struct counted_loop loop;
+  if (!open_sequence(fn, stmt->for_loop.sequence, &sequence))
+    return;
+  lower_at(fn, stmt->span);
+  begin_loop(fn, &sequence, NULL, &loop);
+  bind_element(fn, &sequence, stmt->for_loop.pattern, loop.i);
+  loop_body(fn, loop.next, loop.exit, stmt->for_loop.body);
+  lower_at(fn, stmt->span);
+  end_loop(fn, &loop, NULL);
+}
+
+/* [element for pattern in sequence if condition] */
+struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ssa *ssa = &fn->ssa;
+  struct sequence sequence;
+  struct counted_loop loop;
+  if (!open_sequence(fn, expr->comprehension.sequence, &sequence))
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  struct ir_value *empty = ir_build_value(&ssa->build, IR_LIST_NEW, 0, NULL, type);
+  begin_loop(fn, &sequence, empty, &loop);
+  bind_element(fn, &sequence, expr->comprehension.pattern, loop.i);
+  if (expr->comprehension.condition) {
+    struct ir_value *condition = lower_scalar(fn, expr->comprehension.condition);
+    struct ssa_label *take = ssa_label(ssa), *skip = ssa_label(ssa);
+    ssa_branch(ssa, condition, take, skip);
+    ssa_enter(ssa, skip, 0, NULL);
+    ssa_jump(ssa, loop.next, lower_one(fn, loop.collected));
+    ssa_enter(ssa, take, 0, NULL);
+  }
+  struct ssa_values element = lower_expr(fn, expr->comprehension.element);
+  struct ir_value *list = loop.collected;
+  if (ssa->reachable) {
+    lower_at(fn, expr->span);
+    struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)element.n + 1);
+    operands[0] = loop.collected;
+    for (uint32_t i = 0; i < element.n; i++)
+      operands[i + 1] = element.items[i];
+    list = ir_build_value(&ssa->build, IR_LIST_PUSH, element.n + 1, operands, type);
+  }
+  end_loop(fn, &loop, list);
+  return lower_one(fn, loop.collected);
+}
+
+/* sum(xs) of ints or floats. */
+struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct sequence sequence;
+  struct counted_loop loop;
+  if (!open_sequence(fn, expr->call.resolved.args[0], &sequence))
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  bool is_float = type_resolve(expr->type)->kind == TYPE_FLOAT;
+  struct ir_value *zero = is_float ? ir_build_float(build, 0) : ir_build_int(build, 0);
+  begin_loop(fn, &sequence, zero, &loop);
+  struct ir_value *element = ir_build_list_get(build, sequence.list, loop.i)->results[0];
+  end_loop(fn, &loop, ir_build_host2(build, is_float ? IR_FADD : IR_IADD, loop.collected, element));
+  return lower_one(fn, loop.collected);
+}
+
+static bool is_true(const struct lower_fn *fn, const struct ast_expr *condition) {
+  struct lower_constant value;
+  return lower_constant(fn->env.self, condition, &value) && value.integer;
+}
+
+void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt) {
+  struct ssa *ssa = &fn->ssa;
+  struct ssa_values none;
+  struct ssa_label *exit = ssa_label(ssa), *body = ssa_label(ssa);
+  struct ssa_label *head = ssa_enter_loop(ssa, LOWER_NONE, &none);
+  /* `while true` ends by `break` or `return` alone: the checker takes it so, too. */
+  if (is_true(fn, stmt->while_loop.condition))
+    ssa_jump(ssa, body, LOWER_NONE);
+  else
+    ssa_branch(ssa, lower_scalar(fn, stmt->while_loop.condition), body, exit);
+  ssa_enter(ssa, body, 0, NULL);
+  loop_body(fn, head, exit, stmt->while_loop.body);
+  lower_at(fn, stmt->span);
+  ssa_jump(ssa, head, LOWER_NONE);
+  ssa_enter(ssa, exit, 0, NULL);
+}

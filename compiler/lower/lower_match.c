@@ -1,0 +1,464 @@
+/* Patterns: `match` as a decision tree, and binding of patterns that always match.
+ *
+ * A match is a table: a row for each arm, a column for each value still to be looked at. The first column
+ * that the first row restricts is tested; every outcome goes on with the rows that it leaves, and with
+ * columns for the parts of the value that it uncovers (Maranget 2008, section 4; the column is always the
+ * first). Rows can be copied to several outcomes, so an arm's body is a label that is given the values of the
+ * arm's names.
+ */
+#include <assert.h>
+
+#include "compiler/lower/lower_internal.h"
+
+/* ---- Parts of values ---------------------------------------------------------------------------------- */
+
+static uint32_t width(struct lower_fn *fn, const struct type *type) {
+  return ir_type_width(lower_type_here(fn, type));
+}
+
+uint32_t lower_field_slot(struct lower_fn *fn, const struct type *data,
+                          const struct ast_constructor *constructor, size_t field) {
+  uint32_t slot = 0;
+  for (size_t i = 0; i < field; i++)
+    slot += width(fn, type_field(fn->arena, data, constructor, i));
+  return slot;
+}
+
+struct ssa_values lower_field(struct lower_fn *fn, const struct type *data,
+                              const struct ast_constructor *constructor, size_t field,
+                              struct ssa_values value) {
+  uint32_t first = lower_field_slot(fn, data, constructor, field);
+  uint32_t n = width(fn, type_field(fn->arena, data, constructor, field));
+  if (lower_is_record(fn->lower, data->data.decl))
+    return (struct ssa_values){n, value.items + first};
+  struct ssa_values slots = {n, arena_new_array(fn->arena, struct ir_value *, n)};
+  for (uint32_t i = 0; i < n; i++)
+    slots.items[i] = ir_build_data_get(&fn->ssa.build, value.items[0], constructor->index, first + i);
+  return slots;
+}
+
+static struct ssa_values tuple_item(struct lower_fn *fn, const struct type *tuple, size_t item,
+                                    struct ssa_values value) {
+  uint32_t first = 0;
+  for (size_t i = 0; i < item; i++)
+    first += width(fn, tuple->tuple.items[i]);
+  return (struct ssa_values){width(fn, tuple->tuple.items[item]), value.items + first};
+}
+
+/* ---- Patterns ----------------------------------------------------------------------------------------- */
+
+static const struct ast_constructor *constructor_of(const struct ast_pattern *pattern) {
+  if (pattern->kind == AST_PATTERN_CONSTRUCTOR)
+    return pattern->constructor.ref.constructor;
+  if (pattern->kind == AST_PATTERN_NAME && pattern->name.ref.kind == AST_REF_CONSTRUCTOR)
+    return pattern->name.ref.constructor;
+  return NULL;
+}
+
+static bool binds(const struct ast_pattern *pattern) {
+  return pattern->kind == AST_PATTERN_NAME && pattern->name.ref.kind == AST_REF_LOCAL;
+}
+
+void lower_bind_pattern(struct lower_fn *fn, const struct ast_pattern *pattern, struct ssa_values values) {
+  if (binds(pattern)) {
+    lower_bind(fn, pattern->name.local, values);
+  } else if (pattern->kind == AST_PATTERN_TUPLE) {
+    for (size_t i = 0; i < pattern->items.count; i++)
+      lower_bind_pattern(fn, pattern->items.items[i], tuple_item(fn, pattern->type, i, values));
+  } else if (pattern->kind == AST_PATTERN_CONSTRUCTOR) {
+    const struct ast_patterns *args = &pattern->constructor.args;
+    for (size_t i = 0; i < args->count; i++)
+      if (args->items[i]->kind != AST_PATTERN_WILDCARD)
+        lower_bind_pattern(fn, args->items[i],
+                           lower_field(fn, pattern->type, constructor_of(pattern), i, values));
+  }
+}
+
+/* ---- The table ---------------------------------------------------------------------------------------- */
+
+struct column {
+  const struct type *type;
+  struct ssa_values value; /* not loaded when no row looks at it */
+};
+
+struct binding {
+  const struct ast_local *local;
+  struct ssa_values value;
+  const struct binding *next;
+};
+
+struct row {
+  const struct ast_pattern **patterns; /* by column; NULL: anything */
+  const struct binding *bindings;
+  size_t arm;
+};
+
+struct table {
+  size_t n_columns, n_rows;
+  struct column *columns;
+  struct row *rows;
+};
+
+struct arm {
+  struct ssa_label *label;
+  AST_LIST(arm_locals, const struct ast_local *) locals; /* in order of text */
+};
+
+struct match {
+  struct lower_fn *fn;
+  struct arm *arms;
+};
+
+/* A name matches anything: the row remembers what it stands for. */
+static const struct ast_pattern *without_name(struct match *match, struct row *row,
+                                              const struct ast_pattern *pattern, struct ssa_values value) {
+  if (!pattern || pattern->kind == AST_PATTERN_WILDCARD)
+    return NULL;
+  if (!binds(pattern))
+    return pattern;
+  struct binding *binding = arena_new(match->fn->arena, struct binding);
+  *binding = (struct binding){pattern->name.local, value, row->bindings};
+  row->bindings = binding;
+  return NULL;
+}
+
+/* Pattern `i` for the parts of a value that `pattern`, a tuple or constructor, takes apart. NULL: anything.
+ */
+static const struct ast_pattern *part(const struct ast_pattern *pattern, size_t i) {
+  if (!pattern)
+    return NULL;
+  if (pattern->kind == AST_PATTERN_TUPLE)
+    return pattern->items.items[i];
+  return pattern->kind == AST_PATTERN_CONSTRUCTOR ? pattern->constructor.args.items[i] : NULL;
+}
+
+/* Whether a row is left when column c turns out to be of this constructor (or whatever `agrees` stands for).
+ */
+typedef bool agrees_fn(const struct ast_pattern *pattern, int64_t outcome);
+
+static bool agrees_constructor(const struct ast_pattern *pattern, int64_t outcome) {
+  return constructor_of(pattern)->index == outcome;
+}
+
+static bool agrees_member(const struct ast_pattern *pattern, int64_t outcome) {
+  return pattern->name.ref.enum_member->index == outcome;
+}
+
+static bool agrees_bool(const struct ast_pattern *pattern, int64_t outcome) {
+  return pattern->boolean == (outcome != 0);
+}
+
+static bool agrees_int(const struct ast_pattern *pattern, int64_t outcome) {
+  return pattern->integer == outcome;
+}
+
+/* Rows whose pattern in column c agrees with the outcome, or is anything; NULL `agrees`: only the latter. */
+static struct row *select_rows(struct match *match, const struct table *table, size_t c, agrees_fn *agrees,
+                               int64_t outcome, size_t *n_rows) {
+  *n_rows = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    struct row *rows = pass ? arena_new_array(match->fn->arena, struct row, *n_rows) : NULL;
+    size_t n = 0;
+    for (size_t r = 0; r < table->n_rows; r++) {
+      const struct ast_pattern *pattern = table->rows[r].patterns[c];
+      if (pattern && !(agrees && agrees(pattern, outcome)))
+        continue;
+      if (pass)
+        rows[n] = table->rows[r];
+      n++;
+    }
+    if (pass)
+      return rows;
+    *n_rows = n;
+  }
+  return NULL;
+}
+
+/* Replaces column c by columns for its parts. `parts` have no values yet where `constructor` is to give them.
+ */
+static struct table expand(struct match *match, const struct table *table, size_t c, size_t n_parts,
+                           struct column *parts, const struct ast_constructor *constructor, struct row *rows,
+                           size_t n_rows) {
+  struct lower_fn *fn = match->fn;
+  const struct column *whole = &table->columns[c];
+  struct table result = {table->n_columns - 1 + n_parts, n_rows, NULL, rows};
+  result.columns = arena_new_array(fn->arena, struct column, result.n_columns);
+  for (size_t p = 0; p < n_parts; p++) {
+    bool is_used = false;
+    for (size_t r = 0; r < n_rows && constructor; r++) {
+      const struct ast_pattern *pattern = part(rows[r].patterns[c], p);
+      is_used |= pattern && pattern->kind != AST_PATTERN_WILDCARD;
+    }
+    if (is_used)
+      parts[p].value = lower_field(fn, whole->type, constructor, p, whole->value);
+    result.columns[p] = parts[p];
+  }
+  for (size_t i = 0; i + 1 < table->n_columns; i++)
+    result.columns[n_parts + i] = table->columns[i < c ? i : i + 1];
+  for (size_t r = 0; r < n_rows; r++) {
+    const struct ast_pattern **patterns =
+        arena_new_array(fn->arena, const struct ast_pattern *, result.n_columns);
+    for (size_t p = 0; p < n_parts; p++)
+      patterns[p] = without_name(match, &rows[r], part(rows[r].patterns[c], p), parts[p].value);
+    for (size_t i = 0; i + 1 < table->n_columns; i++)
+      patterns[n_parts + i] = rows[r].patterns[i < c ? i : i + 1];
+    rows[r].patterns = patterns;
+  }
+  return result;
+}
+
+/* ---- Decisions ---------------------------------------------------------------------------------------- */
+
+static void decide(struct match *match, const struct table *table);
+
+static void count_decision(struct match *match) {
+  struct lower *lower = match->fn->lower;
+  if (match->fn->n_decisions++ < LOWER_MAX_DECISIONS)
+    return;
+  diag_error(lower->sink, DIAG_MATCH_TOO_LARGE, lower->where, "this `match` needs more than %d tests",
+             LOWER_MAX_DECISIONS);
+  lower_fail(lower);
+}
+
+/* The first row matches: on to its arm. */
+static void reach_arm(struct match *match, const struct row *row) {
+  struct lower_fn *fn = match->fn;
+  const struct arm *arm = &match->arms[row->arm];
+  struct {
+    struct ir_value **items;
+    size_t count, capacity;
+  } args = {0};
+  for (size_t i = 0; i < arm->locals.count; i++) {
+    const struct binding *binding = row->bindings;
+    while (binding->local != arm->locals.items[i])
+      binding = binding->next;
+    for (uint32_t k = 0; k < binding->value.n; k++)
+      arena_push(fn->arena, &args, binding->value.items[k]);
+  }
+  ssa_jump(&fn->ssa, arm->label, (struct ssa_values){(uint32_t)args.count, args.items});
+}
+
+static void decide_tuple(struct match *match, const struct table *table, size_t c) {
+  const struct column *whole = &table->columns[c];
+  size_t n = whole->type->tuple.count;
+  struct column *parts = arena_new_array(match->fn->arena, struct column, n);
+  for (size_t i = 0; i < n; i++)
+    parts[i] =
+        (struct column){whole->type->tuple.items[i], tuple_item(match->fn, whole->type, i, whole->value)};
+  struct table inside = expand(match, table, c, n, parts, NULL, table->rows, table->n_rows);
+  decide(match, &inside);
+}
+
+/* The value is known to have this constructor. */
+static void decide_fields(struct match *match, const struct table *table, size_t c,
+                          const struct ast_constructor *constructor) {
+  struct lower_fn *fn = match->fn;
+  const struct type *data = table->columns[c].type;
+  size_t n = constructor->fields.count, n_rows;
+  struct column *parts = arena_new_array(fn->arena, struct column, n);
+  for (size_t i = 0; i < n; i++)
+    parts[i].type = type_field(fn->arena, data, constructor, i);
+  struct row *rows = select_rows(match, table, c, agrees_constructor, constructor->index, &n_rows);
+  struct table inside = expand(match, table, c, n, parts, constructor, rows, n_rows);
+  decide(match, &inside);
+}
+
+/* The value has one of the outcomes that no row mentions. */
+static void decide_rest(struct match *match, const struct table *table, size_t c) {
+  size_t n_rows;
+  struct row *rows = select_rows(match, table, c, NULL, 0, &n_rows);
+  struct table inside = expand(match, table, c, 0, NULL, NULL, rows, n_rows);
+  decide(match, &inside);
+}
+
+static bool is_mentioned(const struct table *table, size_t c, agrees_fn *agrees, int64_t outcome) {
+  for (size_t r = 0; r < table->n_rows; r++)
+    if (table->rows[r].patterns[c] && agrees(table->rows[r].patterns[c], outcome))
+      return true;
+  return false;
+}
+
+/* Constructors of a data type or members of an enum: one switch. Outcomes without a row of their own share
+ * one. */
+static void decide_switch(struct match *match, const struct table *table, size_t c, struct ir_value *tag,
+                          size_t n, const struct ast_constructors *constructors) {
+  struct lower_fn *fn = match->fn;
+  agrees_fn *agrees = constructors ? agrees_constructor : agrees_member;
+  struct ssa_label **labels = arena_new_array(fn->arena, struct ssa_label *, n), *rest = NULL;
+  for (size_t i = 0; i < n; i++) {
+    if (is_mentioned(table, c, agrees, (int64_t)i))
+      labels[i] = ssa_label(&fn->ssa);
+    else
+      labels[i] = rest = rest ? rest : ssa_label(&fn->ssa);
+  }
+  ssa_switch(&fn->ssa, tag, (uint32_t)n, labels);
+  for (size_t i = 0; i < n; i++) {
+    if (labels[i] == rest)
+      continue;
+    ssa_enter(&fn->ssa, labels[i], 0, NULL);
+    if (constructors) {
+      decide_fields(match, table, c, constructors->items[i]);
+    } else {
+      size_t n_rows;
+      struct row *rows = select_rows(match, table, c, agrees, (int64_t)i, &n_rows);
+      struct table inside = expand(match, table, c, 0, NULL, NULL, rows, n_rows);
+      decide(match, &inside);
+    }
+  }
+  if (rest) {
+    ssa_enter(&fn->ssa, rest, 0, NULL);
+    decide_rest(match, table, c);
+  }
+}
+
+/* One outcome against all others; goes on where it is another. */
+static void decide_equal(struct match *match, const struct table *table, size_t c, agrees_fn *agrees,
+                         int64_t outcome, struct ir_value *condition) {
+  struct ssa *ssa = &match->fn->ssa;
+  struct ssa_label *yes = ssa_label(ssa), *no = ssa_label(ssa);
+  ssa_branch(ssa, condition, yes, no);
+  ssa_enter(ssa, yes, 0, NULL);
+  size_t n_rows;
+  struct row *rows = select_rows(match, table, c, agrees, outcome, &n_rows);
+  struct table inside = expand(match, table, c, 0, NULL, NULL, rows, n_rows);
+  decide(match, &inside);
+  ssa_enter(ssa, no, 0, NULL);
+}
+
+static void decide_bool(struct match *match, const struct table *table, size_t c) {
+  decide_equal(match, table, c, agrees_bool, true, table->columns[c].value.items[0]);
+  size_t n_rows;
+  struct row *rows = select_rows(match, table, c, agrees_bool, false, &n_rows);
+  struct table inside = expand(match, table, c, 0, NULL, NULL, rows, n_rows);
+  decide(match, &inside);
+}
+
+/* Ints are compared one after the other. */
+static void decide_int(struct match *match, const struct table *table, size_t c) {
+  struct ir_builder *build = &match->fn->ssa.build;
+  struct ir_value *value = table->columns[c].value.items[0];
+  for (size_t r = 0; r < table->n_rows; r++) {
+    const struct ast_pattern *pattern = table->rows[r].patterns[c];
+    struct table before = *table;
+    before.n_rows = r;
+    if (!pattern || is_mentioned(&before, c, agrees_int, pattern->integer))
+      continue;
+    count_decision(match);
+    struct ir_value *wanted = ir_build_int(build, pattern->integer);
+    decide_equal(match, table, c, agrees_int, pattern->integer, ir_build_host2(build, IR_IEQ, value, wanted));
+  }
+  decide_rest(match, table, c);
+}
+
+static void decide_column(struct match *match, const struct table *table, size_t c) {
+  struct lower_fn *fn = match->fn;
+  const struct column *column = &table->columns[c];
+  switch (column->type->kind) {
+  case TYPE_TUPLE: decide_tuple(match, table, c); break;
+  case TYPE_BOOL: decide_bool(match, table, c); break;
+  case TYPE_INT: decide_int(match, table, c); break;
+  case TYPE_INDEX: {
+    size_t n = column->type->index->ref.enumeration->members.count;
+    struct ir_value *tag = ir_build_host1(&fn->ssa.build, IR_INDEX_TO_INT, column->value.items[0]);
+    decide_switch(match, table, c, tag, n, NULL);
+    break;
+  }
+  case TYPE_DATA: {
+    const struct ast_constructors *constructors = &column->type->data.decl->constructors;
+    if (constructors->count == 1) {
+      decide_fields(match, table, c, constructors->items[0]);
+    } else {
+      struct ir_value *tag = ir_build_data_tag(&fn->ssa.build, column->value.items[0]);
+      decide_switch(match, table, c, tag, constructors->count, constructors);
+    }
+    break;
+  }
+  default: assert(!"values of this type have no patterns");
+  }
+}
+
+static void decide(struct match *match, const struct table *table) {
+  assert(table->n_rows > 0);
+  for (size_t c = 0; c < table->n_columns; c++) {
+    if (table->rows[0].patterns[c]) {
+      count_decision(match);
+      decide_column(match, table, c);
+      return;
+    }
+  }
+  reach_arm(match, &table->rows[0]);
+}
+
+/* ---- Arms --------------------------------------------------------------------------------------------- */
+
+static void collect_locals(struct arena *arena, const struct ast_pattern *pattern, struct arm *arm) {
+  if (binds(pattern))
+    arena_push(arena, &arm->locals, pattern->name.local);
+  else if (pattern->kind == AST_PATTERN_TUPLE)
+    for (size_t i = 0; i < pattern->items.count; i++)
+      collect_locals(arena, pattern->items.items[i], arm);
+  else if (pattern->kind == AST_PATTERN_CONSTRUCTOR)
+    for (size_t i = 0; i < pattern->constructor.args.count; i++)
+      collect_locals(arena, pattern->constructor.args.items[i], arm);
+}
+
+static void enter_arm(struct lower_fn *fn, const struct arm *arm) {
+  struct {
+    const struct ir_type **items;
+    size_t count, capacity;
+  } types = {0};
+  for (size_t i = 0; i < arm->locals.count; i++) {
+    const struct ir_type *type = lower_type_here(fn, arm->locals.items[i]->type);
+    const struct ir_type **slots = lower_flatten(fn->lower, type);
+    for (uint32_t k = 0; k < ir_type_width(type); k++)
+      arena_push(fn->arena, &types, slots[k]);
+  }
+  struct ssa_values params = ssa_enter(&fn->ssa, arm->label, (uint32_t)types.count, types.items);
+  uint32_t next = 0;
+  for (size_t i = 0; i < arm->locals.count; i++) {
+    uint32_t n = width(fn, arm->locals.items[i]->type);
+    lower_bind(fn, arm->locals.items[i], (struct ssa_values){n, params.items + next});
+    next += n;
+  }
+}
+
+static void build_decisions(struct lower_fn *fn, const struct ast_expr *expr, struct ssa_values value,
+                            struct arm *arms) {
+  const struct ast_match_arms *source = &expr->match.arms;
+  struct match match = {fn, arms};
+  struct column column = {expr->match.scrutinee->type, value};
+  struct table table = {1, source->count, &column, arena_new_array(fn->arena, struct row, source->count)};
+  for (size_t i = 0; i < source->count; i++) {
+    struct row *row = &table.rows[i];
+    row->arm = i;
+    row->patterns = arena_new_array(fn->arena, const struct ast_pattern *, 1);
+    row->patterns[0] = without_name(&match, row, source->items[i].pattern, value);
+    arms[i].label = ssa_label(&fn->ssa);
+    collect_locals(fn->arena, source->items[i].pattern, &arms[i]);
+  }
+  fn->n_decisions = 0;
+  decide(&match, &table);
+}
+
+struct ssa_values lower_match(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ssa *ssa = &fn->ssa;
+  struct ssa_values value = lower_expr(fn, expr->match.scrutinee);
+  if (!ssa->reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->match.scrutinee->span);
+  const struct ast_match_arms *source = &expr->match.arms;
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  uint32_t n = ir_type_width(type), scope = ssa->n_variables;
+  struct ssa_label *end = ssa_label(ssa);
+  struct arm *arms = arena_new_array(fn->arena, struct arm, source->count);
+  build_decisions(fn, expr, value, arms);
+  for (size_t i = 0; i < source->count; i++) {
+    lower_at(fn, source->items[i].span);
+    enter_arm(fn, &arms[i]);
+    struct ssa_values result = lower_expr(fn, source->items[i].body);
+    ssa_jump(ssa, end, n ? result : LOWER_NONE);
+    ssa->n_variables = scope;
+  }
+  lower_at(fn, expr->span);
+  return ssa_enter(ssa, end, n, lower_flatten(fn->lower, type));
+}

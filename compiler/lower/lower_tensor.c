@@ -1,0 +1,99 @@
+/* Tensor operations and parameters. */
+#include <assert.h>
+
+#include "compiler/lower/lower_internal.h"
+
+/* Member (i, j) of a family in two lists is i * lists[1] + j. */
+static struct ir_value *member_number(struct lower_fn *fn, const struct lower_ref *ref) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *member = ref->indices[0];
+  for (uint32_t i = 1; i < ref->n_indices; i++) {
+    member = ir_build_host2(build, IR_IMUL, member, lower_size_value(fn, ref->node->lists[i]));
+    member = ir_build_host2(build, IR_IADD, member, ref->indices[i]);
+  }
+  return member;
+}
+
+struct ir_value *lower_param(struct lower_fn *fn, uint32_t param, const struct lower_ref *ref) {
+  return ir_build_param(&fn->ssa.build, param, ref->n_indices ? member_number(fn, ref) : NULL);
+}
+
+struct ir_value *lower_to_scalar(struct lower_fn *fn, struct ir_value *host) {
+  struct ir_builder *build = &fn->ssa.build;
+  if (host->type->kind != IR_FLOAT)
+    host = ir_build_host1(build, IR_INT_TO_FLOAT, host);
+  return ir_build_value(build, IR_OP_SCALAR, 1, &host, ir_type_tensor(build->module, 0, NULL));
+}
+
+struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr) {
+  return ir_build_constant(&fn->ssa.build, expr->fill.value, lower_type_here(fn, expr->type));
+}
+
+struct ir_value *lower_tensor_slice(struct lower_fn *fn, struct ir_value *a, const struct size *low,
+                                    const struct size *high) {
+  struct lower *lower = fn->lower;
+  const struct size *offset = lower_size(lower, &fn->env, low), *end = lower_size(lower, &fn->env, high);
+  const struct size *length = lower_checked_size(lower, size_sub(lower->module->arena, end, offset));
+  return ir_build_slice(&fn->ssa.build, a, offset, length);
+}
+
+/* split(a, k): k slices of equal length. */
+struct ssa_values lower_split(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct lower *lower = fn->lower;
+  struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  uint32_t k = (uint32_t)expr->type->tuple.count;
+  struct ssa_values parts = {k, arena_new_array(fn->arena, struct ir_value *, k)};
+  const struct size *offset = size_constant(lower->module->arena, 0);
+  for (uint32_t i = 0; i < k; i++) {
+    const struct size *length = lower_size(lower, &fn->env, expr->type->tuple.items[i]->tensor.sizes[0]);
+    parts.items[i] = ir_build_slice(&fn->ssa.build, a, offset, length);
+    offset = lower_checked_size(lower, size_add(lower->module->arena, offset, length));
+  }
+  return parts;
+}
+
+static struct ssa_values lower_dropout(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct lower *lower = fn->lower;
+  const struct ast_call *call = &expr->call.resolved;
+  double p = lower_constant_number(lower_required_constant(lower, fn->env.self, call->args[1]));
+  if (!(p >= 0 && p < 1)) {
+    diag_error(lower->sink, DIAG_CONSTANT_VALUE, call->args[1]->span,
+               "the share that is dropped is %g; it must be at least 0 and less than 1", p);
+    lower_fail(lower);
+  }
+  struct ir_value *a = lower_scalar(fn, call->args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  return lower_one(fn, ir_build_dropout(&fn->ssa.build, a, p, lower->module->n_sites++));
+}
+
+static struct ssa_values lower_slice_call(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ir_value *a = lower_scalar(fn, call->args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  const struct size *offset = lower_size(fn->lower, &fn->env, call->bindings[0].size);
+  const struct size *length = lower_size(fn->lower, &fn->env, call->bindings[1].size);
+  return lower_one(fn, ir_build_slice(&fn->ssa.build, a, offset, length));
+}
+
+/* An operation of the table: its operands as written. */
+struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  enum ir_op op = call->target.builtin->op;
+  assert(ir_is_tensor_op(op));
+  if (op == IR_OP_DROPOUT)
+    return lower_dropout(fn, expr);
+  if (op == IR_OP_SLICE)
+    return lower_slice_call(fn, expr);
+  struct ssa_values operands = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  return lower_one(fn, ir_build_tensor(&fn->ssa.build, op, operands.n, operands.items));
+}

@@ -1,0 +1,652 @@
+/* The syntax tree of a program, as the parser builds it and the checker completes it.
+ *
+ * Every node lies in the compilation's arena and knows its span. Each kind is a tagged union: read only the member
+ * that belongs to `kind`. The parser fills everything except what stands under a `checker:` comment; the checker
+ * fills those, so that lowering never resolves a name again: a binding is a `struct ast_local *`, a function a
+ * `struct ast_fn *`, and so on, compared by address. Nothing else of the tree changes after parsing.
+ *
+ * Trees that reach the checker have no holes: when a file has syntax errors only diagnostics come out of it.
+ * Names are NUL-terminated, in the arena and not interned: compare with strcmp, or the resolutions by address.
+ */
+#ifndef NN_COMPILER_SYNTAX_AST_H
+#define NN_COMPILER_SYNTAX_AST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/diag/source.h"
+#include "compiler/syntax/stdlib_index.h"
+
+/* Owned by the checker: compiler/check/types.h, compiler/check/sizes.h and its table of builtin functions. */
+struct type;
+struct size;
+struct builtin;
+struct size_binding; /* what one size variable or layer parameter stands for at one use */
+
+struct ast_expr;
+struct ast_pattern;
+struct ast_block;
+struct ast_fn;
+struct ast_layer;
+struct ast_data;
+
+/* An array in the arena; append with arena_push. A zeroed one is empty. */
+#define AST_LIST(name, type)                                                                                      \
+  struct name {                                                                                                   \
+    type *items;                                                                                                  \
+    size_t count;                                                                                                 \
+    size_t capacity;                                                                                              \
+  }
+
+struct ast_name {
+  const char *text;
+  struct span span;
+};
+
+AST_LIST(ast_names, struct ast_name);
+AST_LIST(ast_exprs, struct ast_expr *);
+AST_LIST(ast_patterns, struct ast_pattern *);
+AST_LIST(ast_locals, struct ast_local *);
+
+/* ---- What a name stands for ------------------------------------------------------------------------------- */
+
+enum ast_ref_kind {
+  AST_REF_NONE,        /* not resolved (yet) */
+  AST_REF_LOCAL,       /* let, var, for, match, comprehension, function parameter */
+  AST_REF_DIM,
+  AST_REF_SIZE_VAR,    /* `n` of `fn f[n]` or `data State[n]` */
+  AST_REF_LAYER_PARAM, /* `In` of `layer Dense(In: dim)`: a size, an index set or a host value */
+  AST_REF_VOCAB,
+  AST_REF_ENUM,
+  AST_REF_ENUM_MEMBER,
+  AST_REF_DATA,
+  AST_REF_CONSTRUCTOR,
+  AST_REF_PARAM,       /* a top-level parameter or, inside a layer, its own */
+  AST_REF_INSTANCE,    /* `let cell = ...` at top level or in a layer */
+  AST_REF_LAYER,
+  AST_REF_FN,          /* a top-level function, or inside a layer one of its own */
+  AST_REF_BUILTIN,
+};
+
+struct ast_ref {
+  enum ast_ref_kind kind;
+  union {
+    struct ast_local *local;
+    struct ast_dim *dim;
+    struct ast_size_var *size_var;
+    struct ast_layer_param *layer_param;
+    struct ast_vocab *vocab;
+    struct ast_enum *enumeration;
+    struct ast_enum_member *enum_member;
+    struct ast_data *data;
+    struct ast_constructor *constructor;
+    struct ast_param *param;
+    struct ast_instance *instance;
+    struct ast_layer *layer;
+    struct ast_fn *fn;
+    const struct builtin *builtin;
+  };
+};
+
+/* ---- Sizes and types ---------------------------------------------------------------------------------------- */
+
+enum ast_size_kind {
+  AST_SIZE_INT,
+  AST_SIZE_NAME,
+  AST_SIZE_NEGATE, /* uses `left` */
+  AST_SIZE_ADD,
+  AST_SIZE_SUBTRACT,
+  AST_SIZE_MULTIPLY,
+  AST_SIZE_DIVIDE, /* division and remainder only in the value of a `dim` */
+  AST_SIZE_REMAINDER,
+};
+
+struct ast_size {
+  enum ast_size_kind kind;
+  struct span span;
+  union {
+    int64_t integer;
+    struct {
+      struct ast_name name;
+      struct ast_ref ref; /* checker: dim, size variable, layer parameter, vocab or enum */
+    } name;
+    struct {
+      struct ast_size *left;
+      struct ast_size *right; /* NULL for NEGATE */
+    } op;
+  };
+  const struct size *size; /* checker */
+};
+
+AST_LIST(ast_sizes, struct ast_size *);
+
+AST_LIST(ast_types, struct ast_type *);
+
+enum ast_type_kind {
+  AST_TYPE_NAMED, /* int, bool, float, f32, f32[A, B], Word, Action, Tree, State[H] */
+  AST_TYPE_LIST,  /* [T] */
+  AST_TYPE_TUPLE, /* (A, B); () has no items. (A) is A itself */
+};
+
+struct ast_type {
+  enum ast_type_kind kind;
+  struct span span;
+  union {
+    struct {
+      struct ast_name name;
+      struct ast_sizes sizes; /* empty without brackets; empty brackets are a syntax error */
+      struct ast_ref ref;     /* checker: vocab, enum, data or layer parameter of kind index; none for the built-in names */
+    } named;
+    struct ast_type *element;
+    struct ast_types items;
+  };
+  const struct type *type; /* checker */
+};
+
+/* ---- Bindings ----------------------------------------------------------------------------------------------- */
+
+enum ast_local_kind {
+  AST_LOCAL_PARAMETER,
+  AST_LOCAL_LET,
+  AST_LOCAL_VAR,
+  AST_LOCAL_FOR, /* bound by a `for` or a comprehension */
+  AST_LOCAL_MATCH,
+};
+
+/* One binding. Its address is its identity; `index` numbers the bindings of one function (or instance) densely
+ * from 0, parameters first, then in order of text. */
+struct ast_local {
+  enum ast_local_kind kind;
+  struct ast_name name;
+  unsigned index;
+  const struct type *type; /* checker */
+  bool is_assigned;        /* checker: some statement assigns to it after its definition */
+  bool is_used;            /* checker */
+};
+
+/* ---- Patterns ----------------------------------------------------------------------------------------------- */
+
+enum ast_pattern_kind {
+  AST_PATTERN_WILDCARD,
+  AST_PATTERN_NAME,        /* binds, or is a constructor without fields or an enum member: see `ref` */
+  AST_PATTERN_CONSTRUCTOR, /* Node(a, _, b) */
+  AST_PATTERN_INT,         /* also negative */
+  AST_PATTERN_BOOL,
+  AST_PATTERN_TUPLE,       /* (p, q), also () */
+};
+
+struct ast_pattern {
+  enum ast_pattern_kind kind;
+  struct span span;
+  union {
+    struct {
+      struct ast_name name;
+      struct ast_local *local; /* made by the parser for the case that the name binds */
+      struct ast_ref ref;      /* checker: LOCAL (the same local), CONSTRUCTOR or ENUM_MEMBER */
+    } name;
+    struct {
+      struct ast_name name;
+      struct ast_patterns args;
+      struct ast_ref ref; /* checker: CONSTRUCTOR */
+    } constructor;
+    int64_t integer;
+    bool boolean;
+    struct ast_patterns items;
+  };
+  const struct type *type; /* checker */
+};
+
+/* ---- Expressions -------------------------------------------------------------------------------------------- */
+
+enum ast_expr_kind {
+  AST_EXPR_INT,
+  AST_EXPR_FLOAT,
+  AST_EXPR_BOOL,
+  AST_EXPR_NAME,
+  AST_EXPR_UNARY,
+  AST_EXPR_BINARY,
+  AST_EXPR_RANGE,         /* a..b, as the sequence of a `for` or comprehension */
+  AST_EXPR_CALL,
+  AST_EXPR_INDEX,         /* base[i] */
+  AST_EXPR_SLICE,         /* base[i..j] */
+  AST_EXPR_FIELD,         /* base.name: record field, or parameter / sub-layer of an instance */
+  AST_EXPR_PROJECT,       /* base.0 */
+  AST_EXPR_FILL,          /* zeros[H], ones[H, D] */
+  AST_EXPR_TUPLE,         /* (a, b), also () */
+  AST_EXPR_LIST,          /* [a, b], also [] */
+  AST_EXPR_COMPREHENSION, /* [e for p in xs if c] */
+  AST_EXPR_IF,
+  AST_EXPR_MATCH,
+  AST_EXPR_BLOCK,         /* only as a branch of `if` or the body of a match arm */
+};
+
+enum ast_unary_op { AST_UNARY_NEGATE, AST_UNARY_NOT };
+
+enum ast_binary_op {
+  AST_BINARY_OR, /* lazy, as is AND */
+  AST_BINARY_AND,
+  AST_BINARY_EQUAL,
+  AST_BINARY_NOT_EQUAL,
+  AST_BINARY_LESS,
+  AST_BINARY_LESS_EQUAL,
+  AST_BINARY_GREATER,
+  AST_BINARY_GREATER_EQUAL,
+  AST_BINARY_ADD,
+  AST_BINARY_SUBTRACT,
+  AST_BINARY_MULTIPLY,
+  AST_BINARY_DIVIDE,
+  AST_BINARY_REMAINDER,
+  AST_BINARY_MATMUL,
+};
+
+struct ast_arg {
+  struct ast_name name; /* text is NULL for a positional argument; named ones come last */
+  struct ast_expr *value;
+};
+
+AST_LIST(ast_args, struct ast_arg);
+
+struct ast_match_arm {
+  struct ast_pattern *pattern;
+  struct ast_expr *body; /* may be an AST_EXPR_BLOCK */
+  struct span span;
+};
+
+AST_LIST(ast_match_arms, struct ast_match_arm);
+
+/* What a call does. */
+enum ast_call_kind {
+  AST_CALL_NONE,
+  AST_CALL_BUILTIN,     /* target.builtin */
+  AST_CALL_CONSTRUCTOR, /* target.constructor */
+  AST_CALL_FN,          /* target.fn, a top-level function */
+  AST_CALL_METHOD,      /* target.fn of a layer; on `receiver`, or on the current instance when that is NULL */
+  AST_CALL_LAYER,       /* target.layer: makes an instance (only in the value of `let` at top level or in a layer) */
+};
+
+/* checker: how a call was resolved. */
+struct ast_call {
+  enum ast_call_kind kind;
+  struct ast_ref target;
+  struct ast_expr *receiver;             /* for METHOD: the instance expression, or NULL */
+  struct ast_expr **args;                /* in the order of the target's parameters or fields */
+  size_t arg_count;
+  struct size_binding *bindings;         /* for FN, METHOD, CONSTRUCTOR: one per size variable of the target; for LAYER: */
+  size_t binding_count;                  /* one per layer parameter. The struct is the checker's */
+};
+
+/* checker: a conversion applied to a value after it is computed (LANGUAGE.md, "mixed with a tensor"). */
+enum ast_conversion {
+  AST_CONVERT_NONE,
+  AST_CONVERT_TO_SCALAR, /* a host int or float becomes a scalar tensor; `type` is the host type */
+};
+
+/* checker: what `base.name` means. */
+enum ast_field_kind {
+  AST_FIELD_NONE,
+  AST_FIELD_DATA,     /* `data_fields[k]` is the field's position in constructor k of the base's data type */
+  AST_FIELD_MEMBER,   /* `ref` is a PARAM, INSTANCE or LAYER_PARAM of the base's layer; a FN only as the callee of a call */
+};
+
+struct ast_expr {
+  enum ast_expr_kind kind;
+  unsigned depth; /* of the tree below, at most PARSE_DEPTH_LIMIT: recursion over it is safe */
+  struct span span;
+  union {
+    int64_t integer;
+    double floating;
+    bool boolean;
+    struct {
+      struct ast_name name;
+      struct ast_ref ref; /* checker */
+    } name;
+    struct {
+      enum ast_unary_op op;
+      struct ast_expr *operand;
+    } unary;
+    struct {
+      enum ast_binary_op op;
+      struct span op_span;
+      struct ast_expr *left;
+      struct ast_expr *right;
+    } binary;
+    struct {
+      struct ast_expr *low;
+      struct ast_expr *high; /* exclusive */
+    } range;
+    struct {
+      struct ast_expr *callee; /* NAME, or FIELD for `instance.f(...)` */
+      struct ast_args args;
+      struct ast_call resolved; /* checker */
+    } call;
+    struct {
+      struct ast_expr *base;
+      struct ast_expr *index;
+    } index;
+    struct {
+      struct ast_expr *base;
+      struct ast_expr *low;
+      struct ast_expr *high; /* exclusive */
+      const struct size *low_size; /* checker: for tensors, the bounds as sizes */
+      const struct size *high_size;
+    } slice;
+    struct {
+      struct ast_expr *base;
+      struct ast_name name;
+      enum ast_field_kind kind; /* checker */
+      struct ast_ref ref;       /* checker */
+      unsigned *data_fields;    /* checker */
+    } field;
+    struct {
+      struct ast_expr *base;
+      unsigned index;
+      struct span index_span;
+    } project;
+    struct {
+      double value; /* 0 for zeros, 1 for ones */
+      struct ast_sizes sizes;
+    } fill;
+    struct ast_exprs items; /* TUPLE, LIST */
+    struct {
+      struct ast_expr *element;
+      struct ast_pattern *pattern;
+      struct ast_expr *sequence;
+      struct ast_expr *condition; /* NULL without `if` */
+    } comprehension;
+    struct {
+      struct ast_expr *condition;
+      struct ast_block *then_block;
+      struct ast_expr *else_branch; /* NULL, an AST_EXPR_BLOCK, or an AST_EXPR_IF for `else if` */
+    } conditional;
+    struct {
+      struct ast_expr *scrutinee;
+      struct ast_match_arms arms;
+    } match;
+    struct ast_block *block;
+  };
+  const struct type *type;        /* checker */
+  enum ast_conversion conversion; /* checker */
+};
+
+/* ---- Statements --------------------------------------------------------------------------------------------- */
+
+enum ast_stmt_kind {
+  AST_STMT_LET,
+  AST_STMT_VAR,
+  AST_STMT_ASSIGN,
+  AST_STMT_FOR,
+  AST_STMT_WHILE,
+  AST_STMT_RETURN,
+  AST_STMT_BREAK,
+  AST_STMT_CONTINUE,
+  AST_STMT_EXPR,
+};
+
+struct ast_stmt {
+  enum ast_stmt_kind kind;
+  unsigned depth;
+  struct span span;
+  union {
+    struct {
+      struct ast_pattern *pattern; /* with an annotation always an AST_PATTERN_NAME */
+      struct ast_type *annotation; /* may be NULL */
+      struct ast_expr *value;
+    } let;
+    struct {
+      struct ast_local *local;
+      struct ast_type *annotation; /* may be NULL */
+      struct ast_expr *value;
+    } var;
+    struct {
+      struct ast_expr *target; /* a NAME, or INDEX of such a target */
+      struct ast_expr *value;
+    } assign;
+    struct {
+      struct ast_pattern *pattern;
+      struct ast_expr *sequence; /* a RANGE or a list */
+      struct ast_block *body;
+    } for_loop;
+    struct {
+      struct ast_expr *condition;
+      struct ast_block *body;
+    } while_loop;
+    struct ast_expr *value;      /* RETURN: NULL for a bare one */
+    struct ast_expr *expression; /* EXPR */
+  };
+};
+
+AST_LIST(ast_stmts, struct ast_stmt *);
+
+/* `{ ... }`. A last expression is not among the statements but is the value; without one the block gives (). */
+struct ast_block {
+  struct span span;
+  unsigned depth;
+  struct ast_stmts stmts;
+  struct ast_expr *value; /* may be NULL */
+};
+
+/* ---- Declarations ------------------------------------------------------------------------------------------- */
+
+struct ast_import {
+  struct span span;
+  struct ast_names path;  /* std, lstm */
+  struct ast_file *file;  /* the imported file; filled by parse_program */
+};
+
+struct ast_dim {
+  struct ast_name name;
+  struct ast_size *value;
+  const struct size *size; /* checker: an atom, or a polynomial over earlier dims */
+  int64_t default_value;   /* checker: its value when no dim is rebound */
+};
+
+struct ast_vocab_option {
+  struct ast_name name;   /* closed, min_count, max_size */
+  struct ast_expr *value; /* NULL for a bare word */
+};
+
+AST_LIST(ast_vocab_options, struct ast_vocab_option);
+
+struct ast_vocab {
+  struct ast_name name;
+  struct ast_vocab_options options;
+  const struct type *type; /* checker: of its indices */
+  const struct size *size; /* checker: its cardinality */
+  bool closed;       /* checker: the options' meaning */
+  int64_t min_count;
+  int64_t max_size; /* 0: unlimited */
+};
+
+struct ast_enum_member {
+  struct ast_name name;
+  struct ast_enum *parent;
+  unsigned index; /* its value */
+};
+
+AST_LIST(ast_enum_members, struct ast_enum_member *);
+
+struct ast_enum {
+  struct ast_name name;
+  struct ast_enum_members members;
+  const struct type *type; /* checker */
+  const struct size *size; /* checker */
+};
+
+/* A size variable of a function, method or data type. */
+struct ast_size_var {
+  struct ast_name name;
+  unsigned index;    /* position in the brackets */
+  const struct size *size; /* checker */
+  bool is_undetermined;    /* checker: no argument tells it, which was reported */
+};
+
+AST_LIST(ast_size_vars, struct ast_size_var *);
+
+struct ast_data_field {
+  struct ast_name name;
+  struct ast_type *type;
+};
+
+AST_LIST(ast_data_fields, struct ast_data_field);
+
+struct ast_constructor {
+  struct ast_name name;
+  struct ast_data *parent;
+  unsigned index; /* its tag */
+  struct ast_data_fields fields;
+  struct span span;
+};
+
+AST_LIST(ast_constructors, struct ast_constructor *);
+
+struct ast_data {
+  struct ast_name name;
+  struct ast_size_vars size_vars;
+  struct ast_constructors constructors; /* at least one */
+  const struct type *type;              /* checker */
+};
+
+/* `normal(0.1)`, `zeros`: the name and the arguments, not resolved. */
+struct ast_initialiser {
+  struct ast_name name;
+  struct ast_exprs args;
+  struct span span;
+  unsigned kind; /* checker: enum ir_init of compiler/ir/ir.h */
+};
+
+struct ast_param {
+  struct ast_name name;
+  struct ast_type *type;
+  struct ast_initialiser *initialiser; /* NULL: glorot() */
+  struct ast_layer *layer;             /* NULL at top level */
+};
+
+/* `let cell = LSTM(D, H)`. The value is a CALL of a layer, a LIST of such values or a COMPREHENSION over them. */
+struct ast_instance {
+  struct ast_name name;
+  struct ast_expr *value;
+  struct ast_layer *layer;  /* the layer it stands in; NULL at top level */
+  struct ast_locals locals; /* of comprehensions in `value` */
+  const struct type *type;        /* checker: a layer type, or list of */
+};
+
+enum ast_layer_param_kind {
+  AST_LAYER_PARAM_DIM,
+  AST_LAYER_PARAM_INDEX, /* a vocab or enum: a type and a size */
+  AST_LAYER_PARAM_INT,
+  AST_LAYER_PARAM_FLOAT,
+  AST_LAYER_PARAM_BOOL,
+};
+
+struct ast_layer_param {
+  struct ast_name name;
+  enum ast_layer_param_kind kind;
+  struct span kind_span;
+  struct ast_layer *layer;
+  unsigned index;
+  const struct type *type; /* checker: INDEX: of its indices; otherwise the host type of its value */
+  const struct size *size; /* checker: DIM and INDEX */
+};
+
+AST_LIST(ast_layer_params, struct ast_layer_param *);
+AST_LIST(ast_params, struct ast_param *);
+AST_LIST(ast_instances, struct ast_instance *);
+AST_LIST(ast_fns, struct ast_fn *);
+AST_LIST(ast_decls, struct ast_decl *);
+
+/* A layer's members by kind, each in order of text, and `members` in order of text over all kinds. */
+struct ast_layer {
+  struct ast_name name;
+  struct ast_layer_params layer_params;
+  struct ast_params params;
+  struct ast_instances instances;
+  struct ast_fns fns;
+  struct ast_decls members; /* of kinds PARAM, INSTANCE, FN */
+  const struct type *type; /* checker */
+};
+
+struct ast_fn_param {
+  struct ast_local *local;
+  struct ast_type *type;
+  struct span span;
+};
+
+AST_LIST(ast_fn_params, struct ast_fn_param);
+
+struct ast_fn {
+  struct ast_name name;
+  bool is_metric;
+  struct ast_size_vars size_vars;
+  struct ast_fn_params params;
+  struct ast_type *result;  /* NULL: () for a function, inferred for a metric */
+  struct ast_block *body;
+  struct ast_layer *layer;  /* NULL at top level */
+  struct ast_locals locals; /* every binding of the function; locals.items[i]->index == i */
+  const struct type *result_type; /* checker */
+};
+
+enum ast_decl_kind {
+  AST_DECL_DIM,
+  AST_DECL_VOCAB,
+  AST_DECL_ENUM,
+  AST_DECL_DATA,
+  AST_DECL_PARAM,
+  AST_DECL_INSTANCE,
+  AST_DECL_LAYER,
+  AST_DECL_FN, /* also metrics */
+};
+
+struct ast_decl {
+  enum ast_decl_kind kind;
+  struct span span;
+  union {
+    struct ast_dim *dim;
+    struct ast_vocab *vocab;
+    struct ast_enum *enumeration;
+    struct ast_data *data;
+    struct ast_param *param;
+    struct ast_instance *instance;
+    struct ast_layer *layer;
+    struct ast_fn *fn;
+  };
+};
+
+AST_LIST(ast_imports, struct ast_import *);
+
+/* ---- Files -------------------------------------------------------------------------------------------------- */
+
+struct ast_file {
+  struct source_file *source;
+  struct ast_imports imports;
+  struct ast_decls decls;
+  bool is_stdlib;
+};
+
+AST_LIST(ast_files, struct ast_file *);
+
+/* A file and all that it imports, each once, imported files before their importers: the last is the main file. */
+struct ast_program {
+  struct ast_files files;
+  struct stdlib_dirs stdlib; /* for messages about what was not imported */
+};
+
+/* ---- Helpers (ast.c) ---------------------------------------------------------------------------------------- */
+
+struct diag_sink;
+
+struct ast_name ast_decl_name(const struct ast_decl *decl);
+/* "dim", "local variable", ...: for messages. */
+const char *ast_ref_kind_name(enum ast_ref_kind kind);
+/* "+", "==", ... */
+const char *ast_binary_op_text(enum ast_binary_op op);
+const char *ast_unary_op_text(enum ast_unary_op op);
+/* The same expression as a size, for layer arguments and slice bounds: integers, names, + - * / % and unary minus.
+ * NULL when it is none, and then *culprit (if not NULL) is the part that is not. No diagnostics. */
+struct ast_size *ast_size_from_expr(struct arena *arena, const struct ast_expr *expr,
+                                    const struct ast_expr **culprit);
+/* The resolution of a NAME expression; NULL for any other expression and before it is resolved. */
+const struct ast_ref *ast_expr_ref(const struct ast_expr *expr);
+
+#endif

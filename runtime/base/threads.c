@@ -1,0 +1,147 @@
+#include "runtime/base/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+// Jobs of a minibatch follow each other within microseconds: a worker polls this often before it sleeps.
+enum { SPINS = 2000 };
+
+struct worker {
+  struct threads *team;
+  pthread_t thread;
+  int number;
+};
+
+struct threads {
+  int count;               // with the caller
+  struct worker *workers;  // [count - 1]
+  threads_fn *work;
+  void *context;
+  uint32_t n_items;
+  atomic_uint next;  // item to be taken
+  atomic_uint job;   // number of the job, from 0; a change wakes the workers
+  atomic_int busy;   // workers that have not finished the job
+  atomic_bool stop;
+  atomic_int sleepers;
+  pthread_mutex_t mutex;
+  pthread_cond_t wake;
+};
+
+static inline void relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  sched_yield();
+#endif
+}
+
+int threads_cores(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    int n = CPU_COUNT(&set);
+    if (n > 0) return n;
+  }
+  return 1;
+}
+
+static void take_items(struct threads *team, int thread) {
+  for (;;) {
+    uint32_t item = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
+    if (item >= team->n_items) return;
+    team->work(team->context, item, thread);
+  }
+}
+
+static void wait_for_job(struct threads *team, unsigned seen) {
+  for (int i = 0; i < SPINS; i++) {
+    if (atomic_load_explicit(&team->job, memory_order_acquire) != seen) return;
+    relax();
+  }
+  pthread_mutex_lock(&team->mutex);
+  atomic_fetch_add(&team->sleepers, 1);
+  while (atomic_load(&team->job) == seen) pthread_cond_wait(&team->wake, &team->mutex);
+  atomic_fetch_sub(&team->sleepers, 1);
+  pthread_mutex_unlock(&team->mutex);
+}
+
+static void *worker_main(void *argument) {
+  struct worker *worker = argument;
+  struct threads *team = worker->team;
+  unsigned seen = 0;
+  for (;;) {
+    wait_for_job(team, seen);
+    seen++;
+    if (atomic_load_explicit(&team->stop, memory_order_acquire)) return NULL;
+    take_items(team, worker->number);
+    atomic_fetch_sub_explicit(&team->busy, 1, memory_order_release);
+  }
+}
+
+static void start_job(struct threads *team) {
+  atomic_fetch_add(&team->job, 1);
+  // A worker either sees the new number before it sleeps or is counted here: both are sequentially
+  // consistent.
+  if (atomic_load(&team->sleepers) > 0) {
+    pthread_mutex_lock(&team->mutex);
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->mutex);
+  }
+}
+
+struct threads *threads_new(int count) {
+  if (count < 1) count = 1;
+  struct threads *team = calloc(1, sizeof *team);
+  if (!team) return NULL;
+  team->workers = calloc((size_t)count, sizeof *team->workers);
+  if (!team->workers) {
+    free(team);
+    return NULL;
+  }
+  pthread_mutex_init(&team->mutex, NULL);
+  pthread_cond_init(&team->wake, NULL);
+  team->count = 1;
+  while (team->count < count) {
+    struct worker *worker = &team->workers[team->count - 1];
+    *worker = (struct worker){.team = team, .number = team->count};
+    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) break;
+    team->count++;
+  }
+  return team;
+}
+
+void threads_free(struct threads *team) {
+  if (!team) return;
+  atomic_store(&team->stop, true);
+  start_job(team);
+  for (int i = 0; i < team->count - 1; i++) pthread_join(team->workers[i].thread, NULL);
+  pthread_cond_destroy(&team->wake);
+  pthread_mutex_destroy(&team->mutex);
+  free(team->workers);
+  free(team);
+}
+
+int threads_count(const struct threads *team) { return team->count; }
+
+void threads_run(struct threads *team, uint32_t n_items, threads_fn *work, void *context) {
+  if (team->count == 1 || n_items <= 1) {
+    for (uint32_t i = 0; i < n_items; i++) work(context, i, 0);
+    return;
+  }
+  team->work = work;
+  team->context = context;
+  team->n_items = n_items;
+  atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+  atomic_store_explicit(&team->busy, team->count - 1, memory_order_relaxed);
+  start_job(team);
+  take_items(team, 0);
+  for (int spins = 0; atomic_load_explicit(&team->busy, memory_order_acquire) > 0; spins++) {
+    // With more threads than free cores the worker we wait for may need this one.
+    if (spins < SPINS)
+      relax();
+    else
+      sched_yield();
+  }
+}

@@ -1,0 +1,347 @@
+#include "runtime/batch/trace.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/ir/ir.h"
+
+// ------------------------------------------------------------------------------------------- the table of
+// blocks
+
+bool trace_block_finish(struct trace_block *block) {
+  uint16_t *positions = calloc((size_t)block->n_params * 3 + 1, sizeof *positions);
+  uint16_t *members = calloc((size_t)block->n_params * 2 + 1, sizeof *members);
+  if (!positions || !members) {
+    free(positions);
+    free(members);
+    return false;
+  }
+  block->tensor_words = positions;
+  block->index_words = positions + block->n_params;
+  block->number_words = positions + 2 * (size_t)block->n_params;
+  block->member_words = members;
+  block->member_indices = members + block->n_params;
+  block->n_tensors = block->n_indices = block->n_numbers = block->n_members = 0;
+  uint32_t word = 0;
+  for (uint32_t i = 0; i < block->n_params; i++) {
+    switch ((enum ir_type_kind)block->kinds[i]) {
+    case IR_TENSOR:
+      block->tensor_words[block->n_tensors++] = (uint16_t)word++;
+      break;
+    case IR_FLOAT:
+      block->number_words[block->n_numbers++] = (uint16_t)word;
+      word += 2;
+      break;
+    default:
+      if (block->is_member[i]) {
+        block->member_words[block->n_members] = (uint16_t)word;
+        block->member_indices[block->n_members++] = (uint16_t)block->n_indices;
+      }
+      block->index_words[block->n_indices++] = (uint16_t)word++;
+    }
+  }
+  block->n_args = word + (block->random ? 2 : 0);
+  return true;
+}
+
+void trace_block_free(struct trace_block *block) {
+  free(block->tensor_words);
+  free(block->member_words);
+  block->tensor_words = block->member_words = NULL;
+}
+
+// ------------------------------------------------------------------------------------------------- life and
+// growth
+
+bool trace_init(struct trace *trace, const struct trace_block *blocks, uint32_t n_blocks) {
+  *trace = (struct trace){.blocks = blocks, .n_blocks = n_blocks};
+  trace->keys_capacity = n_blocks + 16;
+  trace->keys = calloc(trace->keys_capacity, sizeof *trace->keys);
+  trace->key_table_size = 64;
+  trace->key_table = calloc(trace->key_table_size, sizeof *trace->key_table);
+  trace->uniform_value = malloc(((size_t)n_blocks + 1) * sizeof *trace->uniform_value);
+  trace->uniform_table_size = 64;
+  trace->uniform_table = calloc(trace->uniform_table_size, sizeof *trace->uniform_table);
+  if (!trace->keys || !trace->key_table || !trace->uniform_value || !trace->uniform_table) {
+    trace_free(trace);
+    return false;
+  }
+  for (uint32_t i = 0; i < n_blocks; i++) trace->keys[i] = (struct trace_key){.block = i};
+  trace->n_keys = n_blocks;
+  trace_reset(trace);
+  return true;
+}
+
+void trace_free(struct trace *trace) {
+  free(trace->instances);
+  free(trace->args);
+  free(trace->value_row);
+  free(trace->value_instance);
+  free(trace->keys);
+  free(trace->key_members);
+  free(trace->key_table);
+  free(trace->uniform_value);
+  free(trace->uniform_table);
+  *trace = (struct trace){0};
+}
+
+void trace_reset(struct trace *trace) {
+  trace->n_instances = trace->n_args = trace->n_values = 0;
+  trace->n_decisions = 0;
+  memset(trace->uniform_value, 0xff, trace->n_blocks * sizeof *trace->uniform_value);
+  if (trace->n_uniform)
+    memset(trace->uniform_table, 0, trace->uniform_table_size * sizeof *trace->uniform_table);
+  trace->n_uniform = 0;
+}
+
+_Noreturn static void fail(struct example *example, const char *message) {
+  example_fail(example, &(struct ir_loc){0}, "%s", message);
+}
+
+static const char too_large[] = "the minibatch has more than 67108864 block instances, arguments or values";
+static const char exhausted[] = "out of memory while tracing";
+
+// Room for `more` elements behind `count`; leaves the example when there is none.
+static void grow(struct example *example, void *array, size_t element, uint64_t count, uint64_t more,
+                 uint32_t *capacity) {
+  if (count + more <= *capacity) return;
+  if (count + more > TRACE_LIMIT) fail(example, too_large);
+  uint64_t grown = *capacity ? (uint64_t)*capacity * 2 : 1024;
+  while (grown < count + more) grown *= 2;
+  void *old;
+  memcpy(&old, array, sizeof old);
+  void *new = realloc(old, grown * element);
+  if (!new) fail(example, exhausted);
+  memcpy(array, &new, sizeof new);
+  *capacity = (uint32_t)grown;
+}
+
+__attribute__((noinline)) static void reserve_slow(struct example *example, struct trace *trace,
+                                                   uint64_t words, uint32_t values) {
+  grow(example, &trace->instances, sizeof *trace->instances, trace->n_instances, 1,
+       &trace->instances_capacity);
+  grow(example, &trace->args, sizeof *trace->args, trace->n_args, words, &trace->args_capacity);
+  uint32_t capacity = trace->values_capacity;
+  grow(example, &trace->value_row, sizeof *trace->value_row, trace->n_values, values, &capacity);
+  grow(example, &trace->value_instance, sizeof *trace->value_instance, trace->n_values, values,
+       &trace->values_capacity);
+}
+
+static inline void reserve(struct example *example, struct trace *trace, uint64_t words, uint32_t values) {
+  if (trace->n_instances < trace->instances_capacity && trace->n_args + words <= trace->args_capacity &&
+      trace->n_values + (uint64_t)values <= trace->values_capacity)
+    return;
+  reserve_slow(example, trace, words, values);
+}
+
+// ------------------------------------------------------------------------------------------------------------
+// keys
+
+static uint32_t hash_words(uint32_t seed, const uint32_t *words, uint32_t n) {
+  uint64_t hash = seed * UINT64_C(0x9E3779B97F4A7C15);
+  for (uint32_t i = 0; i < n; i++) hash = (hash ^ words[i]) * UINT64_C(0xD6E8FEB86659FD93) + (hash >> 29);
+  return (uint32_t)(hash >> 32);
+}
+
+static bool key_matches(const struct trace *trace, const struct trace_key *key, uint32_t block,
+                        uint32_t elements, uint32_t n_members, const uint32_t *members) {
+  return key->block == block && key->elements == elements && key->n_members == n_members &&
+         (n_members == 0 ||
+          memcmp(trace->key_members + key->members, members, n_members * sizeof *members) == 0);
+}
+
+static uint32_t key_hash(uint32_t block, uint32_t elements, uint32_t n_members, const uint32_t *members) {
+  return hash_words(block * 31 + elements, members, n_members);
+}
+
+static void grow_key_table(struct example *example, struct trace *trace) {
+  uint32_t size = trace->key_table_size * 2;
+  uint32_t *table = calloc(size, sizeof *table);
+  if (!table) fail(example, exhausted);
+  for (uint32_t i = trace->n_blocks; i < trace->n_keys; i++) {
+    const struct trace_key *key = &trace->keys[i];
+    uint32_t at = key_hash(key->block, key->elements, key->n_members, trace->key_members + key->members);
+    for (at &= size - 1; table[at]; at = (at + 1) & (size - 1)) {
+    }
+    table[at] = i + 1;
+  }
+  free(trace->key_table);
+  trace->key_table = table;
+  trace->key_table_size = size;
+}
+
+static uint32_t find_key(struct example *example, struct trace *trace, uint32_t block, uint32_t elements,
+                         uint32_t n_members, const uint32_t *members) {
+  uint32_t mask = trace->key_table_size - 1;
+  uint32_t at = key_hash(block, elements, n_members, members) & mask;
+  for (; trace->key_table[at]; at = (at + 1) & mask) {
+    uint32_t key = trace->key_table[at] - 1;
+    if (key_matches(trace, &trace->keys[key], block, elements, n_members, members)) return key;
+  }
+  if ((trace->n_keys - trace->n_blocks + 1) * 2 > trace->key_table_size) {
+    grow_key_table(example, trace);
+    mask = trace->key_table_size - 1;
+    at = key_hash(block, elements, n_members, members) & mask;
+    while (trace->key_table[at]) at = (at + 1) & mask;
+  }
+  grow(example, &trace->keys, sizeof *trace->keys, trace->n_keys, 1, &trace->keys_capacity);
+  grow(example, &trace->key_members, sizeof *trace->key_members, trace->n_key_members, n_members + 1,
+       &trace->key_members_capacity);
+  if (n_members) memcpy(trace->key_members + trace->n_key_members, members, n_members * sizeof *members);
+  trace->keys[trace->n_keys] = (struct trace_key){
+      .block = block, .elements = elements, .n_members = n_members, .members = trace->n_key_members};
+  trace->n_key_members += n_members;
+  trace->key_table[at] = ++trace->n_keys;
+  return trace->n_keys - 1;
+}
+
+static uint32_t block_key(struct example *example, struct trace *trace, uint32_t number,
+                          const struct trace_block *block, const uint32_t *args) {
+  uint32_t members[UINT8_MAX];
+  assert(block->n_members <= UINT8_MAX);
+  for (uint32_t i = 0; i < block->n_members; i++) members[i] = args[block->member_words[i]];
+  return find_key(example, trace, number, 0, block->n_members, members);
+}
+
+// -------------------------------------------------------------------------------------------------------
+// emission
+
+// Where an instance stands, as far as its operands have been looked at.
+struct place {
+  uint32_t phase, level, chain;
+};
+
+// Raises it by one operand. See trace.h on phases: what is deferred has an odd phase, and what is not
+// deferred but waits for something that is comes in the even phase behind it.
+static inline void place_after(const struct trace *trace, struct place *place, uint32_t key, bool deferred,
+                               uint32_t value) {
+  if (trace->value_row[value] != TRACE_NO_ROW) return;  // there already
+  const struct trace_instance *from = &trace->instances[trace->value_instance[value]];
+  uint32_t phase = deferred ? from->phase | 1 : from->phase + (from->phase & 1);
+  if (phase > place->phase) *place = (struct place){phase, 0, 1};
+  if (from->phase != place->phase) return;
+  if (from->level >= place->level) place->level = from->level + 1;
+  if (from->key == key && from->chain >= place->chain) place->chain = from->chain + 1;
+}
+
+static inline uint32_t append(struct trace *trace, struct example *example, uint32_t block, uint32_t key,
+                              struct place place, uint32_t words, uint32_t values) {
+  uint32_t number = trace->n_instances++;
+  uint32_t first = trace->n_values;
+  trace->instances[number] = (struct trace_instance){
+      .block = block,
+      .key = key,
+      .level = place.level,
+      .phase = place.phase,
+      .first_value = first,
+      .args = trace->n_args,
+      .example = ((const struct trace_example *)example)->position,
+      .chain = place.chain,
+  };
+  for (uint32_t i = 0; i < values; i++) {
+    trace->value_row[first + i] = TRACE_NO_ROW;
+    trace->value_instance[first + i] = number;
+  }
+  trace->n_args += words;
+  trace->n_values = first + values;
+  return first;
+}
+
+// The slot of the uniform table that holds an instance with this block and these arguments, or the empty one
+// for it.
+static uint32_t uniform_slot(const struct trace *trace, uint32_t number, uint32_t n_words,
+                             const uint32_t *args) {
+  uint32_t mask = trace->uniform_table_size - 1;
+  uint32_t at = hash_words(number, args, n_words) & mask;
+  for (; trace->uniform_table[at]; at = (at + 1) & mask) {
+    const struct trace_instance *instance = &trace->instances[trace->uniform_table[at] - 1];
+    if (instance->block == number && memcmp(trace->args + instance->args, args, n_words * sizeof *args) == 0)
+      break;
+  }
+  return at;
+}
+
+static void grow_uniform_table(struct example *example, struct trace *trace) {
+  uint32_t old_size = trace->uniform_table_size, *old = trace->uniform_table;
+  uint32_t *table = calloc((size_t)old_size * 2, sizeof *table);
+  if (!table) fail(example, exhausted);
+  trace->uniform_table = table;
+  trace->uniform_table_size = old_size * 2;
+  for (uint32_t i = 0; i < old_size; i++) {
+    if (!old[i]) continue;
+    const struct trace_instance *instance = &trace->instances[old[i] - 1];
+    uint32_t words = trace->blocks[instance->block].n_args;
+    table[uniform_slot(trace, instance->block, words, trace->args + instance->args)] = old[i];
+  }
+  free(old);
+}
+
+static uint32_t emit_instance(struct example *example, struct trace *trace, uint32_t number,
+                              const uint32_t *args) {
+  const struct trace_block *block = &trace->blocks[number];
+  uint32_t key = block->n_members ? block_key(example, trace, number, block, args) : number;
+  reserve(example, trace, block->n_args, block->n_values);
+  uint32_t own = block->n_args - (block->random ? 2 : 0);
+  uint32_t *words = trace->args + trace->n_args;
+  for (uint32_t i = 0; i < own; i++) words[i] = args[i];
+  if (block->random) {
+    words[own] = example->number;
+    words[own + 1] = example->ordinal;
+  }
+  struct place place = {block->deferred, 0, 1};
+  for (uint32_t i = 0; i < block->n_tensors; i++)
+    place_after(trace, &place, key, block->deferred, words[block->tensor_words[i]]);
+  return append(trace, example, number, key, place, block->n_args, block->n_values);
+}
+
+static uint32_t emit_uniform(struct example *example, struct trace *trace, uint32_t number,
+                             const uint32_t *args) {
+  const struct trace_block *block = &trace->blocks[number];
+  if (block->n_args == 0) {
+    if (trace->uniform_value[number] == TRACE_NO_ROW)
+      trace->uniform_value[number] = emit_instance(example, trace, number, args);
+    return trace->uniform_value[number];
+  }
+  if ((trace->n_uniform + 1) * 2 > trace->uniform_table_size) grow_uniform_table(example, trace);
+  uint32_t at = uniform_slot(trace, number, block->n_args, args);
+  if (trace->uniform_table[at]) return trace->instances[trace->uniform_table[at] - 1].first_value;
+  uint32_t value = emit_instance(example, trace, number, args);
+  trace->uniform_table[at] = trace->n_instances;
+  trace->n_uniform++;
+  return value;
+}
+
+uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args) {
+  struct trace *trace = example->trace;
+  const struct trace_block *block = &trace->blocks[number];
+  uint32_t value = block->uniform && !block->random ? emit_uniform(example, trace, number, args)
+                                                    : emit_instance(example, trace, number, args);
+  example->ordinal++;
+  return value;
+}
+
+uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elements, uint32_t n,
+                           const uint32_t *values) {
+  struct trace *trace = example->trace;
+  uint32_t key = find_key(example, trace, kind, elements, 0, NULL);
+  reserve(example, trace, (uint64_t)n + 2, 1);
+  uint32_t *words = trace->args + trace->n_args;
+  words[0] = n;
+  words[1] = elements;
+  struct place place = {0, 0, 1};
+  for (uint32_t i = 0; i < n; i++) {
+    words[i + 2] = values[i];
+    place_after(trace, &place, key, false, values[i]);
+  }
+  example->ordinal++;
+  return append(trace, example, kind, key, place, n + 2, 1);
+}
+
+double trace_read(struct example *example, uint32_t value) {
+  struct trace *trace = example->trace;
+  trace->n_decisions++;
+  if (trace->value_row[value] == TRACE_NO_ROW)
+    trace->wait(trace->context, (struct trace_example *)example, value);
+  return trace->value_at(trace->context, trace->value_row[value]);
+}

@@ -1,0 +1,139 @@
+// The trace of a minibatch: the block instances that the examples' control flow left behind, in the order of
+// emission.
+//
+// Compiled host code appends through trace_emit and friends; nothing is allocated per instance, all arrays
+// grow by themselves and are kept from minibatch to minibatch. A tensor reference is a *value id*: the
+// position of its row in `value_row`. Results of one instance have consecutive ids.
+#ifndef NN_RUNTIME_BATCH_TRACE_H
+#define NN_RUNTIME_BATCH_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/value/example.h"
+
+struct ir_module;
+
+#define TRACE_NO_ROW UINT32_MAX  // in value_row: not computed yet
+
+// Instances of list reductions are not of a block of the module; they have these pseudo block numbers. Their
+// batches are keyed by the row size too.
+enum { TRACE_REDUCE_SUM = 0x80000000u, TRACE_REDUCE_MEAN, TRACE_REDUCE_MAX };
+
+struct trace_instance {
+  uint32_t block;  // into ir_module.blocks, or TRACE_REDUCE_*
+  uint32_t key;    // hash-consed batch key: block, family members, reduction's row size
+  uint32_t level;  // depth within its phase; see schedule.h
+  uint32_t phase;  // 2 * number of deferred stages before it, + 1 when itself deferred
+  uint32_t first_value;
+  uint32_t args;     // into trace.args: a word per tensor (value id) and per index or int, two per
+                     // float (bits of the double), then for random blocks example and ordinal. A
+                     // reduction: number of terms, elements of a row, then the value ids
+  uint32_t example;  // position in the minibatch
+  uint32_t chain;    // pending instances of its key and phase one behind the other as operands, up to itself:
+                   // no more than the longest chain within the phase, and often equal to it
+};
+
+// What trace_emit must know of a block, in a table made when a model is bound.
+struct trace_block {
+  uint32_t n_args;  // words
+  uint32_t n_params;
+  const uint8_t *kinds;      // [param] enum ir_type_kind
+  const uint8_t *is_member;  // [param] an int that selects a member of a parameter family: part of the key
+  uint32_t n_values;         // results (and saved values when training get rows of their batch, no ids)
+  bool deferred, uniform, random;
+  // What follows is derived from the above by trace_block_finish.
+  uint32_t n_tensors, n_indices, n_numbers, n_members;
+  uint16_t *tensor_words;  // position among the words of each tensor, index or int, float, member
+  uint16_t *index_words;
+  uint16_t *number_words;
+  uint16_t *member_words;
+  uint16_t *member_indices;  // [member] its position among the indices
+};
+
+// A batch key: instances with the same one may share a batch.
+struct trace_key {
+  uint32_t block;
+  uint32_t elements;  // reductions: elements of a row; otherwise 0
+  uint32_t n_members;
+  uint32_t members;  // first of them in trace.key_members
+};
+
+// An example as the runtime sees it; compiled code knows the first part only.
+struct trace_example {
+  struct example host;  // first: compiled code hands on its address
+  uint32_t position;    // in the minibatch
+  uint32_t waits_for;   // value id, while the example is suspended
+};
+
+// Beyond this many instances, argument words or values in one minibatch the example that asks for more fails:
+// an endless loop ends in a message before it ends the machine. A GiB or two of trace.
+#define TRACE_LIMIT (UINT32_C(1) << 26)
+
+struct trace {
+  const struct trace_block *blocks;  // [n_blocks], the model's
+  uint32_t n_blocks;
+  struct trace_instance *instances;
+  uint32_t n_instances, instances_capacity;
+  uint32_t *args;
+  uint32_t n_args, args_capacity;
+  uint32_t *value_row;       // [value] offset in the values arena, or TRACE_NO_ROW
+  uint32_t *value_instance;  // [value] instance that it is a result of
+  uint32_t n_values, values_capacity;
+  // Keys live as long as the trace; key k < n_blocks is block k without members.
+  struct trace_key *keys;
+  uint32_t n_keys, keys_capacity;
+  uint32_t *key_members;
+  uint32_t n_key_members, key_members_capacity;
+  uint32_t *key_table;  // open addressing: key + 1, 0 is empty
+  uint32_t key_table_size;
+  // Instances of uniform blocks in this minibatch: by block when there are no arguments, else in a table.
+  uint32_t *uniform_value;  // [block] first value, TRACE_NO_ROW
+  uint32_t *uniform_table;  // open addressing: instance + 1
+  uint32_t uniform_table_size, n_uniform;
+  uint32_t n_decisions;
+  // Called by trace_read for a value that has no row yet; returns when it has one.
+  void (*wait)(void *context, struct trace_example *, uint32_t value);
+  double (*value_at)(void *context, uint32_t row);
+  void *context;
+};
+
+// Fills the derived members of a block's record; kinds, is_member, n_params, n_values and the flags are set,
+// n_args is set here. false without memory. trace_block_free releases what it made.
+bool trace_block_finish(struct trace_block *);
+void trace_block_free(struct trace_block *);
+
+// false without memory.
+bool trace_init(struct trace *, const struct trace_block *blocks, uint32_t n_blocks);
+void trace_free(struct trace *);
+// Forgets the minibatch; memory and keys stay.
+void trace_reset(struct trace *);
+
+static inline bool trace_is_reduction(uint32_t block) { return block >= TRACE_REDUCE_SUM; }
+// Number of tensor operands of an instance, and the value ids: operand i is words[map ? map[i] : i].
+static inline uint32_t trace_operands(const struct trace *trace, const struct trace_instance *instance,
+                                      const uint32_t **words, const uint16_t **map) {
+  const uint32_t *args = trace->args + instance->args;
+  if (trace_is_reduction(instance->block)) {
+    *words = args + 2;
+    *map = NULL;
+    return args[0];
+  }
+  const struct trace_block *block = &trace->blocks[instance->block];
+  *words = args;
+  *map = block->tensor_words;
+  return block->n_tensors;
+}
+
+// Appends an instance; returns the value id of its first result. A uniform block is instantiated once per
+// minibatch and set of arguments; later calls return the same ids. `args` in the order of the block's
+// parameters, words as above.
+uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args);
+// A reduction over n value ids.
+uint32_t trace_emit_reduce(struct example *, uint32_t kind, uint32_t elements, uint32_t n,
+                           const uint32_t *values);
+// Waits until the value has been computed (suspends the example's fiber) and gives its first element.
+double trace_read(struct example *, uint32_t value);
+
+#endif

@@ -1,0 +1,292 @@
+#include "runtime/cpu/execute.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/value/value.h"
+#include "runtime/cpu/reduce.h"
+#include "runtime/base/status.h"
+
+double execute_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// ---------------------------------------------------------------------------------------------------- life
+
+static nn_status *fill_executor(struct executor *executor, int threads) {
+  nn_model *model = executor->model;
+  uint32_t n_blocks = model->module->n_blocks;
+  executor->threads = threads_new(threads > 0 ? threads : threads_cores());
+  executor->memory = value_arena_new();
+  executor->forward_tally = calloc((size_t)n_blocks + 1, sizeof *executor->forward_tally);
+  executor->adjoint_tally = calloc((size_t)n_blocks + 1, sizeof *executor->adjoint_tally);
+  if (!executor->threads || !executor->memory || !executor->forward_tally || !executor->adjoint_tally)
+    return status_no_memory();
+  executor->scratch = calloc((size_t)threads_count(executor->threads), sizeof *executor->scratch);
+  if (!executor->scratch) return status_no_memory();
+  if (!trace_init(&executor->trace, model->trace_blocks, n_blocks)) return status_no_memory();
+  if (!schedule_init(&executor->schedule)) return status_no_memory();
+  return plan_init(&executor->plan, model->element);
+}
+
+nn_status *execute_init(struct executor *executor, nn_model *model, int threads) {
+  // A job costs its start, some microseconds, and the wait for the slowest thread.
+  *executor = (struct executor){.model = model, .worth_splitting = 20000, .chunk_rows = 16};
+  row_arena_init(&executor->gradients, nn_element_bytes(model->element));
+  row_arena_init(&executor->sinks, nn_element_bytes(model->element));
+  nn_status *status = fill_executor(executor, threads);
+  if (status) execute_free(executor);
+  return status;
+}
+
+void execute_free(struct executor *executor) {
+  if (executor->scratch)
+    for (int i = 0; i < threads_count(executor->threads); i++) free(executor->scratch[i]);
+  free(executor->scratch);
+  threads_free(executor->threads);
+  if (executor->memory) value_arena_free(executor->memory);
+  trace_free(&executor->trace);
+  schedule_free(&executor->schedule);
+  plan_free(&executor->plan);
+  row_arena_free(&executor->gradients);
+  row_arena_free(&executor->sinks);
+  free(executor->marks);
+  free(executor->forward_tally);
+  free(executor->adjoint_tally);
+  *executor = (struct executor){0};
+}
+
+void execute_reset(struct executor *executor, enum kernel_variant variant, uint64_t step) {
+  trace_reset(&executor->trace);
+  schedule_reset(&executor->schedule);
+  plan_reset(&executor->plan);
+  executor->variant = variant;
+  executor->step = step;
+}
+
+static enum kernel_variant adjoint_of(enum kernel_variant variant) {
+  return variant == KERNEL_GRADIENT ? KERNEL_ADJOINT_GRADIENT : KERNEL_ADJOINT;
+}
+
+// -------------------------------------------------------------------------------------------------
+// compilation
+
+struct compile_job {
+  nn_model *model;
+  struct compile_item {
+    uint32_t block;
+    enum kernel_variant variant;
+    nn_status *status;
+  } * items;
+};
+
+static void compile_item(void *context, uint32_t item, int thread) {
+  (void)thread;
+  struct compile_job *job = context;
+  job->items[item].status =
+      model_compile_kernel(job->model, job->items[item].block, job->items[item].variant);
+}
+
+static void want(struct executor *executor, struct compile_job *job, uint32_t *n, uint32_t block,
+                 enum kernel_variant variant) {
+  if (model_kernel(executor->model, block, variant)) return;
+  for (uint32_t i = 0; i < *n; i++)
+    if (job->items[i].block == block && job->items[i].variant == variant) return;
+  job->items[(*n)++] = (struct compile_item){.block = block, .variant = variant};
+}
+
+// Kernels of the batches, and of their adjoints when there will be a backward pass: all at once, by all
+// threads.
+static nn_status *compile_missing(struct executor *executor, uint32_t begin, uint32_t end) {
+  bool training = executor->variant != KERNEL_INFER;
+  struct compile_job job = {.model = executor->model};
+  uint32_t n = 0, n_blocks = executor->model->module->n_blocks;
+  for (uint32_t b = begin; b < end; b++) {
+    uint32_t block = executor->schedule.batches[b].block;
+    if (trace_is_reduction(block)) continue;
+    bool adjoint = training && executor->model->module->blocks[block]->adjoint;
+    if (model_kernel(executor->model, block, executor->variant) &&
+        (!adjoint || model_kernel(executor->model, block, adjoint_of(executor->variant))))
+      continue;
+    if (!job.items) job.items = value_arena_alloc(executor->memory, (size_t)n_blocks * 2 * sizeof *job.items);
+    want(executor, &job, &n, block, executor->variant);
+    if (adjoint) want(executor, &job, &n, block, adjoint_of(executor->variant));
+  }
+  if (n == 0) return NULL;
+  double start = execute_seconds();
+  threads_run(executor->threads, n, compile_item, &job);
+  executor->compile_seconds += execute_seconds() - start;
+  nn_status *first = NULL;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!first)
+      first = job.items[i].status;
+    else
+      nn_status_free(job.items[i].status);
+  }
+  return first;
+}
+
+// --------------------------------------------------------------------------------------------- calling
+// kernels
+
+nn_status *execute_member(const struct executor *executor, uint32_t batch, uint32_t param, int32_t member,
+                          uint32_t *which) {
+  *which = 0;
+  if (member < 0) return NULL;
+  uint32_t block = executor->schedule.batches[batch].block;
+  int32_t chosen = executor->plan.batches[batch].indices[executor->model->blocks[block].slots[member]][0];
+  if (chosen < 0 || (uint32_t)chosen >= executor->model->params.list[param].n_members)
+    return status_new(NN_DATA, "block '%s' asks for member %d of '%s', which has %u",
+                      executor->model->module->blocks[block]->name, chosen,
+                      executor->model->module->params[param]->name,
+                      executor->model->params.list[param].n_members);
+  *which = (uint32_t)chosen;
+  return NULL;
+}
+
+nn_status *execute_params(struct executor *executor, uint32_t batch, const struct kernel *kernel,
+                          const void ***params) {
+  *params = value_arena_alloc(executor->memory, (kernel->n_params + 1) * sizeof **params);
+  for (uint32_t i = 0; i < kernel->n_params; i++) {
+    const struct kernel_param *use = &kernel->params[i];
+    uint32_t which;
+    STATUS_TRY(execute_member(executor, batch, use->param, use->member, &which));
+    (*params)[i] = params_packed(&executor->model->params, use->param, which, use->layout);
+    if (!(*params)[i]) return status_no_memory();
+  }
+  return NULL;
+}
+
+uint32_t execute_row_elements(const struct plan_block *block) {
+  uint64_t elements = 0;
+  for (uint32_t o = 0; o < block->n_outputs; o++) elements += block->elements[o];
+  return elements > UINT32_MAX ? UINT32_MAX : (uint32_t)elements;
+}
+
+static nn_status *reserve_scratch(struct executor *executor, size_t bytes) {
+  if (bytes <= executor->scratch_bytes) return NULL;
+  bytes = (bytes + 4095) / 4096 * 4096;
+  for (int i = 0; i < threads_count(executor->threads); i++) {
+    free(executor->scratch[i]);
+    executor->scratch[i] = aligned_alloc(64, bytes);
+    if (!executor->scratch[i]) {
+      executor->scratch_bytes = 0;
+      return status_no_memory();
+    }
+  }
+  executor->scratch_bytes = bytes;
+  return NULL;
+}
+
+struct rows_job {
+  const struct kernel *kernel;
+  const struct kernel_args *args;
+  char **scratch;
+  uint32_t count, chunk;
+};
+
+static void run_chunk(void *context, uint32_t item, int thread) {
+  const struct rows_job *job = context;
+  uint32_t begin = item * job->chunk, end = begin + job->chunk;
+  if (end > job->count) end = job->count;
+  job->kernel->run(job->args, begin, end, job->scratch[thread]);
+}
+
+static uint32_t chunk_rows(const struct executor *executor, const struct kernel *kernel, uint32_t count,
+                           uint32_t elements_per_row) {
+  double work = (double)count * (kernel->flops_per_row / 100 + elements_per_row / 2.0);
+  uint32_t threads = (uint32_t)threads_count(executor->threads);
+  if (threads == 1 || work < executor->worth_splitting) return count;
+  uint32_t pieces = work > 8 * executor->worth_splitting ? threads * 4 : threads;
+  uint32_t chunk = (count + pieces - 1) / pieces, rows = executor->chunk_rows;
+  return (chunk + rows - 1) / rows * rows;
+}
+
+nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,
+                        const struct kernel_args *args, uint32_t count, uint32_t elements_per_row,
+                        bool may_split, struct execute_tally *tally) {
+  STATUS_TRY(reserve_scratch(executor, kernel->scratch_bytes + 64));
+  double start = executor->profile ? execute_seconds() : 0;
+  struct rows_job job = {kernel, args, executor->scratch, count, count};
+  if (may_split) job.chunk = chunk_rows(executor, kernel, count, elements_per_row);
+  if (job.chunk >= count)
+    kernel->run(args, 0, count, executor->scratch[0]);
+  else
+    threads_run(executor->threads, (count + job.chunk - 1) / job.chunk, run_chunk, &job);
+  if (executor->profile) tally->seconds += execute_seconds() - start;
+  tally->calls++;
+  tally->rows += count;
+  tally->flops += kernel->flops_per_row * count;
+  executor->flops += kernel->flops_per_row * count;
+  return NULL;
+}
+
+// -------------------------------------------------------------------------------------------------------
+// forward
+
+void execute_describe_reduction(const struct executor *executor, uint32_t number,
+                                struct reduction *reduction) {
+  const struct batch *batch = &executor->schedule.batches[number];
+  const struct plan_batch *plan = &executor->plan.batches[number];
+  *reduction = (struct reduction){.kind = batch->block,
+                                  .element = executor->model->element,
+                                  .loops = executor->model->loops,
+                                  .elements = executor->trace.keys[batch->key].elements,
+                                  .output = plan->outputs[0],
+                                  .first_term = plan->first_term,
+                                  .terms = plan->terms,
+                                  .values = &executor->plan.values,
+                                  .gradients = &executor->gradients};
+}
+
+static void run_reduction(struct executor *executor, uint32_t number) {
+  struct reduction reduction;
+  execute_describe_reduction(executor, number, &reduction);
+  uint32_t count = executor->schedule.batches[number].count;
+  double start = executor->profile ? execute_seconds() : 0;
+  reduce_forward(&reduction, 0, count);
+  if (executor->profile) executor->reduce_tally.seconds += execute_seconds() - start;
+  executor->reduce_tally.calls++;
+  executor->reduce_tally.rows += count;
+}
+
+static nn_status *run_batch(struct executor *executor, uint32_t number) {
+  const struct batch *batch = &executor->schedule.batches[number];
+  const struct plan_batch *plan = &executor->plan.batches[number];
+  if (trace_is_reduction(batch->block)) {
+    run_reduction(executor, number);
+    return NULL;
+  }
+  const struct plan_block *block = &executor->model->blocks[batch->block];
+  const struct kernel *kernel = model_kernel(executor->model, batch->block, executor->variant);
+  const void **params;
+  STATUS_TRY(execute_params(executor, number, kernel, &params));
+  void **outputs = value_arena_alloc(executor->memory, (kernel->n_outputs + 1) * sizeof *outputs);
+  for (uint32_t o = 0; o < kernel->n_outputs; o++) {
+    const struct row_arena *arena = o < block->n_results ? &executor->plan.values : &executor->plan.saved;
+    outputs[o] = row_arena_at(arena, plan->outputs[o]);
+  }
+  const struct kernel_args args = {.values = executor->plan.values.base,
+                                   .rows = plan->rows,
+                                   .indices = plan->indices,
+                                   .numbers = plan->numbers,
+                                   .params = params,
+                                   .outputs = outputs,
+                                   .examples = plan->examples,
+                                   .ordinals = plan->ordinals,
+                                   .seed = executor->model->options.seed,
+                                   .step = executor->step,
+                                   .kernel = kernel};
+  return execute_rows(executor, kernel, &args, batch->count, execute_row_elements(block), true,
+                      &executor->forward_tally[batch->block]);
+}
+
+nn_status *execute_forward(struct executor *executor, uint32_t begin, uint32_t end) {
+  value_arena_reset(executor->memory);
+  STATUS_TRY(compile_missing(executor, begin, end));
+  for (uint32_t b = begin; b < end; b++) STATUS_TRY(run_batch(executor, b));
+  return NULL;
+}

@@ -1,0 +1,77 @@
+// Runs the batches of a plan: forward, and backward in reverse.
+//
+// Rows of large batches are shared out among the threads. Results do not depend on how: a row's bits depend
+// on its inputs alone, and an adjoint batch is shared out only when no two of its rows add to the same
+// gradient.
+#ifndef NN_RUNTIME_CPU_EXECUTE_H
+#define NN_RUNTIME_CPU_EXECUTE_H
+
+#include "runtime/model/model.h"
+#include "runtime/batch/plan.h"
+#include "runtime/batch/schedule.h"
+#include "runtime/base/threads.h"
+#include "runtime/batch/trace.h"
+
+// Work on the kernels of one block and variant, for reports.
+struct execute_tally {
+  uint64_t calls, rows;
+  double seconds, flops;  // seconds: only while executor.profile is set
+};
+
+struct executor {
+  nn_model *model;
+  struct threads *threads;
+  struct trace trace;
+  struct schedule schedule;
+  struct plan plan;
+  struct row_arena gradients;  // offsets as in plan.values
+  struct row_arena sinks;      // rows for weight gradients, over the whole minibatch
+  struct value_arena *memory;   // small arrays of the pass that is running
+  char **scratch;              // [thread]
+  size_t scratch_bytes;
+  uint32_t *marks;  // [offset in the values arena] batch that marked it; to find shared rows
+  size_t n_marks;
+  uint32_t mark;
+  enum kernel_variant variant;  // of the forward pass
+  uint64_t step;                // key of dropout's draws
+  // Batches with less work than this are not shared out, and none in pieces that are no multiple of so many
+  // rows. The unit is a multiply-add at 50 a ns, or an element at 2 a ns. Tests make both small.
+  double worth_splitting;
+  uint32_t chunk_rows;
+  bool profile;
+  struct execute_tally *forward_tally, *adjoint_tally;  // [block]
+  struct execute_tally reduce_tally;
+  double flops;
+  double compile_seconds, weights_seconds;
+};
+
+nn_status *execute_init(struct executor *, nn_model *, int threads);
+void execute_free(struct executor *);
+// Begins a minibatch.
+void execute_reset(struct executor *, enum kernel_variant, uint64_t step);
+
+// Compiles what the batches [begin, end) and, when training, their adjoints need, then runs them.
+nn_status *execute_forward(struct executor *, uint32_t begin, uint32_t end);
+
+// The backward pass of everything that ran forward, down to the gradients in model->params. Each value in
+// `seeds` has the gradient `scale`.
+nn_status *execute_backward(struct executor *, const uint32_t *seeds, uint32_t n_seeds, double scale);
+
+// ------------------------------------------------------------------------------------------------ within the
+// executor
+
+// The array of a kernel's parameters for a batch, in executor.memory.
+nn_status *execute_params(struct executor *, uint32_t batch, const struct kernel *, const void ***params);
+// The member that a batch uses of a family; `member` as in struct kernel_param.
+nn_status *execute_member(const struct executor *, uint32_t batch, uint32_t param, int32_t member,
+                          uint32_t *which);
+// Calls a kernel on `count` rows, shared out when that is allowed and worth it.
+nn_status *execute_rows(struct executor *, const struct kernel *, const struct kernel_args *, uint32_t count,
+                        uint32_t elements_per_row, bool may_split, struct execute_tally *);
+// execute_rows's measure of a block: elements of all its results.
+uint32_t execute_row_elements(const struct plan_block *);
+struct reduction;
+void execute_describe_reduction(const struct executor *, uint32_t batch, struct reduction *);
+double execute_seconds(void);
+
+#endif

@@ -1,0 +1,40 @@
+// Element-wise loops over long arrays, outside compiled kernels: updates of parameters, sums of rows. Each
+// exists for both element types and is compiled for several families of vector instructions; loops_for picks
+// the one for this processor.
+//
+// Every element is computed by itself, and sums over rows go from the first row to the last, so that
+// splitting the elements among threads changes no bit.
+#ifndef NN_RUNTIME_CPU_LOOPS_H
+#define NN_RUNTIME_CPU_LOOPS_H
+
+#include <stddef.h>
+
+#include "runtime/jit/cpu_features.h"
+#include "runtime/kernel/kernel.h"
+
+// One step of an optimiser. g is multiplied by `scale` (clipping) first; coupled decay adds decay * w to it.
+struct loops_step {
+  double rate, scale, decay;
+  double momentum;                  // MOMENTUM: m = momentum * m + g; w -= rate * m
+  double epsilon;                   // ADAGRAD: h += g * g; w -= rate * g / (sqrt(h) + epsilon)
+  double beta1, beta2;              // ADAM: see loops_template.h
+  double correction1, correction2;  // 1 - beta1^t, 1 - beta2^t
+};
+
+struct loops {
+  void (*add)(void *to, const void *from, size_t n);
+  void (*add_scaled)(void *to, const void *from, double factor, size_t n);
+  void (*scale)(void *x, double factor, size_t n);
+  void (*maximum)(void *to, const void *from, size_t n);
+  // to[j] = or += the sum over rows of from[row * stride + j], j < n.
+  void (*sum_rows)(void *to, int add, const void *from, size_t rows, size_t stride, size_t n);
+  double (*sum_squares)(const void *x, size_t n);
+  void (*sgd)(const struct loops_step *, void *w, const void *g, size_t n);
+  void (*momentum)(const struct loops_step *, void *w, const void *g, void *m, size_t n);
+  void (*adagrad)(const struct loops_step *, void *w, const void *g, void *h, size_t n);
+  void (*adam)(const struct loops_step *, void *w, const void *g, void *m, void *v, size_t n);
+};
+
+const struct loops *loops_for(enum nn_element element, enum cpu_simd simd);
+
+#endif

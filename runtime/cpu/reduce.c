@@ -1,0 +1,103 @@
+#include "runtime/cpu/reduce.h"
+
+#include <string.h>
+
+#include "runtime/batch/trace.h"
+
+static size_t row_bytes(const struct reduction *reduction) {
+  return nn_row_elements(reduction->elements) * nn_element_bytes(reduction->element);
+}
+
+static char *output_row(const struct reduction *reduction, const struct row_arena *arena, uint32_t row) {
+  return row_arena_at(arena, reduction->output) + row * row_bytes(reduction);
+}
+
+static void reduce_row(const struct reduction *reduction, uint32_t row) {
+  const struct loops *loops = reduction->loops;
+  char *to = output_row(reduction, reduction->values, row);
+  size_t n = reduction->elements, used = n * nn_element_bytes(reduction->element);
+  uint32_t begin = reduction->first_term[row], end = reduction->first_term[row + 1];
+  memcpy(to, row_arena_at(reduction->values, reduction->terms[begin]), used);
+  // Padding must be finite, and what it held before may not be.
+  memset(to + used, 0, row_bytes(reduction) - used);
+  for (uint32_t t = begin + 1; t < end; t++) {
+    const char *term = row_arena_at(reduction->values, reduction->terms[t]);
+    if (reduction->kind == TRACE_REDUCE_MAX)
+      loops->maximum(to, term, n);
+    else
+      loops->add(to, term, n);
+  }
+  if (reduction->kind == TRACE_REDUCE_MEAN) loops->scale(to, 1.0 / (end - begin), n);
+}
+
+// Sums of scalars, the losses of a minibatch, are too many for a call for each term.
+static void sum_scalars(const struct reduction *reduction, uint32_t row) {
+  char *to = output_row(reduction, reduction->values, row);
+  uint32_t begin = reduction->first_term[row], end = reduction->first_term[row + 1];
+  double factor = reduction->kind == TRACE_REDUCE_MEAN ? 1.0 / (end - begin) : 1;
+  memset(to, 0, row_bytes(reduction));
+  if (reduction->element == NN_F32) {
+    float sum = 0;
+    for (uint32_t t = begin; t < end; t++)
+      sum += *(const float *)row_arena_at(reduction->values, reduction->terms[t]);
+    *(float *)to = sum * (float)factor;
+  } else {
+    double sum = 0;
+    for (uint32_t t = begin; t < end; t++)
+      sum += *(const double *)row_arena_at(reduction->values, reduction->terms[t]);
+    *(double *)to = sum * factor;
+  }
+}
+
+void reduce_forward(const struct reduction *reduction, uint32_t begin, uint32_t end) {
+  bool scalars = reduction->elements == 1 && reduction->kind != TRACE_REDUCE_MAX;
+  for (uint32_t row = begin; row < end; row++) {
+    if (scalars)
+      sum_scalars(reduction, row);
+    else
+      reduce_row(reduction, row);
+  }
+}
+
+// The first of the terms that equal the result gets the gradient.
+static void max_backward_row(const struct reduction *reduction, uint32_t row) {
+  const char *result = output_row(reduction, reduction->values, row);
+  const char *gradient = output_row(reduction, reduction->gradients, row);
+  for (size_t i = 0; i < reduction->elements; i++) {
+    for (uint32_t t = reduction->first_term[row]; t < reduction->first_term[row + 1]; t++) {
+      const char *term = row_arena_at(reduction->values, reduction->terms[t]);
+      char *to = row_arena_at(reduction->gradients, reduction->terms[t]);
+      if (reduction->element == NN_F32) {
+        if (((const float *)term)[i] != ((const float *)result)[i]) continue;
+        ((float *)to)[i] += ((const float *)gradient)[i];
+      } else {
+        if (((const double *)term)[i] != ((const double *)result)[i]) continue;
+        ((double *)to)[i] += ((const double *)gradient)[i];
+      }
+      break;
+    }
+  }
+}
+
+void reduce_backward(const struct reduction *reduction, uint32_t begin, uint32_t end) {
+  for (uint32_t row = begin; row < end; row++) {
+    if (reduction->kind == TRACE_REDUCE_MAX) {
+      max_backward_row(reduction, row);
+      continue;
+    }
+    const char *gradient = output_row(reduction, reduction->gradients, row);
+    uint32_t first = reduction->first_term[row], last = reduction->first_term[row + 1];
+    double factor = reduction->kind == TRACE_REDUCE_MEAN ? 1.0 / (last - first) : 1;
+    for (uint32_t t = first; t < last; t++) {
+      char *to = row_arena_at(reduction->gradients, reduction->terms[t]);
+      if (reduction->elements == 1) {
+        if (reduction->element == NN_F32)
+          *(float *)to += (float)factor * *(const float *)gradient;
+        else
+          *(double *)to += factor * *(const double *)gradient;
+      } else {
+        reduction->loops->add_scaled(to, gradient, factor, reduction->elements);
+      }
+    }
+  }
+}

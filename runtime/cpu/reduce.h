@@ -1,0 +1,26 @@
+// Reductions over lists of rows: sum, mean and largest element, with their adjoints. The terms of a row are
+// taken in their order, so that a row's bits depend on nothing else.
+#ifndef NN_RUNTIME_CPU_REDUCE_H
+#define NN_RUNTIME_CPU_REDUCE_H
+
+#include "runtime/cpu/loops.h"
+#include "runtime/batch/row_arena.h"
+
+struct reduction {
+  uint32_t kind;  // TRACE_REDUCE_*
+  enum nn_element element;
+  const struct loops *loops;
+  uint32_t elements;           // of a row, without padding
+  uint32_t output;             // offset of the first result row
+  const uint32_t *first_term;  // [row + 1] into terms
+  const uint32_t *terms;       // offsets
+  const struct row_arena *values;
+  const struct row_arena *gradients;  // the adjoint only
+};
+
+// Rows [begin, end). Threads may share the rows out.
+void reduce_forward(const struct reduction *, uint32_t begin, uint32_t end);
+// Adds to the gradients of the terms. Terms may be shared between rows: one thread at a time.
+void reduce_backward(const struct reduction *, uint32_t begin, uint32_t end);
+
+#endif

@@ -1,0 +1,459 @@
+// Host functions of a module to native code: which functions, the cache key, the LLVM module and the entries'
+// wrappers.
+#include "runtime/host/host_codegen.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/host/host.h"
+#include "runtime/host/host_runtime.h"
+#include "runtime/jit/jit.h"
+#include "runtime/batch/trace.h"
+
+// Compilation time is part of every cold start. The generator already emits SSA form; the first pass removes
+// its empty blocks, the last one what the others made unreachable. instcombine runs once and may leave something
+// for a second run; checking that it did not would end the process where it did.
+#define PIPELINE "function(simplifycfg,early-cse,instcombine<no-verify-fixpoint>,simplifycfg)"
+
+// Part of the cache key: change it with the generated code or with what the helpers are passed.
+#define CODE_VERSION 1
+
+void *host_codegen_alloc(size_t count, size_t size) {
+  void *memory = calloc(count ? count : 1, size);
+  if (!memory) {
+    fputs("nn: out of memory\n", stderr);
+    abort();
+  }
+  return memory;
+}
+
+// ------------------------------------------------------------------------------------- checks, key
+
+static int64_t dim_value(void *context, const struct size_atom *atom) {
+  return ((const int64_t *)context)[atom->id];
+}
+
+static bool evaluate(const struct host_codegen *g, const struct size *size, int64_t *value) {
+  return size_evaluate(size, dim_value, (void *)g->dims, value) && *value >= 0;
+}
+
+int64_t host_size(const struct host_codegen *g, const struct size *size) {
+  int64_t value = 0;
+  bool ok = evaluate(g, size, &value);
+  assert(ok);
+  (void)ok;
+  return value;
+}
+
+static bool count_elements(const struct host_codegen *g, const struct ir_type *type, int64_t *elements) {
+  *elements = 1;
+  for (uint32_t i = 0; i < type->shape.rank; i++) {
+    int64_t size;
+    if (!evaluate(g, type->shape.sizes[i], &size) || __builtin_mul_overflow(*elements, size, elements))
+      return false;
+  }
+  return *elements <= UINT32_MAX;
+}
+
+uint32_t host_elements(const struct host_codegen *g, const struct ir_type *type) {
+  int64_t elements = 0;
+  bool ok = count_elements(g, type, &elements);
+  assert(ok);
+  (void)ok;
+  return (uint32_t)elements;
+}
+
+static bool fail_at(const struct host_codegen *g, const struct ir_function *function,
+                    const struct ir_instr *instr, const char *what, char **error) {
+  bool known = instr->loc.line != 0 && instr->loc.file < g->ir->n_files;
+  char at[32] = "";
+  if (known)
+    snprintf(at, sizeof at, ":%" PRIu32 ":%" PRIu32 ": ", instr->loc.line, instr->loc.column);
+  if (asprintf(error, "%s%sfunction %s, %s: %s", known ? g->ir->files[instr->loc.file] : "", at,
+               function->name, ir_op_infos[instr->op].name, what) < 0)
+    *error = NULL;
+  return false;
+}
+
+// The sizes by which a block's int operands are checked: the first axis of what they index, counts of
+// families.
+static bool check_block(const struct host_codegen *g, const struct ir_block *block) {
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
+    int64_t value;
+    const struct size *count = instr->op == IR_OP_PARAM ? g->ir->params[instr->symbol]->count : NULL;
+    if (count && !evaluate(g, count, &value))
+      return false;
+    bool indexes = ir_op_infos[instr->op].takes_index;
+    for (uint32_t i = 0; indexes && i < instr->n_operands; i++)
+      if (instr->operands[i]->type->kind == IR_TENSOR && !count_elements(g, instr->operands[i]->type, &value))
+        return false;
+    for (uint32_t i = 0; indexes && i < instr->n_results; i++)
+      if (!count_elements(g, instr->results[i]->type, &value))
+        return false;
+  }
+  return true;
+}
+
+static bool check_instr(const struct host_codegen *g, const struct ir_function *function,
+                        const struct ir_instr *instr, char **error) {
+  int64_t value;
+  if (ir_is_tensor_op(instr->op))
+    return fail_at(g, function, instr, "a tensor operation outside of a block", error);
+  if (instr->op == IR_CONST_INDEX) {
+    bool exists = instr->integer >= 0 && instr->integer < g->dims[instr->results[0]->type->dim];
+    return exists || fail_at(g, function, instr, "no index of the set", error);
+  }
+  bool reduces = instr->op == IR_LIST_SUM || instr->op == IR_LIST_MEAN || instr->op == IR_LIST_MAX ||
+                 instr->op == IR_ACC_SUM;
+  bool ok = !reduces || count_elements(g, instr->results[0]->type, &value);
+  ok = ok && (instr->op != IR_SIZE || evaluate(g, instr->size, &value));
+  ok = ok && (instr->op != IR_EMIT || check_block(g, g->ir->blocks[instr->symbol]));
+  return ok || fail_at(g, function, instr, "a size is negative or too large", error);
+}
+
+// Everything that can go wrong goes wrong here, so that the generator need not look. Marks the functions
+// reached.
+static bool check_functions(struct host_codegen *g, char **error) {
+  uint32_t *queue = host_codegen_alloc(g->ir->n_functions, sizeof *queue), n = 0;
+  for (uint32_t i = 0; i < g->ir->n_entries; i++) {
+    uint32_t function = g->ir->entries[i]->function;
+    if (!g->reachable[function])
+      queue[n++] = function;
+    g->reachable[function] = true;
+  }
+  bool ok = true;
+  while (ok && n > 0) {
+    const struct ir_function *function = g->ir->functions[queue[--n]];
+    for (const struct ir_bb *bb = function->entry; ok && bb; bb = bb->next) {
+      for (const struct ir_instr *instr = bb->first; ok && instr; instr = instr->next) {
+        ok = check_instr(g, function, instr, error);
+        if (ok && instr->op == IR_CALL && !g->reachable[instr->symbol]) {
+          g->reachable[instr->symbol] = true;
+          queue[n++] = instr->symbol;
+        }
+      }
+    }
+  }
+  free(queue);
+  return ok;
+}
+
+// The module's whole text rather than the parts that matter: numbers of blocks and constructors follow from
+// it too.
+static char *make_key(const struct host_codegen *g) {
+  char *text = ir_print(g->ir), *key = NULL;
+  size_t length;
+  FILE *out = open_memstream(&key, &length);
+  if (!text || !out) {
+    fputs("nn: out of memory\n", stderr);
+    abort();
+  }
+  fprintf(out, "host %d; layout %zu %zu %zu %zu %zu %zu %zu %zu\n", CODE_VERSION,
+          offsetof(struct example, stack_limit), offsetof(struct example, fuel),
+          offsetof(struct value_data, tag), offsetof(struct value_data, slots),
+          offsetof(struct value_list, buffer), offsetof(struct value_list, offset),
+          offsetof(struct value_list, length), offsetof(struct value_buffer, slots));
+  for (uint32_t i = 0; i < g->ir->n_dims; i++)
+    fprintf(out, "%" PRId64 "\n", g->dims[i]);
+  fputs(text, out);
+  fclose(out);
+  free(text);
+  return key;
+}
+
+// ------------------------------------------------------------------------- shared by the generator
+
+LLVMTypeRef host_llvm_type(const struct host_codegen *g, const struct ir_type *type) {
+  switch (type->kind) {
+  case IR_BOOL:
+    return g->i1;
+  case IR_FLOAT:
+    return g->f64;
+  case IR_TENSOR:
+    return g->i32;
+  case IR_LIST:
+  case IR_DATA:
+    return g->ptr;
+  default:
+    assert(type->kind != IR_TUPLE);
+    return g->i64;
+  }
+}
+
+LLVMValueRef host_int(const struct host_codegen *g, int64_t value) {
+  return LLVMConstInt(g->i64, (uint64_t)value, 1);
+}
+
+LLVMValueRef host_slot_address(struct host_codegen *g, LLVMValueRef base, uint64_t offset, uint32_t slot) {
+  LLVMValueRef index = LLVMConstInt(g->i64, offset / sizeof(uint64_t) + slot, 0);
+  assert(offset % sizeof(uint64_t) == 0);
+  return LLVMBuildInBoundsGEP2(g->builder, g->i64, base, &index, 1, "");
+}
+
+void host_store_slot(struct host_codegen *g, LLVMValueRef address, LLVMValueRef value) {
+  LLVMTypeRef type = LLVMTypeOf(value);
+  if (type == g->i1 || type == g->i32)
+    value = LLVMBuildZExt(g->builder, value, g->i64, "");
+  LLVMBuildStore(g->builder, value, address);
+}
+
+LLVMValueRef host_load_slot(struct host_codegen *g, const struct ir_type *type, LLVMValueRef address) {
+  LLVMTypeRef wanted = host_llvm_type(g, type);
+  bool narrow = wanted == g->i1 || wanted == g->i32;
+  LLVMValueRef value = LLVMBuildLoad2(g->builder, narrow ? g->i64 : wanted, address, "");
+  return narrow ? LLVMBuildTrunc(g->builder, value, wanted, "") : value;
+}
+
+LLVMValueRef host_loc(struct host_codegen *g, struct ir_loc loc) {
+  bool same = loc.file == g->loc.file && loc.line == g->loc.line && loc.column == g->loc.column;
+  if (g->loc_constant && same)
+    return g->loc_constant;
+  LLVMValueRef members[] = {LLVMConstInt(g->i32, loc.file, 0), LLVMConstInt(g->i32, loc.line, 0),
+                            LLVMConstInt(g->i32, loc.column, 0)};
+  LLVMValueRef constant = LLVMConstStructInContext(g->context, members, 3, 0);
+  LLVMValueRef global = LLVMAddGlobal(g->module, LLVMTypeOf(constant), "at");
+  LLVMSetInitializer(global, constant);
+  LLVMSetGlobalConstant(global, 1);
+  LLVMSetLinkage(global, LLVMPrivateLinkage);
+  g->loc = loc;
+  g->loc_constant = global;
+  return global;
+}
+
+// ----------------------------------------------------------------------------------------- helpers
+
+static const struct { const char *name, *signature; } helper_infos[] = {
+#define HELPER(name, signature) {#name, signature},
+#include "runtime/host/host_helpers.def"
+#undef HELPER
+};
+
+static bool define_helpers(struct jit *jit, char **error) {
+  bool ok = true;
+#define HELPER(name, signature) ok = ok && jit_define(jit, #name, (void *)(uintptr_t)name, error);
+#include "runtime/host/host_helpers.def"
+#undef HELPER
+  return ok;
+}
+
+static LLVMTypeRef signature_type(const struct host_codegen *g, char c) {
+  switch (c) {
+  case 'p': return g->ptr;
+  case 'i': return g->i32;
+  case 'l': return g->i64;
+  case 'd': return g->f64;
+  default:  return g->nothing;
+  }
+}
+
+static void add_attribute(struct host_codegen *g, LLVMValueRef function, const char *name) {
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+  LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                          LLVMCreateEnumAttribute(g->context, kind, 0));
+}
+
+static void declare_helper(struct host_codegen *g, enum host_helper helper) {
+  const char *name = helper_infos[helper].name, *signature = helper_infos[helper].signature;
+  LLVMTypeRef params[8];
+  unsigned n = 0;
+  for (const char *c = signature + 2; *c; c++)
+    params[n++] = signature_type(g, *c);
+  g->helper_types[helper] = LLVMFunctionType(signature_type(g, signature[0]), params, n, 0);
+  LLVMValueRef function = g->helpers[helper] = LLVMAddFunction(g->module, name, g->helper_types[helper]);
+  add_attribute(g, function, "nounwind");
+  if (signature[0] == '!')
+    add_attribute(g, function, "noreturn");
+  if (signature[0] == '!' || helper == HELPER_example_tick)
+    add_attribute(g, function, "cold");
+}
+
+LLVMValueRef host_call(struct host_codegen *g, enum host_helper helper, unsigned n, LLVMValueRef *args) {
+  if (!g->helpers[helper])
+    declare_helper(g, helper);
+  return LLVMBuildCall2(g->builder, g->helper_types[helper], g->helpers[helper], args, n, "");
+}
+
+// -------------------------------------------------------------------------------------- the module
+
+static LLVMTypeRef function_type(struct host_codegen *g, const struct ir_function *function) {
+  LLVMTypeRef *params = host_codegen_alloc(function->n_params + 1, sizeof *params);
+  LLVMTypeRef *results = host_codegen_alloc(function->n_results, sizeof *results);
+  params[0] = g->ptr;
+  for (uint32_t i = 0; i < function->n_params; i++)
+    params[i + 1] = host_llvm_type(g, function->params[i]->type);
+  for (uint32_t i = 0; i < function->n_results; i++)
+    results[i] = host_llvm_type(g, function->results[i]);
+  LLVMTypeRef result = function->n_results == 0 ? g->nothing
+                       : function->n_results == 1
+                         ? results[0]
+                         : LLVMStructTypeInContext(g->context, results, function->n_results, 0);
+  LLVMTypeRef type = LLVMFunctionType(result, params, function->n_params + 1, 0);
+  free(params);
+  free(results);
+  return type;
+}
+
+static void declare_functions(struct host_codegen *g) {
+  for (uint32_t i = 0; i < g->ir->n_functions; i++) {
+    if (!g->reachable[i])
+      continue;
+    char name[256];
+    snprintf(name, sizeof name, "host.%s", g->ir->functions[i]->name);
+    g->types[i] = function_type(g, g->ir->functions[i]);
+    g->functions[i] = LLVMAddFunction(g->module, name, g->types[i]);
+    LLVMSetLinkage(g->functions[i], LLVMInternalLinkage);
+    jit_set_attributes(g->jit, g->functions[i]);
+  }
+}
+
+static void entry_name(uint32_t function, char name[32]) { snprintf(name, 32, "entry.%" PRIu32, function); }
+
+// host_entry_fn: arguments and results as slots in memory.
+static void build_entry(struct host_codegen *g, const struct ir_function *ir) {
+  char name[32];
+  entry_name(ir->id, name);
+  LLVMTypeRef type = LLVMFunctionType(g->nothing, (LLVMTypeRef[]){g->ptr, g->ptr, g->ptr}, 3, 0);
+  LLVMValueRef function = LLVMAddFunction(g->module, name, type);
+  jit_set_attributes(g->jit, function);
+  LLVMPositionBuilderAtEnd(g->builder, LLVMAppendBasicBlockInContext(g->context, function, ""));
+  LLVMValueRef *args = host_codegen_alloc(ir->n_params + 1, sizeof *args);
+  args[0] = LLVMGetParam(function, 0);
+  for (uint32_t i = 0; i < ir->n_params; i++) {
+    LLVMValueRef address = host_slot_address(g, LLVMGetParam(function, 1), 0, i);
+    args[i + 1] = host_load_slot(g, ir->params[i]->type, address);
+  }
+  LLVMValueRef result =
+    LLVMBuildCall2(g->builder, g->types[ir->id], g->functions[ir->id], args, ir->n_params + 1, "");
+  free(args);
+  for (uint32_t i = 0; i < ir->n_results; i++) {
+    LLVMValueRef value = ir->n_results == 1 ? result : LLVMBuildExtractValue(g->builder, result, i, "");
+    host_store_slot(g, host_slot_address(g, LLVMGetParam(function, 2), 0, i), value);
+  }
+  LLVMBuildRetVoid(g->builder);
+}
+
+static bool is_entry(const struct ir_module *ir, uint32_t function) {
+  for (uint32_t i = 0; i < ir->n_entries; i++)
+    if (ir->entries[i]->function == function)
+      return true;
+  return false;
+}
+
+static bool build_module(void *context, LLVMModuleRef module, char **error) {
+  (void)error;
+  struct host_codegen *g = context;
+  g->module = module;
+  g->context = LLVMGetModuleContext(module);
+  g->builder = LLVMCreateBuilderInContext(g->context);
+  g->i1 = LLVMInt1TypeInContext(g->context);
+  g->i32 = LLVMInt32TypeInContext(g->context);
+  g->i64 = LLVMInt64TypeInContext(g->context);
+  g->f64 = LLVMDoubleTypeInContext(g->context);
+  g->ptr = LLVMPointerTypeInContext(g->context, 0);
+  g->nothing = LLVMVoidTypeInContext(g->context);
+  g->types = host_codegen_alloc(g->ir->n_functions, sizeof *g->types);
+  g->functions = host_codegen_alloc(g->ir->n_functions, sizeof *g->functions);
+  g->set_names = host_codegen_alloc(g->ir->n_dims, sizeof *g->set_names);
+  declare_functions(g);
+  for (uint32_t i = 0; i < g->ir->n_functions; i++) {
+    if (g->reachable[i])
+      host_build_function(g, g->ir->functions[i]);
+    if (is_entry(g->ir, i))
+      build_entry(g, g->ir->functions[i]);
+  }
+  LLVMDisposeBuilder(g->builder);
+  free(g->types);
+  free(g->functions);
+  free(g->set_names);
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------- requests
+
+// The names of the entries' wrappers, one per function that is an entry.
+struct symbols {
+  uint32_t n;
+  uint32_t *functions;
+  char (*names)[32];
+  const char **pointers;
+};
+
+static struct symbols make_symbols(const struct ir_module *ir) {
+  struct symbols symbols = {.functions = host_codegen_alloc(ir->n_functions, sizeof(uint32_t)),
+                            .names = host_codegen_alloc(ir->n_functions, sizeof(char[32])),
+                            .pointers = host_codegen_alloc(ir->n_functions, sizeof(char *))};
+  for (uint32_t i = 0; i < ir->n_functions; i++) {
+    if (!is_entry(ir, i))
+      continue;
+    entry_name(i, symbols.names[symbols.n]);
+    symbols.pointers[symbols.n] = symbols.names[symbols.n];
+    symbols.functions[symbols.n++] = i;
+  }
+  return symbols;
+}
+
+static void free_symbols(struct symbols *symbols) {
+  free(symbols->functions);
+  free(symbols->names);
+  free(symbols->pointers);
+}
+
+static struct host_code *make_code(const struct ir_module *ir, const struct symbols *symbols,
+                                   void *const *addresses) {
+  struct host_code *code = host_codegen_alloc(1, sizeof *code);
+  code->entries = host_codegen_alloc(ir->n_functions, sizeof *code->entries);
+  code->decides = host_codegen_alloc(ir->n_functions, sizeof *code->decides);
+  for (uint32_t i = 0; i < ir->n_functions; i++)
+    code->decides[i] = ir->functions[i]->decides;
+  for (uint32_t i = 0; i < symbols->n; i++)
+    code->entries[symbols->functions[i]] = (host_entry_fn *)(uintptr_t)addresses[i];
+  return code;
+}
+
+struct host_code *host_compile(struct jit *jit, const struct ir_module *ir, const int64_t *dims,
+                               char **error) {
+  struct host_codegen g = {.ir = ir, .dims = dims, .jit = jit};
+  g.reachable = host_codegen_alloc(ir->n_functions, sizeof *g.reachable);
+  struct symbols symbols = make_symbols(ir);
+  void **addresses = host_codegen_alloc(symbols.n, sizeof *addresses);
+  bool ok = check_functions(&g, error) && define_helpers(jit, error);
+  if (ok && symbols.n > 0) {
+    char *key = make_key(&g);
+    struct jit_request request = {.key = key, .build = build_module, .context = &g, .pipeline = PIPELINE,
+                                  .n_symbols = symbols.n, .symbols = symbols.pointers};
+    ok = jit_compile(jit, &request, addresses, error);
+    free(key);
+  }
+  struct host_code *code = ok ? make_code(ir, &symbols, addresses) : NULL;
+  free(addresses);
+  free_symbols(&symbols);
+  free(g.reachable);
+  return code;
+}
+
+void host_code_free(struct host_code *code) {
+  if (!code)
+    return;
+  free(code->entries);
+  free(code->decides);
+  free(code);
+}
+
+char *host_text(struct jit *jit, const struct ir_module *ir, const int64_t *dims, bool assembly,
+                char **error) {
+  struct host_codegen g = {.ir = ir, .dims = dims, .jit = jit};
+  g.reachable = host_codegen_alloc(ir->n_functions, sizeof *g.reachable);
+  struct symbols symbols = make_symbols(ir);
+  char *text = NULL;
+  if (check_functions(&g, error)) {
+    struct jit_request request = {.key = "", .build = build_module, .context = &g, .pipeline = PIPELINE,
+                                  .n_symbols = symbols.n, .symbols = symbols.pointers};
+    text = jit_text(jit, &request, assembly, error);
+  }
+  free_symbols(&symbols);
+  free(g.reachable);
+  return text;
+}

@@ -1,0 +1,16 @@
+// What compiled host code calls besides trace.h and example.h. Private to host*.c.
+#ifndef NN_RUNTIME_HOST_HOST_RUNTIME_H
+#define NN_RUNTIME_HOST_HOST_RUNTIME_H
+
+#include "runtime/value/example.h"
+
+// host.c: the position that an argmax gave; `size` of the set, or INT64_MAX for a plain int.
+int64_t host_read_index(struct example *, const struct ir_loc *, uint32_t value, int64_t size);
+
+// host_sums.c. An acc is a rope: 2 * value id + 1 for a single term, otherwise the address of a node.
+uint64_t host_acc_add(struct example *, const struct ir_loc *, uint64_t left, uint64_t right);
+uint32_t host_acc_sum(struct example *, const struct ir_loc *, uint64_t acc, uint32_t elements);
+uint32_t host_list_reduce(struct example *, const struct ir_loc *, const struct value_list *, uint32_t kind,
+                          uint32_t elements);
+
+#endif

@@ -1,0 +1,65 @@
+// Counter-based random numbers: Philox4x32-10 (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as
+// easy as 1, 2, 3"). A draw is a function of its counter and key alone, so that it is the same whatever the
+// batching, the threads or the device. The generated kernels contain the same arithmetic; tests compare the
+// two.
+#ifndef NN_RUNTIME_KERNEL_DRAWS_H
+#define NN_RUNTIME_KERNEL_DRAWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PHILOX_ROUNDS 10
+#define PHILOX_M0 0xD2511F53u
+#define PHILOX_M1 0xCD9E8D57u
+#define PHILOX_W0 0x9E3779B9u
+#define PHILOX_W1 0xBB67AE85u
+
+static inline void draws_philox(const uint32_t counter[4], uint64_t key, uint32_t out[4]) {
+  uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+  uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+  for (int round = 0; round < PHILOX_ROUNDS; round++) {
+    uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
+    uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+    c1 = (uint32_t)p1;
+    c3 = (uint32_t)p0;
+    c0 = n0;
+    c2 = n2;
+    k0 += PHILOX_W0;
+    k1 += PHILOX_W1;
+  }
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+}
+
+// The key of a training step: the seed and the step's number, mixed by the finaliser of splitmix64 (Steele,
+// Lea & Flood 2014) so that neighbouring seeds share nothing.
+static inline uint64_t draws_key(uint64_t seed, uint64_t step) {
+  uint64_t z = seed * 0x9E3779B97F4A7C15u + step + 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+// The 32-bit draw for one element of a dropout. Elements are numbered so that one call of Philox in each of
+// 16 vector lanes serves 64 neighbouring elements: four vectors of 16.
+static inline uint32_t draws_dropout_word(uint64_t key, uint32_t example, uint32_t ordinal, uint32_t site,
+                                           uint32_t element) {
+  const uint32_t counter[4] = {element / 64 * 16 + element % 16, site, ordinal, example};
+  uint32_t out[4];
+  draws_philox(counter, key, out);
+  return out[element % 64 / 16];
+}
+
+// An element is kept when its draw is not below this; the probability of dropping it is p to within 2^-33.
+static inline uint64_t draws_dropout_threshold(double p) {
+  return p <= 0 ? 0 : p >= 1 ? (uint64_t)1 << 32 : (uint64_t)(p * 4294967296.0 + 0.5);
+}
+
+static inline bool draws_dropout_keeps(uint64_t key, uint32_t example, uint32_t ordinal, uint32_t site,
+                                        uint32_t element, double p) {
+  return draws_dropout_word(key, example, ordinal, site, element) >= draws_dropout_threshold(p);
+}
+
+#endif

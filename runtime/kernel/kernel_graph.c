@@ -1,0 +1,439 @@
+// From a block to nodes with sizes.
+#include "runtime/kernel/kernel_graph.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+// Far beyond any row; keeps all later arithmetic within 64 bits.
+#define MAX_ELEMENTS ((int64_t)1 << 31)
+
+void graph_fail(struct graph *graph, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  graph->error = arena_vprintf(graph->arena, format, args);
+  va_end(args);
+  longjmp(*graph->on_error, 1);
+}
+
+// ----------------------------------------------------------------------------------------------------- sizes
+
+static int64_t dim_value(void *context, const struct size_atom *atom) {
+  return ((const int64_t *)context)[atom->id];
+}
+
+static int64_t size_of(struct graph *graph, const struct size *size) {
+  int64_t value;
+  if (!size_evaluate(size, dim_value, (void *)(uintptr_t)graph->dims, &value))
+    graph_fail(graph, "the size %s is too large", size_text(graph->arena, size));
+  return value;
+}
+
+static void set_shape(struct graph *graph, struct node *node, const struct ir_type *type) {
+  node->rank = type->shape.rank;
+  node->n = 1;
+  for (uint32_t i = 0; i < node->rank; i++) {
+    node->size[i] = size_of(graph, type->shape.sizes[i]);
+    if (node->size[i] < 1)
+      graph_fail(graph, "the size %s is %" PRId64 ", it must be at least 1",
+                 size_text(graph->arena, type->shape.sizes[i]), node->size[i]);
+    if (node->size[i] > MAX_ELEMENTS / node->n)
+      graph_fail(graph, "a tensor of more than %" PRId64 " elements", MAX_ELEMENTS);
+    node->n *= node->size[i];
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------- nodes
+
+bool node_is_elementwise(const struct node *node) {
+  return node->op < IR_N_OPS ? ir_op_infos[node->op].class == IR_CLASS_ELEMENTWISE : node->op == NODE_FINITE;
+}
+
+bool node_is_reduction(const struct node *node) {
+  return node->op == IR_OP_SUM || node->op == IR_OP_AMAX || node->op == IR_OP_ARGMAX;
+}
+
+bool node_is_leaf(const struct node *node) {
+  return node->op == NODE_INPUT || node->op == NODE_SAVED || node->op == NODE_GRADIENT ||
+         node->op == NODE_HOST || node->op == IR_OP_PARAM || node->op == IR_OP_CONSTANT ||
+         node->op == IR_OP_ONEHOT;
+}
+
+static bool same_node(const struct node *a, const struct node *b) {
+  if (a->op != b->op || a->n_operands != b->n_operands || a->rank != b->rank || a->n != b->n ||
+      a->offset != b->offset || memcmp(&a->number, &b->number, sizeof a->number) != 0 ||
+      a->index != b->index || a->member != b->member || a->integer != b->integer ||
+      a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b || a->at.input != b->at.input ||
+      a->at.constant != b->at.constant)
+    return false;
+  for (uint32_t i = 0; i < a->rank; i++)
+    if (a->size[i] != b->size[i])
+      return false;
+  for (uint32_t i = 0; i < a->n_operands; i++)
+    if (a->operands[i] != b->operands[i])
+      return false;
+  return true;
+}
+
+// Adds a node, or gives the equal one that is there.
+static struct node *intern(struct graph *graph, const struct node *wanted) {
+  for (uint32_t i = 0; i < graph->n_nodes; i++)
+    if (same_node(graph->nodes[i], wanted))
+      return graph->nodes[i];
+  if (graph->n_nodes == graph->nodes_capacity) {
+    uint32_t capacity = graph->nodes_capacity ? graph->nodes_capacity * 2 : 64;
+    graph->nodes =
+      arena_grow_array(graph->arena, graph->nodes, graph->n_nodes, capacity, sizeof *graph->nodes);
+    graph->nodes_capacity = capacity;
+  }
+  struct node *node = arena_new(graph->arena, struct node);
+  *node = *wanted;
+  node->id = graph->n_nodes;
+  node->operands = arena_new_array(graph->arena, struct node *, wanted->n_operands);
+  if (wanted->n_operands > 0)
+    memcpy(node->operands, wanted->operands, wanted->n_operands * sizeof *node->operands);
+  graph->nodes[graph->n_nodes++] = node;
+  return node;
+}
+
+static struct node new_node(int op, uint32_t n_operands, struct node *const *operands) {
+  return (struct node){.op = op, .n_operands = n_operands, .operands = (struct node **)(uintptr_t)operands,
+                       .rank = 0, .n = 1, .member = -1, .at = {-1, 0}};
+}
+
+static void shape_like(struct node *node, const struct node *like) {
+  node->rank = like->rank;
+  node->n = like->n;
+  memcpy(node->size, like->size, sizeof node->size);
+}
+
+// An element-wise operation or a reduction: the shape follows from the operands.
+struct node *graph_node(struct graph *graph, int op, uint32_t n_operands, struct node *const *operands) {
+  struct node node = new_node(op, n_operands, operands);
+  if (node_is_elementwise(&node)) {
+    shape_like(&node, operands[0]);
+    for (uint32_t i = 1; i < n_operands; i++)
+      if (node_is_scalar(&node) && !node_is_scalar(operands[i]))
+        shape_like(&node, operands[i]);
+  }
+  return intern(graph, &node);
+}
+
+static struct node *unary(struct graph *graph, int op, struct node *a) {
+  return graph_node(graph, op, 1, &a);
+}
+
+static struct node *binary(struct graph *graph, int op, struct node *a, struct node *b) {
+  return graph_node(graph, op, 2, (struct node *[]){a, b});
+}
+
+static struct node *constant(struct graph *graph, double value) {
+  struct node node = new_node(IR_OP_CONSTANT, 0, NULL);
+  node.number = value;
+  return intern(graph, &node);
+}
+
+// -------------------------------------------------------------------------------------- composite operations
+
+// What the normalised exponentials of a vector have in common: exp(a - largest) and its sum. Infinite largest
+// elements are left out of the difference, where they would give NaN.
+struct exponentials {
+  struct node *top, *shifted, *powers, *sum;
+};
+
+static struct exponentials exponentials_of(struct graph *graph, struct node *a) {
+  struct exponentials e;
+  e.top = unary(graph, NODE_FINITE, unary(graph, IR_OP_AMAX, a));
+  e.shifted = binary(graph, IR_OP_SUB, a, e.top);
+  e.powers = unary(graph, IR_OP_EXP, e.shifted);
+  e.sum = unary(graph, IR_OP_SUM, e.powers);
+  return e;
+}
+
+static struct node *pick(struct graph *graph, struct node *a, struct node_index at) {
+  struct node node = new_node(IR_OP_PICK, 1, &a);
+  node.at = at;
+  return intern(graph, &node);
+}
+
+static struct node *mark(struct graph *graph, struct node *position, const struct node *like) {
+  struct node node = new_node(NODE_MARK, 1, &position);
+  shape_like(&node, like);
+  return intern(graph, &node);
+}
+
+static struct node *composite(struct graph *graph, enum ir_op op, struct node *const *operands,
+                              struct node_index at) {
+  struct node *a = operands[0];
+  switch (op) {
+  case IR_OP_STOP: return a;
+  case IR_OP_DOT: return unary(graph, IR_OP_SUM, binary(graph, IR_OP_MUL, a, operands[1]));
+  case IR_OP_MEAN: return binary(graph, IR_OP_DIV, unary(graph, IR_OP_SUM, a), constant(graph, (double)a->n));
+  case IR_OP_FIRSTMAX: return mark(graph, unary(graph, IR_OP_ARGMAX, a), a);
+  default: break;
+  }
+  struct exponentials e = exponentials_of(graph, a);
+  struct node *log_sum = unary(graph, IR_OP_LOG, e.sum);
+  switch (op) {
+  case IR_OP_LOGSUMEXP: return binary(graph, IR_OP_ADD, e.top, log_sum);
+  case IR_OP_NLL:
+    return binary(graph, IR_OP_SUB, log_sum, binary(graph, IR_OP_SUB, pick(graph, a, at), e.top));
+  case IR_OP_SOFTMAX:
+    return binary(graph, IR_OP_MUL, e.powers, binary(graph, IR_OP_DIV, constant(graph, 1), e.sum));
+  case IR_OP_LOG_SOFTMAX: return binary(graph, IR_OP_SUB, e.shifted, log_sum);
+  default: graph_fail(graph, "the operation %s has no code generator", ir_op_infos[op].name);
+  }
+}
+
+static bool is_composite(enum ir_op op) {
+  return op == IR_OP_STOP || op == IR_OP_DOT || op == IR_OP_MEAN || op == IR_OP_FIRSTMAX ||
+         op == IR_OP_LOGSUMEXP || op == IR_OP_NLL || op == IR_OP_SOFTMAX || op == IR_OP_LOG_SOFTMAX;
+}
+
+// ----------------------------------------------------------------------------------- parameters of the block
+
+static int32_t param_number(struct graph *graph, const struct ir_value *value) {
+  for (uint32_t i = 0; i < graph->block->n_params; i++)
+    if (graph->block->params[i] == value)
+      return (int32_t)i;
+  graph_fail(graph, "block %s: an operand must be one of the block's parameters", graph->forward->name);
+}
+
+// A host operand as an integer.
+static struct node_index index_of(struct graph *graph, const struct ir_value *value) {
+  if (value->def != NULL) {
+    const struct ir_instr *def = value->def;
+    return (struct node_index){-1, def->op == IR_SIZE ? size_of(graph, def->size) : def->integer};
+  }
+  return (struct node_index){(int32_t)graph->positions[param_number(graph, value)], 0};
+}
+
+static void bind_params(struct graph *graph) {
+  const struct ir_block *block = graph->block;
+  bool adjoint = block->kind == IR_BLOCK_ADJOINT;
+  graph->n_results = graph->forward->n_results;
+  graph->n_saved = graph->forward->n_outputs - graph->forward->n_results;
+  graph->positions = arena_new_array(graph->arena, uint32_t, block->n_params);
+  for (uint32_t i = 0; i < block->n_params; i++) {
+    const struct ir_type *type = block->params[i]->type;
+    if (type->kind != IR_TENSOR) {
+      graph->positions[i] = type->kind == IR_FLOAT ? graph->n_numbers++ : graph->n_integers++;
+      continue;
+    }
+    uint32_t after_inputs = i - graph->forward->n_params;
+    struct node node = new_node(NODE_INPUT, 0, NULL);
+    if (!adjoint || i < graph->forward->n_params) {
+      graph->positions[i] = graph->n_tensors++;
+    } else {
+      bool saved = after_inputs < graph->n_saved;
+      node.op = saved ? NODE_SAVED : NODE_GRADIENT;
+      graph->positions[i] = saved ? after_inputs : after_inputs - graph->n_saved;
+    }
+    node.index = graph->positions[i];
+    set_shape(graph, &node, type);
+    graph->values[block->params[i]->id] = intern(graph, &node);
+  }
+}
+
+// -------------------------------------------------------------------------------------- primitive operations
+
+static bool dropout_is_active(const struct graph *graph) {
+  return graph->variant == KERNEL_TRAIN || graph->variant == KERNEL_ADJOINT;
+}
+
+static struct node *dropout(struct graph *graph, const struct ir_instr *instr, struct node *a) {
+  if (!dropout_is_active(graph) || instr->number <= 0)
+    return a;
+  struct node draws = new_node(NODE_DRAWS, 0, NULL);
+  shape_like(&draws, a);
+  draws.index = instr->site;
+  struct node *operands[2] = {a, intern(graph, &draws)};
+  struct node node = new_node(IR_OP_DROPOUT, 2, operands);
+  shape_like(&node, a);
+  node.number = instr->number;
+  return intern(graph, &node);
+}
+
+static struct node *host_scalar(struct graph *graph, const struct ir_value *value) {
+  if (value->def != NULL && value->def->op == IR_CONST_FLOAT)
+    return constant(graph, value->def->number);
+  if (value->def != NULL)
+    return constant(graph, (double)index_of(graph, value).constant);
+  struct node node = new_node(NODE_HOST, 0, NULL);
+  node.index = graph->positions[param_number(graph, value)];
+  node.integer = value->type->kind != IR_FLOAT;
+  return intern(graph, &node);
+}
+
+// Elements from one entry of the first axis to the next.
+static int64_t stride_of(const struct node *node) {
+  return node->n / node->size[0];
+}
+
+static void check_range(struct graph *graph, const struct ir_instr *instr, int64_t from, int64_t length,
+                        int64_t limit) {
+  if (from < 0 || length < 1 || from > limit - length)
+    graph_fail(graph, "%s: elements %" PRId64 " to %" PRId64 " do not lie in an axis of %" PRId64,
+               ir_op_infos[instr->op].name, from, from + length - 1, limit);
+}
+
+static void set_attributes(struct graph *graph, const struct ir_instr *instr, struct node *node) {
+  switch (instr->op) {
+  case IR_OP_SLICE:
+    node->offset = size_of(graph, instr->size) * stride_of(node->operands[0]);
+    check_range(graph, instr, node->offset, node->n, node->operands[0]->n);
+    break;
+  case IR_OP_PAD:
+    node->offset = size_of(graph, instr->size) * stride_of(node);
+    check_range(graph, instr, node->offset, node->operands[0]->n, node->n);
+    break;
+  case IR_OP_CONSTANT: node->number = instr->number; break;
+  case IR_OP_PARAM:
+    node->index = instr->symbol;
+    node->member = instr->n_operands > 0 ? param_number(graph, instr->operands[0]) : -1;
+    break;
+  case IR_OP_MATMUL:
+    node->transpose_a = instr->transpose_a;
+    node->transpose_b = instr->transpose_b;
+    // A transposed operand is read where it lies.
+    for (int i = 0; i < 2; i++)
+      if (node->operands[i]->op == IR_OP_TRANSPOSE) {
+        node->operands[i] = node->operands[i]->operands[0];
+        *(i == 0 ? &node->transpose_a : &node->transpose_b) ^= true;
+      }
+    break;
+  default: break;
+  }
+}
+
+// A slice of a slice, of a concatenation's part and the like: look through it, so that less needs memory.
+static struct node *simplified(struct graph *graph, struct node *node) {
+  if (node->op == IR_OP_SLICE) {
+    struct node *from = node->operands[0];
+    if (node->n == from->n && node->rank == from->rank)
+      return from;
+    if (from->op == IR_OP_SLICE) {
+      struct node whole = *node;
+      whole.operands = &from->operands[0];
+      whole.offset += from->offset;
+      return intern(graph, &whole);
+    }
+  }
+  if (node->op == IR_OP_CONCAT && node->n_operands == 1)
+    return node->operands[0];
+  if (node->op == IR_OP_PAD && node->n == node->operands[0]->n && node->rank == node->operands[0]->rank)
+    return node->operands[0];
+  return intern(graph, node);
+}
+
+static struct node *convert(struct graph *graph, const struct ir_instr *instr) {
+  const struct ir_op_info *info = &ir_op_infos[instr->op];
+  uint32_t n = info->arity < 0 ? instr->n_operands : (uint32_t)info->arity;
+  struct node **operands = arena_new_array(graph->arena, struct node *, n);
+  for (uint32_t i = 0; i < n; i++)
+    operands[i] = graph->values[instr->operands[i]->id];
+  struct node_index at = info->takes_index ? index_of(graph, instr->operands[n]) : (struct node_index){-1, 0};
+  if (instr->op == IR_OP_SCALAR)
+    return host_scalar(graph, instr->operands[0]);
+  if (instr->op == IR_OP_DROPOUT)
+    return dropout(graph, instr, operands[0]);
+  if (is_composite(instr->op))
+    return composite(graph, instr->op, operands, at);
+  if (info->class == IR_CLASS_ELEMENTWISE)
+    return graph_node(graph, instr->op, n, operands);
+  struct node node = new_node(instr->op, n, operands);
+  set_shape(graph, &node, instr->results[0]->type);
+  node.at = at;
+  set_attributes(graph, instr, &node);
+  return simplified(graph, &node);
+}
+
+// ----------------------------------------------------------------------------------------- results and sinks
+
+uint32_t graph_use(struct graph *graph, const struct node *param, enum kernel_layout layout) {
+  struct kernel_param use = {param->index, param->member, layout};
+  for (uint32_t i = 0; i < graph->n_uses; i++)
+    if (graph->uses[i].param == use.param && graph->uses[i].member == use.member &&
+        graph->uses[i].layout == layout)
+      return i;
+  if (graph->n_uses == graph->uses_capacity) {
+    uint32_t capacity = graph->uses_capacity ? graph->uses_capacity * 2 : 8;
+    graph->uses = arena_grow_array(graph->arena, graph->uses, graph->n_uses, capacity, sizeof *graph->uses);
+    graph->uses_capacity = capacity;
+  }
+  graph->uses[graph->n_uses] = use;
+  return graph->n_uses++;
+}
+
+// Where the executor finds a row operand of a weight gradient: in place when it is a whole row that it knows.
+static struct kernel_row sink_row(struct graph *graph, struct node *node) {
+  struct kernel_row row = {KERNEL_PLACE_SINK, node->index, (uint32_t)node->n};
+  switch (node->op) {
+  case NODE_INPUT: row.place = KERNEL_PLACE_INPUT; return row;
+  case NODE_SAVED: row.place = KERNEL_PLACE_SAVED; return row;
+  case NODE_GRADIENT: row.place = KERNEL_PLACE_GRADIENT; return row;
+  default: break;
+  }
+  for (row.index = 0; row.index < graph->n_sink_buffers; row.index++)
+    if (graph->sink_nodes[row.index] == node)
+      return row;
+  if (graph->n_sink_buffers == graph->sink_capacity) {
+    uint32_t capacity = graph->sink_capacity ? graph->sink_capacity * 2 : 8;
+    graph->sink_nodes = arena_grow_array(graph->arena, graph->sink_nodes, graph->n_sink_buffers, capacity,
+                                         sizeof *graph->sink_nodes);
+    graph->sink_capacity = capacity;
+  }
+  graph->sink_nodes[graph->n_sink_buffers++] = node;
+  return row;
+}
+
+static void add_sink(struct graph *graph, const struct ir_instr *instr) {
+  struct node *a = graph->values[instr->operands[0]->id];
+  if (instr->op == IR_OP_D_INPUT) {
+    uint32_t input = graph->positions[instr->integer];
+    int64_t extent = (int64_t)nn_row_elements((size_t)a->n);
+    struct place place = {.kind = PLACE_INPUT_GRADIENT, .index = input, .extent = extent};
+    graph->adds[graph->n_adds++] = (struct target){TARGET_ADD, a, place};
+    return;
+  }
+  uint32_t values = instr->op == IR_OP_D_OUTER ? 2 : 1, hosts = values + ir_op_infos[instr->op].takes_index;
+  struct kernel_sink sink = {.param = instr->symbol, .member = -1, .index = -1, .a = sink_row(graph, a)};
+  sink.kind = instr->op == IR_OP_D_OUTER ? KERNEL_SINK_OUTER
+              : instr->op == IR_OP_D_ROW ? KERNEL_SINK_ROW : KERNEL_SINK_PARAM;
+  if (values == 2)
+    sink.b = sink_row(graph, graph->values[instr->operands[1]->id]);
+  if (hosts > values)
+    sink.index = param_number(graph, instr->operands[values]);
+  if (instr->n_operands > hosts)
+    sink.member = param_number(graph, instr->operands[hosts]);
+  graph->sinks[graph->n_sinks++] = sink;
+}
+
+static void collect_outputs(struct graph *graph) {
+  const struct ir_block *block = graph->block;
+  if (block->kind == IR_BLOCK_ADJOINT)
+    return;
+  graph->n_outputs = graph->variant == KERNEL_INFER ? block->n_results : block->n_outputs;
+  graph->outputs = arena_new_array(graph->arena, struct node *, graph->n_outputs);
+  for (uint32_t i = 0; i < graph->n_outputs; i++)
+    graph->outputs[i] = graph->values[block->outputs[i]->id];
+}
+
+void graph_build(struct graph *graph) {
+  const struct ir_block *block = graph->block;
+  graph->values = arena_new_array(graph->arena, struct node *, block->n_values);
+  bind_params(graph);
+  uint32_t n_sinks = 0;
+  for (const struct ir_instr *instr = block->first; instr != NULL; instr = instr->next)
+    n_sinks += instr->n_results == 0;
+  graph->adds = arena_new_array(graph->arena, struct target, n_sinks);
+  graph->sinks = arena_new_array(graph->arena, struct kernel_sink, n_sinks);
+  for (const struct ir_instr *instr = block->first; instr != NULL; instr = instr->next) {
+    if (instr->n_results == 0)
+      add_sink(graph, instr);
+    else if (ir_is_tensor_op(instr->op))
+      graph->values[instr->results[0]->id] = convert(graph, instr);
+  }
+  collect_outputs(graph);
+}

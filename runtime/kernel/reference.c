@@ -1,0 +1,366 @@
+#include "runtime/kernel/reference.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/kernel/draws.h"
+
+// The value of an SSA value: tensor elements, or a host scalar in `integer` or `number`.
+struct value {
+  const struct ir_type *type;
+  double *elements;      // owned unless `borrowed`
+  bool borrowed;
+  int64_t n;             // elements
+  int64_t integer;
+  double number;
+};
+
+struct run {
+  const struct ir_module *module;
+  const struct ir_block *block;
+  const struct reference *in;
+  struct value *values;  // [value id]
+};
+
+static int64_t dim_value(void *context, const struct size_atom *atom) {
+  return ((const int64_t *)context)[atom->id];
+}
+
+int64_t reference_size(const struct size *size, const int64_t *dims) {
+  int64_t value = 0;
+  bool fits = size_evaluate(size, dim_value, (void *)(uintptr_t)dims, &value);
+  assert(fits);
+  (void)fits;
+  return value;
+}
+
+int64_t reference_elements(const struct ir_type *tensor, const int64_t *dims) {
+  int64_t n = 1;
+  for (uint32_t i = 0; i < tensor->shape.rank; i++)
+    n *= reference_size(tensor->shape.sizes[i], dims);
+  return n;
+}
+
+static int64_t axis(const struct run *run, const struct ir_type *type, uint32_t i) {
+  return i < type->shape.rank ? reference_size(type->shape.sizes[i], run->in->dims) : 1;
+}
+
+static struct value *operand(const struct run *run, const struct ir_instr *instr, uint32_t i) {
+  return &run->values[instr->operands[i]->id];
+}
+
+// Element i of an operand; a scalar stands for all elements.
+static double element(const struct value *v, int64_t i) {
+  return v->elements[v->type->shape.rank == 0 ? 0 : i];
+}
+
+// ---------------------------------------------------------------------------------------------- element-wise
+
+static double unary(enum ir_op op, double a) {
+  switch (op) {
+  case IR_OP_NEG: return -a;
+  case IR_OP_EXP: return exp(a);
+  case IR_OP_LOG: return log(a);
+  case IR_OP_SQRT: return sqrt(a);
+  case IR_OP_SQUARE: return a * a;
+  case IR_OP_TANH: return tanh(a);
+  case IR_OP_SIGMOID: return 1 / (1 + exp(-a));
+  case IR_OP_RELU: return a > 0 ? a : 0;
+  case IR_OP_ABS: return fabs(a);
+  case IR_OP_STOP: return a;
+  default: assert(!"element-wise operation without a reference"); return NAN;
+  }
+}
+
+static double binary(enum ir_op op, double a, double b) {
+  switch (op) {
+  case IR_OP_ADD: return a + b;
+  case IR_OP_SUB: return a - b;
+  case IR_OP_MUL: return a * b;
+  case IR_OP_DIV: return a / b;
+  case IR_OP_MAX: return b > a ? b : a;
+  case IR_OP_MIN: return b < a ? b : a;
+  case IR_OP_GT: return a > b ? 1 : 0;
+  default: assert(!"element-wise operation without a reference"); return NAN;
+  }
+}
+
+static void run_elementwise(const struct run *run, const struct ir_instr *instr, struct value *y) {
+  const struct value *a = operand(run, instr, 0);
+  const struct reference *in = run->in;
+  for (int64_t i = 0; i < y->n; i++)
+    if (instr->op == IR_OP_DROPOUT && in->dropout)
+      y->elements[i] = draws_dropout_keeps(draws_key(in->seed, in->step), in->example, in->ordinal,
+                                           instr->site, (uint32_t)i, instr->number)
+                         ? a->elements[i] / (1 - instr->number)
+                         : 0;
+    else if (instr->op == IR_OP_DROPOUT)
+      y->elements[i] = a->elements[i];
+    else if (ir_op_infos[instr->op].arity == 1)
+      y->elements[i] = unary(instr->op, a->elements[i]);
+    else
+      y->elements[i] = binary(instr->op, element(a, i), element(operand(run, instr, 1), i));
+}
+
+// -------------------------------------------------------------------------------------------------- products
+
+static void run_matmul(const struct run *run, const struct ir_instr *instr, struct value *y) {
+  const struct value *a = operand(run, instr, 0), *b = operand(run, instr, 1);
+  // A vector is a matrix of one row on the left and of one column on the right.
+  bool row = a->type->shape.rank == 1;
+  int64_t a0 = row ? 1 : axis(run, a->type, 0), a1 = axis(run, a->type, row ? 0 : 1);
+  int64_t b0 = axis(run, b->type, 0), b1 = axis(run, b->type, 1);
+  int64_t n = instr->transpose_a ? a1 : a0, inner = instr->transpose_a ? a0 : a1,
+          m = instr->transpose_b ? b0 : b1;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j < m; j++) {
+      double sum = 0;
+      for (int64_t k = 0; k < inner; k++)
+        sum += a->elements[instr->transpose_a ? k * a1 + i : i * a1 + k] *
+               b->elements[instr->transpose_b ? j * b1 + k : k * b1 + j];
+      y->elements[i * m + j] = sum;
+    }
+}
+
+static void run_outer(const struct run *run, const struct ir_instr *instr, struct value *y) {
+  const struct value *a = operand(run, instr, 0), *b = operand(run, instr, 1);
+  for (int64_t i = 0; i < a->n; i++)
+    for (int64_t j = 0; j < b->n; j++)
+      y->elements[i * b->n + j] = a->elements[i] * b->elements[j];
+}
+
+// ------------------------------------------------------------------------------------------------ reductions
+
+static int64_t first_largest(const struct value *a) {
+  int64_t best = 0;
+  for (int64_t i = 1; i < a->n; i++)
+    if (a->elements[i] > a->elements[best])
+      best = i;
+  return best;
+}
+
+static double sum_of(const struct value *a) {
+  double sum = 0;
+  for (int64_t i = 0; i < a->n; i++)
+    sum += a->elements[i];
+  return sum;
+}
+
+static double log_sum_exp(const struct value *a) {
+  double largest = a->elements[first_largest(a)], sum = 0;
+  if (isinf(largest))
+    return largest;
+  for (int64_t i = 0; i < a->n; i++)
+    sum += exp(a->elements[i] - largest);
+  return largest + log(sum);
+}
+
+static double dot_of(const struct value *a, const struct value *b) {
+  double sum = 0;
+  for (int64_t i = 0; i < a->n; i++)
+    sum += a->elements[i] * b->elements[i];
+  return sum;
+}
+
+static double run_reduction(const struct run *run, const struct ir_instr *instr) {
+  const struct value *a = operand(run, instr, 0);
+  switch (instr->op) {
+  case IR_OP_DOT: return dot_of(a, operand(run, instr, 1));
+  case IR_OP_SUM: return sum_of(a);
+  case IR_OP_MEAN: return sum_of(a) / (double)a->n;
+  case IR_OP_AMAX: return a->elements[first_largest(a)];
+  case IR_OP_LOGSUMEXP: return log_sum_exp(a);
+  case IR_OP_ARGMAX: return (double)first_largest(a);
+  case IR_OP_PICK: return a->elements[operand(run, instr, 1)->integer];
+  case IR_OP_NLL: return log_sum_exp(a) - a->elements[operand(run, instr, 1)->integer];
+  default: assert(!"reduction without a reference"); return NAN;
+  }
+}
+
+static void run_rowwise(const struct run *run, const struct ir_instr *instr, struct value *y) {
+  const struct value *a = operand(run, instr, 0);
+  double log_sum = instr->op == IR_OP_FIRSTMAX ? 0 : log_sum_exp(a);
+  int64_t first = first_largest(a);
+  for (int64_t i = 0; i < y->n; i++)
+    switch (instr->op) {
+    case IR_OP_SOFTMAX: y->elements[i] = exp(a->elements[i] - log_sum); break;
+    case IR_OP_LOG_SOFTMAX: y->elements[i] = a->elements[i] - log_sum; break;
+    case IR_OP_FIRSTMAX: y->elements[i] = i == first; break;
+    default: assert(!"row-wise operation without a reference");
+    }
+}
+
+// -------------------------------------------------------------------------------------------------- movement
+
+static void run_move(const struct run *run, const struct ir_instr *instr, struct value *y) {
+  const struct value *a = operand(run, instr, 0);
+  const int64_t *dims = run->in->dims;
+  switch (instr->op) {
+  case IR_OP_CONCAT:
+    for (uint32_t i = 0, at = 0; i < instr->n_operands; i++) {
+      const struct value *part = operand(run, instr, i);
+      memcpy(y->elements + at, part->elements, (size_t)part->n * sizeof(double));
+      at += (uint32_t)part->n;
+    }
+    break;
+  case IR_OP_SLICE:
+    memcpy(y->elements, a->elements + reference_size(instr->size, dims) * axis(run, a->type, 1),
+           (size_t)y->n * sizeof(double));
+    break;
+  case IR_OP_TRANSPOSE:
+    for (int64_t i = 0; i < axis(run, y->type, 0); i++)
+      for (int64_t j = 0; j < axis(run, y->type, 1); j++)
+        y->elements[i * axis(run, y->type, 1) + j] = a->elements[j * axis(run, a->type, 1) + i];
+    break;
+  case IR_OP_BROADCAST:
+    for (int64_t i = 0; i < y->n; i++)
+      y->elements[i] = a->elements[0];
+    break;
+  case IR_OP_LOOKUP:
+    memcpy(y->elements, a->elements + operand(run, instr, 1)->integer * y->n, (size_t)y->n * sizeof(double));
+    break;
+  case IR_OP_PAD:
+    memcpy(y->elements + reference_size(instr->size, dims) * axis(run, y->type, 1), a->elements,
+           (size_t)a->n * sizeof(double));
+    break;
+  case IR_OP_PUT:
+    memcpy(y->elements + operand(run, instr, 1)->integer * a->n, a->elements, (size_t)a->n * sizeof(double));
+    break;
+  default: assert(!"movement without a reference");
+  }
+}
+
+// ----------------------------------------------------------------------------------------- sources and sinks
+
+static const double *param_member(const struct run *run, const struct ir_instr *instr,
+                                  const struct ir_type *type, uint32_t member_operand) {
+  int64_t member = instr->n_operands > member_operand ? operand(run, instr, member_operand)->integer : 0;
+  return run->in->params[instr->symbol] + member * reference_elements(type, run->in->dims);
+}
+
+static void run_source(const struct run *run, const struct ir_instr *instr, struct value *y) {
+  switch (instr->op) {
+  case IR_OP_PARAM:
+    memcpy(y->elements, param_member(run, instr, y->type, 0), (size_t)y->n * sizeof(double));
+    break;
+  case IR_OP_CONSTANT:
+    for (int64_t i = 0; i < y->n; i++)
+      y->elements[i] = instr->number;
+    break;
+  case IR_OP_SCALAR: {
+    const struct value *a = operand(run, instr, 0);
+    y->elements[0] = a->type->kind == IR_FLOAT ? a->number : (double)a->integer;
+    break;
+  }
+  case IR_OP_ONEHOT: y->elements[operand(run, instr, 0)->integer] = 1; break;
+  default: assert(!"source without a reference");
+  }
+}
+
+// The value operands come first, then the index, then the member of a family.
+static double *param_gradient(const struct run *run, const struct ir_instr *instr, uint32_t member_operand,
+                              int64_t elements) {
+  int64_t member = instr->n_operands > member_operand ? operand(run, instr, member_operand)->integer : 0;
+  return run->in->param_gradients[instr->symbol] + member * elements;
+}
+
+static void add(double *to, const struct value *a) {
+  for (int64_t i = 0; i < a->n; i++)
+    to[i] += a->elements[i];
+}
+
+static void run_row_sink(const struct run *run, const struct ir_instr *instr, const struct value *a) {
+  int64_t table = reference_elements(run->module->params[instr->symbol]->type, run->in->dims);
+  add(param_gradient(run, instr, 2, table) + operand(run, instr, 1)->integer * a->n, a);
+}
+
+static void run_sink(const struct run *run, const struct ir_instr *instr) {
+  const struct value *a = operand(run, instr, 0);
+  switch (instr->op) {
+  case IR_OP_D_INPUT: add(run->in->input_gradients[instr->integer], a); break;
+  case IR_OP_D_PARAM: add(param_gradient(run, instr, 1, a->n), a); break;
+  case IR_OP_D_ROW: run_row_sink(run, instr, a); break;
+  case IR_OP_D_OUTER: {
+    const struct value *b = operand(run, instr, 1);
+    double *to = param_gradient(run, instr, 2, a->n * b->n);
+    for (int64_t i = 0; i < a->n; i++)
+      for (int64_t j = 0; j < b->n; j++)
+        to[i * b->n + j] += a->elements[i] * b->elements[j];
+    break;
+  }
+  default: assert(!"sink without a reference");
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- blocks
+
+static void run_host(const struct run *run, const struct ir_instr *instr, struct value *y) {
+  switch (instr->op) {
+  case IR_CONST_INT:
+  case IR_CONST_INDEX:
+  case IR_CONST_BOOL: y->integer = instr->integer; break;
+  case IR_CONST_FLOAT: y->number = instr->number; break;
+  case IR_SIZE: y->integer = reference_size(instr->size, run->in->dims); break;
+  default: assert(!"host operation in a block");
+  }
+}
+
+static void run_instr(struct run *run, const struct ir_instr *instr) {
+  if (instr->n_results == 0) {
+    run_sink(run, instr);
+    return;
+  }
+  struct value *y = &run->values[instr->results[0]->id];
+  y->type = instr->results[0]->type;
+  if (y->type->kind == IR_TENSOR) {
+    y->n = reference_elements(y->type, run->in->dims);
+    y->elements = calloc((size_t)y->n, sizeof(double));
+  }
+  switch (ir_op_infos[instr->op].class) {
+  case IR_CLASS_HOST: run_host(run, instr, y); break;
+  case IR_CLASS_ELEMENTWISE: run_elementwise(run, instr, y); break;
+  case IR_CLASS_PRODUCT:
+    instr->op == IR_OP_MATMUL ? run_matmul(run, instr, y) : run_outer(run, instr, y);
+    break;
+  case IR_CLASS_REDUCE: y->elements[0] = run_reduction(run, instr); break;
+  case IR_CLASS_ROWWISE: run_rowwise(run, instr, y); break;
+  case IR_CLASS_MOVE: run_move(run, instr, y); break;
+  case IR_CLASS_SOURCE: run_source(run, instr, y); break;
+  case IR_CLASS_SINK: break;
+  }
+}
+
+static void bind_params(struct run *run) {
+  const struct reference *in = run->in;
+  for (uint32_t i = 0; i < run->block->n_params; i++) {
+    const struct ir_type *type = run->block->params[i]->type;
+    struct value *v = &run->values[run->block->params[i]->id];
+    v->type = type;
+    v->borrowed = true;
+    if (type->kind == IR_TENSOR) {
+      v->n = reference_elements(type, in->dims);
+      v->elements = (double *)(uintptr_t)in->tensors[i];
+    } else if (type->kind == IR_FLOAT) {
+      v->number = in->numbers[i];
+    } else {
+      v->integer = in->integers[i];
+    }
+  }
+}
+
+void reference_run(const struct ir_module *module, const struct ir_block *block, const struct reference *in) {
+  struct run run = {module, block, in, calloc(block->n_values + 1, sizeof(struct value))};
+  bind_params(&run);
+  for (const struct ir_instr *instr = block->first; instr != NULL; instr = instr->next)
+    run_instr(&run, instr);
+  for (uint32_t i = 0; i < block->n_outputs; i++) {
+    const struct value *y = &run.values[block->outputs[i]->id];
+    memcpy(in->outputs[i], y->elements, (size_t)y->n * sizeof(double));
+  }
+  for (uint32_t i = 0; i < block->n_values; i++)
+    if (!run.values[i].borrowed)
+      free(run.values[i].elements);
+  free(run.values);
+}

@@ -1,0 +1,36 @@
+// Slow and obvious evaluation of one instance of a block in double precision: what every kernel, pass and
+// derivative is compared with. It knows the operations from their definitions alone and shares no code with
+// the generators.
+#ifndef NN_RUNTIME_KERNEL_REFERENCE_H
+#define NN_RUNTIME_KERNEL_REFERENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler/ir/ir.h"
+
+// Tensors are dense and row-major, without padding. Arrays named [param] have an entry for each of the
+// block's parameters and use those of the kind in question; in an adjoint block saved values and gradients of
+// the results are parameters too. All arrays belong to the caller, who sizes them by reference_elements.
+struct reference {
+  const int64_t *dims;               // [ir_module.dims]
+  const double *const *tensors;      // [param]
+  const int64_t *integers;           // [param] index or int
+  const double *numbers;             // [param] float
+  const double *const *params;       // [ir_module.params] the members of a family one after the other
+  bool dropout;                      // false: dropout is the identity
+  uint64_t seed, step;
+  uint32_t example, ordinal;
+  double *const *outputs;            // [output], forward blocks
+  double *const *input_gradients;    // [param], added to; adjoint blocks
+  double *const *param_gradients;    // [ir_module.params], added to; adjoint blocks
+};
+
+// Number of elements of a tensor type. Sizes must be bound and positive.
+int64_t reference_elements(const struct ir_type *tensor, const int64_t *dims);
+int64_t reference_size(const struct size *, const int64_t *dims);
+
+// Runs the block. `const` data is read only; nothing of the module is changed.
+void reference_run(const struct ir_module *, const struct ir_block *, const struct reference *);
+
+#endif

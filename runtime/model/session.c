@@ -1,0 +1,374 @@
+// A minibatch from its examples to their results: control flow on fibers, flushes when all of them wait.
+#include "runtime/model/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/status.h"
+
+// --------------------------------------------------------------------------------------------------------
+// life
+
+static void wait_for_value(void *context, struct trace_example *example, uint32_t value) {
+  (void)context;
+  example->waits_for = value;
+  fiber_suspend(example->host.fiber);
+}
+
+static double value_at(void *context, uint32_t row) {
+  const struct executor *executor = context;
+  const char *at = row_arena_at(&executor->plan.values, row);
+  return executor->model->element == NN_F32 ? (double)*(const float *)at : *(const double *)at;
+}
+
+nn_status *nn_session_new(nn_model *model, nn_session **session) {
+  if (!model->bound) return status_new(NN_INVALID, "the model is not bound");
+  nn_session *made = calloc(1, sizeof *made);
+  if (!made) return status_no_memory();
+  made->autobatch = model->options.autobatch;
+  made->turns = NN_DEFAULT_TURNS;
+  made->fibers = fiber_pool_new(NULL);
+  made->arena = value_arena_new();
+  nn_status *status = made->fibers && made->arena
+                          ? execute_init(&made->executor, model, model->options.threads)
+                          : status_no_memory();
+  if (status) {
+    nn_session_free(made);
+    return status;
+  }
+  made->executor.trace.wait = wait_for_value;
+  made->executor.trace.value_at = value_at;
+  made->executor.trace.context = &made->executor;
+  params_initialise(&model->params, made->executor.threads);
+  *session = made;
+  return NULL;
+}
+
+void nn_session_free(nn_session *session) {
+  if (!session) return;
+  session_drop_view(session);
+  execute_free(&session->executor);
+  if (session->fibers) fiber_pool_free(session->fibers);
+  if (session->arena) value_arena_free(session->arena);
+  free(session->examples);
+  free(session->slot_types);
+  free(session);
+}
+
+void nn_session_set_autobatch(nn_session *session, nn_autobatch autobatch) { session->autobatch = autobatch; }
+
+void nn_session_set_limits(nn_session *session, uint64_t turns, const volatile int *interrupt) {
+  session->turns = turns;
+  session->interrupt = interrupt;
+}
+
+// -----------------------------------------------------------------------------------------------------
+// arguments
+
+static nn_status *find_column(const struct ir_field *param, const nn_dataset *dataset,
+                              const struct dataset_column **column) {
+  for (uint32_t c = 0; c < dataset->n_columns; c++) {
+    *column = &dataset->columns[c];
+    if (strcmp((*column)->name, param->name) != 0) continue;
+    if (!ir_type_equal((*column)->type, param->type))
+      return status_new(NN_INVALID, "'%s' of the data has another type than the entry wants", param->name);
+    if (!(*column)->present)
+      return status_new(NN_DATA, "%s has no '%s', which the entry needs", dataset->files[0].path, param->name);
+    return NULL;
+  }
+  return status_new(NN_INVALID, "the data was read without '%s', which the entry needs", param->name);
+}
+
+// The arguments of example i begin at (*args)[i * width].
+static nn_status *make_arguments(nn_session *session, const struct ir_entry *entry, const nn_dataset *dataset,
+                                 const size_t *examples, size_t n, uint64_t **args, size_t *width) {
+  *width = 0;
+  for (uint32_t p = 0; p < entry->n_params; p++) *width += ir_type_width(entry->params[p].type);
+  *args = value_arena_alloc(session->arena, (n * *width + 1) * sizeof **args);
+  size_t at = 0;
+  for (uint32_t p = 0; p < entry->n_params; p++) {
+    const struct dataset_column *column = NULL;
+    STATUS_TRY(find_column(&entry->params[p], dataset, &column));
+    for (size_t i = 0; i < n; i++)
+      memcpy(*args + i * *width + at, dataset->slots + examples[i] * dataset->width + column->first_slot,
+             column->width * sizeof **args);
+    at += column->width;
+  }
+  return NULL;
+}
+
+static nn_status *prepare(nn_session *session, const struct ir_entry *entry, const nn_dataset *dataset,
+                          const size_t *examples, size_t n) {
+  const nn_model *model = session->executor.model;
+  const struct ir_function *function = model->module->functions[entry->function];
+  for (size_t i = 0; i < n; i++)
+    if (examples[i] >= dataset->n_examples)
+      return status_new(NN_INVALID, "there is no example %zu: the data has %zu", examples[i],
+                        dataset->n_examples);
+  if (n > session->capacity) {
+    struct session_example *grown = realloc(session->examples, n * sizeof *grown);
+    if (!grown) return status_no_memory();
+    session->examples = grown;
+    session->capacity = n;
+  }
+  uint64_t *args;
+  size_t width;
+  STATUS_TRY(make_arguments(session, entry, dataset, examples, n, &args, &width));
+  free(session->slot_types);
+  session->slot_types = calloc(function->n_results + 1, sizeof *session->slot_types);
+  if (!session->slot_types) return status_no_memory();
+  memcpy(session->slot_types, function->results, function->n_results * sizeof *session->slot_types);
+  session->n_slots = function->n_results;
+  uint64_t *results = value_arena_alloc(session->arena, (n * function->n_results + 1) * sizeof *results);
+  memset(results, 0, n * function->n_results * sizeof *results);
+  for (size_t i = 0; i < n; i++) {
+    struct session_example *example = &session->examples[i];
+    *example = (struct session_example){.state = EXAMPLE_NEW};
+    example->traced.position = (uint32_t)i;
+    example->traced.host.trace = &session->executor.trace;
+    example->traced.host.arena = session->arena;
+    example->traced.host.number = (uint32_t)examples[i];
+    example->traced.host.step_limit = session->turns;
+    example->traced.host.interrupt = session->interrupt;
+    example->run.entry = model->host->entries[entry->function];
+    example->run.example = &example->traced.host;
+    example->run.args = args + i * width;
+    example->run.results = results + i * function->n_results;
+  }
+  session->n_examples = n;
+  return NULL;
+}
+
+// -------------------------------------------------------------------------------------------------- control
+// flow
+
+static nn_status *flush(nn_session *session, uint32_t max_phase) {
+  struct executor *executor = &session->executor;
+  nn_stats *stats = &session->stats;
+  uint32_t first = executor->schedule.n_batches;
+  double start = execute_seconds(), compile = executor->compile_seconds;
+  if (!schedule_flush(&executor->schedule, &executor->trace, session->autobatch, max_phase))
+    return status_no_memory();
+  double scheduled = execute_seconds();
+  STATUS_TRY(plan_extend(&executor->plan, executor->model->blocks, &executor->trace, &executor->schedule,
+                         executor->variant != KERNEL_INFER));
+  double planned = execute_seconds();
+  STATUS_TRY(execute_forward(executor, first, executor->schedule.n_batches));
+  double done = execute_seconds();
+  compile = executor->compile_seconds - compile;
+  stats->schedule += scheduled - start;
+  stats->plan += planned - scheduled;
+  stats->forward += done - planned - compile;
+  stats->compile += compile;
+  stats->flushes++;
+  return NULL;
+}
+
+static void end_example(struct session_example *example, enum host_outcome outcome) {
+  example->state = outcome == HOST_DONE ? EXAMPLE_DONE : EXAMPLE_FAILED;
+  host_finish(&example->run);
+}
+
+// Starts what is new and resumes what waits for a value that is there. *n_waiting of them wait afterwards;
+// false when there was no memory for a stack and none waits.
+static bool advance(nn_session *session, bool decides, size_t *n_waiting) {
+  bool refused = false;
+  *n_waiting = 0;
+  for (size_t i = 0; i < session->n_examples; i++) {
+    struct session_example *example = &session->examples[i];
+    enum host_outcome outcome;
+    if (example->state == EXAMPLE_NEW && !refused) {
+      outcome = host_start(session->fibers, &example->run, decides);
+    } else if (example->state == EXAMPLE_WAITS) {
+      if (session->executor.trace.value_row[example->traced.waits_for] == TRACE_NO_ROW) {
+        ++*n_waiting;
+        continue;
+      }
+      outcome = host_continue(&example->run);
+    } else {
+      continue;
+    }
+    if (outcome == HOST_NO_MEMORY) {
+      refused = true;  // the others will make room
+    } else if (outcome == HOST_WAITS) {
+      example->state = EXAMPLE_WAITS;
+      ++*n_waiting;
+    } else {
+      end_example(example, outcome);
+    }
+  }
+  return !refused || *n_waiting > 0;
+}
+
+static uint32_t lowest_phase_waited_for(const nn_session *session) {
+  const struct trace *trace = &session->executor.trace;
+  uint32_t lowest = UINT32_MAX;
+  for (size_t i = 0; i < session->n_examples; i++) {
+    if (session->examples[i].state != EXAMPLE_WAITS) continue;
+    uint32_t phase = trace->instances[trace->value_instance[session->examples[i].traced.waits_for]].phase;
+    if (phase < lowest) lowest = phase;
+  }
+  return lowest;
+}
+
+static nn_status *run_examples(nn_session *session, const struct ir_entry *entry) {
+  bool decides = session->executor.model->host->decides[entry->function];
+  size_t n_waiting;
+  for (;;) {
+    if (!advance(session, decides, &n_waiting))
+      return status_new(NN_NO_MEMORY, "out of memory for the stack of an example");
+    if (n_waiting == 0) break;
+    // What only feeds losses and outputs stays pending as long as nobody asks for it.
+    STATUS_TRY(flush(session, lowest_phase_waited_for(session)));
+  }
+  return flush(session, SCHEDULE_ALL);
+}
+
+static void drop_examples(nn_session *session) {
+  for (size_t i = 0; i < session->n_examples; i++) host_finish(&session->examples[i].run);
+}
+
+static enum kernel_variant variant_of(nn_mode mode) {
+  return mode == NN_INFER ? KERNEL_INFER : mode == NN_TRAIN ? KERNEL_TRAIN : KERNEL_GRADIENT;
+}
+
+nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *dataset,
+                          const size_t *examples, size_t n, nn_mode mode) {
+  struct executor *executor = &session->executor;
+  const struct ir_module *module = executor->model->module;
+  if (entry >= module->n_entries) return status_new(NN_INVALID, "there is no entry %zu", entry);
+  double start = execute_seconds();
+  nn_stats before = session->stats;
+  session_drop_view(session);
+  session->entry = NULL;
+  session->has_gradients = false;
+  session->n_examples = 0;
+  value_arena_reset(session->arena);
+  if (mode == NN_TRAIN) session->step++;
+  execute_reset(executor, variant_of(mode), session->step);
+  session->mode = mode;
+  STATUS_TRY(prepare(session, module->entries[entry], dataset, examples, n));
+  nn_status *status = run_examples(session, module->entries[entry]);
+  drop_examples(session);
+  if (status) return status;
+  session->entry = module->entries[entry];
+  nn_stats *stats = &session->stats;
+  double elsewhere = stats->schedule - before.schedule + stats->plan - before.plan + stats->forward -
+                     before.forward + stats->compile - before.compile;
+  stats->trace += execute_seconds() - start - elsewhere;
+  stats->minibatches++;
+  stats->examples += n;
+  stats->nodes += executor->trace.n_instances;
+  stats->batches += executor->schedule.n_batches;
+  stats->decisions += executor->trace.n_decisions;
+  return NULL;
+}
+
+// -------------------------------------------------------------------------------------------------------
+// results
+
+double session_element(const nn_session *session, uint32_t value, size_t element) {
+  const struct executor *executor = &session->executor;
+  const char *row = row_arena_at(&executor->plan.values, executor->trace.value_row[value]);
+  return executor->model->element == NN_F32 ? (double)((const float *)row)[element]
+                                            : ((const double *)row)[element];
+}
+
+static double slot_number(const nn_session *session, size_t i, uint32_t slot) {
+  if (!session->entry || i >= session->n_examples || slot >= session->n_slots) return 0;
+  const struct session_example *example = &session->examples[i];
+  if (example->state != EXAMPLE_DONE) return 0;
+  uint64_t bits = example->run.results[slot];
+  double number;
+  switch (session->slot_types[slot]->kind) {
+  case IR_TENSOR:
+    return session_element(session, (uint32_t)bits, 0);
+  case IR_FLOAT:
+    memcpy(&number, &bits, sizeof number);
+    return number;
+  default:
+    return (double)(int64_t)bits;
+  }
+}
+
+double nn_session_number(const nn_session *session, size_t i) { return slot_number(session, i, 0); }
+
+const char *nn_session_error(const nn_session *session, size_t i) {
+  if (i >= session->n_examples || session->examples[i].state != EXAMPLE_FAILED) return NULL;
+  struct session_example *example = &session->examples[i];
+  if (example->error) return example->error;
+  const struct ir_module *module = session->executor.model->module;
+  const struct ir_loc *loc = &example->traced.host.error_loc;
+  const char *message = example->traced.host.error;
+  if (!message) message = "failed";
+  if (loc->line == 0 || loc->file >= module->n_files) return message;
+  size_t size = strlen(module->files[loc->file]) + strlen(message) + 64;
+  example->error = value_arena_alloc(session->arena, size);
+  snprintf(example->error, size, "%s:%u:%u: %s", module->files[loc->file], loc->line, loc->column, message);
+  return example->error;
+}
+
+// ------------------------------------------------------------------------------------------------------
+// training
+
+nn_status *nn_session_backward(nn_session *session, double scale) {
+  if (!session->entry || session->mode == NN_INFER)
+    return status_new(NN_INVALID, "the backward pass needs a run in training mode before it");
+  const struct ir_type *result = session->entry->result;
+  if (session->n_slots != 1 || result->kind != IR_TENSOR || result->shape.rank != 0)
+    return status_new(NN_INVALID, "'%s' cannot be trained: its result is no f32", session->entry->name);
+  double start = execute_seconds(), weights = session->executor.weights_seconds;
+  uint32_t *seeds = value_arena_alloc(session->arena, (session->n_examples + 1) * sizeof *seeds), n = 0;
+  for (size_t i = 0; i < session->n_examples; i++)
+    if (session->examples[i].state == EXAMPLE_DONE)
+      seeds[n++] = (uint32_t)session->examples[i].run.results[0];
+  session->has_gradients = false;
+  STATUS_TRY(execute_backward(&session->executor, seeds, n, scale));
+  session->has_gradients = true;
+  weights = session->executor.weights_seconds - weights;
+  session->stats.weights += weights;
+  session->stats.backward += execute_seconds() - start - weights;
+  return NULL;
+}
+
+nn_status *nn_session_train(nn_session *session, nn_optimiser *optimiser, size_t entry,
+                            const nn_dataset *dataset, const size_t *examples, size_t n, nn_loss_scale scale,
+                            double *loss, size_t *n_failed) {
+  STATUS_TRY(nn_session_run(session, entry, dataset, examples, n, NN_TRAIN));
+  size_t failed = 0;
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (session->examples[i].state == EXAMPLE_DONE)
+      sum += nn_session_number(session, i);
+    else
+      failed++;
+  }
+  // A minibatch in which every example failed changes nothing.
+  if (failed < n) {
+    STATUS_TRY(nn_session_backward(session, scale == NN_LOSS_MEAN ? 1.0 / (double)(n - failed) : 1));
+    STATUS_TRY(nn_optimiser_step(optimiser, session));
+  }
+  *loss = sum;
+  *n_failed = failed;
+  return NULL;
+}
+
+nn_status *nn_session_metric(nn_session *session, size_t entry, const nn_dataset *dataset,
+                             const size_t *examples, size_t n, double *sum, double *weight,
+                             size_t *n_failed) {
+  STATUS_TRY(nn_session_run(session, entry, dataset, examples, n, NN_INFER));
+  if (session->n_slots != 2)
+    return status_new(NN_INVALID, "'%s' is no metric: its result is no pair of numbers",
+                      session->entry->name);
+  *n_failed = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (session->examples[i].state != EXAMPLE_DONE) {
+      ++*n_failed;
+      continue;
+    }
+    *sum += slot_number(session, i, 0);
+    *weight += slot_number(session, i, 1);
+  }
+  return NULL;
+}

@@ -1,0 +1,44 @@
+// A session: the minibatch that runs or ran last (nn.h).
+#ifndef NN_RUNTIME_MODEL_SESSION_H
+#define NN_RUNTIME_MODEL_SESSION_H
+
+#include "runtime/value/fiber.h"
+#include "runtime/data/dataset.h"
+#include "runtime/cpu/execute.h"
+#include "runtime/model/model.h"
+
+enum example_state { EXAMPLE_NEW, EXAMPLE_WAITS, EXAMPLE_DONE, EXAMPLE_FAILED };
+
+struct session_example {
+  struct trace_example traced;  // first: trace_read hands back its address
+  struct host_run run;
+  enum example_state state;
+  char *error;  // text of nn_session_error, in session.texts
+};
+
+struct nn_session {
+  struct executor executor;
+  nn_autobatch autobatch;
+  uint64_t turns;  // nn_session_set_limits
+  const volatile int *interrupt;
+  struct fiber_pool *fibers;
+  struct value_arena *arena;  // lists, data, arguments and results of the examples
+  struct session_example *examples;
+  size_t n_examples, capacity;
+  const struct ir_entry *entry;       // of the last run; NULL: none, or it failed
+  const struct ir_type **slot_types;  // [result slot] of the entry's function
+  uint32_t n_slots;
+  nn_mode mode;
+  bool has_gradients;  // a backward pass has run, and no run since
+  uint64_t step;       // minibatches run in NN_TRAIN so far
+  nn_stats stats;
+  double flops_before;
+  // Answers of nn_session_node and nn_session_batch.
+  struct session_view *view;
+};
+
+// The first element of a tensor value that has been computed.
+double session_element(const nn_session *, uint32_t value, size_t element);
+void session_drop_view(nn_session *);
+
+#endif

@@ -1,0 +1,248 @@
+// What the last run did, for reports: statistics, the nodes of its trace, its batches and why they are not
+// fewer.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/base/arena.h"
+#include "runtime/model/session.h"
+
+struct session_view {
+  struct arena texts;
+  uint32_t *batch_of;  // [instance]
+  bool *is_result;     // [instance]
+  uint32_t *inputs;    // answer of the last nn_session_node
+  uint32_t inputs_capacity;
+};
+
+// ---------------------------------------------------------------------------------------------------
+// statistics
+
+nn_stats nn_session_stats(const nn_session *session) {
+  nn_stats stats = session->stats;
+  stats.flops = (uint64_t)(session->executor.flops - session->flops_before);
+  return stats;
+}
+
+void nn_session_reset_stats(nn_session *session) {
+  struct executor *executor = &session->executor;
+  size_t n = executor->model->module->n_blocks;
+  session->stats = (nn_stats){0};
+  session->flops_before = executor->flops;
+  memset(executor->forward_tally, 0, n * sizeof *executor->forward_tally);
+  memset(executor->adjoint_tally, 0, n * sizeof *executor->adjoint_tally);
+  executor->reduce_tally = (struct execute_tally){0};
+}
+
+void nn_session_profile(nn_session *session, bool on) { session->executor.profile = on; }
+
+size_t nn_session_kernel_count(const nn_session *session) {
+  return (size_t)session->executor.model->module->n_blocks * 2 + 1;
+}
+
+nn_kernel_stats nn_session_kernel(const nn_session *session, size_t number) {
+  const struct executor *executor = &session->executor;
+  size_t n = executor->model->module->n_blocks;
+  const struct execute_tally *tally = number < n       ? &executor->forward_tally[number]
+                                      : number < 2 * n ? &executor->adjoint_tally[number - n]
+                                                       : &executor->reduce_tally;
+  const char *name = number < 2 * n ? executor->model->module->blocks[number % n]->name : "reductions";
+  return (nn_kernel_stats){.name = name,
+                           .adjoint = number >= n && number < 2 * n,
+                           .calls = tally->calls,
+                           .rows = tally->rows,
+                           .seconds = tally->seconds,
+                           .flops = tally->flops};
+}
+
+// --------------------------------------------------------------------------------------------------- the
+// view
+
+void session_drop_view(nn_session *session) {
+  if (!session->view) return;
+  arena_free(&session->view->texts);
+  free(session->view->batch_of);
+  free(session->view->is_result);
+  free(session->view->inputs);
+  free(session->view);
+  session->view = NULL;
+}
+
+static void mark_results(const nn_session *session, struct session_view *view) {
+  const struct trace *trace = &session->executor.trace;
+  for (size_t i = 0; i < session->n_examples; i++) {
+    if (session->examples[i].state != EXAMPLE_DONE) continue;
+    for (uint32_t slot = 0; slot < session->n_slots; slot++)
+      if (session->slot_types[slot]->kind == IR_TENSOR)
+        view->is_result[trace->value_instance[session->examples[i].run.results[slot]]] = true;
+  }
+}
+
+// NULL without memory; the callers then answer with nothing.
+static struct session_view *get_view(nn_session *session) {
+  if (session->view) return session->view;
+  const struct executor *executor = &session->executor;
+  struct session_view *view = calloc(1, sizeof *view);
+  if (!view) return NULL;
+  session->view = view;
+  arena_init(&view->texts);
+  view->batch_of = calloc((size_t)executor->trace.n_instances + 1, sizeof *view->batch_of);
+  view->is_result = calloc((size_t)executor->trace.n_instances + 1, sizeof *view->is_result);
+  if (!view->batch_of || !view->is_result) {
+    session_drop_view(session);
+    return NULL;
+  }
+  for (uint32_t b = 0; b < executor->schedule.n_batches; b++) {
+    const struct batch *batch = &executor->schedule.batches[b];
+    for (uint32_t i = 0; i < batch->count; i++)
+      view->batch_of[executor->schedule.order[batch->first + i]] = b;
+  }
+  mark_results(session, view);
+  return view;
+}
+
+static const char *block_name(const nn_model *model, uint32_t block) {
+  switch (block) {
+  case TRACE_REDUCE_SUM:
+    return "sum";
+  case TRACE_REDUCE_MEAN:
+    return "mean";
+  case TRACE_REDUCE_MAX:
+    return "max";
+  default:
+    return model->module->blocks[block]->name;
+  }
+}
+
+// "{128} {4,128} {1}": the shapes of an instance's results.
+static const char *shapes_text(const nn_session *session, struct arena *texts,
+                               const struct trace_instance *instance) {
+  const nn_model *model = session->executor.model;
+  if (trace_is_reduction(instance->block))
+    return arena_printf(texts, "{%u}", session->executor.trace.keys[instance->key].elements);
+  const struct ir_block *block = model->module->blocks[instance->block];
+  const char *text = "";
+  for (uint32_t o = 0; o < block->n_results; o++) {
+    const struct ir_type *type = block->outputs[o]->type;
+    const char *shape = type->shape.rank ? "" : "1";
+    for (uint32_t axis = 0; axis < type->shape.rank; axis++) {
+      struct ir_type vector = {.kind = IR_TENSOR, .shape = {1, {type->shape.sizes[axis]}}};
+      shape = arena_printf(texts, "%s%s%llu", shape, axis ? "," : "",
+                           (unsigned long long)model_elements(model, &vector));
+    }
+    text = arena_printf(texts, "%s%s{%s}", text, o ? " " : "", shape);
+  }
+  return text;
+}
+
+size_t nn_session_node_count(const nn_session *session) {
+  return session->entry ? session->executor.trace.n_instances : 0;
+}
+
+nn_node nn_session_node(nn_session *session, size_t number) {
+  const struct trace *trace = &session->executor.trace;
+  struct session_view *view = get_view(session);
+  if (!view || number >= trace->n_instances) return (nn_node){.name = "", .shape = ""};
+  const struct trace_instance *instance = &trace->instances[number];
+  const uint32_t *args;
+  const uint16_t *map;
+  uint32_t n = trace_operands(trace, instance, &args, &map);
+  if (n > view->inputs_capacity) {
+    free(view->inputs);
+    view->inputs = malloc(n * sizeof *view->inputs);
+    view->inputs_capacity = view->inputs ? n : 0;
+    if (!view->inputs) n = 0;
+  }
+  for (uint32_t t = 0; t < n; t++) view->inputs[t] = trace->value_instance[args[map ? map[t] : t]];
+  return (nn_node){.name = block_name(session->executor.model, instance->block),
+                   .shape = shapes_text(session, &view->texts, instance),
+                   .example = instance->example,
+                   .batch = view->batch_of[number],
+                   .level = instance->level,
+                   .phase = instance->phase,
+                   .n_inputs = n,
+                   .inputs = view->inputs,
+                   .result = view->is_result[number]};
+}
+
+// -----------------------------------------------------------------------------------------------------
+// batches
+
+// Whether an instance of `later` needs the result of one of `earlier`, directly or through others.
+static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
+  const struct executor *executor = &session->executor;
+  const struct trace *trace = &executor->trace;
+  const struct schedule *schedule = &executor->schedule;
+  // [batch - earlier]: a chain of batches, each after the other, costs no more than its length.
+  bool *needed = calloc((size_t)later - earlier + 1, sizeof *needed);
+  if (!needed) return true;
+  // By batches: what a batch needs, all of its rows are taken to need. Between two batches of a key that is
+  // exact unless another batch mixes what depends with what does not.
+  needed[later - earlier] = true;
+  for (uint32_t b = later + 1; b-- > earlier + 1;) {
+    if (!needed[b - earlier]) continue;
+    for (uint32_t i = 0; i < schedule->batches[b].count; i++) {
+      const uint32_t *args;
+      const uint16_t *map;
+      uint32_t instance = schedule->order[schedule->batches[b].first + i];
+      uint32_t n = trace_operands(trace, &trace->instances[instance], &args, &map);
+      for (uint32_t t = 0; t < n; t++) {
+        uint32_t from = session->view->batch_of[trace->value_instance[args[map ? map[t] : t]]];
+        if (from >= earlier) needed[from - earlier] = true;
+      }
+    }
+  }
+  bool found = needed[0];
+  free(needed);
+  return found;
+}
+
+static const char *reason_text(nn_session *session, uint32_t number) {
+  const struct schedule *schedule = &session->executor.schedule;
+  const struct batch *batch = &schedule->batches[number];
+  uint32_t before = number;
+  while (before > 0 && schedule->batches[before - 1].key != batch->key) before--;
+  if (before == 0) return "";
+  const struct batch *previous = &schedule->batches[--before];
+  struct arena *texts = &session->view->texts;
+  if (session->autobatch == NN_AUTOBATCH_OFF) return "batching is off";
+  if (previous->flush != batch->flush)
+    return arena_printf(texts, "its examples waited for decisions when batch %u ran", before);
+  if (previous->phase != batch->phase)
+    return arena_printf(texts, "it needs what was deferred until after batch %u", before);
+  if (depends(session, number, before)) return arena_printf(texts, "it needs results of batch %u", before);
+  return arena_printf(texts, "it was not ready when batch %u ran, and waiting would have held up other work",
+                      before);
+}
+
+size_t nn_session_batch_count(const nn_session *session) {
+  return session->entry ? session->executor.schedule.n_batches : 0;
+}
+
+nn_batch nn_session_batch(nn_session *session, size_t number) {
+  const struct executor *executor = &session->executor;
+  struct session_view *view = get_view(session);
+  if (!view || number >= executor->schedule.n_batches) return (nn_batch){.name = "", .key = "", .reason = ""};
+  const struct batch *batch = &executor->schedule.batches[number];
+  const struct trace_key *key = &executor->trace.keys[batch->key];
+  const char *name = block_name(executor->model, batch->block), *text = name;
+  for (uint32_t m = 0; m < key->n_members; m++)
+    text = arena_printf(&view->texts, "%s [%u]", text, executor->trace.key_members[key->members + m]);
+  if (key->elements) text = arena_printf(&view->texts, "%s {%u}", text, key->elements);
+  return (nn_batch){.name = name,
+                    .key = text,
+                    .rows = batch->count,
+                    .flush = batch->flush,
+                    .phase = batch->phase,
+                    .level = batch->level,
+                    .reason = reason_text(session, (uint32_t)number)};
+}
+
+size_t nn_session_batch_lower_bound(const nn_session *session) {
+  // The scheduler's scratch memory is used, and nothing else of the session.
+  nn_session *own = (nn_session *)session;
+  uint64_t bound = 0;
+  if (!session->entry || !schedule_lower_bound(&own->executor.schedule, &own->executor.trace, &bound))
+    return 0;
+  return bound;
+}

@@ -1,0 +1,257 @@
+// Checkpoints: parameters under their names; in the metadata the model's name ("model"), its dims ("dim.H":
+// "128") and its vocabularies ("vocab.Word": a JSON array of strings, in order).
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/data/safetensors.h"
+#include "runtime/model/model.h"
+#include "runtime/base/status.h"
+
+// -------------------------------------------------------------------------------------------------------
+// writing
+
+static char *vocab_json(const struct vocab *vocab) {
+  json_t *array = json_array();
+  for (size_t i = 0; array && i < vocab_size(vocab); i++) {
+    if (json_array_append_new(array, json_string(vocab_entry(vocab, (int64_t)i))) == 0) continue;
+    json_decref(array);
+    return NULL;
+  }
+  char *text = array ? json_dumps(array, JSON_COMPACT) : NULL;
+  json_decref(array);
+  return text;
+}
+
+static bool make_pair(struct safetensors_metadata *pair, const char *prefix, const char *name, char *value) {
+  char *key = NULL;
+  if (asprintf(&key, "%s%s", prefix, name) < 0) key = NULL;
+  *pair = (struct safetensors_metadata){key, value};
+  return key && value;
+}
+
+static bool make_metadata(const nn_model *model, struct safetensors_metadata *pairs, size_t *n) {
+  *n = 0;
+  if (!make_pair(&pairs[(*n)++], "", "model", strdup(model->module->name))) return false;
+  for (uint32_t i = 0; i < model->module->n_dims; i++) {
+    const struct ir_dim *dim = model->module->dims[i];
+    char *value = NULL;
+    if (dim->atom.kind == SIZE_VOCAB) {
+      if (!make_pair(&pairs[(*n)++], "vocab.", dim->atom.name, vocab_json(model->vocabs[i]))) return false;
+    } else if (dim->atom.kind == SIZE_DIM) {
+      if (asprintf(&value, "%lld", (long long)model->dims[i]) < 0) value = NULL;
+      if (!make_pair(&pairs[(*n)++], "dim.", dim->atom.name, value)) return false;
+    }
+  }
+  return true;
+}
+
+static void list_tensors(const nn_model *model, bool gradients, struct safetensors_tensor *tensors) {
+  for (size_t i = 0; i < nn_model_param_count(model); i++) {
+    nn_param_info info = nn_model_param(model, i);
+    struct safetensors_tensor *tensor = &tensors[i];
+    *tensor =
+        (struct safetensors_tensor){.name = info.name,
+                                    .type = model->element == NN_F32 ? SAFETENSORS_F32 : SAFETENSORS_F64,
+                                    .rank = (uint32_t)info.rank,
+                                    .data = gradients ? info.gradients : info.values};
+    tensor->bytes = nn_element_bytes(model->element);
+    for (int axis = 0; axis < info.rank; axis++) {
+      tensor->shape[axis] = info.sizes[axis];
+      tensor->bytes *= (size_t)info.sizes[axis];
+    }
+  }
+}
+
+static nn_status *write_file(const nn_model *model, const char *path, bool gradients) {
+  if (!model->bound) return status_new(NN_INVALID, "the model is not bound");
+  struct safetensors_tensor *tensors = calloc(nn_model_param_count(model) + 1, sizeof *tensors);
+  struct safetensors_metadata *pairs = calloc((size_t)model->module->n_dims + 1, sizeof *pairs);
+  size_t n_pairs = 0;
+  nn_status *status = NULL;
+  if (!tensors || !pairs || !make_metadata(model, pairs, &n_pairs)) {
+    status = status_no_memory();
+  } else {
+    char *error = NULL;
+    list_tensors(model, gradients, tensors);
+    if (!safetensors_write(path, nn_model_param_count(model), tensors, n_pairs, pairs, &error))
+      status = status_take(NN_IO, error);
+  }
+  for (size_t i = 0; i < n_pairs; i++) {
+    free((char *)pairs[i].key);
+    free((char *)pairs[i].value);
+  }
+  free(pairs);
+  free(tensors);
+  return status;
+}
+
+nn_status *nn_model_save(const nn_model *model, const char *path) { return write_file(model, path, false); }
+
+nn_status *nn_model_save_gradients(const nn_model *model, const char *path) {
+  for (size_t i = 0; model->bound && i < nn_model_param_count(model); i++)
+    if (!nn_model_param(model, i).gradients) return status_new(NN_INVALID, "there was no backward pass");
+  return write_file(model, path, true);
+}
+
+// -------------------------------------------------------------------------------------------------------
+// reading
+
+// Said when something does not fit: "; it is a checkpoint of model 'rnnlm'" unless it is one of this model.
+struct origin {
+  char text[300];
+};
+
+static struct origin origin_of(const nn_model *model, const struct safetensors *file) {
+  struct origin origin = {""};
+  const char *name = safetensors_metadata_value(file, "model");
+  if (!name)
+    snprintf(origin.text, sizeof origin.text, "; it is no checkpoint that nnrun wrote");
+  else if (strcmp(name, model->module->name) != 0)
+    snprintf(origin.text, sizeof origin.text, "; it is a checkpoint of model '%.200s'", name);
+  return origin;
+}
+
+static nn_status *set_vocab(struct vocab *vocab, const char *path, const char *text) {
+  json_error_t problem;
+  json_t *array = json_loads(text, 0, &problem);
+  size_t n = json_is_array(array) ? json_array_size(array) : 0;
+  const char **entries = calloc(n + 1, sizeof *entries);
+  nn_status *status = NULL;
+  bool sound = json_is_array(array);
+  for (size_t i = 0; sound && entries && i < n; i++) {
+    entries[i] = json_string_value(json_array_get(array, i));
+    sound = entries[i] != NULL;
+  }
+  char *error = NULL;
+  if (!entries)
+    status = status_no_memory();
+  else if (!sound)
+    status = status_new(NN_DATA, "%s: vocabulary '%s' is no list of strings", path, vocab_name(vocab));
+  else if (!vocab_set(vocab, entries, n, &error))
+    status = status_take(NN_DATA, error);
+  free(entries);
+  json_decref(array);
+  return status;
+}
+
+static nn_status *set_dim(nn_model *model, uint32_t number, const char *path, const char *text) {
+  char *end;
+  long long value = strtoll(text, &end, 10);
+  if (end == text || *end || value < 0)
+    return status_new(NN_DATA, "%s: '%s' is no value of dim '%s'", path, text,
+                      model->module->dims[number]->atom.name);
+  model->metadata_dims[number] = value;
+  return NULL;
+}
+
+static nn_status *use_metadata(nn_model *model, const char *path, const struct safetensors *file) {
+  for (uint32_t i = 0; i < model->module->n_dims; i++) {
+    const struct ir_dim *dim = model->module->dims[i];
+    char *key = NULL;
+    if (dim->atom.kind == SIZE_ENUM) continue;
+    if (asprintf(&key, "%s%s", dim->atom.kind == SIZE_VOCAB ? "vocab." : "dim.", dim->atom.name) < 0)
+      return status_no_memory();
+    const char *value = safetensors_metadata_value(file, key);
+    free(key);
+    if (dim->atom.kind == SIZE_DIM) {
+      if (value) STATUS_TRY(set_dim(model, i, path, value));
+    } else if (!vocab_is_frozen(model->vocabs[i])) {
+      if (!value)
+        return status_new(NN_DATA, "%s has no vocabulary '%s'%s", path, dim->atom.name,
+                          origin_of(model, file).text);
+      STATUS_TRY(set_vocab(model->vocabs[i], path, value));
+    }
+  }
+  return NULL;
+}
+
+nn_status *nn_model_load_metadata(nn_model *model, const char *path) {
+  if (model->dims) return status_new(NN_INVALID, "the model is bound already");
+  char *error = NULL;
+  struct safetensors *file = safetensors_read(path, &error);
+  if (!file) return status_take(NN_IO, error);
+  nn_status *status = use_metadata(model, path, file);
+  safetensors_free(file);
+  return status;
+}
+
+static char *shape_text(uint32_t rank, const int64_t *sizes) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  fputc('[', out);
+  for (uint32_t i = 0; i < rank; i++) fprintf(out, "%s%lld", i ? ", " : "", (long long)sizes[i]);
+  fputc(']', out);
+  return fclose(out) == 0 ? text : NULL;
+}
+
+static nn_status *check_tensor(const char *path, const nn_param_info *info,
+                               const struct safetensors_tensor *tensor, const char *origin) {
+  if (!tensor) return status_new(NN_DATA, "%s has no parameter '%s'%s", path, info->name, origin);
+  if (tensor->type != SAFETENSORS_F32 && tensor->type != SAFETENSORS_F64)
+    return status_new(NN_DATA, "%s: '%s' is neither F32 nor F64", path, info->name);
+  bool same = tensor->rank == (uint32_t)info->rank;
+  for (int i = 0; same && i < info->rank; i++) same = tensor->shape[i] == info->sizes[i];
+  if (same) return NULL;
+  char *there = shape_text(tensor->rank, tensor->shape),
+       *here = shape_text((uint32_t)info->rank, info->sizes);
+  nn_status *status = status_new(NN_DATA, "%s: '%s' is %s, but %s in the model with the given dims%s", path,
+                                 info->name, there ? there : "?", here ? here : "?", origin);
+  free(there);
+  free(here);
+  return status;
+}
+
+static void copy_values(const struct safetensors_tensor *tensor, enum nn_element element, void *to) {
+  size_t size = tensor->type == SAFETENSORS_F32 ? 4 : 8, n = tensor->bytes / size;
+  if (size == nn_element_bytes(element)) {
+    memcpy(to, tensor->data, tensor->bytes);
+    return;
+  }
+  // Data in a file need not be aligned.
+  for (size_t i = 0; i < n; i++) {
+    float single;
+    double wide;
+    const char *from = (const char *)tensor->data + i * size;
+    if (element == NN_F32) {
+      memcpy(&wide, from, sizeof wide);
+      ((float *)to)[i] = (float)wide;
+    } else {
+      memcpy(&single, from, sizeof single);
+      ((double *)to)[i] = single;
+    }
+  }
+}
+
+static nn_status *use_weights(nn_model *model, const char *path, const struct safetensors *file) {
+  struct origin origin = origin_of(model, file);
+  // All is checked before anything is written.
+  params_loaded(&model->params);  // no need to draw what will be overwritten
+  for (size_t i = 0; i < nn_model_param_count(model); i++) {
+    nn_param_info info = nn_model_param(model, i);
+    STATUS_TRY(check_tensor(path, &info, safetensors_find(file, info.name), origin.text));
+  }
+  if (file->n_tensors != nn_model_param_count(model))
+    return status_new(NN_DATA, "%s has %zu parameters, and the model %zu%s", path, file->n_tensors,
+                      nn_model_param_count(model), origin.text);
+  for (size_t i = 0; i < nn_model_param_count(model); i++) {
+    nn_param_info info = nn_model_param(model, i);
+    copy_values(safetensors_find(file, info.name), model->element, (void *)info.values);
+  }
+  return NULL;
+}
+
+nn_status *nn_model_load_weights(nn_model *model, const char *path) {
+  if (!model->bound) return status_new(NN_INVALID, "the model is not bound");
+  char *error = NULL;
+  struct safetensors *file = safetensors_read(path, &error);
+  if (!file) return status_take(NN_IO, error);
+  bool had_values = atomic_load(&model->params.initialised);
+  nn_status *status = use_weights(model, path, file);
+  if (status) atomic_store(&model->params.initialised, had_values);
+  safetensors_free(file);
+  return status;
+}
