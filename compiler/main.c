@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "compiler/syntax/ast_print.h"
 #include "compiler/command/native.h"
 #include "compiler/nnc.h"
 #include "compiler/passes/passes.h"
+#include "compiler/syntax/ast_print.h"
 
 /* Exit statuses: the program has errors; the command line is wrong or a file cannot be written. */
 enum { EXIT_DIAGNOSTICS = 1, EXIT_USAGE = 2 };
@@ -17,7 +17,7 @@ enum { EXIT_DIAGNOSTICS = 1, EXIT_USAGE = 2 };
 enum emit { EMIT_MODULE, EMIT_AST, EMIT_IR, EMIT_BLOCKS, EMIT_LLVM, EMIT_ASM };
 
 static const char *const emit_names[] = {
-    [EMIT_MODULE] = "nnb", [EMIT_AST] = "ast",   [EMIT_IR] = "ir",
+    [EMIT_MODULE] = "nnb",    [EMIT_AST] = "ast",   [EMIT_IR] = "ir",
     [EMIT_BLOCKS] = "blocks", [EMIT_LLVM] = "llvm", [EMIT_ASM] = "asm",
 };
 
@@ -67,7 +67,8 @@ static _Noreturn void print_help(void) {
        "Passes, in the order in which they run:");
   for (const struct pass *pass = passes; pass->name; pass++)
     printf("  %-14s %s\n", pass->name, pass->what);
-  puts("\nThe standard library is also looked for in $NN_STDLIB. The exit status is 1 when the model has errors\n"
+  puts("\nThe standard library is also looked for in $NN_STDLIB. The exit status is 1 when the model has "
+       "errors\n"
        "and 2 when something else went wrong.");
   exit(EXIT_SUCCESS);
 }
@@ -137,32 +138,15 @@ static struct command parse_command(int argc, char **argv) {
   int option;
   while ((option = getopt_long(argc, argv, "o:D:hV", options, NULL)) != -1) {
     switch (option) {
-    case 'o':
-      command.output = optarg;
-      break;
-    case 'D':
-      command.definitions[command.definition_count++] = parse_definition(optarg);
-      break;
-    case OPTION_EMIT:
-      command.emit = parse_emit(optarg);
-      break;
-    case OPTION_DUMP:
-      command.dump_after = parse_pass(optarg);
-      break;
-    case OPTION_STDLIB:
-      command.stdlib_dirs[command.stdlib_dir_count++] = optarg;
-      break;
-    case OPTION_COLOR:
-      command.colour = parse_colour(optarg);
-      break;
-    case 'h':
-      print_help();
-    case 'V':
-      puts("nnc " NN_VERSION);
-      exit(EXIT_SUCCESS);
-    default:
-      fputs("Try `nnc --help`.\n", stderr);
-      exit(EXIT_USAGE);
+    case 'o': command.output = optarg; break;
+    case 'D': command.definitions[command.definition_count++] = parse_definition(optarg); break;
+    case OPTION_EMIT: command.emit = parse_emit(optarg); break;
+    case OPTION_DUMP: command.dump_after = parse_pass(optarg); break;
+    case OPTION_STDLIB: command.stdlib_dirs[command.stdlib_dir_count++] = optarg; break;
+    case OPTION_COLOR: command.colour = parse_colour(optarg); break;
+    case 'h': print_help();
+    case 'V': puts("nnc " NN_VERSION); exit(EXIT_SUCCESS);
+    default: fputs("Try `nnc --help`.\n", stderr); exit(EXIT_USAGE);
     }
   }
   if (optind < argc && strcmp(argv[optind], "check") == 0) {
@@ -194,7 +178,8 @@ static int explain(const char *text) {
   char *end;
   long number = strtol(digits, &end, 10);
   enum diag_code code;
-  if (*digits == '\0' || *end != '\0' || number < 0 || number > 9999 || !diag_code_from_number((int)number, &code))
+  if (*digits == '\0' || *end != '\0' || number < 0 || number > 9999 ||
+      !diag_code_from_number((int)number, &code))
     usage_error("there is no error code %s; `nnc explain` lists them", text);
   const struct diag_code_info *info = diag_code_info(code);
   printf("NN%04d: %s\n\n%s", info->number, info->title, info->explanation);
@@ -257,7 +242,8 @@ static int write_text(const struct command *command, const struct nnc_result *re
   if (out && !to_stdout && fclose(out) != 0)
     written = false;
   if (!written)
-    fprintf(stderr, "nnc: cannot write %s: %s\n", to_stdout ? "the output" : command->output, strerror(number));
+    fprintf(stderr, "nnc: cannot write %s: %s\n", to_stdout ? "the output" : command->output,
+            strerror(number));
   return printed && written ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
@@ -286,7 +272,8 @@ static int compile(const struct command *command) {
   if (!ok)
     status = result.failure ? EXIT_USAGE : EXIT_DIAGNOSTICS;
   else if (!command->only_check)
-    status = command->emit == EMIT_MODULE ? write_module(command, result.module) : write_text(command, &result);
+    status = command->emit == EMIT_MODULE ? write_module(command, result.module)
+                                          : write_text(command, &result);
   nnc_result_free(&result);
   return status;
 }

@@ -8,8 +8,8 @@
 
 #include "compiler/check/check.h"
 #include "compiler/lower/lower.h"
-#include "compiler/syntax/parse.h"
 #include "compiler/passes/passes.h"
+#include "compiler/syntax/parse.h"
 
 /* Directories of the standard library besides those that the caller gives: $NN_STDLIB, installed beside the
  * program, in the source tree, and where the build was configured to install it. */
@@ -60,12 +60,9 @@ static struct parse_options find_stdlib(struct arena *arena, const struct nnc_op
 
 static bool mentions_names(const struct ast_size *size) {
   switch (size->kind) {
-  case AST_SIZE_INT:
-    return false;
-  case AST_SIZE_NAME:
-    return true;
-  default:
-    return mentions_names(size->op.left) || (size->op.right && mentions_names(size->op.right));
+  case AST_SIZE_INT: return false;
+  case AST_SIZE_NAME: return true;
+  default: return mentions_names(size->op.left) || (size->op.right && mentions_names(size->op.right));
   }
 }
 

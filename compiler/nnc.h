@@ -17,11 +17,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "compiler/syntax/ast.h"
-#include "compiler/diag/diag.h"
 #include "compiler/base/arena.h"
-#include "compiler/ir/ir.h"
+#include "compiler/diag/diag.h"
 #include "compiler/diag/source.h"
+#include "compiler/ir/ir.h"
+#include "compiler/syntax/ast.h"
 
 /* How far to go. */
 enum nnc_stage {
@@ -60,8 +60,8 @@ struct nnc_options {
 struct nnc_result {
   struct arena arena;
   struct source_set sources;
-  struct diag_sink sink;       /* errors and warnings in the program */
-  const char *failure;         /* what else went wrong: an unreadable file, no memory, a bug. NULL if nothing */
+  struct diag_sink sink; /* errors and warnings in the program */
+  const char *failure;   /* what else went wrong: an unreadable file, no memory, a bug. NULL if nothing */
   struct ast_program *program; /* NULL when there are syntax errors */
   struct ir_module *module;    /* NULL when there are errors, or stopped before */
 };

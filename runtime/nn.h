@@ -141,7 +141,8 @@ NN_MUST_CHECK nn_status *nn_model_save_gradients(const nn_model *, const char *p
 NN_MUST_CHECK nn_status *nn_dataset_load(nn_model *, const char *path, const size_t *entries,
                                          size_t n_entries, const nn_data_options *, nn_dataset **);
 // Reads another file behind the examples that are there, for the same entries. On an error the set is as before.
-NN_MUST_CHECK nn_status *nn_dataset_append(nn_model *, nn_dataset *, const char *path, const nn_data_options *);
+NN_MUST_CHECK nn_status *nn_dataset_append(nn_model *, nn_dataset *, const char *path,
+                                           const nn_data_options *);
 void nn_dataset_free(nn_dataset *);
 size_t nn_dataset_size(const nn_dataset *);     // examples
 size_t nn_dataset_skipped(const nn_dataset *);  // bad records passed over

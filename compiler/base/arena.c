@@ -18,9 +18,7 @@ struct arena_chunk {
   alignas(max_align_t) unsigned char bytes[];
 };
 
-void arena_init(struct arena *arena) {
-  *arena = (struct arena){0};
-}
+void arena_init(struct arena *arena) { *arena = (struct arena){0}; }
 
 void arena_free(struct arena *arena) {
   struct arena_chunk *chunk = arena->chunks;
@@ -90,7 +88,8 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size) {
   return arena_alloc(arena, bytes);
 }
 
-void *arena_grow_array(struct arena *arena, const void *old, size_t old_count, size_t new_count, size_t size) {
+void *arena_grow_array(struct arena *arena, const void *old, size_t old_count, size_t new_count,
+                       size_t size) {
   assert(new_count >= old_count);
   void *grown = arena_alloc_array(arena, new_count, size);
   if (old_count)
@@ -104,9 +103,7 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length) {
   return copy;
 }
 
-char *arena_strdup(struct arena *arena, const char *text) {
-  return arena_strndup(arena, text, strlen(text));
-}
+char *arena_strdup(struct arena *arena, const char *text) { return arena_strndup(arena, text, strlen(text)); }
 
 char *arena_vprintf(struct arena *arena, const char *format, va_list args) {
   va_list again;

@@ -39,22 +39,23 @@ void *arena_grow_array(struct arena *arena, const void *old, size_t old_count, s
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vprintf(struct arena *arena, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+char *arena_vprintf(struct arena *arena, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
 /* `struct foo *foo = arena_new(arena, struct foo);` */
 #define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_new_array(arena, type, count) ((type *)arena_alloc_array((arena), (count), sizeof(type)))
 
 /* Appends to any struct that has `items`, `count` and `capacity` (see AST_LIST in ast.h). */
-#define arena_push(arena, list, item)                                                                             \
-  do {                                                                                                            \
-    if ((list)->count == (list)->capacity) {                                                                      \
-      size_t grown_ = (list)->capacity ? (list)->capacity * 2 : 4;                                                \
-      (list)->items =                                                                                             \
-          arena_grow_array((arena), (list)->items, (list)->count, grown_, sizeof *(list)->items);                 \
-      (list)->capacity = grown_;                                                                                  \
-    }                                                                                                             \
-    (list)->items[(list)->count++] = (item);                                                                      \
+#define arena_push(arena, list, item)                                                                        \
+  do {                                                                                                       \
+    if ((list)->count == (list)->capacity) {                                                                 \
+      size_t grown_ = (list)->capacity ? (list)->capacity * 2 : 4;                                           \
+      (list)->items = arena_grow_array((arena), (list)->items, (list)->count, grown_,                        \
+                                       sizeof *(list)->items);                                               \
+      (list)->capacity = grown_;                                                                             \
+    }                                                                                                        \
+    (list)->items[(list)->count++] = (item);                                                                 \
   } while (0)
 
 #endif

@@ -18,12 +18,12 @@ static const struct {
 
 /* Rows without a name are operations that only the compiler makes. */
 static const struct builtin rows[] = {
-#define BUILTIN(ENUM, name, arg_count, op, usage, doc) \
+#define BUILTIN(ENUM, name, arg_count, op, usage, doc)                                                       \
   {BUILTIN_##ENUM, name, op, arg_count, false, usage, doc},
 #include "compiler/check/builtins.def"
 #undef BUILTIN
-#define OP(ENUM, name, arity, class, shape, derivatives, user, doc)                  \
-  {BUILTIN_OP,  (user) ? name : NULL,       IR_OP_##ENUM, (arity) < 0 ? 1 : (arity), \
+#define OP(ENUM, name, arity, class, shape, derivatives, user, doc)                                          \
+  {BUILTIN_OP,  (user) ? name : NULL,       IR_OP_##ENUM, (arity) < 0 ? 1 : (arity),                         \
    (arity) < 0, LITERAL_USAGE(name, arity), doc},
 #include "compiler/ir/ops.def"
 #undef OP

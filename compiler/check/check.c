@@ -104,7 +104,8 @@ static void note_number(struct checker *checker, struct diag *diag, const struct
   int64_t wanted, value;
   if (size_is_constant(number, &wanted) && !size_is_constant(name, &value) && has_default(name) &&
       size_evaluate(name, check_default_of_atom, NULL, &value) && value == wanted)
-    diag_note(diag, "`%s` is %" PRId64 " only until it is given another value: write the name, not the number",
+    diag_note(diag,
+              "`%s` is %" PRId64 " only until it is given another value: write the name, not the number",
               size_text(checker->arena, name), value);
 }
 

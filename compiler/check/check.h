@@ -84,10 +84,10 @@
 
 #include <stdbool.h>
 
-#include "compiler/syntax/ast.h"
-#include "compiler/diag/diag.h"
 #include "compiler/base/arena.h"
 #include "compiler/check/types.h"
+#include "compiler/diag/diag.h"
+#include "compiler/syntax/ast.h"
 
 bool check_program(struct arena *arena, struct diag_sink *sink, struct ast_program *program);
 

@@ -44,8 +44,8 @@ static bool check_count(struct checker *checker, const struct ast_expr *expr, co
     for (const struct builtin *other = first; other != row; other = builtin_next(other))
       is_known |= builtin_arg_count(other) == builtin_arg_count(row);
     if (!is_known)
-      usages =
-          arena_printf(checker->arena, "%s%s`%s`", usages, row == first ? "" : " or ", builtin_usage(row));
+      usages = arena_printf(checker->arena, "%s%s`%s`", usages, row == first ? "" : " or ",
+                            builtin_usage(row));
   }
   struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` does not take %s",
                               first->name, check_count_text(checker, expr->call.args.count, "argument"));
@@ -55,12 +55,12 @@ static bool check_count(struct checker *checker, const struct ast_expr *expr, co
 
 static bool suits(const struct builtin *builtin, const struct type *type) {
   switch (builtin->kind) {
-    case BUILTIN_LIST_SUM:
-    case BUILTIN_LIST_MEAN:
-    case BUILTIN_LIST_MAX: return type->kind == TYPE_LIST;
-    case BUILTIN_HOST_MAX:
-    case BUILTIN_HOST_MIN: return type_is_host_number(type);
-    default: return true;
+  case BUILTIN_LIST_SUM:
+  case BUILTIN_LIST_MEAN:
+  case BUILTIN_LIST_MAX: return type->kind == TYPE_LIST;
+  case BUILTIN_HOST_MAX:
+  case BUILTIN_HOST_MIN: return type_is_host_number(type);
+  default: return true;
   }
 }
 
@@ -120,7 +120,8 @@ static const struct type *check_list_fold(struct checker *checker, const struct 
     return element;
   if (builtin->kind == BUILTIN_LIST_SUM && type_is_host_number(element))
     return element;
-  const char *wanted = builtin->kind == BUILTIN_LIST_SUM ? "a list of tensors or numbers" : "a list of tensors";
+  const char *wanted = builtin->kind == BUILTIN_LIST_SUM ? "a list of tensors or numbers"
+                                                         : "a list of tensors";
   wrong_argument(checker, builtin, arg, wanted);
   return &type_error;
 }
@@ -131,26 +132,26 @@ static const struct type *check_host(struct checker *checker, const struct built
                                      const struct ast_expr *arg) {
   const struct type *type = type_resolve(arg->type);
   switch (builtin->kind) {
-    case BUILTIN_FLOAT:
-      if (type->kind != TYPE_INT && type->kind != TYPE_BOOL)
-        wrong_argument(checker, builtin, arg, "an int or a bool");
-      return &type_float;
-    case BUILTIN_INT:
-      if (type->kind != TYPE_INDEX && type->kind != TYPE_BOOL && !type_is_host_number(type))
-        wrong_argument(checker, builtin, arg, "an index, a float or a bool");
-      return &type_int;
-    case BUILTIN_VALUE:
-      if (type->kind != TYPE_TENSOR)
-        wrong_argument(checker, builtin, arg, "a scalar tensor");
-      else if (type->tensor.rank != 0)
-        wrong_rank(checker, builtin, arg, "a scalar");
-      return &type_float;
-    default: /* ARGMAX */
-      if (type->kind != TYPE_TENSOR)
-        return wrong_argument(checker, builtin, arg, "a vector");
-      if (type->tensor.rank != 1)
-        return wrong_rank(checker, builtin, arg, "a vector");
-      return check_index_type(checker, type->tensor.sizes[0]);
+  case BUILTIN_FLOAT:
+    if (type->kind != TYPE_INT && type->kind != TYPE_BOOL)
+      wrong_argument(checker, builtin, arg, "an int or a bool");
+    return &type_float;
+  case BUILTIN_INT:
+    if (type->kind != TYPE_INDEX && type->kind != TYPE_BOOL && !type_is_host_number(type))
+      wrong_argument(checker, builtin, arg, "an index, a float or a bool");
+    return &type_int;
+  case BUILTIN_VALUE:
+    if (type->kind != TYPE_TENSOR)
+      wrong_argument(checker, builtin, arg, "a scalar tensor");
+    else if (type->tensor.rank != 0)
+      wrong_rank(checker, builtin, arg, "a scalar");
+    return &type_float;
+  default: /* ARGMAX */
+    if (type->kind != TYPE_TENSOR)
+      return wrong_argument(checker, builtin, arg, "a vector");
+    if (type->tensor.rank != 1)
+      return wrong_rank(checker, builtin, arg, "a vector");
+    return check_index_type(checker, type->tensor.sizes[0]);
   }
 }
 
@@ -188,9 +189,9 @@ static const struct type *check_split(struct checker *checker, const struct buil
                                  type->tensor.sizes[1]};
   if (!sizes[0]) {
     const char *size = size_text(checker->arena, type->tensor.sizes[0]);
-    struct diag *d =
-        diag_error(checker->sink, DIAG_SPLIT_UNEVEN, args[0]->span,
-                   "`%s` elements do not divide into %" PRId64 " equal parts", size, parts->integer);
+    struct diag *d = diag_error(checker->sink, DIAG_SPLIT_UNEVEN, args[0]->span,
+                                "`%s` elements do not divide into %" PRId64 " equal parts", size,
+                                parts->integer);
     diag_primary_label(d, "this is %s", check_text(checker, type));
     check_label_operand(checker, d, args[0]);
     check_label_sizes(checker, d, type->tensor.sizes[0], NULL);
@@ -277,8 +278,8 @@ static const struct type *check_reduction(struct checker *checker, const struct 
 
 static const struct type *check_binary_op(struct checker *checker, const struct ast_expr *expr,
                                           const struct builtin *builtin, struct ast_expr *const *args) {
-  const struct type *type =
-      check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
+  const struct type *type = check_elementwise(checker, args[0], args[1], expr->call.callee->span,
+                                              builtin->name);
   if (builtin->op != IR_OP_DOT)
     return type;
   if (type->kind != TYPE_ERROR)
@@ -295,34 +296,34 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
   const struct type *type = type_resolve(args[0]->type);
   const struct size *sizes[2];
   switch (builtin->op) {
-    case IR_OP_CONCAT: return check_concat(checker, builtin, args, expr->call.resolved.arg_count);
-    case IR_OP_TRANSPOSE:
-      if (!is_tensor(checker, builtin, args[0], 2, 2))
-        return &type_error;
-      sizes[0] = type->tensor.sizes[1];
-      sizes[1] = type->tensor.sizes[0];
-      return type_tensor(checker->arena, 2, sizes);
-    case IR_OP_LOOKUP:
-      if (!is_tensor(checker, builtin, args[0], 2, 2)) {
-        check_value(checker, args[1], NULL);
-        return &type_error;
-      }
-      check_index_into(checker, args[1], args[0], type);
-      return type_tensor(checker->arena, 1, &type->tensor.sizes[1]);
-    default: break;
+  case IR_OP_CONCAT: return check_concat(checker, builtin, args, expr->call.resolved.arg_count);
+  case IR_OP_TRANSPOSE:
+    if (!is_tensor(checker, builtin, args[0], 2, 2))
+      return &type_error;
+    sizes[0] = type->tensor.sizes[1];
+    sizes[1] = type->tensor.sizes[0];
+    return type_tensor(checker->arena, 2, sizes);
+  case IR_OP_LOOKUP:
+    if (!is_tensor(checker, builtin, args[0], 2, 2)) {
+      check_value(checker, args[1], NULL);
+      return &type_error;
+    }
+    check_index_into(checker, args[1], args[0], type);
+    return type_tensor(checker->arena, 1, &type->tensor.sizes[1]);
+  default: break;
   }
   if (builtin->arg_count == 2)
     return check_binary_op(checker, expr, builtin, args);
   switch (ir_op_infos[builtin->op].class) {
-    case IR_CLASS_REDUCE: return check_reduction(checker, builtin, args);
-    case IR_CLASS_ROWWISE: return is_tensor(checker, builtin, args[0], 1, 1) ? type : &type_error;
-    case IR_CLASS_ELEMENTWISE:
-      if (type_is_host_number(type)) {
-        args[0]->conversion = AST_CONVERT_TO_SCALAR;
-        return &type_scalar;
-      }
-      break;
-    default: break;
+  case IR_CLASS_REDUCE: return check_reduction(checker, builtin, args);
+  case IR_CLASS_ROWWISE: return is_tensor(checker, builtin, args[0], 1, 1) ? type : &type_error;
+  case IR_CLASS_ELEMENTWISE:
+    if (type_is_host_number(type)) {
+      args[0]->conversion = AST_CONVERT_TO_SCALAR;
+      return &type_scalar;
+    }
+    break;
+  default: break;
   }
   return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type : &type_error;
 }
@@ -344,8 +345,8 @@ static bool check_plain_args(struct checker *checker, const struct builtin *buil
                              struct ast_expr *const *args, size_t count) {
   bool failed = false;
   for (size_t i = 0; i < plain_args(builtin, count); i++) {
-    const struct type *type =
-        builtin->kind == BUILTIN_LEN ? check_receiver(checker, args[i]) : check_known(checker, args[i]);
+    const struct type *type = builtin->kind == BUILTIN_LEN ? check_receiver(checker, args[i])
+                                                           : check_known(checker, args[i]);
     failed |= type->kind == TYPE_ERROR;
   }
   return !failed;
@@ -354,46 +355,46 @@ static bool check_plain_args(struct checker *checker, const struct builtin *buil
 /* What the function gives whatever its arguments are, so that an error in them stays one error. */
 static const struct type *result_despite_errors(const struct builtin *builtin) {
   switch (builtin->kind) {
-    case BUILTIN_LEN:
-    case BUILTIN_INT: return &type_int;
-    case BUILTIN_FLOAT:
-    case BUILTIN_VALUE: return &type_float;
-    default: return &type_error;
+  case BUILTIN_LEN:
+  case BUILTIN_INT: return &type_int;
+  case BUILTIN_FLOAT:
+  case BUILTIN_VALUE: return &type_float;
+  default: return &type_error;
   }
 }
 
 static const struct type *check_row(struct checker *checker, struct ast_expr *expr,
                                     const struct builtin *builtin, struct ast_expr *const *args) {
   switch (builtin->kind) {
-    case BUILTIN_LEN: list_argument(checker, builtin, args[0]); return &type_int;
-    case BUILTIN_PUSH: return check_push(checker, builtin, args);
-    case BUILTIN_POP:
-    case BUILTIN_REVERSED: return list_argument(checker, builtin, args[0]);
-    case BUILTIN_LAST: {
-      const struct type *list = list_argument(checker, builtin, args[0]);
-      return list->kind == TYPE_LIST ? type_resolve(list->list.element) : list;
-    }
-    case BUILTIN_ZIP: return check_zip(checker, expr, builtin, args);
-    case BUILTIN_LIST_SUM:
-    case BUILTIN_LIST_MEAN:
-    case BUILTIN_LIST_MAX: return check_list_fold(checker, builtin, args[0]);
-    case BUILTIN_FLOAT:
-    case BUILTIN_INT:
-    case BUILTIN_VALUE:
-    case BUILTIN_ARGMAX: return check_host(checker, builtin, args[0]);
-    case BUILTIN_HOST_MAX:
-    case BUILTIN_HOST_MIN:
-      return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
-    case BUILTIN_AMAX:
-      return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? &type_scalar : &type_error;
-    case BUILTIN_SPLIT: return check_split(checker, builtin, args);
-    case BUILTIN_OP:
-      if (builtin->op == IR_OP_SLICE)
-        return check_slice_call(checker, expr, builtin, args);
-      if (builtin->op == IR_OP_DROPOUT)
-        return check_dropout(checker, builtin, args);
-      return check_op(checker, expr, builtin, args);
-    case BUILTIN_KIND_COUNT: break;
+  case BUILTIN_LEN: list_argument(checker, builtin, args[0]); return &type_int;
+  case BUILTIN_PUSH: return check_push(checker, builtin, args);
+  case BUILTIN_POP:
+  case BUILTIN_REVERSED: return list_argument(checker, builtin, args[0]);
+  case BUILTIN_LAST: {
+    const struct type *list = list_argument(checker, builtin, args[0]);
+    return list->kind == TYPE_LIST ? type_resolve(list->list.element) : list;
+  }
+  case BUILTIN_ZIP: return check_zip(checker, expr, builtin, args);
+  case BUILTIN_LIST_SUM:
+  case BUILTIN_LIST_MEAN:
+  case BUILTIN_LIST_MAX: return check_list_fold(checker, builtin, args[0]);
+  case BUILTIN_FLOAT:
+  case BUILTIN_INT:
+  case BUILTIN_VALUE:
+  case BUILTIN_ARGMAX: return check_host(checker, builtin, args[0]);
+  case BUILTIN_HOST_MAX:
+  case BUILTIN_HOST_MIN:
+    return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
+  case BUILTIN_AMAX:
+    return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? &type_scalar : &type_error;
+  case BUILTIN_SPLIT: return check_split(checker, builtin, args);
+  case BUILTIN_OP:
+    if (builtin->op == IR_OP_SLICE)
+      return check_slice_call(checker, expr, builtin, args);
+    if (builtin->op == IR_OP_DROPOUT)
+      return check_dropout(checker, builtin, args);
+    return check_op(checker, expr, builtin, args);
+  case BUILTIN_KIND_COUNT: break;
   }
   return &type_error;
 }

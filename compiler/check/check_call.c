@@ -37,8 +37,8 @@ static void report_missing_args(struct checker *checker, const struct ast_expr *
   size_t missing_count = 0;
   for (size_t i = 0; i < count; i++)
     if (!call->call.resolved.args[i] && ++missing_count <= 6)
-      missing =
-          arena_printf(checker->arena, "%s%s`%s`", missing, missing_count > 1 ? ", " : "", params[i]->text);
+      missing = arena_printf(checker->arena, "%s%s`%s`", missing, missing_count > 1 ? ", " : "",
+                             params[i]->text);
   struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, call->span, "`%s` takes %s, not %zu",
                               target, check_count_text(checker, count, "argument"), call->call.args.count);
   diag_primary_label(d, "missing: %s%s", missing, missing_count > 6 ? ", ..." : "");
@@ -64,8 +64,8 @@ bool check_arrange_args(struct checker *checker, struct ast_expr *call, const ch
       return false;
     }
     if (args[at]) {
-      struct diag *d =
-          diag_error(checker->sink, DIAG_NAMED_ARGUMENT, name->span, "`%s` is given twice", name->text);
+      struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, name->span, "`%s` is given twice",
+                                  name->text);
       diag_label(d, args[at]->span, "given here first");
       return false;
     }
@@ -116,13 +116,13 @@ static bool match_sizes(struct solver *solver, const struct size *const *pattern
   for (size_t i = 0; i < count; i++) {
     switch (sizes_solve(solver->checker->arena, patterns[i], actuals[i], solver->bindings, solver->count,
                         solver->origin)) {
-      case SIZES_SOLVED:
-      case SIZES_EQUAL: break;
-      case SIZES_DIFFERENT: return false;
-      case SIZES_POSTPONED:
-        arena_push(solver->checker->arena, &solver->postponed,
-                   ((struct equation){patterns[i], actuals[i], solver->arg}));
-        break;
+    case SIZES_SOLVED:
+    case SIZES_EQUAL: break;
+    case SIZES_DIFFERENT: return false;
+    case SIZES_POSTPONED:
+      arena_push(solver->checker->arena, &solver->postponed,
+                 ((struct equation){patterns[i], actuals[i], solver->arg}));
+      break;
     }
   }
   return true;
@@ -140,22 +140,21 @@ static bool match_type(struct solver *solver, const struct type *pattern, const 
   if (pattern->kind != actual->kind)
     return false;
   switch (pattern->kind) {
-    case TYPE_TENSOR:
-      return pattern->tensor.rank == actual->tensor.rank &&
-             match_sizes(solver, pattern->tensor.sizes, actual->tensor.sizes, pattern->tensor.rank);
-    case TYPE_DATA:
-      return pattern->data.decl == actual->data.decl &&
-             match_sizes(solver, pattern->data.sizes, actual->data.sizes,
-                         pattern->data.decl->size_vars.count);
-    case TYPE_LIST: return match_type(solver, pattern->list.element, actual->list.element);
-    case TYPE_TUPLE:
-      if (pattern->tuple.count != actual->tuple.count)
+  case TYPE_TENSOR:
+    return pattern->tensor.rank == actual->tensor.rank &&
+           match_sizes(solver, pattern->tensor.sizes, actual->tensor.sizes, pattern->tensor.rank);
+  case TYPE_DATA:
+    return pattern->data.decl == actual->data.decl &&
+           match_sizes(solver, pattern->data.sizes, actual->data.sizes, pattern->data.decl->size_vars.count);
+  case TYPE_LIST: return match_type(solver, pattern->list.element, actual->list.element);
+  case TYPE_TUPLE:
+    if (pattern->tuple.count != actual->tuple.count)
+      return false;
+    for (size_t i = 0; i < pattern->tuple.count; i++)
+      if (!match_type(solver, pattern->tuple.items[i], actual->tuple.items[i]))
         return false;
-      for (size_t i = 0; i < pattern->tuple.count; i++)
-        if (!match_type(solver, pattern->tuple.items[i], actual->tuple.items[i]))
-          return false;
-      return true;
-    default: return type_unify(pattern, actual);
+    return true;
+  default: return type_unify(pattern, actual);
   }
 }
 
@@ -261,12 +260,10 @@ static bool solve_postponed(struct solver *solver, const struct callee *callee,
       solver->origin = args[equation->arg]->span;
       switch (sizes_solve(solver->checker->arena, equation->pattern, equation->actual, solver->bindings,
                           solver->count, solver->origin)) {
-        case SIZES_POSTPONED: continue;
-        case SIZES_DIFFERENT:
-          report_argument(solver, callee, args[equation->arg], equation->arg);
-          return false;
-        case SIZES_SOLVED:
-        case SIZES_EQUAL: break;
+      case SIZES_POSTPONED: continue;
+      case SIZES_DIFFERENT: report_argument(solver, callee, args[equation->arg], equation->arg); return false;
+      case SIZES_SOLVED:
+      case SIZES_EQUAL: break;
       }
       *equation = solver->postponed.items[--solver->postponed.count];
       progress = true;
@@ -523,19 +520,19 @@ static const struct type *call_name(struct checker *checker, struct ast_expr *ex
   struct ast_call *call = &expr->call.resolved;
   callee->name.ref = call->target = ref;
   switch (ref.kind) {
-    case AST_REF_NONE:
-      names_report_unknown(&checker->names, &callee->name.name, NAMES_VALUES);
-      check_args_anyway(checker, expr);
-      return &type_error;
-    case AST_REF_FN: return call_fn(checker, expr, ref.fn, NULL);
-    case AST_REF_BUILTIN: return check_builtin_call(checker, expr, ref.builtin);
-    case AST_REF_CONSTRUCTOR: {
-      call->kind = AST_CALL_CONSTRUCTOR;
-      struct callee constructor = callee_of_constructor(checker, ref.constructor);
-      return check_callee(checker, expr, &constructor, hint);
-    }
-    case AST_REF_LOCAL: ref.local->is_used = true; break;
-    default: break;
+  case AST_REF_NONE:
+    names_report_unknown(&checker->names, &callee->name.name, NAMES_VALUES);
+    check_args_anyway(checker, expr);
+    return &type_error;
+  case AST_REF_FN: return call_fn(checker, expr, ref.fn, NULL);
+  case AST_REF_BUILTIN: return check_builtin_call(checker, expr, ref.builtin);
+  case AST_REF_CONSTRUCTOR: {
+    call->kind = AST_CALL_CONSTRUCTOR;
+    struct callee constructor = callee_of_constructor(checker, ref.constructor);
+    return check_callee(checker, expr, &constructor, hint);
+  }
+  case AST_REF_LOCAL: ref.local->is_used = true; break;
+  default: break;
   }
   return not_callable(checker, expr, &ref);
 }

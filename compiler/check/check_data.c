@@ -48,9 +48,9 @@ static void check_fields(struct checker *checker, const struct ast_constructor *
     for (size_t k = 0; k < i; k++) {
       if (strcmp(fields->items[k].name.text, fields->items[i].name.text) != 0)
         continue;
-      struct diag *d =
-          diag_error(checker->sink, DIAG_DUPLICATE_NAME, fields->items[i].name.span,
-                     "`%s` has two fields `%s`", constructor->name.text, fields->items[i].name.text);
+      struct diag *d = diag_error(checker->sink, DIAG_DUPLICATE_NAME, fields->items[i].name.span,
+                                  "`%s` has two fields `%s`", constructor->name.text,
+                                  fields->items[i].name.text);
       diag_label(d, fields->items[k].name.span, "the first is here");
       break;
     }

@@ -33,8 +33,8 @@ static void check_dim(struct checker *checker, struct ast_dim *dim) {
 
 static struct diag *report_option(struct checker *checker, const struct ast_vocab_option *option,
                                   const char *problem) {
-  struct diag *d =
-      diag_error(checker->sink, DIAG_VOCAB_OPTION, option->name.span, problem, option->name.text);
+  struct diag *d = diag_error(checker->sink, DIAG_VOCAB_OPTION, option->name.span, problem,
+                              option->name.text);
   diag_note(d, "the options are `closed`, `min_count = N` and `max_size = N`");
   return d;
 }
@@ -118,11 +118,11 @@ static void check_layer_param(struct checker *checker, struct ast_layer_param *p
     param->size = check_symbol_size(checker, symbol);
   }
   switch (param->kind) {
-    case AST_LAYER_PARAM_INDEX: param->type = type_index(checker->arena, symbol); break;
-    case AST_LAYER_PARAM_DIM:
-    case AST_LAYER_PARAM_INT: param->type = &type_int; break;
-    case AST_LAYER_PARAM_FLOAT: param->type = &type_float; break;
-    case AST_LAYER_PARAM_BOOL: param->type = &type_bool; break;
+  case AST_LAYER_PARAM_INDEX: param->type = type_index(checker->arena, symbol); break;
+  case AST_LAYER_PARAM_DIM:
+  case AST_LAYER_PARAM_INT: param->type = &type_int; break;
+  case AST_LAYER_PARAM_FLOAT: param->type = &type_float; break;
+  case AST_LAYER_PARAM_BOOL: param->type = &type_bool; break;
   }
 }
 
@@ -140,12 +140,12 @@ static void check_layer_head(struct checker *checker, struct ast_layer *layer) {
 
 static void visit_set(struct checker *checker, struct ast_decl *decl) {
   switch (decl->kind) {
-    case AST_DECL_VOCAB: check_vocab(checker, decl->vocab); break;
-    case AST_DECL_ENUM: check_enum(checker, decl->enumeration); break;
-    case AST_DECL_DATA: check_size_vars(checker, &decl->data->size_vars); break;
-    case AST_DECL_FN: check_size_vars(checker, &decl->fn->size_vars); break;
-    case AST_DECL_LAYER: check_layer_head(checker, decl->layer); break;
-    default: break;
+  case AST_DECL_VOCAB: check_vocab(checker, decl->vocab); break;
+  case AST_DECL_ENUM: check_enum(checker, decl->enumeration); break;
+  case AST_DECL_DATA: check_size_vars(checker, &decl->data->size_vars); break;
+  case AST_DECL_FN: check_size_vars(checker, &decl->fn->size_vars); break;
+  case AST_DECL_LAYER: check_layer_head(checker, decl->layer); break;
+  default: break;
   }
 }
 
@@ -201,10 +201,10 @@ static void check_initialiser(struct checker *checker, const struct ast_param *p
   initialiser->kind = (unsigned)initialisers[i].init;
   if (initialiser->args.count < initialisers[i].min_args ||
       initialiser->args.count > initialisers[i].max_args) {
-    struct diag *d =
-        diag_error(checker->sink, DIAG_INITIALISER_ARGUMENTS, initialiser->span, "`%s` takes %s, not %zu",
-                   initialisers[i].name, check_count_text(checker, initialisers[i].min_args, "argument"),
-                   initialiser->args.count);
+    struct diag *d = diag_error(checker->sink, DIAG_INITIALISER_ARGUMENTS, initialiser->span,
+                                "`%s` takes %s, not %zu", initialisers[i].name,
+                                check_count_text(checker, initialisers[i].min_args, "argument"),
+                                initialiser->args.count);
     diag_help(d, "write `%s`", initialisers[i].usage);
     return;
   }
@@ -234,9 +234,9 @@ static void visit_param(struct checker *checker, struct ast_decl *decl) {
   names_enter_body(&checker->names, NULL);
   const struct type *type = check_type(checker, param->type);
   if (type->kind != TYPE_TENSOR && type->kind != TYPE_ERROR) {
-    struct diag *d =
-        diag_error(checker->sink, DIAG_PARAM_TYPE, param->type->span,
-                   "the parameter `%s` is not a tensor but %s", param->name.text, check_text(checker, type));
+    struct diag *d = diag_error(checker->sink, DIAG_PARAM_TYPE, param->type->span,
+                                "the parameter `%s` is not a tensor but %s", param->name.text,
+                                check_text(checker, type));
     diag_help(d, type->kind == TYPE_LIST
                      ? "a list of layers, `let xs = [L(...) for i in 0..n]`, has a list of parameters"
                      : "parameters are learned, so they are tensors: `f32`, `f32[H]`, `f32[H, D]`");
@@ -259,20 +259,20 @@ struct dimensions {
 static void collect_dimensions(struct checker *checker, const struct type *type,
                                struct dimensions *dimensions) {
   switch (type->kind) {
-    case TYPE_TENSOR:
-      for (size_t i = 0; i < type->tensor.rank; i++)
-        arena_push(checker->arena, dimensions, type->tensor.sizes[i]);
-      break;
-    case TYPE_DATA:
-      for (size_t i = 0; i < type->data.decl->size_vars.count; i++)
-        arena_push(checker->arena, dimensions, type->data.sizes[i]);
-      break;
-    case TYPE_LIST: collect_dimensions(checker, type->list.element, dimensions); break;
-    case TYPE_TUPLE:
-      for (size_t i = 0; i < type->tuple.count; i++)
-        collect_dimensions(checker, type->tuple.items[i], dimensions);
-      break;
-    default: break;
+  case TYPE_TENSOR:
+    for (size_t i = 0; i < type->tensor.rank; i++)
+      arena_push(checker->arena, dimensions, type->tensor.sizes[i]);
+    break;
+  case TYPE_DATA:
+    for (size_t i = 0; i < type->data.decl->size_vars.count; i++)
+      arena_push(checker->arena, dimensions, type->data.sizes[i]);
+    break;
+  case TYPE_LIST: collect_dimensions(checker, type->list.element, dimensions); break;
+  case TYPE_TUPLE:
+    for (size_t i = 0; i < type->tuple.count; i++)
+      collect_dimensions(checker, type->tuple.items[i], dimensions);
+    break;
+  default: break;
   }
 }
 
@@ -342,20 +342,20 @@ struct data_search {
 
 static bool has_tensor_at_top(struct checker *checker, struct data_search *search, const struct type *type) {
   switch (type->kind) {
-    case TYPE_TENSOR: return true;
-    case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element);
-    case TYPE_TUPLE:
-      for (size_t i = 0; i < type->tuple.count; i++)
-        if (has_tensor_at_top(checker, search, type->tuple.items[i]))
-          return true;
-      return false;
-    case TYPE_DATA:
-      if (!name_map_get(&search->seen, type->data.decl->name.text)) {
-        name_map_set(checker->arena, &search->seen, type->data.decl->name.text, type->data.decl);
-        arena_push(checker->arena, search, type->data.decl);
-      }
-      return false;
-    default: return false;
+  case TYPE_TENSOR: return true;
+  case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element);
+  case TYPE_TUPLE:
+    for (size_t i = 0; i < type->tuple.count; i++)
+      if (has_tensor_at_top(checker, search, type->tuple.items[i]))
+        return true;
+    return false;
+  case TYPE_DATA:
+    if (!name_map_get(&search->seen, type->data.decl->name.text)) {
+      name_map_set(checker->arena, &search->seen, type->data.decl->name.text, type->data.decl);
+      arena_push(checker->arena, search, type->data.decl);
+    }
+    return false;
+  default: return false;
   }
 }
 
@@ -377,9 +377,9 @@ static void check_entry_params(struct checker *checker, const struct ast_fn *fn)
     const struct ast_fn_param *param = &fn->params.items[i];
     if (!has_tensor(checker, param->local->type))
       continue;
-    struct diag *d =
-        diag_error(checker->sink, DIAG_ENTRY_POINT, param->span, "`%s` is run on data, and %s is not data",
-                   fn->name.text, check_text(checker, param->local->type));
+    struct diag *d = diag_error(checker->sink, DIAG_ENTRY_POINT, param->span,
+                                "`%s` is run on data, and %s is not data", fn->name.text,
+                                check_text(checker, param->local->type));
     diag_help(d, "take ints, floats, bools, indices, lists and data types, and compute tensors inside");
   }
 }
@@ -395,9 +395,9 @@ void check_entry_points(struct checker *checker) {
       check_entry_params(checker, fn);
     if (!is_loss || fn->result_type->kind == TYPE_ERROR || type_is_scalar(fn->result_type))
       continue;
-    struct diag *d =
-        diag_error(checker->sink, DIAG_ENTRY_POINT, fn->result ? fn->result->span : fn->name.span,
-                   "`loss` must give f32, not %s", check_text(checker, fn->result_type));
+    struct diag *d = diag_error(checker->sink, DIAG_ENTRY_POINT,
+                                fn->result ? fn->result->span : fn->name.span, "`loss` must give f32, not %s",
+                                check_text(checker, fn->result_type));
     diag_note(d, "`loss` is what training makes smaller, so it is one differentiable number per example");
     diag_help(d, "write `-> f32`, or give the function another name");
   }

@@ -14,8 +14,8 @@ const struct type *check_used(struct checker *checker, struct ast_expr *expr) {
     return &type_error;
   }
   if (type_has_layer(type)) {
-    struct diag *d =
-        diag_error(checker->sink, DIAG_LAYER_AS_VALUE, expr->span, "a layer instance is not a value");
+    struct diag *d = diag_error(checker->sink, DIAG_LAYER_AS_VALUE, expr->span,
+                                "a layer instance is not a value");
     diag_primary_label(d, "this is %s", check_text(checker, type));
     diag_help(d, "call its functions, `cell.step(s, x)`, or read its parameters, `cell.W`");
     return &type_error;
@@ -35,8 +35,8 @@ const struct type *check_receiver(struct checker *checker, struct ast_expr *expr
 
 static const struct type *report_open(struct checker *checker, const struct ast_expr *expr,
                                       const struct type *type) {
-  struct diag *d =
-      diag_error(checker->sink, DIAG_UNKNOWN_ELEMENT, expr->span, "the type of this is not known yet");
+  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_ELEMENT, expr->span,
+                              "the type of this is not known yet");
   diag_label(d, type->variable.origin, "nothing told before what this list holds");
   diag_help(d, "write the type where the list is made: `var xs: [T] = []`");
   return &type_error;
@@ -158,8 +158,8 @@ static void report_branches(struct checker *checker, const struct check_branch *
                             const struct check_branch *other, const char *what) {
   if (type_has_error(first->type) || type_has_error(other->type))
     return;
-  struct diag *d =
-      diag_error(checker->sink, DIAG_BRANCHES_DISAGREE, other->span, "the %s have different types", what);
+  struct diag *d = diag_error(checker->sink, DIAG_BRANCHES_DISAGREE, other->span,
+                              "the %s have different types", what);
   diag_primary_label(d, "this is %s", check_text(checker, other->type));
   diag_label(d, first->span, "this is %s", check_text(checker, first->type));
   const struct type *a = type_resolve(first->type), *b = type_resolve(other->type);
@@ -364,12 +364,12 @@ static const struct type *not_a_value(struct checker *checker, const struct ast_
                               check_ref_text(checker, ref));
   diag_label(d, names_declared_at(ref), "declared here");
   switch (ref->kind) {
-    case AST_REF_FN: diag_help(d, "call it: `%s(...)`", name); break;
-    case AST_REF_BUILTIN: diag_help(d, "call it: `%s`", builtin_usage(ref->builtin)); break;
-    case AST_REF_LAYER: diag_help(d, "make an instance at top level: `let x = %s(...)`", name); break;
-    case AST_REF_VOCAB:
-    case AST_REF_ENUM: diag_note(d, "its name stands for a type and for a size, and not for a number"); break;
-    default: break;
+  case AST_REF_FN: diag_help(d, "call it: `%s(...)`", name); break;
+  case AST_REF_BUILTIN: diag_help(d, "call it: `%s`", builtin_usage(ref->builtin)); break;
+  case AST_REF_LAYER: diag_help(d, "make an instance at top level: `let x = %s(...)`", name); break;
+  case AST_REF_VOCAB:
+  case AST_REF_ENUM: diag_note(d, "its name stands for a type and for a size, and not for a number"); break;
+  default: break;
   }
   return &type_error;
 }
@@ -379,21 +379,21 @@ static const struct type *check_name(struct checker *checker, struct ast_expr *e
   struct ast_ref ref = names_find(&checker->names, expr->name.name.text);
   expr->name.ref = ref;
   switch (ref.kind) {
-    case AST_REF_NONE:
-      names_report_unknown(&checker->names, &expr->name.name, NAMES_VALUES);
-      return &type_error;
-    case AST_REF_LOCAL: ref.local->is_used = true; return ref.local->type;
-    case AST_REF_DIM:
-    case AST_REF_SIZE_VAR: return &type_int;
-    case AST_REF_LAYER_PARAM:
-      if (ref.layer_param->kind != AST_LAYER_PARAM_INDEX)
-        return ref.layer_param->type;
-      break;
-    case AST_REF_ENUM_MEMBER: return ref.enum_member->parent->type;
-    case AST_REF_CONSTRUCTOR: return check_nullary(checker, expr, hint);
-    case AST_REF_PARAM: return ref.param->type->type;
-    case AST_REF_INSTANCE: return ref.instance->type ? ref.instance->type : &type_error;
-    default: break;
+  case AST_REF_NONE:
+    names_report_unknown(&checker->names, &expr->name.name, NAMES_VALUES);
+    return &type_error;
+  case AST_REF_LOCAL: ref.local->is_used = true; return ref.local->type;
+  case AST_REF_DIM:
+  case AST_REF_SIZE_VAR: return &type_int;
+  case AST_REF_LAYER_PARAM:
+    if (ref.layer_param->kind != AST_LAYER_PARAM_INDEX)
+      return ref.layer_param->type;
+    break;
+  case AST_REF_ENUM_MEMBER: return ref.enum_member->parent->type;
+  case AST_REF_CONSTRUCTOR: return check_nullary(checker, expr, hint);
+  case AST_REF_PARAM: return ref.param->type->type;
+  case AST_REF_INSTANCE: return ref.instance->type ? ref.instance->type : &type_error;
+  default: break;
   }
   return not_a_value(checker, expr, &ref);
 }
@@ -409,25 +409,25 @@ static const struct type *range_as_value(struct checker *checker, struct ast_exp
 
 static const struct type *type_of(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   switch (expr->kind) {
-    case AST_EXPR_INT: return &type_int;
-    case AST_EXPR_FLOAT: return &type_float;
-    case AST_EXPR_BOOL: return &type_bool;
-    case AST_EXPR_NAME: return check_name(checker, expr, hint);
-    case AST_EXPR_UNARY: return check_unary(checker, expr);
-    case AST_EXPR_BINARY: return check_binary(checker, expr, hint);
-    case AST_EXPR_RANGE: return range_as_value(checker, expr);
-    case AST_EXPR_CALL: return check_call(checker, expr, hint);
-    case AST_EXPR_INDEX: return check_index(checker, expr);
-    case AST_EXPR_SLICE: return check_slice(checker, expr);
-    case AST_EXPR_FIELD: return check_field(checker, expr);
-    case AST_EXPR_PROJECT: return check_project(checker, expr);
-    case AST_EXPR_FILL: return check_tensor_type(checker, &expr->fill.sizes, expr->span);
-    case AST_EXPR_TUPLE: return check_tuple(checker, expr, hint);
-    case AST_EXPR_LIST: return check_list(checker, expr, hint);
-    case AST_EXPR_COMPREHENSION: return check_comprehension(checker, expr, hint);
-    case AST_EXPR_IF: return check_if(checker, expr, hint);
-    case AST_EXPR_MATCH: return check_match(checker, expr, hint);
-    case AST_EXPR_BLOCK: return check_block(checker, expr->block, hint);
+  case AST_EXPR_INT: return &type_int;
+  case AST_EXPR_FLOAT: return &type_float;
+  case AST_EXPR_BOOL: return &type_bool;
+  case AST_EXPR_NAME: return check_name(checker, expr, hint);
+  case AST_EXPR_UNARY: return check_unary(checker, expr);
+  case AST_EXPR_BINARY: return check_binary(checker, expr, hint);
+  case AST_EXPR_RANGE: return range_as_value(checker, expr);
+  case AST_EXPR_CALL: return check_call(checker, expr, hint);
+  case AST_EXPR_INDEX: return check_index(checker, expr);
+  case AST_EXPR_SLICE: return check_slice(checker, expr);
+  case AST_EXPR_FIELD: return check_field(checker, expr);
+  case AST_EXPR_PROJECT: return check_project(checker, expr);
+  case AST_EXPR_FILL: return check_tensor_type(checker, &expr->fill.sizes, expr->span);
+  case AST_EXPR_TUPLE: return check_tuple(checker, expr, hint);
+  case AST_EXPR_LIST: return check_list(checker, expr, hint);
+  case AST_EXPR_COMPREHENSION: return check_comprehension(checker, expr, hint);
+  case AST_EXPR_IF: return check_if(checker, expr, hint);
+  case AST_EXPR_MATCH: return check_match(checker, expr, hint);
+  case AST_EXPR_BLOCK: return check_block(checker, expr->block, hint);
   }
   return &type_error;
 }

@@ -44,25 +44,25 @@ static bool check_var(struct checker *checker, struct ast_stmt *stmt) {
 static void report_immutable(struct checker *checker, const struct ast_expr *target,
                              const struct ast_ref *ref) {
   const char *name = target->name.name.text;
-  struct diag *d =
-      diag_error(checker->sink, DIAG_ASSIGN_IMMUTABLE, target->span, "`%s` cannot be assigned to", name);
+  struct diag *d = diag_error(checker->sink, DIAG_ASSIGN_IMMUTABLE, target->span,
+                              "`%s` cannot be assigned to", name);
   if (ref->kind != AST_REF_LOCAL) {
     diag_label(d, names_declared_at(ref), "`%s` is %s", name, check_ref_text(checker, ref));
     return;
   }
   switch (ref->local->kind) {
-    case AST_LOCAL_LET:
-      diag_label(d, ref->local->name.span, "declared by `let`");
-      diag_help(d, "declare it by `var %s = ...`", name);
-      break;
-    case AST_LOCAL_PARAMETER:
-      diag_label(d, ref->local->name.span, "a parameter of the function");
-      diag_help(d, "copy it first: `var %s = %s`", name, name);
-      break;
-    default:
-      diag_label(d, ref->local->name.span, "bound here");
-      diag_help(d, "copy it first: `var %s = %s`", name, name);
-      break;
+  case AST_LOCAL_LET:
+    diag_label(d, ref->local->name.span, "declared by `let`");
+    diag_help(d, "declare it by `var %s = ...`", name);
+    break;
+  case AST_LOCAL_PARAMETER:
+    diag_label(d, ref->local->name.span, "a parameter of the function");
+    diag_help(d, "copy it first: `var %s = %s`", name, name);
+    break;
+  default:
+    diag_label(d, ref->local->name.span, "bound here");
+    diag_help(d, "copy it first: `var %s = %s`", name, name);
+    break;
   }
 }
 
@@ -248,8 +248,8 @@ bool check_unused(struct checker *checker, const struct ast_expr *expr, const st
     return false;
   if (type->kind == TYPE_ERROR || type_is_unit(type))
     return true;
-  struct diag *d =
-      diag_error(checker->sink, DIAG_VALUE_UNUSED, expr->span, "nothing is done with this value");
+  struct diag *d = diag_error(checker->sink, DIAG_VALUE_UNUSED, expr->span,
+                              "nothing is done with this value");
   diag_primary_label(d, "this is %s", check_text(checker, type));
   bool has_args = expr->kind == AST_EXPR_CALL && expr->call.args.count > 0;
   const struct ast_expr *list = has_args ? expr->call.args.items[0].value : NULL;
@@ -269,15 +269,15 @@ static bool check_expr_stmt(struct checker *checker, struct ast_expr *expr) {
 /* Whether what follows the statement can be reached. */
 static bool check_stmt(struct checker *checker, struct ast_stmt *stmt) {
   switch (stmt->kind) {
-    case AST_STMT_LET: return check_let(checker, stmt);
-    case AST_STMT_VAR: return check_var(checker, stmt);
-    case AST_STMT_ASSIGN: return check_assign(checker, stmt);
-    case AST_STMT_FOR: return check_for(checker, stmt);
-    case AST_STMT_WHILE: return check_while(checker, stmt);
-    case AST_STMT_RETURN: return check_return(checker, stmt);
-    case AST_STMT_BREAK:
-    case AST_STMT_CONTINUE: return check_jump(checker, stmt);
-    case AST_STMT_EXPR: return check_expr_stmt(checker, stmt->expression);
+  case AST_STMT_LET: return check_let(checker, stmt);
+  case AST_STMT_VAR: return check_var(checker, stmt);
+  case AST_STMT_ASSIGN: return check_assign(checker, stmt);
+  case AST_STMT_FOR: return check_for(checker, stmt);
+  case AST_STMT_WHILE: return check_while(checker, stmt);
+  case AST_STMT_RETURN: return check_return(checker, stmt);
+  case AST_STMT_BREAK:
+  case AST_STMT_CONTINUE: return check_jump(checker, stmt);
+  case AST_STMT_EXPR: return check_expr_stmt(checker, stmt->expression);
   }
   return true;
 }

@@ -17,9 +17,9 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
   const struct type *actual = check_value(checker, index, wanted);
   if (actual->kind == TYPE_ERROR || type_unify(wanted, actual))
     return true;
-  struct diag *d =
-      diag_error(checker->sink, DIAG_WRONG_INDEX, index->span, "%s is indexed by %s, not by %s",
-                 check_text(checker, tensor), check_text(checker, wanted), check_text(checker, actual));
+  struct diag *d = diag_error(checker->sink, DIAG_WRONG_INDEX, index->span, "%s is indexed by %s, not by %s",
+                              check_text(checker, tensor), check_text(checker, wanted),
+                              check_text(checker, actual));
   diag_label(d, base->span, "this is %s", check_text(checker, tensor));
   check_label_operand(checker, d, base);
   check_label_sizes(checker, d, tensor->tensor.sizes[0], NULL);
@@ -221,8 +221,8 @@ struct ast_ref check_find_member(const struct ast_layer *layer, const char *name
 void check_report_no_member(struct checker *checker, const struct ast_name *name, const struct type *type) {
   const struct ast_layer *layer = type->layer.decl;
   size_t count = 0;
-  const char **names =
-      arena_new_array(checker->arena, const char *, layer->layer_params.count + layer->members.count);
+  const char **names = arena_new_array(checker->arena, const char *,
+                                       layer->layer_params.count + layer->members.count);
   for (size_t i = 0; i < layer->layer_params.count; i++)
     names[count++] = layer->layer_params.items[i]->name.text;
   for (size_t i = 0; i < layer->members.count; i++)
@@ -239,11 +239,11 @@ void check_report_no_member(struct checker *checker, const struct ast_name *name
 
 static const struct type *member_type(const struct ast_ref *ref) {
   switch (ref->kind) {
-    case AST_REF_PARAM: return ref->param->type->type;
-    case AST_REF_INSTANCE: return ref->instance->type;
-    case AST_REF_LAYER_PARAM:
-      return ref->layer_param->kind == AST_LAYER_PARAM_INDEX ? NULL : ref->layer_param->type;
-    default: return NULL;
+  case AST_REF_PARAM: return ref->param->type->type;
+  case AST_REF_INSTANCE: return ref->instance->type;
+  case AST_REF_LAYER_PARAM:
+    return ref->layer_param->kind == AST_LAYER_PARAM_INDEX ? NULL : ref->layer_param->type;
+  default: return NULL;
   }
 }
 

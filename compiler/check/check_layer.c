@@ -14,14 +14,14 @@ static const struct type *index_argument(struct checker *checker, struct ast_exp
     ref = names_find(&checker->names, arg->name.name.text);
     arg->name.ref = ref;
     switch (ref.kind) {
-      case AST_REF_VOCAB: return ref.vocab->type;
-      case AST_REF_ENUM: return ref.enumeration->type;
-      case AST_REF_LAYER_PARAM:
-        if (ref.layer_param->kind == AST_LAYER_PARAM_INDEX)
-          return ref.layer_param->type;
-        break;
-      case AST_REF_NONE: names_report_unknown(&checker->names, &arg->name.name, NAMES_TYPES); return NULL;
-      default: break;
+    case AST_REF_VOCAB: return ref.vocab->type;
+    case AST_REF_ENUM: return ref.enumeration->type;
+    case AST_REF_LAYER_PARAM:
+      if (ref.layer_param->kind == AST_LAYER_PARAM_INDEX)
+        return ref.layer_param->type;
+      break;
+    case AST_REF_NONE: names_report_unknown(&checker->names, &arg->name.name, NAMES_TYPES); return NULL;
+    default: break;
     }
   }
   struct diag *d = diag_error(checker->sink, DIAG_LAYER_ARGUMENT, arg->span,
@@ -39,21 +39,21 @@ static bool layer_argument(struct checker *checker, struct ast_expr *arg, const 
   if (param->size)
     binding->symbol = size_symbol_of(size_as_atom(param->size));
   switch (param->kind) {
-    case AST_LAYER_PARAM_DIM:
-      binding->size = check_size_expr(checker, arg, "this argument");
-      type_arg->size = binding->size;
-      return binding->size != NULL;
-    case AST_LAYER_PARAM_INDEX:
-      binding->index = index_argument(checker, arg, param);
-      type_arg->index = binding->index;
-      if (binding->index)
-        type_arg->size = binding->size = check_symbol_size(checker, binding->index->index);
-      return binding->index != NULL;
-    default:
-      binding->value = arg;
-      return check_constant(
-          checker, arg, param->type,
-          arena_printf(checker->arena, "`%s` of `%s`", param->name.text, param->layer->name.text));
+  case AST_LAYER_PARAM_DIM:
+    binding->size = check_size_expr(checker, arg, "this argument");
+    type_arg->size = binding->size;
+    return binding->size != NULL;
+  case AST_LAYER_PARAM_INDEX:
+    binding->index = index_argument(checker, arg, param);
+    type_arg->index = binding->index;
+    if (binding->index)
+      type_arg->size = binding->size = check_symbol_size(checker, binding->index->index);
+    return binding->index != NULL;
+  default:
+    binding->value = arg;
+    return check_constant(
+        checker, arg, param->type,
+        arena_printf(checker->arena, "`%s` of `%s`", param->name.text, param->layer->name.text));
   }
 }
 
@@ -72,8 +72,8 @@ static const struct type *layer_call(struct checker *checker, struct ast_expr *e
   struct type_layer_arg *args = arena_new_array(checker->arena, struct type_layer_arg, count);
   bool failed = false;
   for (size_t i = 0; i < count; i++)
-    failed |=
-        !layer_argument(checker, call->args[i], layer->layer_params.items[i], &call->bindings[i], &args[i]);
+    failed |= !layer_argument(checker, call->args[i], layer->layer_params.items[i], &call->bindings[i],
+                              &args[i]);
   return failed ? &type_error : type_layer(checker->arena, layer, args);
 }
 
@@ -169,10 +169,10 @@ static const struct type *instance_comprehension(struct checker *checker, struct
 
 static const struct type *instance_value(struct checker *checker, struct ast_expr *expr) {
   switch (expr->kind) {
-    case AST_EXPR_CALL: expr->type = instance_call(checker, expr); break;
-    case AST_EXPR_LIST: expr->type = instance_list(checker, expr); break;
-    case AST_EXPR_COMPREHENSION: expr->type = instance_comprehension(checker, expr); break;
-    default: expr->type = not_an_instance(checker, expr); break;
+  case AST_EXPR_CALL: expr->type = instance_call(checker, expr); break;
+  case AST_EXPR_LIST: expr->type = instance_list(checker, expr); break;
+  case AST_EXPR_COMPREHENSION: expr->type = instance_comprehension(checker, expr); break;
+  default: expr->type = not_an_instance(checker, expr); break;
   }
   return expr->type;
 }

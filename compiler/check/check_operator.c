@@ -228,20 +228,20 @@ static const struct type *check_arithmetic(struct checker *checker, struct ast_e
 
 const struct type *check_binary(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   switch (expr->binary.op) {
-    case AST_BINARY_OR:
-    case AST_BINARY_AND: return check_logic(checker, expr);
-    case AST_BINARY_EQUAL:
-    case AST_BINARY_NOT_EQUAL:
-    case AST_BINARY_LESS:
-    case AST_BINARY_LESS_EQUAL:
-    case AST_BINARY_GREATER:
-    case AST_BINARY_GREATER_EQUAL: return check_comparison(checker, expr);
-    case AST_BINARY_ADD: return check_add(checker, expr, hint);
-    case AST_BINARY_SUBTRACT:
-    case AST_BINARY_MULTIPLY:
-    case AST_BINARY_DIVIDE:
-    case AST_BINARY_REMAINDER: return check_arithmetic(checker, expr);
-    case AST_BINARY_MATMUL: return check_matmul(checker, expr);
+  case AST_BINARY_OR:
+  case AST_BINARY_AND: return check_logic(checker, expr);
+  case AST_BINARY_EQUAL:
+  case AST_BINARY_NOT_EQUAL:
+  case AST_BINARY_LESS:
+  case AST_BINARY_LESS_EQUAL:
+  case AST_BINARY_GREATER:
+  case AST_BINARY_GREATER_EQUAL: return check_comparison(checker, expr);
+  case AST_BINARY_ADD: return check_add(checker, expr, hint);
+  case AST_BINARY_SUBTRACT:
+  case AST_BINARY_MULTIPLY:
+  case AST_BINARY_DIVIDE:
+  case AST_BINARY_REMAINDER: return check_arithmetic(checker, expr);
+  case AST_BINARY_MATMUL: return check_matmul(checker, expr);
   }
   return &type_error;
 }
@@ -252,22 +252,22 @@ const struct type *check_binary(struct checker *checker, struct ast_expr *expr, 
 static const struct ast_expr *not_constant(const struct ast_expr *expr) {
   const struct ast_expr *culprit = NULL;
   switch (expr->kind) {
-    case AST_EXPR_INT:
-    case AST_EXPR_FLOAT:
-    case AST_EXPR_BOOL: return NULL;
-    case AST_EXPR_NAME:
-      return expr->name.ref.kind == AST_REF_LAYER_PARAM && !expr->name.ref.layer_param->size ? NULL : expr;
-    case AST_EXPR_UNARY: return not_constant(expr->unary.operand);
-    case AST_EXPR_BINARY:
-      culprit = not_constant(expr->binary.left);
-      return culprit ? culprit : not_constant(expr->binary.right);
-    case AST_EXPR_CALL: {
-      const struct ast_call *call = &expr->call.resolved;
-      bool converts = call->kind == AST_CALL_BUILTIN && (call->target.builtin->kind == BUILTIN_FLOAT ||
-                                                         call->target.builtin->kind == BUILTIN_INT);
-      return converts ? not_constant(call->args[0]) : expr;
-    }
-    default: return expr;
+  case AST_EXPR_INT:
+  case AST_EXPR_FLOAT:
+  case AST_EXPR_BOOL: return NULL;
+  case AST_EXPR_NAME:
+    return expr->name.ref.kind == AST_REF_LAYER_PARAM && !expr->name.ref.layer_param->size ? NULL : expr;
+  case AST_EXPR_UNARY: return not_constant(expr->unary.operand);
+  case AST_EXPR_BINARY:
+    culprit = not_constant(expr->binary.left);
+    return culprit ? culprit : not_constant(expr->binary.right);
+  case AST_EXPR_CALL: {
+    const struct ast_call *call = &expr->call.resolved;
+    bool converts = call->kind == AST_CALL_BUILTIN && (call->target.builtin->kind == BUILTIN_FLOAT ||
+                                                       call->target.builtin->kind == BUILTIN_INT);
+    return converts ? not_constant(call->args[0]) : expr;
+  }
+  default: return expr;
   }
 }
 

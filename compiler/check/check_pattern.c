@@ -10,22 +10,22 @@
 static void bind_anyway(struct checker *checker, struct ast_pattern *pattern) {
   pattern->type = &type_error;
   switch (pattern->kind) {
-    case AST_PATTERN_NAME:
-      if (pattern->name.ref.kind == AST_REF_CONSTRUCTOR || pattern->name.ref.kind == AST_REF_ENUM_MEMBER)
-        return;
-      pattern->name.local->type = &type_error;
-      pattern->name.ref = (struct ast_ref){AST_REF_LOCAL, {.local = pattern->name.local}};
-      names_bind(&checker->names, pattern->name.local);
+  case AST_PATTERN_NAME:
+    if (pattern->name.ref.kind == AST_REF_CONSTRUCTOR || pattern->name.ref.kind == AST_REF_ENUM_MEMBER)
       return;
-    case AST_PATTERN_CONSTRUCTOR:
-      for (size_t i = 0; i < pattern->constructor.args.count; i++)
-        bind_anyway(checker, pattern->constructor.args.items[i]);
-      return;
-    case AST_PATTERN_TUPLE:
-      for (size_t i = 0; i < pattern->items.count; i++)
-        bind_anyway(checker, pattern->items.items[i]);
-      return;
-    default: return;
+    pattern->name.local->type = &type_error;
+    pattern->name.ref = (struct ast_ref){AST_REF_LOCAL, {.local = pattern->name.local}};
+    names_bind(&checker->names, pattern->name.local);
+    return;
+  case AST_PATTERN_CONSTRUCTOR:
+    for (size_t i = 0; i < pattern->constructor.args.count; i++)
+      bind_anyway(checker, pattern->constructor.args.items[i]);
+    return;
+  case AST_PATTERN_TUPLE:
+    for (size_t i = 0; i < pattern->items.count; i++)
+      bind_anyway(checker, pattern->items.items[i]);
+    return;
+  default: return;
   }
 }
 
@@ -173,9 +173,9 @@ static bool match_constructor(struct checker *checker, struct ast_pattern *patte
                     arena_printf(checker->arena, "`%s` of the data type `%s`", name->text,
                                  constructor->parent->name.text));
   if (args->count != constructor->fields.count) {
-    struct diag *d =
-        diag_error(checker->sink, DIAG_PATTERN_FIELDS, pattern->span, "`%s` has %s, not %zu", name->text,
-                   check_count_text(checker, constructor->fields.count, "field"), args->count);
+    struct diag *d = diag_error(checker->sink, DIAG_PATTERN_FIELDS, pattern->span, "`%s` has %s, not %zu",
+                                name->text, check_count_text(checker, constructor->fields.count, "field"),
+                                args->count);
     diag_label(d, constructor->name.span, "declared here");
     diag_help(d, "`_` stands for a field that is not needed");
     bind_anyway(checker, pattern);
@@ -215,12 +215,12 @@ bool check_pattern(struct checker *checker, struct ast_pattern *pattern, const s
     return false;
   }
   switch (pattern->kind) {
-    case AST_PATTERN_WILDCARD: return true;
-    case AST_PATTERN_NAME: return match_name(checker, pattern, type);
-    case AST_PATTERN_CONSTRUCTOR: return match_constructor(checker, pattern, type);
-    case AST_PATTERN_TUPLE: return match_tuple(checker, pattern, type);
-    case AST_PATTERN_INT: return type->kind == TYPE_INT || mismatch(checker, pattern, type, "an integer");
-    case AST_PATTERN_BOOL: return type->kind == TYPE_BOOL || mismatch(checker, pattern, type, "a bool");
+  case AST_PATTERN_WILDCARD: return true;
+  case AST_PATTERN_NAME: return match_name(checker, pattern, type);
+  case AST_PATTERN_CONSTRUCTOR: return match_constructor(checker, pattern, type);
+  case AST_PATTERN_TUPLE: return match_tuple(checker, pattern, type);
+  case AST_PATTERN_INT: return type->kind == TYPE_INT || mismatch(checker, pattern, type, "an integer");
+  case AST_PATTERN_BOOL: return type->kind == TYPE_BOOL || mismatch(checker, pattern, type, "a bool");
   }
   return false;
 }
@@ -228,8 +228,8 @@ bool check_pattern(struct checker *checker, struct ast_pattern *pattern, const s
 /* ---- Every value, every arm ---------------------------------------------------------------------------- */
 
 static void report_complex(struct checker *checker, struct span span) {
-  struct diag *d =
-      diag_error(checker->sink, DIAG_MATCH_TOO_COMPLEX, span, "these patterns are too many to be checked");
+  struct diag *d = diag_error(checker->sink, DIAG_MATCH_TOO_COMPLEX, span,
+                              "these patterns are too many to be checked");
   diag_help(d, "match in two steps, one inside the other");
 }
 
@@ -239,9 +239,9 @@ void check_irrefutable(struct checker *checker, struct ast_pattern *pattern, con
   if (pattern->kind == AST_PATTERN_NAME && pattern->name.ref.kind == AST_REF_LOCAL)
     return;
   switch (match_is_exhaustive(match_matrix(checker->arena, pattern->type, patterns, 1), &example)) {
-    case MATCH_YES: return;
-    case MATCH_TOO_COMPLEX: report_complex(checker, pattern->span); return;
-    case MATCH_NO: break;
+  case MATCH_YES: return;
+  case MATCH_TOO_COMPLEX: report_complex(checker, pattern->span); return;
+  case MATCH_NO: break;
   }
   struct diag *d = diag_error(checker->sink, DIAG_REFUTABLE_PATTERN, pattern->span,
                               "the pattern of %s must match every value", what);
@@ -251,8 +251,8 @@ void check_irrefutable(struct checker *checker, struct ast_pattern *pattern, con
 
 static void check_arms(struct checker *checker, struct ast_expr *expr) {
   const struct ast_match_arms *arms = &expr->match.arms;
-  const struct ast_pattern **patterns =
-      arena_new_array(checker->arena, const struct ast_pattern *, arms->count);
+  const struct ast_pattern **patterns = arena_new_array(checker->arena, const struct ast_pattern *,
+                                                        arms->count);
   for (size_t i = 0; i < arms->count; i++)
     patterns[i] = arms->items[i].pattern;
   const struct type *type = type_resolve(expr->match.scrutinee->type);
@@ -265,8 +265,8 @@ static void check_arms(struct checker *checker, struct ast_expr *expr) {
     }
     if (answer == MATCH_YES)
       continue;
-    struct diag *d =
-        diag_error(checker->sink, DIAG_UNREACHABLE_ARM, patterns[i]->span, "this arm is never reached");
+    struct diag *d = diag_error(checker->sink, DIAG_UNREACHABLE_ARM, patterns[i]->span,
+                                "this arm is never reached");
     diag_label(d, span_join(patterns[0]->span, patterns[i - 1]->span),
                "everything that it matches is matched here");
     diag_help(d, "remove it, or move it up");
@@ -298,8 +298,8 @@ const struct type *check_match(struct checker *checker, struct ast_expr *expr, c
     matched &= check_pattern(checker, arms->items[i].pattern, type);
     const struct type *result = check_expr(checker, body, hint);
     names_close_scope(&checker->names);
-    struct span span =
-        body->kind == AST_EXPR_BLOCK && body->block->value ? body->block->value->span : body->span;
+    struct span span = body->kind == AST_EXPR_BLOCK && body->block->value ? body->block->value->span
+                                                                          : body->span;
     branches[i] = (struct check_branch){body, NULL, result, span};
   }
   if (matched && type->kind != TYPE_ERROR)

@@ -16,26 +16,26 @@ static const struct size *size_of_name(struct checker *checker, struct ast_size 
   const char *name = size->name.name.text;
   size->name.ref = ref;
   switch (ref.kind) {
-    case AST_REF_DIM:
-      if (!ref.dim->size && checker->in_dim) {
-        struct diag *d = diag_error(checker->sink, DIAG_DIM_ORDER, size->span,
-                                    "`%s` is not known yet where it is used", name);
-        diag_label(d, ref.dim->name.span, "`%s` is declared here", name);
-        diag_help(d, "a dim may use the dims declared before it only");
-      }
-      return ref.dim->size;
-    case AST_REF_SIZE_VAR: return ref.size_var->size;
-    case AST_REF_VOCAB:
-      if (checker->in_dim)
-        break;
-      return ref.vocab->size;
-    case AST_REF_ENUM: return ref.enumeration->size;
-    case AST_REF_LAYER_PARAM:
-      if (ref.layer_param->size)
-        return ref.layer_param->size;
+  case AST_REF_DIM:
+    if (!ref.dim->size && checker->in_dim) {
+      struct diag *d = diag_error(checker->sink, DIAG_DIM_ORDER, size->span,
+                                  "`%s` is not known yet where it is used", name);
+      diag_label(d, ref.dim->name.span, "`%s` is declared here", name);
+      diag_help(d, "a dim may use the dims declared before it only");
+    }
+    return ref.dim->size;
+  case AST_REF_SIZE_VAR: return ref.size_var->size;
+  case AST_REF_VOCAB:
+    if (checker->in_dim)
       break;
-    case AST_REF_NONE: names_report_unknown(&checker->names, &size->name.name, NAMES_SIZES); return NULL;
-    default: break;
+    return ref.vocab->size;
+  case AST_REF_ENUM: return ref.enumeration->size;
+  case AST_REF_LAYER_PARAM:
+    if (ref.layer_param->size)
+      return ref.layer_param->size;
+    break;
+  case AST_REF_NONE: names_report_unknown(&checker->names, &size->name.name, NAMES_SIZES); return NULL;
+  default: break;
   }
   struct diag *d = diag_error(checker->sink, DIAG_NOT_A_SIZE, size->span, "`%s` is not a size but %s", name,
                               check_ref_text(checker, &ref));
@@ -61,9 +61,9 @@ static const struct size *divide(struct checker *checker, struct ast_size *size,
   const struct size *quotient = size_divide(checker->arena, left, divisor);
   if (quotient)
     return is_remainder ? size_constant(checker->arena, 0) : quotient;
-  struct diag *d =
-      diag_error(checker->sink, DIAG_DIVISION_OF_SIZES, size->span,
-                 "`%s` is not always divisible by %" PRId64, size_text(checker->arena, left), divisor);
+  struct diag *d = diag_error(checker->sink, DIAG_DIVISION_OF_SIZES, size->span,
+                              "`%s` is not always divisible by %" PRId64, size_text(checker->arena, left),
+                              divisor);
   check_label_sizes(checker, d, left, NULL);
   diag_note(d, "sizes are compared as polynomials, and the dims in them may be given other values later");
   if (size_as_atom(left))
@@ -84,11 +84,11 @@ const struct size *check_size(struct checker *checker, struct ast_size *size) {
   if (!left || (size->op.right && !right))
     return NULL;
   switch (size->kind) {
-    case AST_SIZE_NEGATE: result = size_sub(checker->arena, size_constant(checker->arena, 0), left); break;
-    case AST_SIZE_ADD: result = size_add(checker->arena, left, right); break;
-    case AST_SIZE_SUBTRACT: result = size_sub(checker->arena, left, right); break;
-    case AST_SIZE_MULTIPLY: result = size_mul(checker->arena, left, right); break;
-    default: return size->size = divide(checker, size, left, right);
+  case AST_SIZE_NEGATE: result = size_sub(checker->arena, size_constant(checker->arena, 0), left); break;
+  case AST_SIZE_ADD: result = size_add(checker->arena, left, right); break;
+  case AST_SIZE_SUBTRACT: result = size_sub(checker->arena, left, right); break;
+  case AST_SIZE_MULTIPLY: result = size_mul(checker->arena, left, right); break;
+  default: return size->size = divide(checker, size, left, right);
   }
   if (!result)
     report_overflow(checker, size->span);
@@ -151,9 +151,9 @@ static const struct type *builtin_type(const char *name) {
 static const struct type *data_type(struct checker *checker, struct ast_type *type, struct ast_data *data) {
   const struct ast_sizes *sizes = &type->named.sizes;
   if (sizes->count != data->size_vars.count) {
-    struct diag *d =
-        diag_error(checker->sink, DIAG_SIZE_ARGUMENTS, type->span, "`%s` takes %s, not %zu", data->name.text,
-                   check_count_text(checker, data->size_vars.count, "size"), sizes->count);
+    struct diag *d = diag_error(checker->sink, DIAG_SIZE_ARGUMENTS, type->span, "`%s` takes %s, not %zu",
+                                data->name.text, check_count_text(checker, data->size_vars.count, "size"),
+                                sizes->count);
     diag_label(d, data->name.span, "declared here");
     return &type_error;
   }
@@ -179,20 +179,20 @@ static const struct type *named_type(struct checker *checker, struct ast_type *t
     type->named.ref = ref;
   }
   switch (ref.kind) {
-    case AST_REF_DATA: return data_type(checker, type, ref.data);
-    case AST_REF_VOCAB: result = ref.vocab->type; break;
-    case AST_REF_ENUM: result = ref.enumeration->type; break;
-    case AST_REF_LAYER_PARAM:
-      if (ref.layer_param->kind == AST_LAYER_PARAM_INDEX)
-        result = ref.layer_param->type;
-      break;
-    case AST_REF_NONE:
-      if (!result) {
-        names_report_unknown(&checker->names, name, NAMES_TYPES);
-        return &type_error;
-      }
-      break;
-    default: break;
+  case AST_REF_DATA: return data_type(checker, type, ref.data);
+  case AST_REF_VOCAB: result = ref.vocab->type; break;
+  case AST_REF_ENUM: result = ref.enumeration->type; break;
+  case AST_REF_LAYER_PARAM:
+    if (ref.layer_param->kind == AST_LAYER_PARAM_INDEX)
+      result = ref.layer_param->type;
+    break;
+  case AST_REF_NONE:
+    if (!result) {
+      names_report_unknown(&checker->names, name, NAMES_TYPES);
+      return &type_error;
+    }
+    break;
+  default: break;
   }
   if (!result) {
     struct diag *d = diag_error(checker->sink, DIAG_NOT_A_TYPE, name->span, "`%s` is not a type but %s",
@@ -205,8 +205,8 @@ static const struct type *named_type(struct checker *checker, struct ast_type *t
     return &type_error;
   }
   if (type->named.sizes.count > 0) {
-    struct diag *d =
-        diag_error(checker->sink, DIAG_SIZE_ARGUMENTS, type->span, "`%s` takes no sizes", name->text);
+    struct diag *d = diag_error(checker->sink, DIAG_SIZE_ARGUMENTS, type->span, "`%s` takes no sizes",
+                                name->text);
     diag_label(d, names_declared_at(&ref), "declared here");
     return &type_error;
   }
@@ -228,12 +228,12 @@ static const struct type *tuple_type(struct checker *checker, struct ast_type *t
 const struct type *check_type(struct checker *checker, struct ast_type *type) {
   const struct type *element;
   switch (type->kind) {
-    case AST_TYPE_NAMED: type->type = named_type(checker, type); break;
-    case AST_TYPE_TUPLE: type->type = tuple_type(checker, type); break;
-    case AST_TYPE_LIST:
-      element = check_type(checker, type->element);
-      type->type = element->kind == TYPE_ERROR ? element : type_list(checker->arena, element, NULL);
-      break;
+  case AST_TYPE_NAMED: type->type = named_type(checker, type); break;
+  case AST_TYPE_TUPLE: type->type = tuple_type(checker, type); break;
+  case AST_TYPE_LIST:
+    element = check_type(checker, type->element);
+    type->type = element->kind == TYPE_ERROR ? element : type_list(checker->arena, element, NULL);
+    break;
   }
   return type->type;
 }

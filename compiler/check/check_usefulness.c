@@ -40,17 +40,17 @@ static struct head head_of(const struct ast_pattern *pattern) {
   if (!pattern)
     return (struct head){true, 0};
   switch (pattern->kind) {
-    case AST_PATTERN_WILDCARD: break;
-    case AST_PATTERN_NAME:
-      if (pattern->name.ref.kind == AST_REF_CONSTRUCTOR)
-        return (struct head){false, pattern->name.ref.constructor->index};
-      if (pattern->name.ref.kind == AST_REF_ENUM_MEMBER)
-        return (struct head){false, pattern->name.ref.enum_member->index};
-      break;
-    case AST_PATTERN_CONSTRUCTOR: return (struct head){false, pattern->constructor.ref.constructor->index};
-    case AST_PATTERN_INT: return (struct head){false, pattern->integer};
-    case AST_PATTERN_BOOL: return (struct head){false, pattern->boolean};
-    case AST_PATTERN_TUPLE: return (struct head){false, 0};
+  case AST_PATTERN_WILDCARD: break;
+  case AST_PATTERN_NAME:
+    if (pattern->name.ref.kind == AST_REF_CONSTRUCTOR)
+      return (struct head){false, pattern->name.ref.constructor->index};
+    if (pattern->name.ref.kind == AST_REF_ENUM_MEMBER)
+      return (struct head){false, pattern->name.ref.enum_member->index};
+    break;
+  case AST_PATTERN_CONSTRUCTOR: return (struct head){false, pattern->constructor.ref.constructor->index};
+  case AST_PATTERN_INT: return (struct head){false, pattern->integer};
+  case AST_PATTERN_BOOL: return (struct head){false, pattern->boolean};
+  case AST_PATTERN_TUPLE: return (struct head){false, 0};
   }
   return (struct head){true, 0};
 }
@@ -60,12 +60,12 @@ static struct head head_of(const struct ast_pattern *pattern) {
 /* How many heads the type has; 0: infinitely many, or none that patterns name (vocabs, tensors, lists). */
 static size_t head_count(const struct type *type) {
   switch (type->kind) {
-    case TYPE_BOOL: return 2;
-    case TYPE_TUPLE: return 1;
-    case TYPE_DATA: return type->data.decl->constructors.count;
-    case TYPE_INDEX:
-      return type->index->ref.kind == AST_REF_ENUM ? type->index->ref.enumeration->members.count : 0;
-    default: return 0;
+  case TYPE_BOOL: return 2;
+  case TYPE_TUPLE: return 1;
+  case TYPE_DATA: return type->data.decl->constructors.count;
+  case TYPE_INDEX:
+    return type->index->ref.kind == AST_REF_ENUM ? type->index->ref.enumeration->members.count : 0;
+  default: return 0;
   }
 }
 
@@ -87,11 +87,11 @@ static const char *head_text(struct arena *arena, const struct type *type, int64
                              const char *const *parts) {
   const char *name = "";
   switch (type->kind) {
-    case TYPE_BOOL: return head ? "true" : "false";
-    case TYPE_INDEX: return type->index->ref.enumeration->members.items[head]->name.text;
-    case TYPE_DATA: name = type->data.decl->constructors.items[head]->name.text; break;
-    case TYPE_TUPLE: break;
-    default: return arena_printf(arena, "%" PRId64, head);
+  case TYPE_BOOL: return head ? "true" : "false";
+  case TYPE_INDEX: return type->index->ref.enumeration->members.items[head]->name.text;
+  case TYPE_DATA: name = type->data.decl->constructors.items[head]->name.text; break;
+  case TYPE_TUPLE: break;
+  default: return arena_printf(arena, "%" PRId64, head);
   }
   size_t count = part_count(type, head);
   if (count == 0 && type->kind == TYPE_DATA)
@@ -262,8 +262,8 @@ static bool is_useful(struct question *question, const struct row *rows, size_t 
 struct match_matrix *match_matrix(struct arena *arena, const struct type *type,
                                   const struct ast_pattern *const *patterns, size_t count) {
   struct match_matrix *matrix = arena_new(arena, struct match_matrix);
-  *matrix =
-      (struct match_matrix){arena, type_resolve(type), arena_new_array(arena, struct row, count), count};
+  *matrix = (struct match_matrix){arena, type_resolve(type), arena_new_array(arena, struct row, count),
+                                  count};
   const struct ast_pattern **column = arena_new_array(arena, const struct ast_pattern *, count);
   for (size_t i = 0; i < count; i++) {
     column[i] = patterns[i];

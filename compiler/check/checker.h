@@ -6,13 +6,13 @@
 #ifndef NN_COMPILER_CHECK_CHECKER_H
 #define NN_COMPILER_CHECK_CHECKER_H
 
-#include "compiler/syntax/ast.h"
 #include "compiler/check/builtins.h"
 #include "compiler/check/check.h"
-#include "compiler/diag/diag.h"
 #include "compiler/check/names.h"
 #include "compiler/check/sizes.h"
 #include "compiler/check/types.h"
+#include "compiler/diag/diag.h"
+#include "compiler/syntax/ast.h"
 
 /* A call of one function in another, or a data type in a field of another, for the check of recursion. */
 struct use_edge {

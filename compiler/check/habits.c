@@ -11,9 +11,12 @@ static const struct habit values[] = {
     {"not", "logical not is `!`"},
     {"zeros", "the dimensions stand in brackets: `zeros[H]`"},
     {"ones", "the dimensions stand in brackets: `ones[H]`"},
-    {"print", "there is no output from inside a model; `nnrun predict --entry NAME` shows what a function gives"},
-    {"println", "there is no output from inside a model; `nnrun predict --entry NAME` shows what a function gives"},
-    {"printf", "there is no output from inside a model; `nnrun predict --entry NAME` shows what a function gives"},
+    {"print",
+     "there is no output from inside a model; `nnrun predict --entry NAME` shows what a function gives"},
+    {"println",
+     "there is no output from inside a model; `nnrun predict --entry NAME` shows what a function gives"},
+    {"printf",
+     "there is no output from inside a model; `nnrun predict --entry NAME` shows what a function gives"},
     {"length", "the length of a list is `len(xs)`"},
     {"size", "the length of a list is `len(xs)`; a `dim` is an int by itself"},
     {"append", "a list with one element more is `push(xs, x)`"},
@@ -39,13 +42,21 @@ static const struct habit values[] = {
 };
 
 #define NO_STRINGS "words come from the data as indices: declare a `vocab`, or an `enum` when they are known"
-#define TENSORS    "tensors are written with their dimensions: `f32`, `f32[H]`, `f32[H, D]`"
+#define TENSORS "tensors are written with their dimensions: `f32`, `f32[H]`, `f32[H, D]`"
 
 static const struct habit types[] = {
-    {"string", NO_STRINGS},     {"String", NO_STRINGS},     {"str", NO_STRINGS},
-    {"text", NO_STRINGS},       {"char", NO_STRINGS},       {"tensor", TENSORS},
-    {"Tensor", TENSORS},        {"vector", TENSORS},        {"Vector", TENSORS},
-    {"matrix", TENSORS},        {"Matrix", TENSORS},        {"float32", TENSORS},
+    {"string", NO_STRINGS},
+    {"String", NO_STRINGS},
+    {"str", NO_STRINGS},
+    {"text", NO_STRINGS},
+    {"char", NO_STRINGS},
+    {"tensor", TENSORS},
+    {"Tensor", TENSORS},
+    {"vector", TENSORS},
+    {"Vector", TENSORS},
+    {"matrix", TENSORS},
+    {"Matrix", TENSORS},
+    {"float32", TENSORS},
     {"f64", "the element type is `f32`; `--precision f64` computes it in double"},
     {"double", "host numbers with a fraction are `float`"},
     {"boolean", "truth values are `bool`"},

@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/check/builtins.h"
 #include "compiler/check/habits.h"
-#include "compiler/base/arena.h"
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */
 
@@ -60,15 +60,15 @@ static bool is_builtin_type(const char *text) {
 static bool is_fill(const char *text) { return strcmp(text, "zeros") == 0 || strcmp(text, "ones") == 0; }
 
 static void report_duplicate(struct names *names, const struct ast_name *name, struct span first) {
-  struct diag *d =
-      diag_error(names->sink, DIAG_DUPLICATE_NAME, name->span, "`%s` is declared twice", name->text);
+  struct diag *d = diag_error(names->sink, DIAG_DUPLICATE_NAME, name->span, "`%s` is declared twice",
+                              name->text);
   diag_primary_label(d, "declared again here");
   diag_label(d, first, "first declared here");
 }
 
 static void report_reserved(struct names *names, const struct ast_name *name, const char *meaning) {
-  struct diag *d =
-      diag_error(names->sink, DIAG_RESERVED_NAME, name->span, "`%s` is the name of %s", name->text, meaning);
+  struct diag *d = diag_error(names->sink, DIAG_RESERVED_NAME, name->span, "`%s` is the name of %s",
+                              name->text, meaning);
   diag_help(d, "choose another name");
 }
 
@@ -103,41 +103,41 @@ static void declare(struct names *names, size_t file, struct ast_name name, stru
 
 static void declare_decl(struct names *names, size_t file, const struct ast_decl *decl) {
   switch (decl->kind) {
-    case AST_DECL_DIM:
-      declare(names, file, decl->dim->name, (struct ast_ref){AST_REF_DIM, {.dim = decl->dim}});
-      break;
-    case AST_DECL_VOCAB:
-      declare(names, file, decl->vocab->name, (struct ast_ref){AST_REF_VOCAB, {.vocab = decl->vocab}});
-      break;
-    case AST_DECL_ENUM:
-      declare(names, file, decl->enumeration->name,
-              (struct ast_ref){AST_REF_ENUM, {.enumeration = decl->enumeration}});
-      for (size_t i = 0; i < decl->enumeration->members.count; i++) {
-        struct ast_enum_member *member = decl->enumeration->members.items[i];
-        declare(names, file, member->name, (struct ast_ref){AST_REF_ENUM_MEMBER, {.enum_member = member}});
-      }
-      break;
-    case AST_DECL_DATA:
-      declare(names, file, decl->data->name, (struct ast_ref){AST_REF_DATA, {.data = decl->data}});
-      for (size_t i = 0; i < decl->data->constructors.count; i++) {
-        struct ast_constructor *constructor = decl->data->constructors.items[i];
-        declare(names, file, constructor->name,
-                (struct ast_ref){AST_REF_CONSTRUCTOR, {.constructor = constructor}});
-      }
-      break;
-    case AST_DECL_PARAM:
-      declare(names, file, decl->param->name, (struct ast_ref){AST_REF_PARAM, {.param = decl->param}});
-      break;
-    case AST_DECL_INSTANCE:
-      declare(names, file, decl->instance->name,
-              (struct ast_ref){AST_REF_INSTANCE, {.instance = decl->instance}});
-      break;
-    case AST_DECL_LAYER:
-      declare(names, file, decl->layer->name, (struct ast_ref){AST_REF_LAYER, {.layer = decl->layer}});
-      break;
-    case AST_DECL_FN:
-      declare(names, file, decl->fn->name, (struct ast_ref){AST_REF_FN, {.fn = decl->fn}});
-      break;
+  case AST_DECL_DIM:
+    declare(names, file, decl->dim->name, (struct ast_ref){AST_REF_DIM, {.dim = decl->dim}});
+    break;
+  case AST_DECL_VOCAB:
+    declare(names, file, decl->vocab->name, (struct ast_ref){AST_REF_VOCAB, {.vocab = decl->vocab}});
+    break;
+  case AST_DECL_ENUM:
+    declare(names, file, decl->enumeration->name,
+            (struct ast_ref){AST_REF_ENUM, {.enumeration = decl->enumeration}});
+    for (size_t i = 0; i < decl->enumeration->members.count; i++) {
+      struct ast_enum_member *member = decl->enumeration->members.items[i];
+      declare(names, file, member->name, (struct ast_ref){AST_REF_ENUM_MEMBER, {.enum_member = member}});
+    }
+    break;
+  case AST_DECL_DATA:
+    declare(names, file, decl->data->name, (struct ast_ref){AST_REF_DATA, {.data = decl->data}});
+    for (size_t i = 0; i < decl->data->constructors.count; i++) {
+      struct ast_constructor *constructor = decl->data->constructors.items[i];
+      declare(names, file, constructor->name,
+              (struct ast_ref){AST_REF_CONSTRUCTOR, {.constructor = constructor}});
+    }
+    break;
+  case AST_DECL_PARAM:
+    declare(names, file, decl->param->name, (struct ast_ref){AST_REF_PARAM, {.param = decl->param}});
+    break;
+  case AST_DECL_INSTANCE:
+    declare(names, file, decl->instance->name,
+            (struct ast_ref){AST_REF_INSTANCE, {.instance = decl->instance}});
+    break;
+  case AST_DECL_LAYER:
+    declare(names, file, decl->layer->name, (struct ast_ref){AST_REF_LAYER, {.layer = decl->layer}});
+    break;
+  case AST_DECL_FN:
+    declare(names, file, decl->fn->name, (struct ast_ref){AST_REF_FN, {.fn = decl->fn}});
+    break;
   }
 }
 
@@ -274,21 +274,21 @@ struct ast_ref names_find(const struct names *names, const char *text) {
 
 struct span names_declared_at(const struct ast_ref *ref) {
   switch (ref->kind) {
-    case AST_REF_NONE:
-    case AST_REF_BUILTIN: return SPAN_NONE;
-    case AST_REF_LOCAL: return ref->local->name.span;
-    case AST_REF_DIM: return ref->dim->name.span;
-    case AST_REF_SIZE_VAR: return ref->size_var->name.span;
-    case AST_REF_LAYER_PARAM: return ref->layer_param->name.span;
-    case AST_REF_VOCAB: return ref->vocab->name.span;
-    case AST_REF_ENUM: return ref->enumeration->name.span;
-    case AST_REF_ENUM_MEMBER: return ref->enum_member->name.span;
-    case AST_REF_DATA: return ref->data->name.span;
-    case AST_REF_CONSTRUCTOR: return ref->constructor->name.span;
-    case AST_REF_PARAM: return ref->param->name.span;
-    case AST_REF_INSTANCE: return ref->instance->name.span;
-    case AST_REF_LAYER: return ref->layer->name.span;
-    case AST_REF_FN: return ref->fn->name.span;
+  case AST_REF_NONE:
+  case AST_REF_BUILTIN: return SPAN_NONE;
+  case AST_REF_LOCAL: return ref->local->name.span;
+  case AST_REF_DIM: return ref->dim->name.span;
+  case AST_REF_SIZE_VAR: return ref->size_var->name.span;
+  case AST_REF_LAYER_PARAM: return ref->layer_param->name.span;
+  case AST_REF_VOCAB: return ref->vocab->name.span;
+  case AST_REF_ENUM: return ref->enumeration->name.span;
+  case AST_REF_ENUM_MEMBER: return ref->enum_member->name.span;
+  case AST_REF_DATA: return ref->data->name.span;
+  case AST_REF_CONSTRUCTOR: return ref->constructor->name.span;
+  case AST_REF_PARAM: return ref->param->name.span;
+  case AST_REF_INSTANCE: return ref->instance->name.span;
+  case AST_REF_LAYER: return ref->layer->name.span;
+  case AST_REF_FN: return ref->fn->name.span;
   }
   return SPAN_NONE;
 }
@@ -303,15 +303,15 @@ struct candidates {
 
 static bool is_wanted(const struct ast_ref *ref, enum names_wanted wanted) {
   switch (ref->kind) {
-    case AST_REF_DATA: return wanted == NAMES_TYPES;
-    case AST_REF_VOCAB:
-    case AST_REF_ENUM: return wanted == NAMES_TYPES || wanted == NAMES_SIZES;
-    case AST_REF_LAYER_PARAM: return wanted != NAMES_CONSTRUCTORS;
-    case AST_REF_DIM:
-    case AST_REF_SIZE_VAR: return wanted == NAMES_SIZES || wanted == NAMES_VALUES;
-    case AST_REF_CONSTRUCTOR:
-    case AST_REF_ENUM_MEMBER: return wanted == NAMES_CONSTRUCTORS || wanted == NAMES_VALUES;
-    default: return wanted == NAMES_VALUES;
+  case AST_REF_DATA: return wanted == NAMES_TYPES;
+  case AST_REF_VOCAB:
+  case AST_REF_ENUM: return wanted == NAMES_TYPES || wanted == NAMES_SIZES;
+  case AST_REF_LAYER_PARAM: return wanted != NAMES_CONSTRUCTORS;
+  case AST_REF_DIM:
+  case AST_REF_SIZE_VAR: return wanted == NAMES_SIZES || wanted == NAMES_VALUES;
+  case AST_REF_CONSTRUCTOR:
+  case AST_REF_ENUM_MEMBER: return wanted == NAMES_CONSTRUCTORS || wanted == NAMES_VALUES;
+  default: return wanted == NAMES_VALUES;
   }
 }
 
@@ -377,7 +377,8 @@ void names_report_unknown(struct names *names, const struct ast_name *name, enum
   struct diag *d = diag_error(names->sink, wanted == NAMES_TYPES ? DIAG_UNKNOWN_TYPE : DIAG_UNKNOWN_NAME,
                               name->span, "there is no %s `%s` here", sorts[wanted], name->text);
   const char *habit = habit_of_name(name->text, wanted);
-  const char *module = d && !habit ? stdlib_module_of(names->arena, names->program->stdlib, name->text) : NULL;
+  const char *module = d && !habit ? stdlib_module_of(names->arena, names->program->stdlib, name->text)
+                                   : NULL;
   const char *near = d && !habit && !module ? nearest(names, name->text, wanted) : NULL;
   if (habit)
     diag_help(d, "%s", habit);

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "compiler/syntax/ast.h"
 #include "compiler/diag/diag.h"
+#include "compiler/syntax/ast.h"
 
 /* From names to anything; hashed. A zeroed one is empty. */
 struct name_map {
@@ -56,7 +56,8 @@ struct names {
   } bound; /* in order of binding */
   size_t scope_depth;
   struct name_map reported; /* unknown names already complained about in this function */
-  struct name_map reported_for; /* ... and the `size_vars` of the function, whose signature and body come apart */
+  struct name_map
+      reported_for; /* ... and the `size_vars` of the function, whose signature and body come apart */
 };
 
 /* Enters every declaration of the program; reports names declared twice or reserved. */

@@ -82,7 +82,8 @@ static const char *stored_name(struct arena *arena, const struct source_file *im
 }
 
 static struct stdlib_dirs stdlib_of(const struct parse_options *options) {
-  return options ? (struct stdlib_dirs){options->stdlib_dirs, options->stdlib_dir_count} : (struct stdlib_dirs){0};
+  return options ? (struct stdlib_dirs){options->stdlib_dirs, options->stdlib_dir_count}
+                 : (struct stdlib_dirs){0};
 }
 
 /* The module of the standard library whose name is the import's last word, or near it. */
@@ -139,7 +140,8 @@ static struct loaded *find_loaded(struct loader *loader, const char *real_path) 
 static struct loaded *load(struct loader *loader, struct source_file *source, const char *real_path,
                            struct span imported_at, bool is_stdlib);
 
-static void report_cycle(struct loader *loader, const struct ast_import *import, const struct loaded *target) {
+static void report_cycle(struct loader *loader, const struct ast_import *import,
+                         const struct loaded *target) {
   struct diag *diag = diag_error(loader->sink, DIAG_IMPORT_CYCLE, import->span,
                                  "`%s` is imported by a file that it imports itself",
                                  dotted(loader->arena, &import->path));

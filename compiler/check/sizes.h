@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "compiler/syntax/ast.h"
 #include "compiler/ir/size.h"
+#include "compiler/syntax/ast.h"
 
 struct type;
 

@@ -103,42 +103,42 @@ const struct type *type_resolve(const struct type *type) {
 
 bool type_has_variables(const struct type *type) {
   switch (type->kind) {
-    case TYPE_VARIABLE: return true;
-    case TYPE_LIST: return type_has_variables(type->list.element);
-    case TYPE_TUPLE:
-      for (size_t i = 0; i < type->tuple.count; i++)
-        if (type_has_variables(type->tuple.items[i]))
-          return true;
-      return false;
-    default: return false;
+  case TYPE_VARIABLE: return true;
+  case TYPE_LIST: return type_has_variables(type->list.element);
+  case TYPE_TUPLE:
+    for (size_t i = 0; i < type->tuple.count; i++)
+      if (type_has_variables(type->tuple.items[i]))
+        return true;
+    return false;
+  default: return false;
   }
 }
 
 bool type_has_layer(const struct type *type) {
   type = type_resolve(type);
   switch (type->kind) {
-    case TYPE_LAYER: return true;
-    case TYPE_LIST: return type_has_layer(type->list.element);
-    case TYPE_TUPLE:
-      for (size_t i = 0; i < type->tuple.count; i++)
-        if (type_has_layer(type->tuple.items[i]))
-          return true;
-      return false;
-    default: return false;
+  case TYPE_LAYER: return true;
+  case TYPE_LIST: return type_has_layer(type->list.element);
+  case TYPE_TUPLE:
+    for (size_t i = 0; i < type->tuple.count; i++)
+      if (type_has_layer(type->tuple.items[i]))
+        return true;
+    return false;
+  default: return false;
   }
 }
 
 bool type_has_error(const struct type *type) {
   type = type_resolve(type);
   switch (type->kind) {
-    case TYPE_ERROR: return true;
-    case TYPE_LIST: return type_has_error(type->list.element);
-    case TYPE_TUPLE:
-      for (size_t i = 0; i < type->tuple.count; i++)
-        if (type_has_error(type->tuple.items[i]))
-          return true;
-      return false;
-    default: return false;
+  case TYPE_ERROR: return true;
+  case TYPE_LIST: return type_has_error(type->list.element);
+  case TYPE_TUPLE:
+    for (size_t i = 0; i < type->tuple.count; i++)
+      if (type_has_error(type->tuple.items[i]))
+        return true;
+    return false;
+  default: return false;
   }
 }
 
@@ -228,28 +228,27 @@ static bool agree(const struct type *a, const struct type *b, bool binding) {
   if (a->kind != b->kind)
     return false;
   switch (a->kind) {
-    case TYPE_ERROR:
-    case TYPE_NEVER:
-    case TYPE_INT:
-    case TYPE_BOOL:
-    case TYPE_FLOAT: return true;
-    case TYPE_TENSOR:
-      return a->tensor.rank == b->tensor.rank &&
-             sizes_agree(a->tensor.sizes, b->tensor.sizes, a->tensor.rank);
-    case TYPE_INDEX: return a->index == b->index;
-    case TYPE_LIST: return agree(a->list.element, b->list.element, binding);
-    case TYPE_TUPLE:
-      if (a->tuple.count != b->tuple.count)
+  case TYPE_ERROR:
+  case TYPE_NEVER:
+  case TYPE_INT:
+  case TYPE_BOOL:
+  case TYPE_FLOAT: return true;
+  case TYPE_TENSOR:
+    return a->tensor.rank == b->tensor.rank && sizes_agree(a->tensor.sizes, b->tensor.sizes, a->tensor.rank);
+  case TYPE_INDEX: return a->index == b->index;
+  case TYPE_LIST: return agree(a->list.element, b->list.element, binding);
+  case TYPE_TUPLE:
+    if (a->tuple.count != b->tuple.count)
+      return false;
+    for (size_t i = 0; i < a->tuple.count; i++)
+      if (!agree(a->tuple.items[i], b->tuple.items[i], binding))
         return false;
-      for (size_t i = 0; i < a->tuple.count; i++)
-        if (!agree(a->tuple.items[i], b->tuple.items[i], binding))
-          return false;
-      return true;
-    case TYPE_DATA:
-      return a->data.decl == b->data.decl &&
-             sizes_agree(a->data.sizes, b->data.sizes, a->data.decl->size_vars.count);
-    case TYPE_LAYER: return a->layer.decl == b->layer.decl && layer_args_agree(a, b);
-    case TYPE_VARIABLE: return false;
+    return true;
+  case TYPE_DATA:
+    return a->data.decl == b->data.decl &&
+           sizes_agree(a->data.sizes, b->data.sizes, a->data.decl->size_vars.count);
+  case TYPE_LAYER: return a->layer.decl == b->layer.decl && layer_args_agree(a, b);
+  case TYPE_VARIABLE: return false;
   }
   return false;
 }
@@ -326,25 +325,25 @@ static const struct type *rewrite(const struct rewrite *how, const struct type *
   type = type_resolve(type);
   const struct size *sizes[TYPE_MAX_RANK];
   switch (type->kind) {
-    case TYPE_TENSOR:
-      if (type->tensor.rank == 0)
-        return type;
-      if (!rewrite_sizes(how, type->tensor.sizes, sizes, type->tensor.rank))
-        return NULL;
-      return type_tensor(how->arena, type->tensor.rank, sizes);
-    case TYPE_INDEX: return rewrite_index(how, type);
-    case TYPE_LIST: return rewrite_list(how, type);
-    case TYPE_TUPLE: return rewrite_tuple(how, type);
-    case TYPE_DATA: {
-      size_t count = type->data.decl->size_vars.count;
-      if (count == 0)
-        return type;
-      const struct size **args = arena_new_array(how->arena, const struct size *, count);
-      return rewrite_sizes(how, type->data.sizes, args, count) ? type_data(how->arena, type->data.decl, args)
-                                                               : NULL;
-    }
-    case TYPE_LAYER: return rewrite_layer(how, type);
-    default: return type;
+  case TYPE_TENSOR:
+    if (type->tensor.rank == 0)
+      return type;
+    if (!rewrite_sizes(how, type->tensor.sizes, sizes, type->tensor.rank))
+      return NULL;
+    return type_tensor(how->arena, type->tensor.rank, sizes);
+  case TYPE_INDEX: return rewrite_index(how, type);
+  case TYPE_LIST: return rewrite_list(how, type);
+  case TYPE_TUPLE: return rewrite_tuple(how, type);
+  case TYPE_DATA: {
+    size_t count = type->data.decl->size_vars.count;
+    if (count == 0)
+      return type;
+    const struct size **args = arena_new_array(how->arena, const struct size *, count);
+    return rewrite_sizes(how, type->data.sizes, args, count) ? type_data(how->arena, type->data.decl, args)
+                                                             : NULL;
+  }
+  case TYPE_LAYER: return rewrite_layer(how, type);
+  default: return type;
   }
 }
 
@@ -426,25 +425,25 @@ static const char *layer_text(struct arena *arena, const struct type *type) {
 const char *type_text(struct arena *arena, const struct type *type) {
   type = type_resolve(type);
   switch (type->kind) {
-    case TYPE_ERROR: return "?";
-    case TYPE_NEVER: return "nothing";
-    case TYPE_INT: return "int";
-    case TYPE_BOOL: return "bool";
-    case TYPE_FLOAT: return "float";
-    case TYPE_TENSOR:
-      if (type->tensor.rank == 0)
-        return "f32";
-      return arena_printf(arena, "f32[%s]", sizes_text(arena, type->tensor.sizes, type->tensor.rank));
-    case TYPE_INDEX: return type->index->atom.name;
-    case TYPE_LIST: return arena_printf(arena, "[%s]", type_text(arena, type->list.element));
-    case TYPE_TUPLE: return tuple_text(arena, type);
-    case TYPE_DATA:
-      if (type->data.decl->size_vars.count == 0)
-        return type->data.decl->name.text;
-      return arena_printf(arena, "%s[%s]", type->data.decl->name.text,
-                          sizes_text(arena, type->data.sizes, type->data.decl->size_vars.count));
-    case TYPE_LAYER: return layer_text(arena, type);
-    case TYPE_VARIABLE: return "_";
+  case TYPE_ERROR: return "?";
+  case TYPE_NEVER: return "nothing";
+  case TYPE_INT: return "int";
+  case TYPE_BOOL: return "bool";
+  case TYPE_FLOAT: return "float";
+  case TYPE_TENSOR:
+    if (type->tensor.rank == 0)
+      return "f32";
+    return arena_printf(arena, "f32[%s]", sizes_text(arena, type->tensor.sizes, type->tensor.rank));
+  case TYPE_INDEX: return type->index->atom.name;
+  case TYPE_LIST: return arena_printf(arena, "[%s]", type_text(arena, type->list.element));
+  case TYPE_TUPLE: return tuple_text(arena, type);
+  case TYPE_DATA:
+    if (type->data.decl->size_vars.count == 0)
+      return type->data.decl->name.text;
+    return arena_printf(arena, "%s[%s]", type->data.decl->name.text,
+                        sizes_text(arena, type->data.sizes, type->data.decl->size_vars.count));
+  case TYPE_LAYER: return layer_text(arena, type);
+  case TYPE_VARIABLE: return "_";
   }
   return "?";
 }

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "compiler/syntax/ast.h"
 #include "compiler/check/sizes.h"
+#include "compiler/syntax/ast.h"
 
 enum type_kind {
   TYPE_ERROR, /* an error was reported; agrees with everything. Never seen after a successful check */

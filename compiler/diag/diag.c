@@ -63,7 +63,8 @@ static struct diag *add(struct diag_sink *sink, enum diag_severity severity, enu
   return diag;
 }
 
-struct diag *diag_error(struct diag_sink *sink, enum diag_code code, struct span span, const char *format, ...) {
+struct diag *diag_error(struct diag_sink *sink, enum diag_code code, struct span span, const char *format,
+                        ...) {
   va_list args;
   va_start(args, format);
   struct diag *diag = add(sink, DIAG_ERROR, code, span, format, args);
@@ -118,9 +119,7 @@ void diag_help(struct diag *diag, const char *format, ...) {
   va_end(args);
 }
 
-bool diag_has_errors(const struct diag_sink *sink) {
-  return sink->error_count > 0;
-}
+bool diag_has_errors(const struct diag_sink *sink) { return sink->error_count > 0; }
 
 /* The longest name that a suggestion is made for; beyond it a misspelling is not what went wrong. */
 #define NEAREST_LIMIT 64

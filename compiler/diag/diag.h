@@ -53,8 +53,8 @@ struct diag {
     const char **items;
     size_t count, capacity;
   } notes;
-  const char *help;          /* may be NULL */
-  size_t order;              /* of creation, breaks ties when sorting */
+  const char *help; /* may be NULL */
+  size_t order;     /* of creation, breaks ties when sorting */
 };
 
 struct diag_sink {
@@ -72,10 +72,10 @@ struct diag_sink {
 
 void diag_sink_init(struct diag_sink *sink, struct arena *arena, struct source_set *sources);
 
-struct diag *diag_error(struct diag_sink *sink, enum diag_code code, struct span span, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-struct diag *diag_warning(struct diag_sink *sink, enum diag_code code, struct span span, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+struct diag *diag_error(struct diag_sink *sink, enum diag_code code, struct span span, const char *format,
+                        ...) __attribute__((format(printf, 4, 5)));
+struct diag *diag_warning(struct diag_sink *sink, enum diag_code code, struct span span, const char *format,
+                          ...) __attribute__((format(printf, 4, 5)));
 
 /* Text beside the primary carets. */
 void diag_primary_label(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));

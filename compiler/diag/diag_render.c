@@ -72,7 +72,8 @@ static size_t utf8_length(const unsigned char *text, size_t available) {
 
 /* A source line, made harmless for a terminal: control characters and stray bytes become U+FFFD. Shows `width`
  * code points from `skip` on. Columns count as in source_position: every byte that is no continuation byte. */
-static void print_line(const struct painter *p, const char *text, size_t length, uint32_t skip, uint32_t width) {
+static void print_line(const struct painter *p, const char *text, size_t length, uint32_t skip,
+                       uint32_t width) {
   uint32_t column = 0;
   size_t i = 0;
   while (i < length && column < skip + width) {
@@ -96,7 +97,8 @@ static void print_line(const struct painter *p, const char *text, size_t length,
 
 /* Blanks over the columns [from, to), with the line's own tabs so that what follows stands right whatever a tab's
  * width. */
-static void print_padding(const struct painter *p, const char *text, size_t length, uint32_t from, uint32_t to) {
+static void print_padding(const struct painter *p, const char *text, size_t length, uint32_t from,
+                          uint32_t to) {
   uint32_t column = 0;
   for (size_t i = 0; i < length && column < to; i++) {
     if (((unsigned char)text[i] & 0xC0) == 0x80)
@@ -140,9 +142,7 @@ static void print_signs(const struct painter *p, const struct shown_line *line, 
   *at = mark->from + count;
 }
 
-static bool has_text(const struct placed_mark *mark) {
-  return mark->text && *mark->text;
-}
+static bool has_text(const struct placed_mark *mark) { return mark->text && *mark->text; }
 
 static void print_label(const struct painter *p, const struct placed_mark *mark) {
   paint(p, mark->is_primary ? p->primary : BLUE);
@@ -166,8 +166,8 @@ static void print_bars(const struct painter *p, const struct shown_line *line, u
  *            |
  *            this is f32[4*H, D]
  */
-static void print_marks(const struct painter *p, const struct shown_line *line, const struct placed_mark *marks,
-                        size_t count) {
+static void print_marks(const struct painter *p, const struct shown_line *line,
+                        const struct placed_mark *marks, size_t count) {
   uint32_t at = line->skip;
   begin_row(p, line);
   for (size_t i = 0; i < count; i++)

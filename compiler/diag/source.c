@@ -26,7 +26,8 @@ void source_set_init(struct source_set *set, struct arena *arena) {
   *set = (struct source_set){.arena = arena};
 }
 
-static struct source_file *add_file(struct source_set *set, const char *path, const char *text, size_t length) {
+static struct source_file *add_file(struct source_set *set, const char *path, const char *text,
+                                    size_t length) {
   struct source_file *file = arena_new(set->arena, struct source_file);
   file->path = file->name = arena_strdup(set->arena, path);
   file->text = text;
@@ -94,7 +95,8 @@ struct source_file *source_load(struct source_set *set, const char *path, const 
   return text ? add_file(set, path, text, length) : NULL;
 }
 
-struct source_file *source_add_text(struct source_set *set, const char *path, const char *text, size_t length) {
+struct source_file *source_add_text(struct source_set *set, const char *path, const char *text,
+                                    size_t length) {
   assert(length <= SOURCE_LENGTH_LIMIT);
   return add_file(set, path, arena_strndup(set->arena, text, length), length);
 }
@@ -135,7 +137,8 @@ static uint32_t line_of(const struct source_file *file, uint32_t offset) {
 
 static uint32_t code_points(const struct source_file *file, uint32_t from, uint32_t to) {
   uint32_t count = 0;
-  for (uint32_t i = from; i < to; i++) /* a continuation byte belongs to the code point that has been counted */
+  for (uint32_t i = from; i < to;
+       i++) /* a continuation byte belongs to the code point that has been counted */
     count += ((unsigned char)file->text[i] & 0xC0) != 0x80;
   return count;
 }
@@ -149,7 +152,8 @@ struct source_position source_position(const struct source_set *set, uint32_t fi
     offset = file->length;
   uint32_t line = line_of(file, offset);
   uint32_t start = file->line_starts[line], column;
-  bool is_near = file->known_column && file->known_offset >= start && line_of(file, file->known_offset) == line;
+  bool is_near = file->known_column && file->known_offset >= start &&
+                 line_of(file, file->known_offset) == line;
   if (is_near && offset >= file->known_offset)
     column = file->known_column + code_points(file, file->known_offset, offset);
   else if (is_near && file->known_offset - offset < offset - start)

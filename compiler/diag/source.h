@@ -26,14 +26,15 @@ struct span span_after(struct span a);
 struct span span_before(struct span a);
 
 struct source_file {
-  uint32_t id;           /* 1, 2, ... ; index in the set + 1 */
-  const char *path;      /* as shown to the user */
-  const char *name;      /* as stored in modules, where no building machine's folders belong; at first the path */
-  const char *text;      /* NUL-terminated after `length` bytes; may also contain NULs */
+  uint32_t id;      /* 1, 2, ... ; index in the set + 1 */
+  const char *path; /* as shown to the user */
+  const char *name; /* as stored in modules, where no building machine's folders belong; at first the path */
+  const char *text; /* NUL-terminated after `length` bytes; may also contain NULs */
   uint32_t length;
   uint32_t *line_starts; /* made on first use */
   uint32_t line_count;
-  uint32_t known_offset; /* a place whose column is known, so that long lines are not counted through each time */
+  uint32_t
+      known_offset; /* a place whose column is known, so that long lines are not counted through each time */
   uint32_t known_column; /* 0: none yet */
 };
 
@@ -58,7 +59,8 @@ void source_set_init(struct source_set *set, struct arena *arena);
 /* Reads a file. NULL when that fails; then *error is a message in the arena ("No such file or directory"). */
 struct source_file *source_load(struct source_set *set, const char *path, const char **error);
 /* A copy of text that is already in memory; `path` is only for show. */
-struct source_file *source_add_text(struct source_set *set, const char *path, const char *text, size_t length);
+struct source_file *source_add_text(struct source_set *set, const char *path, const char *text,
+                                    size_t length);
 /* NULL for file 0. */
 struct source_file *source_get(const struct source_set *set, uint32_t file);
 

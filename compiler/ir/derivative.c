@@ -8,7 +8,7 @@
 #include "compiler/base/arena.h"
 #include "compiler/ir/ir_text.h"
 
-#define MAX_OPERANDS 2 // of an operation whose operands have a formula each
+#define MAX_OPERANDS 2  // of an operation whose operands have a formula each
 #define N_NAMES (DERIVATIVE_DY + 1)
 
 enum node_kind { NODE_NUMBER, NODE_NAME, NODE_OPERATION };
@@ -20,8 +20,8 @@ struct node {
     enum derivative_name name;
     struct {
       enum ir_op op;
-      const struct node *args[2];    // the second may be NULL
-      enum derivative_name shape_of; // second argument of broadcast and onehot: A or B
+      const struct node *args[2];     // the second may be NULL
+      enum derivative_name shape_of;  // second argument of broadcast and onehot: A or B
     } operation;
   };
 };
@@ -189,7 +189,7 @@ static void parse_row(struct derivatives *table, struct arena *arena, enum ir_op
   struct formula_parser p = {.arena = arena, .op = op, .next = ir_op_infos[op].derivatives};
   struct formula *formulas = table->formulas[op];
   int arity = ir_op_infos[op].arity, n = 0;
-  if (*p.next == '\0') // sources, sinks, host operations
+  if (*p.next == '\0')  // sources, sinks, host operations
     return;
   do {
     if (n == MAX_OPERANDS)
@@ -198,7 +198,7 @@ static void parse_row(struct derivatives *table, struct arena *arena, enum ir_op
   } while (accept(&p, ';'));
   if (*p.next != '\0')
     bad_formula(&p, "the end expected");
-  if (n == 1 && formulas[0].kind == DERIVATIVE_SPECIAL) // one `@` stands for every operand
+  if (n == 1 && formulas[0].kind == DERIVATIVE_SPECIAL)  // one `@` stands for every operand
     formulas[1] = formulas[0];
   else if (n != arity)
     bad_formula(&p, "not one formula per operand");
@@ -206,7 +206,7 @@ static void parse_row(struct derivatives *table, struct arena *arena, enum ir_op
 
 const struct derivatives *derivatives_new(struct arena *arena) {
   struct derivatives *table = arena_new(arena, struct derivatives);
-  locale_t old_locale = ir_text_enter_c_locale(); // for strtod
+  locale_t old_locale = ir_text_enter_c_locale();  // for strtod
   for (int op = 0; op < IR_N_OPS; op++)
     parse_row(table, arena, (enum ir_op)op);
   ir_text_leave_c_locale(old_locale);
@@ -231,7 +231,7 @@ uint32_t derivative_needs(const struct derivatives *table, enum ir_op op, uint32
 
 // A subexpression: a number as long as it is one, so that trivial operations fold.
 struct term {
-  struct ir_value *value; // NULL: the number
+  struct ir_value *value;  // NULL: the number
   double number;
 };
 
@@ -240,16 +240,12 @@ struct construction {
   const struct ir_instr *forward;
   derivative_value_fn *value;
   void *context;
-  struct ir_value *names[N_NAMES]; // asked for so far
+  struct ir_value *names[N_NAMES];  // asked for so far
 };
 
-static struct term constant(double number) {
-  return (struct term){NULL, number};
-}
+static struct term constant(double number) { return (struct term){NULL, number}; }
 
-static bool is_constant(struct term term, double number) {
-  return !term.value && term.number == number;
-}
+static bool is_constant(struct term term, double number) { return !term.value && term.number == number; }
 
 static struct ir_value *materialise(struct construction *c, struct term term) {
   return term.value ? term.value : ir_build_scalar_constant(c->builder, term.number);
@@ -264,11 +260,11 @@ static struct term negate(struct construction *c, struct term a) {
 // Both are numbers.
 static struct term fold(enum ir_op op, double a, double b) {
   switch (op) {
-    case IR_OP_ADD: return constant(a + b);
-    case IR_OP_SUB: return constant(a - b);
-    case IR_OP_MUL: return constant(a * b);
-    case IR_OP_DIV: return constant(a / b);
-    default: assert(op == IR_OP_GT); return constant(a > b ? 1 : 0);
+  case IR_OP_ADD: return constant(a + b);
+  case IR_OP_SUB: return constant(a - b);
+  case IR_OP_MUL: return constant(a * b);
+  case IR_OP_DIV: return constant(a / b);
+  default: assert(op == IR_OP_GT); return constant(a > b ? 1 : 0);
   }
 }
 
@@ -329,7 +325,7 @@ struct ir_value *derivative_build(const struct derivatives *table, struct ir_bui
   if (!gradient.value)
     return ir_build_constant(builder, gradient.number, shape);
   uint32_t rank = gradient.value->type->shape.rank;
-  if (shape->shape.rank == 0 && rank > 0) // the scalar was used by every element
+  if (shape->shape.rank == 0 && rank > 0)  // the scalar was used by every element
     return ir_build_unary(builder, IR_OP_SUM, gradient.value);
   if (shape->shape.rank > 0 && rank == 0)
     return ir_build_broadcast(builder, gradient.value, shape);

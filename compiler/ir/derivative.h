@@ -14,14 +14,14 @@
 #include "compiler/ir/ir_builder.h"
 
 enum derivative_kind {
-  DERIVATIVE_NONE, // `0`, or an operation without derivatives (sources, sinks, host operations)
+  DERIVATIVE_NONE,  // `0`, or an operation without derivatives (sources, sinks, host operations)
   DERIVATIVE_FORMULA,
-  DERIVATIVE_SPECIAL, // `@`: a function of the adjoint pass
+  DERIVATIVE_SPECIAL,  // `@`: a function of the adjoint pass
 };
 
 enum derivative_name { DERIVATIVE_A, DERIVATIVE_B, DERIVATIVE_I, DERIVATIVE_Y, DERIVATIVE_DY };
 
-struct derivatives; // the parsed table
+struct derivatives;  // the parsed table
 
 // Parses the whole table into the arena. A mistake in a formula is a bug: it aborts and names the row.
 const struct derivatives *derivatives_new(struct arena *arena);

@@ -10,14 +10,14 @@
 // ----------------------------------------------------------------------------- table of operations
 
 const struct ir_op_info ir_op_infos[IR_N_OPS] = {
-#define HOST(ENUM, name_, doc_) \
+#define HOST(ENUM, name_, doc_)                                                                              \
   [IR_##ENUM] = {.name = name_, .arity = -1, .class = IR_CLASS_HOST, .derivatives = "", .doc = doc_},
 #include "compiler/ir/hostops.def"
 #undef HOST
-#define TAKES_INDEX(ENUM)                                                                     \
-  (IR_OP_##ENUM == IR_OP_PICK || IR_OP_##ENUM == IR_OP_NLL || IR_OP_##ENUM == IR_OP_LOOKUP || \
+#define TAKES_INDEX(ENUM)                                                                                    \
+  (IR_OP_##ENUM == IR_OP_PICK || IR_OP_##ENUM == IR_OP_NLL || IR_OP_##ENUM == IR_OP_LOOKUP ||                \
    IR_OP_##ENUM == IR_OP_PUT || IR_OP_##ENUM == IR_OP_ONEHOT || IR_OP_##ENUM == IR_OP_D_ROW)
-#define OP(ENUM, name_, arity_, class_, shape_, derivatives_, user_, doc_) \
+#define OP(ENUM, name_, arity_, class_, shape_, derivatives_, user_, doc_)                                   \
   [IR_OP_##ENUM] = {name_, arity_, IR_CLASS_##class_, derivatives_, user_, TAKES_INDEX(ENUM), doc_},
 #include "compiler/ir/ops.def"
 #undef OP
@@ -32,28 +32,28 @@ enum ir_op ir_op_find(const char *name) {
 
 uint32_t ir_attributes(enum ir_op op) {
   switch (op) {
-    case IR_CONST_INT:
-    case IR_CONST_BOOL:
-    case IR_CONST_INDEX: return IR_ATTR_INTEGER;
-    case IR_CONST_FLOAT:
-    case IR_OP_CONSTANT: return IR_ATTR_NUMBER;
-    case IR_SIZE: return IR_ATTR_SIZE;
-    case IR_DATA_NEW: return IR_ATTR_DATA | IR_ATTR_CONSTRUCTOR;
-    case IR_DATA_TAG: return IR_ATTR_DATA;
-    case IR_DATA_GET: return IR_ATTR_DATA | IR_ATTR_CONSTRUCTOR | IR_ATTR_SLOT;
-    case IR_LIST_NEW: return IR_ATTR_COUNT;
-    case IR_CALL: return IR_ATTR_FUNCTION;
-    case IR_EMIT: return IR_ATTR_BLOCK;
-    case IR_OP_DROPOUT: return IR_ATTR_NUMBER | IR_ATTR_SITE;
-    case IR_OP_MATMUL: return IR_ATTR_TRANSPOSE;
-    case IR_OP_SLICE: return IR_ATTR_OFFSET | IR_ATTR_LENGTH;
-    case IR_OP_PAD: return IR_ATTR_OFFSET;
-    case IR_OP_PARAM:
-    case IR_OP_D_OUTER:
-    case IR_OP_D_PARAM:
-    case IR_OP_D_ROW: return IR_ATTR_PARAM;
-    case IR_OP_D_INPUT: return IR_ATTR_INPUT;
-    default: return 0;
+  case IR_CONST_INT:
+  case IR_CONST_BOOL:
+  case IR_CONST_INDEX: return IR_ATTR_INTEGER;
+  case IR_CONST_FLOAT:
+  case IR_OP_CONSTANT: return IR_ATTR_NUMBER;
+  case IR_SIZE: return IR_ATTR_SIZE;
+  case IR_DATA_NEW: return IR_ATTR_DATA | IR_ATTR_CONSTRUCTOR;
+  case IR_DATA_TAG: return IR_ATTR_DATA;
+  case IR_DATA_GET: return IR_ATTR_DATA | IR_ATTR_CONSTRUCTOR | IR_ATTR_SLOT;
+  case IR_LIST_NEW: return IR_ATTR_COUNT;
+  case IR_CALL: return IR_ATTR_FUNCTION;
+  case IR_EMIT: return IR_ATTR_BLOCK;
+  case IR_OP_DROPOUT: return IR_ATTR_NUMBER | IR_ATTR_SITE;
+  case IR_OP_MATMUL: return IR_ATTR_TRANSPOSE;
+  case IR_OP_SLICE: return IR_ATTR_OFFSET | IR_ATTR_LENGTH;
+  case IR_OP_PAD: return IR_ATTR_OFFSET;
+  case IR_OP_PARAM:
+  case IR_OP_D_OUTER:
+  case IR_OP_D_PARAM:
+  case IR_OP_D_ROW: return IR_ATTR_PARAM;
+  case IR_OP_D_INPUT: return IR_ATTR_INPUT;
+  default: return 0;
   }
 }
 
@@ -78,13 +78,9 @@ static const struct ir_type **flatten(const struct ir_type *type, const struct i
   return out;
 }
 
-void ir_type_flatten(const struct ir_type *type, const struct ir_type **out) {
-  flatten(type, out);
-}
+void ir_type_flatten(const struct ir_type *type, const struct ir_type **out) { flatten(type, out); }
 
-static bool names_equal(const char *a, const char *b) {
-  return a && b ? strcmp(a, b) == 0 : a == b;
-}
+static bool names_equal(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
 
 static bool tuples_equal(const struct ir_type *a, const struct ir_type *b) {
   if (a->tuple.n != b->tuple.n || !names_equal(a->tuple.name, b->tuple.name))
@@ -102,21 +98,21 @@ bool ir_type_equal(const struct ir_type *a, const struct ir_type *b) {
   if (a->kind != b->kind)
     return false;
   switch (a->kind) {
-    case IR_INT:
-    case IR_BOOL:
-    case IR_FLOAT: return true;
-    case IR_INDEX: return a->dim == b->dim;
-    case IR_TENSOR:
-    case IR_ACC:
-      if (a->shape.rank != b->shape.rank)
+  case IR_INT:
+  case IR_BOOL:
+  case IR_FLOAT: return true;
+  case IR_INDEX: return a->dim == b->dim;
+  case IR_TENSOR:
+  case IR_ACC:
+    if (a->shape.rank != b->shape.rank)
+      return false;
+    for (uint32_t i = 0; i < a->shape.rank; i++)
+      if (!size_equal(a->shape.sizes[i], b->shape.sizes[i]))
         return false;
-      for (uint32_t i = 0; i < a->shape.rank; i++)
-        if (!size_equal(a->shape.sizes[i], b->shape.sizes[i]))
-          return false;
-      return true;
-    case IR_LIST: return ir_type_equal(a->element, b->element);
-    case IR_DATA: return a->data == b->data;
-    case IR_TUPLE: return tuples_equal(a, b);
+    return true;
+  case IR_LIST: return ir_type_equal(a->element, b->element);
+  case IR_DATA: return a->data == b->data;
+  case IR_TUPLE: return tuples_equal(a, b);
   }
   return false;
 }
@@ -224,7 +220,7 @@ struct ir_module *ir_module_new(const char *name) {
 void ir_module_free(struct ir_module *module) {
   if (!module)
     return;
-  struct arena *arena = module->arena; // the module itself lies in it
+  struct arena *arena = module->arena;  // the module itself lies in it
   arena_free(arena);
   free(arena);
 }
@@ -235,8 +231,8 @@ static void *grow_table(struct arena *arena, void *items, uint32_t n) {
   return full ? arena_grow_array(arena, items, n, n ? 2 * (size_t)n : 4, sizeof(void *)) : items;
 }
 
-#define ADD(module, table, count, item)                                             \
-  ((module)->table = grow_table((module)->arena, (module)->table, (module)->count), \
+#define ADD(module, table, count, item)                                                                      \
+  ((module)->table = grow_table((module)->arena, (module)->table, (module)->count),                          \
    (module)->table[(module)->count] = (item), (module)->count++)
 
 struct ir_dim *ir_add_dim(struct ir_module *module, const char *name, enum size_atom_kind kind) {
@@ -388,9 +384,7 @@ static void list_remove(struct ir_instr **first, struct ir_instr **last, struct 
   instr->prev = instr->next = NULL;
 }
 
-void ir_append(struct ir_bb *bb, struct ir_instr *instr) {
-  list_insert(&bb->first, &bb->last, NULL, instr);
-}
+void ir_append(struct ir_bb *bb, struct ir_instr *instr) { list_insert(&bb->first, &bb->last, NULL, instr); }
 
 void ir_block_append(struct ir_block *block, struct ir_instr *instr) {
   list_insert(&block->first, &block->last, NULL, instr);
@@ -404,9 +398,7 @@ void ir_block_insert_before(struct ir_block *block, struct ir_instr *at, struct 
   list_insert(&block->first, &block->last, at, instr);
 }
 
-void ir_remove(struct ir_bb *bb, struct ir_instr *instr) {
-  list_remove(&bb->first, &bb->last, instr);
-}
+void ir_remove(struct ir_bb *bb, struct ir_instr *instr) { list_remove(&bb->first, &bb->last, instr); }
 
 void ir_block_remove(struct ir_block *block, struct ir_instr *instr) {
   list_remove(&block->first, &block->last, instr);

@@ -66,14 +66,14 @@ struct arena;
 enum ir_type_kind {
   IR_INT,
   IR_BOOL,
-  IR_FLOAT,    // host double
-  IR_INDEX,    // position in a vocab or enum: `dim`
-  IR_TENSOR,   // reference to a row; shape
-  IR_ACC,      // sum of tensors still to be taken; shape
-  IR_LIST,     // element
-  IR_DATA,     // sum type: `data`
-  IR_TUPLE,    // schemas and list elements only: flattened wherever SSA values are meant. A record is a tuple
-               // with names.
+  IR_FLOAT,   // host double
+  IR_INDEX,   // position in a vocab or enum: `dim`
+  IR_TENSOR,  // reference to a row; shape
+  IR_ACC,     // sum of tensors still to be taken; shape
+  IR_LIST,    // element
+  IR_DATA,    // sum type: `data`
+  IR_TUPLE,   // schemas and list elements only: flattened wherever SSA values are meant. A record is a tuple
+              // with names.
 };
 
 struct ir_field {
@@ -85,15 +85,15 @@ struct ir_field {
 struct ir_type {
   enum ir_type_kind kind;
   union {
-    uint32_t dim;                     // IR_INDEX: into ir_module.dims
+    uint32_t dim;  // IR_INDEX: into ir_module.dims
     struct {
-      uint32_t rank;                  // 0: scalar
+      uint32_t rank;  // 0: scalar
       const struct size *sizes[IR_MAX_RANK];
-    } shape;                          // IR_TENSOR, IR_ACC
-    const struct ir_type *element;    // IR_LIST
-    uint32_t data;                    // IR_DATA: into ir_module.datas
+    } shape;                        // IR_TENSOR, IR_ACC
+    const struct ir_type *element;  // IR_LIST
+    uint32_t data;                  // IR_DATA: into ir_module.datas
     struct {
-      const char *name;               // constructor of the record, NULL for a plain tuple
+      const char *name;  // constructor of the record, NULL for a plain tuple
       uint32_t n;
       const struct ir_field *fields;
     } tuple;
@@ -112,23 +112,23 @@ const struct ir_type *ir_constructor_slot(const struct ir_constructor *construct
 // --------------------------------------------------------------------------------------------- module tables
 
 struct ir_dim {
-  struct size_atom atom;              // atom.id == index in ir_module.dims; kind DIM, VOCAB or ENUM
-  const struct size *value;           // DIM: default, over earlier dims; ENUM: number of members; VOCAB: NULL
-  bool closed;                        // VOCAB without <unk>
-  int64_t min_count;                  // VOCAB, default 1
-  int64_t max_size;                   // VOCAB, 0: no limit
-  uint32_t n_members;                 // ENUM
+  struct size_atom atom;     // atom.id == index in ir_module.dims; kind DIM, VOCAB or ENUM
+  const struct size *value;  // DIM: default, over earlier dims; ENUM: number of members; VOCAB: NULL
+  bool closed;               // VOCAB without <unk>
+  int64_t min_count;         // VOCAB, default 1
+  int64_t max_size;          // VOCAB, 0: no limit
+  uint32_t n_members;        // ENUM
   const char **members;
 };
 
 struct ir_constructor {
   const char *name;
   uint32_t n_fields;
-  const struct ir_field *fields;      // types may be tuples; DATA_GET counts flattened slots
+  const struct ir_field *fields;  // types may be tuples; DATA_GET counts flattened slots
 };
 
 struct ir_data {
-  const char *name;                   // with sizes when generic: `Stack[H]`, written in quotes in the text
+  const char *name;  // with sizes when generic: `Stack[H]`, written in quotes in the text
   uint32_t n_constructors;
   struct ir_constructor *constructors;
 };
@@ -144,12 +144,12 @@ enum ir_init {
 };
 
 struct ir_param {
-  const char *name;                   // path; in a family each `*` is a place in a static list: "stack.*.W"
-  const struct ir_type *type;         // tensor
+  const char *name;            // path; in a family each `*` is a place in a static list: "stack.*.W"
+  const struct ir_type *type;  // tensor
   enum ir_init init;
-  double init_argument;               // normal: standard deviation; uniform: bound; constant: value
-  const struct size *count;           // members of the family; NULL: a single parameter
-  uint32_t n_lists;                   // number of `*` in the name
+  double init_argument;      // normal: standard deviation; uniform: bound; constant: value
+  const struct size *count;  // members of the family; NULL: a single parameter
+  uint32_t n_lists;          // number of `*` in the name
   // Length of each list; count is their product, and member (i, j) is i * lists[1] + j.
   const struct size *lists[IR_MAX_RANK];
 };
@@ -180,11 +180,11 @@ enum ir_class {
 
 struct ir_op_info {
   const char *name;
-  int arity;                 // value operands; -1: one or more; host operations: -1 always
+  int arity;  // value operands; -1: one or more; host operations: -1 always
   enum ir_class class;
-  const char *derivatives;   // "" for host operations
+  const char *derivatives;  // "" for host operations
   bool user;
-  bool takes_index;          // one host operand of kind index or int follows the value operands
+  bool takes_index;  // one host operand of kind index or int follows the value operands
   const char *doc;
 };
 extern const struct ir_op_info ir_op_infos[IR_N_OPS];
@@ -217,16 +217,16 @@ struct ir_loc {
 
 // A value: result of an instruction, or parameter of a host basic block or of a block.
 struct ir_value {
-  uint32_t id;                   // unique in its function or block; what the text prints. See ir_renumber
+  uint32_t id;  // unique in its function or block; what the text prints. See ir_renumber
   const struct ir_type *type;
-  struct ir_instr *def;          // NULL for parameters
-  void *note;                    // scratch of the running pass; NULL between passes
+  struct ir_instr *def;  // NULL for parameters
+  void *note;            // scratch of the running pass; NULL between passes
 };
 
-struct ir_target {               // edge of a terminator
+struct ir_target {  // edge of a terminator
   struct ir_bb *bb;
   uint32_t n_args;
-  struct ir_value **args;        // one per parameter of bb
+  struct ir_value **args;  // one per parameter of bb
 };
 
 struct ir_instr {
@@ -235,16 +235,16 @@ struct ir_instr {
   uint32_t n_operands, n_results, n_targets;
   struct ir_value **operands;
   struct ir_value **results;
-  struct ir_target *targets;     // terminators
+  struct ir_target *targets;  // terminators
   // Attributes; which ones an operation has is stated in hostops.def and ops.def. Unused ones are zero.
-  int64_t integer;               // const.*; D_INPUT: the input's number among the parameters; data.get: slot
-  double number;                 // const.float, CONSTANT, DROPOUT (p)
-  const struct size *size;       // size; SLICE and PAD: offset
-  const struct size *length;     // SLICE
-  uint32_t symbol;               // call: function; emit: block; PARAM and D_*: parameter; data.*: data
-  uint32_t constructor;          // data.new, data.get
-  uint32_t site;                 // DROPOUT: number of the draw within the module; adjoint's twin has the same
-  bool transpose_a, transpose_b; // MATMUL
+  int64_t integer;            // const.*; D_INPUT: the input's number among the parameters; data.get: slot
+  double number;              // const.float, CONSTANT, DROPOUT (p)
+  const struct size *size;    // size; SLICE and PAD: offset
+  const struct size *length;  // SLICE
+  uint32_t symbol;            // call: function; emit: block; PARAM and D_*: parameter; data.*: data
+  uint32_t constructor;       // data.new, data.get
+  uint32_t site;              // DROPOUT: number of the draw within the module; adjoint's twin has the same
+  bool transpose_a, transpose_b;  // MATMUL
   struct ir_instr *prev, *next;
 };
 
@@ -252,8 +252,8 @@ struct ir_bb {
   uint32_t id;
   uint32_t n_params;
   struct ir_value **params;
-  struct ir_instr *first, *last; // last is the terminator
-  struct ir_bb *next;            // layout order; the entry is the first and has no parameters of its own
+  struct ir_instr *first, *last;  // last is the terminator
+  struct ir_bb *next;             // layout order; the entry is the first and has no parameters of its own
   void *note;
 };
 
@@ -264,8 +264,8 @@ struct ir_function {
   struct ir_value **params;
   const struct ir_type **results;
   struct ir_bb *entry;
-  uint32_t n_values, n_bbs;      // next free ids
-  bool decides;                  // contains a read.*, or calls what does: filled by ir_analyse_decides
+  uint32_t n_values, n_bbs;  // next free ids
+  bool decides;              // contains a read.*, or calls what does: filled by ir_analyse_decides
 };
 
 // MATMUL: operands of rank 1 or 2, at least one of rank 2, after the transposes asked for:
@@ -276,24 +276,24 @@ enum ir_block_kind { IR_BLOCK_FORWARD, IR_BLOCK_ADJOINT };
 
 struct ir_block {
   const char *name;
-  uint32_t id;                   // index in ir_module.blocks; an adjoint is reached through its forward bloc
+  uint32_t id;  // index in ir_module.blocks; an adjoint is reached through its forward bloc
   enum ir_block_kind kind;
   // Parameters: tensors, indices/ints, floats, in any order. In an adjoint: first those of the forward block,
   // then the values it saved (its n_outputs - n_results), then the gradients of its n_results results.
   uint32_t n_params;
   struct ir_value **params;
-  struct ir_instr *first, *last; // no terminator
-  uint32_t n_outputs;            // forward: results first, then values saved for the adjoint. adjoint: 0
+  struct ir_instr *first, *last;  // no terminator
+  uint32_t n_outputs;             // forward: results first, then values saved for the adjoint. adjoint: 0
   struct ir_value **outputs;
   uint32_t n_results;
   uint32_t n_values;
-  bool deferred;                 // reads tensors, and feeds no recurrence or decision around it: may run late
-  bool hoisted;                  // reads no tensor and is not uniform: its instances can run at once
-  bool uniform;                  // its operands only choose members of families, and nothing is random: one
-                                 // instance (of each choice) serves the whole minibatch
-  bool random;                   // contains DROPOUT: instances carry (example, ordinal)
-  struct ir_block *adjoint;      // NULL: not differentiable or not yet made
-  struct ir_loc loc;             // of the first operation, for `explain`
+  bool deferred;             // reads tensors, and feeds no recurrence or decision around it: may run late
+  bool hoisted;              // reads no tensor and is not uniform: its instances can run at once
+  bool uniform;              // its operands only choose members of families, and nothing is random: one
+                             // instance (of each choice) serves the whole minibatch
+  bool random;               // contains DROPOUT: instances carry (example, ordinal)
+  struct ir_block *adjoint;  // NULL: not differentiable or not yet made
+  struct ir_loc loc;         // of the first operation, for `explain`
 };
 
 struct ir_entry {
@@ -306,21 +306,28 @@ struct ir_entry {
 };
 
 struct ir_module {
-  struct arena *arena;           // owns everything below
+  struct arena *arena;  // owns everything below
   const char *name;
-  uint32_t n_files;      const char **files;          // source files, for positions
-  uint32_t n_dims;       struct ir_dim **dims;
-  uint32_t n_datas;      struct ir_data **datas;
-  uint32_t n_params;     struct ir_param **params;
-  uint32_t n_functions;  struct ir_function **functions;
-  uint32_t n_blocks;     struct ir_block **blocks;    // forward blocks
-  uint32_t n_entries;    struct ir_entry **entries;
-  uint32_t n_sites;                                   // dropout sites handed out
+  uint32_t n_files;
+  const char **files;  // source files, for positions
+  uint32_t n_dims;
+  struct ir_dim **dims;
+  uint32_t n_datas;
+  struct ir_data **datas;
+  uint32_t n_params;
+  struct ir_param **params;
+  uint32_t n_functions;
+  struct ir_function **functions;
+  uint32_t n_blocks;
+  struct ir_block **blocks;  // forward blocks
+  uint32_t n_entries;
+  struct ir_entry **entries;
+  uint32_t n_sites;  // dropout sites handed out
 };
 
 // -------------------------------------------------------------------------------------------------- building
 
-struct ir_module *ir_module_new(const char *name); // NULL: out of memory
+struct ir_module *ir_module_new(const char *name);  // NULL: out of memory
 void ir_module_free(struct ir_module *module);
 
 // Appending to the module's tables; each returns the new entry, owned by the module, with its id set.
@@ -333,7 +340,7 @@ struct ir_block *ir_add_block(struct ir_module *, const char *name, enum ir_bloc
 struct ir_entry *ir_add_entry(struct ir_module *, const char *name);
 uint32_t ir_add_file(struct ir_module *, const char *name);
 
-const struct ir_type *ir_type_simple(struct ir_module *, enum ir_type_kind kind);   // INT, BOOL, FLOAT
+const struct ir_type *ir_type_simple(struct ir_module *, enum ir_type_kind kind);  // INT, BOOL, FLOAT
 const struct ir_type *ir_type_index(struct ir_module *, uint32_t dim);
 const struct ir_type *ir_type_tensor(struct ir_module *, uint32_t rank, const struct size *const *sizes);
 const struct ir_type *ir_type_acc(struct ir_module *, const struct ir_type *tensor);
@@ -342,7 +349,7 @@ const struct ir_type *ir_type_data(struct ir_module *, uint32_t data);
 const struct ir_type *ir_type_tuple(struct ir_module *, const char *name, uint32_t n,
                                     const struct ir_field *fields);
 
-struct ir_bb *ir_add_bb(struct ir_module *, struct ir_function *);                 // appended in layout order
+struct ir_bb *ir_add_bb(struct ir_module *, struct ir_function *);  // appended in layout order
 struct ir_value *ir_add_bb_param(struct ir_module *, struct ir_function *, struct ir_bb *,
                                  const struct ir_type *);
 struct ir_value *ir_add_function_param(struct ir_module *, struct ir_function *, const struct ir_type *);
@@ -356,7 +363,7 @@ struct ir_instr *ir_instr_new(struct ir_module *, enum ir_op op, uint32_t n_oper
                               uint32_t *n_values);
 void ir_append(struct ir_bb *, struct ir_instr *);
 void ir_block_append(struct ir_block *, struct ir_instr *);
-void ir_insert_before(struct ir_bb *, struct ir_instr *at, struct ir_instr *);     // at NULL: at the end
+void ir_insert_before(struct ir_bb *, struct ir_instr *at, struct ir_instr *);  // at NULL: at the end
 void ir_block_insert_before(struct ir_block *, struct ir_instr *at, struct ir_instr *);
 void ir_remove(struct ir_bb *, struct ir_instr *);
 void ir_block_remove(struct ir_block *, struct ir_instr *);
@@ -370,7 +377,7 @@ static inline bool ir_is_terminator(enum ir_op op) { return op >= IR_BR && op <=
 // already set in `instr` (results may be absent). On a mismatch NULL, and *why names both shapes. Operations
 // with the rule `attr` return NULL without *why: their shape is written.
 const struct ir_type *ir_infer(struct ir_module *, const struct ir_instr *instr, const char **why);
-bool ir_shape_is_written(enum ir_op op);   // a tensor operation whose shape rule is `attr`
+bool ir_shape_is_written(enum ir_op op);  // a tensor operation whose shape rule is `attr`
 
 // Dense ids in layout order, for stable text.
 void ir_renumber(struct ir_function *);

@@ -30,8 +30,8 @@ static void place(struct ir_builder *b, struct ir_instr *instr) {
 struct ir_instr *ir_build(struct ir_builder *b, enum ir_op op, uint32_t n_operands,
                           struct ir_value *const *operands, uint32_t n_results,
                           const struct ir_type *const *result_types) {
-  struct ir_instr *instr =
-      ir_instr_new(b->module, op, n_operands, operands, n_results, result_types, 0, next_id(b));
+  struct ir_instr *instr = ir_instr_new(b->module, op, n_operands, operands, n_results, result_types, 0,
+                                        next_id(b));
   place(b, instr);
   return instr;
 }
@@ -203,23 +203,23 @@ struct ir_value *ir_build_size(struct ir_builder *b, const struct size *size) {
 
 static enum ir_type_kind arithmetic_result(enum ir_op op) {
   switch (op) {
-    case IR_FADD:
-    case IR_FSUB:
-    case IR_FMUL:
-    case IR_FDIV:
-    case IR_FNEG:
-    case IR_INT_TO_FLOAT:
-    case IR_READ_VALUE: return IR_FLOAT;
-    case IR_IEQ:
-    case IR_INE:
-    case IR_ILT:
-    case IR_ILE:
-    case IR_FEQ:
-    case IR_FNE:
-    case IR_FLT:
-    case IR_FLE:
-    case IR_NOT: return IR_BOOL;
-    default: return IR_INT;
+  case IR_FADD:
+  case IR_FSUB:
+  case IR_FMUL:
+  case IR_FDIV:
+  case IR_FNEG:
+  case IR_INT_TO_FLOAT:
+  case IR_READ_VALUE: return IR_FLOAT;
+  case IR_IEQ:
+  case IR_INE:
+  case IR_ILT:
+  case IR_ILE:
+  case IR_FEQ:
+  case IR_FNE:
+  case IR_FLT:
+  case IR_FLE:
+  case IR_NOT: return IR_BOOL;
+  default: return IR_INT;
   }
 }
 
@@ -281,8 +281,8 @@ struct ir_instr *ir_build_call(struct ir_builder *b, uint32_t function, uint32_t
 struct ir_instr *ir_build_emit(struct ir_builder *b, uint32_t block, uint32_t n_args,
                                struct ir_value *const *args) {
   const struct ir_block *emitted = b->module->blocks[block];
-  const struct ir_type **types =
-      arena_new_array(b->module->arena, const struct ir_type *, emitted->n_results);
+  const struct ir_type **types = arena_new_array(b->module->arena, const struct ir_type *,
+                                                 emitted->n_results);
   for (uint32_t i = 0; i < emitted->n_results; i++)
     types[i] = emitted->outputs[i]->type;
   struct ir_instr *instr = ir_build(b, IR_EMIT, n_args, args, emitted->n_results, types);

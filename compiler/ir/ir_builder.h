@@ -11,10 +11,10 @@
 
 struct ir_builder {
   struct ir_module *module;
-  struct ir_function *function; // with bb
-  struct ir_bb *bb;             // NULL when the builder fills `block`
+  struct ir_function *function;  // with bb
+  struct ir_bb *bb;              // NULL when the builder fills `block`
   struct ir_block *block;
-  struct ir_instr *before; // new instructions go before this one; NULL: at the end
+  struct ir_instr *before;  // new instructions go before this one; NULL: at the end
   struct ir_loc loc;
 };
 
@@ -68,7 +68,7 @@ struct ir_value *ir_build_int(struct ir_builder *, int64_t value);
 struct ir_value *ir_build_bool(struct ir_builder *, bool value);
 struct ir_value *ir_build_float(struct ir_builder *, double value);
 struct ir_value *ir_build_index(struct ir_builder *, uint32_t dim, int64_t value);
-struct ir_value *ir_build_size(struct ir_builder *, const struct size *size); // an int
+struct ir_value *ir_build_size(struct ir_builder *, const struct size *size);  // an int
 // Arithmetic and comparisons; the result's type follows from the operation.
 struct ir_value *ir_build_host1(struct ir_builder *, enum ir_op, struct ir_value *a);
 struct ir_value *ir_build_host2(struct ir_builder *, enum ir_op, struct ir_value *a, struct ir_value *b);

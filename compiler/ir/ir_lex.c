@@ -4,17 +4,13 @@
 
 void ir_lexer_init(struct ir_lexer *lexer, const char *text, size_t length) {
   if (length == 0)
-    text = ""; // may be NULL
+    text = "";  // may be NULL
   *lexer = (struct ir_lexer){.next = text, .end = text + length, .line_start = text, .line = 1};
 }
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 // The character at an offset from the next one, or NUL behind the end.
 static char ahead(const struct ir_lexer *lexer, size_t offset) {
@@ -151,13 +147,13 @@ struct ir_token ir_lex(struct ir_lexer *lexer) {
   if (is_digit(c))
     return lex_number(lexer, token);
   switch (c) {
-    case '"':
-      lexer->next++;
-      token.kind = IR_TOKEN_STRING;
-      return lex_quoted(lexer, token);
-    case '@': return lex_symbol(lexer, token);
-    case '%': return lex_id(lexer, token, IR_TOKEN_VALUE);
-    case '^': return lex_id(lexer, token, IR_TOKEN_LABEL);
-    default: return lex_mark(lexer, token);
+  case '"':
+    lexer->next++;
+    token.kind = IR_TOKEN_STRING;
+    return lex_quoted(lexer, token);
+  case '@': return lex_symbol(lexer, token);
+  case '%': return lex_id(lexer, token, IR_TOKEN_VALUE);
+  case '^': return lex_id(lexer, token, IR_TOKEN_LABEL);
+  default: return lex_mark(lexer, token);
   }
 }

@@ -16,7 +16,7 @@
 #include "compiler/ir/ir_parser.h"
 #include "compiler/ir/ir_text.h"
 
-#define MAX_TYPE_DEPTH 64 // bounds recursion here and in everything that walks types
+#define MAX_TYPE_DEPTH 64  // bounds recursion here and in everything that walks types
 
 // ------------------------------------------------------------------------------------------ errors
 
@@ -74,9 +74,7 @@ static bool spells(const struct ir_token *token, const char *word) {
          memcmp(token->text, word, token->length) == 0;
 }
 
-bool ir_parse_at_word(const struct ir_parser *p, const char *word) {
-  return spells(&p->token, word);
-}
+bool ir_parse_at_word(const struct ir_parser *p, const char *word) { return spells(&p->token, word); }
 
 bool ir_parse_accept_mark(struct ir_parser *p, char mark) {
   bool there = ir_parse_at_mark(p, mark);
@@ -328,11 +326,11 @@ static const struct size *in_range(struct ir_parser *p, const struct size *size)
 static const struct size *parse_term(struct ir_parser *p, bool negative) {
   struct arena *arena = p->module->arena;
   const struct size *product;
-  if (negative && p->token.kind == IR_TOKEN_NUMBER) // so that the smallest integer can be read
+  if (negative && p->token.kind == IR_TOKEN_NUMBER)  // so that the smallest integer can be read
     product = size_constant(arena, (int64_t)-magnitude(p, (uint64_t)INT64_MAX + 1));
   else
-    product =
-        negative ? in_range(p, size_mul(arena, size_constant(arena, -1), parse_factor(p))) : parse_factor(p);
+    product = negative ? in_range(p, size_mul(arena, size_constant(arena, -1), parse_factor(p)))
+                       : parse_factor(p);
   while (ir_parse_accept_mark(p, '*'))
     product = in_range(p, size_mul(arena, product, parse_factor(p)));
   return product;
@@ -438,9 +436,7 @@ static const struct ir_type *parse_type(struct ir_parser *p, int depth) {
   return parse_named_type(p, depth + 1);
 }
 
-const struct ir_type *ir_parse_type(struct ir_parser *p) {
-  return parse_type(p, 0);
-}
+const struct ir_type *ir_parse_type(struct ir_parser *p) { return parse_type(p, 0); }
 
 // ------------------------------------------------------------------------------------ declarations
 
@@ -451,15 +447,13 @@ static struct ir_dim *add_dim(struct ir_parser *p, enum size_atom_kind kind, str
   return dim;
 }
 
-static void parse_file(struct ir_parser *p) {
-  ir_add_file(p->module, ir_parse_name(p, "a file's name"));
-}
+static void parse_file(struct ir_parser *p) { ir_add_file(p->module, ir_parse_name(p, "a file's name")); }
 
 static void parse_dim(struct ir_parser *p) {
   struct ir_token at = p->token;
   const char *name = ir_parse_name(p, "a name");
   ir_parse_expect_mark(p, '=');
-  const struct size *value = ir_parse_size(p); // before the name is declared: over earlier ones only
+  const struct size *value = ir_parse_size(p);  // before the name is declared: over earlier ones only
   add_dim(p, SIZE_DIM, at, name)->value = value;
 }
 
@@ -505,7 +499,7 @@ static void parse_data(struct ir_parser *p) {
   }
   if (p->error)
     return;
-  assert(p->next_data < p->module->n_datas); // both passes see the same tokens
+  assert(p->next_data < p->module->n_datas);  // both passes see the same tokens
   struct ir_data *data = p->module->datas[p->next_data++];
   data->n_constructors = (uint32_t)constructors.count;
   data->constructors = constructors.items;
@@ -562,13 +556,9 @@ static void parse_entry_or_metric(struct ir_parser *p, bool is_metric) {
     ir_parse_fail_at(p, at.line, at.column, "there is no function @%s", function);
 }
 
-static void parse_entry(struct ir_parser *p) {
-  parse_entry_or_metric(p, false);
-}
+static void parse_entry(struct ir_parser *p) { parse_entry_or_metric(p, false); }
 
-static void parse_metric(struct ir_parser *p) {
-  parse_entry_or_metric(p, true);
-}
+static void parse_metric(struct ir_parser *p) { parse_entry_or_metric(p, true); }
 
 static const struct {
   const char *word;

@@ -29,19 +29,19 @@ struct type_list {
 // An instruction whose data type is known only when its operand's type is.
 struct pending {
   struct ir_instr *instr;
-  const char *constructor; // NULL: the instruction has none
+  const char *constructor;  // NULL: the instruction has none
   struct position at;
 };
 
 struct body {
   struct ir_parser *p;
-  struct ir_function *function; // or NULL
-  struct ir_block *block;       // or NULL
+  struct ir_function *function;  // or NULL
+  struct ir_block *block;        // or NULL
   struct {
     struct pending *items;
     size_t count, capacity;
   } pending;
-  struct value_list outputs; // of a block
+  struct value_list outputs;  // of a block
 };
 
 // --------------------------------------------------------------------------------- numbered things
@@ -467,7 +467,7 @@ void ir_parse_function(struct ir_parser *p) {
   ir_parse_symbol(p, "function");
   if (p->error)
     return;
-  assert(p->next_function < p->module->n_functions); // both passes see the same tokens
+  assert(p->next_function < p->module->n_functions);  // both passes see the same tokens
   struct ir_function *function = p->module->functions[p->next_function++];
   struct body body = {.p = p, .function = function};
   struct value_list params = {0};

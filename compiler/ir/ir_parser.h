@@ -13,7 +13,7 @@
 struct ir_names {
   uint32_t count, capacity;
   struct ir_names_slot {
-    const char *name; // NULL: free
+    const char *name;  // NULL: free
     uint32_t value;
   } * slots;
 };
@@ -21,20 +21,20 @@ struct ir_names {
 // Values or basic blocks of the function at hand by the number that the text gives them. Reused for every
 // function.
 struct ir_ids {
-  void **items; // capacity of them, malloc'd, NULL where the number has not been met
+  void **items;  // capacity of them, malloc'd, NULL where the number has not been met
   uint32_t capacity;
-  uint32_t *met; // malloc'd
+  uint32_t *met;  // malloc'd
   uint32_t n_met, met_capacity;
 };
 
 struct ir_parser {
   struct ir_lexer lexer;
-  struct ir_token token; // the current one
+  struct ir_token token;  // the current one
   struct ir_module *module;
-  char *error;           // the first one, malloc'd
-  struct ir_names types; // dims and data: index * 2 + (is data)
+  char *error;            // the first one, malloc'd
+  struct ir_names types;  // dims and data: index * 2 + (is data)
   struct ir_names params, functions, blocks;
-  uint32_t next_data, next_function, next_block; // declared before the main pass, defined in the same order
+  uint32_t next_data, next_function, next_block;  // declared before the main pass, defined in the same order
   struct ir_ids values, labels;
 };
 
@@ -44,17 +44,17 @@ void ir_parse_fail_at(struct ir_parser *p, uint32_t line, uint32_t column, const
 void ir_parse_advance(struct ir_parser *p);
 bool ir_parse_at_mark(const struct ir_parser *p, char mark);
 bool ir_parse_at_word(const struct ir_parser *p, const char *word);
-bool ir_parse_accept_mark(struct ir_parser *p, char mark); // true and past it, or false
+bool ir_parse_accept_mark(struct ir_parser *p, char mark);  // true and past it, or false
 bool ir_parse_accept_word(struct ir_parser *p, const char *word);
 void ir_parse_expect_mark(struct ir_parser *p, char mark);
-void ir_parse_expect_newline(struct ir_parser *p); // or the end
+void ir_parse_expect_newline(struct ir_parser *p);  // or the end
 const char *ir_parse_name(struct ir_parser *p, const char *what);
 const char *ir_parse_symbol(struct ir_parser *p, const char *what);
 int64_t ir_parse_integer(struct ir_parser *p, int64_t least, int64_t most);
 double ir_parse_double(struct ir_parser *p);
 const struct size *ir_parse_size(struct ir_parser *p);
 const struct ir_type *ir_parse_type(struct ir_parser *p);
-struct ir_loc ir_parse_location(struct ir_parser *p); // optional
+struct ir_loc ir_parse_location(struct ir_parser *p);  // optional
 
 bool ir_names_find(const struct ir_names *names, const char *name, uint32_t *value);
 

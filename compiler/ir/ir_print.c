@@ -14,7 +14,7 @@
 
 struct printer {
   const struct ir_module *module;
-  FILE *out; // a stream into `string`
+  FILE *out;  // a stream into `string`
   char *string;
   size_t length;
   locale_t old_locale;
@@ -158,27 +158,27 @@ static void print_type(struct printer *p, const struct ir_type *type) {
     return;
   }
   switch (type->kind) {
-    case IR_INT: fputs("int", p->out); break;
-    case IR_BOOL: fputs("bool", p->out); break;
-    case IR_FLOAT: fputs("float", p->out); break;
-    case IR_INDEX:
-      print_table_name(p, type->dim < p->module->n_dims ? p->module->dims[type->dim]->atom.name : NULL);
-      break;
-    case IR_DATA:
-      print_table_name(p, type->data < p->module->n_datas ? p->module->datas[type->data]->name : NULL);
-      break;
-    case IR_TENSOR: print_shape(p, "f32", type); break;
-    case IR_ACC: print_shape(p, "acc", type); break;
-    case IR_LIST:
-      fputc('[', p->out);
-      print_type(p, type->element);
-      fputc(']', p->out);
-      break;
-    case IR_TUPLE:
-      if (type->tuple.name)
-        print_name(p, type->tuple.name);
-      print_fields(p, type->tuple.n, type->tuple.fields);
-      break;
+  case IR_INT: fputs("int", p->out); break;
+  case IR_BOOL: fputs("bool", p->out); break;
+  case IR_FLOAT: fputs("float", p->out); break;
+  case IR_INDEX:
+    print_table_name(p, type->dim < p->module->n_dims ? p->module->dims[type->dim]->atom.name : NULL);
+    break;
+  case IR_DATA:
+    print_table_name(p, type->data < p->module->n_datas ? p->module->datas[type->data]->name : NULL);
+    break;
+  case IR_TENSOR: print_shape(p, "f32", type); break;
+  case IR_ACC: print_shape(p, "acc", type); break;
+  case IR_LIST:
+    fputc('[', p->out);
+    print_type(p, type->element);
+    fputc(']', p->out);
+    break;
+  case IR_TUPLE:
+    if (type->tuple.name)
+      print_name(p, type->tuple.name);
+    print_fields(p, type->tuple.n, type->tuple.fields);
+    break;
   }
 }
 
@@ -381,7 +381,7 @@ static void print_forward(struct printer *p, const struct ir_block *block) {
 static void print_adjoint(struct printer *p, const struct ir_block *adjoint, const struct ir_block *forward) {
   uint32_t n_own = forward->n_params, n_saved = forward->n_outputs - forward->n_results;
   if (forward->n_results > forward->n_outputs || adjoint->n_params < n_own + n_saved) {
-    n_own = adjoint->n_params; // broken; shown as it is
+    n_own = adjoint->n_params;  // broken; shown as it is
     n_saved = 0;
   }
   fputs("adjoint ", p->out);
@@ -417,9 +417,9 @@ static void print_block(struct printer *p, const struct ir_block *block) {
 
 static void print_dim(struct printer *p, const struct ir_dim *dim) {
   switch (dim->atom.kind) {
-    case SIZE_VOCAB: fputs("vocab ", p->out); break;
-    case SIZE_ENUM: fputs("enum ", p->out); break;
-    default: fputs("dim ", p->out); break;
+  case SIZE_VOCAB: fputs("vocab ", p->out); break;
+  case SIZE_ENUM: fputs("enum ", p->out); break;
+  default: fputs("dim ", p->out); break;
   }
   print_name(p, dim->atom.name);
   if (dim->atom.kind == SIZE_DIM) {

@@ -169,9 +169,7 @@ static shape_rule *const rules[IR_N_OPS] = {
 #undef OP
 };
 
-bool ir_shape_is_written(enum ir_op op) {
-  return rules[op] == shape_attr;
-}
+bool ir_shape_is_written(enum ir_op op) { return rules[op] == shape_attr; }
 
 static bool operands_are_tensors(struct inference *in) {
   const struct ir_instr *instr = in->instr;

@@ -10,15 +10,15 @@
 
 struct ir_verifier {
   const struct ir_module *module;
-  struct ir_module scratch; // the same tables with an arena of its own: shape inference allocates there
-  struct arena arena;       // that arena
-  struct arena body_arena;  // what is noted of one function or block at a time
-  char *error;              // malloc'd
+  struct ir_module scratch;  // the same tables with an arena of its own: shape inference allocates there
+  struct arena arena;        // that arena
+  struct arena body_arena;   // what is noted of one function or block at a time
+  char *error;               // malloc'd
   // Where we are, for messages; NULL where it does not apply.
   const struct ir_function *function;
-  const struct ir_block *block, *forward; // forward: the block whose adjoint `block` is
+  const struct ir_block *block, *forward;  // forward: the block whose adjoint `block` is
   const struct ir_instr *instr;
-  const int64_t *dim_defaults; // per dim; INT64_MIN where the value is not known before binding
+  const int64_t *dim_defaults;  // per dim; INT64_MIN where the value is not known before binding
 };
 
 bool ir_verify_fail(struct ir_verifier *v, const char *format, ...) __attribute__((format(printf, 2, 3)));

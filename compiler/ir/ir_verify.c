@@ -7,7 +7,7 @@
 #include "compiler/ir/ir_text.h"
 #include "compiler/ir/ir_verifier.h"
 
-#define UNKNOWN INT64_MIN // in dim_defaults
+#define UNKNOWN INT64_MIN  // in dim_defaults
 
 bool ir_verify_fail(struct ir_verifier *v, const char *format, ...) {
   va_list args;
@@ -82,24 +82,24 @@ bool ir_verify_type(struct ir_verifier *v, const struct ir_type *type, bool tupl
   if (!type)
     return ir_verify_fail(v, "a type is missing");
   switch (type->kind) {
-    case IR_INT:
-    case IR_BOOL:
-    case IR_FLOAT: return true;
-    case IR_INDEX:
-      if (type->dim >= v->module->n_dims || v->module->dims[type->dim]->atom.kind == SIZE_DIM)
-        return ir_verify_fail(v, "an index of something that is no vocab or enum");
-      return true;
-    case IR_TENSOR:
-    case IR_ACC: return check_shape(v, type);
-    case IR_LIST: return ir_verify_type(v, type->element, true);
-    case IR_DATA:
-      if (type->data >= v->module->n_datas)
-        return ir_verify_fail(v, "there is no data type %u", type->data);
-      return true;
-    case IR_TUPLE:
-      if (!tuple_allowed)
-        return ir_verify_fail(v, "the tuple %s is not flattened", ir_verify_type_text(v, type));
-      return check_fields(v, type->tuple.n, type->tuple.fields);
+  case IR_INT:
+  case IR_BOOL:
+  case IR_FLOAT: return true;
+  case IR_INDEX:
+    if (type->dim >= v->module->n_dims || v->module->dims[type->dim]->atom.kind == SIZE_DIM)
+      return ir_verify_fail(v, "an index of something that is no vocab or enum");
+    return true;
+  case IR_TENSOR:
+  case IR_ACC: return check_shape(v, type);
+  case IR_LIST: return ir_verify_type(v, type->element, true);
+  case IR_DATA:
+    if (type->data >= v->module->n_datas)
+      return ir_verify_fail(v, "there is no data type %u", type->data);
+    return true;
+  case IR_TUPLE:
+    if (!tuple_allowed)
+      return ir_verify_fail(v, "the tuple %s is not flattened", ir_verify_type_text(v, type));
+    return check_fields(v, type->tuple.n, type->tuple.fields);
   }
   return ir_verify_fail(v, "a type of no known kind");
 }
@@ -179,7 +179,7 @@ static bool check_dim_value(struct ir_verifier *v, const struct ir_dim *dim, int
     return false;
   if (!known)
     return true;
-  size_evaluate(dim->value, default_value, v, value); // ir_verify_size has seen that it fits
+  size_evaluate(dim->value, default_value, v, value);  // ir_verify_size has seen that it fits
   if (*value < 0)
     return ir_verify_fail(v, "dim %s: its value %lld is negative", dim->atom.name, (long long)*value);
   return true;

@@ -11,21 +11,21 @@
 
 // Where a value is defined. Function parameters are at bb NONE and dominate everything.
 struct place {
-  const struct ir_value *value; // NULL: no value has this number
-  uint32_t bb;                  // basic block's id
-  uint32_t position;            // within it; 0 for its parameters
+  const struct ir_value *value;  // NULL: no value has this number
+  uint32_t bb;                   // basic block's id
+  uint32_t position;             // within it; 0 for its parameters
 };
 
 struct graph {
-  struct arena *arena;      // emptied when the function is done
-  uint32_t n_values, n_bbs; // lengths of the arrays
-  struct place *places;     // by value id
-  const struct ir_bb **bbs; // by id; NULL: no such basic block
+  struct arena *arena;       // emptied when the function is done
+  uint32_t n_values, n_bbs;  // lengths of the arrays
+  struct place *places;      // by value id
+  const struct ir_bb **bbs;  // by id; NULL: no such basic block
   uint32_t n_reached;
-  uint32_t *order;           // ids of reachable basic blocks in reverse postorder
-  uint32_t *rank;            // by id: position in `order`, NONE when not reachable
-  uint32_t *idom;            // by rank: rank of the immediate dominator
-  uint32_t *first, *subtree; // by rank: preorder number in the dominator tree, size of the subtree
+  uint32_t *order;            // ids of reachable basic blocks in reverse postorder
+  uint32_t *rank;             // by id: position in `order`, NONE when not reachable
+  uint32_t *idom;             // by rank: rank of the immediate dominator
+  uint32_t *first, *subtree;  // by rank: preorder number in the dominator tree, size of the subtree
 };
 
 // --------------------------------------------------------------------------------------- structure
@@ -93,10 +93,10 @@ static bool collect_bb(struct ir_verifier *v, struct graph *g, const struct ir_b
 // Number of targets that an operation has: a switch has one or more.
 static bool target_count_fits(const struct ir_instr *instr) {
   switch (instr->op) {
-    case IR_BR: return instr->n_targets == 1;
-    case IR_BRIF: return instr->n_targets == 2;
-    case IR_SWITCH: return instr->n_targets >= 1;
-    default: return instr->n_targets == 0;
+  case IR_BR: return instr->n_targets == 1;
+  case IR_BRIF: return instr->n_targets == 2;
+  case IR_SWITCH: return instr->n_targets >= 1;
+  default: return instr->n_targets == 0;
   }
 }
 
@@ -202,14 +202,14 @@ static void number_tree(struct graph *g) {
   uint32_t n = g->n_reached;
   g->first = arena_new_array(g->arena, uint32_t, n);
   g->subtree = arena_new_array(g->arena, uint32_t, n);
-  uint32_t *next = arena_new_array(g->arena, uint32_t, n); // number for the next child
+  uint32_t *next = arena_new_array(g->arena, uint32_t, n);  // number for the next child
   for (uint32_t i = n; i-- > 0;) {
     g->subtree[i]++;
     if (i > 0)
       g->subtree[g->idom[i]] += g->subtree[i];
   }
   next[0] = 1;
-  for (uint32_t i = 1; i < n; i++) { // a dominator comes before what it dominates
+  for (uint32_t i = 1; i < n; i++) {  // a dominator comes before what it dominates
     g->first[i] = next[g->idom[i]];
     next[g->idom[i]] += g->subtree[i];
     next[i] = g->first[i] + 1;
@@ -226,7 +226,7 @@ static bool check_use(struct ir_verifier *v, const struct graph *g, const struct
   if (!value || value->id >= g->n_values || g->places[value->id].value != value)
     return ir_verify_fail(v, "an operand is not of this function");
   const struct place *place = &g->places[value->id];
-  if (g->rank[bb] == NONE) // what is not reachable is reached by every value
+  if (g->rank[bb] == NONE)  // what is not reachable is reached by every value
     return true;
   if (place->bb == NONE || (place->bb == bb && place->position < position))
     return true;

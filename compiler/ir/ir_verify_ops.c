@@ -13,11 +13,10 @@ static const struct {
   const char *operands, *results;
 } host_signatures[IR_FIRST_TENSOR_OP] = {
     [IR_CONST_INT] = {"", "i"},     [IR_CONST_BOOL] = {"", "b"},    [IR_CONST_FLOAT] = {"", "f"},
-    [IR_CONST_INDEX] = {"", "x"},   [IR_SIZE] = {"", "i"},
-    [IR_IADD] = {"ii", "i"},        [IR_ISUB] = {"ii", "i"},        [IR_IMUL] = {"ii", "i"},
-    [IR_IDIV] = {"ii", "i"},        [IR_IMOD] = {"ii", "i"},        [IR_INEG] = {"i", "i"},
-    [IR_IEQ] = {"nn", "b"},         [IR_INE] = {"nn", "b"},         [IR_ILT] = {"ii", "b"},
-    [IR_ILE] = {"ii", "b"},
+    [IR_CONST_INDEX] = {"", "x"},   [IR_SIZE] = {"", "i"},          [IR_IADD] = {"ii", "i"},
+    [IR_ISUB] = {"ii", "i"},        [IR_IMUL] = {"ii", "i"},        [IR_IDIV] = {"ii", "i"},
+    [IR_IMOD] = {"ii", "i"},        [IR_INEG] = {"i", "i"},         [IR_IEQ] = {"nn", "b"},
+    [IR_INE] = {"nn", "b"},         [IR_ILT] = {"ii", "b"},         [IR_ILE] = {"ii", "b"},
     [IR_FADD] = {"ff", "f"},        [IR_FSUB] = {"ff", "f"},        [IR_FMUL] = {"ff", "f"},
     [IR_FDIV] = {"ff", "f"},        [IR_FNEG] = {"f", "f"},         [IR_FEQ] = {"ff", "b"},
     [IR_FNE] = {"ff", "b"},         [IR_FLT] = {"ff", "b"},         [IR_FLE] = {"ff", "b"},
@@ -27,30 +26,28 @@ static const struct {
     [IR_LIST_NEW] = {"*", "l"},     [IR_LIST_LEN] = {"l", "i"},     [IR_LIST_GET] = {"li", "*"},
     [IR_LIST_SET] = {"li*", "l"},   [IR_LIST_PUSH] = {"l*", "l"},   [IR_LIST_POP] = {"l", "l"},
     [IR_LIST_SLICE] = {"lii", "l"}, [IR_LIST_REVERSE] = {"l", "l"}, [IR_LIST_CONCAT] = {"ll", "l"},
-    [IR_LIST_ZIP] = {"ll", "l"},
-    [IR_CALL] = {"*", "*"},         [IR_EMIT] = {"*", "*"},
+    [IR_LIST_ZIP] = {"ll", "l"},    [IR_CALL] = {"*", "*"},         [IR_EMIT] = {"*", "*"},
     [IR_LIST_SUM] = {"l", "t"},     [IR_LIST_MEAN] = {"l", "t"},    [IR_LIST_MAX] = {"l", "t"},
     [IR_ACC_OF] = {"t", "a"},       [IR_ACC_ADD] = {"aa", "a"},     [IR_ACC_SUM] = {"a", "t"},
-    [IR_READ_INDEX] = {"s", "p"},   [IR_READ_VALUE] = {"s", "f"},
-    [IR_BR] = {"", ""},             [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},
-    [IR_RETURN] = {"*", ""},
+    [IR_READ_INDEX] = {"s", "p"},   [IR_READ_VALUE] = {"s", "f"},   [IR_BR] = {"", ""},
+    [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},        [IR_RETURN] = {"*", ""},
 };
 
 static bool fits_letter(char letter, const struct ir_type *type) {
   switch (letter) {
-    case 'i': return type->kind == IR_INT;
-    case 'b': return type->kind == IR_BOOL;
-    case 'f': return type->kind == IR_FLOAT;
-    case 'x': return type->kind == IR_INDEX;
-    case 'n': return type->kind == IR_INT || type->kind == IR_BOOL || type->kind == IR_INDEX;
-    case 'm': return type->kind == IR_INT || type->kind == IR_BOOL;
-    case 'p': return type->kind == IR_INT || type->kind == IR_INDEX;
-    case 'd': return type->kind == IR_DATA;
-    case 'l': return type->kind == IR_LIST;
-    case 'a': return type->kind == IR_ACC;
-    case 't': return type->kind == IR_TENSOR;
-    case 's': return type->kind == IR_TENSOR && type->shape.rank == 0;
-    default: return false;
+  case 'i': return type->kind == IR_INT;
+  case 'b': return type->kind == IR_BOOL;
+  case 'f': return type->kind == IR_FLOAT;
+  case 'x': return type->kind == IR_INDEX;
+  case 'n': return type->kind == IR_INT || type->kind == IR_BOOL || type->kind == IR_INDEX;
+  case 'm': return type->kind == IR_INT || type->kind == IR_BOOL;
+  case 'p': return type->kind == IR_INT || type->kind == IR_INDEX;
+  case 'd': return type->kind == IR_DATA;
+  case 'l': return type->kind == IR_LIST;
+  case 'a': return type->kind == IR_ACC;
+  case 't': return type->kind == IR_TENSOR;
+  case 's': return type->kind == IR_TENSOR && type->shape.rank == 0;
+  default: return false;
   }
 }
 
@@ -177,7 +174,7 @@ static bool check_list_fold(struct ir_verifier *v, const struct ir_instr *instr)
 static bool check_acc(struct ir_verifier *v, const struct ir_instr *instr) {
   struct ir_type shape = *instr->results[0]->type;
   for (uint32_t i = 0; i < instr->n_operands; i++) {
-    shape.kind = instr->operands[i]->type->kind; // only the shapes are compared here
+    shape.kind = instr->operands[i]->type->kind;  // only the shapes are compared here
     if (!ir_type_equal(&shape, instr->operands[i]->type))
       return FAIL(v, "the shapes of %s and %s differ", ir_verify_type_text(v, instr->operands[i]->type),
                   ir_verify_type_text(v, instr->results[0]->type));
@@ -216,38 +213,37 @@ static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
       !check_letters(v, "result", host_signatures[instr->op].results, instr->n_results, instr->results))
     return false;
   switch (instr->op) {
-    case IR_CONST_BOOL:
-      return instr->integer == 0 || instr->integer == 1 ? true : FAIL(v, "a bool is 0 or 1");
-    case IR_CONST_INDEX: return check_const_index(v, instr);
-    case IR_SIZE: return ir_verify_size(v, instr->size);
-    case IR_IEQ:
-    case IR_INE: return check_alike(v, instr->operands[0]->type, instr->operands[1]->type);
-    case IR_DATA_TAG: return check_data_type(v, instr, instr->operands[0]->type);
-    case IR_DATA_NEW: return check_data_new(v, instr);
-    case IR_DATA_GET: return check_data_get(v, instr);
-    case IR_LIST_NEW: return check_list_new(v, instr);
-    case IR_LIST_GET: return check_element(v, instr, 0);
-    case IR_LIST_SET: return check_element(v, instr, 2);
-    case IR_LIST_PUSH: return check_element(v, instr, 1);
-    case IR_LIST_CONCAT:
-      return check_alike(v, instr->operands[0]->type, instr->operands[1]->type) &&
-             check_alike(v, instr->operands[0]->type, instr->results[0]->type);
-    case IR_LIST_POP:
-    case IR_LIST_SLICE:
-    case IR_LIST_REVERSE: return check_alike(v, instr->operands[0]->type, instr->results[0]->type);
-    case IR_LIST_ZIP: return check_list_zip(v, instr);
-    case IR_LIST_SUM:
-    case IR_LIST_MEAN:
-    case IR_LIST_MAX: return check_list_fold(v, instr);
-    case IR_ACC_OF:
-    case IR_ACC_ADD:
-    case IR_ACC_SUM: return check_acc(v, instr);
-    case IR_CALL: return check_call(v, instr);
-    case IR_EMIT: return check_emit(v, instr);
-    case IR_RETURN:
-      return check_types(v, "result", instr->n_operands, instr->operands, v->function->n_results,
-                         v->function->results);
-    default: return true;
+  case IR_CONST_BOOL: return instr->integer == 0 || instr->integer == 1 ? true : FAIL(v, "a bool is 0 or 1");
+  case IR_CONST_INDEX: return check_const_index(v, instr);
+  case IR_SIZE: return ir_verify_size(v, instr->size);
+  case IR_IEQ:
+  case IR_INE: return check_alike(v, instr->operands[0]->type, instr->operands[1]->type);
+  case IR_DATA_TAG: return check_data_type(v, instr, instr->operands[0]->type);
+  case IR_DATA_NEW: return check_data_new(v, instr);
+  case IR_DATA_GET: return check_data_get(v, instr);
+  case IR_LIST_NEW: return check_list_new(v, instr);
+  case IR_LIST_GET: return check_element(v, instr, 0);
+  case IR_LIST_SET: return check_element(v, instr, 2);
+  case IR_LIST_PUSH: return check_element(v, instr, 1);
+  case IR_LIST_CONCAT:
+    return check_alike(v, instr->operands[0]->type, instr->operands[1]->type) &&
+           check_alike(v, instr->operands[0]->type, instr->results[0]->type);
+  case IR_LIST_POP:
+  case IR_LIST_SLICE:
+  case IR_LIST_REVERSE: return check_alike(v, instr->operands[0]->type, instr->results[0]->type);
+  case IR_LIST_ZIP: return check_list_zip(v, instr);
+  case IR_LIST_SUM:
+  case IR_LIST_MEAN:
+  case IR_LIST_MAX: return check_list_fold(v, instr);
+  case IR_ACC_OF:
+  case IR_ACC_ADD:
+  case IR_ACC_SUM: return check_acc(v, instr);
+  case IR_CALL: return check_call(v, instr);
+  case IR_EMIT: return check_emit(v, instr);
+  case IR_RETURN:
+    return check_types(v, "result", instr->n_operands, instr->operands, v->function->n_results,
+                       v->function->results);
+  default: return true;
   }
 }
 
@@ -287,10 +283,10 @@ static bool check_operands(struct ir_verifier *v, const struct ir_instr *instr) 
 static const struct size *indexed_size(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct ir_type *type;
   switch (instr->op) {
-    case IR_OP_ONEHOT:
-    case IR_OP_PUT: type = instr->results[0]->type; break;
-    case IR_OP_D_ROW: type = v->module->params[instr->symbol]->type; break;
-    default: type = instr->operands[0]->type; break;
+  case IR_OP_ONEHOT:
+  case IR_OP_PUT: type = instr->results[0]->type; break;
+  case IR_OP_D_ROW: type = v->module->params[instr->symbol]->type; break;
+  default: type = instr->operands[0]->type; break;
   }
   return type->shape.rank > 0 ? type->shape.sizes[0] : NULL;
 }
@@ -335,17 +331,17 @@ static bool check_written(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct ir_type *result = instr->results[0]->type;
   const struct ir_type *a = instr->n_operands ? instr->operands[0]->type : NULL;
   switch (instr->op) {
-    case IR_OP_PARAM: return check_alike(v, v->module->params[instr->symbol]->type, result);
-    case IR_OP_ONEHOT: return result->shape.rank == 1 ? true : FAIL(v, "the result is no vector");
-    case IR_OP_BROADCAST:
-      return a->shape.rank == 0 ? true : FAIL(v, "%s is no scalar", ir_verify_type_text(v, a));
-    case IR_OP_PAD: return check_pad(v, instr);
-    case IR_OP_PUT:
-      return a->shape.rank == 1 && result->shape.rank == 2 &&
-                     size_equal(a->shape.sizes[0], result->shape.sizes[1])
-                 ? true
-                 : shape_error(v, a, result);
-    default: return true;
+  case IR_OP_PARAM: return check_alike(v, v->module->params[instr->symbol]->type, result);
+  case IR_OP_ONEHOT: return result->shape.rank == 1 ? true : FAIL(v, "the result is no vector");
+  case IR_OP_BROADCAST:
+    return a->shape.rank == 0 ? true : FAIL(v, "%s is no scalar", ir_verify_type_text(v, a));
+  case IR_OP_PAD: return check_pad(v, instr);
+  case IR_OP_PUT:
+    return a->shape.rank == 1 && result->shape.rank == 2 &&
+                   size_equal(a->shape.sizes[0], result->shape.sizes[1])
+               ? true
+               : shape_error(v, a, result);
+  default: return true;
   }
 }
 

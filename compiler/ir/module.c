@@ -24,7 +24,7 @@
 
 #define FORMAT_VERSION 1
 #define HEADER_BYTES 32
-#define HASHED_BYTES 24 // of the header
+#define HASHED_BYTES 24  // of the header
 
 static const unsigned char magic[8] = {'N', 'N', 'B', 1, 0x0d, 0x0a, 0x1a, 0x0a};
 
@@ -65,8 +65,8 @@ static bool write_file(const char *path, const unsigned char *header, const char
   int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0)
     return false;
-  bool written =
-      write_all(file, header, HEADER_BYTES) && write_all(file, payload, length) && fsync(file) == 0;
+  bool written = write_all(file, header, HEADER_BYTES) && write_all(file, payload, length) &&
+                 fsync(file) == 0;
   int problem = errno;
   if (close(file) != 0 && written) {
     problem = errno;
@@ -162,7 +162,7 @@ static unsigned char *read_bytes(const char *path, size_t *length, const char **
     close(file);
     return NULL;
   }
-  size_t capacity = (status.st_size > 0 ? (size_t)status.st_size : 0) + 1; // one more byte meets the end
+  size_t capacity = (status.st_size > 0 ? (size_t)status.st_size : 0) + 1;  // one more byte meets the end
   unsigned char *bytes = malloc(capacity);
   ssize_t got = 0;
   *length = 0;
@@ -170,7 +170,7 @@ static unsigned char *read_bytes(const char *path, size_t *length, const char **
     if (got < 0 && errno != EINTR)
       break;
     *length += got > 0 ? (size_t)got : 0;
-    if (*length == capacity) { // a pipe, or a file that grows
+    if (*length == capacity) {  // a pipe, or a file that grows
       unsigned char *grown = realloc(bytes, capacity *= 2);
       if (!grown)
         free(bytes);

@@ -28,14 +28,14 @@ struct size_atom {
 };
 
 struct size_term {
-  int64_t coefficient;               // never 0
-  uint32_t degree;                   // number of atoms, with repetition; 0 for the constant term
-  const struct size_atom **atoms;    // sorted by id
+  int64_t coefficient;             // never 0
+  uint32_t degree;                 // number of atoms, with repetition; 0 for the constant term
+  const struct size_atom **atoms;  // sorted by id
 };
 
 struct size {
-  uint32_t n_terms;                  // 0: the size 0
-  const struct size_term *terms;     // sorted: higher degree first, then by atom ids
+  uint32_t n_terms;               // 0: the size 0
+  const struct size_term *terms;  // sorted: higher degree first, then by atom ids
 };
 
 const struct size *size_constant(struct arena *arena, int64_t value);
@@ -55,7 +55,8 @@ bool size_mentions(const struct size *a, const struct size_atom *atom);
 
 // Replaces atoms: `map` returns the size for an atom, or NULL to keep it. NULL on overflow.
 typedef const struct size *size_map_fn(void *context, const struct size_atom *atom);
-const struct size *size_substitute(struct arena *arena, const struct size *a, size_map_fn *map, void *context);
+const struct size *size_substitute(struct arena *arena, const struct size *a, size_map_fn *map,
+                                   void *context);
 
 // Value of a polynomial: `lookup` gives an atom's value. false on overflow of int64.
 typedef int64_t size_value_fn(void *context, const struct size_atom *atom);

@@ -7,10 +7,10 @@
 #ifndef NN_COMPILER_LOWER_LOWER_H
 #define NN_COMPILER_LOWER_LOWER_H
 
-#include "compiler/syntax/ast.h"
-#include "compiler/diag/diag.h"
 #include "compiler/base/arena.h"
+#include "compiler/diag/diag.h"
 #include "compiler/ir/ir.h"
+#include "compiler/syntax/ast.h"
 
 /* The module of a program that check_program accepted; the caller frees it with ir_module_free. `name` is the
  * module's. NULL when a limit is exceeded or a constant has an impossible value; the sink says which. Scratch

@@ -22,15 +22,15 @@ static struct ssa_values lower_function_call(struct lower_fn *fn, const struct a
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  const struct lower_instance *callee =
-      lower_instantiate(fn->lower, call->target.fn, self.node, call_sizes(fn, call), expr->span);
+  const struct lower_instance *callee = lower_instantiate(fn->lower, call->target.fn, self.node,
+                                                          call_sizes(fn, call), expr->span);
   struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)self.n_indices + args.n);
   for (uint32_t i = 0; i < self.n_indices; i++)
     operands[i] = self.indices[i];
   for (uint32_t i = 0; i < args.n; i++)
     operands[self.n_indices + i] = args.items[i];
-  const struct ir_instr *instr =
-      ir_build_call(&fn->ssa.build, callee->function->id, self.n_indices + args.n, operands);
+  const struct ir_instr *instr = ir_build_call(&fn->ssa.build, callee->function->id, self.n_indices + args.n,
+                                               operands);
   return (struct ssa_values){instr->n_results, instr->results};
 }
 
@@ -154,7 +154,8 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_LEN: return lower_len(fn, expr);
   case BUILTIN_LAST: return lower_last(fn, expr);
   case BUILTIN_LIST_SUM:
-    return type_is_host_number(expr->type) ? lower_sum_of_numbers(fn, expr) : lower_simple(fn, expr, builtin->op);
+    return type_is_host_number(expr->type) ? lower_sum_of_numbers(fn, expr)
+                                           : lower_simple(fn, expr, builtin->op);
   case BUILTIN_PUSH:
   case BUILTIN_POP:
   case BUILTIN_REVERSED:

@@ -107,9 +107,7 @@ static void drop_params(struct ir_function *function, drop_rule *drop) {
   }
 }
 
-static bool stands_for_another(const struct ir_value *param) {
-  return param->note != NULL;
-}
+static bool stands_for_another(const struct ir_value *param) { return param->note != NULL; }
 
 /* ---- Parameters that nothing needs -------------------------------------------------------------------- */
 

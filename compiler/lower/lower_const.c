@@ -6,17 +6,11 @@
 
 #include "compiler/lower/lower_internal.h"
 
-static struct lower_constant of_int(int64_t value) {
-  return (struct lower_constant){TYPE_INT, value, 0};
-}
+static struct lower_constant of_int(int64_t value) { return (struct lower_constant){TYPE_INT, value, 0}; }
 
-static struct lower_constant of_bool(bool value) {
-  return (struct lower_constant){TYPE_BOOL, value, 0};
-}
+static struct lower_constant of_bool(bool value) { return (struct lower_constant){TYPE_BOOL, value, 0}; }
 
-static struct lower_constant of_float(double value) {
-  return (struct lower_constant){TYPE_FLOAT, 0, value};
-}
+static struct lower_constant of_float(double value) { return (struct lower_constant){TYPE_FLOAT, 0, value}; }
 
 double lower_constant_number(struct lower_constant value) {
   return value.kind == TYPE_FLOAT ? value.number : (double)value.integer;

@@ -18,13 +18,13 @@
 
 #include <setjmp.h>
 
-#include "compiler/syntax/ast.h"
 #include "compiler/check/builtins.h"
+#include "compiler/check/types.h"
 #include "compiler/diag/diag.h"
 #include "compiler/ir/ir.h"
 #include "compiler/ir/ir_builder.h"
 #include "compiler/lower/lower_ssa.h"
-#include "compiler/check/types.h"
+#include "compiler/syntax/ast.h"
 
 /* ---- The whole program -------------------------------------------------------------------------------- */
 
@@ -33,7 +33,7 @@ struct lower_map {
   struct lower_map_entry {
     const void *key;
     void *value;
-  } *entries;
+  } * entries;
   size_t count, capacity;
 };
 

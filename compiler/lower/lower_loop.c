@@ -45,8 +45,8 @@ static bool open_sequence(struct lower_fn *fn, const struct ast_expr *expr, stru
     sequence->list = lower_scalar(fn, expr);
     if (!fn->ssa.reachable)
       return false;
-    sequence->high =
-        ir_build_value(build, IR_LIST_LEN, 1, &sequence->list, ir_type_simple(build->module, IR_INT));
+    sequence->high = ir_build_value(build, IR_LIST_LEN, 1, &sequence->list,
+                                    ir_type_simple(build->module, IR_INT));
   }
   sequence->low = ir_build_int(build, 0);
   return fn->ssa.reachable;

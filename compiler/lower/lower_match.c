@@ -196,8 +196,8 @@ static struct table expand(struct match *match, const struct table *table, size_
   for (size_t i = 0; i + 1 < table->n_columns; i++)
     result.columns[n_parts + i] = table->columns[i < c ? i : i + 1];
   for (size_t r = 0; r < n_rows; r++) {
-    const struct ast_pattern **patterns =
-        arena_new_array(fn->arena, const struct ast_pattern *, result.n_columns);
+    const struct ast_pattern **patterns = arena_new_array(fn->arena, const struct ast_pattern *,
+                                                          result.n_columns);
     for (size_t p = 0; p < n_parts; p++)
       patterns[p] = without_name(match, &rows[r], part(rows[r].patterns[c], p), parts[p].value);
     for (size_t i = 0; i + 1 < table->n_columns; i++)
@@ -243,8 +243,8 @@ static void decide_tuple(struct match *match, const struct table *table, size_t 
   size_t n = whole->type->tuple.count;
   struct column *parts = arena_new_array(match->fn->arena, struct column, n);
   for (size_t i = 0; i < n; i++)
-    parts[i] =
-        (struct column){whole->type->tuple.items[i], tuple_item(match->fn, whole->type, i, whole->value)};
+    parts[i] = (struct column){whole->type->tuple.items[i],
+                               tuple_item(match->fn, whole->type, i, whole->value)};
   struct table inside = expand(match, table, c, n, parts, NULL, table->rows, table->n_rows);
   decide(match, &inside);
 }

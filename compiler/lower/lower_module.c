@@ -13,8 +13,8 @@ static void remember_atom(struct lower *lower, const struct size *size, const st
     return;
   if (atom->id >= lower->n_atoms) {
     uint32_t n = lower->n_atoms, grown = atom->id + 1 > 2 * n ? atom->id + 1 : 2 * n;
-    lower->atom_sizes =
-        arena_grow_array(lower->arena, lower->atom_sizes, n, grown, sizeof *lower->atom_sizes);
+    lower->atom_sizes = arena_grow_array(lower->arena, lower->atom_sizes, n, grown,
+                                         sizeof *lower->atom_sizes);
     lower->atom_dims = arena_grow_array(lower->arena, lower->atom_dims, n, grown, sizeof *lower->atom_dims);
     lower->n_atoms = grown;
   }
@@ -145,8 +145,8 @@ static struct lower_node *make_layer(struct lower *lower, struct place place, co
       inside.self = node;
       inside.path = arena_printf(lower->arena, "%s.%s", place.path, member->instance->name.text);
       lower->where = member->instance->name.span;
-      node->children[n_children++] =
-          make_node(lower, inside, member->instance->value, member->instance->type);
+      node->children[n_children++] = make_node(lower, inside, member->instance->value,
+                                               member->instance->type);
     }
   }
   return node;
@@ -199,8 +199,8 @@ static struct lower_node *make_list(struct lower *lower, struct place place, con
   struct lower_env env = {place.self, NULL};
   place.lists[place.n_lists++] = lower_size(lower, &env, type->list.length);
   place.path = arena_printf(lower->arena, "%s.*", place.path);
-  const struct ast_expr *element =
-      value->kind == AST_EXPR_LIST ? value->items.items[0] : value->comprehension.element;
+  const struct ast_expr *element = value->kind == AST_EXPR_LIST ? value->items.items[0]
+                                                                : value->comprehension.element;
   node->element = make_node(lower, place, element, type->list.element);
   return node;
 }

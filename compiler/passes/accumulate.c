@@ -16,7 +16,7 @@
 
 struct use {
   struct ir_instr *user;
-  uint32_t at; // position of the user's basic block in its function's cfg
+  uint32_t at;  // position of the user's basic block in its function's cfg
   struct use *next;
 };
 
@@ -32,33 +32,33 @@ struct call_site {
 struct view {
   struct ir_function *function;
   struct cfg *cfg;
-  uint32_t *defined_at;   // [value id] position of the basic block
-  struct use **uses;      // [value id]
-  uint32_t base, results; // first node of its values, of its results
+  uint32_t *defined_at;    // [value id] position of the basic block
+  struct use **uses;       // [value id]
+  uint32_t base, results;  // first node of its values, of its results
   bool recursive;
-  struct call_site *calls; // of it
+  struct call_site *calls;  // of it
 };
 
 struct node_info {
-  bool sum; // candidate, and then: becomes IR_ACC
+  bool sum;  // candidate, and then: becomes IR_ACC
 };
 
 // What a cycle of candidates is made of.
 struct cycle {
-  bool adds;            // some addition is on it, or on a cycle of candidates that leads to it
-  bool interprocedural; // it passes a function's parameter or result
-  bool looping;         // it passes a parameter of a loop's header
+  bool adds;             // some addition is on it, or on a cycle of candidates that leads to it
+  bool interprocedural;  // it passes a function's parameter or result
+  bool looping;          // it passes a parameter of a loop's header
 };
 
 struct accumulator {
   struct ir_module *module;
   struct arena *scratch;
   const struct components *calls;
-  struct view *views; // [function]
+  struct view *views;  // [function]
   uint32_t n_nodes;
   struct node_info *nodes;
-  const struct components *flow; // over the candidates
-  struct cycle *cycles;          // [component of flow]
+  const struct components *flow;  // over the candidates
+  struct cycle *cycles;           // [component of flow]
 };
 
 static uint32_t node_of(const struct view *view, const struct ir_value *value) {
@@ -240,7 +240,7 @@ static bool is_sum(const struct accumulator *acc, uint32_t node) {
 // Whether a basic block is run again and again while the cycle goes round.
 static bool is_inside(const struct accumulator *acc, const struct view *view, uint32_t at, uint32_t cycle) {
   if (acc->cycles[cycle].interprocedural)
-    return true; // candidates of a recursion are used in functions of that recursion only
+    return true;  // candidates of a recursion are used in functions of that recursion only
   for (uint32_t loop = view->cfg->loop[at]; loop != CFG_NONE; loop = view->cfg->loops[loop].parent) {
     const struct ir_bb *header = view->cfg->bbs[view->cfg->loops[loop].header];
     for (uint32_t i = 0; i < header->n_params; i++)
@@ -475,11 +475,11 @@ static struct ir_value *as_kind(struct ir_builder *build, struct ir_value *value
 static enum ir_type_kind wanted_kind(const struct accumulator *acc, const struct ir_function *function,
                                      const struct ir_instr *user, uint32_t operand) {
   switch (user->op) {
-    case IR_RETURN: return function->results[operand]->kind;
-    case IR_CALL: return acc->module->functions[user->symbol]->params[operand]->type->kind;
-    case IR_ACC_ADD:
-    case IR_ACC_SUM: return IR_ACC;
-    default: return IR_TENSOR;
+  case IR_RETURN: return function->results[operand]->kind;
+  case IR_CALL: return acc->module->functions[user->symbol]->params[operand]->type->kind;
+  case IR_ACC_ADD:
+  case IR_ACC_SUM: return IR_ACC;
+  default: return IR_TENSOR;
   }
 }
 

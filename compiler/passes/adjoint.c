@@ -89,11 +89,11 @@ static struct ir_value *formula_value(void *context, enum derivative_name name) 
   const struct formula_context *formula = context;
   const struct ir_instr *forward = formula->forward;
   switch (name) {
-    case DERIVATIVE_A: return adjoint_twin(formula->adjoint, forward->operands[0]);
-    case DERIVATIVE_B: return adjoint_twin(formula->adjoint, forward->operands[1]);
-    case DERIVATIVE_I: return adjoint_twin(formula->adjoint, forward->operands[value_operands(forward)]);
-    case DERIVATIVE_Y: return adjoint_twin(formula->adjoint, forward->results[0]);
-    case DERIVATIVE_DY: return formula->dy;
+  case DERIVATIVE_A: return adjoint_twin(formula->adjoint, forward->operands[0]);
+  case DERIVATIVE_B: return adjoint_twin(formula->adjoint, forward->operands[1]);
+  case DERIVATIVE_I: return adjoint_twin(formula->adjoint, forward->operands[value_operands(forward)]);
+  case DERIVATIVE_Y: return adjoint_twin(formula->adjoint, forward->results[0]);
+  case DERIVATIVE_DY: return formula->dy;
   }
   return NULL;
 }

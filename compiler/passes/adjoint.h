@@ -20,9 +20,9 @@ struct gradient_part {
 
 // What is known of a forward value; [id].
 struct forward_value {
-  struct ir_value *twin;     // its copy in the adjoint, or the adjoint's parameter
-  bool varies;               // depends on a parameter or on a tensor input by way of derivatives
-  struct ir_value *gradient; // sum of the whole contributions so far, NULL: none
+  struct ir_value *twin;      // its copy in the adjoint, or the adjoint's parameter
+  bool varies;                // depends on a parameter or on a tensor input by way of derivatives
+  struct ir_value *gradient;  // sum of the whole contributions so far, NULL: none
   struct gradient_part *parts;
 };
 
@@ -31,7 +31,7 @@ struct adjoint {
   struct arena *scratch;
   const struct derivatives *derivatives;
   const struct ir_block *forward;
-  struct ir_builder build; // at the end of the adjoint block
+  struct ir_builder build;  // at the end of the adjoint block
   struct forward_value *values;
 };
 

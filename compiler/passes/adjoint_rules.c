@@ -79,7 +79,7 @@ static void differentiate_concat(struct adjoint *adjoint, const struct ir_instr 
   const struct size *offset = size_constant(arena, 0);
   for (uint32_t i = 0; i < operand; i++)
     offset = size_add(arena, offset, concat->operands[i]->type->shape.sizes[0]);
-  assert(offset); // the whole, which is larger, has a size
+  assert(offset);  // the whole, which is larger, has a size
   const struct size *length = concat->operands[operand]->type->shape.sizes[0];
   adjoint_add(adjoint, concat->operands[operand], ir_build_slice(&adjoint->build, dy, offset, length));
 }
@@ -115,30 +115,30 @@ void adjoint_special(struct adjoint *adjoint, const struct ir_instr *forward, ui
                      struct ir_value *dy) {
   const struct ir_value *a = forward->operands[operand];
   switch (forward->op) {
-    case IR_OP_MATMUL:
-      if (forward->operands[0]->type->shape.rank == 2 && forward->operands[1]->type->shape.rank == 2)
-        product_of_matrices(adjoint, forward, operand, dy);
-      else
-        product_with_vector(adjoint, forward, operand, dy);
-      return;
-    case IR_OP_OUTER: differentiate_outer(adjoint, forward, operand, dy); return;
-    case IR_OP_CONCAT: differentiate_concat(adjoint, forward, operand, dy); return;
-    case IR_OP_SLICE: differentiate_slice(adjoint, forward, dy); return;
-    case IR_OP_LOOKUP: differentiate_lookup(adjoint, forward, dy); return;
-    case IR_OP_MEAN: differentiate_mean(adjoint, forward, dy); return;
-    case IR_OP_DROPOUT:
-      // The same draw once more: what was dropped gets no gradient, the rest is scaled alike.
-      adjoint_add(adjoint, a, ir_build_dropout(&adjoint->build, dy, forward->number, forward->site));
-      return;
-    case IR_OP_PAD:
-      adjoint_add(adjoint, a, ir_build_slice(&adjoint->build, dy, forward->size, a->type->shape.sizes[0]));
-      return;
-    case IR_OP_PUT: {
-      struct ir_value *operands[] = {dy, adjoint_twin(adjoint, forward->operands[1])};
-      adjoint_add(adjoint, a, ir_build_tensor(&adjoint->build, IR_OP_LOOKUP, 2, operands));
-      return;
-    }
-    default: assert(!"a derivative written @ has a rule here");
+  case IR_OP_MATMUL:
+    if (forward->operands[0]->type->shape.rank == 2 && forward->operands[1]->type->shape.rank == 2)
+      product_of_matrices(adjoint, forward, operand, dy);
+    else
+      product_with_vector(adjoint, forward, operand, dy);
+    return;
+  case IR_OP_OUTER: differentiate_outer(adjoint, forward, operand, dy); return;
+  case IR_OP_CONCAT: differentiate_concat(adjoint, forward, operand, dy); return;
+  case IR_OP_SLICE: differentiate_slice(adjoint, forward, dy); return;
+  case IR_OP_LOOKUP: differentiate_lookup(adjoint, forward, dy); return;
+  case IR_OP_MEAN: differentiate_mean(adjoint, forward, dy); return;
+  case IR_OP_DROPOUT:
+    // The same draw once more: what was dropped gets no gradient, the rest is scaled alike.
+    adjoint_add(adjoint, a, ir_build_dropout(&adjoint->build, dy, forward->number, forward->site));
+    return;
+  case IR_OP_PAD:
+    adjoint_add(adjoint, a, ir_build_slice(&adjoint->build, dy, forward->size, a->type->shape.sizes[0]));
+    return;
+  case IR_OP_PUT: {
+    struct ir_value *operands[] = {dy, adjoint_twin(adjoint, forward->operands[1])};
+    adjoint_add(adjoint, a, ir_build_tensor(&adjoint->build, IR_OP_LOOKUP, 2, operands));
+    return;
+  }
+  default: assert(!"a derivative written @ has a rule here");
   }
 }
 

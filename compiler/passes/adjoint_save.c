@@ -42,19 +42,19 @@ static int64_t cost_of(const struct ir_module *module, const struct ir_type *typ
 
 static bool is_recomputable(const struct ir_instr *instr) {
   switch (ir_op_infos[instr->op].class) {
-    case IR_CLASS_SOURCE: return true;
-    case IR_CLASS_MOVE: return instr->op != IR_OP_PUT;
-    case IR_CLASS_ELEMENTWISE: break;
-    default: return false;
+  case IR_CLASS_SOURCE: return true;
+  case IR_CLASS_MOVE: return instr->op != IR_OP_PUT;
+  case IR_CLASS_ELEMENTWISE: break;
+  default: return false;
   }
   switch (instr->op) {
-    case IR_OP_EXP:
-    case IR_OP_LOG:
-    case IR_OP_SQRT:
-    case IR_OP_TANH:
-    case IR_OP_SIGMOID:
-    case IR_OP_DROPOUT: return false;
-    default: return true;
+  case IR_OP_EXP:
+  case IR_OP_LOG:
+  case IR_OP_SQRT:
+  case IR_OP_TANH:
+  case IR_OP_SIGMOID:
+  case IR_OP_DROPOUT: return false;
+  default: return true;
   }
 }
 
@@ -63,16 +63,16 @@ static bool is_recomputable(const struct ir_instr *instr) {
 // uses are sinks.
 struct edge {
   uint32_t to;
-  int64_t left;  // residual capacity
-  uint32_t twin; // the edge back
-  uint32_t next; // of the same node; 0: none
+  int64_t left;   // residual capacity
+  uint32_t twin;  // the edge back
+  uint32_t next;  // of the same node; 0: none
 };
 
 struct network {
   struct arena *arena;
-  uint32_t n;         // nodes: 2 per copy, then source and sink
-  uint32_t *first;    // [node] edge, 0: none
-  struct edge *edges; // from 1
+  uint32_t n;          // nodes: 2 per copy, then source and sink
+  uint32_t *first;     // [node] edge, 0: none
+  struct edge *edges;  // from 1
   uint32_t n_edges, capacity;
 };
 

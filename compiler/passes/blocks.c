@@ -27,13 +27,13 @@
 
 static bool is_transcendental(enum ir_op op) {
   switch (op) {
-    case IR_OP_EXP:
-    case IR_OP_LOG:
-    case IR_OP_SQRT:
-    case IR_OP_TANH:
-    case IR_OP_SIGMOID:
-    case IR_OP_DIV: return true;
-    default: return false;
+  case IR_OP_EXP:
+  case IR_OP_LOG:
+  case IR_OP_SQRT:
+  case IR_OP_TANH:
+  case IR_OP_SIGMOID:
+  case IR_OP_DIV: return true;
+  default: return false;
   }
 }
 
@@ -49,15 +49,15 @@ static bool is_cheap(const struct former *former, const struct ir_instr *instr) 
         !(op_of(instr->operands[i]) && info_of(former, instr->operands[i])->is_cheap))
       return false;
   switch (instr->op) {
-    case IR_OP_SLICE:
-    case IR_OP_TRANSPOSE:
-    case IR_OP_BROADCAST:
-    case IR_OP_LOOKUP:
-    case IR_OP_STOP: return true;
-    default:
-      // A vector's worth of simple arithmetic on parameters and constants.
-      return op->class == IR_CLASS_ELEMENTWISE && instr->op != IR_OP_DROPOUT &&
-             !is_transcendental(instr->op) && instr->results[0]->type->shape.rank <= 1;
+  case IR_OP_SLICE:
+  case IR_OP_TRANSPOSE:
+  case IR_OP_BROADCAST:
+  case IR_OP_LOOKUP:
+  case IR_OP_STOP: return true;
+  default:
+    // A vector's worth of simple arithmetic on parameters and constants.
+    return op->class == IR_CLASS_ELEMENTWISE && instr->op != IR_OP_DROPOUT && !is_transcendental(instr->op) &&
+           instr->results[0]->type->shape.rank <= 1;
   }
 }
 

@@ -9,29 +9,29 @@ struct arena;
 // Operations of one basic block with equal keys may share a block. Along the flow of values `depends` only
 // grows and `feeds` only shrinks, so that blocks never wait for each other.
 struct block_key {
-  recurrence_set depends, feeds; // of those around the basic block; both empty when it feeds none of them
-  bool deferred; // feeds no recurrence that goes round it, nor its callers
+  recurrence_set depends, feeds;  // of those around the basic block; both empty when it feeds none of them
+  bool deferred;                  // feeds no recurrence that goes round it, nor its callers
 };
 
 struct group {
-  struct ir_instr **ops; // in order
+  struct ir_instr **ops;  // in order
   uint32_t n_ops, capacity;
   struct block_key key;
-  struct group *next; // of the same basic block, in order of their first operations
-  struct ir_instr *emit; // outline.c: what takes its place
+  struct group *next;     // of the same basic block, in order of their first operations
+  struct ir_instr *emit;  // outline.c: what takes its place
 };
 
 // What is known of a tensor operation; [id of its result].
 struct op_info {
-  struct group *group; // NULL: cheap, and not used by host code
-  bool is_cheap;       // repeated in every block that uses it: sources, rows of parameters, and the like
-  bool host_use;       // a host instruction uses its value
-  bool output;         // used outside its group
-  uint32_t stage;      // calls, decisions and list operations that lie between it and the basic block's start
+  struct group *group;  // NULL: cheap, and not used by host code
+  bool is_cheap;        // repeated in every block that uses it: sources, rows of parameters, and the like
+  bool host_use;        // a host instruction uses its value
+  bool output;          // used outside its group
+  uint32_t stage;  // calls, decisions and list operations that lie between it and the basic block's start
   struct block_key key;
-  bool has_user, other_users; // in the same basic block: operations of its own key, anything else
-  uint32_t first_user;        // the earliest stage among the former
-  struct ir_instr *joined;    // union-find; NULL: a root
+  bool has_user, other_users;  // in the same basic block: operations of its own key, anything else
+  uint32_t first_user;         // the earliest stage among the former
+  struct ir_instr *joined;     // union-find; NULL: a root
 };
 
 // Operations that read a value which is made elsewhere.
@@ -45,12 +45,12 @@ struct former {
   struct arena *scratch;
   struct ir_function *function;
   const struct function_flow *flow;
-  struct op_info *ops;     // [value id]
-  uint32_t *bb_of;         // [value id] id of the defining basic block; function parameters: UINT32_MAX
-  uint32_t n_values;       // ids that the arrays have room for
-  struct reader **readers; // [value id]
-  struct group **groups;   // [bb id]
-  uint32_t n_made;         // blocks made for this function, for their names
+  struct op_info *ops;      // [value id]
+  uint32_t *bb_of;          // [value id] id of the defining basic block; function parameters: UINT32_MAX
+  uint32_t n_values;        // ids that the arrays have room for
+  struct reader **readers;  // [value id]
+  struct group **groups;    // [bb id]
+  uint32_t n_made;          // blocks made for this function, for their names
 };
 
 // The operation whose result `value` is, or NULL. `value` must be older than the pass.

@@ -99,7 +99,7 @@ static void find_dominators(struct arena *arena, struct cfg *cfg) {
 static void number_dominator_tree(struct arena *arena, struct cfg *cfg) {
   cfg->order = arena_new_array(arena, uint32_t, cfg->n);
   cfg->below = arena_new_array(arena, uint32_t, cfg->n);
-  uint32_t *next = arena_new_array(arena, uint32_t, cfg->n); // number of the next child
+  uint32_t *next = arena_new_array(arena, uint32_t, cfg->n);  // number of the next child
   for (uint32_t i = cfg->n; i-- > 0;) {
     cfg->below[i]++;
     if (i > 0)
@@ -262,9 +262,9 @@ struct visit {
 struct tarjan {
   struct components *found;
   const uint32_t *first, *to;
-  uint32_t *order, *low; // [node] 0: not seen
-  bool *open;            // [node] seen, and its component is not complete
-  uint32_t *pending;     // open nodes, in the order in which they were seen
+  uint32_t *order, *low;  // [node] 0: not seen
+  bool *open;             // [node] seen, and its component is not complete
+  uint32_t *pending;      // open nodes, in the order in which they were seen
   struct visit *stack;
   uint32_t n_pending, depth, clock;
 };

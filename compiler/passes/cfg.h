@@ -14,27 +14,27 @@ struct arena;
 
 struct cfg_preds {
   uint32_t n;
-  uint32_t *from; // positions; one per edge, so that a predecessor may stand twice
+  uint32_t *from;  // positions; one per edge, so that a predecessor may stand twice
 };
 
 // A natural loop: all basic blocks from which a back edge to `header` is reached without passing it.
 struct cfg_loop {
-  uint32_t header; // position
-  uint32_t parent; // the loop around it, or CFG_NONE
-  uint32_t depth;  // 1: outermost
+  uint32_t header;  // position
+  uint32_t parent;  // the loop around it, or CFG_NONE
+  uint32_t depth;   // 1: outermost
 };
 
 // Basic blocks are named by their position in reverse postorder; the entry is 0. Unreachable ones have none.
 struct cfg {
   uint32_t n;
-  struct ir_bb **bbs;      // [position]
-  uint32_t *position;      // [bb->id], CFG_NONE: unreachable
-  uint32_t *idom;          // [position] immediate dominator; the entry is its own
-  uint32_t *order, *below; // [position] preorder number in the dominator tree, size of the subtree
-  struct cfg_preds *preds; // [position]
-  uint32_t n_loops;        // an outer loop comes before those inside it
+  struct ir_bb **bbs;       // [position]
+  uint32_t *position;       // [bb->id], CFG_NONE: unreachable
+  uint32_t *idom;           // [position] immediate dominator; the entry is its own
+  uint32_t *order, *below;  // [position] preorder number in the dominator tree, size of the subtree
+  struct cfg_preds *preds;  // [position]
+  uint32_t n_loops;         // an outer loop comes before those inside it
   struct cfg_loop *loops;
-  uint32_t *loop; // [position] innermost loop, or CFG_NONE
+  uint32_t *loop;  // [position] innermost loop, or CFG_NONE
 };
 
 // Renumbers the function first (ir_renumber), so that value and basic-block ids are dense.
@@ -52,8 +52,8 @@ uint32_t *cfg_definitions(struct arena *, const struct cfg *, const struct ir_fu
 // smaller number.
 struct components {
   uint32_t n;
-  uint32_t *of; // [node]
-  bool *cyclic; // [component] it has an edge inside
+  uint32_t *of;  // [node]
+  bool *cyclic;  // [component] it has an edge inside
 };
 struct components *components_find(struct arena *, uint32_t n, const uint32_t *first, const uint32_t *to);
 // The nodes by rising component number: those that a node leads to come first, but for cycles.
@@ -63,7 +63,7 @@ uint32_t *components_order(struct arena *, const struct components *, uint32_t n
 struct graph {
   uint32_t n_nodes, n_edges, capacity;
   uint32_t *edge_from, *edge_to;
-  uint32_t *first, *to; // after graph_finish
+  uint32_t *first, *to;  // after graph_finish
 };
 struct graph *graph_new(struct arena *, uint32_t n_nodes);
 void graph_add(struct arena *, struct graph *, uint32_t from, uint32_t to);

@@ -2,7 +2,7 @@
 #include "compiler/base/arena.h"
 #include "compiler/passes/fold.h"
 
-#define N_BUCKETS 1024 // a power of two; functions have tens to thousands of instructions
+#define N_BUCKETS 1024  // a power of two; functions have tens to thousands of instructions
 
 struct entry {
   struct ir_instr *instr;
@@ -20,9 +20,7 @@ struct cse *cse_new(struct arena *arena) {
   return cse;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word) {
-  return (hash ^ word) * 0x9e3779b97f4a7c15u ^ hash >> 29;
-}
+static uint64_t mix(uint64_t hash, uint64_t word) { return (hash ^ word) * 0x9e3779b97f4a7c15u ^ hash >> 29; }
 
 static uint64_t hash_of(const struct ir_instr *instr) {
   uint64_t hash = mix(instr->op, (uint64_t)instr->integer);

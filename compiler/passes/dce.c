@@ -8,16 +8,16 @@
 //
 // Marking starts from what must stay, so that values which only keep each other alive around a loop go,
 // too.
-#include "compiler/base/arena.h"
 #include "compiler/passes/dce.h"
+#include "compiler/base/arena.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
 struct marker {
-  bool *live; // [value id]
+  bool *live;  // [value id]
   struct ir_value **pending;
   uint32_t n_pending;
-  bool *const *needed_params; // as in live_values
+  bool *const *needed_params;  // as in live_values
 };
 
 static void mark(struct marker *m, struct ir_value *value) {

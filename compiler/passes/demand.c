@@ -22,18 +22,18 @@
 #define MOST_VARIANTS 6
 
 struct variant {
-  uint32_t of;   // the function
-  bool **wanted; // [function of the same recursion][result] which ones it and the others keep
+  uint32_t of;    // the function
+  bool **wanted;  // [function of the same recursion][result] which ones it and the others keep
   struct ir_function *made;
-  struct variant *next; // of the same function
+  struct variant *next;  // of the same function
 };
 
 struct demand {
   struct ir_module *module;
   struct arena *scratch;
   const struct components *calls;
-  uint32_t n_functions;      // before variants were added
-  struct variant **variants; // [function]
+  uint32_t n_functions;       // before variants were added
+  struct variant **variants;  // [function]
   struct variant **pending;
   uint32_t n_pending, capacity;
 };

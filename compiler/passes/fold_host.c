@@ -36,44 +36,44 @@ static struct ir_value *make_float(struct ir_builder *build, const struct ir_typ
 // Unsigned arithmetic wraps as the IR's does. false: not foldable, for example a division by zero.
 static bool evaluate_int(enum ir_op op, int64_t a, int64_t b, int64_t *out) {
   switch (op) {
-    case IR_IADD: *out = (int64_t)((uint64_t)a + (uint64_t)b); return true;
-    case IR_ISUB: *out = (int64_t)((uint64_t)a - (uint64_t)b); return true;
-    case IR_IMUL: *out = (int64_t)((uint64_t)a * (uint64_t)b); return true;
-    case IR_IDIV:
-      if (b == 0 || b == -1)
-        return false;
-      *out = a / b;
-      return true;
-    case IR_IMOD:
-      if (b == 0 || b == -1)
-        return false;
-      *out = a % b;
-      return true;
-    case IR_IEQ: *out = a == b; return true;
-    case IR_INE: *out = a != b; return true;
-    case IR_ILT: *out = a < b; return true;
-    case IR_ILE: *out = a <= b; return true;
-    default: return false;
+  case IR_IADD: *out = (int64_t)((uint64_t)a + (uint64_t)b); return true;
+  case IR_ISUB: *out = (int64_t)((uint64_t)a - (uint64_t)b); return true;
+  case IR_IMUL: *out = (int64_t)((uint64_t)a * (uint64_t)b); return true;
+  case IR_IDIV:
+    if (b == 0 || b == -1)
+      return false;
+    *out = a / b;
+    return true;
+  case IR_IMOD:
+    if (b == 0 || b == -1)
+      return false;
+    *out = a % b;
+    return true;
+  case IR_IEQ: *out = a == b; return true;
+  case IR_INE: *out = a != b; return true;
+  case IR_ILT: *out = a < b; return true;
+  case IR_ILE: *out = a <= b; return true;
+  default: return false;
   }
 }
 
 static bool evaluate_float(enum ir_op op, double a, double b, double *out) {
   switch (op) {
-    case IR_FADD: *out = a + b; return true;
-    case IR_FSUB: *out = a - b; return true;
-    case IR_FMUL: *out = a * b; return true;
-    case IR_FDIV: *out = a / b; return true;
-    default: return false;
+  case IR_FADD: *out = a + b; return true;
+  case IR_FSUB: *out = a - b; return true;
+  case IR_FMUL: *out = a * b; return true;
+  case IR_FDIV: *out = a / b; return true;
+  default: return false;
   }
 }
 
 static bool compare_floats(enum ir_op op, double a, double b, int64_t *out) {
   switch (op) {
-    case IR_FEQ: *out = a == b; return true;
-    case IR_FNE: *out = a != b; return true;
-    case IR_FLT: *out = a < b; return true;
-    case IR_FLE: *out = a <= b; return true;
-    default: return false;
+  case IR_FEQ: *out = a == b; return true;
+  case IR_FNE: *out = a != b; return true;
+  case IR_FLT: *out = a < b; return true;
+  case IR_FLE: *out = a <= b; return true;
+  default: return false;
   }
 }
 
@@ -109,20 +109,20 @@ static struct ir_value *fold_unary(struct ir_builder *build, const struct ir_ins
   int64_t integer;
   double number;
   switch (instr->op) {
-    case IR_NOT:
-      if (constant_int(a, &integer))
-        return make_int(build, type, !integer);
-      return a->def && a->def->op == IR_NOT ? a->def->operands[0] : NULL;
-    case IR_INEG:
-      return constant_int(a, &integer) ? make_int(build, type, (int64_t)(0 - (uint64_t)integer)) : NULL;
-    case IR_FNEG: return constant_float(a, &number) ? make_float(build, type, -number) : NULL;
-    case IR_INT_TO_FLOAT: return constant_int(a, &integer) ? make_float(build, type, (double)integer) : NULL;
-    case IR_INDEX_TO_INT: return constant_int(a, &integer) ? make_int(build, type, integer) : NULL;
-    case IR_INT_TO_INDEX:
-      if (a->def && a->def->op == IR_INDEX_TO_INT && ir_type_equal(a->def->operands[0]->type, type))
-        return a->def->operands[0];
-      return NULL;
-    default: return NULL;
+  case IR_NOT:
+    if (constant_int(a, &integer))
+      return make_int(build, type, !integer);
+    return a->def && a->def->op == IR_NOT ? a->def->operands[0] : NULL;
+  case IR_INEG:
+    return constant_int(a, &integer) ? make_int(build, type, (int64_t)(0 - (uint64_t)integer)) : NULL;
+  case IR_FNEG: return constant_float(a, &number) ? make_float(build, type, -number) : NULL;
+  case IR_INT_TO_FLOAT: return constant_int(a, &integer) ? make_float(build, type, (double)integer) : NULL;
+  case IR_INDEX_TO_INT: return constant_int(a, &integer) ? make_int(build, type, integer) : NULL;
+  case IR_INT_TO_INDEX:
+    if (a->def && a->def->op == IR_INDEX_TO_INT && ir_type_equal(a->def->operands[0]->type, type))
+      return a->def->operands[0];
+    return NULL;
+  default: return NULL;
   }
 }
 
@@ -152,18 +152,17 @@ struct ir_value *fold_host(struct ir_builder *build, const struct ir_instr *inst
   if (instr->n_results != 1)
     return NULL;
   switch (instr->op) {
-    case IR_SIZE:
-      return size_is_constant(instr->size, &integer) ? make_int(build, instr->results[0]->type, integer)
-                                                     : NULL;
-    case IR_CHECK_RANGE:
-      if (constant_int(instr->operands[0], &integer) && constant_int(instr->operands[1], &bound) &&
-          integer >= 0 && integer < bound)
-        return instr->operands[0];
-      return NULL;
-    case IR_DATA_TAG:
-    case IR_DATA_GET: return fold_data(build, instr);
-    case IR_LIST_LEN: return fold_list_length(build, instr);
-    default: break;
+  case IR_SIZE:
+    return size_is_constant(instr->size, &integer) ? make_int(build, instr->results[0]->type, integer) : NULL;
+  case IR_CHECK_RANGE:
+    if (constant_int(instr->operands[0], &integer) && constant_int(instr->operands[1], &bound) &&
+        integer >= 0 && integer < bound)
+      return instr->operands[0];
+    return NULL;
+  case IR_DATA_TAG:
+  case IR_DATA_GET: return fold_data(build, instr);
+  case IR_LIST_LEN: return fold_list_length(build, instr);
+  default: break;
   }
   if (instr->op >= IR_IADD && instr->op <= IR_FLE && instr->n_operands == 2)
     return fold_binary(build, instr);

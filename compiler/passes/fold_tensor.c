@@ -24,9 +24,7 @@ static struct size_parts {
   return (struct size_parts){slice->size, size_add(build->module->arena, slice->size, slice->length)};
 }
 
-static const struct size *rows(const struct ir_value *value) {
-  return value->type->shape.sizes[0];
-}
+static const struct size *rows(const struct ir_value *value) { return value->type->shape.sizes[0]; }
 
 // ------------------------------------------------------------------------------------------ element-wise
 
@@ -39,22 +37,22 @@ static struct ir_value *fold_binary(struct ir_builder *build, const struct ir_in
   struct ir_value *a = instr->operands[0], *b = instr->operands[1];
   const struct ir_type *type = instr->results[0]->type;
   switch (instr->op) {
-    case IR_OP_ADD:
-      if (is_constant(b, 0))
-        return unless_broadcast(a, type);
-      return is_constant(a, 0) ? unless_broadcast(b, type) : NULL;
-    case IR_OP_SUB:
-      if (is_constant(b, 0))
-        return unless_broadcast(a, type);
-      return is_constant(a, 0) && same_type(b, type) ? ir_build_value(build, IR_OP_NEG, 1, &b, type) : NULL;
-    case IR_OP_MUL:
-      if (is_constant(a, 0) || is_constant(b, 0))
-        return ir_build_constant(build, 0, type);
-      if (is_constant(b, 1))
-        return unless_broadcast(a, type);
-      return is_constant(a, 1) ? unless_broadcast(b, type) : NULL;
-    case IR_OP_DIV: return is_constant(b, 1) ? unless_broadcast(a, type) : NULL;
-    default: return NULL;
+  case IR_OP_ADD:
+    if (is_constant(b, 0))
+      return unless_broadcast(a, type);
+    return is_constant(a, 0) ? unless_broadcast(b, type) : NULL;
+  case IR_OP_SUB:
+    if (is_constant(b, 0))
+      return unless_broadcast(a, type);
+    return is_constant(a, 0) && same_type(b, type) ? ir_build_value(build, IR_OP_NEG, 1, &b, type) : NULL;
+  case IR_OP_MUL:
+    if (is_constant(a, 0) || is_constant(b, 0))
+      return ir_build_constant(build, 0, type);
+    if (is_constant(b, 1))
+      return unless_broadcast(a, type);
+    return is_constant(a, 1) ? unless_broadcast(b, type) : NULL;
+  case IR_OP_DIV: return is_constant(b, 1) ? unless_broadcast(a, type) : NULL;
+  default: return NULL;
   }
 }
 
@@ -212,29 +210,29 @@ static struct ir_value *fold_reduction(struct ir_builder *build, const struct ir
 struct ir_value *fold_tensor(struct ir_builder *build, struct ir_instr *instr) {
   struct ir_value *a = instr->n_operands ? instr->operands[0] : NULL;
   switch (instr->op) {
-    case IR_OP_ADD:
-    case IR_OP_SUB:
-    case IR_OP_MUL:
-    case IR_OP_DIV: return fold_binary(build, instr);
-    case IR_OP_NEG: return fold_negation(build, instr);
-    case IR_OP_MATMUL: return fold_product(build, instr);
-    case IR_OP_SLICE: return fold_slice(build, instr);
-    case IR_OP_CONCAT: return fold_concat(build, instr);
-    case IR_OP_SCALAR: return fold_scalar(build, instr);
-    case IR_OP_BROADCAST: return fold_broadcast(build, instr);
-    case IR_OP_DROPOUT: return instr->number == 0 ? a : NULL;
-    case IR_OP_STOP: return definition(a, IR_OP_STOP) ? a : NULL;
-    case IR_OP_TRANSPOSE:
-      if (definition(a, IR_OP_CONSTANT))
-        return ir_build_constant(build, a->def->number, instr->results[0]->type);
-      return definition(a, IR_OP_TRANSPOSE) ? a->def->operands[0] : NULL;
-    case IR_OP_SUM:
-    case IR_OP_MEAN:
-    case IR_OP_AMAX: return fold_reduction(build, instr);
-    case IR_OP_DOT:
-      return is_constant(a, 0) || is_constant(instr->operands[1], 0)
-                 ? ir_build_constant(build, 0, instr->results[0]->type)
-                 : NULL;
-    default: return NULL;
+  case IR_OP_ADD:
+  case IR_OP_SUB:
+  case IR_OP_MUL:
+  case IR_OP_DIV: return fold_binary(build, instr);
+  case IR_OP_NEG: return fold_negation(build, instr);
+  case IR_OP_MATMUL: return fold_product(build, instr);
+  case IR_OP_SLICE: return fold_slice(build, instr);
+  case IR_OP_CONCAT: return fold_concat(build, instr);
+  case IR_OP_SCALAR: return fold_scalar(build, instr);
+  case IR_OP_BROADCAST: return fold_broadcast(build, instr);
+  case IR_OP_DROPOUT: return instr->number == 0 ? a : NULL;
+  case IR_OP_STOP: return definition(a, IR_OP_STOP) ? a : NULL;
+  case IR_OP_TRANSPOSE:
+    if (definition(a, IR_OP_CONSTANT))
+      return ir_build_constant(build, a->def->number, instr->results[0]->type);
+    return definition(a, IR_OP_TRANSPOSE) ? a->def->operands[0] : NULL;
+  case IR_OP_SUM:
+  case IR_OP_MEAN:
+  case IR_OP_AMAX: return fold_reduction(build, instr);
+  case IR_OP_DOT:
+    return is_constant(a, 0) || is_constant(instr->operands[1], 0)
+               ? ir_build_constant(build, 0, instr->results[0]->type)
+               : NULL;
+  default: return NULL;
   }
 }

@@ -25,8 +25,8 @@ struct inliner {
   struct ir_module *module;
   struct arena *scratch;
   const struct components *calls;
-  uint32_t *n_sites; // [function] calls of it in the module
-  uint32_t *sizes;   // [function] instructions
+  uint32_t *n_sites;  // [function] calls of it in the module
+  uint32_t *sizes;    // [function] instructions
 };
 
 static uint32_t *count_call_sites(struct ir_module *module, struct arena *scratch) {
@@ -118,7 +118,7 @@ void pass_inline(struct ir_module *module, struct arena *scratch) {
   uint32_t n = module->n_functions;
   for (uint32_t f = 0; f < n; f++)
     in.sizes[f] = function_size(module->functions[f]);
-  const uint32_t *order = components_order(scratch, in.calls, n); // callees first
+  const uint32_t *order = components_order(scratch, in.calls, n);  // callees first
   for (uint32_t i = 0; i < n; i++)
     inline_into(&in, module->functions[order[i]]);
 }

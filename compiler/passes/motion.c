@@ -19,7 +19,7 @@ struct mover {
   struct ir_module *module;
   struct ir_function *function;
   struct cfg *cfg;
-  uint32_t *at; // [value id] position of the defining basic block
+  uint32_t *at;  // [value id] position of the defining basic block
 };
 
 static bool is_work(const struct ir_instr *instr) {
@@ -110,7 +110,7 @@ static void empty_loop(struct mover *m, struct arena *scratch, uint32_t loop) {
 
 struct use {
   const struct ir_instr *user;
-  uint32_t at; // of a user without results; otherwise its result tells, for it may have moved
+  uint32_t at;  // of a user without results; otherwise its result tells, for it may have moved
   struct use *next;
 };
 

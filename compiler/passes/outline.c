@@ -10,16 +10,16 @@
 
 // What stands for a host function's value inside the block being made.
 struct inside {
-  const struct group *group; // the block it was made for; entries of earlier blocks are stale
+  const struct group *group;  // the block it was made for; entries of earlier blocks are stale
   struct ir_value *value;
 };
 
 struct outliner {
   struct former *former;
-  struct inside *inside; // [value id]
+  struct inside *inside;  // [value id]
   const struct group *group;
   struct ir_block *block;
-  struct ir_value **args; // of the emit, one per parameter
+  struct ir_value **args;  // of the emit, one per parameter
   uint32_t args_capacity;
 };
 
@@ -154,10 +154,10 @@ static void find_outputs(struct former *former) {
 // at the same time, and decisions after everything else that is ready, so that whatever can join the
 // batches before a decision does.
 struct item {
-  struct ir_instr *instr; // host instruction, or a group's emit
-  uint32_t rank;          // ready items are put out by rising rank
+  struct ir_instr *instr;  // host instruction, or a group's emit
+  uint32_t rank;           // ready items are put out by rising rank
   uint32_t n_waits;
-  struct wait *waiting; // items that need this one
+  struct wait *waiting;  // items that need this one
 };
 
 struct wait {
@@ -169,7 +169,7 @@ struct order {
   struct former *former;
   struct item *items;
   uint32_t n_items;
-  struct item **made_by; // [value id] item of this basic block that makes a value, by its old id
+  struct item **made_by;  // [value id] item of this basic block that makes a value, by its old id
   struct item **heap;
   uint32_t n_heap;
 };

@@ -53,16 +53,16 @@ void pass_adjoint(struct ir_module *, struct arena *scratch);
 struct pass {
   const char *name;
   void (*function)(struct ir_module *, struct arena *scratch);
-  const char *what; // one line for --help
+  const char *what;  // one line for --help
 };
 
 // The pipeline. A pass may stand in it more than once; the last row has the name NULL.
 extern const struct pass passes[];
 
 struct passes_options {
-  const char *dump_after; // name of a pass, or "all"; NULL: none
-  FILE *dump;             // where the text goes
-  bool verify_each;       // debug builds and tests: ir_verify after every pass
+  const char *dump_after;  // name of a pass, or "all"; NULL: none
+  FILE *dump;              // where the text goes
+  bool verify_each;        // debug builds and tests: ir_verify after every pass
 };
 
 // Runs the whole pipeline. `options` may be NULL. false: memory ran out, `dump_after` names no pass, or a

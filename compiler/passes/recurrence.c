@@ -14,22 +14,22 @@ struct view {
   struct cfg *cfg;
   // First node of its values, and of its results; nodes count per component of the call graph.
   uint32_t base, results;
-  bool *elsewhere; // [result] some caller outside the component feeds a recurrence around the call with it
+  bool *elsewhere;  // [result] some caller outside the component feeds a recurrence around the call with it
 };
 
 struct analysis {
   struct ir_module *module;
   struct arena *scratch;
   const struct components *calls;
-  struct view *views;          // [function]
-  struct function_flow *flows; // [function]
+  struct view *views;           // [function]
+  struct function_flow *flows;  // [function]
   // Of the component being analysed:
   uint32_t n_members;
   uint32_t *members;
   uint32_t n_nodes;
   struct graph *graph;
   const struct components *cycles;
-  recurrence_set *bits; // [cycle] its own bit, 0: no recurrence
+  recurrence_set *bits;  // [cycle] its own bit, 0: no recurrence
 };
 
 static uint32_t node_of(const struct view *view, const struct ir_value *value) {
@@ -48,13 +48,13 @@ static bool may_hold_tensors(const struct ir_type *type) {
 static bool computes(const struct analysis *a, const struct view *view, const struct ir_instr *instr,
                      const struct ir_value *result) {
   switch (instr->op) {
-    case IR_LIST_SUM:
-    case IR_LIST_MEAN:
-    case IR_LIST_MAX:
-    case IR_ACC_SUM:
-    case IR_EMIT: return true;
-    case IR_CALL: return !is_internal(a, view, instr) && may_hold_tensors(result->type);
-    default: return ir_is_tensor_op(instr->op) && ir_op_infos[instr->op].class != IR_CLASS_SOURCE;
+  case IR_LIST_SUM:
+  case IR_LIST_MEAN:
+  case IR_LIST_MAX:
+  case IR_ACC_SUM:
+  case IR_EMIT: return true;
+  case IR_CALL: return !is_internal(a, view, instr) && may_hold_tensors(result->type);
+  default: return ir_is_tensor_op(instr->op) && ir_op_infos[instr->op].class != IR_CLASS_SOURCE;
   }
 }
 

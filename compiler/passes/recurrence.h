@@ -20,14 +20,14 @@ typedef uint64_t recurrence_set;
 #define FEEDS_ELSEWHERE ((recurrence_set)1 << 63)
 
 struct value_flow {
-  recurrence_set depends; // recurrences that the value comes from, or lies on
-  recurrence_set feeds;   // those that it goes to, or lies on; an operand of a decision feeds all around it
+  recurrence_set depends;  // recurrences that the value comes from, or lies on
+  recurrence_set feeds;    // those that it goes to, or lies on; an operand of a decision feeds all around it
 };
 
 struct function_flow {
-  struct value_flow *values; // [value id]; ids as ir_renumber gave them before
-  recurrence_set *around;    // [bb id] the recurrences that go round while this basic block is run
-  uint32_t n_values;         // room; values added later have no entry
+  struct value_flow *values;  // [value id]; ids as ir_renumber gave them before
+  recurrence_set *around;     // [bb id] the recurrences that go round while this basic block is run
+  uint32_t n_values;          // room; values added later have no entry
 };
 
 // [function]. Functions must be in reverse postorder (rewrite_layout) and know whether they decide

@@ -137,8 +137,8 @@ struct ir_instr *instr_clone(struct ir_module *module, const struct ir_instr *in
 struct cloner {
   struct ir_module *module;
   struct ir_function *into;
-  struct ir_value **values; // [id in `from`]
-  struct ir_bb **bbs;       // [id in `from`]
+  struct ir_value **values;  // [id in `from`]
+  struct ir_bb **bbs;        // [id in `from`]
   bool fresh_sites;
 };
 

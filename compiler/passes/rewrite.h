@@ -12,8 +12,8 @@ struct arena;
 
 // Walks a body in layout order: `for_each_instr (function, bb, instr)`. The current instruction must not be
 // unlinked.
-#define for_each_instr(function, bb, instr)                     \
-  for (struct ir_bb *bb = (function)->entry; bb; bb = bb->next) \
+#define for_each_instr(function, bb, instr)                                                                  \
+  for (struct ir_bb *bb = (function)->entry; bb; bb = bb->next)                                              \
     for (struct ir_instr *instr = bb->first; instr; instr = instr->next)
 
 // Whether two equal instructions give equal results. DROPOUT is pure in this sense, its site being an
@@ -50,7 +50,7 @@ struct ir_instr *instr_clone(struct ir_module *, const struct ir_instr *instr, u
 struct ir_bb *clone_body(struct ir_module *, struct arena *scratch, struct ir_function *from,
                          struct ir_function *into, struct ir_value *const *args, bool fresh_sites);
 
-uint32_t function_size(const struct ir_function *function); // instructions
+uint32_t function_size(const struct ir_function *function);  // instructions
 
 // A builder whose instructions go before `at` (NULL: at the end), with its position.
 struct ir_builder build_before(struct ir_module *, struct ir_function *, struct ir_bb *, struct ir_instr *at);

@@ -64,9 +64,7 @@ static bool blocks_equal(const struct ir_block *a, const struct ir_block *b) {
   return !x && !y;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word) {
-  return (hash ^ word) * 0x9e3779b97f4a7c15u ^ hash >> 29;
-}
+static uint64_t mix(uint64_t hash, uint64_t word) { return (hash ^ word) * 0x9e3779b97f4a7c15u ^ hash >> 29; }
 
 static uint64_t hash_of(const struct ir_block *block) {
   uint64_t hash = mix(block->n_params, block->n_outputs);
@@ -83,7 +81,7 @@ static uint32_t *find_representatives(const struct ir_module *module, struct are
   uint32_t n_slots = 16;
   while (n_slots < 2 * module->n_blocks)
     n_slots *= 2;
-  uint32_t *slots = arena_new_array(scratch, uint32_t, n_slots); // block + 1, 0: empty
+  uint32_t *slots = arena_new_array(scratch, uint32_t, n_slots);  // block + 1, 0: empty
   uint32_t *same = arena_new_array(scratch, uint32_t, module->n_blocks);
   for (uint32_t b = 0; b < module->n_blocks; b++) {
     const struct ir_block *block = module->blocks[b];

@@ -185,7 +185,7 @@ static bool merge_chains(struct arena *scratch, struct ir_function *function) {
   for (uint32_t i = 0; i < cfg->n; i++) {
     struct ir_bb *bb = cfg->bbs[i];
     if (bb->first == NULL)
-      continue; // taken in already
+      continue;  // taken in already
     while (bb->last->op == IR_BR) {
       struct ir_bb *next = bb->last->targets[0].bb;
       uint32_t at = cfg->position[next->id];

@@ -4,22 +4,14 @@
 
 struct ast_name ast_decl_name(const struct ast_decl *decl) {
   switch (decl->kind) {
-  case AST_DECL_DIM:
-    return decl->dim->name;
-  case AST_DECL_VOCAB:
-    return decl->vocab->name;
-  case AST_DECL_ENUM:
-    return decl->enumeration->name;
-  case AST_DECL_DATA:
-    return decl->data->name;
-  case AST_DECL_PARAM:
-    return decl->param->name;
-  case AST_DECL_INSTANCE:
-    return decl->instance->name;
-  case AST_DECL_LAYER:
-    return decl->layer->name;
-  case AST_DECL_FN:
-    return decl->fn->name;
+  case AST_DECL_DIM: return decl->dim->name;
+  case AST_DECL_VOCAB: return decl->vocab->name;
+  case AST_DECL_ENUM: return decl->enumeration->name;
+  case AST_DECL_DATA: return decl->data->name;
+  case AST_DECL_PARAM: return decl->param->name;
+  case AST_DECL_INSTANCE: return decl->instance->name;
+  case AST_DECL_LAYER: return decl->layer->name;
+  case AST_DECL_FN: return decl->fn->name;
   }
   assert(!"a declaration of unknown kind");
   return (struct ast_name){0};
@@ -27,36 +19,21 @@ struct ast_name ast_decl_name(const struct ast_decl *decl) {
 
 const char *ast_ref_kind_name(enum ast_ref_kind kind) {
   switch (kind) {
-  case AST_REF_NONE:
-    return "unknown name";
-  case AST_REF_LOCAL:
-    return "local variable";
-  case AST_REF_DIM:
-    return "dim";
-  case AST_REF_SIZE_VAR:
-    return "size variable";
-  case AST_REF_LAYER_PARAM:
-    return "layer parameter";
-  case AST_REF_VOCAB:
-    return "vocab";
-  case AST_REF_ENUM:
-    return "enum";
-  case AST_REF_ENUM_MEMBER:
-    return "enum member";
-  case AST_REF_DATA:
-    return "data type";
-  case AST_REF_CONSTRUCTOR:
-    return "constructor";
-  case AST_REF_PARAM:
-    return "parameter";
-  case AST_REF_INSTANCE:
-    return "layer instance";
-  case AST_REF_LAYER:
-    return "layer";
-  case AST_REF_FN:
-    return "function";
-  case AST_REF_BUILTIN:
-    return "built-in function";
+  case AST_REF_NONE: return "unknown name";
+  case AST_REF_LOCAL: return "local variable";
+  case AST_REF_DIM: return "dim";
+  case AST_REF_SIZE_VAR: return "size variable";
+  case AST_REF_LAYER_PARAM: return "layer parameter";
+  case AST_REF_VOCAB: return "vocab";
+  case AST_REF_ENUM: return "enum";
+  case AST_REF_ENUM_MEMBER: return "enum member";
+  case AST_REF_DATA: return "data type";
+  case AST_REF_CONSTRUCTOR: return "constructor";
+  case AST_REF_PARAM: return "parameter";
+  case AST_REF_INSTANCE: return "layer instance";
+  case AST_REF_LAYER: return "layer";
+  case AST_REF_FN: return "function";
+  case AST_REF_BUILTIN: return "built-in function";
   }
   assert(!"a reference of unknown kind");
   return "";
@@ -64,40 +41,25 @@ const char *ast_ref_kind_name(enum ast_ref_kind kind) {
 
 const char *ast_binary_op_text(enum ast_binary_op op) {
   static const char *const texts[] = {
-      [AST_BINARY_OR] = "||",        [AST_BINARY_AND] = "&&",
-      [AST_BINARY_EQUAL] = "==",     [AST_BINARY_NOT_EQUAL] = "!=",
-      [AST_BINARY_LESS] = "<",       [AST_BINARY_LESS_EQUAL] = "<=",
-      [AST_BINARY_GREATER] = ">",    [AST_BINARY_GREATER_EQUAL] = ">=",
-      [AST_BINARY_ADD] = "+",        [AST_BINARY_SUBTRACT] = "-",
-      [AST_BINARY_MULTIPLY] = "*",   [AST_BINARY_DIVIDE] = "/",
+      [AST_BINARY_OR] = "||",        [AST_BINARY_AND] = "&&",           [AST_BINARY_EQUAL] = "==",
+      [AST_BINARY_NOT_EQUAL] = "!=", [AST_BINARY_LESS] = "<",           [AST_BINARY_LESS_EQUAL] = "<=",
+      [AST_BINARY_GREATER] = ">",    [AST_BINARY_GREATER_EQUAL] = ">=", [AST_BINARY_ADD] = "+",
+      [AST_BINARY_SUBTRACT] = "-",   [AST_BINARY_MULTIPLY] = "*",       [AST_BINARY_DIVIDE] = "/",
       [AST_BINARY_REMAINDER] = "%",  [AST_BINARY_MATMUL] = "@",
   };
   return texts[op];
 }
 
-const char *ast_unary_op_text(enum ast_unary_op op) {
-  return op == AST_UNARY_NEGATE ? "-" : "!";
-}
+const char *ast_unary_op_text(enum ast_unary_op op) { return op == AST_UNARY_NEGATE ? "-" : "!"; }
 
 static bool size_kind_of(enum ast_binary_op op, enum ast_size_kind *kind) {
   switch (op) {
-  case AST_BINARY_ADD:
-    *kind = AST_SIZE_ADD;
-    return true;
-  case AST_BINARY_SUBTRACT:
-    *kind = AST_SIZE_SUBTRACT;
-    return true;
-  case AST_BINARY_MULTIPLY:
-    *kind = AST_SIZE_MULTIPLY;
-    return true;
-  case AST_BINARY_DIVIDE:
-    *kind = AST_SIZE_DIVIDE;
-    return true;
-  case AST_BINARY_REMAINDER:
-    *kind = AST_SIZE_REMAINDER;
-    return true;
-  default:
-    return false;
+  case AST_BINARY_ADD: *kind = AST_SIZE_ADD; return true;
+  case AST_BINARY_SUBTRACT: *kind = AST_SIZE_SUBTRACT; return true;
+  case AST_BINARY_MULTIPLY: *kind = AST_SIZE_MULTIPLY; return true;
+  case AST_BINARY_DIVIDE: *kind = AST_SIZE_DIVIDE; return true;
+  case AST_BINARY_REMAINDER: *kind = AST_SIZE_REMAINDER; return true;
+  default: return false;
   }
 }
 
@@ -126,8 +88,7 @@ static bool convert_size(struct arena *arena, const struct ast_expr *expr, const
     if (size->op.left)
       size->op.right = ast_size_from_expr(arena, expr->binary.right, culprit);
     return size->op.left && size->op.right;
-  default:
-    break;
+  default: break;
   }
   if (culprit)
     *culprit = expr;

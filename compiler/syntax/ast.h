@@ -33,11 +33,11 @@ struct ast_layer;
 struct ast_data;
 
 /* An array in the arena; append with arena_push. A zeroed one is empty. */
-#define AST_LIST(name, type)                                                                                      \
-  struct name {                                                                                                   \
-    type *items;                                                                                                  \
-    size_t count;                                                                                                 \
-    size_t capacity;                                                                                              \
+#define AST_LIST(name, type)                                                                                 \
+  struct name {                                                                                              \
+    type *items;                                                                                             \
+    size_t count;                                                                                            \
+    size_t capacity;                                                                                         \
   }
 
 struct ast_name {
@@ -53,8 +53,8 @@ AST_LIST(ast_locals, struct ast_local *);
 /* ---- What a name stands for ------------------------------------------------------------------------------- */
 
 enum ast_ref_kind {
-  AST_REF_NONE,        /* not resolved (yet) */
-  AST_REF_LOCAL,       /* let, var, for, match, comprehension, function parameter */
+  AST_REF_NONE,  /* not resolved (yet) */
+  AST_REF_LOCAL, /* let, var, for, match, comprehension, function parameter */
   AST_REF_DIM,
   AST_REF_SIZE_VAR,    /* `n` of `fn f[n]` or `data State[n]` */
   AST_REF_LAYER_PARAM, /* `In` of `layer Dense(In: dim)`: a size, an index set or a host value */
@@ -63,10 +63,10 @@ enum ast_ref_kind {
   AST_REF_ENUM_MEMBER,
   AST_REF_DATA,
   AST_REF_CONSTRUCTOR,
-  AST_REF_PARAM,       /* a top-level parameter or, inside a layer, its own */
-  AST_REF_INSTANCE,    /* `let cell = ...` at top level or in a layer */
+  AST_REF_PARAM,    /* a top-level parameter or, inside a layer, its own */
+  AST_REF_INSTANCE, /* `let cell = ...` at top level or in a layer */
   AST_REF_LAYER,
-  AST_REF_FN,          /* a top-level function, or inside a layer one of its own */
+  AST_REF_FN, /* a top-level function, or inside a layer one of its own */
   AST_REF_BUILTIN,
 };
 
@@ -137,7 +137,8 @@ struct ast_type {
     struct {
       struct ast_name name;
       struct ast_sizes sizes; /* empty without brackets; empty brackets are a syntax error */
-      struct ast_ref ref;     /* checker: vocab, enum, data or layer parameter of kind index; none for the built-in names */
+      struct ast_ref
+          ref; /* checker: vocab, enum, data or layer parameter of kind index; none for the built-in names */
     } named;
     struct ast_type *element;
     struct ast_types items;
@@ -174,7 +175,7 @@ enum ast_pattern_kind {
   AST_PATTERN_CONSTRUCTOR, /* Node(a, _, b) */
   AST_PATTERN_INT,         /* also negative */
   AST_PATTERN_BOOL,
-  AST_PATTERN_TUPLE,       /* (p, q), also () */
+  AST_PATTERN_TUPLE, /* (p, q), also () */
 };
 
 struct ast_pattern {
@@ -207,7 +208,7 @@ enum ast_expr_kind {
   AST_EXPR_NAME,
   AST_EXPR_UNARY,
   AST_EXPR_BINARY,
-  AST_EXPR_RANGE,         /* a..b, as the sequence of a `for` or comprehension */
+  AST_EXPR_RANGE, /* a..b, as the sequence of a `for` or comprehension */
   AST_EXPR_CALL,
   AST_EXPR_INDEX,         /* base[i] */
   AST_EXPR_SLICE,         /* base[i..j] */
@@ -219,7 +220,7 @@ enum ast_expr_kind {
   AST_EXPR_COMPREHENSION, /* [e for p in xs if c] */
   AST_EXPR_IF,
   AST_EXPR_MATCH,
-  AST_EXPR_BLOCK,         /* only as a branch of `if` or the body of a match arm */
+  AST_EXPR_BLOCK, /* only as a branch of `if` or the body of a match arm */
 };
 
 enum ast_unary_op { AST_UNARY_NEGATE, AST_UNARY_NOT };
@@ -262,19 +263,20 @@ enum ast_call_kind {
   AST_CALL_BUILTIN,     /* target.builtin */
   AST_CALL_CONSTRUCTOR, /* target.constructor */
   AST_CALL_FN,          /* target.fn, a top-level function */
-  AST_CALL_METHOD,      /* target.fn of a layer; on `receiver`, or on the current instance when that is NULL */
-  AST_CALL_LAYER,       /* target.layer: makes an instance (only in the value of `let` at top level or in a layer) */
+  AST_CALL_METHOD, /* target.fn of a layer; on `receiver`, or on the current instance when that is NULL */
+  AST_CALL_LAYER, /* target.layer: makes an instance (only in the value of `let` at top level or in a layer) */
 };
 
 /* checker: how a call was resolved. */
 struct ast_call {
   enum ast_call_kind kind;
   struct ast_ref target;
-  struct ast_expr *receiver;             /* for METHOD: the instance expression, or NULL */
-  struct ast_expr **args;                /* in the order of the target's parameters or fields */
+  struct ast_expr *receiver; /* for METHOD: the instance expression, or NULL */
+  struct ast_expr **args;    /* in the order of the target's parameters or fields */
   size_t arg_count;
-  struct size_binding *bindings;         /* for FN, METHOD, CONSTRUCTOR: one per size variable of the target; for LAYER: */
-  size_t binding_count;                  /* one per layer parameter. The struct is the checker's */
+  struct size_binding
+      *bindings;        /* for FN, METHOD, CONSTRUCTOR: one per size variable of the target; for LAYER: */
+  size_t binding_count; /* one per layer parameter. The struct is the checker's */
 };
 
 /* checker: a conversion applied to a value after it is computed (LANGUAGE.md, "mixed with a tensor"). */
@@ -286,8 +288,8 @@ enum ast_conversion {
 /* checker: what `base.name` means. */
 enum ast_field_kind {
   AST_FIELD_NONE,
-  AST_FIELD_DATA,     /* `data_fields[k]` is the field's position in constructor k of the base's data type */
-  AST_FIELD_MEMBER,   /* `ref` is a PARAM, INSTANCE or LAYER_PARAM of the base's layer; a FN only as the callee of a call */
+  AST_FIELD_DATA, /* `data_fields[k]` is the field's position in constructor k of the base's data type */
+  AST_FIELD_MEMBER, /* `ref` is a PARAM, INSTANCE or LAYER_PARAM of the base's layer; a FN only as the callee of a call */
 };
 
 struct ast_expr {
@@ -328,7 +330,7 @@ struct ast_expr {
     struct {
       struct ast_expr *base;
       struct ast_expr *low;
-      struct ast_expr *high; /* exclusive */
+      struct ast_expr *high;       /* exclusive */
       const struct size *low_size; /* checker: for tensors, the bounds as sizes */
       const struct size *high_size;
     } slice;
@@ -431,8 +433,8 @@ struct ast_block {
 
 struct ast_import {
   struct span span;
-  struct ast_names path;  /* std, lstm */
-  struct ast_file *file;  /* the imported file; filled by parse_program */
+  struct ast_names path; /* std, lstm */
+  struct ast_file *file; /* the imported file; filled by parse_program */
 };
 
 struct ast_dim {
@@ -454,7 +456,7 @@ struct ast_vocab {
   struct ast_vocab_options options;
   const struct type *type; /* checker: of its indices */
   const struct size *size; /* checker: its cardinality */
-  bool closed;       /* checker: the options' meaning */
+  bool closed;             /* checker: the options' meaning */
   int64_t min_count;
   int64_t max_size; /* 0: unlimited */
 };
@@ -477,7 +479,7 @@ struct ast_enum {
 /* A size variable of a function, method or data type. */
 struct ast_size_var {
   struct ast_name name;
-  unsigned index;    /* position in the brackets */
+  unsigned index;          /* position in the brackets */
   const struct size *size; /* checker */
   bool is_undetermined;    /* checker: no argument tells it, which was reported */
 };
@@ -529,7 +531,7 @@ struct ast_instance {
   struct ast_expr *value;
   struct ast_layer *layer;  /* the layer it stands in; NULL at top level */
   struct ast_locals locals; /* of comprehensions in `value` */
-  const struct type *type;        /* checker: a layer type, or list of */
+  const struct type *type;  /* checker: a layer type, or list of */
 };
 
 enum ast_layer_param_kind {
@@ -564,7 +566,7 @@ struct ast_layer {
   struct ast_instances instances;
   struct ast_fns fns;
   struct ast_decls members; /* of kinds PARAM, INSTANCE, FN */
-  const struct type *type; /* checker */
+  const struct type *type;  /* checker */
 };
 
 struct ast_fn_param {
@@ -580,10 +582,10 @@ struct ast_fn {
   bool is_metric;
   struct ast_size_vars size_vars;
   struct ast_fn_params params;
-  struct ast_type *result;  /* NULL: () for a function, inferred for a metric */
+  struct ast_type *result; /* NULL: () for a function, inferred for a metric */
   struct ast_block *body;
-  struct ast_layer *layer;  /* NULL at top level */
-  struct ast_locals locals; /* every binding of the function; locals.items[i]->index == i */
+  struct ast_layer *layer;        /* NULL at top level */
+  struct ast_locals locals;       /* every binding of the function; locals.items[i]->index == i */
   const struct type *result_type; /* checker */
 };
 

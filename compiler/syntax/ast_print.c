@@ -28,43 +28,31 @@ enum strength {
 static void print_expr(struct printer *p, const struct ast_expr *expr, enum strength least);
 static void print_block(struct printer *p, const struct ast_block *block);
 
-static void new_line(struct printer *p) {
-  fprintf(p->out, "\n%*s", p->indent * 2, "");
-}
+static void new_line(struct printer *p) { fprintf(p->out, "\n%*s", p->indent * 2, ""); }
 
 /* ---- Sizes and types ---------------------------------------------------------------------------------------- */
 
 static enum strength size_strength(const struct ast_size *size) {
   switch (size->kind) {
   case AST_SIZE_ADD:
-  case AST_SIZE_SUBTRACT:
-    return STRENGTH_ADD;
+  case AST_SIZE_SUBTRACT: return STRENGTH_ADD;
   case AST_SIZE_MULTIPLY:
   case AST_SIZE_DIVIDE:
-  case AST_SIZE_REMAINDER:
-    return STRENGTH_MULTIPLY;
-  case AST_SIZE_NEGATE:
-    return STRENGTH_PREFIX;
+  case AST_SIZE_REMAINDER: return STRENGTH_MULTIPLY;
+  case AST_SIZE_NEGATE: return STRENGTH_PREFIX;
   case AST_SIZE_INT:
-  case AST_SIZE_NAME:
-    break;
+  case AST_SIZE_NAME: break;
   }
   return STRENGTH_PRIMARY;
 }
 
 static const char *size_op_text(enum ast_size_kind kind) {
   switch (kind) {
-  case AST_SIZE_ADD:
-    return " + ";
-  case AST_SIZE_SUBTRACT:
-    return " - ";
-  case AST_SIZE_MULTIPLY:
-    return "*";
-  case AST_SIZE_DIVIDE:
-    return " / ";
-  default:
-    assert(kind == AST_SIZE_REMAINDER);
-    return " % ";
+  case AST_SIZE_ADD: return " + ";
+  case AST_SIZE_SUBTRACT: return " - ";
+  case AST_SIZE_MULTIPLY: return "*";
+  case AST_SIZE_DIVIDE: return " / ";
+  default: assert(kind == AST_SIZE_REMAINDER); return " % ";
   }
 }
 
@@ -74,12 +62,8 @@ static void print_size(struct printer *p, const struct ast_size *size, enum stre
   if (parentheses)
     fputc('(', p->out);
   switch (size->kind) {
-  case AST_SIZE_INT:
-    fprintf(p->out, "%" PRId64, size->integer);
-    break;
-  case AST_SIZE_NAME:
-    fputs(size->name.name.text, p->out);
-    break;
+  case AST_SIZE_INT: fprintf(p->out, "%" PRId64, size->integer); break;
+  case AST_SIZE_NAME: fputs(size->name.name.text, p->out); break;
   case AST_SIZE_NEGATE:
     fputc('-', p->out);
     print_size(p, size->op.left, STRENGTH_PREFIX);
@@ -144,25 +128,15 @@ static void print_patterns(struct printer *p, const struct ast_patterns *pattern
 
 static void print_pattern(struct printer *p, const struct ast_pattern *pattern) {
   switch (pattern->kind) {
-  case AST_PATTERN_WILDCARD:
-    fputc('_', p->out);
-    break;
-  case AST_PATTERN_NAME:
-    fputs(pattern->name.name.text, p->out);
-    break;
+  case AST_PATTERN_WILDCARD: fputc('_', p->out); break;
+  case AST_PATTERN_NAME: fputs(pattern->name.name.text, p->out); break;
   case AST_PATTERN_CONSTRUCTOR:
     fputs(pattern->constructor.name.text, p->out);
     print_patterns(p, &pattern->constructor.args);
     break;
-  case AST_PATTERN_INT:
-    fprintf(p->out, "%" PRId64, pattern->integer);
-    break;
-  case AST_PATTERN_BOOL:
-    fputs(pattern->boolean ? "true" : "false", p->out);
-    break;
-  case AST_PATTERN_TUPLE:
-    print_patterns(p, &pattern->items);
-    break;
+  case AST_PATTERN_INT: fprintf(p->out, "%" PRId64, pattern->integer); break;
+  case AST_PATTERN_BOOL: fputs(pattern->boolean ? "true" : "false", p->out); break;
+  case AST_PATTERN_TUPLE: print_patterns(p, &pattern->items); break;
   }
 }
 
@@ -170,39 +144,30 @@ static void print_pattern(struct printer *p, const struct ast_pattern *pattern) 
 
 static enum strength binary_strength(enum ast_binary_op op) {
   switch (op) {
-  case AST_BINARY_OR:
-    return STRENGTH_OR;
-  case AST_BINARY_AND:
-    return STRENGTH_AND;
+  case AST_BINARY_OR: return STRENGTH_OR;
+  case AST_BINARY_AND: return STRENGTH_AND;
   case AST_BINARY_EQUAL:
   case AST_BINARY_NOT_EQUAL:
   case AST_BINARY_LESS:
   case AST_BINARY_LESS_EQUAL:
   case AST_BINARY_GREATER:
-  case AST_BINARY_GREATER_EQUAL:
-    return STRENGTH_COMPARE;
+  case AST_BINARY_GREATER_EQUAL: return STRENGTH_COMPARE;
   case AST_BINARY_ADD:
-  case AST_BINARY_SUBTRACT:
-    return STRENGTH_ADD;
+  case AST_BINARY_SUBTRACT: return STRENGTH_ADD;
   case AST_BINARY_MULTIPLY:
   case AST_BINARY_DIVIDE:
   case AST_BINARY_REMAINDER:
-  case AST_BINARY_MATMUL:
-    break;
+  case AST_BINARY_MATMUL: break;
   }
   return STRENGTH_MULTIPLY;
 }
 
 static enum strength strength_of(const struct ast_expr *expr) {
   switch (expr->kind) {
-  case AST_EXPR_UNARY:
-    return STRENGTH_PREFIX;
-  case AST_EXPR_BINARY:
-    return binary_strength(expr->binary.op);
-  case AST_EXPR_RANGE:
-    return STRENGTH_RANGE;
-  default:
-    return STRENGTH_PRIMARY;
+  case AST_EXPR_UNARY: return STRENGTH_PREFIX;
+  case AST_EXPR_BINARY: return binary_strength(expr->binary.op);
+  case AST_EXPR_RANGE: return STRENGTH_RANGE;
+  default: return STRENGTH_PRIMARY;
   }
 }
 
@@ -219,7 +184,8 @@ static void print_float(struct printer *p, double value) {
     fputs(".0", p->out);
 }
 
-static void print_exprs(struct printer *p, const char *open, const struct ast_exprs *exprs, const char *close) {
+static void print_exprs(struct printer *p, const char *open, const struct ast_exprs *exprs,
+                        const char *close) {
   fputs(open, p->out);
   for (size_t i = 0; i < exprs->count; i++) {
     if (i)
@@ -302,25 +268,15 @@ static void print_match(struct printer *p, const struct ast_expr *expr) {
 
 static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
   switch (expr->kind) {
-  case AST_EXPR_INT:
-    fprintf(p->out, "%" PRId64, expr->integer);
-    break;
-  case AST_EXPR_FLOAT:
-    print_float(p, expr->floating);
-    break;
-  case AST_EXPR_BOOL:
-    fputs(expr->boolean ? "true" : "false", p->out);
-    break;
-  case AST_EXPR_NAME:
-    fputs(expr->name.name.text, p->out);
-    break;
+  case AST_EXPR_INT: fprintf(p->out, "%" PRId64, expr->integer); break;
+  case AST_EXPR_FLOAT: print_float(p, expr->floating); break;
+  case AST_EXPR_BOOL: fputs(expr->boolean ? "true" : "false", p->out); break;
+  case AST_EXPR_NAME: fputs(expr->name.name.text, p->out); break;
   case AST_EXPR_UNARY:
     fputs(ast_unary_op_text(expr->unary.op), p->out);
     print_expr(p, expr->unary.operand, STRENGTH_PREFIX);
     break;
-  case AST_EXPR_BINARY:
-    print_binary(p, expr);
-    break;
+  case AST_EXPR_BINARY: print_binary(p, expr); break;
   case AST_EXPR_RANGE:
     print_expr(p, expr->range.low, STRENGTH_RANGE + 1);
     fputs("..", p->out);
@@ -356,24 +312,12 @@ static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
     fputs(expr->fill.value == 0 ? "zeros" : "ones", p->out);
     print_sizes(p, &expr->fill.sizes);
     break;
-  case AST_EXPR_TUPLE:
-    print_exprs(p, "(", &expr->items, ")");
-    break;
-  case AST_EXPR_LIST:
-    print_exprs(p, "[", &expr->items, "]");
-    break;
-  case AST_EXPR_COMPREHENSION:
-    print_comprehension(p, expr);
-    break;
-  case AST_EXPR_IF:
-    print_if(p, expr);
-    break;
-  case AST_EXPR_MATCH:
-    print_match(p, expr);
-    break;
-  case AST_EXPR_BLOCK:
-    print_block(p, expr->block);
-    break;
+  case AST_EXPR_TUPLE: print_exprs(p, "(", &expr->items, ")"); break;
+  case AST_EXPR_LIST: print_exprs(p, "[", &expr->items, "]"); break;
+  case AST_EXPR_COMPREHENSION: print_comprehension(p, expr); break;
+  case AST_EXPR_IF: print_if(p, expr); break;
+  case AST_EXPR_MATCH: print_match(p, expr); break;
+  case AST_EXPR_BLOCK: print_block(p, expr->block); break;
   }
 }
 
@@ -396,7 +340,8 @@ static void print_annotation(struct printer *p, const struct ast_type *annotatio
   print_type(p, annotation);
 }
 
-static void print_binding(struct printer *p, const struct ast_type *annotation, const struct ast_expr *value) {
+static void print_binding(struct printer *p, const struct ast_type *annotation,
+                          const struct ast_expr *value) {
   print_annotation(p, annotation);
   fputs(" = ", p->out);
   print_expr(p, value, STRENGTH_ANY);
@@ -436,15 +381,9 @@ static void print_stmt(struct printer *p, const struct ast_stmt *stmt) {
     if (stmt->value)
       print_expr(p, stmt->value, STRENGTH_ANY);
     break;
-  case AST_STMT_BREAK:
-    fputs("break", p->out);
-    break;
-  case AST_STMT_CONTINUE:
-    fputs("continue", p->out);
-    break;
-  case AST_STMT_EXPR:
-    print_expr(p, stmt->expression, STRENGTH_ANY);
-    break;
+  case AST_STMT_BREAK: fputs("break", p->out); break;
+  case AST_STMT_CONTINUE: fputs("continue", p->out); break;
+  case AST_STMT_EXPR: print_expr(p, stmt->expression, STRENGTH_ANY); break;
   }
 }
 
@@ -576,31 +515,21 @@ static void print_decl(struct printer *p, const struct ast_decl *decl) {
     fprintf(p->out, "dim %s = ", decl->dim->name.text);
     print_size(p, decl->dim->value, STRENGTH_ANY);
     break;
-  case AST_DECL_VOCAB:
-    print_vocab(p, decl->vocab);
-    break;
+  case AST_DECL_VOCAB: print_vocab(p, decl->vocab); break;
   case AST_DECL_ENUM:
     fprintf(p->out, "enum %s {", decl->enumeration->name.text);
     for (size_t i = 0; i < decl->enumeration->members.count; i++)
       fprintf(p->out, "%s%s", i ? ", " : " ", decl->enumeration->members.items[i]->name.text);
     fputs(decl->enumeration->members.count ? " }" : "}", p->out);
     break;
-  case AST_DECL_DATA:
-    print_data(p, decl->data);
-    break;
-  case AST_DECL_PARAM:
-    print_param(p, decl->param);
-    break;
+  case AST_DECL_DATA: print_data(p, decl->data); break;
+  case AST_DECL_PARAM: print_param(p, decl->param); break;
   case AST_DECL_INSTANCE:
     fprintf(p->out, "let %s", decl->instance->name.text);
     print_binding(p, NULL, decl->instance->value);
     break;
-  case AST_DECL_LAYER:
-    print_layer(p, decl->layer);
-    break;
-  case AST_DECL_FN:
-    print_fn(p, decl->fn);
-    break;
+  case AST_DECL_LAYER: print_layer(p, decl->layer); break;
+  case AST_DECL_FN: print_fn(p, decl->fn); break;
   }
 }
 

@@ -11,13 +11,9 @@ struct ast_name build_name(const char *text, struct span span) {
 
 /* ---- Expressions -------------------------------------------------------------------------------------------- */
 
-static unsigned deeper(unsigned depth, unsigned child) {
-  return child > depth ? child : depth;
-}
+static unsigned deeper(unsigned depth, unsigned child) { return child > depth ? child : depth; }
 
-static unsigned depth_of(const struct ast_expr *expr) {
-  return expr ? expr->depth : 0;
-}
+static unsigned depth_of(const struct ast_expr *expr) { return expr ? expr->depth : 0; }
 
 static unsigned depth_of_all(const struct ast_exprs *exprs) {
   unsigned depth = 0;
@@ -62,15 +58,16 @@ struct ast_expr *build_name_expr(struct parser *p, struct ast_name name) {
   return expr;
 }
 
-struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_op op, struct ast_expr *operand) {
+struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_op op,
+                             struct ast_expr *operand) {
   struct ast_expr *expr = new_expr(p, AST_EXPR_UNARY, span, operand->depth);
   expr->unary.op = op;
   expr->unary.operand = operand;
   return expr;
 }
 
-struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct span op_span, struct ast_expr *left,
-                              struct ast_expr *right) {
+struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct span op_span,
+                              struct ast_expr *left, struct ast_expr *right) {
   struct ast_expr *expr = new_expr(p, AST_EXPR_BINARY, span_join(left->span, right->span),
                                    deeper(left->depth, right->depth));
   expr->binary.op = op;
@@ -86,8 +83,8 @@ struct ast_expr *build_parenthesised(struct span span, struct ast_expr *expr) {
 }
 
 struct ast_expr *build_range(struct parser *p, struct ast_expr *low, struct ast_expr *high) {
-  struct ast_expr *expr =
-      new_expr(p, AST_EXPR_RANGE, span_join(low->span, high->span), deeper(low->depth, high->depth));
+  struct ast_expr *expr = new_expr(p, AST_EXPR_RANGE, span_join(low->span, high->span),
+                                   deeper(low->depth, high->depth));
   expr->range.low = low;
   expr->range.high = high;
   return expr;
@@ -103,7 +100,8 @@ struct ast_args build_args_push(struct parser *p, struct ast_args args, struct a
   return args;
 }
 
-struct ast_expr *build_call(struct parser *p, struct span span, struct ast_expr *callee, struct ast_args args) {
+struct ast_expr *build_call(struct parser *p, struct span span, struct ast_expr *callee,
+                            struct ast_args args) {
   unsigned depth = callee->depth;
   for (size_t i = 0; i < args.count; i++)
     depth = deeper(depth, args.items[i].value->depth);
@@ -149,7 +147,8 @@ struct ast_expr *build_subscript(struct parser *p, struct span span, struct ast_
   return expr;
 }
 
-struct ast_expr *build_field(struct parser *p, struct span span, struct ast_expr *base, struct ast_name name) {
+struct ast_expr *build_field(struct parser *p, struct span span, struct ast_expr *base,
+                             struct ast_name name) {
   struct ast_expr *expr = new_expr(p, AST_EXPR_FIELD, span, base->depth);
   expr->field.base = base;
   expr->field.name = name;
@@ -283,9 +282,7 @@ struct ast_pattern *build_tuple_pattern(struct parser *p, struct span span, stru
 
 void build_set_pattern_kind(struct ast_pattern *pattern, enum ast_local_kind kind) {
   switch (pattern->kind) {
-  case AST_PATTERN_NAME:
-    pattern->name.local->kind = kind;
-    break;
+  case AST_PATTERN_NAME: pattern->name.local->kind = kind; break;
   case AST_PATTERN_CONSTRUCTOR:
     for (size_t i = 0; i < pattern->constructor.args.count; i++)
       build_set_pattern_kind(pattern->constructor.args.items[i], kind);
@@ -296,8 +293,7 @@ void build_set_pattern_kind(struct ast_pattern *pattern, enum ast_local_kind kin
     break;
   case AST_PATTERN_WILDCARD:
   case AST_PATTERN_INT:
-  case AST_PATTERN_BOOL:
-    break;
+  case AST_PATTERN_BOOL: break;
   }
 }
 
@@ -347,7 +343,8 @@ struct ast_type *build_tuple_type(struct parser *p, struct span span, struct ast
 
 /* ---- Statements --------------------------------------------------------------------------------------------- */
 
-static struct ast_stmt *new_stmt(struct parser *p, enum ast_stmt_kind kind, struct span span, unsigned depth) {
+static struct ast_stmt *new_stmt(struct parser *p, enum ast_stmt_kind kind, struct span span,
+                                 unsigned depth) {
   struct ast_stmt *stmt = arena_new(p->arena, struct ast_stmt);
   stmt->kind = kind;
   stmt->span = span;
@@ -369,8 +366,8 @@ struct ast_stmt *build_let(struct parser *p, struct span span, struct ast_patter
   return stmt;
 }
 
-struct ast_stmt *build_var(struct parser *p, struct span span, struct ast_name name, struct ast_type *annotation,
-                           struct ast_expr *value) {
+struct ast_stmt *build_var(struct parser *p, struct span span, struct ast_name name,
+                           struct ast_type *annotation, struct ast_expr *value) {
   struct ast_stmt *stmt = new_stmt(p, AST_STMT_VAR, span, value->depth);
   stmt->var.local = new_local(p, AST_LOCAL_VAR, name);
   stmt->var.annotation = annotation;
@@ -378,7 +375,8 @@ struct ast_stmt *build_var(struct parser *p, struct span span, struct ast_name n
   return stmt;
 }
 
-struct ast_stmt *build_assign(struct parser *p, struct span span, struct ast_expr *target, struct ast_expr *value) {
+struct ast_stmt *build_assign(struct parser *p, struct span span, struct ast_expr *target,
+                              struct ast_expr *value) {
   const struct ast_expr *base = target;
   while (base->kind == AST_EXPR_INDEX)
     base = base->index.base;

@@ -43,7 +43,8 @@ struct ast_decl *build_vocab(struct parser *p, struct span span, struct ast_name
   return decl;
 }
 
-struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name name, struct ast_names members) {
+struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name name,
+                            struct ast_names members) {
   struct ast_decl *decl = new_decl(p, AST_DECL_ENUM, span);
   struct ast_enum *enumeration = arena_new(p->arena, struct ast_enum);
   enumeration->name = name;
@@ -78,8 +79,8 @@ struct ast_constructor *build_constructor(struct parser *p, struct span span, st
   return constructor;
 }
 
-struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name name, struct ast_names size_vars,
-                            struct ast_constructors constructors) {
+struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name name,
+                            struct ast_names size_vars, struct ast_constructors constructors) {
   struct ast_decl *decl = new_decl(p, AST_DECL_DATA, span);
   struct ast_data *data = arena_new(p->arena, struct ast_data);
   data->name = name;
@@ -128,7 +129,8 @@ struct ast_decl *build_param(struct parser *p, struct span span, struct ast_name
   return decl;
 }
 
-struct ast_decl *build_instance(struct parser *p, struct span span, struct ast_name name, struct ast_expr *value) {
+struct ast_decl *build_instance(struct parser *p, struct span span, struct ast_name name,
+                                struct ast_expr *value) {
   struct ast_decl *decl = new_decl(p, AST_DECL_INSTANCE, span);
   decl->instance = arena_new(p->arena, struct ast_instance);
   decl->instance->name = name;
@@ -154,8 +156,9 @@ struct ast_layer_param *build_layer_param(struct parser *p, struct ast_name name
       return param;
     }
   }
-  diag_note(parser_error(p, DIAG_LAYER_PARAM_KIND, kind.span, "`%s` is no kind of layer parameter", kind.text),
-            "the kinds are `dim`, `index` (a vocab or enum), `int`, `float` and `bool`");
+  diag_note(
+      parser_error(p, DIAG_LAYER_PARAM_KIND, kind.span, "`%s` is no kind of layer parameter", kind.text),
+      "the kinds are `dim`, `index` (a vocab or enum), `int`, `float` and `bool`");
   return param;
 }
 

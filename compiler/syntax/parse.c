@@ -31,7 +31,8 @@ static bool check_encoding(struct diag_sink *sink, const struct source_file *sou
     size_t length = sequence_length(text + i, source->length - i);
     if (length == 0) {
       bool is_utf16 = i == 0 && source->length >= 2 && (text[0] == 0xFF || text[0] == 0xFE);
-      struct diag *diag = diag_error(sink, DIAG_INVALID_UTF8, here, "byte 0x%02X is not valid UTF-8", text[i]);
+      struct diag *diag = diag_error(sink, DIAG_INVALID_UTF8, here, "byte 0x%02X is not valid UTF-8",
+                                     text[i]);
       if (is_utf16)
         diag_help(diag, "the file looks like UTF-16; save it as UTF-8");
       return false;

@@ -2,10 +2,10 @@
 #ifndef NN_COMPILER_SYNTAX_PARSE_H
 #define NN_COMPILER_SYNTAX_PARSE_H
 
-#include "compiler/syntax/ast.h"
-#include "compiler/diag/diag.h"
 #include "compiler/base/arena.h"
+#include "compiler/diag/diag.h"
 #include "compiler/diag/source.h"
+#include "compiler/syntax/ast.h"
 
 /* Parses one file. Syntax errors go to the sink; then the result is NULL. Imports are not followed. */
 struct ast_file *parse_file(struct arena *arena, struct diag_sink *sink, struct source_file *source);

@@ -7,10 +7,10 @@
 #ifndef NN_COMPILER_SYNTAX_PARSER_H
 #define NN_COMPILER_SYNTAX_PARSER_H
 
-#include "compiler/syntax/ast.h"
-#include "compiler/diag/diag.h"
 #include "compiler/base/arena.h"
+#include "compiler/diag/diag.h"
 #include "compiler/diag/source.h"
+#include "compiler/syntax/ast.h"
 
 /* Brackets within brackets, and operators, calls and blocks within each other. Later passes recurse over the tree,
  * so these bound their stack. */
@@ -52,21 +52,21 @@ struct parser {
 
   /* Lexer (nn.l) and token filter (tokens.c). */
   void *scanner;
-  uint32_t offset;           /* of the next byte to scan */
-  uint32_t line_start;       /* of the line being scanned, an offset */
-  uint32_t line_indent;      /* of the line of `last`, in bytes */
-  bool at_line_start;        /* no token yet on this line */
-  bool is_at_end;            /* the end of the file was scanned */
-  struct token_stack queued; /* to hand out before scanning on, the next one last */
-  struct token last;         /* the last token of the file that was looked at */
-  struct token previous;     /* the one before it */
-  int last_declaration;      /* the keyword that began the declaration being read */
-  struct bracket_stack brackets;       /* open ones, `last` included */
+  uint32_t offset;                      /* of the next byte to scan */
+  uint32_t line_start;                  /* of the line being scanned, an offset */
+  uint32_t line_indent;                 /* of the line of `last`, in bytes */
+  bool at_line_start;                   /* no token yet on this line */
+  bool is_at_end;                       /* the end of the file was scanned */
+  struct token_stack queued;            /* to hand out before scanning on, the next one last */
+  struct token last;                    /* the last token of the file that was looked at */
+  struct token previous;                /* the one before it */
+  int last_declaration;                 /* the keyword that began the declaration being read */
+  struct bracket_stack brackets;        /* open ones, `last` included */
   struct bracket_stack brackets_before; /* open ones before `last`; shares the items */
-  struct bracket misindented;          /* opened further right than what closed it: a likely culprit. kind 0: none */
-  bool is_skipping;                    /* dropping tokens after a syntax error ... */
-  size_t skip_depth;                   /* ... until a separator or closing brace with so many brackets open */
-  bool is_too_deep;                    /* reported; the rest of the file is not read */
+  struct bracket misindented; /* opened further right than what closed it: a likely culprit. kind 0: none */
+  bool is_skipping;           /* dropping tokens after a syntax error ... */
+  size_t skip_depth;          /* ... until a separator or closing brace with so many brackets open */
+  bool is_too_deep;           /* reported; the rest of the file is not read */
   struct span last_lexical_error;
 
   /* Builders. */
@@ -79,8 +79,8 @@ void lexer_begin(struct parser *parser);
 /* The next raw token into *token; newlines are tokens. */
 void lexer_scan(struct parser *parser, struct token *token);
 /* Errors of the lexer, at bytes [lo, hi) of the file. */
-struct diag *parser_error(struct parser *parser, enum diag_code code, struct span span, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+struct diag *parser_error(struct parser *parser, enum diag_code code, struct span span, const char *format,
+                          ...) __attribute__((format(printf, 4, 5)));
 
 /* Reports that nesting is too deep, once, and ends the input. */
 void parser_refuse_depth(struct parser *parser, struct span span);
@@ -109,15 +109,18 @@ struct ast_expr *build_int(struct parser *p, struct span span, int64_t value);
 struct ast_expr *build_float(struct parser *p, struct span span, double value);
 struct ast_expr *build_bool(struct parser *p, struct span span, bool value);
 struct ast_expr *build_name_expr(struct parser *p, struct ast_name name);
-struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_op op, struct ast_expr *operand);
-struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct span op_span, struct ast_expr *left,
-                              struct ast_expr *right);
+struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_op op,
+                             struct ast_expr *operand);
+struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct span op_span,
+                              struct ast_expr *left, struct ast_expr *right);
 /* The same expression; its span takes in the parentheses. */
 struct ast_expr *build_parenthesised(struct span span, struct ast_expr *expr);
 struct ast_expr *build_range(struct parser *p, struct ast_expr *low, struct ast_expr *high);
-struct ast_expr *build_call(struct parser *p, struct span span, struct ast_expr *callee, struct ast_args args);
+struct ast_expr *build_call(struct parser *p, struct span span, struct ast_expr *callee,
+                            struct ast_args args);
 /* base[items]: an index, a slice, or zeros[...] and ones[...]. */
-struct ast_expr *build_subscript(struct parser *p, struct span span, struct ast_expr *base, struct ast_exprs items);
+struct ast_expr *build_subscript(struct parser *p, struct span span, struct ast_expr *base,
+                                 struct ast_exprs items);
 struct ast_expr *build_field(struct parser *p, struct span span, struct ast_expr *base, struct ast_name name);
 struct ast_expr *build_project(struct parser *p, struct span span, struct ast_expr *base, int64_t index,
                                struct span index_span);
@@ -145,16 +148,18 @@ struct ast_pattern *build_tuple_pattern(struct parser *p, struct span span, stru
 /* The bindings of a pattern are made for `match`; `let` and `for` say here that they are theirs. */
 void build_set_pattern_kind(struct ast_pattern *pattern, enum ast_local_kind kind);
 
-struct ast_type *build_named_type(struct parser *p, struct span span, struct ast_name name, struct ast_exprs sizes);
+struct ast_type *build_named_type(struct parser *p, struct span span, struct ast_name name,
+                                  struct ast_exprs sizes);
 struct ast_type *build_list_type(struct parser *p, struct span span, struct ast_type *element);
 struct ast_type *build_tuple_type(struct parser *p, struct span span, struct ast_types items);
 struct ast_size *build_size(struct parser *p, const struct ast_expr *expr);
 
 struct ast_stmt *build_let(struct parser *p, struct span span, struct ast_pattern *pattern,
                            struct ast_type *annotation, struct ast_expr *value);
-struct ast_stmt *build_var(struct parser *p, struct span span, struct ast_name name, struct ast_type *annotation,
-                           struct ast_expr *value);
-struct ast_stmt *build_assign(struct parser *p, struct span span, struct ast_expr *target, struct ast_expr *value);
+struct ast_stmt *build_var(struct parser *p, struct span span, struct ast_name name,
+                           struct ast_type *annotation, struct ast_expr *value);
+struct ast_stmt *build_assign(struct parser *p, struct span span, struct ast_expr *target,
+                              struct ast_expr *value);
 struct ast_stmt *build_for(struct parser *p, struct span span, struct ast_pattern *pattern,
                            struct ast_expr *sequence, struct ast_block *body);
 struct ast_stmt *build_while(struct parser *p, struct span span, struct ast_expr *condition,
@@ -169,18 +174,21 @@ struct ast_import *build_import(struct parser *p, struct span span, struct ast_n
 struct ast_decl *build_dim(struct parser *p, struct span span, struct ast_name name, struct ast_expr *value);
 struct ast_decl *build_vocab(struct parser *p, struct span span, struct ast_name name,
                              struct ast_vocab_options options);
-struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name name, struct ast_names members);
-struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name name, struct ast_names size_vars,
-                            struct ast_constructors constructors);
+struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name name,
+                            struct ast_names members);
+struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name name,
+                            struct ast_names size_vars, struct ast_constructors constructors);
 struct ast_constructor *build_constructor(struct parser *p, struct span span, struct ast_name name,
                                           struct ast_data_fields fields);
 struct ast_decl *build_param(struct parser *p, struct span span, struct ast_name name, struct ast_type *type,
                              struct ast_expr *initialiser);
-struct ast_decl *build_instance(struct parser *p, struct span span, struct ast_name name, struct ast_expr *value);
+struct ast_decl *build_instance(struct parser *p, struct span span, struct ast_name name,
+                                struct ast_expr *value);
 struct ast_layer_param *build_layer_param(struct parser *p, struct ast_name name, struct ast_name kind);
 struct ast_decl *build_layer(struct parser *p, struct span span, struct ast_name name,
                              struct ast_layer_params layer_params, struct ast_decls members);
-struct ast_fn_param build_fn_param(struct parser *p, struct span span, struct ast_name name, struct ast_type *type);
+struct ast_fn_param build_fn_param(struct parser *p, struct span span, struct ast_name name,
+                                   struct ast_type *type);
 struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, struct ast_name name,
                           struct ast_names size_vars, struct ast_fn_params params, struct ast_type *result,
                           struct ast_block *body);

@@ -15,17 +15,19 @@ struct expectation {
 
 /* Groups of symbols that have one name together, NULL-terminated. The order matters: a group is taken out of the list
  * before the next one is looked for, and a statement begins with everything that an expression begins with. */
-static const char *const expression_start[] = {"a name", "an integer", "a number", "true", "false", "(",  "[",
-                                               "-",      "!",          "if",       "match", NULL};
-static const char *const statement_start[] = {"let", "var", "for", "while", "return", "break", "continue", NULL};
-static const char *const declaration_start[] = {"import", "dim", "vocab", "enum",   "data", "param",
-                                                "layer",  "fn",  "metric", "let", NULL};
+static const char *const expression_start[] = {"a name", "an integer", "a number", "true", "false", "(",
+                                               "[",      "-",          "!",        "if",   "match", NULL};
+static const char *const statement_start[] = {"let",    "var",   "for",      "while",
+                                              "return", "break", "continue", NULL};
+static const char *const declaration_start[] = {"import", "dim", "vocab",  "enum", "data", "param",
+                                                "layer",  "fn",  "metric", "let",  NULL};
 static const char *const member_start[] = {"param", "let", "fn", NULL};
 static const char *const pattern_start[] = {"_", "a name", "an integer", "-", "true", "false", "(", NULL};
 static const char *const type_start[] = {"a name", "[", "(", NULL};
 static const char *const operators[] = {"||", "&&", "+", "-", "*", "/", "%", "@", NULL};
 /* Present after an expression unless it cannot be followed by them; they go with the operators. */
-static const char *const weak_operators[] = {"==", "!=", "<", "<=", ">", ">=", "..", "(", "[", ".", ".0", NULL};
+static const char *const weak_operators[] = {
+    "==", "!=", "<", "<=", ">", ">=", "..", "(", "[", ".", ".0", NULL};
 static const char *const separators[] = {"end of line", "end of file", NULL};
 static const char *const assignment[] = {"=", NULL};
 
@@ -182,9 +184,7 @@ static bool is_compound_assignment(const struct parser *parser, const struct tok
   return kind == PLUS || kind == MINUS || kind == STAR || kind == SLASH || kind == PERCENT || kind == AT;
 }
 
-static bool is_binary_operator(int kind) {
-  return (kind >= OR && kind <= AT) && kind != RANGE;
-}
+static bool is_binary_operator(int kind) { return (kind >= OR && kind <= AT) && kind != RANGE; }
 
 static const struct bracket *innermost(const struct parser *parser) {
   const struct bracket_stack *open = &parser->brackets_before;
@@ -271,21 +271,21 @@ static const char *advice(struct parser *parser, const struct token *found, cons
   if (!text && parser->previous.kind == RPAREN && expects(e, "{") && expects(e, "an operator"))
     text = "bodies and branches stand in braces, conditions need no parentheses: `if c { a } else { b }`";
   if (!text && token_is_keyword(found->kind) && (expects(e, "a name") || expects(e, "a pattern")))
-    text = arena_printf(parser->arena, "%s is a keyword and cannot be a name", parser_token_text(parser, found));
+    text = arena_printf(parser->arena, "%s is a keyword and cannot be a name",
+                        parser_token_text(parser, found));
   return text;
 }
 
 /* ---- Brackets ----------------------------------------------------------------------------------------------- */
 
-static bool is_closer(int kind) {
-  return kind == RPAREN || kind == RBRACKET || kind == RBRACE;
-}
+static bool is_closer(int kind) { return kind == RPAREN || kind == RBRACKET || kind == RBRACE; }
 
 static void report_unclosed(struct parser *parser, const struct bracket *opener, const struct token *found) {
-  struct diag *diag = diag_error(parser->sink, DIAG_UNCLOSED_BRACKET, opener->span, "this `%s` is never closed",
-                                 token_bracket_text(opener->kind));
+  struct diag *diag = diag_error(parser->sink, DIAG_UNCLOSED_BRACKET, opener->span,
+                                 "this `%s` is never closed", token_bracket_text(opener->kind));
   if (found->kind != END)
-    diag_label(diag, found->span, "expected `%s` before this", token_bracket_text(token_closer_of(opener->kind)));
+    diag_label(diag, found->span, "expected `%s` before this",
+               token_bracket_text(token_closer_of(opener->kind)));
 }
 
 /* Whether the error is a bracket that was forgotten; reports it then. */
@@ -342,15 +342,16 @@ void parser_report_syntax_error(struct parser *parser, const char **names, size_
   if (report_brackets(parser, found, &expected))
     return;
   if (is_comparison(found->kind) && expects(&expected, "&&")) {
-    struct diag *diag =
-        diag_error(parser->sink, DIAG_CHAINED_COMPARISON, found->span, "comparisons do not chain");
+    struct diag *diag = diag_error(parser->sink, DIAG_CHAINED_COMPARISON, found->span,
+                                   "comparisons do not chain");
     diag_help(diag, "join two comparisons with `&&`, or put one in parentheses");
     return;
   }
   condense(&expected);
   const char *what = describe(parser, &expected);
   const char *text = parser_token_text(parser, found);
-  struct diag *diag = what ? diag_error(parser->sink, DIAG_SYNTAX, found->span, "expected %s, found %s", what, text)
+  struct diag *diag = what ? diag_error(parser->sink, DIAG_SYNTAX, found->span, "expected %s, found %s", what,
+                                        text)
                            : diag_error(parser->sink, DIAG_SYNTAX, found->span, "unexpected %s", text);
   const struct bracket *open = innermost(parser);
   if (open && open->kind != LBRACE && found->starts_line)

@@ -45,31 +45,20 @@ static bool is_toplevel_only(int kind) {
 
 int token_closer_of(int opener) {
   switch (opener) {
-  case LPAREN:
-    return RPAREN;
-  case LBRACKET:
-    return RBRACKET;
-  default:
-    assert(opener == LBRACE);
-    return RBRACE;
+  case LPAREN: return RPAREN;
+  case LBRACKET: return RBRACKET;
+  default: assert(opener == LBRACE); return RBRACE;
   }
 }
 
 const char *token_bracket_text(int kind) {
   switch (kind) {
-  case LPAREN:
-    return "(";
-  case RPAREN:
-    return ")";
-  case LBRACKET:
-    return "[";
-  case RBRACKET:
-    return "]";
-  case LBRACE:
-    return "{";
-  default:
-    assert(kind == RBRACE);
-    return "}";
+  case LPAREN: return "(";
+  case RPAREN: return ")";
+  case LBRACKET: return "[";
+  case RBRACKET: return "]";
+  case LBRACE: return "{";
+  default: assert(kind == RBRACE); return "}";
   }
 }
 
@@ -83,7 +72,8 @@ const char *parser_token_text(struct parser *parser, const struct token *token) 
   return arena_printf(parser->arena, "`%.*s`", length > 40 ? 40 : (int)length, text);
 }
 
-struct diag *parser_error(struct parser *parser, enum diag_code code, struct span span, const char *format, ...) {
+struct diag *parser_error(struct parser *parser, enum diag_code code, struct span span, const char *format,
+                          ...) {
   va_list args;
   va_start(args, format);
   const char *message = arena_vprintf(parser->arena, format, args);
@@ -99,8 +89,10 @@ void parser_refuse_depth(struct parser *parser, struct span span) {
   parser->is_too_deep = true;
   parser->failed = true;
   struct diag *diag = diag_error(parser->sink, DIAG_NESTING_TOO_DEEP, span, "this is nested too deeply");
-  diag_note(diag, "brackets may be nested %d deep, expressions and blocks %d deep; the rest of the file was not read",
-            PARSE_BRACKET_LIMIT, PARSE_DEPTH_LIMIT);
+  diag_note(
+      diag,
+      "brackets may be nested %d deep, expressions and blocks %d deep; the rest of the file was not read",
+      PARSE_BRACKET_LIMIT, PARSE_DEPTH_LIMIT);
 }
 
 /* ---- Newlines ----------------------------------------------------------------------------------------------- */
@@ -144,10 +136,8 @@ static bool can_end_statement(int kind) {
   case RPAREN:
   case RBRACKET:
   case RBRACE:
-  case UNDERSCORE:
-    return true;
-  default:
-    return token_has_role(kind, 'E');
+  case UNDERSCORE: return true;
+  default: return token_has_role(kind, 'E');
   }
 }
 
@@ -183,8 +173,7 @@ static void open_bracket(struct parser *parser, const struct token *token) {
     parser_refuse_depth(parser, token->span);
     return;
   }
-  bool is_layer =
-      token->kind == LBRACE && parser->brackets.count == 0 && parser->last_declaration == LAYER;
+  bool is_layer = token->kind == LBRACE && parser->brackets.count == 0 && parser->last_declaration == LAYER;
   struct bracket bracket = {token->kind, token->span, parser->line_indent, is_layer};
   arena_push(parser->arena, &parser->brackets, bracket);
 }
@@ -217,14 +206,10 @@ static void accept(struct parser *parser, const struct token *token) {
   switch (token->kind) {
   case LPAREN:
   case LBRACKET:
-  case LBRACE:
-    open_bracket(parser, token);
-    break;
+  case LBRACE: open_bracket(parser, token); break;
   case RPAREN:
   case RBRACKET:
-  case RBRACE:
-    close_bracket(parser, token);
-    break;
+  case RBRACE: close_bracket(parser, token); break;
   default:
     if (parser->brackets.count == 0 && token_has_role(token->kind, 'D'))
       parser->last_declaration = token->kind;
@@ -312,14 +297,10 @@ void parser_begin_recovery(struct parser *parser) {
 static bool ends_skipping(const struct parser *parser, const struct token *token) {
   size_t open = parser->brackets.count;
   switch (token->kind) {
-  case END:
-    return true;
-  case SEPARATOR:
-    return parser->skip_depth > 0 && open == parser->skip_depth;
-  case RBRACE:
-    return open < parser->skip_depth;
-  default:
-    return false;
+  case END: return true;
+  case SEPARATOR: return parser->skip_depth > 0 && open == parser->skip_depth;
+  case RBRACE: return open < parser->skip_depth;
+  default: return false;
   }
 }
 

@@ -10,7 +10,8 @@
 
 static const char *const articles[] = {"le", "un", "sa", "mo"};
 static const char *const names[] = {"Aldo", "Berta", "Ciro", "Dina", "Elmo", "Fara", "Gino", "Hela"};
-static const char *const both[] = {"ripo", "tasu", "velo", "moka", "duri", "sano", "piko", "gela", "nuvo", "bari"};
+static const char *const both[] = {"ripo", "tasu", "velo", "moka", "duri",
+                                   "sano", "piko", "gela", "nuvo", "bari"};
 static const char *const qualities[] = {"lenta", "forta", "klara", "dolka", "vita", "rapa", "sola", "mira"};
 static const char *const links[] = {"ke", "ma", "do"};
 
@@ -26,7 +27,8 @@ static int noun_phrase(struct random_state *random, struct tagged *out) {
     return n;
   }
   out[n++] = (struct tagged){random_item(random, articles), "ART"};
-  for (int k = random_below(random, 3); k > 0; k--) out[n++] = (struct tagged){random_item(random, qualities), "ADJ"};
+  for (int k = random_below(random, 3); k > 0; k--)
+    out[n++] = (struct tagged){random_item(random, qualities), "ADJ"};
   out[n++] = (struct tagged){random_item(random, both), "NOUN"};
   return n;
 }
@@ -34,9 +36,11 @@ static int noun_phrase(struct random_state *random, struct tagged *out) {
 // noun phrase, adverb?, verb, noun phrase?
 static int clause(struct random_state *random, struct tagged *out) {
   int n = noun_phrase(random, out);
-  if (random_below(random, 2)) out[n++] = (struct tagged){random_item(random, qualities), "ADV"};
+  if (random_below(random, 2))
+    out[n++] = (struct tagged){random_item(random, qualities), "ADV"};
   out[n++] = (struct tagged){random_item(random, both), "VERB"};
-  if (random_below(random, 2)) n += noun_phrase(random, out + n);
+  if (random_below(random, 2))
+    n += noun_phrase(random, out + n);
   return n;
 }
 
@@ -50,7 +54,8 @@ static int sentence(struct random_state *random, struct tagged *out) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return fprintf(stderr, "usage: generate FOLDER\n"), 2;
+  if (argc != 2)
+    return fprintf(stderr, "usage: generate FOLDER\n"), 2;
   struct random_state random = {20250302};
   static const struct {
     const char *name;
@@ -59,17 +64,21 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     FILE *file = open_output(argv[1], files[i].name);
     int plain = !strcmp(files[i].name, "new.txt");
-    if (!plain) fprintf(file, "words\ttags\n");
+    if (!plain)
+      fprintf(file, "words\ttags\n");
     for (int k = 0; k < files[i].count; k++) {
       struct tagged words[64];
       int n = sentence(&random, words);
       for (int j = 0; j < n; j++) {
-        if (plain) fprintf(file, "%s%s", j ? " " : "", words[j].word);
-        else fprintf(file, "%s\t%s\n", words[j].word, words[j].tag);
+        if (plain)
+          fprintf(file, "%s%s", j ? " " : "", words[j].word);
+        else
+          fprintf(file, "%s\t%s\n", words[j].word, words[j].tag);
       }
       fprintf(file, "\n");
     }
-    if (fclose(file)) return perror(files[i].name), 1;
+    if (fclose(file))
+      return perror(files[i].name), 1;
   }
   return 0;
 }

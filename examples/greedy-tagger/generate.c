@@ -8,11 +8,13 @@
 
 #include <string.h>
 
-static const char *const words[] = {"red",  "blue",  "stone", "river", "walks", "sings", "old",  "new",  "house", "bird",
-                                    "sees", "finds", "slow",  "green", "road",  "night", "runs", "falls", "tree", "cold"};
+static const char *const words[] = {"red",  "blue",  "stone", "river", "walks", "sings", "old",
+                                    "new",  "house", "bird",  "sees",  "finds", "slow",  "green",
+                                    "road", "night", "runs",  "falls", "tree",  "cold"};
 
 int main(int argc, char **argv) {
-  if (argc != 2) return fprintf(stderr, "usage: generate FOLDER\n"), 2;
+  if (argc != 2)
+    return fprintf(stderr, "usage: generate FOLDER\n"), 2;
   struct random_state random = {20250303};
   static const struct {
     const char *name;
@@ -21,7 +23,8 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     FILE *file = open_output(argv[1], files[i].name);
     int plain = !strcmp(files[i].name, "new.txt");
-    if (!plain) fprintf(file, "words\ttags\n");
+    if (!plain)
+      fprintf(file, "words\ttags\n");
     for (int k = 0; k < files[i].count; k++) {
       int length = 10 + random_below(&random, 11), inside = 0, speaker = 0;
       for (int j = 0; j < length; j++) {
@@ -36,12 +39,15 @@ int main(int argc, char **argv) {
           tag = inside ? "IN" : speaker ? "SPEAKER" : "OUT";
           speaker = 0;
         }
-        if (plain) fprintf(file, "%s%s", j ? " " : "", word);
-        else fprintf(file, "%s\t%s\n", word, tag);
+        if (plain)
+          fprintf(file, "%s%s", j ? " " : "", word);
+        else
+          fprintf(file, "%s\t%s\n", word, tag);
       }
       fprintf(file, "\n");
     }
-    if (fclose(file)) return perror(files[i].name), 1;
+    if (fclose(file))
+      return perror(files[i].name), 1;
   }
   return 0;
 }

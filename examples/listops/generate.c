@@ -8,13 +8,17 @@
 
 static const char *const operators[] = {"Max", "Min", "First", "Last", "SumMod"};
 
-static int apply(int operator, const int *values, int n) {
-  int result = operator == 4 ? 0 : values[0];
+static int apply(int operator, const int * values, int n) {
+  int result = operator== 4 ? 0 : values[0];
   for (int i = 0; i < n; i++) {
-    if (operator == 0 && values[i] > result) result = values[i];
-    if (operator == 1 && values[i] < result) result = values[i];
-    if (operator == 3) result = values[i];
-    if (operator == 4) result = (result + values[i]) % 10;
+    if (operator== 0 && values[i]> result)
+      result = values[i];
+    if (operator== 1 && values[i]<result)
+      result = values[i];
+    if (operator== 3)
+      result = values[i];
+    if (operator== 4)
+      result = (result + values[i]) % 10;
   }
   return result;
 }
@@ -26,10 +30,12 @@ static int expression(struct random_state *random, FILE *file, int depth) {
     fprintf(file, "{\"Number\": [\"%d\"]}", digit);
     return digit;
   }
-  int operator = random_below(random, 10) == 0 ? 4 : random_below(random, 4), n = 2 + random_below(random, 3), values[8];
+  int operator= random_below(random, 10) == 0 ? 4 : random_below(random, 4), n = 2 + random_below(random, 3),
+      values[8];
   fprintf(file, "{\"Apply\": [\"%s\", [", operators[operator]);
   for (int i = 0; i < n; i++) {
-    if (i) fputs(", ", file);
+    if (i)
+      fputs(", ", file);
     values[i] = expression(random, file, depth - 1);
   }
   fputs("]]}", file);
@@ -37,7 +43,8 @@ static int expression(struct random_state *random, FILE *file, int depth) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return fprintf(stderr, "usage: generate FOLDER\n"), 2;
+  if (argc != 2)
+    return fprintf(stderr, "usage: generate FOLDER\n"), 2;
   struct random_state random = {20250306};
   static const struct {
     const char *name;
@@ -48,10 +55,13 @@ int main(int argc, char **argv) {
     for (int k = 0; k < files[i].count; k++) {
       fputs("{\"e\": ", file);
       int value = expression(&random, file, 2);
-      if (strcmp(files[i].name, "new.jsonl")) fprintf(file, ", \"value\": \"%d\"}\n", value);
-      else fputs("}\n", file);
+      if (strcmp(files[i].name, "new.jsonl"))
+        fprintf(file, ", \"value\": \"%d\"}\n", value);
+      else
+        fputs("}\n", file);
     }
-    if (fclose(file)) return perror(files[i].name), 1;
+    if (fclose(file))
+      return perror(files[i].name), 1;
   }
   return 0;
 }

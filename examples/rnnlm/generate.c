@@ -5,8 +5,10 @@
 //   cc -I.. generate.c -o generate && ./generate .
 #include "../generate.h"
 
-static const char *const singular[] = {"the key", "the boat", "the dog", "the lamp", "the child", "the door", "the tree"};
-static const char *const plural[] = {"the keys", "the boats", "the dogs", "the lamps", "the children", "the doors", "the trees"};
+static const char *const singular[] = {"the key",   "the boat", "the dog", "the lamp",
+                                       "the child", "the door", "the tree"};
+static const char *const plural[] = {"the keys",     "the boats", "the dogs", "the lamps",
+                                     "the children", "the doors", "the trees"};
 static const char *const places[] = {"near", "behind", "beside", "above"};
 static const char *const verbs[][2] = {{"is", "are"}, {"was", "were"}, {"has been", "have been"}};
 static const char *const states[] = {"lost", "old", "found", "quiet", "bright", "gone"};
@@ -26,7 +28,8 @@ static void sentence(struct random_state *random, FILE *file) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return fprintf(stderr, "usage: generate FOLDER\n"), 2;
+  if (argc != 2)
+    return fprintf(stderr, "usage: generate FOLDER\n"), 2;
   struct random_state random = {20250304};
   static const struct {
     const char *name;
@@ -34,8 +37,10 @@ int main(int argc, char **argv) {
   } files[] = {{"train.txt", 1500}, {"dev.txt", 300}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     FILE *file = open_output(argv[1], files[i].name);
-    for (int k = 0; k < files[i].count; k++) sentence(&random, file);
-    if (fclose(file)) return perror(files[i].name), 1;
+    for (int k = 0; k < files[i].count; k++)
+      sentence(&random, file);
+    if (fclose(file))
+      return perror(files[i].name), 1;
   }
   FILE *file = open_output(argv[1], "new.txt");
   fputs("the keys near the door\nthe key near the doors\nthe children behind\nthe dog\n", file);

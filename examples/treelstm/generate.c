@@ -27,30 +27,34 @@ static struct phrase join(struct phrase a, struct phrase b, int score) {
   return result;
 }
 
-static const char *const good[] = {"good", "warm", "clever", "charming", "funny", "bright", "honest", "lively"};
+static const char *const good[] = {"good",  "warm",   "clever", "charming",
+                                   "funny", "bright", "honest", "lively"};
 static const char *const great[] = {"superb", "brilliant", "dazzling", "masterly", "unforgettable"};
 static const char *const bad[] = {"bad", "dull", "clumsy", "slow", "flat", "stale", "noisy", "thin"};
 static const char *const awful[] = {"dreadful", "unbearable", "hopeless", "lifeless", "insulting"};
-static const char *const plain[] = {"long", "short", "quiet", "modern", "french", "early", "recent", "animated"};
-static const char *const nouns[] = {"film", "story", "plot", "cast", "script", "scene", "score", "ending", "comedy", "drama"};
+static const char *const plain[] = {"long",   "short", "quiet",  "modern",
+                                    "french", "early", "recent", "animated"};
+static const char *const nouns[] = {"film",  "story", "plot",   "cast",   "script",
+                                    "scene", "score", "ending", "comedy", "drama"};
 static const char *const determiners[] = {"the", "a", "this", "that", "every"};
 static const char *const verbs[] = {"is", "seems", "remains", "feels", "becomes"};
 static const char *const intensifiers[] = {"very", "truly", "deeply"};
 
 static struct phrase adjective(struct random_state *random) {
   switch (random_below(random, 5)) {
-    case 0: return word(random_item(random, good), 1);
-    case 1: return word(random_item(random, bad), -1);
-    case 2: return word(random_item(random, great), 2);
-    case 3: return word(random_item(random, awful), -2);
-    default: return word(random_item(random, plain), 0);
+  case 0: return word(random_item(random, good), 1);
+  case 1: return word(random_item(random, bad), -1);
+  case 2: return word(random_item(random, great), 2);
+  case 3: return word(random_item(random, awful), -2);
+  default: return word(random_item(random, plain), 0);
   }
 }
 
 // An adjective, perhaps strengthened, perhaps negated.
 static struct phrase quality(struct random_state *random) {
   struct phrase a = adjective(random);
-  if (random_below(random, 3) == 0) a = join(word(random_item(random, intensifiers), 0), a, 2 * a.score);
+  if (random_below(random, 3) == 0)
+    a = join(word(random_item(random, intensifiers), 0), a, 2 * a.score);
   if (random_below(random, 3) == 0) {
     int turned = a.score > 0 ? -1 : a.score < 0 ? 1 : 0;
     a = join(word("not", 0), a, turned);
@@ -76,20 +80,21 @@ static struct phrase clause(struct random_state *random) {
 static struct phrase sentence(struct random_state *random) {
   struct phrase first = clause(random);
   switch (random_below(random, 3)) {
-    case 0: {
-      struct phrase second = clause(random);
-      return join(first, join(word("but", 0), second, second.score), second.score);
-    }
-    case 1: {
-      struct phrase second = clause(random);
-      return join(first, join(word("and", 0), second, second.score), first.score + second.score);
-    }
-    default: return first;
+  case 0: {
+    struct phrase second = clause(random);
+    return join(first, join(word("but", 0), second, second.score), second.score);
+  }
+  case 1: {
+    struct phrase second = clause(random);
+    return join(first, join(word("and", 0), second, second.score), first.score + second.score);
+  }
+  default: return first;
   }
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return fprintf(stderr, "usage: generate FOLDER\n"), 2;
+  if (argc != 2)
+    return fprintf(stderr, "usage: generate FOLDER\n"), 2;
   struct random_state random = {20250301};
   static const struct {
     const char *name;
@@ -97,8 +102,10 @@ int main(int argc, char **argv) {
   } files[] = {{"train.txt", 1500}, {"dev.txt", 300}, {"new.txt", 8}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     FILE *file = open_output(argv[1], files[i].name);
-    for (int k = 0; k < files[i].count; k++) fprintf(file, "%s\n", sentence(&random).text);
-    if (fclose(file)) return perror(files[i].name), 1;
+    for (int k = 0; k < files[i].count; k++)
+      fprintf(file, "%s\n", sentence(&random).text);
+    if (fclose(file))
+      return perror(files[i].name), 1;
   }
   return 0;
 }

@@ -23,7 +23,8 @@ static const struct {
 
 static void add(struct words *words, const char *word) {
   for (size_t i = 0; i < words->n; i++)
-    if (!strcmp(words->items[i], word)) return;
+    if (!strcmp(words->items[i], word))
+      return;
   words->items[words->n++] = word;
 }
 
@@ -31,16 +32,17 @@ static void collect(struct words words[N_KINDS]) {
   memset(words, 0, N_KINDS * sizeof *words);
   for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
     const char *roles = keywords[i].roles;
-    enum kind kind = strchr(roles, 'V')                                              ? CONSTANT
+    enum kind kind = strchr(roles, 'V')                                         ? CONSTANT
                      : strpbrk(roles, "DM") || !strcmp(keywords[i].text, "var") ? DECLARATION
-                                                                                     : CONTROL;
+                                                                                : CONTROL;
     add(&words[kind], keywords[i].text);
   }
 #define BUILTIN(ENUM, name, arg_count, op, usage, doc) add(&words[OPERATION], name);
 #include "compiler/check/builtins.def"
 #undef BUILTIN
-#define OP(ENUM, name, arity, class, shape, derivatives, user, doc) \
-  if (user) add(&words[OPERATION], name);
+#define OP(ENUM, name, arity, class, shape, derivatives, user, doc)                                          \
+  if (user)                                                                                                  \
+    add(&words[OPERATION], name);
 #include "compiler/ir/ops.def"
 #undef OP
   add(&words[OPERATION], "zeros");
@@ -59,7 +61,8 @@ static FILE *create(const char *folder, const char *name) {
 }
 
 static void join(FILE *out, const struct words *words, const char *separator) {
-  for (size_t i = 0; i < words->n; i++) fprintf(out, "%s%s", i ? separator : "", words->items[i]);
+  for (size_t i = 0; i < words->n; i++)
+    fprintf(out, "%s%s", i ? separator : "", words->items[i]);
 }
 
 // One rule of a TextMate grammar. `match` is JSON text already.
@@ -74,14 +77,21 @@ static void word_rule(FILE *out, const char *scope, const struct words *words, c
 }
 
 static void write_textmate(FILE *out, const struct words words[N_KINDS]) {
-  fputs("{\n  \"name\": \"nn\",\n  \"scopeName\": \"source.nn\",\n  \"fileTypes\": [\"nn\"],\n  \"patterns\": [\n", out);
+  fputs("{\n  \"name\": \"nn\",\n  \"scopeName\": \"source.nn\",\n  \"fileTypes\": [\"nn\"],\n  "
+        "\"patterns\": [\n",
+        out);
   rule(out, "comment.line.double-slash.nn", "//.*$", ",");
-  fputs("    { \"match\": \"\\\\b(fn|metric)\\\\s+([A-Za-z_]\\\\w*)\", \"captures\": { \"1\": { \"name\": \"storage.type.nn\" }, "
-        "\"2\": { \"name\": \"entity.name.function.nn\" } } },\n", out);
-  fputs("    { \"match\": \"\\\\b(layer|data|enum|vocab)\\\\s+([A-Za-z_]\\\\w*)\", \"captures\": { \"1\": { \"name\": "
-        "\"storage.type.nn\" }, \"2\": { \"name\": \"entity.name.type.nn\" } } },\n", out);
+  fputs("    { \"match\": \"\\\\b(fn|metric)\\\\s+([A-Za-z_]\\\\w*)\", \"captures\": { \"1\": { \"name\": "
+        "\"storage.type.nn\" }, "
+        "\"2\": { \"name\": \"entity.name.function.nn\" } } },\n",
+        out);
+  fputs("    { \"match\": \"\\\\b(layer|data|enum|vocab)\\\\s+([A-Za-z_]\\\\w*)\", \"captures\": { \"1\": { "
+        "\"name\": "
+        "\"storage.type.nn\" }, \"2\": { \"name\": \"entity.name.type.nn\" } } },\n",
+        out);
   fputs("    { \"match\": \"\\\\b(import)\\\\s+([A-Za-z_][\\\\w.]*)\", \"captures\": { \"1\": { \"name\": "
-        "\"storage.type.nn\" }, \"2\": { \"name\": \"entity.name.namespace.nn\" } } },\n", out);
+        "\"storage.type.nn\" }, \"2\": { \"name\": \"entity.name.namespace.nn\" } } },\n",
+        out);
   word_rule(out, "keyword.control.nn", &words[CONTROL], "");
   word_rule(out, "storage.type.nn", &words[DECLARATION], "");
   word_rule(out, "constant.language.nn", &words[CONSTANT], "");
@@ -102,30 +112,35 @@ static void vim_keywords(FILE *out, const char *group, const struct words *words
 
 static void write_vim(FILE *out, const struct words words[N_KINDS]) {
   fputs("\" Syntax of .nn files. Written by grammar/editors/generate.c; do not edit.\n"
-        "if exists(\"b:current_syntax\")\n  finish\nendif\n\n", out);
+        "if exists(\"b:current_syntax\")\n  finish\nendif\n\n",
+        out);
   vim_keywords(out, "nnControl", &words[CONTROL]);
   vim_keywords(out, "nnDeclaration", &words[DECLARATION]);
   vim_keywords(out, "nnConstant", &words[CONSTANT]);
   fputs("syn keyword nnPrimitive f32 int bool float\n", out);
   fputs("syn match nnOperation /\\<\\%(", out);
   join(out, &words[OPERATION], "\\|");
-  fputs("\\)\\>\\ze\\s*[(\\[]/\n"
-        "syn match nnType /\\<[A-Z]\\w*\\>/\n"
-        "syn match nnNumber /\\<\\d[0-9_]*\\%(\\.\\%(\\.\\)\\@!\\d*\\)\\?\\%([eE][+-]\\?\\d\\+\\)\\?/\n"
-        "syn match nnFunction /\\%(\\<\\%(fn\\|metric\\)\\s\\+\\)\\@<=\\h\\w*/\n"
-        "syn match nnOperator /=>\\|->\\|==\\|!=\\|<=\\|>=\\|&&\\|||\\|\\.\\.\\|[-+*\\/%@<>=!|]/\n"
-        "syn match nnComment /\\/\\/.*$/ contains=@Spell\n\n"
-        "hi def link nnControl Conditional\nhi def link nnDeclaration Keyword\nhi def link nnConstant Boolean\n"
-        "hi def link nnPrimitive Type\nhi def link nnOperation Function\nhi def link nnType Type\n"
-        "hi def link nnNumber Number\nhi def link nnFunction Identifier\nhi def link nnOperator Operator\n"
-        "hi def link nnComment Comment\n\nlet b:current_syntax = \"nn\"\n", out);
+  fputs(
+      "\\)\\>\\ze\\s*[(\\[]/\n"
+      "syn match nnType /\\<[A-Z]\\w*\\>/\n"
+      "syn match nnNumber /\\<\\d[0-9_]*\\%(\\.\\%(\\.\\)\\@!\\d*\\)\\?\\%([eE][+-]\\?\\d\\+\\)\\?/\n"
+      "syn match nnFunction /\\%(\\<\\%(fn\\|metric\\)\\s\\+\\)\\@<=\\h\\w*/\n"
+      "syn match nnOperator /=>\\|->\\|==\\|!=\\|<=\\|>=\\|&&\\|||\\|\\.\\.\\|[-+*\\/%@<>=!|]/\n"
+      "syn match nnComment /\\/\\/.*$/ contains=@Spell\n\n"
+      "hi def link nnControl Conditional\nhi def link nnDeclaration Keyword\nhi def link nnConstant Boolean\n"
+      "hi def link nnPrimitive Type\nhi def link nnOperation Function\nhi def link nnType Type\n"
+      "hi def link nnNumber Number\nhi def link nnFunction Identifier\nhi def link nnOperator Operator\n"
+      "hi def link nnComment Comment\n\nlet b:current_syntax = \"nn\"\n",
+      out);
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return fprintf(stderr, "usage: generate FOLDER\n"), 2;
+  if (argc != 2)
+    return fprintf(stderr, "usage: generate FOLDER\n"), 2;
   struct words words[N_KINDS];
   collect(words);
-  FILE *textmate = create(argv[1], "vscode/syntaxes/nn.tmLanguage.json"), *vim = create(argv[1], "vim/syntax/nn.vim");
+  FILE *textmate = create(argv[1], "vscode/syntaxes/nn.tmLanguage.json"),
+       *vim = create(argv[1], "vim/syntax/nn.vim");
   write_textmate(textmate, words);
   write_vim(vim, words);
   return fclose(textmate) || fclose(vim);

@@ -14,7 +14,8 @@ nn_status *status_no_memory(void);
 #define STATUS_TRY(call)                                                                                     \
   do {                                                                                                       \
     nn_status *status_ = (call);                                                                             \
-    if (status_) return status_;                                                                             \
+    if (status_)                                                                                             \
+      return status_;                                                                                        \
   } while (0)
 
 #endif

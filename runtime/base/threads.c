@@ -42,7 +42,8 @@ int threads_cores(void) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) {
     int n = CPU_COUNT(&set);
-    if (n > 0) return n;
+    if (n > 0)
+      return n;
   }
   return 1;
 }
@@ -50,19 +51,22 @@ int threads_cores(void) {
 static void take_items(struct threads *team, int thread) {
   for (;;) {
     uint32_t item = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-    if (item >= team->n_items) return;
+    if (item >= team->n_items)
+      return;
     team->work(team->context, item, thread);
   }
 }
 
 static void wait_for_job(struct threads *team, unsigned seen) {
   for (int i = 0; i < SPINS; i++) {
-    if (atomic_load_explicit(&team->job, memory_order_acquire) != seen) return;
+    if (atomic_load_explicit(&team->job, memory_order_acquire) != seen)
+      return;
     relax();
   }
   pthread_mutex_lock(&team->mutex);
   atomic_fetch_add(&team->sleepers, 1);
-  while (atomic_load(&team->job) == seen) pthread_cond_wait(&team->wake, &team->mutex);
+  while (atomic_load(&team->job) == seen)
+    pthread_cond_wait(&team->wake, &team->mutex);
   atomic_fetch_sub(&team->sleepers, 1);
   pthread_mutex_unlock(&team->mutex);
 }
@@ -74,7 +78,8 @@ static void *worker_main(void *argument) {
   for (;;) {
     wait_for_job(team, seen);
     seen++;
-    if (atomic_load_explicit(&team->stop, memory_order_acquire)) return NULL;
+    if (atomic_load_explicit(&team->stop, memory_order_acquire))
+      return NULL;
     take_items(team, worker->number);
     atomic_fetch_sub_explicit(&team->busy, 1, memory_order_release);
   }
@@ -92,9 +97,11 @@ static void start_job(struct threads *team) {
 }
 
 struct threads *threads_new(int count) {
-  if (count < 1) count = 1;
+  if (count < 1)
+    count = 1;
   struct threads *team = calloc(1, sizeof *team);
-  if (!team) return NULL;
+  if (!team)
+    return NULL;
   team->workers = calloc((size_t)count, sizeof *team->workers);
   if (!team->workers) {
     free(team);
@@ -106,17 +113,20 @@ struct threads *threads_new(int count) {
   while (team->count < count) {
     struct worker *worker = &team->workers[team->count - 1];
     *worker = (struct worker){.team = team, .number = team->count};
-    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) break;
+    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
+      break;
     team->count++;
   }
   return team;
 }
 
 void threads_free(struct threads *team) {
-  if (!team) return;
+  if (!team)
+    return;
   atomic_store(&team->stop, true);
   start_job(team);
-  for (int i = 0; i < team->count - 1; i++) pthread_join(team->workers[i].thread, NULL);
+  for (int i = 0; i < team->count - 1; i++)
+    pthread_join(team->workers[i].thread, NULL);
   pthread_cond_destroy(&team->wake);
   pthread_mutex_destroy(&team->mutex);
   free(team->workers);
@@ -127,7 +137,8 @@ int threads_count(const struct threads *team) { return team->count; }
 
 void threads_run(struct threads *team, uint32_t n_items, threads_fn *work, void *context) {
   if (team->count == 1 || n_items <= 1) {
-    for (uint32_t i = 0; i < n_items; i++) work(context, i, 0);
+    for (uint32_t i = 0; i < n_items; i++)
+      work(context, i, 0);
     return;
   }
   team->work = work;

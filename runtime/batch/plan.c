@@ -7,14 +7,16 @@
 
 nn_status *plan_init(struct plan *plan, enum nn_element element) {
   *plan = (struct plan){.memory = value_arena_new()};
-  if (!plan->memory) return status_no_memory();
+  if (!plan->memory)
+    return status_no_memory();
   row_arena_init(&plan->values, nn_element_bytes(element));
   row_arena_init(&plan->saved, nn_element_bytes(element));
   return NULL;
 }
 
 void plan_free(struct plan *plan) {
-  if (plan->memory) value_arena_free(plan->memory);
+  if (plan->memory)
+    value_arena_free(plan->memory);
   free(plan->batches);
   row_arena_free(&plan->values);
   row_arena_free(&plan->saved);
@@ -49,8 +51,10 @@ static nn_status *plan_outputs(struct plan *plan, const struct plan_block *block
   batch->outputs = array(plan, n, sizeof *batch->outputs);
   for (uint32_t o = 0; o < n; o++) {
     struct row_arena *arena = o < block->n_results ? &plan->values : &plan->saved;
-    if (!row_arena_alloc(arena, count, block->units[o], &batch->outputs[o])) return too_large();
-    if (o < block->n_results) place_results(trace, instances, count, o, batch->outputs[o], block->units[o]);
+    if (!row_arena_alloc(arena, count, block->units[o], &batch->outputs[o]))
+      return too_large();
+    if (o < block->n_results)
+      place_results(trace, instances, count, o, batch->outputs[o], block->units[o]);
   }
   return NULL;
 }
@@ -61,16 +65,20 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
   uint32_t **rows = array(plan, block->n_tensors, sizeof *rows);
   int32_t **indices = array(plan, block->n_indices, sizeof *indices);
   double **numbers = array(plan, block->n_numbers, sizeof *numbers);
-  for (uint32_t t = 0; t < block->n_tensors; t++) rows[t] = array(plan, count, sizeof **rows);
-  for (uint32_t t = 0; t < block->n_indices; t++) indices[t] = array(plan, count, sizeof **indices);
-  for (uint32_t t = 0; t < block->n_numbers; t++) numbers[t] = array(plan, count, sizeof **numbers);
+  for (uint32_t t = 0; t < block->n_tensors; t++)
+    rows[t] = array(plan, count, sizeof **rows);
+  for (uint32_t t = 0; t < block->n_indices; t++)
+    indices[t] = array(plan, count, sizeof **indices);
+  for (uint32_t t = 0; t < block->n_numbers; t++)
+    numbers[t] = array(plan, count, sizeof **numbers);
   uint32_t *examples = block->random ? array(plan, count, sizeof *examples) : NULL;
   uint32_t *ordinals = block->random ? array(plan, count, sizeof *ordinals) : NULL;
   for (uint32_t r = 0; r < count; r++) {
     const uint32_t *args = trace->args + trace->instances[instances[r]].args;
     for (uint32_t t = 0; t < block->n_tensors; t++)
       rows[t][r] = trace->value_row[args[block->tensor_words[t]]];
-    for (uint32_t t = 0; t < block->n_indices; t++) indices[t][r] = (int32_t)args[block->index_words[t]];
+    for (uint32_t t = 0; t < block->n_indices; t++)
+      indices[t][r] = (int32_t)args[block->index_words[t]];
     for (uint32_t t = 0; t < block->n_numbers; t++)
       memcpy(&numbers[t][r], &args[block->number_words[t]], sizeof **numbers);
     if (block->random) {
@@ -88,15 +96,18 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
 static nn_status *plan_reduction(struct plan *plan, struct trace *trace, const uint32_t *instances,
                                  uint32_t count, struct plan_batch *batch) {
   size_t n_terms = 0;
-  for (uint32_t r = 0; r < count; r++) n_terms += trace->args[trace->instances[instances[r]].args];
-  if (n_terms > UINT32_MAX) return too_large();
+  for (uint32_t r = 0; r < count; r++)
+    n_terms += trace->args[trace->instances[instances[r]].args];
+  if (n_terms > UINT32_MAX)
+    return too_large();
   uint32_t *first = array(plan, (size_t)count + 1, sizeof *first),
            *terms = array(plan, n_terms, sizeof *terms);
   uint32_t at = 0;
   for (uint32_t r = 0; r < count; r++) {
     const uint32_t *args = trace->args + trace->instances[instances[r]].args;
     first[r] = at;
-    for (uint32_t t = 0; t < args[0]; t++) terms[at++] = trace->value_row[args[2 + t]];
+    for (uint32_t t = 0; t < args[0]; t++)
+      terms[at++] = trace->value_row[args[2 + t]];
   }
   first[count] = at;
   batch->first_term = first;
@@ -104,7 +115,8 @@ static nn_status *plan_reduction(struct plan *plan, struct trace *trace, const u
   uint32_t elements = trace->args[trace->instances[instances[0]].args + 1];
   uint32_t units = (uint32_t)(nn_row_elements(elements) / NN_LANES);
   batch->outputs = array(plan, 1, sizeof *batch->outputs);
-  if (!row_arena_alloc(&plan->values, count, units, &batch->outputs[0])) return too_large();
+  if (!row_arena_alloc(&plan->values, count, units, &batch->outputs[0]))
+    return too_large();
   place_results(trace, instances, count, 0, batch->outputs[0], units);
   return NULL;
 }
@@ -113,7 +125,8 @@ nn_status *plan_extend(struct plan *plan, const struct plan_block *blocks, struc
                        const struct schedule *schedule, bool saving) {
   if (schedule->n_batches > plan->capacity) {
     struct plan_batch *grown = realloc(plan->batches, schedule->batches_capacity * sizeof *grown);
-    if (!grown) return status_no_memory();
+    if (!grown)
+      return status_no_memory();
     plan->batches = grown;
     plan->capacity = schedule->batches_capacity;
   }
@@ -127,8 +140,7 @@ nn_status *plan_extend(struct plan *plan, const struct plan_block *blocks, struc
       continue;
     }
     plan_operands(plan, trace, &trace->blocks[source->block], instances, source->count, batch);
-    STATUS_TRY(
-        plan_outputs(plan, &blocks[source->block], trace, instances, source->count, saving, batch));
+    STATUS_TRY(plan_outputs(plan, &blocks[source->block], trace, instances, source->count, saving, batch));
   }
   return NULL;
 }

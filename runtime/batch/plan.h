@@ -34,7 +34,7 @@ struct plan_batch {
 };
 
 struct plan {
-  struct value_arena *memory;   // of the arrays above
+  struct value_arena *memory;  // of the arrays above
   struct plan_batch *batches;  // [schedule batch]
   uint32_t n_batches, capacity;
   struct row_arena values, saved;
@@ -47,7 +47,7 @@ void plan_reset(struct plan *);
 // Plans the batches of the schedule that have no plan yet: all values that they read, save each other's, have
 // rows. Gives every result its row (trace.value_row). With `saving`, rows for saved values too. `blocks`:
 // [block of the module].
-nn_status *plan_extend(struct plan *, const struct plan_block *blocks, struct trace *, const struct schedule *,
-                       bool saving);
+nn_status *plan_extend(struct plan *, const struct plan_block *blocks, struct trace *,
+                       const struct schedule *, bool saving);
 
 #endif

@@ -13,27 +13,33 @@ bool schedule_init(struct schedule *schedule) {
 void schedule_free(struct schedule *schedule) {
   free(schedule->order);
   free(schedule->batches);
-  for (uint32_t p = 0; p < schedule->phases_capacity; p++) free(schedule->phases[p].instances);
+  for (uint32_t p = 0; p < schedule->phases_capacity; p++)
+    free(schedule->phases[p].instances);
   free(schedule->phases);
   free(schedule->local);
-  if (schedule->scratch) value_arena_free(schedule->scratch);
+  if (schedule->scratch)
+    value_arena_free(schedule->scratch);
   *schedule = (struct schedule){0};
 }
 
 void schedule_reset(struct schedule *schedule) {
   schedule->n_order = schedule->n_batches = schedule->n_flushes = 0;
-  for (uint32_t p = 0; p < schedule->n_phases; p++) schedule->phases[p].n = 0;
+  for (uint32_t p = 0; p < schedule->n_phases; p++)
+    schedule->phases[p].n = 0;
   schedule->n_phases = schedule->n_seen = 0;
 }
 
 static bool reserve(void *array, size_t element, uint32_t wanted, uint32_t *capacity) {
-  if (wanted <= *capacity) return true;
+  if (wanted <= *capacity)
+    return true;
   size_t grown = *capacity ? *capacity : 256;
-  while (grown < wanted) grown *= 2;
+  while (grown < wanted)
+    grown *= 2;
   void *old;
   memcpy(&old, array, sizeof old);
   void *new = realloc(old, grown * element);
-  if (!new) return false;
+  if (!new)
+    return false;
   memcpy(array, &new, sizeof new);
   *capacity = (uint32_t)grown;
   return true;
@@ -45,7 +51,8 @@ static bool add_phase(struct schedule *schedule, uint32_t phase) {
     return false;
   size_t more = schedule->phases_capacity - before;
   memset(schedule->phases + before, 0, more * sizeof *schedule->phases);
-  if (phase >= schedule->n_phases) schedule->n_phases = phase + 1;
+  if (phase >= schedule->n_phases)
+    schedule->n_phases = phase + 1;
   return true;
 }
 
@@ -53,7 +60,8 @@ static bool add_phase(struct schedule *schedule, uint32_t phase) {
 static bool take_new(struct schedule *schedule, const struct trace *trace) {
   for (; schedule->n_seen < trace->n_instances; schedule->n_seen++) {
     uint32_t phase = trace->instances[schedule->n_seen].phase;
-    if (phase >= schedule->n_phases && !add_phase(schedule, phase)) return false;
+    if (phase >= schedule->n_phases && !add_phase(schedule, phase))
+      return false;
     struct schedule_pending *pending = &schedule->phases[phase];
     if (pending->n == pending->capacity &&
         !reserve(&pending->instances, sizeof *pending->instances, pending->n + 1, &pending->capacity))
@@ -79,7 +87,8 @@ static bool append_batch(struct schedule *schedule, const struct trace *trace,
                           .flush = schedule->n_flushes};
   for (uint32_t i = 0; i < count; i++) {
     uint32_t level = graph->levels[nodes[i]];
-    if (level < batch->level) batch->level = level;
+    if (level < batch->level)
+      batch->level = level;
     schedule->order[schedule->n_order++] = graph->instances[nodes[i]];
   }
   return true;
@@ -89,7 +98,8 @@ static bool append_order(struct schedule *schedule, const struct trace *trace,
                          const struct schedule_graph *graph, const struct schedule_order *order) {
   for (uint32_t i = 0; i < order->n_batches; i++) {
     const uint32_t *nodes = order->nodes + order->starts[i];
-    if (!append_batch(schedule, trace, graph, nodes, order->starts[i + 1] - order->starts[i])) return false;
+    if (!append_batch(schedule, trace, graph, nodes, order->starts[i + 1] - order->starts[i]))
+      return false;
   }
   return true;
 }
@@ -100,10 +110,12 @@ static uint64_t sum_of_direct_chains(struct schedule *schedule, const struct tra
   memset(longest, 0, graph->n_keys * sizeof *longest);
   for (uint32_t i = 0; i < graph->n; i++) {
     uint32_t chain = trace->instances[graph->instances[i]].chain, *most = &longest[graph->keys[i]];
-    if (chain > *most) *most = chain;
+    if (chain > *most)
+      *most = chain;
   }
   uint64_t sum = 0;
-  for (uint32_t k = 0; k < graph->n_keys; k++) sum += longest[k];
+  for (uint32_t k = 0; k < graph->n_keys; k++)
+    sum += longest[k];
   return sum;
 }
 
@@ -112,19 +124,24 @@ static void auto_order(struct schedule *schedule, const struct trace *trace, str
   schedule_by_depth(schedule, graph, best);
   // Chains through instances of one key alone are known from tracing. Where they account for all batches, as
   // in plain recurrences and trees, the graph need not be looked at.
-  if (best->n_batches == sum_of_direct_chains(schedule, trace, graph)) return;
+  if (best->n_batches == sum_of_direct_chains(schedule, trace, graph))
+    return;
   schedule_graph_link(schedule, trace, graph);
   uint32_t *heights = value_arena_alloc(schedule->scratch, graph->n * sizeof *heights);
   struct schedule_order order;
   if (schedule_graph_heights(schedule, graph, heights)) {
     uint64_t bound = schedule_graph_bound(schedule, graph, heights);
-    if (best->n_batches == bound) return;
+    if (best->n_batches == bound)
+      return;
     schedule_ready_sets(schedule, graph, heights, &order);
-    if (order.n_batches < best->n_batches) *best = order;
-    if (best->n_batches == bound) return;
+    if (order.n_batches < best->n_batches)
+      *best = order;
+    if (best->n_batches == bound)
+      return;
   }
   schedule_ready_sets(schedule, graph, NULL, &order);
-  if (order.n_batches < best->n_batches) *best = order;
+  if (order.n_batches < best->n_batches)
+    *best = order;
 }
 
 static bool schedule_phase(struct schedule *schedule, const struct trace *trace, nn_autobatch policy,
@@ -133,15 +150,12 @@ static bool schedule_phase(struct schedule *schedule, const struct trace *trace,
   struct schedule_order order;
   schedule_graph_make(schedule, trace, n, instances, &graph);
   switch (policy) {
-  case NN_AUTOBATCH_DEPTH:
-    schedule_by_depth(schedule, &graph, &order);
-    break;
+  case NN_AUTOBATCH_DEPTH: schedule_by_depth(schedule, &graph, &order); break;
   case NN_AUTOBATCH_AGENDA:
     schedule_graph_link(schedule, trace, &graph);
     schedule_ready_sets(schedule, &graph, NULL, &order);
     break;
-  default:
-    auto_order(schedule, trace, &graph, &order);
+  default: auto_order(schedule, trace, &graph, &order);
   }
   return append_order(schedule, trace, &graph, &order);
 }
@@ -152,7 +166,8 @@ static bool schedule_off(struct schedule *schedule, const struct trace *trace, u
   for (uint32_t i = 0; i < n; i++) {
     uint32_t zero = 0, level = trace->instances[instances[i]].level;
     struct schedule_graph graph = {.n = 1, .instances = instances + i, .levels = &level};
-    if (!append_batch(schedule, trace, &graph, &zero, 1)) return false;
+    if (!append_batch(schedule, trace, &graph, &zero, 1))
+      return false;
   }
   return true;
 }
@@ -166,11 +181,13 @@ bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_aut
     return false;
   for (uint32_t p = 0; p < schedule->n_phases && p <= max_phase; p++) {
     struct schedule_pending *pending = &schedule->phases[p];
-    if (pending->n == 0) continue;
+    if (pending->n == 0)
+      continue;
     bool done = policy == NN_AUTOBATCH_OFF
                     ? schedule_off(schedule, trace, pending->n, pending->instances)
                     : schedule_phase(schedule, trace, policy, pending->n, pending->instances);
-    if (!done) return false;
+    if (!done)
+      return false;
     pending->n = 0;
   }
   schedule->n_flushes++;

@@ -25,8 +25,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/nn.h"
 #include "runtime/batch/trace.h"
+#include "runtime/nn.h"
 
 struct batch {
   uint32_t block;  // into ir_module.blocks, or TRACE_REDUCE_*

@@ -1,8 +1,8 @@
 // The graph of the instances that are scheduled together, and the chains of equal keys in it.
 #include <string.h>
 
-#include "runtime/value/value.h"
 #include "runtime/batch/schedule.h"
+#include "runtime/value/value.h"
 
 static uint32_t *words(struct schedule *schedule, size_t n) {
   return value_arena_alloc(schedule->scratch, n * sizeof(uint32_t));
@@ -22,7 +22,8 @@ static void number_keys(struct schedule *schedule, const struct trace *trace, st
   graph->n_keys = 0;
   for (uint32_t i = 0; i < graph->n; i++) {
     uint32_t key = trace->instances[graph->instances[i]].key;
-    if (dense[key] == UINT32_MAX) dense[key] = graph->n_keys++;
+    if (dense[key] == UINT32_MAX)
+      dense[key] = graph->n_keys++;
     graph->keys[i] = dense[key];
   }
 }
@@ -52,13 +53,15 @@ void schedule_graph_link(struct schedule *schedule, const struct trace *trace, s
     uint32_t waits = 0;
     for (uint32_t k = 0; k < operands; k++) {
       uint32_t from = producer(schedule, trace, graph, args[map ? map[k] : k]);
-      if (from == n) continue;
+      if (from == n)
+        continue;
       graph->first_user[from + 1]++;
       waits++;
     }
     graph->n_waits[i] = waits;
   }
-  for (uint32_t i = 0; i < n; i++) graph->first_user[i + 1] += graph->first_user[i];
+  for (uint32_t i = 0; i < n; i++)
+    graph->first_user[i + 1] += graph->first_user[i];
   graph->users = words(schedule, (size_t)graph->first_user[n] + 1);
   uint32_t *fill = words(schedule, (size_t)n + 1);
   memcpy(fill, graph->first_user, ((size_t)n + 1) * sizeof *fill);
@@ -68,7 +71,8 @@ void schedule_graph_link(struct schedule *schedule, const struct trace *trace, s
     uint32_t operands = trace_operands(trace, &trace->instances[instances[i]], &args, &map);
     for (uint32_t k = 0; k < operands; k++) {
       uint32_t from = producer(schedule, trace, graph, args[map ? map[k] : k]);
-      if (from < n) graph->users[fill[from]++] = i;
+      if (from < n)
+        graph->users[fill[from]++] = i;
     }
   }
 }
@@ -79,13 +83,15 @@ enum { LANES = 16, MOST_KEYS = 64, MOST_LENGTHS = 1 << 26 };
 
 static inline void raise(uint16_t *restrict to, const uint16_t *restrict from, uint32_t width) {
   for (uint32_t k = 0; k < width; k += LANES)
-    for (uint32_t l = 0; l < LANES; l++) to[k + l] = to[k + l] > from[k + l] ? to[k + l] : from[k + l];
+    for (uint32_t l = 0; l < LANES; l++)
+      to[k + l] = to[k + l] > from[k + l] ? to[k + l] : from[k + l];
 }
 
 bool schedule_graph_heights(struct schedule *schedule, const struct schedule_graph *graph,
                             uint32_t *heights) {
   uint32_t width = (graph->n_keys + LANES - 1) / LANES * LANES;
-  if (graph->n_keys > MOST_KEYS || (uint64_t)graph->n * width > MOST_LENGTHS) return false;
+  if (graph->n_keys > MOST_KEYS || (uint64_t)graph->n * width > MOST_LENGTHS)
+    return false;
   size_t bytes = (size_t)graph->n * width * sizeof(uint16_t);
   // [node][key] longest chain of that key from the node on, itself counted.
   uint16_t *chains = value_arena_alloc(schedule->scratch, bytes);
@@ -95,7 +101,8 @@ bool schedule_graph_heights(struct schedule *schedule, const struct schedule_gra
     for (uint32_t u = graph->first_user[i]; u < graph->first_user[i + 1]; u++)
       raise(own, chains + (size_t)graph->users[u] * width, width);
     uint16_t *mine = &own[graph->keys[i]];
-    if (*mine < UINT16_MAX) ++*mine;
+    if (*mine < UINT16_MAX)
+      ++*mine;
     heights[i] = *mine;
   }
   return true;
@@ -106,9 +113,11 @@ uint64_t schedule_graph_bound(struct schedule *schedule, const struct schedule_g
   uint32_t *longest = words(schedule, graph->n_keys + 1);
   memset(longest, 0, graph->n_keys * sizeof *longest);
   for (uint32_t i = 0; i < graph->n; i++)
-    if (heights[i] > longest[graph->keys[i]]) longest[graph->keys[i]] = heights[i];
+    if (heights[i] > longest[graph->keys[i]])
+      longest[graph->keys[i]] = heights[i];
   uint64_t bound = 0;
-  for (uint32_t k = 0; k < graph->n_keys; k++) bound += longest[k];
+  for (uint32_t k = 0; k < graph->n_keys; k++)
+    bound += longest[k];
   return bound;
 }
 
@@ -117,9 +126,12 @@ static void sort(struct schedule *schedule, uint32_t n, const uint32_t *nodes, c
                  uint32_t range, uint32_t *sorted) {
   uint32_t *fill = words(schedule, (size_t)range + 1);
   memset(fill, 0, ((size_t)range + 1) * sizeof *fill);
-  for (uint32_t i = 0; i < n; i++) fill[by[nodes[i]] + 1]++;
-  for (uint32_t r = 0; r < range; r++) fill[r + 1] += fill[r];
-  for (uint32_t i = 0; i < n; i++) sorted[fill[by[nodes[i]]]++] = nodes[i];
+  for (uint32_t i = 0; i < n; i++)
+    fill[by[nodes[i]] + 1]++;
+  for (uint32_t r = 0; r < range; r++)
+    fill[r + 1] += fill[r];
+  for (uint32_t i = 0; i < n; i++)
+    sorted[fill[by[nodes[i]]]++] = nodes[i];
 }
 
 void schedule_by_depth(struct schedule *schedule, const struct schedule_graph *graph,
@@ -128,7 +140,8 @@ void schedule_by_depth(struct schedule *schedule, const struct schedule_graph *g
   uint32_t *natural = words(schedule, n), *by_key = words(schedule, n);
   for (uint32_t i = 0; i < n; i++) {
     natural[i] = i;
-    if (graph->levels[i] > top) top = graph->levels[i];
+    if (graph->levels[i] > top)
+      top = graph->levels[i];
   }
   order->nodes = words(schedule, n);
   order->starts = words(schedule, (size_t)n + 1);

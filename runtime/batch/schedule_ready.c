@@ -1,8 +1,8 @@
 // The policies that keep a set of ready nodes for each key: `agenda`, and the look-ahead of `auto`.
 #include <string.h>
 
-#include "runtime/value/value.h"
 #include "runtime/batch/schedule.h"
+#include "runtime/value/value.h"
 
 #define NONE UINT32_MAX
 
@@ -31,14 +31,16 @@ static void add_ready(struct ready_sets *sets, uint32_t node) {
   else
     key->first = node;
   key->last = node;
-  if (sets->heights) key->ready[sets->heights[node]]++;
+  if (sets->heights)
+    key->ready[sets->heights[node]]++;
 }
 
 static void count_heights(struct schedule *schedule, struct ready_sets *sets) {
   const struct schedule_graph *graph = sets->graph;
   for (uint32_t i = 0; i < graph->n; i++) {
     struct key_state *key = &sets->keys[graph->keys[i]];
-    if (sets->heights[i] > key->top) key->top = sets->heights[i];
+    if (sets->heights[i] > key->top)
+      key->top = sets->heights[i];
   }
   for (uint32_t k = 0; k < graph->n_keys; k++) {
     struct key_state *key = &sets->keys[k];
@@ -48,7 +50,8 @@ static void count_heights(struct schedule *schedule, struct ready_sets *sets) {
     memset(key->left, 0, bytes);
     memset(key->ready, 0, bytes);
   }
-  for (uint32_t i = 0; i < graph->n; i++) sets->keys[graph->keys[i]].left[sets->heights[i]]++;
+  for (uint32_t i = 0; i < graph->n; i++)
+    sets->keys[graph->keys[i]].left[sets->heights[i]]++;
 }
 
 static void open_sets(struct schedule *schedule, const struct schedule_graph *graph, const uint32_t *heights,
@@ -65,10 +68,13 @@ static void open_sets(struct schedule *schedule, const struct schedule_graph *gr
     sets->keys[graph->keys[i]].mean_level += graph->levels[i];
     counts[graph->keys[i]]++;
   }
-  for (uint32_t k = 0; k < graph->n_keys; k++) sets->keys[k].mean_level /= counts[k];
-  if (heights) count_heights(schedule, sets);
+  for (uint32_t k = 0; k < graph->n_keys; k++)
+    sets->keys[k].mean_level /= counts[k];
+  if (heights)
+    count_heights(schedule, sets);
   for (uint32_t i = 0; i < graph->n; i++)
-    if (sets->waits[i] == 0) add_ready(sets, i);
+    if (sets->waits[i] == 0)
+      add_ready(sets, i);
 }
 
 // Share of the nodes at the top of the key's longest chains that are ready: 1 when a batch of the key now
@@ -82,10 +88,13 @@ static uint32_t choose(const struct ready_sets *sets) {
   double best_share = -1;
   for (uint32_t k = 0; k < sets->graph->n_keys; k++) {
     const struct key_state *key = &sets->keys[k];
-    if (key->n_ready == 0) continue;
+    if (key->n_ready == 0)
+      continue;
     double share = sets->heights ? share_of_top(key) : 0;
-    if (best != NONE && share < best_share) continue;
-    if (best != NONE && share == best_share && key->mean_level >= sets->keys[best].mean_level) continue;
+    if (best != NONE && share < best_share)
+      continue;
+    if (best != NONE && share == best_share && key->mean_level >= sets->keys[best].mean_level)
+      continue;
     best = k;
     best_share = share;
   }
@@ -107,10 +116,12 @@ static void run_key(struct ready_sets *sets, uint32_t number, struct schedule_or
       key->ready[sets->heights[node]]--;
     }
     for (uint32_t u = graph->first_user[node]; u < graph->first_user[node + 1]; u++)
-      if (--sets->waits[graph->users[u]] == 0) add_ready(sets, graph->users[u]);
+      if (--sets->waits[graph->users[u]] == 0)
+        add_ready(sets, graph->users[u]);
   }
   if (sets->heights)
-    while (key->top > 0 && key->left[key->top] == 0) key->top--;
+    while (key->top > 0 && key->left[key->top] == 0)
+      key->top--;
 }
 
 void schedule_ready_sets(struct schedule *schedule, const struct schedule_graph *graph,

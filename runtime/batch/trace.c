@@ -26,9 +26,7 @@ bool trace_block_finish(struct trace_block *block) {
   uint32_t word = 0;
   for (uint32_t i = 0; i < block->n_params; i++) {
     switch ((enum ir_type_kind)block->kinds[i]) {
-    case IR_TENSOR:
-      block->tensor_words[block->n_tensors++] = (uint16_t)word++;
-      break;
+    case IR_TENSOR: block->tensor_words[block->n_tensors++] = (uint16_t)word++; break;
     case IR_FLOAT:
       block->number_words[block->n_numbers++] = (uint16_t)word;
       word += 2;
@@ -67,7 +65,8 @@ bool trace_init(struct trace *trace, const struct trace_block *blocks, uint32_t 
     trace_free(trace);
     return false;
   }
-  for (uint32_t i = 0; i < n_blocks; i++) trace->keys[i] = (struct trace_key){.block = i};
+  for (uint32_t i = 0; i < n_blocks; i++)
+    trace->keys[i] = (struct trace_key){.block = i};
   trace->n_keys = n_blocks;
   trace_reset(trace);
   return true;
@@ -105,14 +104,18 @@ static const char exhausted[] = "out of memory while tracing";
 // Room for `more` elements behind `count`; leaves the example when there is none.
 static void grow(struct example *example, void *array, size_t element, uint64_t count, uint64_t more,
                  uint32_t *capacity) {
-  if (count + more <= *capacity) return;
-  if (count + more > TRACE_LIMIT) fail(example, too_large);
+  if (count + more <= *capacity)
+    return;
+  if (count + more > TRACE_LIMIT)
+    fail(example, too_large);
   uint64_t grown = *capacity ? (uint64_t)*capacity * 2 : 1024;
-  while (grown < count + more) grown *= 2;
+  while (grown < count + more)
+    grown *= 2;
   void *old;
   memcpy(&old, array, sizeof old);
   void *new = realloc(old, grown * element);
-  if (!new) fail(example, exhausted);
+  if (!new)
+    fail(example, exhausted);
   memcpy(array, &new, sizeof new);
   *capacity = (uint32_t)grown;
 }
@@ -140,7 +143,8 @@ static inline void reserve(struct example *example, struct trace *trace, uint64_
 
 static uint32_t hash_words(uint32_t seed, const uint32_t *words, uint32_t n) {
   uint64_t hash = seed * UINT64_C(0x9E3779B97F4A7C15);
-  for (uint32_t i = 0; i < n; i++) hash = (hash ^ words[i]) * UINT64_C(0xD6E8FEB86659FD93) + (hash >> 29);
+  for (uint32_t i = 0; i < n; i++)
+    hash = (hash ^ words[i]) * UINT64_C(0xD6E8FEB86659FD93) + (hash >> 29);
   return (uint32_t)(hash >> 32);
 }
 
@@ -158,7 +162,8 @@ static uint32_t key_hash(uint32_t block, uint32_t elements, uint32_t n_members, 
 static void grow_key_table(struct example *example, struct trace *trace) {
   uint32_t size = trace->key_table_size * 2;
   uint32_t *table = calloc(size, sizeof *table);
-  if (!table) fail(example, exhausted);
+  if (!table)
+    fail(example, exhausted);
   for (uint32_t i = trace->n_blocks; i < trace->n_keys; i++) {
     const struct trace_key *key = &trace->keys[i];
     uint32_t at = key_hash(key->block, key->elements, key->n_members, trace->key_members + key->members);
@@ -177,18 +182,21 @@ static uint32_t find_key(struct example *example, struct trace *trace, uint32_t 
   uint32_t at = key_hash(block, elements, n_members, members) & mask;
   for (; trace->key_table[at]; at = (at + 1) & mask) {
     uint32_t key = trace->key_table[at] - 1;
-    if (key_matches(trace, &trace->keys[key], block, elements, n_members, members)) return key;
+    if (key_matches(trace, &trace->keys[key], block, elements, n_members, members))
+      return key;
   }
   if ((trace->n_keys - trace->n_blocks + 1) * 2 > trace->key_table_size) {
     grow_key_table(example, trace);
     mask = trace->key_table_size - 1;
     at = key_hash(block, elements, n_members, members) & mask;
-    while (trace->key_table[at]) at = (at + 1) & mask;
+    while (trace->key_table[at])
+      at = (at + 1) & mask;
   }
   grow(example, &trace->keys, sizeof *trace->keys, trace->n_keys, 1, &trace->keys_capacity);
   grow(example, &trace->key_members, sizeof *trace->key_members, trace->n_key_members, n_members + 1,
        &trace->key_members_capacity);
-  if (n_members) memcpy(trace->key_members + trace->n_key_members, members, n_members * sizeof *members);
+  if (n_members)
+    memcpy(trace->key_members + trace->n_key_members, members, n_members * sizeof *members);
   trace->keys[trace->n_keys] = (struct trace_key){
       .block = block, .elements = elements, .n_members = n_members, .members = trace->n_key_members};
   trace->n_key_members += n_members;
@@ -200,7 +208,8 @@ static uint32_t block_key(struct example *example, struct trace *trace, uint32_t
                           const struct trace_block *block, const uint32_t *args) {
   uint32_t members[UINT8_MAX];
   assert(block->n_members <= UINT8_MAX);
-  for (uint32_t i = 0; i < block->n_members; i++) members[i] = args[block->member_words[i]];
+  for (uint32_t i = 0; i < block->n_members; i++)
+    members[i] = args[block->member_words[i]];
   return find_key(example, trace, number, 0, block->n_members, members);
 }
 
@@ -216,13 +225,18 @@ struct place {
 // deferred but waits for something that is comes in the even phase behind it.
 static inline void place_after(const struct trace *trace, struct place *place, uint32_t key, bool deferred,
                                uint32_t value) {
-  if (trace->value_row[value] != TRACE_NO_ROW) return;  // there already
+  if (trace->value_row[value] != TRACE_NO_ROW)
+    return;  // there already
   const struct trace_instance *from = &trace->instances[trace->value_instance[value]];
   uint32_t phase = deferred ? from->phase | 1 : from->phase + (from->phase & 1);
-  if (phase > place->phase) *place = (struct place){phase, 0, 1};
-  if (from->phase != place->phase) return;
-  if (from->level >= place->level) place->level = from->level + 1;
-  if (from->key == key && from->chain >= place->chain) place->chain = from->chain + 1;
+  if (phase > place->phase)
+    *place = (struct place){phase, 0, 1};
+  if (from->phase != place->phase)
+    return;
+  if (from->level >= place->level)
+    place->level = from->level + 1;
+  if (from->key == key && from->chain >= place->chain)
+    place->chain = from->chain + 1;
 }
 
 static inline uint32_t append(struct trace *trace, struct example *example, uint32_t block, uint32_t key,
@@ -265,11 +279,13 @@ static uint32_t uniform_slot(const struct trace *trace, uint32_t number, uint32_
 static void grow_uniform_table(struct example *example, struct trace *trace) {
   uint32_t old_size = trace->uniform_table_size, *old = trace->uniform_table;
   uint32_t *table = calloc((size_t)old_size * 2, sizeof *table);
-  if (!table) fail(example, exhausted);
+  if (!table)
+    fail(example, exhausted);
   trace->uniform_table = table;
   trace->uniform_table_size = old_size * 2;
   for (uint32_t i = 0; i < old_size; i++) {
-    if (!old[i]) continue;
+    if (!old[i])
+      continue;
     const struct trace_instance *instance = &trace->instances[old[i] - 1];
     uint32_t words = trace->blocks[instance->block].n_args;
     table[uniform_slot(trace, instance->block, words, trace->args + instance->args)] = old[i];
@@ -284,7 +300,8 @@ static uint32_t emit_instance(struct example *example, struct trace *trace, uint
   reserve(example, trace, block->n_args, block->n_values);
   uint32_t own = block->n_args - (block->random ? 2 : 0);
   uint32_t *words = trace->args + trace->n_args;
-  for (uint32_t i = 0; i < own; i++) words[i] = args[i];
+  for (uint32_t i = 0; i < own; i++)
+    words[i] = args[i];
   if (block->random) {
     words[own] = example->number;
     words[own + 1] = example->ordinal;
@@ -303,9 +320,11 @@ static uint32_t emit_uniform(struct example *example, struct trace *trace, uint3
       trace->uniform_value[number] = emit_instance(example, trace, number, args);
     return trace->uniform_value[number];
   }
-  if ((trace->n_uniform + 1) * 2 > trace->uniform_table_size) grow_uniform_table(example, trace);
+  if ((trace->n_uniform + 1) * 2 > trace->uniform_table_size)
+    grow_uniform_table(example, trace);
   uint32_t at = uniform_slot(trace, number, block->n_args, args);
-  if (trace->uniform_table[at]) return trace->instances[trace->uniform_table[at] - 1].first_value;
+  if (trace->uniform_table[at])
+    return trace->instances[trace->uniform_table[at] - 1].first_value;
   uint32_t value = emit_instance(example, trace, number, args);
   trace->uniform_table[at] = trace->n_instances;
   trace->n_uniform++;

@@ -32,7 +32,7 @@ struct trace_instance {
                      // reduction: number of terms, elements of a row, then the value ids
   uint32_t example;  // position in the minibatch
   uint32_t chain;    // pending instances of its key and phase one behind the other as operands, up to itself:
-                   // no more than the longest chain within the phase, and often equal to it
+                     // no more than the longest chain within the phase, and often equal to it
 };
 
 // What trace_emit must know of a block, in a table made when a model is bound.

@@ -28,7 +28,8 @@ static void step(const struct cli_run *run, nn_optimiser *optimiser, size_t at, 
   nn_mode mode = run->options->mode == CLI_MODE_FORWARD ? NN_INFER : NN_TRAIN;
   cli_check(nn_session_run(run->session, run->entry, run->data, examples, size, mode));
   cli_end_if_interrupted(run, examples, size);
-  if (run->options->mode == CLI_MODE_BACKWARD) cli_check(nn_session_backward(run->session, 1));
+  if (run->options->mode == CLI_MODE_BACKWARD)
+    cli_check(nn_session_backward(run->session, 1));
 }
 
 struct result {
@@ -40,7 +41,8 @@ struct result {
 
 static struct result measure(const struct cli_run *run, nn_optimiser *optimiser) {
   struct result result = {.batch = cli_batch_size(run, 0, run->n), .threads = run->options->running.threads};
-  if (result.threads < 1) result.threads = cpu_cores();
+  if (result.threads < 1)
+    result.threads = cpu_cores();
   size_t at = 0, batch = result.batch;
   for (int i = 0; i < WARM_UP; i++)
     step(run, optimiser, at, batch), at = at + 2 * batch <= run->n ? at + batch : 0;
@@ -71,7 +73,8 @@ static void print_json(const struct cli_run *run, const struct result *r, const 
                           "batch", (json_int_t)r->batch, "threads", r->threads, "precision",
                           run->options->running.precision == NN_PRECISION_F64 ? "f64" : "f32", "minibatches",
                           (json_int_t)r->stats.minibatches, "seconds", r->wall);
-  for (size_t i = 0; i < n; i++) json_object_set_new(out, rows[i].name, cli_json_number(rows[i].value));
+  for (size_t i = 0; i < n; i++)
+    json_object_set_new(out, rows[i].name, cli_json_number(rows[i].value));
   cli_print_json(out);
 }
 
@@ -80,9 +83,12 @@ static void print_text(const struct result *r, const char *mode, const struct ro
          r->threads == 1 ? "" : "s", (unsigned long long)r->stats.minibatches, r->wall);
   for (size_t i = 0; i < n; i++) {
     double value = rows[i].value;
-    if (rows[i].unit == SHARE) printf("%-32s %10.1f %%\n", rows[i].text, 100 * value);
-    else if (rows[i].unit == GFLOPS) printf("%-32s %10.1f GFLOP/s\n", rows[i].text, value);
-    else printf("%-32s %10.*f\n", rows[i].text, value < 1000 ? 1 : 0, value);
+    if (rows[i].unit == SHARE)
+      printf("%-32s %10.1f %%\n", rows[i].text, 100 * value);
+    else if (rows[i].unit == GFLOPS)
+      printf("%-32s %10.1f GFLOP/s\n", rows[i].text, value);
+    else
+      printf("%-32s %10.*f\n", rows[i].text, value < 1000 ? 1 : 0, value);
   }
 }
 
@@ -111,8 +117,10 @@ static void print(const struct cli_run *run, const struct result *r) {
   };
   static const char *const modes[] = {"forward", "backward", "train"};
   size_t n = sizeof rows / sizeof *rows;
-  if (run->options->json) print_json(run, r, modes[run->options->mode], rows, n);
-  else print_text(r, modes[run->options->mode], rows, n);
+  if (run->options->json)
+    print_json(run, r, modes[run->options->mode], rows, n);
+  else
+    print_text(r, modes[run->options->mode], rows, n);
 }
 
 int cli_bench(const struct cli_options *options) {

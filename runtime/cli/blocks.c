@@ -7,14 +7,16 @@
 
 static const struct ir_block *find(const struct ir_module *module, const char *name) {
   for (uint32_t i = 0; i < module->n_blocks; i++)
-    if (!strcmp(module->blocks[i]->name, name)) return module->blocks[i];
+    if (!strcmp(module->blocks[i]->name, name))
+      return module->blocks[i];
   return NULL;
 }
 
 static const char *place_of(const struct ir_module *module, const struct ir_block *block, char *buffer,
                             size_t size) {
   *buffer = 0;
-  if (!block || block->loc.line == 0 || block->loc.file >= module->n_files) return buffer;
+  if (!block || block->loc.line == 0 || block->loc.file >= module->n_files)
+    return buffer;
   const char *file = module->files[block->loc.file], *slash = strrchr(file, '/');
   snprintf(buffer, size, "%s:%u", slash ? slash + 1 : file, block->loc.line);
   return buffer;
@@ -34,8 +36,10 @@ static void add_once(json_t *list, const char *text) {
 static json_t *describe(const struct ir_module *module, const struct ir_block *block) {
   json_t *params = json_array(), *operations = json_array();
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
-    if (instr->op == IR_OP_PARAM) add_once(params, module->params[instr->symbol]->name);
-    else add_once(operations, ir_op_infos[instr->op].name);
+    if (instr->op == IR_OP_PARAM)
+      add_once(params, module->params[instr->symbol]->name);
+    else
+      add_once(operations, ir_op_infos[instr->op].name);
   }
   char place[300];
   return json_pack("{s:s, s:s, s:o, s:o}", "name", block->name, "place",

@@ -19,9 +19,12 @@ int cli_eval(const struct cli_options *options) {
     cli_print_json(out);
   } else {
     printf("examples %zu\n", run.n);
-    if (n_failed) printf("failed %zu\n", n_failed);
-    if (n_skipped) printf("skipped %zu\n", n_skipped);
-    for (size_t i = 0; i < n_scores; i++) printf("%s %.6g\n", scores[i].name, cli_score_value(&scores[i]));
+    if (n_failed)
+      printf("failed %zu\n", n_failed);
+    if (n_skipped)
+      printf("skipped %zu\n", n_skipped);
+    for (size_t i = 0; i < n_scores; i++)
+      printf("%s %.6g\n", scores[i].name, cli_score_value(&scores[i]));
   }
   free(scores);
   cli_run_end(&run);

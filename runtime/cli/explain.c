@@ -30,7 +30,8 @@ static void print_json(const struct cli_run *run, size_t n_examples, size_t n, j
 static void print_words(const char *title, const json_t *words) {
   size_t i;
   json_t *word;
-  if (json_array_size(words)) fputs(title, stdout);
+  if (json_array_size(words))
+    fputs(title, stdout);
   json_array_foreach(words, i, word) printf("%s%s", i ? ", " : "", json_string_value(word));
 }
 
@@ -53,15 +54,19 @@ static void print_text(const struct cli_run *run, size_t n_examples, size_t n, c
   size_t nodes = nn_session_node_count(run->session), least = nn_session_batch_lower_bound(run->session);
   printf("%zu example%s, %zu block instance%s in %zu batch%s, mean size %.1f", n_examples, plural(n_examples),
          nodes, plural(nodes), n, n == 1 ? "" : "es", n ? (double)nodes / (double)n : 0);
-  if (n == least) puts("; no schedule has fewer batches");
-  else printf("; no schedule has fewer than %zu\n", least);
+  if (n == least)
+    puts("; no schedule has fewer batches");
+  else
+    printf("; no schedule has fewer than %zu\n", least);
   printf("\n%5s %7s  %-24s %s\n", "batch", "rows", "block",
          "why its rows did not join the batch before of their kind");
   for (size_t i = 0; i < n; i++) {
     nn_batch batch = nn_session_batch(run->session, i);
     printf("%5zu %7u  ", i, batch.rows);
-    if (*batch.reason) printf("%-24s %s\n", batch.key, batch.reason);
-    else puts(batch.key);
+    if (*batch.reason)
+      printf("%-24s %s\n", batch.key, batch.reason);
+    else
+      puts(batch.key);
   }
   print_blocks(blocks);
 }
@@ -77,8 +82,10 @@ int cli_explain(const struct cli_options *options) {
   size_t n_failed = cli_report_failures(&run, run.data, run.order, size),
          n = nn_session_batch_count(run.session);
   json_t *names = names_used(run.session, n), *blocks = blocks_describe(run.model, names);
-  if (options->json) print_json(&run, size, n, blocks);
-  else print_text(&run, size, n, blocks);
+  if (options->json)
+    print_json(&run, size, n, blocks);
+  else
+    print_text(&run, size, n, blocks);
   json_decref(blocks);
   json_decref(names);
   cli_run_end(&run);

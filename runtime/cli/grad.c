@@ -25,9 +25,11 @@ static struct sums sums_new(const nn_model *model, bool f64) {
       tensor->bytes *= (size_t)info.sizes[k];
     }
     tensor->data = calloc(1, tensor->bytes + 1);
-    if (!tensor->data || !tensor->name) cli_fail("out of memory");
+    if (!tensor->data || !tensor->name)
+      cli_fail("out of memory");
   }
-  if (!sums.tensors) cli_fail("out of memory");
+  if (!sums.tensors)
+    cli_fail("out of memory");
   return sums;
 }
 
@@ -35,7 +37,8 @@ static struct sums sums_new(const nn_model *model, bool f64) {
 static void sums_add(struct sums *sums, const nn_model *model, bool f64) {
   for (size_t i = 0; i < sums->n; i++) {
     nn_param_info info = nn_model_param(model, i);
-    if (!info.gradients) continue;
+    if (!info.gradients)
+      continue;
     size_t n = sums->tensors[i].bytes / (f64 ? 8 : 4);
     if (f64)
       for (size_t k = 0; k < n; k++)

@@ -15,7 +15,8 @@ struct graph {
 
 static void print_label(FILE *out, const char *text) {
   for (; *text; text++) {
-    if (*text == '"' || *text == '\\') fputc('\\', out);
+    if (*text == '"' || *text == '\\')
+      fputc('\\', out);
     fputc(*text, out);
   }
 }
@@ -41,8 +42,10 @@ static void print_node(const struct graph *graph, size_t i, const char *indent) 
   fputs("\\n", graph->out);
   print_label(graph->out, node.shape);
   fputc('"', graph->out);
-  if (graph->n_examples > 1) fprintf(graph->out, ", fillcolor=\"%s\"", colour_of(node.example));
-  if (node.result) fputs(", penwidth=2", graph->out);
+  if (graph->n_examples > 1)
+    fprintf(graph->out, ", fillcolor=\"%s\"", colour_of(node.example));
+  if (node.result)
+    fputs(", penwidth=2", graph->out);
   fputs("];\n", graph->out);
 }
 
@@ -55,11 +58,15 @@ struct order {
 static struct order order_by_batch(const struct graph *graph) {
   size_t n = nn_session_node_count(graph->session), n_batches = nn_session_batch_count(graph->session);
   struct order by = {calloc(n_batches + 2, sizeof *by.first), calloc(n + 1, sizeof *by.order)};
-  if (!by.first || !by.order) cli_fail("out of memory");
-  for (size_t i = 0; i < n; i++) by.first[nn_session_node(graph->session, i).batch + 2]++;
-  for (size_t b = 2; b < n_batches + 2; b++) by.first[b] += by.first[b - 1];
+  if (!by.first || !by.order)
+    cli_fail("out of memory");
+  for (size_t i = 0; i < n; i++)
+    by.first[nn_session_node(graph->session, i).batch + 2]++;
+  for (size_t b = 2; b < n_batches + 2; b++)
+    by.first[b] += by.first[b - 1];
   // first[b + 1] counts up from where batch b begins to where it ends.
-  for (size_t i = 0; i < n; i++) by.order[by.first[nn_session_node(graph->session, i).batch + 1]++] = i;
+  for (size_t i = 0; i < n; i++)
+    by.order[by.first[nn_session_node(graph->session, i).batch + 1]++] = i;
   return by;
 }
 
@@ -72,7 +79,8 @@ static void print_batches(const struct graph *graph) {
     fprintf(graph->out, "  subgraph cluster_%zu {\n    label=\"batch %zu: ", b, b);
     print_label(graph->out, batch.key);
     fprintf(graph->out, ", %u row%s\";\n    rank=same;\n", batch.rows, batch.rows == 1 ? "" : "s");
-    for (size_t k = by.first[b]; k < by.first[b + 1]; k++) print_node(graph, by.order[k], "    ");
+    for (size_t k = by.first[b]; k < by.first[b + 1]; k++)
+      print_node(graph, by.order[k], "    ");
     fputs("  }\n", graph->out);
     if (b)
       fprintf(graph->out, "  n%zu -> n%zu [style=invis];\n", by.order[by.first[b - 1]],
@@ -86,16 +94,20 @@ static void print_batches(const struct graph *graph) {
 static void print_edges(const struct graph *graph) {
   size_t n = nn_session_node_count(graph->session);
   uint32_t *times = calloc(n + 1, sizeof *times);  // [instance] read by the current one
-  if (!times) cli_fail("out of memory");
+  if (!times)
+    cli_fail("out of memory");
   for (size_t i = 0; i < n; i++) {
     nn_node node = nn_session_node(graph->session, i);
-    for (uint32_t k = 0; k < node.n_inputs; k++) times[node.inputs[k]]++;
+    for (uint32_t k = 0; k < node.n_inputs; k++)
+      times[node.inputs[k]]++;
     for (uint32_t k = 0; k < node.n_inputs; k++) {
       uint32_t from = node.inputs[k], same = times[from];
-      if (!same) continue;
+      if (!same)
+        continue;
       times[from] = 0;
       fprintf(graph->out, "  n%u -> n%zu", from, i);
-      if (same > 1) fprintf(graph->out, " [penwidth=%u]", same < 3 ? same : 3);
+      if (same > 1)
+        fprintf(graph->out, " [penwidth=%u]", same < 3 ? same : 3);
       fputs(";\n", graph->out);
     }
   }
@@ -103,17 +115,18 @@ static void print_edges(const struct graph *graph) {
 }
 
 static void print_graph(const struct graph *graph, bool batches) {
-  fputs(
-      "digraph trace {\n"
-      "  newrank=true; ranksep=0.35; nodesep=0.15; fontname=\"Helvetica\"; fontsize=10;\n"
-      "  labeljust=l; color=gray60; fontcolor=gray30;\n"
-      "  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica\", fontsize=10, "
-      "margin=\"0.08,0.04\"];\n"
-      "  edge [arrowsize=0.5, color=gray40];\n",
-      graph->out);
-  if (batches) print_batches(graph);
+  fputs("digraph trace {\n"
+        "  newrank=true; ranksep=0.35; nodesep=0.15; fontname=\"Helvetica\"; fontsize=10;\n"
+        "  labeljust=l; color=gray60; fontcolor=gray30;\n"
+        "  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica\", fontsize=10, "
+        "margin=\"0.08,0.04\"];\n"
+        "  edge [arrowsize=0.5, color=gray40];\n",
+        graph->out);
+  if (batches)
+    print_batches(graph);
   else
-    for (size_t i = 0; i < nn_session_node_count(graph->session); i++) print_node(graph, i, "  ");
+    for (size_t i = 0; i < nn_session_node_count(graph->session); i++)
+      print_node(graph, i, "  ");
   print_edges(graph);
   fputs("}\n", graph->out);
 }
@@ -124,11 +137,13 @@ int cli_graph(const struct cli_options *options) {
   cli_run_begin(&run, options, "loss", true, false);
   cli_want_examples(&run);
   size_t first = (size_t)options->example;
-  if (first >= run.n) cli_fail("there is no example %zu: the data has %zu, counted from 0", first, run.n);
+  if (first >= run.n)
+    cli_fail("there is no example %zu: the data has %zu, counted from 0", first, run.n);
   size_t n = cli_batch_size(&run, first, run.n);
   cli_check(nn_session_run(run.session, run.entry, run.data, run.order + first, n, NN_INFER));
   cli_end_if_interrupted(&run, run.order + first, n);
-  if (cli_report_failures(&run, run.data, run.order + first, n)) exit(1);
+  if (cli_report_failures(&run, run.data, run.order + first, n))
+    exit(1);
   struct graph graph = {stdout, run.model, run.session, n};
   if (options->out && !(graph.out = fopen(options->out, "w")))
     cli_fail("%s: %s", options->out, strerror(errno));

@@ -13,11 +13,13 @@
 static bool is_checkpoint(const char *path) {
   static const char suffix[] = ".safetensors";
   size_t length = strlen(path);
-  if (length >= sizeof suffix && !strcmp(path + length - (sizeof suffix - 1), suffix)) return true;
+  if (length >= sizeof suffix && !strcmp(path + length - (sizeof suffix - 1), suffix))
+    return true;
   char head[9] = "";
   FILE *file = fopen(path, "rb");
   bool ours = file && fread(head, 1, 9, file) == 9 && head[8] == '{' && !head[5] && !head[6] && !head[7];
-  if (file) fclose(file);
+  if (file)
+    fclose(file);
   return ours;
 }
 
@@ -33,7 +35,8 @@ static json_t *tensors_json(const struct safetensors *file) {
   for (size_t i = 0; i < file->n_tensors; i++) {
     const struct safetensors_tensor *tensor = &file->tensors[i];
     json_t *shape = json_array();
-    for (uint32_t k = 0; k < tensor->rank; k++) json_array_append_new(shape, json_integer(tensor->shape[k]));
+    for (uint32_t k = 0; k < tensor->rank; k++)
+      json_array_append_new(shape, json_integer(tensor->shape[k]));
     json_array_append_new(tensors, json_pack("{s:s, s:s, s:o}", "name", tensor->name, "type",
                                              type_name(tensor->type), "shape", shape));
   }
@@ -66,7 +69,8 @@ static void print_checkpoint(const json_t *info) {
 static int checkpoint_info(const struct cli_options *options) {
   char *error = NULL;
   struct safetensors *file = safetensors_read(options->model, &error);
-  if (!file) cli_fail("%s", error);
+  if (!file)
+    cli_fail("%s", error);
   json_t *info = json_pack("{s:o, s:o}", "metadata", metadata_json(file), "tensors", tensors_json(file));
   safetensors_free(file);
   if (options->json) {
@@ -93,7 +97,8 @@ static json_t *entries_json(const nn_model *model) {
 static json_t *vocab_json(const struct ir_dim *dim, const struct vocab *vocab) {
   json_t *out = json_pack("{s:b, s:I, s:I}", "closed", dim->closed, "min_count", (json_int_t)dim->min_count,
                           "max_size", (json_int_t)dim->max_size);
-  if (!vocab_is_frozen(vocab)) return out;
+  if (!vocab_is_frozen(vocab))
+    return out;
   json_t *entries = json_array();
   for (size_t i = 0; i < vocab_size(vocab); i++)
     json_array_append_new(entries, json_string(vocab_entry(vocab, (int64_t)i)));
@@ -111,7 +116,8 @@ static void add_sizes(json_t *info, const nn_model *model) {
     json_t *members = json_array();
     for (uint32_t k = 0; k < dim->n_members; k++)
       json_array_append_new(members, json_string(dim->members[k]));
-    if (dim->atom.kind == SIZE_ENUM) json_object_set(enums, dim->atom.name, members);
+    if (dim->atom.kind == SIZE_ENUM)
+      json_object_set(enums, dim->atom.name, members);
     else if (dim->atom.kind == SIZE_VOCAB)
       json_object_set_new(vocabs, dim->atom.name, vocab_json(dim, model->vocabs[i]));
     else
@@ -131,7 +137,8 @@ static void add_bound_params(json_t *info, const nn_model *model) {
   for (size_t i = 0; i < nn_model_param_count(model); i++) {
     nn_param_info param = nn_model_param(model, i);
     json_t *shape = json_array();
-    for (int k = 0; k < param.rank; k++) json_array_append_new(shape, json_integer(param.sizes[k]));
+    for (int k = 0; k < param.rank; k++)
+      json_array_append_new(shape, json_integer(param.sizes[k]));
     json_array_append_new(params, json_pack("{s:s, s:o}", "name", param.name, "shape", shape));
   }
   json_object_set_new(info, "parameters", params);
@@ -166,10 +173,14 @@ static void print_vocab(const char *name, const json_t *vocab) {
   json_int_t min_count = json_integer_value(json_object_get(vocab, "min_count")),
              max_size = json_integer_value(json_object_get(vocab, "max_size"));
   printf("vocab  %s", name);
-  if (json_is_true(json_object_get(vocab, "closed"))) fputs(", closed", stdout);
-  if (min_count > 1) printf(", min_count %lld", (long long)min_count);
-  if (max_size) printf(", max_size %lld", (long long)max_size);
-  if (entries) printf(", %zu: ", json_array_size(entries));
+  if (json_is_true(json_object_get(vocab, "closed")))
+    fputs(", closed", stdout);
+  if (min_count > 1)
+    printf(", min_count %lld", (long long)min_count);
+  if (max_size)
+    printf(", max_size %lld", (long long)max_size);
+  if (entries)
+    printf(", %zu: ", json_array_size(entries));
   print_list(entries);
   putchar('\n');
 }
@@ -178,8 +189,10 @@ static void print_sizes(const json_t *info) {
   const char *name;
   json_t *item;
   json_object_foreach(json_object_get(info, "dims"), name, item) {
-    if (json_is_string(item)) printf("dim    %s = %s\n", name, json_string_value(item));
-    else printf("dim    %s = %lld\n", name, (long long)json_integer_value(item));
+    if (json_is_string(item))
+      printf("dim    %s = %s\n", name, json_string_value(item));
+    else
+      printf("dim    %s = %lld\n", name, (long long)json_integer_value(item));
   }
   json_object_foreach(json_object_get(info, "enums"), name, item) {
     printf("enum   %s, %zu: ", name, json_array_size(item));
@@ -212,19 +225,25 @@ static void print_model(const json_t *info) {
   if (json_object_get(info, "parameter_count"))
     printf("%lld parameters in all\n",
            (long long)json_integer_value(json_object_get(info, "parameter_count")));
-  else puts("their number depends on the vocabularies: give --weights to see it");
+  else
+    puts("their number depends on the vocabularies: give --weights to see it");
 }
 
 int cli_info(const struct cli_options *options) {
-  if (is_checkpoint(options->model)) return checkpoint_info(options);
+  if (is_checkpoint(options->model))
+    return checkpoint_info(options);
   nn_model *model = cli_open_model(options);
   json_t *info = json_pack("{s:s, s:o}", "model", nn_model_name(model), "entries", entries_json(model));
-  if (options->weights) cli_check(nn_model_load_metadata(model, options->weights));
+  if (options->weights)
+    cli_check(nn_model_load_metadata(model, options->weights));
   bool known = nn_model_has_vocabs(model);
-  if (known) cli_bind(model, options);
+  if (known)
+    cli_bind(model, options);
   add_sizes(info, model);
-  if (known) add_bound_params(info, model);
-  else add_params(info, model);
+  if (known)
+    add_bound_params(info, model);
+  else
+    add_params(info, model);
   nn_model_free(model);
   if (options->json) {
     cli_print_json(info);

@@ -10,8 +10,10 @@ static volatile int examples_end;
 
 static void on_signal(int signal_number) {
   caught = signal_number;
-  if (is_graceful) alarm(GRACE_SECONDS);
-  else examples_end = 1;
+  if (is_graceful)
+    alarm(GRACE_SECONDS);
+  else
+    examples_end = 1;
 }
 
 static void on_alarm(int signal_number) {
@@ -27,7 +29,8 @@ void interrupt_catch(bool gracefully) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   // Not under nohup.
-  if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
+  if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+    sigaction(SIGHUP, &action, NULL);
 }
 
 const volatile sig_atomic_t *interrupt_signal(void) { return &caught; }

@@ -11,17 +11,15 @@ static int (*const run[CLI_COMMANDS])(const struct cli_options *) = {
 };
 
 static void usage(FILE *out) {
-  fputs(
-      "Usage: nnrun COMMAND MODEL [OPTION...]\n\n"
-      "MODEL is a .nn file or a .nnb file that nnc made of one.\n\n",
-      out);
+  fputs("Usage: nnrun COMMAND MODEL [OPTION...]\n\n"
+        "MODEL is a .nn file or a .nnb file that nnc made of one.\n\n",
+        out);
   for (int i = 0; i < CLI_COMMANDS; i++)
     fprintf(out, "  %-9s %s\n", cli_command_name((enum cli_command)i),
             cli_command_summary((enum cli_command)i));
-  fputs(
-      "\n`nnrun COMMAND --help` lists a command's options. Results go to standard output, everything else "
-      "to standard error.\n",
-      out);
+  fputs("\n`nnrun COMMAND --help` lists a command's options. Results go to standard output, everything else "
+        "to standard error.\n",
+        out);
 }
 
 static bool is_one_of(const char *text, const char *a, const char *b, const char *c) {
@@ -47,9 +45,11 @@ int main(int argc, char **argv) {
   }
   // `nnrun help COMMAND` is `nnrun COMMAND --help`.
   static char help[] = "--help";
-  if (!strcmp(argv[1], "help")) argv[1] = argv[2], argv[2] = help;
+  if (!strcmp(argv[1], "help"))
+    argv[1] = argv[2], argv[2] = help;
   for (int i = 0; i < CLI_COMMANDS; i++) {
-    if (strcmp(argv[1], cli_command_name((enum cli_command)i))) continue;
+    if (strcmp(argv[1], cli_command_name((enum cli_command)i)))
+      continue;
     struct cli_options options;
     cli_options_parse((enum cli_command)i, argc - 1, argv + 1, &options);
     int status = run[i](&options);

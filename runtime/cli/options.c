@@ -39,21 +39,24 @@ static const struct {
                    "Trains the entry `loss` and evaluates it and every metric on --dev after each epoch. "
                    "Vocabularies are those of the training data, or of --weights."
                    "\vWith --save the checkpoint is written after each epoch, before the evaluation, "
-                   "atomically. Ctrl-C finishes the minibatch and saves; the exit status is then 130. Examples that still "
+                   "atomically. Ctrl-C finishes the minibatch and saves; the exit status is then 130. "
+                   "Examples that still "
                    "run two seconds later are ended, and where they were is said."},
     [CLI_EVAL] = {"eval", ONE(EVAL), "loss and metrics of a trained model on data",
                   "Prints the mean loss of an example and every metric."},
-    [CLI_PREDICT] = {"predict", ONE(PREDICT), "results of a trained model, as JSON lines",
-                     "Runs the entry `predict` (or --entry) and prints one JSON object per example: the number "
-                     "of its line in the data and its result, or the error that its control flow ran into."
-                     "\vThe file is named, too, when there are several. The exit status is 1 when an example "
-                     "failed. `--data -` reads standard input, whose format must be given."},
+    [CLI_PREDICT] =
+        {"predict", ONE(PREDICT), "results of a trained model, as JSON lines",
+         "Runs the entry `predict` (or --entry) and prints one JSON object per example: the number "
+         "of its line in the data and its result, or the error that its control flow ran into."
+         "\vThe file is named, too, when there are several. The exit status is 1 when an example "
+         "failed. `--data -` reads standard input, whose format must be given."},
     [CLI_BENCH] = {"bench", ONE(BENCH), "measure speed on data",
                    "Runs minibatches for --seconds and prints examples per second and where the time goes. "
                    "The first minibatches, in which kernels are compiled, do not count."},
-    [CLI_GRAD] = {"grad", ONE(GRAD), "losses and summed gradients, to compare with other systems",
-                  "Prints each example's loss, one a line (nan: its control flow failed), and writes the "
-                  "gradients of the sum of the losses to --out, a safetensors file. Dropout is the identity."},
+    [CLI_GRAD] =
+        {"grad", ONE(GRAD), "losses and summed gradients, to compare with other systems",
+         "Prints each example's loss, one a line (nan: its control flow failed), and writes the "
+         "gradients of the sum of the losses to --out, a safetensors file. Dropout is the identity."},
     [CLI_GRAPH] = {"graph", ONE(GRAPH), "the trace of an example as Graphviz DOT",
                    "Writes what an example's control flow left behind: a box per block instance, with the "
                    "block, its place in the model and the shapes of its results; instances that run as one "
@@ -134,7 +137,8 @@ static int64_t integer(struct argp_state *state, const char *option, const char 
   char *end;
   errno = 0;
   int64_t value = strtoll(text, &end, 10);
-  if (end != text && !*end && !errno && value >= low && value <= high) return value;
+  if (end != text && !*end && !errno && value >= low && value <= high)
+    return value;
   if (high == INT64_MAX)
     argp_error(state, "%s takes an integer of at least %lld, not `%s`", option, (long long)low, text);
   argp_error(state, "%s takes an integer between %lld and %lld, not `%s`", option, (long long)low,
@@ -152,10 +156,12 @@ static double number(struct argp_state *state, const char *option, const char *t
 
 static int choice(struct argp_state *state, const char *option, const char *text, const char *const *names) {
   for (int i = 0; names[i]; i++)
-    if (!strcmp(names[i], text)) return i;
+    if (!strcmp(names[i], text))
+      return i;
   char list[256] = "";
   for (int i = 0; names[i]; i++) {
-    if (i) strcat(list, names[i + 1] ? ", " : " or ");
+    if (i)
+      strcat(list, names[i + 1] ? ", " : " or ");
     strcat(list, names[i]);
   }
   argp_error(state, "%s is %s, not `%s`", option, list, text);
@@ -164,8 +170,10 @@ static int choice(struct argp_state *state, const char *option, const char *text
 
 static void define(struct argp_state *state, struct cli_options *options, char *text) {
   char *equals = strchr(text, '=');
-  if (!equals || equals == text) argp_error(state, "-D takes NAME=VALUE, not `%s`", text);
-  if (options->n_dims == CLI_MAX_DIMS) argp_error(state, "more than %d definitions", CLI_MAX_DIMS);
+  if (!equals || equals == text)
+    argp_error(state, "-D takes NAME=VALUE, not `%s`", text);
+  if (options->n_dims == CLI_MAX_DIMS)
+    argp_error(state, "more than %d definitions", CLI_MAX_DIMS);
   *equals = 0;
   char name[300];
   snprintf(name, sizeof name, "-D %.200s", text);
@@ -175,22 +183,22 @@ static void define(struct argp_state *state, struct cli_options *options, char *
 static void set_training(int key, char *text, struct cli_options *o, struct argp_state *state) {
   static const char *const sparse[] = {"lazy", "exact", NULL}, *const loss[] = {"mean", "sum", NULL};
   switch (key) {
-    case KEY_EPOCHS: o->epochs = integer(state, "--epochs", text, 1, INT32_MAX); break;
-    case KEY_OPTIMISER:
-      if (!nn_algorithm_parse(text, &o->algorithm))
-        argp_error(state, "--optimiser is adam, sgd, momentum or adagrad, not `%s`", text);
-      break;
-    case KEY_RATE: o->rate = number(state, "--rate", text, 0); break;
-    case KEY_MOMENTUM: o->momentum = number(state, "--momentum", text, 0); break;
-    case KEY_CLIP: o->clip = number(state, "--clip", text, 0); break;
-    case KEY_DECAY: o->decay = number(state, "--decay", text, 0); break;
-    case KEY_SPARSE:
-      o->sparse = choice(state, "--sparse", text, sparse) ? NN_SPARSE_EXACT : NN_SPARSE_LAZY;
-      break;
-    case KEY_LOSS: o->scale = choice(state, "--loss", text, loss) ? NN_LOSS_SUM : NN_LOSS_MEAN; break;
-    case KEY_NO_SHUFFLE: o->shuffle = false; break;
-    case KEY_SAVE: o->save = text; break;
-    default: o->metrics = text; break;
+  case KEY_EPOCHS: o->epochs = integer(state, "--epochs", text, 1, INT32_MAX); break;
+  case KEY_OPTIMISER:
+    if (!nn_algorithm_parse(text, &o->algorithm))
+      argp_error(state, "--optimiser is adam, sgd, momentum or adagrad, not `%s`", text);
+    break;
+  case KEY_RATE: o->rate = number(state, "--rate", text, 0); break;
+  case KEY_MOMENTUM: o->momentum = number(state, "--momentum", text, 0); break;
+  case KEY_CLIP: o->clip = number(state, "--clip", text, 0); break;
+  case KEY_DECAY: o->decay = number(state, "--decay", text, 0); break;
+  case KEY_SPARSE:
+    o->sparse = choice(state, "--sparse", text, sparse) ? NN_SPARSE_EXACT : NN_SPARSE_LAZY;
+    break;
+  case KEY_LOSS: o->scale = choice(state, "--loss", text, loss) ? NN_LOSS_SUM : NN_LOSS_MEAN; break;
+  case KEY_NO_SHUFFLE: o->shuffle = false; break;
+  case KEY_SAVE: o->save = text; break;
+  default: o->metrics = text; break;
   }
 }
 
@@ -199,23 +207,25 @@ static void set_looking(int key, char *text, struct cli_options *o, struct argp_
   static const char *const bench[] = {"forward", "backward", "train", NULL}, *const explain[] = {
                                                                                  "forward", "train", NULL};
   switch (key) {
-    case KEY_MODE:
-      if (o->command == CLI_EXPLAIN)
-        o->mode = choice(state, "--mode", text, explain) ? CLI_MODE_TRAIN : CLI_MODE_FORWARD;
-      else o->mode = (enum cli_mode)choice(state, "--mode", text, bench);
-      break;
-    case KEY_SECONDS: o->seconds = number(state, "--seconds", text, 0.01); break;
-    case KEY_OUT: o->out = text; break;
-    case KEY_EXAMPLE: o->example = integer(state, "--example", text, 0, INT64_MAX); break;
-    case KEY_LIMIT: o->limit = integer(state, "--limit", text, 1, INT64_MAX); break;
-    case KEY_BEFORE: o->before = true; break;
-    case KEY_JSON: o->json = true; break;
-    default: o->quiet = true; break;
+  case KEY_MODE:
+    if (o->command == CLI_EXPLAIN)
+      o->mode = choice(state, "--mode", text, explain) ? CLI_MODE_TRAIN : CLI_MODE_FORWARD;
+    else
+      o->mode = (enum cli_mode)choice(state, "--mode", text, bench);
+    break;
+  case KEY_SECONDS: o->seconds = number(state, "--seconds", text, 0.01); break;
+  case KEY_OUT: o->out = text; break;
+  case KEY_EXAMPLE: o->example = integer(state, "--example", text, 0, INT64_MAX); break;
+  case KEY_LIMIT: o->limit = integer(state, "--limit", text, 1, INT64_MAX); break;
+  case KEY_BEFORE: o->before = true; break;
+  case KEY_JSON: o->json = true; break;
+  default: o->quiet = true; break;
   }
 }
 
 static void check_end(const struct cli_options *o, struct argp_state *state) {
-  if (!o->model) argp_error(state, "which model? Give a .nn or .nnb file");
+  if (!o->model)
+    argp_error(state, "which model? Give a .nn or .nnb file");
   if (!o->n_data && commands[o->command].command & WITH_DATA)
     argp_error(state, "which data? Give --data FILE");
 }
@@ -225,38 +235,43 @@ static error_t set(int key, char *text, struct argp_state *state) {
                                                                                       "agenda", NULL};
   struct cli_options *o = state->input;
   switch (key) {
-    case KEY_DATA:
-      if (o->n_data == CLI_MAX_FILES) argp_error(state, "more than %d data files", CLI_MAX_FILES);
-      o->data[o->n_data++] = text;
-      break;
-    case KEY_DEV: o->dev = text; break;
-    case KEY_FORMAT: o->reading.format = text; break;
-    case KEY_SKIP_BAD: o->reading.skip_bad = true; break;
-    case 'D': define(state, o, text); break;
-    case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
-    case KEY_WEIGHTS: o->weights = text; break;
-    case KEY_ENTRY: o->entry = text; break;
-    case KEY_PRECISION:
-      o->running.precision =
-          choice(state, "--precision", text, precisions) ? NN_PRECISION_F64 : NN_PRECISION_F32;
-      break;
-    case KEY_SEED: o->running.seed = (uint64_t)integer(state, "--seed", text, 0, INT64_MAX); break;
-    case KEY_BATCH: o->batch = integer(state, "--batch", text, 1, INT32_MAX); break;
-    case KEY_TURNS: o->turns = integer(state, "--turns", text, 0, INT64_MAX); break;
-    case KEY_THREADS: o->running.threads = (int)integer(state, "--threads", text, 1, MOST_THREADS); break;
-    case KEY_AUTOBATCH:
-      o->running.autobatch = (nn_autobatch)choice(state, "--autobatch", text, autobatch);
-      break;
-    case KEY_CACHE: o->running.cache_dir = text; break;
-    case ARGP_KEY_ARG:
-      if (o->model) argp_error(state, "one model at a time: `%s` and `%s`", o->model, text);
-      o->model = text;
-      break;
-    case ARGP_KEY_END: check_end(o, state); break;
-    default:
-      if (key >= KEY_EPOCHS && key <= KEY_METRICS) set_training(key, text, o, state);
-      else if (key >= KEY_MODE && key <= KEY_BEFORE) set_looking(key, text, o, state);
-      else return ARGP_ERR_UNKNOWN;
+  case KEY_DATA:
+    if (o->n_data == CLI_MAX_FILES)
+      argp_error(state, "more than %d data files", CLI_MAX_FILES);
+    o->data[o->n_data++] = text;
+    break;
+  case KEY_DEV: o->dev = text; break;
+  case KEY_FORMAT: o->reading.format = text; break;
+  case KEY_SKIP_BAD: o->reading.skip_bad = true; break;
+  case 'D': define(state, o, text); break;
+  case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
+  case KEY_WEIGHTS: o->weights = text; break;
+  case KEY_ENTRY: o->entry = text; break;
+  case KEY_PRECISION:
+    o->running.precision = choice(state, "--precision", text, precisions) ? NN_PRECISION_F64
+                                                                          : NN_PRECISION_F32;
+    break;
+  case KEY_SEED: o->running.seed = (uint64_t)integer(state, "--seed", text, 0, INT64_MAX); break;
+  case KEY_BATCH: o->batch = integer(state, "--batch", text, 1, INT32_MAX); break;
+  case KEY_TURNS: o->turns = integer(state, "--turns", text, 0, INT64_MAX); break;
+  case KEY_THREADS: o->running.threads = (int)integer(state, "--threads", text, 1, MOST_THREADS); break;
+  case KEY_AUTOBATCH:
+    o->running.autobatch = (nn_autobatch)choice(state, "--autobatch", text, autobatch);
+    break;
+  case KEY_CACHE: o->running.cache_dir = text; break;
+  case ARGP_KEY_ARG:
+    if (o->model)
+      argp_error(state, "one model at a time: `%s` and `%s`", o->model, text);
+    o->model = text;
+    break;
+  case ARGP_KEY_END: check_end(o, state); break;
+  default:
+    if (key >= KEY_EPOCHS && key <= KEY_METRICS)
+      set_training(key, text, o, state);
+    else if (key >= KEY_MODE && key <= KEY_BEFORE)
+      set_looking(key, text, o, state);
+    else
+      return ARGP_ERR_UNKNOWN;
   }
   return 0;
 }
@@ -279,7 +294,8 @@ void cli_options_parse(enum cli_command command, int argc, char **argv, struct c
   struct argp_option valid[N_TABLE + 1] = {0};
   size_t n = 0;
   for (size_t i = 0; i < N_TABLE; i++)
-    if (table[i].commands & commands[command].command) valid[n++] = table[i].option;
+    if (table[i].commands & commands[command].command)
+      valid[n++] = table[i].option;
   struct argp argp = {valid, set, "MODEL", commands[command].doc, NULL, NULL, NULL};
   char name[64];
   snprintf(name, sizeof name, "nnrun %s", commands[command].name);

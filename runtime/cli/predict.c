@@ -14,10 +14,12 @@ static void print_string(const char *text) {
 // {"file": "new.txt", "line": 17, "predict": ...}; the file only when there are several.
 static void print_example(const struct cli_run *run, size_t example, size_t i) {
   char *position = strdup(nn_dataset_position(run->data, example));
-  if (!position) cli_fail("out of memory");
+  if (!position)
+    cli_fail("out of memory");
   char *colon = strrchr(position, ':');
   const char *line = colon ? colon + 1 : "0", *error = nn_session_error(run->session, i);
-  if (colon) *colon = 0;
+  if (colon)
+    *colon = 0;
   putchar('{');
   if (run->options->n_data > 1) {
     fputs("\"file\": ", stdout);
@@ -32,7 +34,8 @@ static void print_example(const struct cli_run *run, size_t example, size_t i) {
     print_string(error);
   } else {
     char *result = nn_session_json(run->session, i);
-    if (!result) cli_fail("out of memory");
+    if (!result)
+      cli_fail("out of memory");
     fputs(result, stdout);
     free(result);
   }
@@ -53,7 +56,8 @@ int cli_predict(const struct cli_options *options) {
     }
     cli_check_stdout();  // who reads it need not wait, and nobody works for a full disk
   }
-  if (n_failed) cli_warn("%zu of %zu examples failed", n_failed, run.n);
+  if (n_failed)
+    cli_warn("%zu of %zu examples failed", n_failed, run.n);
   cli_run_end(&run);
   return n_failed ? 1 : 0;
 }

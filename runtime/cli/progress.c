@@ -30,9 +30,12 @@ void progress_begin(struct progress *progress, bool quiet, const char *label, si
 }
 
 static void print_duration(FILE *out, double seconds) {
-  if (seconds < 90) fprintf(out, "%.0f s", seconds);
-  else if (seconds < 5400) fprintf(out, "%.0f min", seconds / 60);
-  else fprintf(out, "%.1f h", seconds / 3600);
+  if (seconds < 90)
+    fprintf(out, "%.0f s", seconds);
+  else if (seconds < 5400)
+    fprintf(out, "%.0f min", seconds / 60);
+  else
+    fprintf(out, "%.1f h", seconds / 3600);
 }
 
 static double seconds_left(const struct progress *progress, size_t done, double now) {
@@ -55,12 +58,14 @@ static void print_line(const char *text, bool terminal) {
 
 void progress_update(struct progress *progress, size_t done, const char *text) {
   double now = progress_now(), interval = progress->terminal ? 0.1 : 10;
-  if (progress->quiet || now - progress->shown < interval) return;
+  if (progress->quiet || now - progress->shown < interval)
+    return;
   progress->shown = now;
   char *line = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&line, &size);
-  if (!out) return;
+  if (!out)
+    return;
   fprintf(out, "%s  %zu/%zu  %.0f examples/s", progress->label, done, progress->total,
           (double)done / (now - progress->started));
   double left = seconds_left(progress, done, now);
@@ -69,11 +74,14 @@ void progress_update(struct progress *progress, size_t done, const char *text) {
     print_duration(out, left);
     fputs(" left", out);
   }
-  if (*text) fprintf(out, "  %s", text);
-  if (fclose(out) == 0) print_line(line, progress->terminal);
+  if (*text)
+    fprintf(out, "  %s", text);
+  if (fclose(out) == 0)
+    print_line(line, progress->terminal);
   free(line);
 }
 
 void progress_end(struct progress *progress) {
-  if (!progress->quiet && progress->terminal) fputs("\r\033[K", stderr);
+  if (!progress->quiet && progress->terminal)
+    fputs("\r\033[K", stderr);
 }

@@ -38,7 +38,8 @@ void cli_warn(const char *format, ...) {
 }
 
 void cli_check(nn_status *status) {
-  if (status) cli_fail("%s", nn_status_message(status));
+  if (status)
+    cli_fail("%s", nn_status_message(status));
 }
 
 void cli_check_stdout(void) {
@@ -49,18 +50,25 @@ void cli_check_stdout(void) {
 
 void cli_check_writable(const char *path) {
   struct stat info;
-  if (!path) return;
+  if (!path)
+    return;
   if (stat(path, &info) == 0) {
-    if (S_ISDIR(info.st_mode)) cli_fail("%s: cannot be written: it is a folder", path);
-    if (access(path, W_OK)) cli_fail("%s: cannot be written: %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode)) return;
+    if (S_ISDIR(info.st_mode))
+      cli_fail("%s: cannot be written: it is a folder", path);
+    if (access(path, W_OK))
+      cli_fail("%s: cannot be written: %s", path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+      return;
   }
   // Files are replaced, so the folder must let itself be written.
   char *folder = strdup(path);
-  if (!folder) cli_fail("out of memory");
+  if (!folder)
+    cli_fail("out of memory");
   char *slash = strrchr(folder, '/');
-  if (slash) slash[slash == folder] = 0;
-  if (access(slash ? folder : ".", W_OK)) cli_fail("%s: cannot be written: %s", path, strerror(errno));
+  if (slash)
+    slash[slash == folder] = 0;
+  if (access(slash ? folder : ".", W_OK))
+    cli_fail("%s: cannot be written: %s", path, strerror(errno));
   free(folder);
 }
 
@@ -76,7 +84,8 @@ static nn_model *compile(const char *path) {
   struct nnc_result result;
   bool compiled = nnc_compile(&how, &result);
   nnc_render(&result, stderr, isatty(STDERR_FILENO));  // warnings too
-  if (!compiled) exit(1);
+  if (!compiled)
+    exit(1);
   nn_model *model = NULL;
   struct ir_module *module = nnc_take_module(&result);
   nnc_result_free(&result);
@@ -85,7 +94,8 @@ static nn_model *compile(const char *path) {
 }
 
 nn_model *cli_open_model(const struct cli_options *options) {
-  if (has_suffix(options->model, ".nn")) return compile(options->model);
+  if (has_suffix(options->model, ".nn"))
+    return compile(options->model);
   nn_model *model = NULL;
   cli_check(nn_model_open(options->model, &model));
   return model;
@@ -97,7 +107,8 @@ void cli_bind(nn_model *model, const struct cli_options *options) {
   // Only a folder that was asked for: without one of its own the runtime does well silently.
   if (cache && *cache && access(cache, W_OK | X_OK))
     cli_warn("%s: compiled code cannot be kept there: %s", cache, strerror(errno));
-  if (options->weights) cli_check(nn_model_load_weights(model, options->weights));
+  if (options->weights)
+    cli_check(nn_model_load_weights(model, options->weights));
 }
 
 static void find_entries(struct cli_run *run, const char *usual, bool with_metrics) {
@@ -110,11 +121,13 @@ static void find_entries(struct cli_run *run, const char *usual, bool with_metri
     exit(1);
   }
   run->needed = calloc(nn_model_entry_count(run->model) + 1, sizeof *run->needed);
-  if (!run->needed) cli_fail("out of memory");
+  if (!run->needed)
+    cli_fail("out of memory");
   run->needed[0] = run->entry;
   run->metrics = run->needed + 1;
   for (size_t i = 0; i < nn_model_entry_count(run->model); i++)
-    if (nn_model_entry_is_metric(run->model, i)) run->metrics[run->n_metrics++] = i;
+    if (nn_model_entry_is_metric(run->model, i))
+      run->metrics[run->n_metrics++] = i;
   run->n_needed = 1 + (with_metrics ? run->n_metrics : 0);
 }
 
@@ -122,32 +135,39 @@ static void find_entries(struct cli_run *run, const char *usual, bool with_metri
 
 static void report_skipped(nn_dataset *data, const char *path) {
   size_t n = nn_dataset_skipped(data);
-  if (n == 1) cli_warn("%s: 1 bad record skipped: %s", path, nn_dataset_first_skipped(data));
-  if (n > 1) cli_warn("%s: %zu bad records skipped; the first: %s", path, n, nn_dataset_first_skipped(data));
+  if (n == 1)
+    cli_warn("%s: 1 bad record skipped: %s", path, nn_dataset_first_skipped(data));
+  if (n > 1)
+    cli_warn("%s: %zu bad records skipped; the first: %s", path, n, nn_dataset_first_skipped(data));
 }
 
 static void read_data(struct cli_run *run) {
   const struct cli_options *options = run->options;
   run->data = NULL;
   for (size_t i = 0; i < options->n_data; i++) {
-    if (run->data) cli_check(nn_dataset_append(run->model, run->data, options->data[i], &options->reading));
+    if (run->data)
+      cli_check(nn_dataset_append(run->model, run->data, options->data[i], &options->reading));
     else
       cli_check(nn_dataset_load(run->model, options->data[i], run->needed, run->n_needed, &options->reading,
                                 &run->data));
   }
   report_skipped(run->data, options->n_data > 1 ? "the data" : options->data[0]);
   run->n = nn_dataset_size(run->data);
-  if (options->limit && (size_t)options->limit < run->n) run->n = (size_t)options->limit;
+  if (options->limit && (size_t)options->limit < run->n)
+    run->n = (size_t)options->limit;
   run->order = malloc((nn_dataset_size(run->data) + 1) * sizeof *run->order);
-  if (!run->order) cli_fail("out of memory");
-  for (size_t i = 0; i < nn_dataset_size(run->data); i++) run->order[i] = i;
+  if (!run->order)
+    cli_fail("out of memory");
+  for (size_t i = 0; i < nn_dataset_size(run->data); i++)
+    run->order[i] = i;
 }
 
 void cli_run_begin(struct cli_run *run, const struct cli_options *options, const char *entry,
                    bool vocabs_from_data, bool with_metrics) {
   *run = (struct cli_run){.options = options, .model = cli_open_model(options)};
   find_entries(run, entry, with_metrics);
-  if (options->weights) cli_check(nn_model_load_metadata(run->model, options->weights));
+  if (options->weights)
+    cli_check(nn_model_load_metadata(run->model, options->weights));
   if (!nn_model_has_vocabs(run->model)) {
     if (!vocabs_from_data)
       cli_fail(
@@ -165,14 +185,16 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
 }
 
 void cli_want_examples(const struct cli_run *run) {
-  if (run->n == 0) cli_fail("%s: no examples", run->options->data[0]);
+  if (run->n == 0)
+    cli_fail("%s: no examples", run->options->data[0]);
 }
 
 nn_dataset *cli_read(const struct cli_run *run, const char *path) {
   nn_dataset *data = NULL;
   cli_check(nn_dataset_load(run->model, path, run->needed, run->n_needed, &run->options->reading, &data));
   report_skipped(data, path);
-  if (nn_dataset_size(data) == 0) cli_fail("%s: no examples", path);
+  if (nn_dataset_size(data) == 0)
+    cli_fail("%s: no examples", path);
   return data;
 }
 
@@ -186,15 +208,20 @@ void cli_run_end(struct cli_run *run) {
 
 nn_optimiser *cli_optimiser(const struct cli_options *options, nn_model *model) {
   nn_optimiser_options how = nn_optimiser_default(options->algorithm);
-  if (options->rate >= 0) how.rate = options->rate;
-  if (options->momentum >= 0) how.momentum = options->momentum;
-  if (options->clip >= 0) how.clip = options->clip;
-  if (options->decay >= 0) how.decay = options->decay;
+  if (options->rate >= 0)
+    how.rate = options->rate;
+  if (options->momentum >= 0)
+    how.momentum = options->momentum;
+  if (options->clip >= 0)
+    how.clip = options->clip;
+  if (options->decay >= 0)
+    how.decay = options->decay;
   how.sparse = options->sparse;
   nn_optimiser *optimiser = NULL;
   cli_check(nn_optimiser_new(model, &how, &optimiser));
   // In the options 0 stands for the default.
-  if (options->rate == 0) nn_optimiser_set_rate(optimiser, 0);
+  if (options->rate == 0)
+    nn_optimiser_set_rate(optimiser, 0);
   return optimiser;
 }
 
@@ -209,15 +236,19 @@ size_t cli_report_failures(const struct cli_run *run, nn_dataset *data, const si
   size_t n_failed = 0;
   for (size_t i = 0; i < n; i++) {
     const char *error = nn_session_error(run->session, i);
-    if (!error) continue;
-    if (n_failed++ < 3) cli_warn("%s: %s", nn_dataset_position(data, examples[i]), error);
+    if (!error)
+      continue;
+    if (n_failed++ < 3)
+      cli_warn("%s: %s", nn_dataset_position(data, examples[i]), error);
   }
-  if (n_failed > 3) cli_warn("and %zu more examples failed", n_failed - 3);
+  if (n_failed > 3)
+    cli_warn("and %zu more examples failed", n_failed - 3);
   return n_failed;
 }
 
 void cli_end_if_interrupted(const struct cli_run *run, const size_t *examples, size_t n) {
-  if (!*interrupt_signal()) return;
+  if (!*interrupt_signal())
+    return;
   cli_report_failures(run, run->data, examples, n);
   cli_warn("interrupted");
   exit(128 + *interrupt_signal());
@@ -240,15 +271,18 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
     scores[0].sum += nn_session_number(run->session, i);
     scores[0].weight++;
   }
-  if (n_failed && report) cli_report_failures(run, data, examples, n);
+  if (n_failed && report)
+    cli_report_failures(run, data, examples, n);
   for (size_t i = 0; i < run->n_metrics; i++) {
     size_t failed;
     struct cli_score *score = &scores[1 + i];
     cli_check(nn_session_metric(run->session, run->metrics[i], data, examples, n, &score->sum, &score->weight,
                                 &failed));
     // An example that has a loss may still fail a metric.
-    if (failed > n_failed && report) cli_report_failures(run, data, examples, n);
-    if (failed > n_failed) n_failed = failed;
+    if (failed > n_failed && report)
+      cli_report_failures(run, data, examples, n);
+    if (failed > n_failed)
+      n_failed = failed;
   }
   return n_failed;
 }
@@ -258,8 +292,10 @@ size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *lab
   size_t n = data == run->data ? run->n : nn_dataset_size(data), n_scores = 1 + run->n_metrics;
   struct cli_score *scores = calloc(n_scores, sizeof *scores);
   size_t *examples = malloc((n + 1) * sizeof *examples);
-  if (!scores || !examples) cli_fail("out of memory");
-  for (size_t i = 0; i < n; i++) examples[i] = i;
+  if (!scores || !examples)
+    cli_fail("out of memory");
+  for (size_t i = 0; i < n; i++)
+    examples[i] = i;
   scores[0].name = nn_model_entry_name(run->model, run->entry);
   for (size_t i = 0; i < run->n_metrics; i++)
     scores[1 + i].name = nn_model_entry_name(run->model, run->metrics[i]);

@@ -51,7 +51,8 @@ static bool all_finite(const nn_model *model, bool f64, const char **name) {
   for (size_t i = 0; i < nn_model_param_count(model); i++) {
     nn_param_info info = nn_model_param(model, i);
     size_t n = 1;
-    for (int axis = 0; axis < info.rank; axis++) n *= (size_t)info.sizes[axis];
+    for (int axis = 0; axis < info.rank; axis++)
+      n *= (size_t)info.sizes[axis];
     // A sum of finite numbers may overflow; x - x is 0 for those alone.
     double sum = 0;
     for (size_t k = 0; k < n; k++) {
@@ -59,7 +60,8 @@ static bool all_finite(const nn_model *model, bool f64, const char **name) {
       sum += value - value;
     }
     *name = info.name;
-    if (sum != 0) return false;
+    if (sum != 0)
+      return false;
   }
   return true;
 }
@@ -72,13 +74,15 @@ static void save(struct training *training, int64_t number, bool last) {
   if (!all_finite(training->run.model, options->running.precision == NN_PRECISION_F64, &name))
     cli_fail("epoch %lld: parameter `%s` is not finite any more; try a smaller --rate, or --clip%s",
              (long long)number, name, what_is_saved(training, saved, sizeof saved));
-  if (!options->save) return;
+  if (!options->save)
+    return;
   nn_status *status = nn_model_save(training->run.model, options->save);
   if (!status) {
     training->saved = number;
     return;
   }
-  if (last) cli_fail("%s%s", nn_status_message(status), what_is_saved(training, saved, sizeof saved));
+  if (last)
+    cli_fail("%s%s", nn_status_message(status), what_is_saved(training, saved, sizeof saved));
   cli_warn("%s; it will be tried again after the next epoch", nn_status_message(status));
   nn_status_free(status);
 }
@@ -88,7 +92,8 @@ static void save(struct training *training, int64_t number, bool last) {
 static void fail_on_loss(struct training *training, const char *label, size_t at, size_t size) {
   struct cli_run *run = &training->run;
   size_t i = 0;
-  while (i + 1 < size && isfinite(nn_session_number(run->session, i))) i++;
+  while (i + 1 < size && isfinite(nn_session_number(run->session, i)))
+    i++;
   char saved[512];
   cli_fail("%s: the loss of %s is %g, after %zu examples; try a smaller --rate, or --clip%s", label,
            nn_dataset_position(run->data, run->order[at + i]), nn_session_number(run->session, i), at,
@@ -111,8 +116,10 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
     size_t n_failed;
     cli_check(nn_session_train(run->session, training->optimiser, run->entry, run->data, run->order + at,
                                size, run->options->scale, &loss, &n_failed));
-    if (n_failed && !epoch.n_failed) cli_report_failures(run, run->data, run->order + at, size);
-    if (!isfinite(loss)) fail_on_loss(training, label, at, size);
+    if (n_failed && !epoch.n_failed)
+      cli_report_failures(run, run->data, run->order + at, size);
+    if (!isfinite(loss))
+      fail_on_loss(training, label, at, size);
     epoch.loss += loss;
     epoch.n_failed += n_failed;
     epoch.n_examples += size - n_failed;
@@ -139,12 +146,14 @@ static void write_metrics(struct training *training, const struct epoch *epoch,
   json_t *dev = json_object();
   for (size_t i = 0; i < n_scores; i++)
     json_object_set_new(dev, scores[i].name, cli_json_number(cli_score_value(&scores[i])));
-  if (n_scores) json_object_set(line, "dev", dev);
+  if (n_scores)
+    json_object_set(line, "dev", dev);
   json_decref(dev);
   bool written = json_dumpf(line, training->metrics, JSON_COMPACT | CLI_JSON_DIGITS) == 0 &&
                  fputc('\n', training->metrics) != EOF && fflush(training->metrics) == 0;
   json_decref(line);
-  if (written || training->metrics_lost) return;
+  if (written || training->metrics_lost)
+    return;
   training->metrics_lost = true;
   cli_warn("%s: the metrics could not be written: %s", training->run.options->metrics, strerror(errno));
 }
@@ -153,16 +162,19 @@ static void report(struct training *training, const struct epoch *epoch, const s
                    size_t n_scores) {
   double loss = epoch->loss / (double)epoch->n_examples, rate = (double)epoch->n_examples / epoch->seconds;
   printf("epoch %lld  loss %.5g", (long long)epoch->number, loss);
-  for (size_t i = 0; i < n_scores; i++) printf("  dev %s %.5g", scores[i].name, cli_score_value(&scores[i]));
+  for (size_t i = 0; i < n_scores; i++)
+    printf("  dev %s %.5g", scores[i].name, cli_score_value(&scores[i]));
   printf("  %.1f s  %.0f examples/s", epoch->seconds, rate);
-  if (epoch->n_failed) printf("  %zu failed", epoch->n_failed);
+  if (epoch->n_failed)
+    printf("  %zu failed", epoch->n_failed);
   putchar('\n');
   // The first metric says most; without one the loss.
   const struct cli_score *shown = n_scores ? &scores[n_scores > 1] : NULL;
   if (shown)
     snprintf(training->dev_text, sizeof training->dev_text, "  dev %.30s %.4g", shown->name,
              cli_score_value(shown));
-  if (training->metrics) write_metrics(training, epoch, scores, n_scores);
+  if (training->metrics)
+    write_metrics(training, epoch, scores, n_scores);
   char saved[512];
   if (fflush(stdout) || ferror(stdout))
     cli_fail("standard output could not be written, so training ends after epoch %lld%s",
@@ -172,8 +184,10 @@ static void report(struct training *training, const struct epoch *epoch, const s
 static void evaluate_and_report(struct training *training, const struct epoch *epoch) {
   struct cli_score *scores = NULL;
   size_t n_scores = 0, n_failed = 0;
-  if (training->dev) n_scores = cli_evaluate(&training->run, training->dev, "dev", &scores, &n_failed);
-  if (!is_interrupted()) report(training, epoch, scores, n_scores);
+  if (training->dev)
+    n_scores = cli_evaluate(&training->run, training->dev, "dev", &scores, &n_failed);
+  if (!is_interrupted())
+    report(training, epoch, scores, n_scores);
   free(scores);
 }
 
@@ -183,18 +197,22 @@ static void begin(struct training *training, const struct cli_options *options) 
   cli_check_writable(options->save);
   cli_run_begin(&training->run, options, "loss", true, options->dev != NULL);
   cli_want_examples(&training->run);
-  if (options->dev) training->dev = cli_read(&training->run, options->dev);
+  if (options->dev)
+    training->dev = cli_read(&training->run, options->dev);
   if (options->metrics && !(training->metrics = fopen(options->metrics, "a")))
     cli_fail("%s: cannot be written: %s", options->metrics, strerror(errno));
-  if (!options->save && !options->quiet) cli_warn("the weights will not be kept: there is no --save FILE");
+  if (!options->save && !options->quiet)
+    cli_warn("the weights will not be kept: there is no --save FILE");
   training->optimiser = cli_optimiser(options, training->run.model);
   training->started = progress_now();
 }
 
 static int end(struct training *training) {
   char saved[512];
-  if (is_interrupted()) cli_warn("interrupted%s", what_is_saved(training, saved, sizeof saved));
-  if (training->metrics && fclose(training->metrics)) training->metrics_lost = true;
+  if (is_interrupted())
+    cli_warn("interrupted%s", what_is_saved(training, saved, sizeof saved));
+  if (training->metrics && fclose(training->metrics))
+    training->metrics_lost = true;
   nn_optimiser_free(training->optimiser);
   nn_dataset_free(training->dev);
   cli_run_end(&training->run);
@@ -209,10 +227,12 @@ int cli_train(const struct cli_options *options) {
   // Weights are worth more than a closed pipe: see report.
   signal(SIGPIPE, SIG_IGN);
   for (int64_t number = 1; number <= options->epochs && !is_interrupted(); number++) {
-    if (options->shuffle) shuffle(training.run.order, training.run.n, &random);
+    if (options->shuffle)
+      shuffle(training.run.order, training.run.n, &random);
     struct epoch epoch = train_epoch(&training, number);
     save(&training, number, is_interrupted() || number == options->epochs);
-    if (!is_interrupted()) evaluate_and_report(&training, &epoch);
+    if (!is_interrupted())
+      evaluate_and_report(&training, &epoch);
   }
   return end(&training);
 }

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/value/value.h"
+#include "runtime/base/status.h"
 #include "runtime/cpu/execute.h"
 #include "runtime/cpu/reduce.h"
-#include "runtime/base/status.h"
 #include "runtime/cpu/weights.h"
+#include "runtime/value/value.h"
 
 struct backward {
   struct executor *executor;
@@ -22,8 +22,8 @@ static void *array(struct executor *executor, size_t n, size_t element) {
 }
 
 static const struct kernel *adjoint_kernel(const struct executor *executor, uint32_t block) {
-  enum kernel_variant variant =
-      executor->variant == KERNEL_GRADIENT ? KERNEL_ADJOINT_GRADIENT : KERNEL_ADJOINT;
+  enum kernel_variant variant = executor->variant == KERNEL_GRADIENT ? KERNEL_ADJOINT_GRADIENT
+                                                                     : KERNEL_ADJOINT;
   return model_kernel(executor->model, block, variant);
 }
 
@@ -43,10 +43,12 @@ static void find_live(struct backward *backward, const uint32_t *seeds, uint32_t
   for (uint32_t b = 0; b < schedule->n_batches; b++)
     for (uint32_t i = 0; i < schedule->batches[b].count; i++)
       batch_of[schedule->order[schedule->batches[b].first + i]] = b;
-  for (uint32_t s = 0; s < n_seeds; s++) backward->live[batch_of[trace->value_instance[seeds[s]]]] = true;
+  for (uint32_t s = 0; s < n_seeds; s++)
+    backward->live[batch_of[trace->value_instance[seeds[s]]]] = true;
   for (uint32_t b = schedule->n_batches; b-- > 0;) {
     const struct batch *batch = &schedule->batches[b];
-    if (!backward->live[b]) continue;
+    if (!backward->live[b])
+      continue;
     if (!is_differentiable(executor, batch->block)) {
       backward->live[b] = false;
       continue;
@@ -74,9 +76,11 @@ static nn_status *make_groups(struct backward *backward) {
   for (uint32_t b = 0; b < n; b++) {
     const struct batch *batch = &schedule->batches[b];
     backward->group_of[b] = UINT32_MAX;
-    if (!backward->live[b] || trace_is_reduction(batch->block)) continue;
+    if (!backward->live[b] || trace_is_reduction(batch->block))
+      continue;
     const struct kernel *kernel = adjoint_kernel(executor, batch->block);
-    if (kernel->n_sinks == 0) continue;
+    if (kernel->n_sinks == 0)
+      continue;
     if (group_of_key[batch->key] == UINT32_MAX) {
       group_of_key[batch->key] = backward->n_groups;
       backward->groups[backward->n_groups++] = (struct sink_group){.kernel = kernel, .block = batch->block};
@@ -99,7 +103,8 @@ static nn_status *make_groups(struct backward *backward) {
     }
   }
   for (uint32_t b = 0; b < n; b++) {
-    if (backward->group_of[b] == UINT32_MAX) continue;
+    if (backward->group_of[b] == UINT32_MAX)
+      continue;
     struct sink_group *group = &backward->groups[backward->group_of[b]];
     group->batches[group->n_batches++] = b;
   }
@@ -111,7 +116,8 @@ static nn_status *make_groups(struct backward *backward) {
 
 // Whether two rows of the batch add to the gradient of one value; then a single thread must run it.
 static bool shares_rows(struct executor *executor, uint32_t number) {
-  if (threads_count(executor->threads) == 1) return true;
+  if (threads_count(executor->threads) == 1)
+    return true;
   const struct batch *batch = &executor->schedule.batches[number];
   const struct plan_batch *plan = &executor->plan.batches[number];
   uint32_t n_tensors = executor->trace.blocks[batch->block].n_tensors;
@@ -121,7 +127,8 @@ static bool shares_rows(struct executor *executor, uint32_t number) {
     executor->marks = calloc(wanted * 2, sizeof *executor->marks);
     executor->n_marks = executor->marks ? wanted * 2 : 0;
     executor->mark = 0;
-    if (!executor->marks) return true;
+    if (!executor->marks)
+      return true;
   }
   if (++executor->mark == 0) {  // wrapped around
     memset(executor->marks, 0, executor->n_marks * sizeof *executor->marks);
@@ -132,7 +139,8 @@ static bool shares_rows(struct executor *executor, uint32_t number) {
   for (uint32_t t = 0; t < n_tensors; t++) {
     for (uint32_t r = 0; r < batch->count; r++) {
       uint32_t *mark = &executor->marks[plan->rows[t][r]];
-      if (*mark == executor->mark) return true;
+      if (*mark == executor->mark)
+        return true;
       *mark = executor->mark;
     }
   }
@@ -180,7 +188,8 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
 static nn_status *run_batches(struct backward *backward) {
   struct executor *executor = backward->executor;
   for (uint32_t b = executor->schedule.n_batches; b-- > 0;) {
-    if (!backward->live[b]) continue;
+    if (!backward->live[b])
+      continue;
     if (trace_is_reduction(executor->schedule.batches[b].block)) {
       struct reduction reduction;
       execute_describe_reduction(executor, b, &reduction);
@@ -196,7 +205,8 @@ static nn_status *run_batches(struct backward *backward) {
 // pass
 
 static nn_status *seed(struct executor *executor, const uint32_t *seeds, uint32_t n_seeds, double scale) {
-  if (!row_arena_reserve(&executor->gradients, executor->plan.values.used)) return status_no_memory();
+  if (!row_arena_reserve(&executor->gradients, executor->plan.values.used))
+    return status_no_memory();
   if (executor->plan.values.used)
     memset(executor->gradients.base, 0, executor->plan.values.used * executor->gradients.unit);
   for (uint32_t s = 0; s < n_seeds; s++) {
@@ -221,7 +231,8 @@ nn_status *execute_backward(struct executor *executor, const uint32_t *seeds, ui
   STATUS_TRY(run_batches(&backward));
   double start = execute_seconds();
   STATUS_TRY(weights_accumulate(executor, backward.groups, backward.n_groups));
-  if (!params_settle_gradients(&executor->model->params)) return status_no_memory();
+  if (!params_settle_gradients(&executor->model->params))
+    return status_no_memory();
   executor->weights_seconds += execute_seconds() - start;
   return NULL;
 }

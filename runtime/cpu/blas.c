@@ -17,25 +17,30 @@ struct blas {
 static void *load(void) {
   static const char *const names[] = {"libopenblas.so.0", "libopenblas.so"};
   const char *type = getenv("OPENBLAS_CORETYPE") ? NULL : cpu_openblas_core();
-  if (type) setenv("OPENBLAS_CORETYPE", type, 1);
+  if (type)
+    setenv("OPENBLAS_CORETYPE", type, 1);
   void *library = NULL;
   for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++)
     library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-  if (type) unsetenv("OPENBLAS_CORETYPE");
+  if (type)
+    unsetenv("OPENBLAS_CORETYPE");
   return library;
 }
 
 struct blas *blas_open(void) {
   struct blas *blas = calloc(1, sizeof *blas);
-  if (!blas) return NULL;
+  if (!blas)
+    return NULL;
   blas->core = "none";
   blas->library = load();
-  if (!blas->library) return blas;
+  if (!blas->library)
+    return blas;
   // POSIX lets an object pointer become a function pointer, ISO C does not: hence the copies.
   void *sgemm = dlsym(blas->library, "cblas_sgemm"), *dgemm = dlsym(blas->library, "cblas_dgemm");
   void *set_threads = dlsym(blas->library, "openblas_set_num_threads");
   void *core_name = dlsym(blas->library, "openblas_get_corename");
-  if (!sgemm || !dgemm || !set_threads) return blas;
+  if (!sgemm || !dgemm || !set_threads)
+    return blas;
   __typeof__(&openblas_set_num_threads) threads;
   memcpy(&threads, &set_threads, sizeof threads);
   threads(1);
@@ -51,8 +56,10 @@ struct blas *blas_open(void) {
 }
 
 void blas_close(struct blas *blas) {
-  if (!blas) return;
-  if (blas->library) dlclose(blas->library);
+  if (!blas)
+    return;
+  if (blas->library)
+    dlclose(blas->library);
   free(blas);
 }
 
@@ -79,8 +86,10 @@ DEFINE_PLAIN(plain_f64, double)
 void blas_product(const struct blas *blas, enum nn_element element, bool accumulate, size_t m, size_t n,
                   size_t k, const void *a, size_t lda, const void *b, size_t ldb, void *c, size_t ldc) {
   if (!blas || !blas->sgemm) {
-    if (element == NN_F32) plain_f32(accumulate, m, n, k, a, lda, b, ldb, c, ldc);
-    else plain_f64(accumulate, m, n, k, a, lda, b, ldb, c, ldc);
+    if (element == NN_F32)
+      plain_f32(accumulate, m, n, k, a, lda, b, ldb, c, ldc);
+    else
+      plain_f64(accumulate, m, n, k, a, lda, b, ldb, c, ldc);
   } else if (element == NN_F32) {
     blas->sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)m, (int)n, (int)k, 1, a, (int)lda, b, (int)ldb,
                 accumulate, c, (int)ldc);

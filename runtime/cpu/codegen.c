@@ -9,23 +9,21 @@ void codegen_init(struct codegen *cg, LLVMModuleRef module, const struct cpu_fea
                   enum nn_element element) {
   LLVMContextRef context = LLVMGetModuleContext(module);
   *cg = (struct codegen){
-    .context = context,
-    .module = module,
-    .builder = LLVMCreateBuilderInContext(context),
-    .cpu = *cpu,
-    .element = element,
-    .lanes = cpu->vector_bytes / (unsigned)nn_element_bytes(element),
-    .real = element == NN_F32 ? LLVMFloatTypeInContext(context) : LLVMDoubleTypeInContext(context),
-    .int64 = LLVMInt64TypeInContext(context),
-    .int32 = LLVMInt32TypeInContext(context),
-    .pointer = LLVMPointerTypeInContext(context, 0),
-    .void_type = LLVMVoidTypeInContext(context),
+      .context = context,
+      .module = module,
+      .builder = LLVMCreateBuilderInContext(context),
+      .cpu = *cpu,
+      .element = element,
+      .lanes = cpu->vector_bytes / (unsigned)nn_element_bytes(element),
+      .real = element == NN_F32 ? LLVMFloatTypeInContext(context) : LLVMDoubleTypeInContext(context),
+      .int64 = LLVMInt64TypeInContext(context),
+      .int32 = LLVMInt32TypeInContext(context),
+      .pointer = LLVMPointerTypeInContext(context, 0),
+      .void_type = LLVMVoidTypeInContext(context),
   };
 }
 
-void codegen_free(struct codegen *cg) {
-  LLVMDisposeBuilder(cg->builder);
-}
+void codegen_free(struct codegen *cg) { LLVMDisposeBuilder(cg->builder); }
 
 LLVMValueRef codegen_function(struct codegen *cg, const char *name, LLVMTypeRef type, bool internal) {
   cg->function = LLVMAddFunction(cg->module, name, type);
@@ -46,9 +44,7 @@ static unsigned lanes_of_type(LLVMTypeRef type) {
   return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetVectorSize(type) : 1;
 }
 
-unsigned codegen_lanes_of(LLVMValueRef value) {
-  return lanes_of_type(LLVMTypeOf(value));
-}
+unsigned codegen_lanes_of(LLVMValueRef value) { return lanes_of_type(LLVMTypeOf(value)); }
 
 LLVMTypeRef codegen_int_like(const struct codegen *cg, LLVMValueRef value) {
   return codegen_lanes(cg, cg->element == NN_F32 ? cg->int32 : cg->int64, codegen_lanes_of(value));
@@ -102,8 +98,8 @@ LLVMValueRef codegen_splat(const struct codegen *cg, LLVMValueRef scalar, unsign
   if (lanes == 1)
     return scalar;
   LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(scalar), lanes);
-  LLVMValueRef one =
-    LLVMBuildInsertElement(cg->builder, LLVMGetPoison(type), scalar, LLVMConstInt(cg->int32, 0, 0), "");
+  LLVMValueRef one = LLVMBuildInsertElement(cg->builder, LLVMGetPoison(type), scalar,
+                                            LLVMConstInt(cg->int32, 0, 0), "");
   return LLVMBuildShuffleVector(cg->builder, one, LLVMGetPoison(type),
                                 LLVMConstNull(LLVMVectorType(cg->int32, lanes)), "");
 }
@@ -197,13 +193,13 @@ static void begin(struct codegen *cg, struct codegen_loop *loop, bool guarded, L
                   LLVMValueRef to, LLVMValueRef step, unsigned n, const LLVMValueRef *initial) {
   assert(n <= CODEGEN_CARRIED);
   *loop = (struct codegen_loop){
-    .before = LLVMGetInsertBlock(cg->builder),
-    .body = LLVMAppendBasicBlockInContext(cg->context, cg->function, "loop"),
-    .after = LLVMAppendBasicBlockInContext(cg->context, cg->function, "after"),
-    .to = to,
-    .step = step,
-    .guarded = guarded,
-    .n = n,
+      .before = LLVMGetInsertBlock(cg->builder),
+      .body = LLVMAppendBasicBlockInContext(cg->context, cg->function, "loop"),
+      .after = LLVMAppendBasicBlockInContext(cg->context, cg->function, "after"),
+      .to = to,
+      .step = step,
+      .guarded = guarded,
+      .n = n,
   };
   if (guarded)
     LLVMBuildCondBr(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, from, to, ""), loop->body,

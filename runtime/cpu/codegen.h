@@ -17,10 +17,10 @@ struct codegen {
   LLVMContextRef context;
   LLVMModuleRef module;
   LLVMBuilderRef builder;
-  LLVMValueRef function;       // being filled
+  LLVMValueRef function;  // being filled
   struct cpu_features cpu;
   enum nn_element element;
-  unsigned lanes;              // elements in a vector register
+  unsigned lanes;  // elements in a vector register
   LLVMTypeRef real, int64, int32, pointer, void_type;
 };
 
@@ -33,7 +33,7 @@ LLVMValueRef codegen_function(struct codegen *, const char *name, LLVMTypeRef ty
 // Types, and constants like a value or of `lanes` lanes (1: scalar).
 LLVMTypeRef codegen_lanes(const struct codegen *, LLVMTypeRef scalar, unsigned lanes);
 unsigned codegen_lanes_of(LLVMValueRef);
-LLVMTypeRef codegen_int_like(const struct codegen *, LLVMValueRef); // integers of the element's width
+LLVMTypeRef codegen_int_like(const struct codegen *, LLVMValueRef);  // integers of the element's width
 LLVMValueRef codegen_real(const struct codegen *, unsigned lanes, double);
 LLVMValueRef codegen_real_like(const struct codegen *, LLVMValueRef, double);
 LLVMValueRef codegen_int_constant(LLVMTypeRef scalar_or_vector, int64_t);

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "runtime/value/value.h"
-#include "runtime/cpu/reduce.h"
 #include "runtime/base/status.h"
+#include "runtime/cpu/reduce.h"
+#include "runtime/value/value.h"
 
 double execute_seconds(void) {
   struct timespec now;
@@ -26,9 +26,12 @@ static nn_status *fill_executor(struct executor *executor, int threads) {
   if (!executor->threads || !executor->memory || !executor->forward_tally || !executor->adjoint_tally)
     return status_no_memory();
   executor->scratch = calloc((size_t)threads_count(executor->threads), sizeof *executor->scratch);
-  if (!executor->scratch) return status_no_memory();
-  if (!trace_init(&executor->trace, model->trace_blocks, n_blocks)) return status_no_memory();
-  if (!schedule_init(&executor->schedule)) return status_no_memory();
+  if (!executor->scratch)
+    return status_no_memory();
+  if (!trace_init(&executor->trace, model->trace_blocks, n_blocks))
+    return status_no_memory();
+  if (!schedule_init(&executor->schedule))
+    return status_no_memory();
   return plan_init(&executor->plan, model->element);
 }
 
@@ -38,16 +41,19 @@ nn_status *execute_init(struct executor *executor, nn_model *model, int threads)
   row_arena_init(&executor->gradients, nn_element_bytes(model->element));
   row_arena_init(&executor->sinks, nn_element_bytes(model->element));
   nn_status *status = fill_executor(executor, threads);
-  if (status) execute_free(executor);
+  if (status)
+    execute_free(executor);
   return status;
 }
 
 void execute_free(struct executor *executor) {
   if (executor->scratch)
-    for (int i = 0; i < threads_count(executor->threads); i++) free(executor->scratch[i]);
+    for (int i = 0; i < threads_count(executor->threads); i++)
+      free(executor->scratch[i]);
   free(executor->scratch);
   threads_free(executor->threads);
-  if (executor->memory) value_arena_free(executor->memory);
+  if (executor->memory)
+    value_arena_free(executor->memory);
   trace_free(&executor->trace);
   schedule_free(&executor->schedule);
   plan_free(&executor->plan);
@@ -86,15 +92,17 @@ struct compile_job {
 static void compile_item(void *context, uint32_t item, int thread) {
   (void)thread;
   struct compile_job *job = context;
-  job->items[item].status =
-      model_compile_kernel(job->model, job->items[item].block, job->items[item].variant);
+  job->items[item].status = model_compile_kernel(job->model, job->items[item].block,
+                                                 job->items[item].variant);
 }
 
 static void want(struct executor *executor, struct compile_job *job, uint32_t *n, uint32_t block,
                  enum kernel_variant variant) {
-  if (model_kernel(executor->model, block, variant)) return;
+  if (model_kernel(executor->model, block, variant))
+    return;
   for (uint32_t i = 0; i < *n; i++)
-    if (job->items[i].block == block && job->items[i].variant == variant) return;
+    if (job->items[i].block == block && job->items[i].variant == variant)
+      return;
   job->items[(*n)++] = (struct compile_item){.block = block, .variant = variant};
 }
 
@@ -106,16 +114,20 @@ static nn_status *compile_missing(struct executor *executor, uint32_t begin, uin
   uint32_t n = 0, n_blocks = executor->model->module->n_blocks;
   for (uint32_t b = begin; b < end; b++) {
     uint32_t block = executor->schedule.batches[b].block;
-    if (trace_is_reduction(block)) continue;
+    if (trace_is_reduction(block))
+      continue;
     bool adjoint = training && executor->model->module->blocks[block]->adjoint;
     if (model_kernel(executor->model, block, executor->variant) &&
         (!adjoint || model_kernel(executor->model, block, adjoint_of(executor->variant))))
       continue;
-    if (!job.items) job.items = value_arena_alloc(executor->memory, (size_t)n_blocks * 2 * sizeof *job.items);
+    if (!job.items)
+      job.items = value_arena_alloc(executor->memory, (size_t)n_blocks * 2 * sizeof *job.items);
     want(executor, &job, &n, block, executor->variant);
-    if (adjoint) want(executor, &job, &n, block, adjoint_of(executor->variant));
+    if (adjoint)
+      want(executor, &job, &n, block, adjoint_of(executor->variant));
   }
-  if (n == 0) return NULL;
+  if (n == 0)
+    return NULL;
   double start = execute_seconds();
   threads_run(executor->threads, n, compile_item, &job);
   executor->compile_seconds += execute_seconds() - start;
@@ -135,7 +147,8 @@ static nn_status *compile_missing(struct executor *executor, uint32_t begin, uin
 nn_status *execute_member(const struct executor *executor, uint32_t batch, uint32_t param, int32_t member,
                           uint32_t *which) {
   *which = 0;
-  if (member < 0) return NULL;
+  if (member < 0)
+    return NULL;
   uint32_t block = executor->schedule.batches[batch].block;
   int32_t chosen = executor->plan.batches[batch].indices[executor->model->blocks[block].slots[member]][0];
   if (chosen < 0 || (uint32_t)chosen >= executor->model->params.list[param].n_members)
@@ -155,19 +168,22 @@ nn_status *execute_params(struct executor *executor, uint32_t batch, const struc
     uint32_t which;
     STATUS_TRY(execute_member(executor, batch, use->param, use->member, &which));
     (*params)[i] = params_packed(&executor->model->params, use->param, which, use->layout);
-    if (!(*params)[i]) return status_no_memory();
+    if (!(*params)[i])
+      return status_no_memory();
   }
   return NULL;
 }
 
 uint32_t execute_row_elements(const struct plan_block *block) {
   uint64_t elements = 0;
-  for (uint32_t o = 0; o < block->n_outputs; o++) elements += block->elements[o];
+  for (uint32_t o = 0; o < block->n_outputs; o++)
+    elements += block->elements[o];
   return elements > UINT32_MAX ? UINT32_MAX : (uint32_t)elements;
 }
 
 static nn_status *reserve_scratch(struct executor *executor, size_t bytes) {
-  if (bytes <= executor->scratch_bytes) return NULL;
+  if (bytes <= executor->scratch_bytes)
+    return NULL;
   bytes = (bytes + 4095) / 4096 * 4096;
   for (int i = 0; i < threads_count(executor->threads); i++) {
     free(executor->scratch[i]);
@@ -191,7 +207,8 @@ struct rows_job {
 static void run_chunk(void *context, uint32_t item, int thread) {
   const struct rows_job *job = context;
   uint32_t begin = item * job->chunk, end = begin + job->chunk;
-  if (end > job->count) end = job->count;
+  if (end > job->count)
+    end = job->count;
   job->kernel->run(job->args, begin, end, job->scratch[thread]);
 }
 
@@ -199,7 +216,8 @@ static uint32_t chunk_rows(const struct executor *executor, const struct kernel 
                            uint32_t elements_per_row) {
   double work = (double)count * (kernel->flops_per_row / 100 + elements_per_row / 2.0);
   uint32_t threads = (uint32_t)threads_count(executor->threads);
-  if (threads == 1 || work < executor->worth_splitting) return count;
+  if (threads == 1 || work < executor->worth_splitting)
+    return count;
   uint32_t pieces = work > 8 * executor->worth_splitting ? threads * 4 : threads;
   uint32_t chunk = (count + pieces - 1) / pieces, rows = executor->chunk_rows;
   return (chunk + rows - 1) / rows * rows;
@@ -211,12 +229,14 @@ nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,
   STATUS_TRY(reserve_scratch(executor, kernel->scratch_bytes + 64));
   double start = executor->profile ? execute_seconds() : 0;
   struct rows_job job = {kernel, args, executor->scratch, count, count};
-  if (may_split) job.chunk = chunk_rows(executor, kernel, count, elements_per_row);
+  if (may_split)
+    job.chunk = chunk_rows(executor, kernel, count, elements_per_row);
   if (job.chunk >= count)
     kernel->run(args, 0, count, executor->scratch[0]);
   else
     threads_run(executor->threads, (count + job.chunk - 1) / job.chunk, run_chunk, &job);
-  if (executor->profile) tally->seconds += execute_seconds() - start;
+  if (executor->profile)
+    tally->seconds += execute_seconds() - start;
   tally->calls++;
   tally->rows += count;
   tally->flops += kernel->flops_per_row * count;
@@ -248,7 +268,8 @@ static void run_reduction(struct executor *executor, uint32_t number) {
   uint32_t count = executor->schedule.batches[number].count;
   double start = executor->profile ? execute_seconds() : 0;
   reduce_forward(&reduction, 0, count);
-  if (executor->profile) executor->reduce_tally.seconds += execute_seconds() - start;
+  if (executor->profile)
+    executor->reduce_tally.seconds += execute_seconds() - start;
   executor->reduce_tally.calls++;
   executor->reduce_tally.rows += count;
 }
@@ -287,6 +308,7 @@ static nn_status *run_batch(struct executor *executor, uint32_t number) {
 nn_status *execute_forward(struct executor *executor, uint32_t begin, uint32_t end) {
   value_arena_reset(executor->memory);
   STATUS_TRY(compile_missing(executor, begin, end));
-  for (uint32_t b = begin; b < end; b++) STATUS_TRY(run_batch(executor, b));
+  for (uint32_t b = begin; b < end; b++)
+    STATUS_TRY(run_batch(executor, b));
   return NULL;
 }

@@ -6,11 +6,11 @@
 #ifndef NN_RUNTIME_CPU_EXECUTE_H
 #define NN_RUNTIME_CPU_EXECUTE_H
 
-#include "runtime/model/model.h"
+#include "runtime/base/threads.h"
 #include "runtime/batch/plan.h"
 #include "runtime/batch/schedule.h"
-#include "runtime/base/threads.h"
 #include "runtime/batch/trace.h"
+#include "runtime/model/model.h"
 
 // Work on the kernels of one block and variant, for reports.
 struct execute_tally {
@@ -26,7 +26,7 @@ struct executor {
   struct plan plan;
   struct row_arena gradients;  // offsets as in plan.values
   struct row_arena sinks;      // rows for weight gradients, over the whole minibatch
-  struct value_arena *memory;   // small arrays of the pass that is running
+  struct value_arena *memory;  // small arrays of the pass that is running
   char **scratch;              // [thread]
   size_t scratch_bytes;
   uint32_t *marks;  // [offset in the values arena] batch that marked it; to find shared rows

@@ -108,7 +108,7 @@ const struct gemm_table *gemm_table_get(struct jit *jit, enum nn_element element
 
 struct product {
   const struct gemm_table *table;
-  int64_t k, panel_bytes, c_row_bytes, vectors;   // vectors of columns in all
+  int64_t k, panel_bytes, c_row_bytes, vectors;  // vectors of columns in all
 };
 
 // Columns from vector `from` on, as many before `limit` as the block's kernels take at once; gives the first
@@ -137,7 +137,7 @@ void gemm_run(const struct gemm_table *table, const void *const *x, int64_t m, i
   for (int64_t from = 0; from < p.vectors; from += stretch) {
     int64_t limit = from + stretch < p.vectors ? from + stretch : p.vectors;
     for (int64_t block = 0, row = 0; block < blocks; block++) {
-      int64_t rows = (m - row + blocks - block - 1) / (blocks - block); // nearly equal blocks
+      int64_t rows = (m - row + blocks - block - 1) / (blocks - block);  // nearly equal blocks
       for (int64_t at = from; at < limit;)
         at = run_block(&p, x + row, (int)rows, at, limit, packed, (char *)c + row * c_row_bytes);
       row += rows;

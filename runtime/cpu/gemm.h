@@ -16,8 +16,8 @@
 #include "runtime/kernel/kernel.h"
 
 #define GEMM_PANEL_BYTES 128
-#define GEMM_MAX_ROWS 14      // 28 accumulators, two vectors of weights and a broadcast fill 32 registers
-#define GEMM_WIDTHS 4         // vectors of columns: 1, 2, 4, 8
+#define GEMM_MAX_ROWS 14  // 28 accumulators, two vectors of weights and a broadcast fill 32 registers
+#define GEMM_WIDTHS 4     // vectors of columns: 1, 2, 4, 8
 
 static inline int64_t gemm_panel_columns(enum nn_element e) {
   return GEMM_PANEL_BYTES / (int64_t)nn_element_bytes(e);
@@ -34,9 +34,10 @@ typedef void gemm_micro_fn(const void *const *x, const void *weights, void *c, i
 struct gemm_table {
   enum nn_element element;
   int64_t vector_bytes;
-  int max_rows;                                          // of one block
-  int width_limit[GEMM_MAX_ROWS + 1];                    // [rows] largest width, as an exponent of two
-  gemm_micro_fn *micro[GEMM_MAX_ROWS + 1][GEMM_WIDTHS]; // [rows][width exponent], NULL where not worth having
+  int max_rows;                        // of one block
+  int width_limit[GEMM_MAX_ROWS + 1];  // [rows] largest width, as an exponent of two
+  gemm_micro_fn
+      *micro[GEMM_MAX_ROWS + 1][GEMM_WIDTHS];  // [rows][width exponent], NULL where not worth having
 };
 
 struct jit;

@@ -18,8 +18,8 @@ struct block {
   int rows, vectors;
   LLVMTypeRef vector;
   unsigned vector_bytes;
-  LLVMValueRef x[MAX_ROWS];             // row pointers
-  LLVMValueRef weights;                 // the first panel's first wanted column
+  LLVMValueRef x[MAX_ROWS];  // row pointers
+  LLVMValueRef weights;      // the first panel's first wanted column
   LLVMValueRef panel_bytes;
 };
 
@@ -114,7 +114,7 @@ void gemm_codegen_micro(struct codegen *cg, const char *name, int rows, int vect
   loop_over_k(&block, done, k, 1, carried);
   for (int i = 0; i < rows; i++) {
     LLVMValueRef row =
-      codegen_at_byte(cg, c, LLVMBuildMul(cg->builder, LLVMGetParam(f, 5), codegen_word(cg, i), ""));
+        codegen_at_byte(cg, c, LLVMBuildMul(cg->builder, LLVMGetParam(f, 5), codegen_word(cg, i), ""));
     for (int j = 0; j < vectors; j++)
       codegen_store(cg, carried[i * vectors + j], byte_offset(cg, row, j * (int64_t)block.vector_bytes));
   }

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "runtime/cpu/gemm.h"
-#include "runtime/jit/jit.h"
 #include "runtime/cpu/kernel_emit.h"
+#include "runtime/jit/jit.h"
 #include "runtime/kernel/kernel_graph.h"
 
 struct compilation {
@@ -104,13 +104,13 @@ static bool prepare(struct compilation *compilation, const struct ir_module *mod
                     const struct kernel_sizes *sizes, struct arena *arena, char **error) {
   struct graph *graph = &compilation->graph;
   *graph = (struct graph){
-    .arena = arena,
-    .module = module,
-    .forward = block,
-    .block = is_adjoint(variant) ? block->adjoint : block,
-    .variant = variant,
-    .element = element,
-    .dims = sizes->dims,
+      .arena = arena,
+      .module = module,
+      .forward = block,
+      .block = is_adjoint(variant) ? block->adjoint : block,
+      .variant = variant,
+      .element = element,
+      .dims = sizes->dims,
   };
   if (graph->block == NULL) {
     *error = strdup("the block has no adjoint");
@@ -153,12 +153,12 @@ struct kernel *kernel_compile(struct jit *jit, const struct ir_module *module, c
     key = cache_key(&compilation.graph, variant, sizes);
     kernel = describe(&compilation.graph);
     struct jit_request request = {
-      .key = key,
-      .build = build,
-      .context = &compilation,
-      .n_symbols = 1,
-      .symbols = symbols,
-      .label = arena_printf(&arena, "%s.%s", block->name, variant_names[variant])};
+        .key = key,
+        .build = build,
+        .context = &compilation,
+        .n_symbols = 1,
+        .symbols = symbols,
+        .label = arena_printf(&arena, "%s.%s", block->name, variant_names[variant])};
     if (key == NULL || kernel == NULL || !jit_compile(jit, &request, &address, error)) {
       if (*error == NULL)
         *error = strdup("out of memory");
@@ -182,7 +182,7 @@ char *kernel_text(const struct ir_module *module, const struct ir_block *block, 
   arena_init(&arena);
   struct compilation compilation = {.jit = jit};
   struct jit_request request = {
-    .key = "", .build = build, .context = &compilation, .n_symbols = 1, .symbols = symbols};
+      .key = "", .build = build, .context = &compilation, .n_symbols = 1, .symbols = symbols};
   char *text = NULL;
   if (prepare(&compilation, module, block, variant, element, sizes, &arena, error))
     text = jit_text(jit, &request, assembly, error);

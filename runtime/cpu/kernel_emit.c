@@ -15,8 +15,8 @@ static LLVMValueRef *pointers(struct emission *e, LLVMValueRef args, size_t offs
     return all;
   LLVMValueRef array = argument(e, args, offset, e->cg.pointer);
   for (uint32_t i = 0; i < n; i++)
-    all[i] =
-      codegen_load(&e->cg, e->cg.pointer, codegen_at(&e->cg, e->cg.pointer, array, codegen_word(&e->cg, i)));
+    all[i] = codegen_load(&e->cg, e->cg.pointer,
+                          codegen_at(&e->cg, e->cg.pointer, array, codegen_word(&e->cg, i)));
   return all;
 }
 

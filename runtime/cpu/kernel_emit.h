@@ -10,7 +10,7 @@
 #include "runtime/cpu/codegen.h"
 #include "runtime/kernel/kernel_graph.h"
 
-struct known_base {       // address of a row's first element
+struct known_base {  // address of a row's first element
   struct place place;
   LLVMValueRef address;
 };
@@ -28,20 +28,20 @@ struct emission {
   LLVMValueRef values, gradients, scratch, examples, ordinals, key;
   LLVMValueRef *rows, *indices, *numbers, *params, *outputs, *output_gradients, *sinks;
   // Rows.
-  LLVMValueRef tile, tile_rows;    // first row of the tile, number of rows
-  LLVMValueRef row, local;         // current row in the batch and in the tile
-  uint32_t step;                   // being emitted
-  LLVMValueRef *scalars;           // [node] memo of the row
+  LLVMValueRef tile, tile_rows;  // first row of the tile, number of rows
+  LLVMValueRef row, local;       // current row in the batch and in the tile
+  uint32_t step;                 // being emitted
+  LLVMValueRef *scalars;         // [node] memo of the row
   uint32_t n_bases, bases_capacity;
-  struct known_base *bases;        // memo of the row
+  struct known_base *bases;  // memo of the row
   bool in_chunk;
   // Elements: lanes [0, valid) of a chunk that begins at `index`.
   LLVMValueRef index;
-  int64_t known_index;             // -1: not known while compiling
+  int64_t known_index;  // -1: not known while compiling
   unsigned valid;
   int64_t region_begin, region_end;
   uint32_t n_vectors, vectors_capacity;
-  struct known_vector *vectors;    // memo of the chunk
+  struct known_vector *vectors;  // memo of the chunk
 };
 
 // kernel_emit_values.c: numbers, addresses and vectors.
@@ -49,7 +49,7 @@ void emit_begin_row(struct emission *, LLVMValueRef row, LLVMValueRef local);
 LLVMValueRef emit_base(struct emission *, struct place);
 // Address of element `element` (int64) of a place of the row.
 LLVMValueRef emit_address(struct emission *, struct place, LLVMValueRef element);
-LLVMValueRef emit_index(struct emission *, struct node_index, int64_t limit);   // int64, within [0, limit)
+LLVMValueRef emit_index(struct emission *, struct node_index, int64_t limit);  // int64, within [0, limit)
 LLVMValueRef emit_scalar(struct emission *, struct node *);
 // Emits what the row's memo must hold before a loop over elements may evaluate the node.
 void emit_prepare(struct emission *, struct node *);

@@ -3,17 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "runtime/kernel/draws.h"
 #include "runtime/cpu/gemm.h"
 #include "runtime/cpu/kernel_emit.h"
+#include "runtime/kernel/draws.h"
 
-static LLVMValueRef word(struct emission *e, int64_t value) {
-  return codegen_word(&e->cg, value);
-}
+static LLVMValueRef word(struct emission *e, int64_t value) { return codegen_word(&e->cg, value); }
 
-static int64_t element_bytes(const struct emission *e) {
-  return (int64_t)nn_element_bytes(e->cg.element);
-}
+static int64_t element_bytes(const struct emission *e) { return (int64_t)nn_element_bytes(e->cg.element); }
 
 static LLVMTypeRef vector_type(const struct emission *e) {
   return codegen_lanes(&e->cg, e->cg.real, e->cg.lanes);
@@ -86,8 +82,8 @@ static void position_chunk(struct emission *e, void *context, LLVMValueRef *carr
   struct codegen *cg = &e->cg;
   LLVMValueRef x = elements_or(e, context, -INFINITY);
   LLVMValueRef first = LLVMBuildTrunc(cg->builder, e->index, cg->int32, "");
-  LLVMValueRef positions =
-    LLVMBuildAdd(cg->builder, codegen_splat(cg, first, cg->lanes), codegen_iota(cg, cg->lanes), "");
+  LLVMValueRef positions = LLVMBuildAdd(cg->builder, codegen_splat(cg, first, cg->lanes),
+                                        codegen_iota(cg, cg->lanes), "");
   LLVMValueRef larger = LLVMBuildFCmp(cg->builder, LLVMRealOGT, x, carried[0], "");
   carried[0] = LLVMBuildSelect(cg->builder, larger, x, carried[0], "");
   carried[1] = LLVMBuildSelect(cg->builder, larger, positions, carried[1], "");
@@ -164,16 +160,16 @@ static void draw_group(struct emission *e, const struct node *node, LLVMValueRef
   struct codegen *cg = &e->cg;
   unsigned lanes = cg->cpu.vector_bytes / 4;
   LLVMValueRef key0 = LLVMBuildTrunc(cg->builder, e->key, cg->int32, "");
-  LLVMValueRef key1 =
-    LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, e->key, word(e, 32), ""), cg->int32, "");
+  LLVMValueRef key1 = LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, e->key, word(e, 32), ""),
+                                     cg->int32, "");
   LLVMValueRef first = LLVMBuildTrunc(cg->builder, counter, cg->int32, "");
   for (unsigned half = 0; half < NN_LANES; half += lanes) {
     LLVMValueRef begin = LLVMBuildAdd(cg->builder, first, LLVMConstInt(cg->int32, half, 0), "");
     struct philox p = {{
-      LLVMBuildAdd(cg->builder, codegen_splat(cg, begin, lanes), codegen_iota(cg, lanes), ""),
-      codegen_int_constant(codegen_lanes(cg, cg->int32, lanes), node->index),
-      codegen_splat(cg, load_key(e, e->ordinals), lanes),
-      codegen_splat(cg, load_key(e, e->examples), lanes),
+        LLVMBuildAdd(cg->builder, codegen_splat(cg, begin, lanes), codegen_iota(cg, lanes), ""),
+        codegen_int_constant(codegen_lanes(cg, cg->int32, lanes), node->index),
+        codegen_splat(cg, load_key(e, e->ordinals), lanes),
+        codegen_splat(cg, load_key(e, e->examples), lanes),
     }};
     for (uint32_t round = 0; round < PHILOX_ROUNDS; round++) {
       LLVMValueRef k0 = LLVMBuildAdd(cg->builder, key0, LLVMConstInt(cg->int32, round * PHILOX_W0, 0), "");
@@ -224,8 +220,8 @@ static void copy_chunk(struct emission *e, void *context, LLVMValueRef element, 
   struct codegen *cg = &e->cg;
   LLVMValueRef x = copy->value != NULL ? codegen_splat(cg, copy->value, cg->lanes) : NULL;
   if (copy->from != NULL) {
-    LLVMValueRef loaded =
-      codegen_load_prefix(cg, vector_type(e), codegen_at(cg, cg->real, copy->from, element), valid);
+    LLVMValueRef loaded = codegen_load_prefix(cg, vector_type(e),
+                                              codegen_at(cg, cg->real, copy->from, element), valid);
     x = x == NULL ? loaded : LLVMBuildFMul(cg->builder, x, loaded, "");
   }
   codegen_store_prefix(cg, x, codegen_at(cg, cg->real, copy->to, element), valid);
@@ -311,9 +307,17 @@ static struct matmul describe_matmul(struct emission *e, const struct node *node
   m.inner = a->rank == 1 ? a->n : node->transpose_a ? a->size[0] : a->size[1];
   m.rows = a->rank == 1 ? 1 : a->n / m.inner;
   m.columns = b->n / m.inner;
-  if (b->rank == 1) // a column: its transpose times the transpose of A
-    m = (struct matmul){.a = m.b, .b = m.a, .c = m.c, .rows = 1, .inner = m.inner, .columns = m.rows,
-                        .a_row = 0, .a_inner = 1, .b_inner = m.a_inner, .b_column = m.a_row};
+  if (b->rank == 1)  // a column: its transpose times the transpose of A
+    m = (struct matmul){.a = m.b,
+                        .b = m.a,
+                        .c = m.c,
+                        .rows = 1,
+                        .inner = m.inner,
+                        .columns = m.rows,
+                        .a_row = 0,
+                        .a_inner = 1,
+                        .b_inner = m.a_inner,
+                        .b_column = m.a_row};
   return m;
 }
 
@@ -439,9 +443,14 @@ void emit_product(struct emission *e, const struct step *step) {
                          cg->int64,   cg->pointer, cg->pointer, cg->int64};
   LLVMTypeRef type = LLVMFunctionType(cg->void_type, types, 8, 0);
   LLVMValueRef arguments[] = {
-    external_table(cg), pointers, LLVMBuildMul(cg->builder, e->tile_rows, word(e, step->rows), ""),
-    word(e, step->inner), word(e, step->columns), e->params[step->weights], c,
-    word(e, row_elements * element_bytes(e)),
+      external_table(cg),
+      pointers,
+      LLVMBuildMul(cg->builder, e->tile_rows, word(e, step->rows), ""),
+      word(e, step->inner),
+      word(e, step->columns),
+      e->params[step->weights],
+      c,
+      word(e, row_elements * element_bytes(e)),
   };
   LLVMBuildCall2(cg->builder, type, external_function(cg, "nn_gemm_run", type), arguments, 8, "");
 }

@@ -15,20 +15,16 @@ void emit_begin_row(struct emission *e, LLVMValueRef row, LLVMValueRef local) {
   memset(e->scalars, 0, e->graph->n_nodes * sizeof *e->scalars);
 }
 
-static LLVMValueRef word(struct emission *e, int64_t value) {
-  return codegen_word(&e->cg, value);
-}
+static LLVMValueRef word(struct emission *e, int64_t value) { return codegen_word(&e->cg, value); }
 
-static int64_t element_bytes(const struct emission *e) {
-  return (int64_t)nn_element_bytes(e->cg.element);
-}
+static int64_t element_bytes(const struct emission *e) { return (int64_t)nn_element_bytes(e->cg.element); }
 
 LLVMValueRef emit_index(struct emission *e, struct node_index index, int64_t limit) {
   struct codegen *cg = &e->cg;
   if (index.input < 0)
     return word(e, index.constant < 0 ? 0 : index.constant >= limit ? limit - 1 : index.constant);
-  LLVMValueRef value =
-    codegen_load(cg, cg->int32, codegen_at(cg, cg->int32, e->indices[index.input], e->row));
+  LLVMValueRef value = codegen_load(cg, cg->int32,
+                                    codegen_at(cg, cg->int32, e->indices[index.input], e->row));
   // Host code has checked it. Should it ever fail to, a wrong number is better than a wild address.
   value = LLVMBuildZExt(cg->builder, value, cg->int64, "");
   LLVMValueRef last = word(e, limit - 1);
@@ -101,9 +97,7 @@ LLVMValueRef emit_address(struct emission *e, struct place place, LLVMValueRef e
 
 // ------------------------------------------------------------------------------------------------ operations
 
-static LLVMValueRef zero_like(struct emission *e, LLVMValueRef a) {
-  return codegen_real_like(&e->cg, a, 0);
-}
+static LLVMValueRef zero_like(struct emission *e, LLVMValueRef a) { return codegen_real_like(&e->cg, a, 0); }
 
 static LLVMValueRef unary(struct emission *e, int op, LLVMValueRef a) {
   struct codegen *cg = &e->cg;
@@ -119,8 +113,8 @@ static LLVMValueRef unary(struct emission *e, int op, LLVMValueRef a) {
   case IR_OP_ABS: return codegen_intrinsic(cg, "llvm.fabs", 1, &a);
   case NODE_FINITE: {
     LLVMValueRef size = codegen_intrinsic(cg, "llvm.fabs", 1, &a);
-    LLVMValueRef infinite =
-      LLVMBuildFCmp(cg->builder, LLVMRealOEQ, size, codegen_real_like(cg, a, INFINITY), "");
+    LLVMValueRef infinite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, size, codegen_real_like(cg, a, INFINITY),
+                                          "");
     return LLVMBuildSelect(cg->builder, infinite, zero_like(e, a), a, "");
   }
   default: graph_fail(e->graph, "the operation %s has no code generator", ir_op_infos[op].name);
@@ -170,8 +164,8 @@ static LLVMValueRef host_number(struct emission *e, const struct node *node) {
     return LLVMBuildSIToFP(cg->builder, codegen_load(cg, cg->int32, address), cg->real, "");
   }
   LLVMTypeRef wide = LLVMDoubleTypeInContext(cg->context);
-  LLVMValueRef number =
-    LLVMBuildLoad2(cg->builder, wide, codegen_at(cg, wide, e->numbers[node->index], e->row), "");
+  LLVMValueRef number = LLVMBuildLoad2(cg->builder, wide,
+                                       codegen_at(cg, wide, e->numbers[node->index], e->row), "");
   return cg->element == NN_F32 ? LLVMBuildFPTrunc(cg->builder, number, cg->real, "") : number;
 }
 
@@ -188,7 +182,7 @@ LLVMValueRef emit_computed_scalar(struct emission *e, struct node *node) {
     return load_scalar(e, graph_place(e->graph, from), emit_index(e, node->at, from->n));
   }
   case IR_OP_BROADCAST: return emit_scalar(e, node->operands[0]);
-  case NODE_MARK: return codegen_real(&e->cg, 1, 1); // a number's only position
+  case NODE_MARK: return codegen_real(&e->cg, 1, 1);  // a number's only position
   case IR_OP_DROPOUT:
     return dropout(e, node, emit_scalar(e, node->operands[0]), words_at(e, node->operands[1], word(e, 0), 1));
   default: break;
@@ -235,8 +229,8 @@ void emit_prepare(struct emission *e, struct node *node) {
 static LLVMValueRef one_at(struct emission *e, LLVMValueRef position, int64_t shift) {
   struct codegen *cg = &e->cg;
   LLVMValueRef first = LLVMBuildAdd(cg->builder, e->index, word(e, shift), "");
-  LLVMValueRef distance =
-    LLVMBuildTrunc(cg->builder, LLVMBuildSub(cg->builder, position, first, ""), cg->int32, "");
+  LLVMValueRef distance = LLVMBuildTrunc(cg->builder, LLVMBuildSub(cg->builder, position, first, ""),
+                                         cg->int32, "");
   LLVMValueRef here = LLVMBuildICmp(cg->builder, LLVMIntEQ, codegen_splat(cg, distance, cg->lanes),
                                     codegen_iota(cg, cg->lanes), "");
   return LLVMBuildSelect(cg->builder, here, codegen_real(cg, cg->lanes, 1), codegen_real(cg, cg->lanes, 0),
@@ -268,7 +262,7 @@ static LLVMValueRef joined_vector(struct emission *e, struct node *node, int64_t
       return emit_vector(e, part, shift - begin);
     begin += part->n;
   }
-  return codegen_real(&e->cg, e->cg.lanes, 0); // PAD
+  return codegen_real(&e->cg, e->cg.lanes, 0);  // PAD
 }
 
 LLVMValueRef emit_computed_vector(struct emission *e, struct node *node, int64_t shift) {
@@ -323,7 +317,7 @@ LLVMValueRef emit_vector(struct emission *e, struct node *node, int64_t shift) {
 struct cuts {
   struct emission *e;
   uint32_t n, capacity;
-  int64_t *at;             // ascending
+  int64_t *at;  // ascending
 };
 
 static void cut(struct cuts *cuts, int64_t at) {

@@ -43,15 +43,15 @@ static void transpose_tile_f64(const double *from, int64_t from_row, double *to,
 }
 
 // to[k][j] = from[j][k] for `width` rows j of one panel.
-#define DEFINE_TRANSPOSE_PANEL(name, type, tile, transpose_tile)                                       \
-  static void name(const type *from, int64_t k, int64_t width, type *to, int64_t panel) {              \
-    int64_t whole_k = k / tile * tile, whole_j = width / tile * tile;                                  \
-    for (int64_t i = 0; i < whole_k; i += tile)                                                        \
-      for (int64_t j = 0; j < whole_j; j += tile)                                                      \
-        transpose_tile(from + j * k + i, k, to + i * panel + j, panel);                                \
-    for (int64_t i = 0; i < k; i++)                                                                    \
-      for (int64_t j = i < whole_k ? whole_j : 0; j < width; j++)                                      \
-        to[i * panel + j] = from[j * k + i];                                                           \
+#define DEFINE_TRANSPOSE_PANEL(name, type, tile, transpose_tile)                                             \
+  static void name(const type *from, int64_t k, int64_t width, type *to, int64_t panel) {                    \
+    int64_t whole_k = k / tile * tile, whole_j = width / tile * tile;                                        \
+    for (int64_t i = 0; i < whole_k; i += tile)                                                              \
+      for (int64_t j = 0; j < whole_j; j += tile)                                                            \
+        transpose_tile(from + j * k + i, k, to + i * panel + j, panel);                                      \
+    for (int64_t i = 0; i < k; i++)                                                                          \
+      for (int64_t j = i < whole_k ? whole_j : 0; j < width; j++)                                            \
+        to[i * panel + j] = from[j * k + i];                                                                 \
   }
 DEFINE_TRANSPOSE_PANEL(transpose_panel_f32, float, 4, transpose_tile_f32)
 DEFINE_TRANSPOSE_PANEL(transpose_panel_f64, double, 2, transpose_tile_f64)

@@ -207,9 +207,7 @@ static uint32_t reader_of(struct sharing *sharing, const struct node *target) {
   return i + 1;
 }
 
-static uint32_t lone_reader(const struct node *node) {
-  return 0x80000000u | node->id;
-}
+static uint32_t lone_reader(const struct node *node) { return 0x80000000u | node->id; }
 
 // Gives memory to expensive virtual nodes that another reader has met.
 static void note_reader(struct sharing *sharing, struct node *node, uint32_t reader) {
@@ -266,9 +264,7 @@ static void choose_memory(struct graph *graph) {
 
 // ---------------------------------------------------------------------------------------------------- places
 
-static int64_t padded(int64_t elements) {
-  return (int64_t)nn_row_elements((size_t)elements);
-}
+static int64_t padded(int64_t elements) { return (int64_t)nn_row_elements((size_t)elements); }
 
 static struct place row_place(enum place_kind kind, uint32_t index, int64_t elements) {
   return (struct place){.kind = kind, .index = index, .stride = padded(elements), .extent = padded(elements)};
@@ -277,8 +273,8 @@ static struct place row_place(enum place_kind kind, uint32_t index, int64_t elem
 static struct place new_buffer(struct graph *graph, size_t bytes, int64_t extent) {
   if (graph->n_buffers == graph->buffers_capacity) {
     uint32_t capacity = graph->buffers_capacity ? graph->buffers_capacity * 2 : 8;
-    graph->buffers =
-      arena_grow_array(graph->arena, graph->buffers, graph->n_buffers, capacity, sizeof *graph->buffers);
+    graph->buffers = arena_grow_array(graph->arena, graph->buffers, graph->n_buffers, capacity,
+                                      sizeof *graph->buffers);
     graph->buffers_capacity = capacity;
   }
   graph->buffers[graph->n_buffers] = (struct buffer){.row_bytes = (bytes + 63) / 64 * 64};
@@ -299,7 +295,7 @@ struct place graph_place(struct graph *graph, const struct node *node) {
   case IR_OP_PARAM:
     // Followed by NN_LANES readable elements: no vector load within the parameter goes too far.
     return (struct place){
-      .kind = PLACE_PARAM, .index = graph_use(graph, node, KERNEL_NATURAL), .extent = INT64_MAX / 2};
+        .kind = PLACE_PARAM, .index = graph_use(graph, node, KERNEL_NATURAL), .extent = INT64_MAX / 2};
   case IR_OP_SLICE: {
     struct place place = graph_place(graph, node->operands[0]);
     place.offset += node->offset;
@@ -311,7 +307,7 @@ struct place graph_place(struct graph *graph, const struct node *node) {
     if (place.kind == PLACE_NONE || place.indexed)
       return (struct place){.kind = PLACE_NONE};
     if (place.kind != PLACE_PARAM)
-      place.extent = 0; // which row is not known: a load that may go too far is masked
+      place.extent = 0;  // which row is not known: a load that may go too far is masked
     place.indexed = true;
     place.at = node->at;
     place.at_limit = from->size[0];
@@ -345,17 +341,17 @@ static void assign_places(struct graph *graph) {
 
 struct planner {
   struct graph *graph;
-  uint32_t phase_begin;   // first step of the current segment
+  uint32_t phase_begin;  // first step of the current segment
   const struct node *wanted;
   bool wanted_scalar;
-  uint32_t earliest;      // step that may compute what is being placed
+  uint32_t earliest;  // step that may compute what is being placed
 };
 
 static struct step *add_step(struct graph *graph, enum step_kind kind, struct node *node, uint32_t phase) {
   if (graph->n_steps == graph->steps_capacity) {
     uint32_t capacity = graph->steps_capacity ? graph->steps_capacity * 2 : 16;
-    graph->steps =
-      arena_grow_array(graph->arena, graph->steps, graph->n_steps, capacity, sizeof *graph->steps);
+    graph->steps = arena_grow_array(graph->arena, graph->steps, graph->n_steps, capacity,
+                                    sizeof *graph->steps);
     graph->steps_capacity = capacity;
   }
   struct step *step = arena_new(graph->arena, struct step);
@@ -401,8 +397,8 @@ static void add_target(struct planner *planner, enum target_kind kind, struct no
     step->n = node->n;
     step->scalar = node_is_scalar(node);
     step->targets =
-      arena_new_array(graph->arena, struct target *,
-                      graph->n_nodes + graph->n_outputs + graph->n_adds + graph->n_sink_buffers);
+        arena_new_array(graph->arena, struct target *,
+                        graph->n_nodes + graph->n_outputs + graph->n_adds + graph->n_sink_buffers);
     number = graph->n_steps;
   }
   if (computes_node)
@@ -471,9 +467,9 @@ static void plan_rows(struct graph *graph, uint32_t phase) {
     if (is_row_step(node)) {
       add_step(graph, row_step_kind(node), node, phase);
       if (node->op == IR_OP_MATMUL)
-        graph->flops +=
-          2.0 * (double)node->n * (double)node->operands[0]->n /
-          (double)(node->operands[0]->rank == 1 ? 1 : node->operands[0]->size[node->transpose_a]);
+        graph->flops += 2.0 * (double)node->n * (double)node->operands[0]->n /
+                        (double)(node->operands[0]->rank == 1 ? 1
+                                                              : node->operands[0]->size[node->transpose_a]);
     } else {
       add_target(&planner, TARGET_STORE, node, node->place, true);
     }

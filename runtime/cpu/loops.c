@@ -66,8 +66,10 @@
 
 const struct loops *loops_for(enum nn_element element, enum cpu_simd simd) {
 #if defined(__x86_64__)
-  if (simd == CPU_SIMD_AVX512) return element == NN_F32 ? &table_f32_avx512 : &table_f64_avx512;
-  if (simd == CPU_SIMD_AVX2) return element == NN_F32 ? &table_f32_avx2 : &table_f64_avx2;
+  if (simd == CPU_SIMD_AVX512)
+    return element == NN_F32 ? &table_f32_avx512 : &table_f64_avx512;
+  if (simd == CPU_SIMD_AVX2)
+    return element == NN_F32 ? &table_f32_avx2 : &table_f64_avx2;
 #endif
   (void)simd;
   return element == NN_F32 ? &table_f32 : &table_f64;

@@ -4,26 +4,30 @@
 TARGET static void LOOP(add)(void *to_, const void *from_, size_t n) {
   REAL *restrict to = to_;
   const REAL *restrict from = from_;
-  for (size_t i = 0; i < n; i++) to[i] += from[i];
+  for (size_t i = 0; i < n; i++)
+    to[i] += from[i];
 }
 
 TARGET static void LOOP(add_scaled)(void *to_, const void *from_, double factor_, size_t n) {
   REAL *restrict to = to_;
   const REAL *restrict from = from_;
   const REAL factor = (REAL)factor_;
-  for (size_t i = 0; i < n; i++) to[i] += factor * from[i];
+  for (size_t i = 0; i < n; i++)
+    to[i] += factor * from[i];
 }
 
 TARGET static void LOOP(scale)(void *x_, double factor_, size_t n) {
   REAL *restrict x = x_;
   const REAL factor = (REAL)factor_;
-  for (size_t i = 0; i < n; i++) x[i] *= factor;
+  for (size_t i = 0; i < n; i++)
+    x[i] *= factor;
 }
 
 TARGET static void LOOP(maximum)(void *to_, const void *from_, size_t n) {
   REAL *restrict to = to_;
   const REAL *restrict from = from_;
-  for (size_t i = 0; i < n; i++) to[i] = from[i] > to[i] ? from[i] : to[i];
+  for (size_t i = 0; i < n; i++)
+    to[i] = from[i] > to[i] ? from[i] : to[i];
 }
 
 TARGET static void LOOP(sum_rows)(void *to_, int add, const void *from_, size_t rows, size_t stride,
@@ -34,14 +38,18 @@ TARGET static void LOOP(sum_rows)(void *to_, int add, const void *from_, size_t 
   size_t j = 0;
   for (; j + TILE <= n; j += TILE) {
     REAL sum[TILE];
-    for (size_t c = 0; c < TILE; c++) sum[c] = add ? to[j + c] : 0;
+    for (size_t c = 0; c < TILE; c++)
+      sum[c] = add ? to[j + c] : 0;
     for (size_t r = 0; r < rows; r++)
-      for (size_t c = 0; c < TILE; c++) sum[c] += from[r * stride + j + c];
-    for (size_t c = 0; c < TILE; c++) to[j + c] = sum[c];
+      for (size_t c = 0; c < TILE; c++)
+        sum[c] += from[r * stride + j + c];
+    for (size_t c = 0; c < TILE; c++)
+      to[j + c] = sum[c];
   }
   for (; j < n; j++) {
     REAL sum = add ? to[j] : 0;
-    for (size_t r = 0; r < rows; r++) sum += from[r * stride + j];
+    for (size_t r = 0; r < rows; r++)
+      sum += from[r * stride + j];
     to[j] = sum;
   }
 }
@@ -53,9 +61,12 @@ TARGET static double LOOP(sum_squares)(const void *x_, size_t n) {
   double sums[LANES] = {0}, sum = 0;
   size_t i = 0;
   for (; i + LANES <= n; i += LANES)
-    for (size_t l = 0; l < LANES; l++) sums[l] += (double)x[i + l] * (double)x[i + l];
-  for (; i < n; i++) sums[0] += (double)x[i] * (double)x[i];
-  for (size_t l = 0; l < LANES; l++) sum += sums[l];
+    for (size_t l = 0; l < LANES; l++)
+      sums[l] += (double)x[i + l] * (double)x[i + l];
+  for (; i < n; i++)
+    sums[0] += (double)x[i] * (double)x[i];
+  for (size_t l = 0; l < LANES; l++)
+    sum += sums[l];
   return sum;
 }
 
@@ -63,7 +74,8 @@ TARGET static void LOOP(sgd)(const struct loops_step *step, void *w_, const void
   REAL *restrict w = w_;
   const REAL *restrict g = g_;
   const REAL rate = (REAL)step->rate, scale = (REAL)step->scale, decay = (REAL)step->decay;
-  for (size_t i = 0; i < n; i++) w[i] -= rate * (scale * g[i] + decay * w[i]);
+  for (size_t i = 0; i < n; i++)
+    w[i] -= rate * (scale * g[i] + decay * w[i]);
 }
 
 TARGET static void LOOP(momentum)(const struct loops_step *step, void *w_, const void *g_, void *m_,

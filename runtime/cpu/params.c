@@ -7,9 +7,9 @@
 #include <xxhash.h>
 
 #include "compiler/base/arena.h"
-#include "runtime/kernel/random.h"
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
+#include "runtime/kernel/random.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -34,13 +34,15 @@ static int64_t dim_value(void *context, const struct size_atom *atom) {
 static nn_status *evaluate(const char *name, const struct size *size, const int64_t *dims, int64_t *value) {
   struct dims_lookup lookup = {dims};
   bool known = size_evaluate(size, dim_value, &lookup, value);
-  if (known && *value > 0 && *value <= MAX_ELEMENTS) return NULL;
+  if (known && *value > 0 && *value <= MAX_ELEMENTS)
+    return NULL;
   struct arena texts;
   arena_init(&texts);
   const char *text = size_text(&texts, size);
   nn_status *status = known && *value <= 0
-                          ? status_new(NN_INVALID, "parameter '%s': its size %s is %lld, but must be positive",
-                                       name, text, (long long)*value)
+                          ? status_new(NN_INVALID,
+                                       "parameter '%s': its size %s is %lld, but must be positive", name,
+                                       text, (long long)*value)
                           : status_new(NN_INVALID, "parameter '%s': its size %s is too large", name, text);
   arena_free(&texts);
   return status;
@@ -53,7 +55,8 @@ static char *member_name(const struct ir_param *source, const int64_t *lists, ui
     position[i] = member % (uint64_t)lists[i];
   size_t size = strlen(source->name) + source->n_lists * 20 + 1;
   char *name = malloc(size), *to = name;
-  if (!name) return NULL;
+  if (!name)
+    return NULL;
   uint32_t list = 0;
   for (const char *from = source->name; *from; from++) {
     if (*from == '*' && list < source->n_lists)
@@ -89,14 +92,16 @@ static nn_status *init_param(struct params *params, const struct ir_param *sourc
   if (count > UINT16_MAX || (int64_t)params->n_elements + elements * count > MAX_ELEMENTS)
     return status_new(NN_INVALID, "parameter '%s' is too large", source->name);
   param->members = calloc((size_t)count, sizeof *param->members);
-  if (!param->members) return status_no_memory();
+  if (!param->members)
+    return status_no_memory();
   param->n_members = (uint32_t)count;
   for (uint32_t m = 0; m < param->n_members; m++) {
     struct param_member *member = &param->members[m];
     member->name = member_name(source, lists, m);
     member->values = allocate(param->bytes);
     member->version = 1;
-    if (!member->name || !member->values) return status_no_memory();
+    if (!member->name || !member->values)
+      return status_no_memory();
     size_t used = param->elements * nn_element_bytes(params->element);
     memset(member->values + used, 0, param->bytes - used);
   }
@@ -107,14 +112,18 @@ static nn_status *init_param(struct params *params, const struct ir_param *sourc
 
 // What adjoint blocks reach by rows alone.
 static void find_sparse(struct params *params) {
-  for (uint32_t i = 0; i < params->n; i++) params->list[i].sparse = false;
+  for (uint32_t i = 0; i < params->n; i++)
+    params->list[i].sparse = false;
   bool *by_row = calloc((size_t)params->n * 2 + 1, sizeof *by_row), *whole = by_row + params->n;
-  if (!by_row) return;  // all dense: slower, but right
+  if (!by_row)
+    return;  // all dense: slower, but right
   for (uint32_t b = 0; b < params->module->n_blocks; b++) {
     const struct ir_block *adjoint = params->module->blocks[b]->adjoint;
     for (const struct ir_instr *instr = adjoint ? adjoint->first : NULL; instr; instr = instr->next) {
-      if (instr->op == IR_OP_D_ROW) by_row[instr->symbol] = true;
-      if (instr->op == IR_OP_D_OUTER || instr->op == IR_OP_D_PARAM) whole[instr->symbol] = true;
+      if (instr->op == IR_OP_D_ROW)
+        by_row[instr->symbol] = true;
+      if (instr->op == IR_OP_D_OUTER || instr->op == IR_OP_D_PARAM)
+        whole[instr->symbol] = true;
     }
   }
   for (uint32_t i = 0; i < params->n; i++)
@@ -127,7 +136,8 @@ nn_status *params_init(struct params *params, const struct ir_module *module, en
   *params = (struct params){.module = module, .element = element, .seed = seed, .n = module->n_params};
   pthread_mutex_init(&params->lock, NULL);
   params->list = calloc((size_t)module->n_params + 1, sizeof *params->list);
-  if (!params->list) return status_no_memory();
+  if (!params->list)
+    return status_no_memory();
   for (uint32_t i = 0; i < module->n_params; i++)
     STATUS_TRY(init_param(params, module->params[i], dims, &params->list[i]));
   find_sparse(params);
@@ -135,7 +145,8 @@ nn_status *params_init(struct params *params, const struct ir_module *module, en
 }
 
 void params_free(struct params *params) {
-  if (!params->list) return;
+  if (!params->list)
+    return;
   for (uint32_t i = 0; i < params->n; i++) {
     struct param *param = &params->list[i];
     for (uint32_t m = 0; m < param->n_members; m++) {
@@ -145,7 +156,8 @@ void params_free(struct params *params) {
       free(member->gradient);
       free(member->touched);
       free(member->is_touched);
-      for (int layout = 0; layout < 3; layout++) free(member->packed[layout].data);
+      for (int layout = 0; layout < 3; layout++)
+        free(member->packed[layout].data);
     }
     free(param->members);
   }
@@ -183,15 +195,16 @@ static double glorot_bound(const struct param *param) {
 
 static void fill_drawn(const struct fill *fill, size_t begin, size_t end) {
   bool normal = fill->source->init == IR_INIT_NORMAL;
-  double factor =
-      fill->source->init == IR_INIT_GLOROT ? glorot_bound(fill->param) : fill->source->init_argument;
+  double factor = fill->source->init == IR_INIT_GLOROT ? glorot_bound(fill->param)
+                                                       : fill->source->init_argument;
   for (size_t block = begin / 4; block * 4 < end; block++) {
     double draws[4];
     if (normal)
       random_normal4(fill->key, block, draws);
     else
       random_uniform4(fill->key, block, draws);
-    for (size_t i = block * 4; i < block * 4 + 4 && i < end; i++) store(fill, i, factor * draws[i % 4]);
+    for (size_t i = block * 4; i < block * 4 + 4 && i < end; i++)
+      store(fill, i, factor * draws[i % 4]);
   }
 }
 
@@ -199,25 +212,28 @@ static void fill_chunk(void *context, uint32_t chunk, int thread) {
   (void)thread;
   const struct fill *fill = context;
   size_t begin = (size_t)chunk * CHUNK, end = begin + CHUNK;
-  if (end > fill->param->elements) end = fill->param->elements;
+  if (end > fill->param->elements)
+    end = fill->param->elements;
   size_t columns = (size_t)fill->param->columns;
   switch (fill->source->init) {
   case IR_INIT_GLOROT:
   case IR_INIT_NORMAL:
-  case IR_INIT_UNIFORM:
-    fill_drawn(fill, begin, end);
-    break;
+  case IR_INIT_UNIFORM: fill_drawn(fill, begin, end); break;
   case IR_INIT_CONSTANT:
-    for (size_t i = begin; i < end; i++) store(fill, i, fill->source->init_argument);
+    for (size_t i = begin; i < end; i++)
+      store(fill, i, fill->source->init_argument);
     break;
   case IR_INIT_ZEROS:
-    for (size_t i = begin; i < end; i++) store(fill, i, 0);
+    for (size_t i = begin; i < end; i++)
+      store(fill, i, 0);
     break;
   case IR_INIT_ONES:
-    for (size_t i = begin; i < end; i++) store(fill, i, 1);
+    for (size_t i = begin; i < end; i++)
+      store(fill, i, 1);
     break;
   case IR_INIT_IDENTITY:
-    for (size_t i = begin; i < end; i++) store(fill, i, i / columns == i % columns ? 1 : 0);
+    for (size_t i = begin; i < end; i++)
+      store(fill, i, i / columns == i % columns ? 1 : 0);
     break;
   }
 }
@@ -233,13 +249,15 @@ static void initialise_all(struct params *params, struct threads *threads) {
       if (threads)
         threads_run(threads, chunks, fill_chunk, &fill);
       else
-        for (uint32_t c = 0; c < chunks; c++) fill_chunk(&fill, c, 0);
+        for (uint32_t c = 0; c < chunks; c++)
+          fill_chunk(&fill, c, 0);
     }
   }
 }
 
 void params_initialise(struct params *params, struct threads *threads) {
-  if (atomic_load_explicit(&params->initialised, memory_order_acquire)) return;
+  if (atomic_load_explicit(&params->initialised, memory_order_acquire))
+    return;
   pthread_mutex_lock(&params->lock);
   if (!atomic_load(&params->initialised)) {
     initialise_all(params, threads);
@@ -250,7 +268,8 @@ void params_initialise(struct params *params, struct threads *threads) {
 
 void params_loaded(struct params *params) {
   for (uint32_t i = 0; i < params->n; i++)
-    for (uint32_t m = 0; m < params->list[i].n_members; m++) params_changed(&params->list[i].members[m]);
+    for (uint32_t m = 0; m < params->list[i].n_members; m++)
+      params_changed(&params->list[i].members[m]);
   atomic_store(&params->initialised, true);
 }
 
@@ -260,9 +279,11 @@ void params_loaded(struct params *params) {
 const void *params_packed(struct params *params, uint32_t number, uint32_t which, enum kernel_layout layout) {
   struct param *param = &params->list[number];
   struct param_member *member = &param->members[which];
-  if (layout == KERNEL_NATURAL) return member->values;
+  if (layout == KERNEL_NATURAL)
+    return member->values;
   struct param_packed *packed = &member->packed[layout];
-  if (atomic_load_explicit(&packed->version, memory_order_acquire) == member->version) return packed->data;
+  if (atomic_load_explicit(&packed->version, memory_order_acquire) == member->version)
+    return packed->data;
   pthread_mutex_lock(&params->lock);
   if (atomic_load(&packed->version) != member->version) {
     if (!packed->data)
@@ -299,13 +320,17 @@ char *params_gradient(struct params *params, uint32_t number, uint32_t which) {
   struct param *param = &params->list[number];
   struct param_member *member = &param->members[which];
   if (param->sparse) {
-    if (!member->touched) member->touched = malloc((size_t)param->rows * sizeof *member->touched);
-    if (!member->is_touched) member->is_touched = calloc((size_t)param->rows, 1);
-    if (!member->touched || !member->is_touched) return NULL;
+    if (!member->touched)
+      member->touched = malloc((size_t)param->rows * sizeof *member->touched);
+    if (!member->is_touched)
+      member->is_touched = calloc((size_t)param->rows, 1);
+    if (!member->touched || !member->is_touched)
+      return NULL;
   }
   if (!member->gradient) {
     member->gradient = allocate(param->bytes);
-    if (member->gradient) memset(member->gradient, 0, param->bytes);
+    if (member->gradient)
+      memset(member->gradient, 0, param->bytes);
   }
   return member->gradient;
 }
@@ -315,7 +340,8 @@ bool params_settle_gradients(struct params *params) {
     for (uint32_t m = 0; m < params->list[i].n_members; m++) {
       struct param_member *member = &params->list[i].members[m];
       bool fresh = !member->gradient;
-      if (!params_gradient(params, i, m)) return false;
+      if (!params_gradient(params, i, m))
+        return false;
       if (!params->list[i].sparse && !member->written && !fresh)
         memset(member->gradient, 0, params->list[i].bytes);
       member->written = true;

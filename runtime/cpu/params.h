@@ -89,7 +89,8 @@ void params_clear_gradients(struct params *);
 char *params_gradient(struct params *, uint32_t param, uint32_t member);
 // Marks a row of a sparse parameter, once params_gradient has been called.
 static inline void params_touch(struct param_member *member, uint32_t row) {
-  if (member->is_touched[row]) return;
+  if (member->is_touched[row])
+    return;
   member->is_touched[row] = 1;
   member->touched[member->n_touched++] = row;
 }

@@ -13,19 +13,19 @@ enum { CHAINS = 12, ROUNDS = 100000 };
 #endif
 
 // The loop is the same for every width; only the vector type and the instruction set differ.
-#define DEFINE_LOOP(name, isa, type, bytes)                                                   \
-  typedef type name##_vector __attribute__((vector_size(bytes)));                             \
-  isa __attribute__((noinline)) static void name(type *sink) {                \
-    name##_vector x[CHAINS], a, b;                                                            \
-    memset(&a, 0, sizeof a);                                                                  \
-    memset(&b, 0, sizeof b);                                                                  \
-    a += (type)0.999;                                                                         \
-    b += (type)0.001;                                                                         \
-    UNROLL for (int i = 0; i < CHAINS; i++) x[i] = b * (type)i;             \
-    for (int round = 0; round < ROUNDS; round++) {                                            \
-      UNROLL for (int i = 0; i < CHAINS; i++) x[i] = x[i] * a + b;          \
-    }                                                                                         \
-    UNROLL for (int i = 0; i < CHAINS; i++) *sink += x[i][0];               \
+#define DEFINE_LOOP(name, isa, type, bytes)                                                                  \
+  typedef type name##_vector __attribute__((vector_size(bytes)));                                            \
+  isa __attribute__((noinline)) static void name(type *sink) {                                               \
+    name##_vector x[CHAINS], a, b;                                                                           \
+    memset(&a, 0, sizeof a);                                                                                 \
+    memset(&b, 0, sizeof b);                                                                                 \
+    a += (type)0.999;                                                                                        \
+    b += (type)0.001;                                                                                        \
+    UNROLL for (int i = 0; i < CHAINS; i++) x[i] = b * (type)i;                                              \
+    for (int round = 0; round < ROUNDS; round++) {                                                           \
+      UNROLL for (int i = 0; i < CHAINS; i++) x[i] = x[i] * a + b;                                           \
+    }                                                                                                        \
+    UNROLL for (int i = 0; i < CHAINS; i++) *sink += x[i][0];                                                \
   }
 
 #if defined(__x86_64__)
@@ -49,18 +49,23 @@ double cpu_peak_gflops(bool f64) {
   int bytes = 16;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f")) single = f32_512, twice = f64_512, bytes = 64;
-  else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) single = f32_256, twice = f64_256, bytes = 32;
+  if (__builtin_cpu_supports("avx512f"))
+    single = f32_512, twice = f64_512, bytes = 64;
+  else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    single = f32_256, twice = f64_256, bytes = 32;
 #endif
   double best = 0, lanes = bytes / (f64 ? 8.0 : 4.0);
   for (int i = 0; i < 30; i++) {
     float f = 0;
     double d = 0, started = seconds();
-    if (f64) twice(&d);
-    else single(&f);
+    if (f64)
+      twice(&d);
+    else
+      single(&f);
     __asm__ volatile("" ::"x"(f), "x"(d));
     double rate = 2.0 * CHAINS * ROUNDS * lanes / (seconds() - started) * 1e-9;
-    if (rate > best) best = rate;
+    if (rate > best)
+      best = rate;
   }
   return best;
 }

@@ -27,7 +27,8 @@ static void reduce_row(const struct reduction *reduction, uint32_t row) {
     else
       loops->add(to, term, n);
   }
-  if (reduction->kind == TRACE_REDUCE_MEAN) loops->scale(to, 1.0 / (end - begin), n);
+  if (reduction->kind == TRACE_REDUCE_MEAN)
+    loops->scale(to, 1.0 / (end - begin), n);
 }
 
 // Sums of scalars, the losses of a minibatch, are too many for a call for each term.
@@ -68,10 +69,12 @@ static void max_backward_row(const struct reduction *reduction, uint32_t row) {
       const char *term = row_arena_at(reduction->values, reduction->terms[t]);
       char *to = row_arena_at(reduction->gradients, reduction->terms[t]);
       if (reduction->element == NN_F32) {
-        if (((const float *)term)[i] != ((const float *)result)[i]) continue;
+        if (((const float *)term)[i] != ((const float *)result)[i])
+          continue;
         ((float *)to)[i] += ((const float *)gradient)[i];
       } else {
-        if (((const double *)term)[i] != ((const double *)result)[i]) continue;
+        if (((const double *)term)[i] != ((const double *)result)[i])
+          continue;
         ((double *)to)[i] += ((const double *)gradient)[i];
       }
       break;

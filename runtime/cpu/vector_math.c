@@ -14,7 +14,7 @@ struct format {
   const double *coefficients;  // highest first
   int log_degree;
   const double *log_coefficients;
-  int64_t root_half;           // bits of sqrt(1/2)
+  int64_t root_half;  // bits of sqrt(1/2)
   double least_normal, denormal_scale;
   int denormal_shift;
 };
@@ -34,15 +34,13 @@ static const double log_f64[] = {1.479819860511658591e-01, 1.531383769920937332e
                                  6.666666666666735130e-01};
 
 static const struct format formats[] = {
-  [NN_F32] = {23, 127, 0x1.8p23, 0x1.62e400p-1, 0x1.7f7d1cp-20, -104, 89, 9.02, 6, exp_f32, 4, log_f32,
-              0x3f3504f3, 0x1p-126, 0x1p25, 25},
-  [NN_F64] = {52, 1023, 0x1.8p52, 0x1.62e42fee00000p-1, 0x1.a39ef35793c76p-33, -746, 710, 19.1, 12, exp_f64,
-              7, log_f64, 0x3fe6a09e667f3bcd, 0x1p-1022, 0x1p54, 54},
+    [NN_F32] = {23, 127, 0x1.8p23, 0x1.62e400p-1, 0x1.7f7d1cp-20, -104, 89, 9.02, 6, exp_f32, 4, log_f32,
+                0x3f3504f3, 0x1p-126, 0x1p25, 25},
+    [NN_F64] = {52, 1023, 0x1.8p52, 0x1.62e42fee00000p-1, 0x1.a39ef35793c76p-33, -746, 710, 19.1, 12, exp_f64,
+                7, log_f64, 0x3fe6a09e667f3bcd, 0x1p-1022, 0x1p54, 54},
 };
 
-static const struct format *format_of(const struct codegen *cg) {
-  return &formats[cg->element];
-}
+static const struct format *format_of(const struct codegen *cg) { return &formats[cg->element]; }
 
 static LLVMValueRef real(const struct codegen *cg, LLVMValueRef like, double value) {
   return codegen_real_like(cg, like, value);
@@ -105,8 +103,8 @@ static LLVMValueRef power_of_two(const struct codegen *cg, LLVMValueRef n, LLVMV
 
 // y * 2^n by one instruction of AVX-512.
 static LLVMValueRef scale_avx512(const struct codegen *cg, LLVMValueRef y, LLVMValueRef n) {
-  const char *name =
-    cg->element == NN_F32 ? "llvm.x86.avx512.mask.scalef.ps.512" : "llvm.x86.avx512.mask.scalef.pd.512";
+  const char *name = cg->element == NN_F32 ? "llvm.x86.avx512.mask.scalef.ps.512"
+                                           : "llvm.x86.avx512.mask.scalef.pd.512";
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMTypeRef mask = LLVMIntTypeInContext(cg->context, cg->lanes),
               type = LLVMIntrinsicGetType(cg->context, id, NULL, 0);
@@ -161,8 +159,8 @@ LLVMValueRef vector_math_log(const struct codegen *cg, LLVMValueRef x) {
   LLVMBuilderRef b = cg->builder;
   LLVMValueRef one = real(cg, x, 1), zero = real(cg, x, 0), infinity = real(cg, x, INFINITY);
   LLVMValueRef tiny = LLVMBuildFCmp(b, LLVMRealOLT, x, real(cg, x, f->least_normal), "");
-  LLVMValueRef scaled =
-    LLVMBuildSelect(b, tiny, LLVMBuildFMul(b, x, real(cg, x, f->denormal_scale), ""), x, "");
+  LLVMValueRef scaled = LLVMBuildSelect(b, tiny, LLVMBuildFMul(b, x, real(cg, x, f->denormal_scale), ""), x,
+                                        "");
   // scaled = m 2^e with sqrt(1/2) <= m < sqrt(2).
   int64_t one_bits = (int64_t)f->exponent_bias << f->mantissa_bits;
   LLVMValueRef bits = LLVMBuildAdd(b, to_int(cg, scaled), int_like(cg, x, one_bits - f->root_half), "");

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/status.h"
 #include "runtime/cpu/blas.h"
 #include "runtime/value/value.h"
-#include "runtime/base/status.h"
 
 // Output rows of a product that one thread computes at a time; fixed, because it decides how BLAS cuts the
 // product.
@@ -54,12 +54,14 @@ struct weights {
 };
 
 static bool grow(void *array, size_t element, uint32_t count, uint32_t *capacity) {
-  if (count < *capacity) return true;
+  if (count < *capacity)
+    return true;
   uint32_t grown = *capacity ? *capacity * 2 : 64;
   void *old;
   memcpy(&old, array, sizeof old);
   void *new = realloc(old, grown * element);
-  if (!new) return false;
+  if (!new)
+    return false;
   memcpy(array, &new, sizeof new);
   *capacity = grown;
   return true;
@@ -74,28 +76,18 @@ static const uint32_t *batch_rows(const struct executor *executor, const struct 
   const struct plan_batch *plan = &executor->plan.batches[batch];
   const struct plan_block *block = &executor->model->blocks[group->block];
   switch (row->place) {
-  case KERNEL_PLACE_INPUT:
-    *first = plan->rows[row->index][0];
-    return plan->rows[row->index];
-  case KERNEL_PLACE_SAVED:
-    *first = plan->outputs[block->n_results + row->index];
-    return NULL;
-  default:
-    *first = plan->outputs[row->index];
-    return NULL;
+  case KERNEL_PLACE_INPUT: *first = plan->rows[row->index][0]; return plan->rows[row->index];
+  case KERNEL_PLACE_SAVED: *first = plan->outputs[block->n_results + row->index]; return NULL;
+  default: *first = plan->outputs[row->index]; return NULL;
   }
 }
 
 static const struct row_arena *place_arena(const struct executor *executor, enum kernel_place place) {
   switch (place) {
-  case KERNEL_PLACE_SINK:
-    return &executor->sinks;
-  case KERNEL_PLACE_INPUT:
-    return &executor->plan.values;
-  case KERNEL_PLACE_SAVED:
-    return &executor->plan.saved;
-  default:
-    return &executor->gradients;
+  case KERNEL_PLACE_SINK: return &executor->sinks;
+  case KERNEL_PLACE_INPUT: return &executor->plan.values;
+  case KERNEL_PLACE_SAVED: return &executor->plan.saved;
+  default: return &executor->gradients;
   }
 }
 
@@ -110,9 +102,11 @@ static bool lies_together(const struct executor *executor, const struct sink_gro
       *start = first;
       next = first;
     }
-    if (first != next) return false;
+    if (first != next)
+      return false;
     for (uint32_t r = 1; rows && r < count; r++)
-      if (rows[r] != first + (uint64_t)r * units) return false;
+      if (rows[r] != first + (uint64_t)r * units)
+        return false;
     next += (uint64_t)count * units;
   }
   return true;
@@ -131,8 +125,8 @@ static nn_status *copy_together(struct weights *weights, const struct sink_group
       uint32_t count = left < COPY_ROWS ? left : COPY_ROWS;
       if (!grow(&weights->copies, sizeof *weights->copies, weights->n_copies, &weights->copies_capacity))
         return status_no_memory();
-      weights->copies[weights->n_copies++] =
-          (struct copy){operand->arena, rows, first, to, operand->units, count};
+      weights->copies[weights->n_copies++] = (struct copy){operand->arena, rows, first, to,
+                                                           operand->units, count};
       if (rows)
         rows += count;
       else
@@ -154,14 +148,16 @@ static nn_status *find_operand(struct weights *weights, const struct sink_group 
     operand->offset = group->buffers[row->index];
     return NULL;
   }
-  if (lies_together(executor, group, row, operand->units, &operand->offset)) return NULL;
+  if (lies_together(executor, group, row, operand->units, &operand->offset))
+    return NULL;
   // Several sinks of a kernel often have an operand in common.
   for (uint32_t i = weights->n_contributions; i-- > 0 && weights->contributions[i].group == group;) {
     const struct contribution *other = &weights->contributions[i];
     const struct kernel_row *a = &other->sink->a, *b = &other->sink->b;
     bool as_a = a->place == row->place && a->index == row->index;
     bool as_b = other->sink->kind == KERNEL_SINK_OUTER && b->place == row->place && b->index == row->index;
-    if (!as_a && !as_b) continue;
+    if (!as_a && !as_b)
+      continue;
     *operand = as_a ? other->a : other->b;
     return NULL;
   }
@@ -187,9 +183,10 @@ static void run_copy(void *context, uint32_t item, int thread) {
 
 static nn_status *collect(struct weights *weights, const struct sink_group *groups, uint32_t n_groups) {
   uint32_t n = 0;
-  for (uint32_t g = 0; g < n_groups; g++) n += groups[g].kernel->n_sinks;
-  weights->contributions =
-      value_arena_alloc(weights->executor->memory, (n + 1) * sizeof *weights->contributions);
+  for (uint32_t g = 0; g < n_groups; g++)
+    n += groups[g].kernel->n_sinks;
+  weights->contributions = value_arena_alloc(weights->executor->memory,
+                                             (n + 1) * sizeof *weights->contributions);
   for (uint32_t g = 0; g < n_groups; g++) {
     const struct sink_group *group = &groups[g];
     for (uint32_t s = 0; s < group->kernel->n_sinks; s++) {
@@ -200,7 +197,8 @@ static nn_status *collect(struct weights *weights, const struct sink_group *grou
       STATUS_TRY(
           execute_member(weights->executor, group->batches[0], sink->param, sink->member, &made->member));
       STATUS_TRY(find_operand(weights, group, &sink->a, &made->a));
-      if (sink->kind == KERNEL_SINK_OUTER) STATUS_TRY(find_operand(weights, group, &sink->b, &made->b));
+      if (sink->kind == KERNEL_SINK_OUTER)
+        STATUS_TRY(find_operand(weights, group, &sink->b, &made->b));
       weights->n_contributions++;
     }
   }
@@ -209,8 +207,10 @@ static nn_status *collect(struct weights *weights, const struct sink_group *grou
 
 static int compare_contributions(const void *x, const void *y) {
   const struct contribution *a = x, *b = y;
-  if (a->param != b->param) return a->param < b->param ? -1 : 1;
-  if (a->member != b->member) return a->member < b->member ? -1 : 1;
+  if (a->param != b->param)
+    return a->param < b->param ? -1 : 1;
+  if (a->member != b->member)
+    return a->member < b->member ? -1 : 1;
   return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
@@ -226,7 +226,8 @@ static nn_status *touch_rows(const struct weights *weights, const struct contrib
       if (rows[r] < 0 || rows[r] >= param->rows)
         return status_new(NN_DATA, "row %d of '%s' was looked up, which has %lld", rows[r],
                           param->members[contribution->member].name, (long long)param->rows);
-      if (param->sparse) params_touch(&param->members[contribution->member], (uint32_t)rows[r]);
+      if (param->sparse)
+        params_touch(&param->members[contribution->member], (uint32_t)rows[r]);
     }
   }
   return NULL;
@@ -238,21 +239,28 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
   struct params *params = &weights->executor->model->params;
   const struct param *param = &params->list[head->param];
   struct param_member *member = &param->members[head->member];
-  if (!params_gradient(params, head->param, head->member)) return status_no_memory();
+  if (!params_gradient(params, head->param, head->member))
+    return status_no_memory();
   bool alike = true;
   for (uint32_t i = first; i < end; i++) {
     if (weights->contributions[i].sink->kind == KERNEL_SINK_ROW)
       STATUS_TRY(touch_rows(weights, &weights->contributions[i]));
-    if (weights->contributions[i].sink->kind != head->sink->kind) alike = false;
+    if (weights->contributions[i].sink->kind != head->sink->kind)
+      alike = false;
   }
   // Rows are added to a dense gradient after it has been zeroed as a whole.
-  if (head->sink->kind == KERNEL_SINK_ROW && !param->sparse) alike = false;
+  if (head->sink->kind == KERNEL_SINK_ROW && !param->sparse)
+    alike = false;
   // Rows of a product, columns of a sum. A parameter with contributions of several kinds is one task.
   size_t extent = 1, step = 1;
-  if (alike && head->sink->kind == KERNEL_SINK_OUTER) extent = (size_t)param->rows, step = PANEL;
-  if (alike && head->sink->kind == KERNEL_SINK_PARAM) extent = param->elements, step = SUM_COLUMNS * 4;
-  if (alike && head->sink->kind == KERNEL_SINK_ROW) extent = (size_t)param->columns, step = SUM_COLUMNS;
-  if (threads_count(weights->executor->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER) step = extent;
+  if (alike && head->sink->kind == KERNEL_SINK_OUTER)
+    extent = (size_t)param->rows, step = PANEL;
+  if (alike && head->sink->kind == KERNEL_SINK_PARAM)
+    extent = param->elements, step = SUM_COLUMNS * 4;
+  if (alike && head->sink->kind == KERNEL_SINK_ROW)
+    extent = (size_t)param->columns, step = SUM_COLUMNS;
+  if (threads_count(weights->executor->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER)
+    step = extent;
   for (size_t begin = 0; begin < extent; begin += step) {
     if (!grow(&weights->tasks, sizeof *weights->tasks, weights->n_tasks, &weights->tasks_capacity))
       return status_no_memory();
@@ -275,10 +283,10 @@ static void add_product(const struct executor *executor, const struct contributi
   const struct param *param = &executor->model->params.list[c->param];
   size_t end = least(task->end, (size_t)param->rows), size = nn_element_bytes(executor->model->element);
   size_t columns = (size_t)param->columns;
-  blas_product(executor->model->blas, executor->model->element, !fresh, end - task->begin, columns, c->group->n_rows,
-               row_arena_at(c->a.arena, c->a.offset) + task->begin * size, (size_t)c->a.units * NN_LANES,
-               row_arena_at(c->b.arena, c->b.offset), (size_t)c->b.units * NN_LANES,
-               gradient + task->begin * columns * size, columns);
+  blas_product(executor->model->blas, executor->model->element, !fresh, end - task->begin, columns,
+               c->group->n_rows, row_arena_at(c->a.arena, c->a.offset) + task->begin * size,
+               (size_t)c->a.units * NN_LANES, row_arena_at(c->b.arena, c->b.offset),
+               (size_t)c->b.units * NN_LANES, gradient + task->begin * columns * size, columns);
 }
 
 static void add_rows(const struct executor *executor, const struct contribution *c, char *gradient,
@@ -310,16 +318,15 @@ static void run_task(void *context, uint32_t item, int thread) {
     const struct param *param = &executor->model->params.list[c->param];
     char *gradient = param->members[c->member].gradient;
     switch (c->sink->kind) {
-    case KERNEL_SINK_OUTER:
-      add_product(executor, c, gradient, task, fresh);
-      break;
+    case KERNEL_SINK_OUTER: add_product(executor, c, gradient, task, fresh); break;
     case KERNEL_SINK_PARAM:
       executor->model->loops->sum_rows(
           gradient + task->begin * size, !fresh, row_arena_at(c->a.arena, c->a.offset) + task->begin * size,
           c->group->n_rows, (size_t)c->a.units * NN_LANES, least(task->end, param->elements) - task->begin);
       break;
     case KERNEL_SINK_ROW:
-      if (fresh) memset(gradient, 0, param->bytes);
+      if (fresh)
+        memset(gradient, 0, param->bytes);
       add_rows(executor, c, gradient, task);
       break;
     }
@@ -356,7 +363,8 @@ static nn_status *accumulate(struct weights *weights, const struct sink_group *g
 nn_status *weights_accumulate(struct executor *executor, const struct sink_group *groups, uint32_t n_groups) {
   struct weights weights = {.executor = executor};
   // On first use: a process that only infers need not load the library. A backward pass has the model to itself.
-  if (!executor->model->blas) executor->model->blas = blas_open();
+  if (!executor->model->blas)
+    executor->model->blas = blas_open();
   nn_status *status = accumulate(&weights, groups, n_groups);
   free(weights.copies);
   free(weights.tasks);

@@ -32,10 +32,12 @@ static size_t split(const struct reader *reader, struct field *out) {
   size_t n = 0, at = 0;
   for (;;) {
     size_t length = strcspn(reader->line + at, "\t");
-    if (n < MAX_COLUMNS) out[n] = (struct field){at, length};
+    if (n < MAX_COLUMNS)
+      out[n] = (struct field){at, length};
     n++;
     at += length;
-    if (at >= reader->length || n > MAX_COLUMNS) return n;
+    if (at >= reader->length || n > MAX_COLUMNS)
+      return n;
     at++;
   }
 }
@@ -43,15 +45,18 @@ static size_t split(const struct reader *reader, struct field *out) {
 static bool begin_common(struct reader *reader, bool conllu) {
   const struct dataset_request *request = reader->request;
   struct columns *columns = reader->state = calloc(1, sizeof *columns);
-  if (!columns) abort();
+  if (!columns)
+    abort();
   columns->source = malloc((request->n_columns + 1) * sizeof *columns->source);
-  if (!columns->source) abort();
+  if (!columns->source)
+    abort();
   columns->conllu = conllu;
   columns->by_token = true;
   for (uint32_t i = 0; i < request->n_columns; i++) {
     const struct ir_type *type = request->columns[i].type;
     columns->source[i] = -1;
-    if (type->kind != IR_LIST) columns->by_token = false;
+    if (type->kind != IR_LIST)
+      columns->by_token = false;
     char what[128];
     if (!reader_is_scalar(type->kind == IR_LIST ? type->element : type)) {
       reader_fail(reader, 1, 1, "columns cannot give parameter `%s`, %s; use jsonl", request->columns[i].name,
@@ -83,7 +88,8 @@ static void bind_conllu(struct reader *reader) {
   for (uint32_t i = 0; i < reader->request->n_columns; i++)
     for (int c = 0; c < 10; c++)
       for (int k = 0; k < 6 && names[c][k]; k++)
-        if (!strcmp(names[c][k], reader->request->columns[i].name)) columns->source[i] = c;
+        if (!strcmp(names[c][k], reader->request->columns[i].name))
+          columns->source[i] = c;
 }
 
 static bool is_name(const struct reader *reader, struct field field, const char *name) {
@@ -99,7 +105,8 @@ static void bind_given(struct reader *reader) {
     // A name that is no column here may be another entry's parameter: the same format serves all of them.
     for (uint32_t i = 0; i < reader->request->n_columns; i++) {
       const char *name = reader->request->columns[i].name;
-      if (strlen(name) == length && !memcmp(name, at, length)) columns->source[i] = c;
+      if (strlen(name) == length && !memcmp(name, at, length))
+        columns->source[i] = c;
     }
     at = at[length] ? at + length + 1 : NULL;
   }
@@ -112,8 +119,10 @@ static bool is_header(const struct reader *reader, const struct field *fields, s
   for (uint32_t i = 0; i < reader->request->n_columns; i++) {
     const char *name = reader->request->columns[i].name;
     int32_t given = columns->source[i];
-    for (size_t c = 0; c < n; c++) some = some || is_name(reader, fields[c], name);
-    if (given >= 0) all = all && (size_t)given < n && is_name(reader, fields[given], name);
+    for (size_t c = 0; c < n; c++)
+      some = some || is_name(reader, fields[c], name);
+    if (given >= 0)
+      all = all && (size_t)given < n && is_name(reader, fields[given], name);
   }
   return some && all;
 }
@@ -122,9 +131,11 @@ static bool is_header(const struct reader *reader, const struct field *fields, s
 static void bind_tsv(struct reader *reader, const struct field *fields, size_t n, bool header) {
   struct columns *columns = reader->state;
   for (uint32_t i = 0; i < reader->request->n_columns; i++) {
-    if (!header && i < n) columns->source[i] = (int32_t)i;
+    if (!header && i < n)
+      columns->source[i] = (int32_t)i;
     for (size_t c = 0; header && c < n; c++)
-      if (is_name(reader, fields[c], reader->request->columns[i].name)) columns->source[i] = (int32_t)c;
+      if (is_name(reader, fields[c], reader->request->columns[i].name))
+        columns->source[i] = (int32_t)c;
   }
 }
 
@@ -163,7 +174,8 @@ static void finish_sentence(struct reader *reader) {
   size_t n = n_columns ? reader->n_stack / n_columns : 0;
   for (uint32_t i = 0; i < n_columns; i++) {
     size_t base = reader->n_stack;
-    for (size_t k = 0; k < n; k++) reader_push(reader, reader->stack[k * n_columns + i]);
+    for (size_t k = 0; k < n; k++)
+      reader_push(reader, reader->stack[k * n_columns + i]);
     reader->row[reader->request->columns[i].first_slot] =
         reader_list(reader, reader->request->columns[i].type->element, base);
     reader->present[i] = columns->source[i] >= 0;
@@ -180,7 +192,8 @@ static bool list_field(struct reader *reader, const struct ir_type *element, str
     if (length &&
         !reader_scalar(reader, element, text, length, reader->line_number, field.at + at + 1, &value))
       return false;
-    if (length) reader_push(reader, value);
+    if (length)
+      reader_push(reader, value);
     at += length + 1;
   }
   *slot = reader_list(reader, element, base);
@@ -192,7 +205,8 @@ static enum reader_result example_line(struct reader *reader, const struct field
   for (uint32_t i = 0; i < reader->request->n_columns; i++) {
     const struct dataset_column *column = &reader->request->columns[i];
     int32_t c = columns->source[i];
-    if (c < 0) continue;
+    if (c < 0)
+      continue;
     if ((size_t)c >= n)
       return reader_fail(reader, reader->line_number, reader->length + 1,
                          "this line has %zu column%s; `%s` is column %d", n, n == 1 ? "" : "s", column->name,
@@ -203,7 +217,8 @@ static enum reader_result example_line(struct reader *reader, const struct field
                   ? list_field(reader, column->type->element, fields[c], slot)
                   : reader_scalar(reader, column->type, reader->line + fields[c].at, fields[c].length,
                                   reader->line_number, fields[c].at + 1, slot);
-    if (!ok) return READER_BAD;
+    if (!ok)
+      return READER_BAD;
   }
   return READER_RECORD;
 }
@@ -222,27 +237,37 @@ static enum reader_result next(struct reader *reader) {
   bool in_sentence = false;
   while (reader_line(reader)) {
     if (reader_line_is_blank(reader)) {
-      if (in_sentence) break;
+      if (in_sentence)
+        break;
       continue;
     }
     size_t n = split(reader, fields);
     if (n > MAX_COLUMNS)
       return reader_fail(reader, reader->line_number, 1, "more than %d columns", MAX_COLUMNS);
-    if (columns->conllu && is_comment_or_range(reader, fields)) continue;
+    if (columns->conllu && is_comment_or_range(reader, fields))
+      continue;
     if (!columns->bound) {
-      if (columns->conllu) bind_conllu(reader);
-      else if (reader->columns) bind_given(reader);
+      if (columns->conllu)
+        bind_conllu(reader);
+      else if (reader->columns)
+        bind_given(reader);
       bool header = !columns->conllu && is_header(reader, fields, n);
-      if (!columns->conllu && !reader->columns) bind_tsv(reader, fields, n, header);
+      if (!columns->conllu && !reader->columns)
+        bind_tsv(reader, fields, n, header);
       columns->bound = true;
-      if (header) continue;
+      if (header)
+        continue;
     }
-    if (!in_sentence) reader->record_line = reader->line_number;
-    if (!columns->by_token) return example_line(reader, fields, n);
+    if (!in_sentence)
+      reader->record_line = reader->line_number;
+    if (!columns->by_token)
+      return example_line(reader, fields, n);
     in_sentence = true;
-    if (!token_line(reader, fields, n)) return skip_sentence(reader);
+    if (!token_line(reader, fields, n))
+      return skip_sentence(reader);
   }
-  if (!in_sentence) return READER_END;
+  if (!in_sentence)
+    return READER_END;
   finish_sentence(reader);
   return READER_RECORD;
 }
@@ -252,7 +277,8 @@ static bool begin_conllu(struct reader *reader) { return begin_common(reader, tr
 
 static void end(struct reader *reader) {
   struct columns *columns = reader->state;
-  if (columns) free(columns->source);
+  if (columns)
+    free(columns->source);
 }
 
 const struct reader_format reader_tsv = {"tsv", "tsv tab conll", begin_tsv, next, end};

@@ -17,7 +17,8 @@ static const struct reader_format *const formats[] = {&reader_jsonl, &reader_tsv
 static bool has_word(const char *words, const char *word, size_t length) {
   while (*words) {
     size_t n = strcspn(words, " ");
-    if (n == length && !memcmp(words, word, n)) return true;
+    if (n == length && !memcmp(words, word, n))
+      return true;
     words += n + (words[n] == ' ');
   }
   return false;
@@ -29,19 +30,22 @@ static bool begins_with_bracket(FILE *file) {
          c == 0xbf) {
   }
   // A pipe cannot go back further than this.
-  if (fseek(file, 0, SEEK_SET)) ungetc(c, file);
+  if (fseek(file, 0, SEEK_SET))
+    ungetc(c, file);
   return c == '(';
 }
 
 static bool takes_text(const struct dataset_request *request) {
   for (uint32_t i = 0; i < request->n_columns; i++)
-    if (reader_is_scalar_list(request->columns[i].type)) return true;
+    if (reader_is_scalar_list(request->columns[i].type))
+      return true;
   return false;
 }
 
 static bool wants_tree(const struct dataset_request *request) {
   for (uint32_t i = 0; i < request->n_columns; i++)
-    if (request->columns[i].type->kind == IR_DATA) return true;
+    if (request->columns[i].type->kind == IR_DATA)
+      return true;
   return false;
 }
 
@@ -65,7 +69,8 @@ static const struct reader_format *format_of(const struct dataset_request *reque
     return wants_tree(request) && (!takes_text(request) || begins_with_bracket(file)) ? &reader_ptb
                                                                                       : &reader_text;
   for (size_t i = 0; i < N_FORMATS; i++)
-    if (has_word(formats[i]->suffixes, suffix, strlen(suffix))) return formats[i];
+    if (has_word(formats[i]->suffixes, suffix, strlen(suffix)))
+      return formats[i];
   message_set(
       error,
       "%s: the data format cannot be told from the name; give --format ptb, jsonl, text, tsv or conllu",
@@ -79,24 +84,30 @@ static bool reader_open(struct reader *reader, const struct reader_format **form
   reader->file = fopen(strcmp(request->path, "-") ? request->path : "/dev/stdin", "r");
   if (!reader->file || fstat(fileno(reader->file), &info))
     return message_set(error, "%s: %s", request->path, strerror(errno));
-  if (S_ISDIR(info.st_mode)) return message_set(error, "%s: is a folder", request->path);
+  if (S_ISDIR(info.st_mode))
+    return message_set(error, "%s: is a folder", request->path);
   if (reader->counting && !S_ISREG(info.st_mode))
     return message_set(
         error, "%s: is no regular file, and training data is read twice (vocabularies are counted first)",
         request->path);
   *format = format_of(request, reader->file, &reader->columns, error);
-  if (!*format) return false;
+  if (!*format)
+    return false;
   uint32_t width = 0;
-  for (uint32_t i = 0; i < request->n_columns; i++) width += request->columns[i].width;
+  for (uint32_t i = 0; i < request->n_columns; i++)
+    width += request->columns[i].width;
   reader->row = calloc(width + 1, sizeof *reader->row);
   reader->present = calloc(request->n_columns + 1, sizeof *reader->present);
-  if (!reader->row || !reader->present) return message_set(error, "%s: out of memory", request->path);
+  if (!reader->row || !reader->present)
+    return message_set(error, "%s: out of memory", request->path);
   return true;
 }
 
 static void reader_close(struct reader *reader, const struct reader_format *format) {
-  if (format && format->end) format->end(reader);
-  if (reader->file) fclose(reader->file);
+  if (format && format->end)
+    format->end(reader);
+  if (reader->file)
+    fclose(reader->file);
   free(reader->line);
   free(reader->row);
   free(reader->present);
@@ -110,10 +121,13 @@ static bool append(struct nn_dataset *set, const struct reader *reader, size_t *
   if (set->n_examples == *capacity) {
     *capacity = *capacity < 512 ? 1024 : 2 * *capacity;
     uint64_t *slots = realloc(set->slots, (*capacity * set->width + 1) * sizeof *slots);
-    if (slots) set->slots = slots;
+    if (slots)
+      set->slots = slots;
     uint32_t *lines = realloc(set->lines, *capacity * sizeof *lines);
-    if (lines) set->lines = lines;
-    if (!slots || !lines) return false;
+    if (lines)
+      set->lines = lines;
+    if (!slots || !lines)
+      return false;
   }
   memcpy(set->slots + set->n_examples * set->width, reader->row, set->width * sizeof *set->slots);
   set->lines[set->n_examples++] = reader->record_line;
@@ -123,7 +137,8 @@ static bool append(struct nn_dataset *set, const struct reader *reader, size_t *
 // The first record says which columns the file has; a later one that lacks one of them is bad.
 static bool same_columns(struct reader *reader, struct nn_dataset *set) {
   for (uint32_t i = 0; i < set->n_columns; i++) {
-    if (set->n_examples == 0) set->columns[i].present = reader->present[i];
+    if (set->n_examples == 0)
+      set->columns[i].present = reader->present[i];
     else if (set->columns[i].present && !reader->present[i])
       return reader_fail(reader, reader->record_line, 1, "this record has no `%s`, as those before it have",
                          set->columns[i].name) == READER_RECORD;
@@ -133,7 +148,8 @@ static bool same_columns(struct reader *reader, struct nn_dataset *set) {
 
 static struct nn_dataset *set_new(const struct dataset_request *request) {
   struct nn_dataset *set = calloc(1, sizeof *set);
-  if (!set) return NULL;
+  if (!set)
+    return NULL;
   set->arena = value_arena_new();
   set->columns = calloc(request->n_columns + 1, sizeof *set->columns);
   set->n_columns = request->n_columns;
@@ -151,7 +167,8 @@ static struct nn_dataset *set_new(const struct dataset_request *request) {
 
 static bool add_file(struct nn_dataset *set, const char *path) {
   struct dataset_file *files = realloc(set->files, (set->n_files + 1) * sizeof *files);
-  if (!files) return false;
+  if (!files)
+    return false;
   set->files = files;
   files[set->n_files] = (struct dataset_file){strdup(path), set->n_examples};
   return files[set->n_files++].path != NULL;
@@ -159,11 +176,14 @@ static bool add_file(struct nn_dataset *set, const char *path) {
 
 // A bad record is passed over or ends the reading.
 static bool pass_over(struct reader *reader, struct nn_dataset *set) {
-  if (!reader->request->skip_bad) return false;
+  if (!reader->request->skip_bad)
+    return false;
   reader_discard_tokens(reader);
   set->n_skipped++;
-  if (set->first_skipped) free(reader->error);
-  else set->first_skipped = reader->error;
+  if (set->first_skipped)
+    free(reader->error);
+  else
+    set->first_skipped = reader->error;
   reader->error = NULL;
   return true;
 }
@@ -179,8 +199,10 @@ static bool read_all(const struct dataset_request *request, bool counting, struc
     memset(reader.present, 0, request->n_columns * sizeof *reader.present);
     memset(reader.row, 0, set->width * sizeof *reader.row);
     enum reader_result result = format->next(&reader);
-    if (result == READER_END) break;
-    if (result == READER_RECORD && !same_columns(&reader, set)) result = READER_BAD;
+    if (result == READER_END)
+      break;
+    if (result == READER_RECORD && !same_columns(&reader, set))
+      result = READER_BAD;
     if (result == READER_BAD) {
       ok = pass_over(&reader, set);
     } else if (counting) {
@@ -191,17 +213,21 @@ static bool read_all(const struct dataset_request *request, bool counting, struc
       ok = message_set(error, "%s: out of memory after %zu examples", request->path, set->n_examples);
     }
   }
-  if (ok && ferror(reader.file)) ok = message_set(error, "%s: %s", request->path, strerror(errno));
-  if (!ok && reader.error && !*error) *error = reader.error, reader.error = NULL;
+  if (ok && ferror(reader.file))
+    ok = message_set(error, "%s: %s", request->path, strerror(errno));
+  if (!ok && reader.error && !*error)
+    *error = reader.error, reader.error = NULL;
   reader_close(&reader, format);
   return ok;
 }
 
 bool dataset_count(const struct dataset_request *request, size_t *n_examples, char **error) {
   struct nn_dataset *set = set_new(request);
-  if (!set) return message_set(error, "%s: out of memory", request->path);
+  if (!set)
+    return message_set(error, "%s: out of memory", request->path);
   bool ok = read_all(request, true, set, error);
-  if (ok) *n_examples = set->n_examples;
+  if (ok)
+    *n_examples = set->n_examples;
   dataset_free(set);
   return ok;
 }
@@ -211,8 +237,10 @@ bool dataset_append(struct nn_dataset *set, const struct dataset_request *reques
   same.n_columns = set->n_columns;
   same.columns = set->columns;
   size_t n_examples = set->n_examples;
-  if (!add_file(set, request->path)) return message_set(error, "%s: out of memory", request->path);
-  if (read_all(&same, false, set, error)) return true;
+  if (!add_file(set, request->path))
+    return message_set(error, "%s: out of memory", request->path);
+  if (read_all(&same, false, set, error))
+    return true;
   set->n_examples = n_examples;
   free(set->files[--set->n_files].path);
   return false;
@@ -234,14 +262,18 @@ struct nn_dataset *dataset_read(const struct dataset_request *request, char **er
 const struct dataset_file *dataset_file_of(const struct nn_dataset *set, size_t example) {
   size_t file = 0;
   // The last file that begins at or before the example; one without examples begins where the next one does.
-  while (file + 1 < set->n_files && set->files[file + 1].first <= example) file++;
+  while (file + 1 < set->n_files && set->files[file + 1].first <= example)
+    file++;
   return &set->files[file];
 }
 
 void dataset_free(struct nn_dataset *set) {
-  if (!set) return;
-  if (set->arena) value_arena_free(set->arena);
-  for (size_t i = 0; i < set->n_files; i++) free(set->files[i].path);
+  if (!set)
+    return;
+  if (set->arena)
+    value_arena_free(set->arena);
+  for (size_t i = 0; i < set->n_files; i++)
+    free(set->files[i].path);
   free(set->files);
   free(set->columns);
   free(set->slots);

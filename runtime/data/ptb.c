@@ -50,28 +50,35 @@ static struct form form_of(const struct ir_constructor *constructor, uint32_t da
   struct form form = {.label = -1, .word = -1, .list = -1, .usable = true};
   for (uint32_t i = 0; i < constructor->n_fields; i++) {
     const struct ir_type *type = constructor->fields[i].type;
-    if (type->kind == IR_DATA && type->data == data) form.n_subtrees++;
+    if (type->kind == IR_DATA && type->data == data)
+      form.n_subtrees++;
     else if (type->kind == IR_LIST && type->element->kind == IR_DATA && type->element->data == data &&
              form.list < 0)
       form.list = (int32_t)i;
     else if ((type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT) &&
              form.n_tokens < 2) {
-      if (form.n_tokens++ == 0) form.label = (int32_t)i;
-      else form.word = (int32_t)i;
+      if (form.n_tokens++ == 0)
+        form.label = (int32_t)i;
+      else
+        form.word = (int32_t)i;
     } else {
       form.usable = false;
     }
   }
   bool leaf = !form.n_subtrees && form.list < 0;
-  if (leaf && form.n_tokens == 1) form.word = form.label, form.label = -1;
-  if (leaf ? form.n_tokens == 0 : form.n_tokens > 1) form.usable = false;
-  if (form.list >= 0 && form.n_subtrees) form.usable = false;
+  if (leaf && form.n_tokens == 1)
+    form.word = form.label, form.label = -1;
+  if (leaf ? form.n_tokens == 0 : form.n_tokens > 1)
+    form.usable = false;
+  if (form.list >= 0 && form.n_subtrees)
+    form.usable = false;
   return form;
 }
 
 static bool begin(struct reader *reader) {
   struct ptb *ptb = reader->state = calloc(1, sizeof *ptb);
-  if (!ptb) abort();
+  if (!ptb)
+    abort();
   const struct dataset_request *request = reader->request;
   while (ptb->column < request->n_columns && request->columns[ptb->column].type->kind != IR_DATA)
     ptb->column++;
@@ -85,7 +92,8 @@ static bool begin(struct reader *reader) {
   uint32_t data = request->columns[ptb->column].type->data;
   ptb->data = request->module->datas[data];
   ptb->forms = calloc(ptb->data->n_constructors + 1, sizeof *ptb->forms);
-  if (!ptb->forms) abort();
+  if (!ptb->forms)
+    abort();
   for (uint32_t i = 0; i < ptb->data->n_constructors; i++)
     ptb->forms[i] = form_of(&ptb->data->constructors[i], data);
   return true;
@@ -103,12 +111,14 @@ static size_t keep_word(struct ptb *ptb, const char *text, size_t length) {
   static const char *const escapes[][2] = {{"-LRB-", "("}, {"-RRB-", ")"}, {"-LSB-", "["},
                                            {"-RSB-", "]"}, {"-LCB-", "{"}, {"-RCB-", "}"}};
   for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
-    if (length == 5 && !memcmp(text, escapes[i][0], 5)) return keep_text(ptb, escapes[i][1], 1);
+    if (length == 5 && !memcmp(text, escapes[i][0], 5))
+      return keep_text(ptb, escapes[i][1], 1);
   size_t at = keep_text(ptb, text, length), end = at;
   for (size_t i = at; i < at + length; i++) {
     bool escape = ptb->texts[i] == '\\' && i + 1 < at + length &&
                   (ptb->texts[i + 1] == '/' || ptb->texts[i + 1] == '*');
-    if (!escape) ptb->texts[end++] = ptb->texts[i];
+    if (!escape)
+      ptb->texts[end++] = ptb->texts[i];
   }
   ptb->n_texts = end;
   return at;
@@ -131,7 +141,8 @@ static bool leaf(struct reader *reader, const struct open *open, bool labelled, 
     for (uint32_t tag = 0; tag < ptb->data->n_constructors; tag++) {
       const struct form *form = &ptb->forms[tag];
       const struct ir_constructor *constructor = &ptb->data->constructors[tag];
-      if (!form->usable || form->n_subtrees || form->list >= 0 || (form->label >= 0) != want_label) continue;
+      if (!form->usable || form->n_subtrees || form->list >= 0 || (form->label >= 0) != want_label)
+        continue;
       uint64_t slots[MAX_FIELDS] = {0};
       if (!fill(reader, constructor, form->label, open->text, open->text_length, open->line, open->column + 1,
                 slots) ||
@@ -155,19 +166,22 @@ static bool node(struct reader *reader, const struct open *open, uint64_t *value
       const struct form *form = &ptb->forms[tag];
       const struct ir_constructor *constructor = &ptb->data->constructors[tag];
       bool fits = list ? form->list >= 0 : form->n_subtrees > 0 && form->n_subtrees == n;
-      if (!form->usable || !fits || constructor->n_fields > MAX_FIELDS) continue;
+      if (!form->usable || !fits || constructor->n_fields > MAX_FIELDS)
+        continue;
       uint64_t slots[MAX_FIELDS] = {0};
-      if (form->label >= 0 && !open->text_length) continue;
+      if (form->label >= 0 && !open->text_length)
+        continue;
       if (!fill(reader, constructor, form->label, open->text, open->text_length, open->line, open->column + 1,
                 slots))
         return false;
       if (list) {
-        slots[form->list] =
-            reader_list(reader, constructor->fields[form->list].type->element, open->first_child);
+        slots[form->list] = reader_list(reader, constructor->fields[form->list].type->element,
+                                        open->first_child);
       } else {
         size_t child = open->first_child;
         for (uint32_t i = 0; i < constructor->n_fields; i++)
-          if (constructor->fields[i].type->kind == IR_DATA) slots[i] = reader->stack[child++];
+          if (constructor->fields[i].type->kind == IR_DATA)
+            slots[i] = reader->stack[child++];
         reader->n_stack = open->first_child;
       }
       *value = (uint64_t)(uintptr_t)value_data_new(reader->arena, tag, constructor->n_fields, slots);
@@ -181,10 +195,12 @@ static bool node(struct reader *reader, const struct open *open, uint64_t *value
 
 // A word that turned out to have siblings is a tree of its own.
 static bool settle_word(struct reader *reader, struct open *open) {
-  if (!open->has_word) return true;
+  if (!open->has_word)
+    return true;
   uint64_t value;
   open->has_word = false;
-  if (!leaf(reader, open, false, &value)) return false;
+  if (!leaf(reader, open, false, &value))
+    return false;
   reader_push(reader, value);
   return true;
 }
@@ -225,7 +241,8 @@ static void open_bracket(struct reader *reader, size_t column) {
 static bool word(struct reader *reader, size_t length) {
   struct ptb *ptb = reader->state;
   struct open *open = &ptb->open[ptb->n_open - 1];
-  if (!settle_word(reader, open)) return false;
+  if (!settle_word(reader, open))
+    return false;
   open->has_word = true;
   open->word = keep_word(ptb, reader->line + ptb->at, length);
   open->word_length = (uint32_t)(ptb->n_texts - open->word);
@@ -257,7 +274,8 @@ static enum reader_result next(struct reader *reader) {
   for (;;) {
     if (!ptb->in_line) {
       if (!reader_line(reader)) {
-        if (!ptb->n_open) return READER_END;
+        if (!ptb->n_open)
+          return READER_END;
         struct open *open = &ptb->open[ptb->n_open - 1];
         reader_fail(reader, open->line, open->column, "this bracket is never closed");
         ptb->n_open = 0;
@@ -280,14 +298,17 @@ static enum reader_result next(struct reader *reader) {
     if (ptb->at >= reader->length) {
       ptb->in_line = false;
     } else if (c == '(') {
-      if (!ptb->n_open) reader->record_line = reader->line_number;
-      else if (!settle_word(reader, &ptb->open[ptb->n_open - 1])) return resume(reader);
+      if (!ptb->n_open)
+        reader->record_line = reader->line_number;
+      else if (!settle_word(reader, &ptb->open[ptb->n_open - 1]))
+        return resume(reader);
       ptb->at++;
       open_bracket(reader, column);
     } else if (c == ')' && ptb->n_open) {
       uint64_t value;
       ptb->at++;
-      if (!close_bracket(reader, &value)) return resume(reader);
+      if (!close_bracket(reader, &value))
+        return resume(reader);
       if (ptb->n_open) {
         reader_push(reader, value);
         continue;
@@ -304,14 +325,16 @@ static enum reader_result next(struct reader *reader) {
                                              : "a NUL byte in a tree");
         return resume(reader);
       }
-      if (!word(reader, length)) return resume(reader);
+      if (!word(reader, length))
+        return resume(reader);
     }
   }
 }
 
 static void end(struct reader *reader) {
   struct ptb *ptb = reader->state;
-  if (!ptb) return;
+  if (!ptb)
+    return;
   free(ptb->forms);
   free(ptb->open);
   free(ptb->texts);

@@ -8,10 +8,13 @@
 #include "runtime/data/message.h"
 
 void *reader_grow(void *array, size_t *capacity, size_t needed, size_t size) {
-  if (needed <= *capacity) return array;
-  while (*capacity < needed) *capacity = *capacity ? 2 * *capacity : 256;
+  if (needed <= *capacity)
+    return array;
+  while (*capacity < needed)
+    *capacity = *capacity ? 2 * *capacity : 256;
   array = realloc(array, *capacity * size);
-  if (array) return array;
+  if (array)
+    return array;
   fputs("out of memory\n", stderr);
   abort();
 }
@@ -22,11 +25,14 @@ bool reader_line(struct reader *reader) {
     return true;
   }
   ssize_t n = getline(&reader->line, &reader->line_capacity, reader->file);
-  if (n < 0) return false;
+  if (n < 0)
+    return false;
   reader->line_number++;
   size_t length = (size_t)n;
-  if (length && reader->line[length - 1] == '\n') length--;
-  if (length && reader->line[length - 1] == '\r') length--;
+  if (length && reader->line[length - 1] == '\n')
+    length--;
+  if (length && reader->line[length - 1] == '\r')
+    length--;
   if (reader->line_number == 1 && length >= 3 && !memcmp(reader->line, "\xef\xbb\xbf", 3))
     memmove(reader->line, reader->line + 3, length -= 3);
   reader->line[length] = 0;
@@ -39,11 +45,13 @@ bool reader_line_is_blank(const struct reader *reader) {
 }
 
 enum reader_result reader_fail(struct reader *reader, uint32_t line, size_t column, const char *format, ...) {
-  if (reader->error) return READER_BAD;
+  if (reader->error)
+    return READER_BAD;
   char *message = NULL;
   va_list args;
   va_start(args, format);
-  if (vasprintf(&message, format, args) < 0) message = NULL;
+  if (vasprintf(&message, format, args) < 0)
+    message = NULL;
   va_end(args);
   message_set(&reader->error, "%s:%u:%zu: %s", reader->request->path, line, column,
               message ? message : "out of memory");
@@ -69,20 +77,21 @@ const char *reader_type_text(const struct reader *reader, const struct ir_type *
   const struct ir_module *module = reader->request->module;
   char part[128];
   switch (type->kind) {
-    case IR_INT: snprintf(buffer, size, "an integer"); break;
-    case IR_BOOL: snprintf(buffer, size, "true or false"); break;
-    case IR_FLOAT: snprintf(buffer, size, "a number"); break;
-    case IR_INDEX: return named(module->dims[type->dim]->atom.name, buffer, size);
-    case IR_DATA: return named(module->datas[type->data]->name, buffer, size);
-    case IR_LIST:
-      snprintf(buffer, size, "a list (each element %s)",
-               reader_type_text(reader, type->element, part, sizeof part));
-      break;
-    case IR_TUPLE:
-      if (type->tuple.name) return named(type->tuple.name, buffer, size);
-      snprintf(buffer, size, "a tuple of %u", type->tuple.n);
-      break;
-    default: snprintf(buffer, size, "a value that data cannot give"); break;
+  case IR_INT: snprintf(buffer, size, "an integer"); break;
+  case IR_BOOL: snprintf(buffer, size, "true or false"); break;
+  case IR_FLOAT: snprintf(buffer, size, "a number"); break;
+  case IR_INDEX: return named(module->dims[type->dim]->atom.name, buffer, size);
+  case IR_DATA: return named(module->datas[type->data]->name, buffer, size);
+  case IR_LIST:
+    snprintf(buffer, size, "a list (each element %s)",
+             reader_type_text(reader, type->element, part, sizeof part));
+    break;
+  case IR_TUPLE:
+    if (type->tuple.name)
+      return named(type->tuple.name, buffer, size);
+    snprintf(buffer, size, "a tuple of %u", type->tuple.n);
+    break;
+  default: snprintf(buffer, size, "a value that data cannot give"); break;
   }
   return buffer;
 }
@@ -100,12 +109,14 @@ static bool is_utf8(const char *text, size_t length) {
                : (*c & 0xf0) == 0xe0     ? 2
                : *c >= 0xf0 && *c < 0xf5 ? 3
                                          : -1;
-    if (more < 0 || end - c <= more) return false;
+    if (more < 0 || end - c <= more)
+      return false;
     if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) || (*c == 0xf0 && c[1] < 0x90) ||
         (*c == 0xf4 && c[1] > 0x8f))
       return false;
     for (c++; more > 0; more--, c++)
-      if ((*c & 0xc0) != 0x80) return false;
+      if ((*c & 0xc0) != 0x80)
+        return false;
   }
   return true;
 }
@@ -157,7 +168,8 @@ static bool index_of(struct reader *reader, uint32_t dim, const char *token, siz
       reader_fail(reader, line, column, "this is not UTF-8");
       return false;
     }
-    if (reader->counting) keep_token(reader, vocab, token, length);
+    if (reader->counting)
+      keep_token(reader, vocab, token, length);
     return true;
   }
   int64_t found = vocab_find(vocab, token, length);
@@ -173,7 +185,8 @@ static bool index_of(struct reader *reader, uint32_t dim, const char *token, siz
 
 bool reader_scalar(struct reader *reader, const struct ir_type *type, const char *token, size_t length,
                    uint32_t line, size_t column, uint64_t *slot) {
-  if (type->kind == IR_INDEX) return index_of(reader, type->dim, token, length, line, column, slot);
+  if (type->kind == IR_INDEX)
+    return index_of(reader, type->dim, token, length, line, column, slot);
   char text[64], *end = text, what[128];
   if (length > 0 && length < sizeof text) {
     memcpy(text, token, length);
@@ -181,14 +194,17 @@ bool reader_scalar(struct reader *reader, const struct ir_type *type, const char
     errno = 0;
     if (type->kind == IR_INT) {
       int64_t value = strtoll(text, &end, 10);
-      if (!*end && !errno) return *slot = (uint64_t)value, true;
+      if (!*end && !errno)
+        return *slot = (uint64_t)value, true;
     } else if (type->kind == IR_FLOAT) {
       double value = strtod(text, &end);
-      if (!*end && end != text) return memcpy(slot, &value, sizeof value), true;
+      if (!*end && end != text)
+        return memcpy(slot, &value, sizeof value), true;
     } else if (type->kind == IR_BOOL) {
       bool yes = !strcmp(text, "true") || !strcmp(text, "1"),
            no = !strcmp(text, "false") || !strcmp(text, "0");
-      if (yes || no) return *slot = yes, true;
+      if (yes || no)
+        return *slot = yes, true;
     }
   }
   reader_fail(reader, line, column, "expected %s, found `%.*s`",
@@ -197,8 +213,8 @@ bool reader_scalar(struct reader *reader, const struct ir_type *type, const char
 }
 
 void reader_push(struct reader *reader, uint64_t slot) {
-  reader->stack =
-      reader_grow(reader->stack, &reader->stack_capacity, reader->n_stack + 1, sizeof *reader->stack);
+  reader->stack = reader_grow(reader->stack, &reader->stack_capacity, reader->n_stack + 1,
+                              sizeof *reader->stack);
   reader->stack[reader->n_stack++] = slot;
 }
 

@@ -6,7 +6,8 @@
 
 static bool begin(struct reader *reader) {
   for (uint32_t i = 0; i < reader->request->n_columns; i++)
-    if (reader_is_scalar_list(reader->request->columns[i].type)) return true;
+    if (reader_is_scalar_list(reader->request->columns[i].type))
+      return true;
   reader_fail(reader, 1, 1,
               "plain text fills a parameter that is a list of tokens, such as `words: [Word]`, and the "
               "entry has none; give the format with --format");
@@ -15,11 +16,13 @@ static bool begin(struct reader *reader) {
 
 static enum reader_result next(struct reader *reader) {
   do {
-    if (!reader_line(reader)) return READER_END;
+    if (!reader_line(reader))
+      return READER_END;
   } while (reader_line_is_blank(reader));
   reader->record_line = reader->line_number;
   uint32_t i = 0;
-  while (!reader_is_scalar_list(reader->request->columns[i].type)) i++;
+  while (!reader_is_scalar_list(reader->request->columns[i].type))
+    i++;
   const struct dataset_column *column = &reader->request->columns[i];
   const struct ir_type *element = column->type->element;
   reader->n_stack = 0;

@@ -41,7 +41,8 @@ struct vocab *vocab_new(const char *name, bool closed, int64_t min_count, int64_
 }
 
 static void clear(struct vocab *vocab) {
-  for (size_t i = 0; i < vocab->n; i++) free(vocab->entries[i].text);
+  for (size_t i = 0; i < vocab->n; i++)
+    free(vocab->entries[i].text);
   free(vocab->entries);
   free(vocab->slots);
   vocab->entries = NULL;
@@ -50,7 +51,8 @@ static void clear(struct vocab *vocab) {
 }
 
 void vocab_free(struct vocab *vocab) {
-  if (!vocab) return;
+  if (!vocab)
+    return;
   clear(vocab);
   free(vocab->name);
   free(vocab);
@@ -61,9 +63,11 @@ static size_t probe(const struct vocab *vocab, const char *token, size_t length)
   size_t mask = vocab->n_slots - 1, at = XXH3_64bits(token, length) & mask;
   for (;; at = (at + 1) & mask) {
     uint32_t slot = vocab->slots[at];
-    if (!slot) return at;
+    if (!slot)
+      return at;
     const struct entry *entry = &vocab->entries[slot - 1];
-    if (entry->length == length && !memcmp(entry->text, token, length)) return at;
+    if (entry->length == length && !memcmp(entry->text, token, length))
+      return at;
   }
 }
 
@@ -76,9 +80,11 @@ static void rehash(struct vocab *vocab, size_t n_slots) {
 }
 
 static struct entry *find_or_add(struct vocab *vocab, const char *token, size_t length) {
-  if (vocab->n_slots < 2 * (vocab->n + 1)) rehash(vocab, vocab->n_slots ? 2 * vocab->n_slots : 64);
+  if (vocab->n_slots < 2 * (vocab->n + 1))
+    rehash(vocab, vocab->n_slots ? 2 * vocab->n_slots : 64);
   size_t at = probe(vocab, token, length);
-  if (vocab->slots[at]) return &vocab->entries[vocab->slots[at] - 1];
+  if (vocab->slots[at])
+    return &vocab->entries[vocab->slots[at] - 1];
   if (vocab->n == vocab->capacity) {
     vocab->capacity = vocab->capacity ? 2 * vocab->capacity : 32;
     vocab->entries = must(realloc(vocab->entries, vocab->capacity * sizeof *vocab->entries));
@@ -90,7 +96,8 @@ static struct entry *find_or_add(struct vocab *vocab, const char *token, size_t 
 }
 
 void vocab_count(struct vocab *vocab, const char *token, size_t length) {
-  if (!vocab->frozen) find_or_add(vocab, token, length)->count++;
+  if (!vocab->frozen)
+    find_or_add(vocab, token, length)->count++;
 }
 
 static bool is_unk(const struct entry *entry) { return !strcmp(entry->text, "<unk>"); }
@@ -102,17 +109,20 @@ static int by_count(const void *a, const void *b) {
 }
 
 void vocab_freeze(struct vocab *vocab) {
-  if (vocab->frozen) return;
+  if (vocab->frozen)
+    return;
   // With max_size: everything more frequent than `last` is kept, and of what is exactly as frequent the first
   // `ties`.
   size_t room = vocab->max_size > 0 ? (size_t)vocab->max_size - !vocab->closed : SIZE_MAX, above = 0;
   int64_t threshold = vocab->min_count > 1 ? vocab->min_count : 1, last = INT64_MIN;
   if (room < vocab->n) {
     int64_t *counts = must(calloc(vocab->n, sizeof *counts));
-    for (size_t i = 0; i < vocab->n; i++) counts[i] = vocab->entries[i].count;
+    for (size_t i = 0; i < vocab->n; i++)
+      counts[i] = vocab->entries[i].count;
     qsort(counts, vocab->n, sizeof *counts, by_count);
     last = counts[room];  // the first that does not fit: entries above it all do
-    while (above < room && counts[above] > last) above++;
+    while (above < room && counts[above] > last)
+      above++;
     free(counts);
   }
   struct entry *old = vocab->entries;
@@ -120,16 +130,19 @@ void vocab_freeze(struct vocab *vocab) {
   vocab->entries = NULL;
   vocab->n = vocab->capacity = 0;
   vocab->n_slots = 0;
-  if (!vocab->closed) find_or_add(vocab, "<unk>", 5);
+  if (!vocab->closed)
+    find_or_add(vocab, "<unk>", 5);
   for (size_t i = 0; i < n; i++) {
     bool fits = old[i].count > last || (old[i].count == last && ties > 0);
-    if (old[i].count == last && fits) ties--;
+    if (old[i].count == last && fits)
+      ties--;
     if (fits && old[i].count >= threshold && !(is_unk(&old[i]) && !vocab->closed))
       find_or_add(vocab, old[i].text, old[i].length)->count = old[i].count;
     free(old[i].text);
   }
   free(old);
-  if (!vocab->n_slots) rehash(vocab, 64);
+  if (!vocab->n_slots)
+    rehash(vocab, 64);
   vocab->frozen = true;
 }
 
@@ -143,7 +156,8 @@ bool vocab_set(struct vocab *vocab, const char *const *entries, size_t n, char *
     if (vocab->n == before)
       return message_set(error, "vocabulary %s: `%s` is in it twice", vocab->name, entries[i]);
   }
-  if (!vocab->n_slots) rehash(vocab, 64);
+  if (!vocab->n_slots)
+    rehash(vocab, 64);
   vocab->frozen = true;
   return true;
 }
@@ -156,6 +170,7 @@ const char *vocab_entry(const struct vocab *vocab, int64_t index) { return vocab
 
 int64_t vocab_find(const struct vocab *vocab, const char *token, size_t length) {
   uint32_t slot = vocab->n_slots ? vocab->slots[probe(vocab, token, length)] : 0;
-  if (slot) return slot - 1;
+  if (slot)
+    return slot - 1;
   return vocab->closed ? -1 : 0;
 }

@@ -15,12 +15,9 @@ static void run_entry(void *argument) {
 
 enum host_outcome host_continue(struct host_run *run) {
   switch (fiber_resume(run->fiber)) {
-  case FIBER_SUSPENDED:
-    return HOST_WAITS;
-  case FIBER_DONE:
-    return HOST_DONE;
-  default:
-    return HOST_FAILED;
+  case FIBER_SUSPENDED: return HOST_WAITS;
+  case FIBER_DONE: return HOST_DONE;
+  default: return HOST_FAILED;
   }
 }
 

@@ -26,8 +26,8 @@ struct jit;
 typedef void host_entry_fn(struct example *, const uint64_t *args, uint64_t *results);
 
 struct host_code {
-  host_entry_fn **entries;     // [ir_module.functions index], NULL for functions that are no entry
-  bool *decides;               // [ir_module.functions index]
+  host_entry_fn **entries;  // [ir_module.functions index], NULL for functions that are no entry
+  bool *decides;            // [ir_module.functions index]
 };
 
 // Compiles (or loads from the disk cache) the module's host functions with these sizes: [ir_module.dims
@@ -45,8 +45,8 @@ char *host_text(struct jit *, const struct ir_module *, const int64_t *dims, boo
 struct host_run {
   host_entry_fn *entry;
   struct example *example;
-  const uint64_t *args;        // as many as the entry has flattened parameters
-  uint64_t *results;           // as many as it has results; not written when it fails
+  const uint64_t *args;  // as many as the entry has flattened parameters
+  uint64_t *results;     // as many as it has results; not written when it fails
   struct fiber *fiber;
 };
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/batch/trace.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_runtime.h"
 #include "runtime/jit/jit.h"
-#include "runtime/batch/trace.h"
 
 // Compilation time is part of every cold start. The generator already emits SSA form; the first pass removes
 // its empty blocks, the last one what the others made unreachable. instcombine runs once and may leave something
@@ -168,18 +168,12 @@ static char *make_key(const struct host_codegen *g) {
 
 LLVMTypeRef host_llvm_type(const struct host_codegen *g, const struct ir_type *type) {
   switch (type->kind) {
-  case IR_BOOL:
-    return g->i1;
-  case IR_FLOAT:
-    return g->f64;
-  case IR_TENSOR:
-    return g->i32;
+  case IR_BOOL: return g->i1;
+  case IR_FLOAT: return g->f64;
+  case IR_TENSOR: return g->i32;
   case IR_LIST:
-  case IR_DATA:
-    return g->ptr;
-  default:
-    assert(type->kind != IR_TUPLE);
-    return g->i64;
+  case IR_DATA: return g->ptr;
+  default: assert(type->kind != IR_TUPLE); return g->i64;
   }
 }
 
@@ -225,7 +219,9 @@ LLVMValueRef host_loc(struct host_codegen *g, struct ir_loc loc) {
 
 // ----------------------------------------------------------------------------------------- helpers
 
-static const struct { const char *name, *signature; } helper_infos[] = {
+static const struct {
+  const char *name, *signature;
+} helper_infos[] = {
 #define HELPER(name, signature) {#name, signature},
 #include "runtime/host/host_helpers.def"
 #undef HELPER
@@ -245,7 +241,7 @@ static LLVMTypeRef signature_type(const struct host_codegen *g, char c) {
   case 'i': return g->i32;
   case 'l': return g->i64;
   case 'd': return g->f64;
-  default:  return g->nothing;
+  default: return g->nothing;
   }
 }
 
@@ -288,8 +284,8 @@ static LLVMTypeRef function_type(struct host_codegen *g, const struct ir_functio
     results[i] = host_llvm_type(g, function->results[i]);
   LLVMTypeRef result = function->n_results == 0 ? g->nothing
                        : function->n_results == 1
-                         ? results[0]
-                         : LLVMStructTypeInContext(g->context, results, function->n_results, 0);
+                           ? results[0]
+                           : LLVMStructTypeInContext(g->context, results, function->n_results, 0);
   LLVMTypeRef type = LLVMFunctionType(result, params, function->n_params + 1, 0);
   free(params);
   free(results);
@@ -325,8 +321,8 @@ static void build_entry(struct host_codegen *g, const struct ir_function *ir) {
     LLVMValueRef address = host_slot_address(g, LLVMGetParam(function, 1), 0, i);
     args[i + 1] = host_load_slot(g, ir->params[i]->type, address);
   }
-  LLVMValueRef result =
-    LLVMBuildCall2(g->builder, g->types[ir->id], g->functions[ir->id], args, ir->n_params + 1, "");
+  LLVMValueRef result = LLVMBuildCall2(g->builder, g->types[ir->id], g->functions[ir->id], args,
+                                       ir->n_params + 1, "");
   free(args);
   for (uint32_t i = 0; i < ir->n_results; i++) {
     LLVMValueRef value = ir->n_results == 1 ? result : LLVMBuildExtractValue(g->builder, result, i, "");
@@ -422,8 +418,12 @@ struct host_code *host_compile(struct jit *jit, const struct ir_module *ir, cons
   bool ok = check_functions(&g, error) && define_helpers(jit, error);
   if (ok && symbols.n > 0) {
     char *key = make_key(&g);
-    struct jit_request request = {.key = key, .build = build_module, .context = &g, .pipeline = PIPELINE,
-                                  .n_symbols = symbols.n, .symbols = symbols.pointers};
+    struct jit_request request = {.key = key,
+                                  .build = build_module,
+                                  .context = &g,
+                                  .pipeline = PIPELINE,
+                                  .n_symbols = symbols.n,
+                                  .symbols = symbols.pointers};
     ok = jit_compile(jit, &request, addresses, error);
     free(key);
   }
@@ -449,8 +449,12 @@ char *host_text(struct jit *jit, const struct ir_module *ir, const int64_t *dims
   struct symbols symbols = make_symbols(ir);
   char *text = NULL;
   if (check_functions(&g, error)) {
-    struct jit_request request = {.key = "", .build = build_module, .context = &g, .pipeline = PIPELINE,
-                                  .n_symbols = symbols.n, .symbols = symbols.pointers};
+    struct jit_request request = {.key = "",
+                                  .build = build_module,
+                                  .context = &g,
+                                  .pipeline = PIPELINE,
+                                  .n_symbols = symbols.n,
+                                  .symbols = symbols.pointers};
     text = jit_text(jit, &request, assembly, error);
   }
   free_symbols(&symbols);

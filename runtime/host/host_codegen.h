@@ -26,18 +26,18 @@ struct host_codegen {
   const struct ir_module *ir;
   const int64_t *dims;
   struct jit *jit;
-  bool *reachable;               // [ir_module.functions index]
+  bool *reachable;  // [ir_module.functions index]
   // From here on: while the LLVM module is built.
   LLVMContextRef context;
   LLVMModuleRef module;
   LLVMBuilderRef builder;
   LLVMTypeRef i1, i32, i64, f64, ptr, nothing;
   LLVMTypeRef helper_types[N_HOST_HELPERS];
-  LLVMValueRef helpers[N_HOST_HELPERS];   // declared when first used
-  LLVMTypeRef *types;            // [function]
-  LLVMValueRef *functions;       // [function]
-  LLVMValueRef *set_names;       // [dim], made when first used
-  LLVMValueRef loc_constant;     // the position used last
+  LLVMValueRef helpers[N_HOST_HELPERS];  // declared when first used
+  LLVMTypeRef *types;                    // [function]
+  LLVMValueRef *functions;               // [function]
+  LLVMValueRef *set_names;               // [dim], made when first used
+  LLVMValueRef loc_constant;             // the position used last
   struct ir_loc loc;
 };
 
@@ -46,10 +46,10 @@ struct host_function {
   struct host_codegen *g;
   const struct ir_function *ir;
   LLVMValueRef function, example;
-  LLVMValueRef scratch;          // stack memory for what is passed by address; used and forgotten at once
-  LLVMValueRef *values;          // [ir_value.id]
-  LLVMBasicBlockRef *blocks;     // [ir_bb.id]
-  uint32_t *order;               // [ir_bb.id] position in reverse postorder
+  LLVMValueRef scratch;       // stack memory for what is passed by address; used and forgotten at once
+  LLVMValueRef *values;       // [ir_value.id]
+  LLVMBasicBlockRef *blocks;  // [ir_bb.id]
+  uint32_t *order;            // [ir_bb.id] position in reverse postorder
   uint32_t n_reached;
   const struct ir_bb **reached;  // in that order
   const struct ir_instr *instr;  // being translated

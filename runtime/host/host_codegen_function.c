@@ -16,7 +16,10 @@
 // layout, and every cycle has an edge that does not go forward.
 static void find_order(struct host_function *f) {
   uint32_t n = f->ir->n_bbs;
-  struct { const struct ir_bb *bb; uint32_t next_target; } *path = host_codegen_alloc(n, sizeof *path);
+  struct {
+    const struct ir_bb *bb;
+    uint32_t next_target;
+  } *path = host_codegen_alloc(n, sizeof *path);
   bool *seen = host_codegen_alloc(n, sizeof *seen);
   uint32_t depth = 0, place = n;
   path[depth++].bb = f->ir->entry;
@@ -194,21 +197,15 @@ static void build_switch(struct host_function *f, const struct ir_bb *bb) {
 static void build_terminator(struct host_function *f, const struct ir_bb *bb) {
   const struct ir_instr *instr = f->instr;
   switch (instr->op) {
-  case IR_BR:
-    build_jump(f, bb, &instr->targets[0]);
-    break;
+  case IR_BR: build_jump(f, bb, &instr->targets[0]); break;
   case IR_BRIF: {
     LLVMBasicBlockRef if_true = build_edge(f, bb, &instr->targets[0]);
     LLVMBasicBlockRef if_false = build_edge(f, bb, &instr->targets[1]);
     LLVMBuildCondBr(f->g->builder, host_operand(f, 0), if_true, if_false);
     break;
   }
-  case IR_SWITCH:
-    build_switch(f, bb);
-    break;
-  default:
-    assert(instr->op == IR_RETURN);
-    build_return(f);
+  case IR_SWITCH: build_switch(f, bb); break;
+  default: assert(instr->op == IR_RETURN); build_return(f);
   }
 }
 

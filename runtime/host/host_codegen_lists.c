@@ -1,8 +1,8 @@
 // Instructions of host functions that work on data, lists and sums. Reading is inline; whatever makes a new
 // value calls the runtime, with the slots in scratch memory on the stack.
+#include "runtime/batch/trace.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
-#include "runtime/batch/trace.h"
 
 // Operands from `from` on, as slots in scratch memory.
 static LLVMValueRef build_slots(struct host_function *f, uint32_t from) {
@@ -18,14 +18,10 @@ static LLVMValueRef build_slots(struct host_function *f, uint32_t from) {
 uint32_t host_scratch_slots(const struct ir_instr *instr) {
   switch (instr->op) {
   case IR_DATA_NEW:
-  case IR_LIST_NEW:
-    return instr->n_operands;
-  case IR_LIST_PUSH:
-    return instr->n_operands - 1;
-  case IR_LIST_SET:
-    return instr->n_operands - 2;
-  default:
-    return 0;
+  case IR_LIST_NEW: return instr->n_operands;
+  case IR_LIST_PUSH: return instr->n_operands - 1;
+  case IR_LIST_SET: return instr->n_operands - 2;
+  default: return 0;
   }
 }
 
@@ -138,25 +134,25 @@ static LLVMValueRef build_acc_sum(struct host_function *f) {
 
 static LLVMValueRef build(struct host_function *f) {
   switch (f->instr->op) {
-  case IR_DATA_NEW:     return build_data_new(f);
-  case IR_DATA_TAG:     return build_data_tag(f);
-  case IR_DATA_GET:     return build_data_get(f);
-  case IR_LIST_NEW:     return build_list_new(f);
-  case IR_LIST_LEN:     return load_length(f, host_operand(f, 0));
-  case IR_LIST_SET:     return build_list_set(f);
-  case IR_LIST_PUSH:    return build_list_push(f);
-  case IR_LIST_POP:     return build_direct(f, HELPER_value_list_pop);
-  case IR_LIST_SLICE:   return build_direct(f, HELPER_value_list_slice);
+  case IR_DATA_NEW: return build_data_new(f);
+  case IR_DATA_TAG: return build_data_tag(f);
+  case IR_DATA_GET: return build_data_get(f);
+  case IR_LIST_NEW: return build_list_new(f);
+  case IR_LIST_LEN: return load_length(f, host_operand(f, 0));
+  case IR_LIST_SET: return build_list_set(f);
+  case IR_LIST_PUSH: return build_list_push(f);
+  case IR_LIST_POP: return build_direct(f, HELPER_value_list_pop);
+  case IR_LIST_SLICE: return build_direct(f, HELPER_value_list_slice);
   case IR_LIST_REVERSE: return build_direct(f, HELPER_value_list_reverse);
-  case IR_LIST_CONCAT:  return build_direct(f, HELPER_value_list_concat);
-  case IR_LIST_ZIP:     return build_direct(f, HELPER_value_list_zip);
-  case IR_LIST_SUM:     return build_reduction(f, TRACE_REDUCE_SUM);
-  case IR_LIST_MEAN:    return build_reduction(f, TRACE_REDUCE_MEAN);
-  case IR_LIST_MAX:     return build_reduction(f, TRACE_REDUCE_MAX);
-  case IR_ACC_OF:       return build_acc_of(f);
-  case IR_ACC_ADD:      return build_direct(f, HELPER_host_acc_add);
-  case IR_ACC_SUM:      return build_acc_sum(f);
-  default:              return NULL;
+  case IR_LIST_CONCAT: return build_direct(f, HELPER_value_list_concat);
+  case IR_LIST_ZIP: return build_direct(f, HELPER_value_list_zip);
+  case IR_LIST_SUM: return build_reduction(f, TRACE_REDUCE_SUM);
+  case IR_LIST_MEAN: return build_reduction(f, TRACE_REDUCE_MEAN);
+  case IR_LIST_MAX: return build_reduction(f, TRACE_REDUCE_MAX);
+  case IR_ACC_OF: return build_acc_of(f);
+  case IR_ACC_ADD: return build_direct(f, HELPER_host_acc_add);
+  case IR_ACC_SUM: return build_acc_sum(f);
+  default: return NULL;
   }
 }
 

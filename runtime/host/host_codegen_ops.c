@@ -223,14 +223,10 @@ static LLVMValueRef compare_floats(struct host_function *f, LLVMRealPredicate pr
 static LLVMValueRef build_constant(struct host_function *f) {
   struct host_codegen *g = f->g;
   switch (f->instr->op) {
-  case IR_CONST_BOOL:
-    return LLVMConstInt(g->i1, f->instr->integer != 0, 0);
-  case IR_CONST_FLOAT:
-    return LLVMConstReal(g->f64, f->instr->number);
-  case IR_SIZE:
-    return host_int(g, host_size(g, f->instr->size));
-  default:
-    return host_int(g, f->instr->integer);
+  case IR_CONST_BOOL: return LLVMConstInt(g->i1, f->instr->integer != 0, 0);
+  case IR_CONST_FLOAT: return LLVMConstReal(g->f64, f->instr->number);
+  case IR_SIZE: return host_int(g, host_size(g, f->instr->size));
+  default: return host_int(g, f->instr->integer);
   }
 }
 
@@ -244,20 +240,20 @@ static LLVMValueRef build_simple(struct host_function *f) {
   case IR_ISUB: return LLVMBuildSub(b, a, c, "");
   case IR_IMUL: return LLVMBuildMul(b, a, c, "");
   case IR_INEG: return LLVMBuildNeg(b, a, "");
-  case IR_IEQ:  return compare_ints(f, LLVMIntEQ);
-  case IR_INE:  return compare_ints(f, LLVMIntNE);
-  case IR_ILT:  return compare_ints(f, LLVMIntSLT);
-  case IR_ILE:  return compare_ints(f, LLVMIntSLE);
+  case IR_IEQ: return compare_ints(f, LLVMIntEQ);
+  case IR_INE: return compare_ints(f, LLVMIntNE);
+  case IR_ILT: return compare_ints(f, LLVMIntSLT);
+  case IR_ILE: return compare_ints(f, LLVMIntSLE);
   case IR_FADD: return LLVMBuildFAdd(b, a, c, "");
   case IR_FSUB: return LLVMBuildFSub(b, a, c, "");
   case IR_FMUL: return LLVMBuildFMul(b, a, c, "");
   case IR_FDIV: return LLVMBuildFDiv(b, a, c, "");
   case IR_FNEG: return LLVMBuildFNeg(b, a, "");
-  case IR_FEQ:  return compare_floats(f, LLVMRealOEQ);
-  case IR_FNE:  return compare_floats(f, LLVMRealUNE);
-  case IR_FLT:  return compare_floats(f, LLVMRealOLT);
-  case IR_FLE:  return compare_floats(f, LLVMRealOLE);
-  case IR_NOT:  return LLVMBuildNot(b, a, "");
+  case IR_FEQ: return compare_floats(f, LLVMRealOEQ);
+  case IR_FNE: return compare_floats(f, LLVMRealUNE);
+  case IR_FLT: return compare_floats(f, LLVMRealOLT);
+  case IR_FLE: return compare_floats(f, LLVMRealOLE);
+  case IR_NOT: return LLVMBuildNot(b, a, "");
   case IR_INDEX_TO_INT: return a;
   default: return NULL;
   }
@@ -270,14 +266,14 @@ static LLVMValueRef build_checked(struct host_function *f) {
   case IR_CONST_BOOL:
   case IR_CONST_FLOAT:
   case IR_CONST_INDEX:
-  case IR_SIZE:         return build_constant(f);
-  case IR_IDIV:         return build_division(f, false);
-  case IR_IMOD:         return build_division(f, true);
+  case IR_SIZE: return build_constant(f);
+  case IR_IDIV: return build_division(f, false);
+  case IR_IMOD: return build_division(f, true);
   case IR_INT_TO_FLOAT: return build_int_to_float(f);
   case IR_FLOAT_TO_INT: return build_float_to_int(f);
   case IR_INT_TO_INDEX: return build_int_to_index(f);
-  case IR_CHECK_RANGE:  return build_check_range(f);
-  case IR_READ_INDEX:   return build_read_index(f);
+  case IR_CHECK_RANGE: return build_check_range(f);
+  case IR_READ_INDEX: return build_read_index(f);
   case IR_READ_VALUE:
     return host_call(f->g, HELPER_trace_read, 2, (LLVMValueRef[]){f->example, host_operand(f, 0)});
   default: return NULL;

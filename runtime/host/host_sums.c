@@ -1,8 +1,8 @@
 // Sums over many tensors: ropes of terms (acc) and lists. Each becomes one reduction in the trace.
 #include <inttypes.h>
 
-#include "runtime/host/host_runtime.h"
 #include "runtime/batch/trace.h"
+#include "runtime/host/host_runtime.h"
 
 // A concatenation. Its parts are ropes; see host_runtime.h.
 struct node {
@@ -29,7 +29,10 @@ uint64_t host_acc_add(struct example *example, const struct ir_loc *loc, uint64_
 // any order: the smaller part first keeps the number of postponed ones below log2 of the terms, however
 // lopsided the rope is.
 static void flatten(uint64_t acc, uint32_t *values) {
-  struct { uint64_t acc; uint32_t *values; } postponed[33];
+  struct {
+    uint64_t acc;
+    uint32_t *values;
+  } postponed[33];
   int n = 0;
   for (;;) {
     while (!is_term(acc)) {
@@ -70,7 +73,9 @@ uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, con
                           uint32_t kind, uint32_t elements) {
   if (list->length == 0)
     example_fail(example, loc, "%s of an empty list",
-              kind == TRACE_REDUCE_SUM ? "sum" : kind == TRACE_REDUCE_MEAN ? "mean" : "max");
+                 kind == TRACE_REDUCE_SUM    ? "sum"
+                 : kind == TRACE_REDUCE_MEAN ? "mean"
+                                             : "max");
   if (list->length > UINT32_MAX)
     example_fail(example, loc, "a reduction of more than %" PRIu32 " terms", UINT32_MAX);
   const uint64_t *slots = list->buffer->slots + list->offset;

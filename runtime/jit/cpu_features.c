@@ -40,9 +40,7 @@ enum cpu_simd cpu_simd_find(const char *name) {
   return CPU_SIMD_HOST;
 }
 
-const char *cpu_simd_name(enum cpu_simd simd) {
-  return simd_names[simd];
-}
+const char *cpu_simd_name(enum cpu_simd simd) { return simd_names[simd]; }
 
 const char *cpu_simd_restriction(enum cpu_simd simd) {
 #if defined(__x86_64__) || defined(__i386__)

@@ -8,17 +8,17 @@
 // Families of vector instructions that the generators distinguish. Ordered: a processor has all that are
 // smaller within its architecture.
 enum cpu_simd {
-  CPU_SIMD_HOST,    // in options only: the best there is
-  CPU_SIMD_BASE128, // SSE2 or anything with 128-bit vectors and without fused multiply-add
-  CPU_SIMD_FMA128,  // 128-bit vectors with fused multiply-add (NEON)
-  CPU_SIMD_AVX2,    // 256-bit vectors with fused multiply-add, 16 registers
-  CPU_SIMD_AVX512,  // 512-bit vectors, 32 registers
+  CPU_SIMD_HOST,     // in options only: the best there is
+  CPU_SIMD_BASE128,  // SSE2 or anything with 128-bit vectors and without fused multiply-add
+  CPU_SIMD_FMA128,   // 128-bit vectors with fused multiply-add (NEON)
+  CPU_SIMD_AVX2,     // 256-bit vectors with fused multiply-add, 16 registers
+  CPU_SIMD_AVX512,   // 512-bit vectors, 32 registers
 };
 
 struct cpu_features {
   enum cpu_simd simd;
-  unsigned vector_bytes;     // 16, 32 or 64
-  unsigned vector_registers; // 16 or 32
+  unsigned vector_bytes;      // 16, 32 or 64
+  unsigned vector_registers;  // 16 or 32
   bool fma;
 };
 

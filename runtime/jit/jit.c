@@ -38,18 +38,18 @@ struct definition {
   struct definition *next;
   char *name;
   void *address;
-  bool owned;               // to be freed in the end
-  bool installed;           // in LLVM's symbol table
+  bool owned;      // to be freed in the end
+  bool installed;  // in LLVM's symbol table
 };
 
 struct jit {
   struct cpu_features cpu;
   char *triple, *cpu_name, *features;
-  XXH128_hash_t platform;   // of all that is not in a request's key
+  XXH128_hash_t platform;  // of all that is not in a request's key
   struct jit_cache cache;
-  pthread_mutex_t lock;     // guards what follows
-  pthread_cond_t changed;   // a module left PENDING
-  LLVMOrcLLJITRef lljit;    // made with the first module
+  pthread_mutex_t lock;    // guards what follows
+  pthread_cond_t changed;  // a module left PENDING
+  LLVMOrcLLJITRef lljit;   // made with the first module
   struct module *modules;
   struct definition *definitions;
   struct jit_statistics statistics;
@@ -186,9 +186,7 @@ void jit_free(struct jit *jit) {
   free(jit);
 }
 
-const struct cpu_features *jit_cpu(const struct jit *jit) {
-  return &jit->cpu;
-}
+const struct cpu_features *jit_cpu(const struct jit *jit) { return &jit->cpu; }
 
 struct jit_statistics jit_get_statistics(struct jit *jit) {
   pthread_mutex_lock(&jit->lock);
@@ -229,8 +227,8 @@ static struct definition *define(struct jit *jit, const char *name, void *addres
 bool jit_define(struct jit *jit, const char *name, void *address, char **error) {
   pthread_mutex_lock(&jit->lock);
   struct definition *d = define(jit, name, address, false, error);
-  bool ok =
-    d != NULL && (d->address == address || fail(error, name, "defined twice with different addresses"));
+  bool ok = d != NULL &&
+            (d->address == address || fail(error, name, "defined twice with different addresses"));
   pthread_mutex_unlock(&jit->lock);
   return ok;
 }
@@ -259,10 +257,10 @@ static bool install_definitions(struct jit *jit, char **error) {
     if (d->installed)
       continue;
     LLVMOrcCSymbolMapPair pair = {
-      .Name = LLVMOrcLLJITMangleAndIntern(jit->lljit, d->name),
-      .Sym = {.Address = (LLVMOrcExecutorAddress)(uintptr_t)d->address,
-              .Flags = {.GenericFlags =
-                          LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable}},
+        .Name = LLVMOrcLLJITMangleAndIntern(jit->lljit, d->name),
+        .Sym = {.Address = (LLVMOrcExecutorAddress)(uintptr_t)d->address,
+                .Flags = {.GenericFlags = LLVMJITSymbolGenericFlagsExported |
+                                          LLVMJITSymbolGenericFlagsCallable}},
     };
     LLVMErrorRef e = LLVMOrcJITDylibDefine(library, LLVMOrcAbsoluteSymbols(&pair, 1));
     if (e != NULL)
@@ -291,8 +289,8 @@ static bool ensure_lljit(struct jit *jit, char **error) {
 // Symbols get the key as a suffix, because all modules share one name space.
 static char *linked_name(const char *symbol, struct jit_key key) {
   char *name = NULL;
-  int n =
-    asprintf(&name, "%s.%016llx%016llx", symbol, (unsigned long long)key.high, (unsigned long long)key.low);
+  int n = asprintf(&name, "%s.%016llx%016llx", symbol, (unsigned long long)key.high,
+                   (unsigned long long)key.low);
   return n < 0 ? NULL : name;
 }
 
@@ -357,8 +355,8 @@ void jit_set_attributes(const struct jit *jit, LLVMValueRef function) {
   int n = snprintf(bits, sizeof bits, "%u", jit->cpu.vector_bytes * 8);
   const char *names[] = {"prefer-vector-width", "min-legal-vector-width"};
   for (int i = 0; i < 2; i++) {
-    LLVMAttributeRef a =
-      LLVMCreateStringAttribute(context, names[i], (unsigned)strlen(names[i]), bits, (unsigned)n);
+    LLVMAttributeRef a = LLVMCreateStringAttribute(context, names[i], (unsigned)strlen(names[i]), bits,
+                                                   (unsigned)n);
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
   }
   unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
@@ -527,7 +525,7 @@ static bool find_code(struct jit *jit, const struct jit_request *request, struct
     *loaded = link_object(jit, request, m->key, object, m->addresses, &ignored);
     if (*loaded)
       return true;
-    free(ignored); // not an object that LLVM accepts: compile it again
+    free(ignored);  // not an object that LLVM accepts: compile it again
   }
   LLVMMemoryBufferRef object = compile_object(jit, request, m->key, error);
   if (object == NULL)

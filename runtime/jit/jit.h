@@ -22,9 +22,9 @@ struct LLVMOpaqueValue;
 struct jit;
 
 struct jit_options {
-  const char *cache_dir;    // NULL: $NN_CACHE_DIR, else $XDG_CACHE_HOME/nn, else ~/.cache/nn. "": no cache
-  uint64_t cache_limit;     // bytes kept on disk; 0: 256 MiB. The entries used longest ago go first
-  enum cpu_simd simd;       // CPU_SIMD_HOST: $NN_SIMD when set, else the best of this processor
+  const char *cache_dir;  // NULL: $NN_CACHE_DIR, else $XDG_CACHE_HOME/nn, else ~/.cache/nn. "": no cache
+  uint64_t cache_limit;   // bytes kept on disk; 0: 256 MiB. The entries used longest ago go first
+  enum cpu_simd simd;     // CPU_SIMD_HOST: $NN_SIMD when set, else the best of this processor
 };
 
 // NULL with *error (malloc'd, the caller frees it) when this processor has no native target in LLVM or memory
@@ -52,13 +52,13 @@ void *jit_adopt(struct jit *, const char *name, void *memory, char **error);
 typedef bool jit_build_fn(void *context, struct LLVMOpaqueModule *module, char **error);
 
 struct jit_request {
-  const char *key; // everything the generated code depends on besides processor, LLVM and this program
+  const char *key;  // everything the generated code depends on besides processor, LLVM and this program
   jit_build_fn *build;
   void *context;
-  const char *pipeline;       // of LLVM passes; NULL: see jit.c
-  uint32_t n_symbols;         // functions wanted, by their names in the module
+  const char *pipeline;  // of LLVM passes; NULL: see jit.c
+  uint32_t n_symbols;    // functions wanted, by their names in the module
   const char *const *symbols;
-  const char *label;          // names the code in profiles, see jit_perf.h; may be NULL
+  const char *label;  // names the code in profiles, see jit_perf.h; may be NULL
 };
 // The addresses of the wanted functions. Two requests with equal keys and symbols give the same code. false
 // with *error when building or LLVM failed; a later request with that key tries again.

@@ -10,11 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct jit_key { uint64_t low, high; };
+struct jit_key {
+  uint64_t low, high;
+};
 
 struct jit_cache {
-  char *folder;       // NULL: disabled
-  uint64_t limit;     // bytes
+  char *folder;    // NULL: disabled
+  uint64_t limit;  // bytes
 };
 
 // `folder` as in struct jit_options.

@@ -45,7 +45,7 @@ static inline uint64_t draws_key(uint64_t seed, uint64_t step) {
 // The 32-bit draw for one element of a dropout. Elements are numbered so that one call of Philox in each of
 // 16 vector lanes serves 64 neighbouring elements: four vectors of 16.
 static inline uint32_t draws_dropout_word(uint64_t key, uint32_t example, uint32_t ordinal, uint32_t site,
-                                           uint32_t element) {
+                                          uint32_t element) {
   const uint32_t counter[4] = {element / 64 * 16 + element % 16, site, ordinal, example};
   uint32_t out[4];
   draws_philox(counter, key, out);
@@ -58,7 +58,7 @@ static inline uint64_t draws_dropout_threshold(double p) {
 }
 
 static inline bool draws_dropout_keeps(uint64_t key, uint32_t example, uint32_t ordinal, uint32_t site,
-                                        uint32_t element, double p) {
+                                       uint32_t element, double p) {
   return draws_dropout_word(key, example, ordinal, site, element) >= draws_dropout_threshold(p);
 }
 

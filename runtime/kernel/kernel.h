@@ -22,10 +22,10 @@
 #include "runtime/batch/row.h"
 
 enum kernel_variant {
-  KERNEL_INFER,    // results only; dropout is the identity
-  KERNEL_TRAIN,    // results and saved values; dropout active
-  KERNEL_GRADIENT, // as KERNEL_TRAIN but dropout is the identity: for `grad` and gradient checks
-  KERNEL_ADJOINT,  // the adjoint block of KERNEL_TRAIN
+  KERNEL_INFER,     // results only; dropout is the identity
+  KERNEL_TRAIN,     // results and saved values; dropout active
+  KERNEL_GRADIENT,  // as KERNEL_TRAIN but dropout is the identity: for `grad` and gradient checks
+  KERNEL_ADJOINT,   // the adjoint block of KERNEL_TRAIN
   KERNEL_ADJOINT_GRADIENT,
 };
 
@@ -34,35 +34,39 @@ enum kernel_variant {
 // through kernel_pack, and renewed after an update.
 enum kernel_layout {
   KERNEL_NATURAL,
-  KERNEL_PACKED,            // of W [n, k] for W @ x: panels over n
-  KERNEL_PACKED_TRANSPOSED, // of W [n, k] for x @ W (and so for the adjoint of W @ x): panels over k
+  KERNEL_PACKED,             // of W [n, k] for W @ x: panels over n
+  KERNEL_PACKED_TRANSPOSED,  // of W [n, k] for x @ W (and so for the adjoint of W @ x): panels over k
 };
 
-struct kernel_param {       // one use of a parameter
-  uint32_t param;           // into ir_module.params
-  int32_t member;           // block parameter that holds the family member, -1: member 0
+struct kernel_param {  // one use of a parameter
+  uint32_t param;      // into ir_module.params
+  int32_t member;      // block parameter that holds the family member, -1: member 0
   enum kernel_layout layout;
 };
 
 // Where a row operand of a weight gradient lies.
 enum kernel_place {
-  KERNEL_PLACE_SINK,        // a sink buffer of this kernel
-  KERNEL_PLACE_INPUT,       // tensor input `index` of the forward block: by row offsets
-  KERNEL_PLACE_SAVED,       // saved value `index`: contiguous
-  KERNEL_PLACE_GRADIENT,    // gradient of result `index`: contiguous
+  KERNEL_PLACE_SINK,      // a sink buffer of this kernel
+  KERNEL_PLACE_INPUT,     // tensor input `index` of the forward block: by row offsets
+  KERNEL_PLACE_SAVED,     // saved value `index`: contiguous
+  KERNEL_PLACE_GRADIENT,  // gradient of result `index`: contiguous
 };
-struct kernel_row { enum kernel_place place; uint32_t index; uint32_t elements; };
+struct kernel_row {
+  enum kernel_place place;
+  uint32_t index;
+  uint32_t elements;
+};
 
 enum kernel_sink_kind {
-  KERNEL_SINK_OUTER,        // d param += sum over rows of outer(a, b): one product per minibatch
-  KERNEL_SINK_PARAM,        // d param += sum over rows of a
-  KERNEL_SINK_ROW,          // d param[index[r]] += a
+  KERNEL_SINK_OUTER,  // d param += sum over rows of outer(a, b): one product per minibatch
+  KERNEL_SINK_PARAM,  // d param += sum over rows of a
+  KERNEL_SINK_ROW,    // d param[index[r]] += a
 };
 struct kernel_sink {
   enum kernel_sink_kind kind;
   uint32_t param;
-  int32_t member;           // as in kernel_param
-  int32_t index;            // SINK_ROW: block parameter that holds the row number
+  int32_t member;  // as in kernel_param
+  int32_t index;   // SINK_ROW: block parameter that holds the row number
   struct kernel_row a, b;
 };
 
@@ -71,39 +75,41 @@ struct kernel_sink {
 // computed by different threads at once, each with its own scratch; an adjoint adds to gradient rows of its
 // inputs, so the executor splits it only when no two rows of the batch have an input in common.
 struct kernel_args {
-  const char *values;                  // base of the values arena
-  char *gradients;                     // base of the gradients arena; adjoints only
-  const uint32_t *const *rows;         // [tensor input][row] offsets
-  const int32_t *const *indices;       // [index or int input][row]
-  const double *const *numbers;        // [float input][row]
-  const void *const *params;           // [use], as kernel.params asks for
-  void *const *outputs;                // forward: [output] first row. adjoint: [saved] first row (read only)
-  const void *const *output_gradients; // adjoint: [result] first row of its gradient
-  void *const *sinks;                  // adjoint: [sink buffer] first row
-  const uint32_t *examples, *ordinals; // random blocks: [row] the draw's key, beside seed, step and site
+  const char *values;                   // base of the values arena
+  char *gradients;                      // base of the gradients arena; adjoints only
+  const uint32_t *const *rows;          // [tensor input][row] offsets
+  const int32_t *const *indices;        // [index or int input][row]
+  const double *const *numbers;         // [float input][row]
+  const void *const *params;            // [use], as kernel.params asks for
+  void *const *outputs;                 // forward: [output] first row. adjoint: [saved] first row (read only)
+  const void *const *output_gradients;  // adjoint: [result] first row of its gradient
+  void *const *sinks;                   // adjoint: [sink buffer] first row
+  const uint32_t *examples, *ordinals;  // random blocks: [row] the draw's key, beside seed, step and site
   uint64_t seed, step;
-  const struct kernel *kernel;         // the one whose run is called
+  const struct kernel *kernel;  // the one whose run is called
 };
 typedef void kernel_fn(const struct kernel_args *args, int64_t begin, int64_t end, void *scratch);
 
 struct kernel {
   kernel_fn *run;
-  size_t scratch_bytes;                // per thread, 64-byte aligned
-  uint32_t n_outputs;                  // written by this variant
-  uint32_t *output_elements;           // [output] without padding
+  size_t scratch_bytes;       // per thread, 64-byte aligned
+  uint32_t n_outputs;         // written by this variant
+  uint32_t *output_elements;  // [output] without padding
   uint32_t n_params;
   struct kernel_param *params;
   uint32_t n_sink_buffers;
-  uint32_t *sink_elements;             // [buffer]; row stride nn_row_elements of it
+  uint32_t *sink_elements;  // [buffer]; row stride nn_row_elements of it
   uint32_t n_sinks;
   struct kernel_sink *sinks;
-  double flops_per_row;                // of matrix products, 2 per multiply-add; for reports
+  double flops_per_row;  // of matrix products, 2 per multiply-add; for reports
 };
 
 // Values of the sizes a kernel is specialised on: [ir_module.dims index].
-struct kernel_sizes { const int64_t *dims; };
+struct kernel_sizes {
+  const int64_t *dims;
+};
 
-struct jit;                            // runtime/jit/jit.h
+struct jit;  // runtime/jit/jit.h
 
 // Compiles a block (or loads it from the disk cache). `block` is a forward block; adjoint variants compile
 // block->adjoint. NULL with *error (malloc'd) when sizes are too large or code generation fails. Safe to call

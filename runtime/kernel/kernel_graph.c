@@ -83,8 +83,8 @@ static struct node *intern(struct graph *graph, const struct node *wanted) {
       return graph->nodes[i];
   if (graph->n_nodes == graph->nodes_capacity) {
     uint32_t capacity = graph->nodes_capacity ? graph->nodes_capacity * 2 : 64;
-    graph->nodes =
-      arena_grow_array(graph->arena, graph->nodes, graph->n_nodes, capacity, sizeof *graph->nodes);
+    graph->nodes = arena_grow_array(graph->arena, graph->nodes, graph->n_nodes, capacity,
+                                    sizeof *graph->nodes);
     graph->nodes_capacity = capacity;
   }
   struct node *node = arena_new(graph->arena, struct node);
@@ -98,8 +98,13 @@ static struct node *intern(struct graph *graph, const struct node *wanted) {
 }
 
 static struct node new_node(int op, uint32_t n_operands, struct node *const *operands) {
-  return (struct node){.op = op, .n_operands = n_operands, .operands = (struct node **)(uintptr_t)operands,
-                       .rank = 0, .n = 1, .member = -1, .at = {-1, 0}};
+  return (struct node){.op = op,
+                       .n_operands = n_operands,
+                       .operands = (struct node **)(uintptr_t)operands,
+                       .rank = 0,
+                       .n = 1,
+                       .member = -1,
+                       .at = {-1, 0}};
 }
 
 static void shape_like(struct node *node, const struct node *like) {
@@ -267,9 +272,7 @@ static struct node *host_scalar(struct graph *graph, const struct ir_value *valu
 }
 
 // Elements from one entry of the first axis to the next.
-static int64_t stride_of(const struct node *node) {
-  return node->n / node->size[0];
-}
+static int64_t stride_of(const struct node *node) { return node->n / node->size[0]; }
 
 static void check_range(struct graph *graph, const struct ir_instr *instr, int64_t from, int64_t length,
                         int64_t limit) {
@@ -400,7 +403,8 @@ static void add_sink(struct graph *graph, const struct ir_instr *instr) {
   uint32_t values = instr->op == IR_OP_D_OUTER ? 2 : 1, hosts = values + ir_op_infos[instr->op].takes_index;
   struct kernel_sink sink = {.param = instr->symbol, .member = -1, .index = -1, .a = sink_row(graph, a)};
   sink.kind = instr->op == IR_OP_D_OUTER ? KERNEL_SINK_OUTER
-              : instr->op == IR_OP_D_ROW ? KERNEL_SINK_ROW : KERNEL_SINK_PARAM;
+              : instr->op == IR_OP_D_ROW ? KERNEL_SINK_ROW
+                                         : KERNEL_SINK_PARAM;
   if (values == 2)
     sink.b = sink_row(graph, graph->values[instr->operands[1]->id]);
   if (hosts > values)

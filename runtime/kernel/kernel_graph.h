@@ -24,31 +24,31 @@
 // Besides the operations of ops.def. The composite ones and sinks do not occur as nodes; nor does
 // stop_gradient.
 enum node_kind {
-  NODE_INPUT = IR_N_OPS, // tensor input `index`
-  NODE_SAVED,            // saved value `index` of the forward block
-  NODE_GRADIENT,         // gradient of result `index`
-  NODE_HOST,   // host number as a scalar: float input `index`, or index input `index` when `integer`
-  NODE_DRAWS,  // random words of dropout site `index`, one per element
-  NODE_FINITE, // the scalar operand, or 0 when it is infinite
-  NODE_MARK,   // 1 where the element's position is the scalar operand, 0 elsewhere
+  NODE_INPUT = IR_N_OPS,  // tensor input `index`
+  NODE_SAVED,             // saved value `index` of the forward block
+  NODE_GRADIENT,          // gradient of result `index`
+  NODE_HOST,    // host number as a scalar: float input `index`, or index input `index` when `integer`
+  NODE_DRAWS,   // random words of dropout site `index`, one per element
+  NODE_FINITE,  // the scalar operand, or 0 when it is infinite
+  NODE_MARK,    // 1 where the element's position is the scalar operand, 0 elsewhere
 };
 
 // A host integer: an index or int input of the block, or a constant.
 struct node_index {
-  int32_t input;          // position among the block's index and int parameters; -1: `constant`
+  int32_t input;  // position among the block's index and int parameters; -1: `constant`
   int64_t constant;
 };
 
 enum place_kind {
   PLACE_NONE,
-  PLACE_INPUT, // row of tensor input `index`
+  PLACE_INPUT,  // row of tensor input `index`
   PLACE_SAVED,
   PLACE_GRADIENT,
   PLACE_OUTPUT,
-  PLACE_SINK,           // row of buffer `index` among the kernel's arguments
-  PLACE_PARAM,          // use `index` of a parameter, natural layout
-  PLACE_BUFFER,         // graph.buffers[index] in the scratch memory
-  PLACE_INPUT_GRADIENT, // gradient row of tensor input `index`
+  PLACE_SINK,            // row of buffer `index` among the kernel's arguments
+  PLACE_PARAM,           // use `index` of a parameter, natural layout
+  PLACE_BUFFER,          // graph.buffers[index] in the scratch memory
+  PLACE_INPUT_GRADIENT,  // gradient row of tensor input `index`
 };
 
 // Where a node's elements lie: at the start of a row, plus `offset` elements, plus row `at` of a matrix.
@@ -56,77 +56,81 @@ struct place {
   enum place_kind kind;
   uint32_t index;
   int64_t offset;
-  int64_t stride;         // elements from one row of the batch to the next, where rows lie together
-  int64_t extent;         // elements that may be read from the start of the row on
-  bool indexed;           // `at` is used
+  int64_t stride;  // elements from one row of the batch to the next, where rows lie together
+  int64_t extent;  // elements that may be read from the start of the row on
+  bool indexed;    // `at` is used
   struct node_index at;
-  int64_t at_limit;       // number of rows it may choose from
-  int64_t at_stride;      // elements from row to row
+  int64_t at_limit;   // number of rows it may choose from
+  int64_t at_stride;  // elements from row to row
 };
 
 struct node {
-  int op;                 // enum ir_op or enum node_kind
-  uint32_t id;            // operands have smaller ones
+  int op;       // enum ir_op or enum node_kind
+  uint32_t id;  // operands have smaller ones
   uint32_t n_operands;
   struct node **operands;
   uint32_t rank;
   int64_t size[IR_MAX_RANK];
-  int64_t n;              // elements
+  int64_t n;  // elements
   // attributes
-  int64_t offset;         // SLICE, PAD: in elements
-  double number;          // CONSTANT: value. DROPOUT: probability
-  uint32_t index;         // INPUT, ...: number. PARAM: in the module. DRAWS: site
-  int32_t member;         // PARAM: block parameter that chooses the member of a family, -1: none
-  bool integer;           // HOST
+  int64_t offset;  // SLICE, PAD: in elements
+  double number;   // CONSTANT: value. DROPOUT: probability
+  uint32_t index;  // INPUT, ...: number. PARAM: in the module. DRAWS: site
+  int32_t member;  // PARAM: block parameter that chooses the member of a family, -1: none
+  bool integer;    // HOST
   bool transpose_a, transpose_b;
-  struct node_index at;   // LOOKUP, PICK, PUT, ONEHOT
+  struct node_index at;  // LOOKUP, PICK, PUT, ONEHOT
   // plan
-  bool live;              // something wanted depends on it
-  bool memory;            // has a place of its own, filled by a step
+  bool live;    // something wanted depends on it
+  bool memory;  // has a place of its own, filled by a step
   struct place place;
-  uint32_t phase;         // number of packed products that come before it
-  uint32_t step;          // that computes it, when `memory`
-  int cost;               // of computing an element of a virtual node anew
-  uint32_t user;          // the only step that uses it, while the plan looks for nodes with several
+  uint32_t phase;  // number of packed products that come before it
+  uint32_t step;   // that computes it, when `memory`
+  int cost;        // of computing an element of a virtual node anew
+  uint32_t user;   // the only step that uses it, while the plan looks for nodes with several
 };
 
 // Scratch memory: a row for each row of the tile or, when it is only used while one row is worked on, a
 // single one.
 struct buffer {
-  size_t row_bytes;       // a multiple of 64
-  uint32_t segment;       // that uses it, 0: none yet
+  size_t row_bytes;  // a multiple of 64
+  uint32_t segment;  // that uses it, 0: none yet
   bool per_row;
-  size_t offset;          // in the scratch memory
+  size_t offset;  // in the scratch memory
 };
 
 enum target_kind { TARGET_STORE, TARGET_ADD };
-struct target {           // what a group computes and where that goes
+struct target {  // what a group computes and where that goes
   enum target_kind kind;
   struct node *node;
   struct place place;
 };
 
 enum step_kind {
-  STEP_PRODUCT,           // rows of the tile times packed weights
-  STEP_GROUP,             // element-wise, several targets of equal size in one loop
-  STEP_REDUCE, STEP_DRAWS, STEP_OUTER, STEP_PUT, STEP_TRANSPOSE,
-  STEP_MATMUL,            // product with no packed parameter, row by row
-  STEP_UNPAD,             // result of a packed product of matrices, from padded to dense rows
+  STEP_PRODUCT,  // rows of the tile times packed weights
+  STEP_GROUP,    // element-wise, several targets of equal size in one loop
+  STEP_REDUCE,
+  STEP_DRAWS,
+  STEP_OUTER,
+  STEP_PUT,
+  STEP_TRANSPOSE,
+  STEP_MATMUL,  // product with no packed parameter, row by row
+  STEP_UNPAD,   // result of a packed product of matrices, from padded to dense rows
 };
 struct step {
   enum step_kind kind;
   uint32_t phase;
-  struct node *node;      // all but groups
-  bool scalar;            // group: of scalars
-  int64_t n;              // group: elements of each target
+  struct node *node;  // all but groups
+  bool scalar;        // group: of scalars
+  int64_t n;          // group: elements of each target
   uint32_t n_targets;
   struct target **targets;
   // packed products
-  struct node *x;         // its rows
-  uint32_t weights;       // use of the parameter
+  struct node *x;                // its rows
+  uint32_t weights;              // use of the parameter
   int64_t rows, inner, columns;  // per instance; length of the sums; columns of the result
-  struct place result;    // padded rows
-  uint32_t segment;       // steps of one segment are worked through row by row
+  struct place result;           // padded rows
+  uint32_t segment;              // steps of one segment are worked through row by row
 };
 
 struct graph {
@@ -141,15 +145,15 @@ struct graph {
 
   uint32_t n_nodes, nodes_capacity;
   struct node **nodes;
-  struct node **values;   // [value id of the block]
+  struct node **values;                                           // [value id of the block]
   uint32_t n_tensors, n_integers, n_numbers, n_saved, n_results;  // of the block's parameters
-  uint32_t *positions;    // [block parameter] among those of its kind
+  uint32_t *positions;                                            // [block parameter] among those of its kind
 
   // Results wanted: outputs of a forward kernel; sinks of an adjoint.
   uint32_t n_outputs;
   struct node **outputs;
   uint32_t n_adds;
-  struct target *adds;    // gradients of inputs
+  struct target *adds;  // gradients of inputs
   uint32_t n_sink_buffers, sink_capacity;
   struct node **sink_nodes;  // [buffer]
   uint32_t n_sinks;
@@ -163,7 +167,7 @@ struct graph {
   uint32_t n_steps, steps_capacity;
   struct step **steps;
   uint32_t n_segments;
-  int64_t tile_rows;      // 0: all rows are one tile, there is no packed product
+  int64_t tile_rows;  // 0: all rows are one tile, there is no packed product
   size_t pointers_offset, scratch_bytes;
   double flops;
 };
@@ -187,8 +191,8 @@ void graph_plan(struct graph *);
 struct place graph_place(struct graph *, const struct node *);
 // How a memory node that lies in an expression of a step reaches that step.
 struct reach {
-  int64_t shift;          // element i of the step's targets needs element i + shift
-  bool through_scalar;    // or all of it, for a number that is the same for all elements
+  int64_t shift;        // element i of the step's targets needs element i + shift
+  bool through_scalar;  // or all of it, for a number that is the same for all elements
 };
 // Calls `visit` for every memory node that an expression reads: for `node` itself when it is one, otherwise
 // for those that its operands read.

@@ -29,14 +29,16 @@ uint64_t random_below(struct random_stream *stream, uint64_t bound) {
   for (;;) {
     uint64_t low = random_word(stream);
     uint64_t word = low | (uint64_t)random_word(stream) << 32;
-    if (word >= reject) return word % bound;
+    if (word >= reject)
+      return word % bound;
   }
 }
 
 void random_uniform4(uint64_t key, uint64_t block, double out[4]) {
   uint32_t words[4];
   draw(key, block, words);
-  for (int i = 0; i < 4; i++) out[i] = ((double)words[i] + 0.5) * 0x1p-31 - 1;
+  for (int i = 0; i < 4; i++)
+    out[i] = ((double)words[i] + 0.5) * 0x1p-31 - 1;
 }
 
 void random_normal4(uint64_t key, uint64_t block, double out[4]) {
@@ -51,7 +53,8 @@ void random_normal4(uint64_t key, uint64_t block, double out[4]) {
 }
 
 void random_shuffle(struct random_stream *stream, size_t n, size_t *items) {
-  for (size_t i = 0; i < n; i++) items[i] = i;
+  for (size_t i = 0; i < n; i++)
+    items[i] = i;
   for (size_t i = n; i > 1; i--) {
     size_t j = random_below(stream, i);
     size_t swapped = items[i - 1];

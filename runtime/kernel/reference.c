@@ -10,9 +10,9 @@
 // The value of an SSA value: tensor elements, or a host scalar in `integer` or `number`.
 struct value {
   const struct ir_type *type;
-  double *elements;      // owned unless `borrowed`
+  double *elements;  // owned unless `borrowed`
   bool borrowed;
-  int64_t n;             // elements
+  int64_t n;  // elements
   int64_t integer;
   double number;
 };
@@ -94,8 +94,8 @@ static void run_elementwise(const struct run *run, const struct ir_instr *instr,
     if (instr->op == IR_OP_DROPOUT && in->dropout)
       y->elements[i] = draws_dropout_keeps(draws_key(in->seed, in->step), in->example, in->ordinal,
                                            instr->site, (uint32_t)i, instr->number)
-                         ? a->elements[i] / (1 - instr->number)
-                         : 0;
+                           ? a->elements[i] / (1 - instr->number)
+                           : 0;
     else if (instr->op == IR_OP_DROPOUT)
       y->elements[i] = a->elements[i];
     else if (ir_op_infos[instr->op].arity == 1)

@@ -13,17 +13,17 @@
 // block's parameters and use those of the kind in question; in an adjoint block saved values and gradients of
 // the results are parameters too. All arrays belong to the caller, who sizes them by reference_elements.
 struct reference {
-  const int64_t *dims;               // [ir_module.dims]
-  const double *const *tensors;      // [param]
-  const int64_t *integers;           // [param] index or int
-  const double *numbers;             // [param] float
-  const double *const *params;       // [ir_module.params] the members of a family one after the other
-  bool dropout;                      // false: dropout is the identity
+  const int64_t *dims;           // [ir_module.dims]
+  const double *const *tensors;  // [param]
+  const int64_t *integers;       // [param] index or int
+  const double *numbers;         // [param] float
+  const double *const *params;   // [ir_module.params] the members of a family one after the other
+  bool dropout;                  // false: dropout is the identity
   uint64_t seed, step;
   uint32_t example, ordinal;
-  double *const *outputs;            // [output], forward blocks
-  double *const *input_gradients;    // [param], added to; adjoint blocks
-  double *const *param_gradients;    // [ir_module.params], added to; adjoint blocks
+  double *const *outputs;          // [output], forward blocks
+  double *const *input_gradients;  // [param], added to; adjoint blocks
+  double *const *param_gradients;  // [ir_module.params], added to; adjoint blocks
 };
 
 // Number of elements of a tensor type. Sizes must be bound and positive.

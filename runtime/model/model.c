@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/status.h"
 #include "runtime/cpu/blas.h"
 #include "runtime/jit/jit.h"
-#include "runtime/base/status.h"
 
 // ---------------------------------------------------------------------------------------------- opening and
 // closing
@@ -16,7 +16,8 @@ nn_options nn_options_default(void) { return (nn_options){0}; }
 nn_status *nn_model_open(const char *path, nn_model **model) {
   char *error = NULL;
   struct ir_module *module = ir_module_read(path, &error);
-  if (!module) return status_take(NN_DATA, error);
+  if (!module)
+    return status_take(NN_DATA, error);
   return model_from_module(module, model);
 }
 
@@ -25,9 +26,11 @@ static nn_status *make_vocabs(nn_model *model) {
   for (uint32_t i = 0; i < module->n_dims; i++) {
     const struct ir_dim *dim = module->dims[i];
     model->metadata_dims[i] = -1;
-    if (dim->atom.kind != SIZE_VOCAB) continue;
+    if (dim->atom.kind != SIZE_VOCAB)
+      continue;
     model->vocabs[i] = vocab_new(dim->atom.name, dim->closed, dim->min_count, dim->max_size);
-    if (!model->vocabs[i]) return status_no_memory();
+    if (!model->vocabs[i])
+      return status_no_memory();
   }
   return NULL;
 }
@@ -35,7 +38,8 @@ static nn_status *make_vocabs(nn_model *model) {
 static char *parameters_text(const struct ir_module *module, const struct ir_entry *entry) {
   const struct ir_type tuple = {.kind = IR_TUPLE, .tuple = {NULL, entry->n_params, entry->params}};
   char *text = model_type_text(module, &tuple);
-  if (!text) return NULL;
+  if (!text)
+    return NULL;
   // Without the parentheses.
   size_t length = strlen(text);
   memmove(text, text + 1, length - 2);
@@ -48,14 +52,16 @@ static nn_status *make_entry_texts(nn_model *model) {
     const struct ir_entry *entry = model->module->entries[i];
     model->entry_parameters[i] = parameters_text(model->module, entry);
     model->entry_results[i] = model_type_text(model->module, entry->result);
-    if (!model->entry_parameters[i] || !model->entry_results[i]) return status_no_memory();
+    if (!model->entry_parameters[i] || !model->entry_results[i])
+      return status_no_memory();
   }
   return NULL;
 }
 
 static nn_status *fill_model(nn_model *model) {
   char *error = NULL;
-  if (!ir_verify(model->module, &error)) return status_take(NN_DATA, error);
+  if (!ir_verify(model->module, &error))
+    return status_take(NN_DATA, error);
   size_t n_dims = model->module->n_dims, n_entries = model->module->n_entries;
   model->vocabs = calloc(n_dims + 1, sizeof(struct vocab *));
   model->metadata_dims = calloc(n_dims + 1, sizeof *model->metadata_dims);
@@ -97,19 +103,24 @@ static void free_blocks(nn_model *model) {
     free(model->blocks[i].units);
   }
   for (size_t i = 0; model->kernels && i < (size_t)n * MODEL_VARIANTS; i++)
-    if (model->kernels[i]) model->release(model->kernels[i]);
+    if (model->kernels[i])
+      model->release(model->kernels[i]);
   free(model->trace_blocks);
   free(model->blocks);
   free(model->kernels);
 }
 
 void nn_model_free(nn_model *model) {
-  if (!model) return;
+  if (!model)
+    return;
   for (uint32_t i = 0; model->vocabs && i < model->module->n_dims; i++)
-    if (model->vocabs[i]) vocab_free(model->vocabs[i]);
+    if (model->vocabs[i])
+      vocab_free(model->vocabs[i]);
   for (uint32_t i = 0; i < model->module->n_entries; i++) {
-    if (model->entry_parameters) free(model->entry_parameters[i]);
-    if (model->entry_results) free(model->entry_results[i]);
+    if (model->entry_parameters)
+      free(model->entry_parameters[i]);
+    if (model->entry_results)
+      free(model->entry_results[i]);
   }
   free(model->vocabs);
   free(model->metadata_dims);
@@ -117,8 +128,10 @@ void nn_model_free(nn_model *model) {
   free(model->entry_results);
   free_blocks(model);
   params_free(&model->params);
-  if (model->host) host_code_free(model->host);
-  if (model->jit) jit_free(model->jit);
+  if (model->host)
+    host_code_free(model->host);
+  if (model->jit)
+    jit_free(model->jit);
   blas_close(model->blas);
   free(model->dims);
   ir_module_free(model->module);
@@ -140,7 +153,8 @@ bool nn_model_entry_is_metric(const nn_model *model, size_t entry) {
 
 bool nn_model_find_entry(const nn_model *model, const char *name, size_t *entry) {
   for (uint32_t i = 0; i < model->module->n_entries; i++) {
-    if (strcmp(model->module->entries[i]->name, name) != 0) continue;
+    if (strcmp(model->module->entries[i]->name, name) != 0)
+      continue;
     *entry = i;
     return true;
   }
@@ -176,19 +190,21 @@ static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t 
       return status_new(
           NN_INVALID, "vocabulary '%s' is not known yet: it comes from training data or a checkpoint", name);
     value = (int64_t)vocab_size(model->vocabs[i]);
-    if (value == 0) return status_new(NN_DATA, "vocabulary '%s' is empty", name);
+    if (value == 0)
+      return status_new(NN_DATA, "vocabulary '%s' is empty", name);
     break;
-  case SIZE_ENUM:
-    value = dim->n_members;
-    break;
+  case SIZE_ENUM: value = dim->n_members; break;
   default:
     if (!size_evaluate(dim->value, bound_dim, model->dims, &value))
       return status_new(NN_INVALID, "the value of dim '%s' is too large", name);
     // What is computed from others follows them.
-    if (!is_free(dim)) break;
-    if (model->metadata_dims[i] >= 0) value = model->metadata_dims[i];
+    if (!is_free(dim))
+      break;
+    if (model->metadata_dims[i] >= 0)
+      value = model->metadata_dims[i];
     for (size_t k = 0; k < options->n_dims; k++)
-      if (strcmp(options->dims[k].name, name) == 0) value = options->dims[k].value;
+      if (strcmp(options->dims[k].name, name) == 0)
+        value = options->dims[k].value;
   }
   // A dim may be 0 or negative (it may count something); a tensor's size may not, and is checked where it is
   // used.
@@ -210,7 +226,8 @@ static nn_status *no_dim(const struct ir_module *module, const char *name) {
                         : atom->kind == SIZE_ENUM ? "an enum"
                                                   : "computed from other dims");
     size_t n = strlen(list);
-    if (is_free(module->dims[i])) snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "; it has ", atom->name);
+    if (is_free(module->dims[i]))
+      snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "; it has ", atom->name);
   }
   return status_new(NN_INVALID, "the model has no dim '%s'%s", name, list);
 }
@@ -221,11 +238,14 @@ static nn_status *bind_dims(nn_model *model, const nn_options *options) {
     bool found = false;
     for (uint32_t i = 0; i < module->n_dims && !found; i++)
       found = is_free(module->dims[i]) && strcmp(module->dims[i]->atom.name, options->dims[k].name) == 0;
-    if (!found) return no_dim(module, options->dims[k].name);
+    if (!found)
+      return no_dim(module, options->dims[k].name);
   }
   model->dims = calloc((size_t)module->n_dims + 1, sizeof *model->dims);
-  if (!model->dims) return status_no_memory();
-  for (uint32_t i = 0; i < module->n_dims; i++) STATUS_TRY(bind_dim(model, options, i));
+  if (!model->dims)
+    return status_no_memory();
+  for (uint32_t i = 0; i < module->n_dims; i++)
+    STATUS_TRY(bind_dim(model, options, i));
   return NULL;
 }
 
@@ -233,8 +253,10 @@ uint64_t model_elements(const nn_model *model, const struct ir_type *tensor) {
   uint64_t elements = 1;
   for (uint32_t i = 0; i < tensor->shape.rank; i++) {
     int64_t size;
-    if (!size_evaluate(tensor->shape.sizes[i], bound_dim, model->dims, &size) || size <= 0) return 0;
-    if (__builtin_mul_overflow(elements, (uint64_t)size, &elements)) return 0;
+    if (!size_evaluate(tensor->shape.sizes[i], bound_dim, model->dims, &size) || size <= 0)
+      return 0;
+    if (__builtin_mul_overflow(elements, (uint64_t)size, &elements))
+      return 0;
   }
   return elements;
 }
@@ -242,9 +264,11 @@ uint64_t model_elements(const nn_model *model, const struct ir_type *tensor) {
 // Marks the parameters of a block that select a member of a family.
 static void mark_members(const struct ir_block *block, const struct ir_block *code, uint8_t *is_member) {
   for (const struct ir_instr *instr = code->first; instr; instr = instr->next) {
-    if (instr->op != IR_OP_PARAM || instr->n_operands == 0) continue;
+    if (instr->op != IR_OP_PARAM || instr->n_operands == 0)
+      continue;
     for (uint32_t i = 0; i < block->n_params; i++)
-      if (code->params[i] == instr->operands[0]) is_member[i] = 1;
+      if (code->params[i] == instr->operands[0])
+        is_member[i] = 1;
   }
 }
 
@@ -265,7 +289,8 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
   struct trace_block *traced = &model->trace_blocks[number];
   struct plan_block *bound = &model->blocks[number];
   // Positions of words are held in 16 bits, and a member key on the stack.
-  if (block->n_params > 10000) return status_new(NN_DATA, "block '%s' has too many parameters", block->name);
+  if (block->n_params > 10000)
+    return status_new(NN_DATA, "block '%s' has too many parameters", block->name);
   size_t n = block->n_params + 1;
   uint8_t *kinds = calloc(n, 1), *is_member = calloc(n, 1);
   traced->kinds = kinds;
@@ -273,14 +298,16 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
   bound->slots = calloc(n, sizeof *bound->slots);
   bound->elements = calloc((size_t)block->n_outputs + 1, sizeof *bound->elements);
   bound->units = calloc((size_t)block->n_outputs + 1, sizeof *bound->units);
-  if (!kinds || !is_member || !bound->slots || !bound->elements || !bound->units) return status_no_memory();
+  if (!kinds || !is_member || !bound->slots || !bound->elements || !bound->units)
+    return status_no_memory();
   uint16_t tensors = 0, indices = 0, numbers = 0;
   for (uint32_t i = 0; i < block->n_params; i++) {
     kinds[i] = (uint8_t)block->params[i]->type->kind;
     bound->slots[i] = kinds[i] == IR_TENSOR ? tensors++ : kinds[i] == IR_FLOAT ? numbers++ : indices++;
   }
   mark_members(block, block, is_member);
-  if (block->adjoint) mark_members(block, block->adjoint, is_member);
+  if (block->adjoint)
+    mark_members(block, block->adjoint, is_member);
   traced->n_params = bound->n_params = block->n_params;
   traced->n_values = bound->n_results = block->n_results;
   bound->n_outputs = block->n_outputs;
@@ -288,7 +315,8 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
   traced->uniform = block->uniform;
   traced->random = block->random;
   STATUS_TRY(bind_outputs(model, block, bound));
-  if (!trace_block_finish(traced)) return status_no_memory();
+  if (!trace_block_finish(traced))
+    return status_no_memory();
   if (traced->n_members > UINT8_MAX)
     return status_new(NN_DATA, "block '%s' has too many members", block->name);
   return NULL;
@@ -299,8 +327,10 @@ static nn_status *bind_blocks(nn_model *model) {
   model->trace_blocks = calloc((size_t)n + 1, sizeof *model->trace_blocks);
   model->blocks = calloc((size_t)n + 1, sizeof *model->blocks);
   model->kernels = calloc((size_t)n * MODEL_VARIANTS + 1, sizeof *model->kernels);
-  if (!model->trace_blocks || !model->blocks || !model->kernels) return status_no_memory();
-  for (uint32_t i = 0; i < n; i++) STATUS_TRY(bind_block(model, i));
+  if (!model->trace_blocks || !model->blocks || !model->kernels)
+    return status_no_memory();
+  for (uint32_t i = 0; i < n; i++)
+    STATUS_TRY(bind_block(model, i));
   return NULL;
 }
 
@@ -308,18 +338,22 @@ static nn_status *bind_code(nn_model *model, const nn_options *options) {
   char *error = NULL;
   const struct jit_options jit_options = {.cache_dir = options->cache_dir};
   model->jit = jit_new(&jit_options, &error);
-  if (!model->jit) return status_take(NN_COMPILE, error);
+  if (!model->jit)
+    return status_take(NN_COMPILE, error);
   model->simd = jit_cpu(model->jit)->simd;
   model->loops = loops_for(model->element, model->simd);
   model->host = host_compile(model->jit, model->module, model->dims, &error);
-  if (!model->host) return status_take(NN_COMPILE, error);
+  if (!model->host)
+    return status_take(NN_COMPILE, error);
   return NULL;
 }
 
 nn_status *nn_model_bind(nn_model *model, const nn_options *options) {
-  if (model->dims) return status_new(NN_INVALID, "the model is bound already");
+  if (model->dims)
+    return status_new(NN_INVALID, "the model is bound already");
   nn_options defaults = nn_options_default();
-  if (!options) options = &defaults;
+  if (!options)
+    options = &defaults;
   STATUS_TRY(bind_dims(model, options));
   model->options = *options;
   model->options.dims = NULL;
@@ -333,12 +367,14 @@ nn_status *nn_model_bind(nn_model *model, const nn_options *options) {
 }
 
 nn_status *model_compile_kernel(nn_model *model, uint32_t number, enum kernel_variant variant) {
-  if (model_kernel(model, number, variant)) return NULL;
+  if (model_kernel(model, number, variant))
+    return NULL;
   char *error = NULL;
   const struct kernel_sizes sizes = {model->dims};
   struct kernel *kernel = model->compile(model->jit, model->module, model->module->blocks[number], variant,
                                          model->element, &sizes, &error);
-  if (!kernel) return status_take(NN_COMPILE, error);
+  if (!kernel)
+    return status_take(NN_COMPILE, error);
   struct kernel *expected = NULL;
   if (!atomic_compare_exchange_strong(&model->kernels[(size_t)number * MODEL_VARIANTS + variant], &expected,
                                       kernel))
@@ -364,7 +400,8 @@ nn_param_info nn_model_param(const nn_model *model, size_t number) {
   // Initial values are drawn on demand; that changes nothing an observer can see.
   params_initialise((struct params *)&model->params, NULL);
   uint32_t which = 0;
-  while (number >= model->params.list[which].n_members) number -= model->params.list[which++].n_members;
+  while (number >= model->params.list[which].n_members)
+    number -= model->params.list[which++].n_members;
   const struct param *param = &model->params.list[which];
   const struct param_member *member = &param->members[number];
   nn_param_info info = {.name = member->name,

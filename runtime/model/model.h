@@ -6,14 +6,14 @@
 #include <stdatomic.h>
 
 #include "compiler/ir/ir.h"
-#include "runtime/host/host.h"
-#include "runtime/kernel/kernel.h"
-#include "runtime/data/vocab.h"
-#include "runtime/cpu/loops.h"
-#include "runtime/nn.h"
-#include "runtime/cpu/params.h"
 #include "runtime/batch/plan.h"
 #include "runtime/batch/trace.h"
+#include "runtime/cpu/loops.h"
+#include "runtime/cpu/params.h"
+#include "runtime/data/vocab.h"
+#include "runtime/host/host.h"
+#include "runtime/kernel/kernel.h"
+#include "runtime/nn.h"
 
 #define MODEL_VARIANTS (KERNEL_ADJOINT_GRADIENT + 1)
 
@@ -38,7 +38,7 @@ struct nn_model {
   struct blas *blas;
   struct host_code *host;
   struct trace_block *trace_blocks;   // [block]
-  struct plan_block *blocks;         // [block]
+  struct plan_block *blocks;          // [block]
   _Atomic(struct kernel *) *kernels;  // [block][variant], compiled on first use
   // kernel_compile and kernel_free; tests put slow stand-ins here.
   model_compile_fn *compile;

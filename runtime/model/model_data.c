@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/status.h"
 #include "runtime/data/dataset.h"
 #include "runtime/model/model.h"
-#include "runtime/base/status.h"
 
 // The columns of a data set for these entries: the union of their parameters.
 struct columns {
@@ -16,13 +16,16 @@ struct columns {
 static nn_status *add_column(struct columns *columns, const struct ir_entry *entry,
                              const struct ir_field *param) {
   for (uint32_t c = 0; c < columns->n; c++) {
-    if (strcmp(columns->list[c].name, param->name) != 0) continue;
-    if (ir_type_equal(columns->list[c].type, param->type)) return NULL;
+    if (strcmp(columns->list[c].name, param->name) != 0)
+      continue;
+    if (ir_type_equal(columns->list[c].type, param->type))
+      return NULL;
     return status_new(NN_INVALID, "parameter '%s' of '%s' has another type than in the other entries",
                       param->name, entry->name);
   }
   struct dataset_column *grown = realloc(columns->list, (columns->n + 1) * sizeof *grown);
-  if (!grown) return status_no_memory();
+  if (!grown)
+    return status_no_memory();
   columns->list = grown;
   const struct dataset_column *last = columns->n ? &grown[columns->n - 1] : NULL;
   grown[columns->n++] = (struct dataset_column){.name = param->name,
@@ -38,7 +41,8 @@ static nn_status *find_columns(const nn_model *model, const size_t *entries, siz
     if (entries[i] >= model->module->n_entries)
       return status_new(NN_INVALID, "there is no entry %zu", entries[i]);
     const struct ir_entry *entry = model->module->entries[entries[i]];
-    for (uint32_t p = 0; p < entry->n_params; p++) STATUS_TRY(add_column(columns, entry, &entry->params[p]));
+    for (uint32_t p = 0; p < entry->n_params; p++)
+      STATUS_TRY(add_column(columns, entry, &entry->params[p]));
   }
   return NULL;
 }
@@ -57,7 +61,8 @@ static struct dataset_request make_request(const nn_model *model, const char *pa
 static nn_status *freeze_vocabs(nn_model *model, const char *path) {
   for (uint32_t i = 0; i < model->module->n_dims; i++) {
     struct vocab *vocab = model->vocabs[i];
-    if (!vocab || vocab_is_frozen(vocab)) continue;
+    if (!vocab || vocab_is_frozen(vocab))
+      continue;
     vocab_freeze(vocab);
     if (vocab_size(vocab) == 0)
       return status_new(NN_DATA, "%s gives no value of '%s': its vocabulary would be empty", path,
@@ -75,25 +80,30 @@ nn_status *nn_model_build_vocabs(nn_model *model, const char *const *paths, size
     struct dataset_request request = make_request(model, paths[i], &columns, options);
     char *error = NULL;
     size_t n = 0;
-    if (!dataset_count(&request, &n, &error)) status = status_take(NN_DATA, error);
+    if (!dataset_count(&request, &n, &error))
+      status = status_take(NN_DATA, error);
     n_examples += n;
   }
   free(columns.list);
-  if (status || nn_model_has_vocabs(model)) return status;
+  if (status || nn_model_has_vocabs(model))
+    return status;
   const char *first = n_paths ? paths[0] : "the data";
-  if (n_examples == 0) return status_new(NN_DATA, "%s: no examples", first);
+  if (n_examples == 0)
+    return status_new(NN_DATA, "%s: no examples", first);
   return freeze_vocabs(model, first);
 }
 
 bool nn_model_has_vocabs(const nn_model *model) {
   for (uint32_t i = 0; i < model->module->n_dims; i++)
-    if (model->vocabs[i] && !vocab_is_frozen(model->vocabs[i])) return false;
+    if (model->vocabs[i] && !vocab_is_frozen(model->vocabs[i]))
+      return false;
   return true;
 }
 
 nn_status *nn_dataset_load(nn_model *model, const char *path, const size_t *entries, size_t n_entries,
                            const nn_data_options *options, nn_dataset **dataset) {
-  if (!nn_model_has_vocabs(model)) return status_new(NN_INVALID, "the vocabularies are not known yet");
+  if (!nn_model_has_vocabs(model))
+    return status_new(NN_INVALID, "the vocabularies are not known yet");
   struct columns columns = {0};
   nn_status *status = find_columns(model, entries, n_entries, &columns);
   if (!status) {
@@ -118,7 +128,8 @@ nn_status *nn_dataset_append(nn_model *model, nn_dataset *dataset, const char *p
 }
 
 void nn_dataset_free(nn_dataset *dataset) {
-  if (dataset) dataset_free(dataset);
+  if (dataset)
+    dataset_free(dataset);
 }
 
 size_t nn_dataset_size(const nn_dataset *dataset) { return dataset->n_examples; }
@@ -127,7 +138,8 @@ const char *nn_dataset_first_skipped(const nn_dataset *dataset) { return dataset
 
 const char *nn_dataset_position(nn_dataset *dataset, size_t example) {
   const char *path = dataset_file_of(dataset, example)->path;
-  if (example >= dataset->n_examples) return path;
+  if (example >= dataset->n_examples)
+    return path;
   snprintf(dataset->position, sizeof dataset->position, "%s:%u", path, dataset->lines[example]);
   return dataset->position;
 }

@@ -50,7 +50,8 @@ static void write_tensor_part(const struct writer *writer, const struct ir_type 
   uint64_t n = model_elements(model, &vector);
   fputc('[', writer->out);
   for (uint64_t i = 0; i < n; i++) {
-    if (i) fputs(", ", writer->out);
+    if (i)
+      fputs(", ", writer->out);
     write_tensor_part(writer, type, axis + 1, value, element);
   }
   fputc(']', writer->out);
@@ -71,7 +72,8 @@ static void write_fields(const struct writer *writer, uint32_t n, const struct i
                          const uint64_t *slots, bool named, int depth) {
   fputc(named ? '{' : '[', writer->out);
   for (uint32_t i = 0; i < n; i++) {
-    if (i) fputs(", ", writer->out);
+    if (i)
+      fputs(", ", writer->out);
     if (named) {
       write_string(writer->out, fields[i].name ? fields[i].name : "");
       fputs(": ", writer->out);
@@ -82,8 +84,8 @@ static void write_fields(const struct writer *writer, uint32_t n, const struct i
   fputc(named ? '}' : ']', writer->out);
 }
 
-static void write_data(const struct writer *writer, const struct ir_data *data, const struct value_data *value,
-                       int depth) {
+static void write_data(const struct writer *writer, const struct ir_data *data,
+                       const struct value_data *value, int depth) {
   if (value->tag >= data->n_constructors) {
     fputs("null", writer->out);
     return;
@@ -106,7 +108,8 @@ static void write_list(const struct writer *writer, const struct ir_type *elemen
   uint64_t width = ir_type_width(element);
   fputc('[', writer->out);
   for (uint64_t i = 0; i < list->length; i++) {
-    if (i) fputs(", ", writer->out);
+    if (i)
+      fputs(", ", writer->out);
     write_value(writer, element, list->buffer->slots + (list->offset + i) * width, depth);
   }
   fputc(']', writer->out);
@@ -121,22 +124,14 @@ static void write_value(const struct writer *writer, const struct ir_type *type,
   double number;
   size_t element = 0;
   switch (type->kind) {
-  case IR_INT:
-    fprintf(writer->out, "%lld", (long long)slots[0]);
-    break;
-  case IR_BOOL:
-    fputs(slots[0] ? "true" : "false", writer->out);
-    break;
+  case IR_INT: fprintf(writer->out, "%lld", (long long)slots[0]); break;
+  case IR_BOOL: fputs(slots[0] ? "true" : "false", writer->out); break;
   case IR_FLOAT:
     memcpy(&number, slots, sizeof number);
     write_number(writer, number, true);
     break;
-  case IR_INDEX:
-    write_index(writer, type->dim, slots[0]);
-    break;
-  case IR_TENSOR:
-    write_tensor_part(writer, type, 0, (uint32_t)slots[0], &element);
-    break;
+  case IR_INDEX: write_index(writer, type->dim, slots[0]); break;
+  case IR_TENSOR: write_tensor_part(writer, type, 0, (uint32_t)slots[0], &element); break;
   case IR_LIST:
     write_list(writer, type->element, (const struct value_list *)(uintptr_t)slots[0], depth + 1);
     break;
@@ -157,13 +152,15 @@ char *nn_session_json(const nn_session *session, size_t i) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
-  if (!out) return NULL;
+  if (!out)
+    return NULL;
   struct writer writer = {session, session->executor.model->module, out};
   if (!session->entry || i >= session->n_examples || session->examples[i].state != EXAMPLE_DONE)
     fputs("null", out);
   else
     write_value(&writer, session->entry->result, session->examples[i].run.results, 0);
-  if (fclose(out) == 0) return text;
+  if (fclose(out) == 0)
+    return text;
   free(text);
   return NULL;
 }

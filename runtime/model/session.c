@@ -23,9 +23,11 @@ static double value_at(void *context, uint32_t row) {
 }
 
 nn_status *nn_session_new(nn_model *model, nn_session **session) {
-  if (!model->bound) return status_new(NN_INVALID, "the model is not bound");
+  if (!model->bound)
+    return status_new(NN_INVALID, "the model is not bound");
   nn_session *made = calloc(1, sizeof *made);
-  if (!made) return status_no_memory();
+  if (!made)
+    return status_no_memory();
   made->autobatch = model->options.autobatch;
   made->turns = NN_DEFAULT_TURNS;
   made->fibers = fiber_pool_new(NULL);
@@ -46,11 +48,14 @@ nn_status *nn_session_new(nn_model *model, nn_session **session) {
 }
 
 void nn_session_free(nn_session *session) {
-  if (!session) return;
+  if (!session)
+    return;
   session_drop_view(session);
   execute_free(&session->executor);
-  if (session->fibers) fiber_pool_free(session->fibers);
-  if (session->arena) value_arena_free(session->arena);
+  if (session->fibers)
+    fiber_pool_free(session->fibers);
+  if (session->arena)
+    value_arena_free(session->arena);
   free(session->examples);
   free(session->slot_types);
   free(session);
@@ -70,11 +75,13 @@ static nn_status *find_column(const struct ir_field *param, const nn_dataset *da
                               const struct dataset_column **column) {
   for (uint32_t c = 0; c < dataset->n_columns; c++) {
     *column = &dataset->columns[c];
-    if (strcmp((*column)->name, param->name) != 0) continue;
+    if (strcmp((*column)->name, param->name) != 0)
+      continue;
     if (!ir_type_equal((*column)->type, param->type))
       return status_new(NN_INVALID, "'%s' of the data has another type than the entry wants", param->name);
     if (!(*column)->present)
-      return status_new(NN_DATA, "%s has no '%s', which the entry needs", dataset->files[0].path, param->name);
+      return status_new(NN_DATA, "%s has no '%s', which the entry needs", dataset->files[0].path,
+                        param->name);
     return NULL;
   }
   return status_new(NN_INVALID, "the data was read without '%s', which the entry needs", param->name);
@@ -84,7 +91,8 @@ static nn_status *find_column(const struct ir_field *param, const nn_dataset *da
 static nn_status *make_arguments(nn_session *session, const struct ir_entry *entry, const nn_dataset *dataset,
                                  const size_t *examples, size_t n, uint64_t **args, size_t *width) {
   *width = 0;
-  for (uint32_t p = 0; p < entry->n_params; p++) *width += ir_type_width(entry->params[p].type);
+  for (uint32_t p = 0; p < entry->n_params; p++)
+    *width += ir_type_width(entry->params[p].type);
   *args = value_arena_alloc(session->arena, (n * *width + 1) * sizeof **args);
   size_t at = 0;
   for (uint32_t p = 0; p < entry->n_params; p++) {
@@ -108,7 +116,8 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
                         dataset->n_examples);
   if (n > session->capacity) {
     struct session_example *grown = realloc(session->examples, n * sizeof *grown);
-    if (!grown) return status_no_memory();
+    if (!grown)
+      return status_no_memory();
     session->examples = grown;
     session->capacity = n;
   }
@@ -117,7 +126,8 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
   STATUS_TRY(make_arguments(session, entry, dataset, examples, n, &args, &width));
   free(session->slot_types);
   session->slot_types = calloc(function->n_results + 1, sizeof *session->slot_types);
-  if (!session->slot_types) return status_no_memory();
+  if (!session->slot_types)
+    return status_no_memory();
   memcpy(session->slot_types, function->results, function->n_results * sizeof *session->slot_types);
   session->n_slots = function->n_results;
   uint64_t *results = value_arena_alloc(session->arena, (n * function->n_results + 1) * sizeof *results);
@@ -205,9 +215,11 @@ static uint32_t lowest_phase_waited_for(const nn_session *session) {
   const struct trace *trace = &session->executor.trace;
   uint32_t lowest = UINT32_MAX;
   for (size_t i = 0; i < session->n_examples; i++) {
-    if (session->examples[i].state != EXAMPLE_WAITS) continue;
+    if (session->examples[i].state != EXAMPLE_WAITS)
+      continue;
     uint32_t phase = trace->instances[trace->value_instance[session->examples[i].traced.waits_for]].phase;
-    if (phase < lowest) lowest = phase;
+    if (phase < lowest)
+      lowest = phase;
   }
   return lowest;
 }
@@ -218,7 +230,8 @@ static nn_status *run_examples(nn_session *session, const struct ir_entry *entry
   for (;;) {
     if (!advance(session, decides, &n_waiting))
       return status_new(NN_NO_MEMORY, "out of memory for the stack of an example");
-    if (n_waiting == 0) break;
+    if (n_waiting == 0)
+      break;
     // What only feeds losses and outputs stays pending as long as nobody asks for it.
     STATUS_TRY(flush(session, lowest_phase_waited_for(session)));
   }
@@ -226,7 +239,8 @@ static nn_status *run_examples(nn_session *session, const struct ir_entry *entry
 }
 
 static void drop_examples(nn_session *session) {
-  for (size_t i = 0; i < session->n_examples; i++) host_finish(&session->examples[i].run);
+  for (size_t i = 0; i < session->n_examples; i++)
+    host_finish(&session->examples[i].run);
 }
 
 static enum kernel_variant variant_of(nn_mode mode) {
@@ -237,7 +251,8 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
                           const size_t *examples, size_t n, nn_mode mode) {
   struct executor *executor = &session->executor;
   const struct ir_module *module = executor->model->module;
-  if (entry >= module->n_entries) return status_new(NN_INVALID, "there is no entry %zu", entry);
+  if (entry >= module->n_entries)
+    return status_new(NN_INVALID, "there is no entry %zu", entry);
   double start = execute_seconds();
   nn_stats before = session->stats;
   session_drop_view(session);
@@ -245,13 +260,15 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
   session->has_gradients = false;
   session->n_examples = 0;
   value_arena_reset(session->arena);
-  if (mode == NN_TRAIN) session->step++;
+  if (mode == NN_TRAIN)
+    session->step++;
   execute_reset(executor, variant_of(mode), session->step);
   session->mode = mode;
   STATUS_TRY(prepare(session, module->entries[entry], dataset, examples, n));
   nn_status *status = run_examples(session, module->entries[entry]);
   drop_examples(session);
-  if (status) return status;
+  if (status)
+    return status;
   session->entry = module->entries[entry];
   nn_stats *stats = &session->stats;
   double elsewhere = stats->schedule - before.schedule + stats->plan - before.plan + stats->forward -
@@ -276,33 +293,35 @@ double session_element(const nn_session *session, uint32_t value, size_t element
 }
 
 static double slot_number(const nn_session *session, size_t i, uint32_t slot) {
-  if (!session->entry || i >= session->n_examples || slot >= session->n_slots) return 0;
+  if (!session->entry || i >= session->n_examples || slot >= session->n_slots)
+    return 0;
   const struct session_example *example = &session->examples[i];
-  if (example->state != EXAMPLE_DONE) return 0;
+  if (example->state != EXAMPLE_DONE)
+    return 0;
   uint64_t bits = example->run.results[slot];
   double number;
   switch (session->slot_types[slot]->kind) {
-  case IR_TENSOR:
-    return session_element(session, (uint32_t)bits, 0);
-  case IR_FLOAT:
-    memcpy(&number, &bits, sizeof number);
-    return number;
-  default:
-    return (double)(int64_t)bits;
+  case IR_TENSOR: return session_element(session, (uint32_t)bits, 0);
+  case IR_FLOAT: memcpy(&number, &bits, sizeof number); return number;
+  default: return (double)(int64_t)bits;
   }
 }
 
 double nn_session_number(const nn_session *session, size_t i) { return slot_number(session, i, 0); }
 
 const char *nn_session_error(const nn_session *session, size_t i) {
-  if (i >= session->n_examples || session->examples[i].state != EXAMPLE_FAILED) return NULL;
+  if (i >= session->n_examples || session->examples[i].state != EXAMPLE_FAILED)
+    return NULL;
   struct session_example *example = &session->examples[i];
-  if (example->error) return example->error;
+  if (example->error)
+    return example->error;
   const struct ir_module *module = session->executor.model->module;
   const struct ir_loc *loc = &example->traced.host.error_loc;
   const char *message = example->traced.host.error;
-  if (!message) message = "failed";
-  if (loc->line == 0 || loc->file >= module->n_files) return message;
+  if (!message)
+    message = "failed";
+  if (loc->line == 0 || loc->file >= module->n_files)
+    return message;
   size_t size = strlen(module->files[loc->file]) + strlen(message) + 64;
   example->error = value_arena_alloc(session->arena, size);
   snprintf(example->error, size, "%s:%u:%u: %s", module->files[loc->file], loc->line, loc->column, message);

@@ -2,10 +2,10 @@
 #ifndef NN_RUNTIME_MODEL_SESSION_H
 #define NN_RUNTIME_MODEL_SESSION_H
 
-#include "runtime/value/fiber.h"
-#include "runtime/data/dataset.h"
 #include "runtime/cpu/execute.h"
+#include "runtime/data/dataset.h"
 #include "runtime/model/model.h"
+#include "runtime/value/fiber.h"
 
 enum example_state { EXAMPLE_NEW, EXAMPLE_WAITS, EXAMPLE_DONE, EXAMPLE_FAILED };
 

@@ -59,7 +59,8 @@ nn_kernel_stats nn_session_kernel(const nn_session *session, size_t number) {
 // view
 
 void session_drop_view(nn_session *session) {
-  if (!session->view) return;
+  if (!session->view)
+    return;
   arena_free(&session->view->texts);
   free(session->view->batch_of);
   free(session->view->is_result);
@@ -71,7 +72,8 @@ void session_drop_view(nn_session *session) {
 static void mark_results(const nn_session *session, struct session_view *view) {
   const struct trace *trace = &session->executor.trace;
   for (size_t i = 0; i < session->n_examples; i++) {
-    if (session->examples[i].state != EXAMPLE_DONE) continue;
+    if (session->examples[i].state != EXAMPLE_DONE)
+      continue;
     for (uint32_t slot = 0; slot < session->n_slots; slot++)
       if (session->slot_types[slot]->kind == IR_TENSOR)
         view->is_result[trace->value_instance[session->examples[i].run.results[slot]]] = true;
@@ -80,10 +82,12 @@ static void mark_results(const nn_session *session, struct session_view *view) {
 
 // NULL without memory; the callers then answer with nothing.
 static struct session_view *get_view(nn_session *session) {
-  if (session->view) return session->view;
+  if (session->view)
+    return session->view;
   const struct executor *executor = &session->executor;
   struct session_view *view = calloc(1, sizeof *view);
-  if (!view) return NULL;
+  if (!view)
+    return NULL;
   session->view = view;
   arena_init(&view->texts);
   view->batch_of = calloc((size_t)executor->trace.n_instances + 1, sizeof *view->batch_of);
@@ -103,14 +107,10 @@ static struct session_view *get_view(nn_session *session) {
 
 static const char *block_name(const nn_model *model, uint32_t block) {
   switch (block) {
-  case TRACE_REDUCE_SUM:
-    return "sum";
-  case TRACE_REDUCE_MEAN:
-    return "mean";
-  case TRACE_REDUCE_MAX:
-    return "max";
-  default:
-    return model->module->blocks[block]->name;
+  case TRACE_REDUCE_SUM: return "sum";
+  case TRACE_REDUCE_MEAN: return "mean";
+  case TRACE_REDUCE_MAX: return "max";
+  default: return model->module->blocks[block]->name;
   }
 }
 
@@ -142,7 +142,8 @@ size_t nn_session_node_count(const nn_session *session) {
 nn_node nn_session_node(nn_session *session, size_t number) {
   const struct trace *trace = &session->executor.trace;
   struct session_view *view = get_view(session);
-  if (!view || number >= trace->n_instances) return (nn_node){.name = "", .shape = ""};
+  if (!view || number >= trace->n_instances)
+    return (nn_node){.name = "", .shape = ""};
   const struct trace_instance *instance = &trace->instances[number];
   const uint32_t *args;
   const uint16_t *map;
@@ -151,9 +152,11 @@ nn_node nn_session_node(nn_session *session, size_t number) {
     free(view->inputs);
     view->inputs = malloc(n * sizeof *view->inputs);
     view->inputs_capacity = view->inputs ? n : 0;
-    if (!view->inputs) n = 0;
+    if (!view->inputs)
+      n = 0;
   }
-  for (uint32_t t = 0; t < n; t++) view->inputs[t] = trace->value_instance[args[map ? map[t] : t]];
+  for (uint32_t t = 0; t < n; t++)
+    view->inputs[t] = trace->value_instance[args[map ? map[t] : t]];
   return (nn_node){.name = block_name(session->executor.model, instance->block),
                    .shape = shapes_text(session, &view->texts, instance),
                    .example = instance->example,
@@ -175,12 +178,14 @@ static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
   const struct schedule *schedule = &executor->schedule;
   // [batch - earlier]: a chain of batches, each after the other, costs no more than its length.
   bool *needed = calloc((size_t)later - earlier + 1, sizeof *needed);
-  if (!needed) return true;
+  if (!needed)
+    return true;
   // By batches: what a batch needs, all of its rows are taken to need. Between two batches of a key that is
   // exact unless another batch mixes what depends with what does not.
   needed[later - earlier] = true;
   for (uint32_t b = later + 1; b-- > earlier + 1;) {
-    if (!needed[b - earlier]) continue;
+    if (!needed[b - earlier])
+      continue;
     for (uint32_t i = 0; i < schedule->batches[b].count; i++) {
       const uint32_t *args;
       const uint16_t *map;
@@ -188,7 +193,8 @@ static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
       uint32_t n = trace_operands(trace, &trace->instances[instance], &args, &map);
       for (uint32_t t = 0; t < n; t++) {
         uint32_t from = session->view->batch_of[trace->value_instance[args[map ? map[t] : t]]];
-        if (from >= earlier) needed[from - earlier] = true;
+        if (from >= earlier)
+          needed[from - earlier] = true;
       }
     }
   }
@@ -201,16 +207,20 @@ static const char *reason_text(nn_session *session, uint32_t number) {
   const struct schedule *schedule = &session->executor.schedule;
   const struct batch *batch = &schedule->batches[number];
   uint32_t before = number;
-  while (before > 0 && schedule->batches[before - 1].key != batch->key) before--;
-  if (before == 0) return "";
+  while (before > 0 && schedule->batches[before - 1].key != batch->key)
+    before--;
+  if (before == 0)
+    return "";
   const struct batch *previous = &schedule->batches[--before];
   struct arena *texts = &session->view->texts;
-  if (session->autobatch == NN_AUTOBATCH_OFF) return "batching is off";
+  if (session->autobatch == NN_AUTOBATCH_OFF)
+    return "batching is off";
   if (previous->flush != batch->flush)
     return arena_printf(texts, "its examples waited for decisions when batch %u ran", before);
   if (previous->phase != batch->phase)
     return arena_printf(texts, "it needs what was deferred until after batch %u", before);
-  if (depends(session, number, before)) return arena_printf(texts, "it needs results of batch %u", before);
+  if (depends(session, number, before))
+    return arena_printf(texts, "it needs results of batch %u", before);
   return arena_printf(texts, "it was not ready when batch %u ran, and waiting would have held up other work",
                       before);
 }
@@ -222,13 +232,15 @@ size_t nn_session_batch_count(const nn_session *session) {
 nn_batch nn_session_batch(nn_session *session, size_t number) {
   const struct executor *executor = &session->executor;
   struct session_view *view = get_view(session);
-  if (!view || number >= executor->schedule.n_batches) return (nn_batch){.name = "", .key = "", .reason = ""};
+  if (!view || number >= executor->schedule.n_batches)
+    return (nn_batch){.name = "", .key = "", .reason = ""};
   const struct batch *batch = &executor->schedule.batches[number];
   const struct trace_key *key = &executor->trace.keys[batch->key];
   const char *name = block_name(executor->model, batch->block), *text = name;
   for (uint32_t m = 0; m < key->n_members; m++)
     text = arena_printf(&view->texts, "%s [%u]", text, executor->trace.key_members[key->members + m]);
-  if (key->elements) text = arena_printf(&view->texts, "%s {%u}", text, key->elements);
+  if (key->elements)
+    text = arena_printf(&view->texts, "%s {%u}", text, key->elements);
   return (nn_batch){.name = name,
                     .key = text,
                     .rows = batch->count,

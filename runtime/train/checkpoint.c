@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/status.h"
 #include "runtime/data/safetensors.h"
 #include "runtime/model/model.h"
-#include "runtime/base/status.h"
 
 // -------------------------------------------------------------------------------------------------------
 // writing
@@ -15,7 +15,8 @@
 static char *vocab_json(const struct vocab *vocab) {
   json_t *array = json_array();
   for (size_t i = 0; array && i < vocab_size(vocab); i++) {
-    if (json_array_append_new(array, json_string(vocab_entry(vocab, (int64_t)i))) == 0) continue;
+    if (json_array_append_new(array, json_string(vocab_entry(vocab, (int64_t)i))) == 0)
+      continue;
     json_decref(array);
     return NULL;
   }
@@ -26,22 +27,27 @@ static char *vocab_json(const struct vocab *vocab) {
 
 static bool make_pair(struct safetensors_metadata *pair, const char *prefix, const char *name, char *value) {
   char *key = NULL;
-  if (asprintf(&key, "%s%s", prefix, name) < 0) key = NULL;
+  if (asprintf(&key, "%s%s", prefix, name) < 0)
+    key = NULL;
   *pair = (struct safetensors_metadata){key, value};
   return key && value;
 }
 
 static bool make_metadata(const nn_model *model, struct safetensors_metadata *pairs, size_t *n) {
   *n = 0;
-  if (!make_pair(&pairs[(*n)++], "", "model", strdup(model->module->name))) return false;
+  if (!make_pair(&pairs[(*n)++], "", "model", strdup(model->module->name)))
+    return false;
   for (uint32_t i = 0; i < model->module->n_dims; i++) {
     const struct ir_dim *dim = model->module->dims[i];
     char *value = NULL;
     if (dim->atom.kind == SIZE_VOCAB) {
-      if (!make_pair(&pairs[(*n)++], "vocab.", dim->atom.name, vocab_json(model->vocabs[i]))) return false;
+      if (!make_pair(&pairs[(*n)++], "vocab.", dim->atom.name, vocab_json(model->vocabs[i])))
+        return false;
     } else if (dim->atom.kind == SIZE_DIM) {
-      if (asprintf(&value, "%lld", (long long)model->dims[i]) < 0) value = NULL;
-      if (!make_pair(&pairs[(*n)++], "dim.", dim->atom.name, value)) return false;
+      if (asprintf(&value, "%lld", (long long)model->dims[i]) < 0)
+        value = NULL;
+      if (!make_pair(&pairs[(*n)++], "dim.", dim->atom.name, value))
+        return false;
     }
   }
   return true;
@@ -51,11 +57,11 @@ static void list_tensors(const nn_model *model, bool gradients, struct safetenso
   for (size_t i = 0; i < nn_model_param_count(model); i++) {
     nn_param_info info = nn_model_param(model, i);
     struct safetensors_tensor *tensor = &tensors[i];
-    *tensor =
-        (struct safetensors_tensor){.name = info.name,
-                                    .type = model->element == NN_F32 ? SAFETENSORS_F32 : SAFETENSORS_F64,
-                                    .rank = (uint32_t)info.rank,
-                                    .data = gradients ? info.gradients : info.values};
+    *tensor = (struct safetensors_tensor){.name = info.name,
+                                          .type = model->element == NN_F32 ? SAFETENSORS_F32
+                                                                           : SAFETENSORS_F64,
+                                          .rank = (uint32_t)info.rank,
+                                          .data = gradients ? info.gradients : info.values};
     tensor->bytes = nn_element_bytes(model->element);
     for (int axis = 0; axis < info.rank; axis++) {
       tensor->shape[axis] = info.sizes[axis];
@@ -65,7 +71,8 @@ static void list_tensors(const nn_model *model, bool gradients, struct safetenso
 }
 
 static nn_status *write_file(const nn_model *model, const char *path, bool gradients) {
-  if (!model->bound) return status_new(NN_INVALID, "the model is not bound");
+  if (!model->bound)
+    return status_new(NN_INVALID, "the model is not bound");
   struct safetensors_tensor *tensors = calloc(nn_model_param_count(model) + 1, sizeof *tensors);
   struct safetensors_metadata *pairs = calloc((size_t)model->module->n_dims + 1, sizeof *pairs);
   size_t n_pairs = 0;
@@ -91,7 +98,8 @@ nn_status *nn_model_save(const nn_model *model, const char *path) { return write
 
 nn_status *nn_model_save_gradients(const nn_model *model, const char *path) {
   for (size_t i = 0; model->bound && i < nn_model_param_count(model); i++)
-    if (!nn_model_param(model, i).gradients) return status_new(NN_INVALID, "there was no backward pass");
+    if (!nn_model_param(model, i).gradients)
+      return status_new(NN_INVALID, "there was no backward pass");
   return write_file(model, path, true);
 }
 
@@ -150,13 +158,15 @@ static nn_status *use_metadata(nn_model *model, const char *path, const struct s
   for (uint32_t i = 0; i < model->module->n_dims; i++) {
     const struct ir_dim *dim = model->module->dims[i];
     char *key = NULL;
-    if (dim->atom.kind == SIZE_ENUM) continue;
+    if (dim->atom.kind == SIZE_ENUM)
+      continue;
     if (asprintf(&key, "%s%s", dim->atom.kind == SIZE_VOCAB ? "vocab." : "dim.", dim->atom.name) < 0)
       return status_no_memory();
     const char *value = safetensors_metadata_value(file, key);
     free(key);
     if (dim->atom.kind == SIZE_DIM) {
-      if (value) STATUS_TRY(set_dim(model, i, path, value));
+      if (value)
+        STATUS_TRY(set_dim(model, i, path, value));
     } else if (!vocab_is_frozen(model->vocabs[i])) {
       if (!value)
         return status_new(NN_DATA, "%s has no vocabulary '%s'%s", path, dim->atom.name,
@@ -168,10 +178,12 @@ static nn_status *use_metadata(nn_model *model, const char *path, const struct s
 }
 
 nn_status *nn_model_load_metadata(nn_model *model, const char *path) {
-  if (model->dims) return status_new(NN_INVALID, "the model is bound already");
+  if (model->dims)
+    return status_new(NN_INVALID, "the model is bound already");
   char *error = NULL;
   struct safetensors *file = safetensors_read(path, &error);
-  if (!file) return status_take(NN_IO, error);
+  if (!file)
+    return status_take(NN_IO, error);
   nn_status *status = use_metadata(model, path, file);
   safetensors_free(file);
   return status;
@@ -181,21 +193,26 @@ static char *shape_text(uint32_t rank, const int64_t *sizes) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
-  if (!out) return NULL;
+  if (!out)
+    return NULL;
   fputc('[', out);
-  for (uint32_t i = 0; i < rank; i++) fprintf(out, "%s%lld", i ? ", " : "", (long long)sizes[i]);
+  for (uint32_t i = 0; i < rank; i++)
+    fprintf(out, "%s%lld", i ? ", " : "", (long long)sizes[i]);
   fputc(']', out);
   return fclose(out) == 0 ? text : NULL;
 }
 
 static nn_status *check_tensor(const char *path, const nn_param_info *info,
                                const struct safetensors_tensor *tensor, const char *origin) {
-  if (!tensor) return status_new(NN_DATA, "%s has no parameter '%s'%s", path, info->name, origin);
+  if (!tensor)
+    return status_new(NN_DATA, "%s has no parameter '%s'%s", path, info->name, origin);
   if (tensor->type != SAFETENSORS_F32 && tensor->type != SAFETENSORS_F64)
     return status_new(NN_DATA, "%s: '%s' is neither F32 nor F64", path, info->name);
   bool same = tensor->rank == (uint32_t)info->rank;
-  for (int i = 0; same && i < info->rank; i++) same = tensor->shape[i] == info->sizes[i];
-  if (same) return NULL;
+  for (int i = 0; same && i < info->rank; i++)
+    same = tensor->shape[i] == info->sizes[i];
+  if (same)
+    return NULL;
   char *there = shape_text(tensor->rank, tensor->shape),
        *here = shape_text((uint32_t)info->rank, info->sizes);
   nn_status *status = status_new(NN_DATA, "%s: '%s' is %s, but %s in the model with the given dims%s", path,
@@ -245,13 +262,16 @@ static nn_status *use_weights(nn_model *model, const char *path, const struct sa
 }
 
 nn_status *nn_model_load_weights(nn_model *model, const char *path) {
-  if (!model->bound) return status_new(NN_INVALID, "the model is not bound");
+  if (!model->bound)
+    return status_new(NN_INVALID, "the model is not bound");
   char *error = NULL;
   struct safetensors *file = safetensors_read(path, &error);
-  if (!file) return status_take(NN_IO, error);
+  if (!file)
+    return status_take(NN_IO, error);
   bool had_values = atomic_load(&model->params.initialised);
   nn_status *status = use_weights(model, path, file);
-  if (status) atomic_store(&model->params.initialised, had_values);
+  if (status)
+    atomic_store(&model->params.initialised, had_values);
   safetensors_free(file);
   return status;
 }

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/status.h"
+#include "runtime/base/threads.h"
 #include "runtime/cpu/loops.h"
 #include "runtime/cpu/params.h"
 #include "runtime/model/session.h"
-#include "runtime/base/status.h"
-#include "runtime/base/threads.h"
 
 // Elements of a dense parameter, and rows of a sparse one, that one thread updates at a time. Fixed, because
 // the global norm is summed piece by piece.
@@ -56,7 +56,8 @@ nn_optimiser_options nn_optimiser_default(nn_algorithm algorithm) {
 bool nn_algorithm_parse(const char *name, nn_algorithm *algorithm) {
   static const char *const names[] = {"sgd", "momentum", "adagrad", "adam"};
   for (int i = 0; i < 4; i++) {
-    if (strcmp(name, names[i]) != 0) continue;
+    if (strcmp(name, names[i]) != 0)
+      continue;
     *algorithm = (nn_algorithm)i;
     return true;
   }
@@ -82,35 +83,44 @@ static nn_status *check_options(const nn_optimiser_options *options) {
 static char *zeros(size_t bytes) {
   bytes = (bytes + 63) / 64 * 64;
   char *memory = aligned_alloc(64, bytes);
-  if (memory) memset(memory, 0, bytes);
+  if (memory)
+    memset(memory, 0, bytes);
   return memory;
 }
 
 static nn_status *make_moments(nn_optimiser *optimiser) {
   const struct params *params = &optimiser->model->params;
   optimiser->moments = calloc((size_t)params->n_members + 1, sizeof *optimiser->moments);
-  if (!optimiser->moments) return status_no_memory();
-  if (optimiser->options.algorithm == NN_SGD) return NULL;
+  if (!optimiser->moments)
+    return status_no_memory();
+  if (optimiser->options.algorithm == NN_SGD)
+    return NULL;
   uint32_t at = 0;
   for (uint32_t i = 0; i < params->n; i++) {
     for (uint32_t m = 0; m < params->list[i].n_members; m++, at++) {
       optimiser->moments[at].first = zeros(params->list[i].bytes);
-      if (!optimiser->moments[at].first) return status_no_memory();
-      if (optimiser->options.algorithm != NN_ADAM) continue;
+      if (!optimiser->moments[at].first)
+        return status_no_memory();
+      if (optimiser->options.algorithm != NN_ADAM)
+        continue;
       optimiser->moments[at].second = zeros(params->list[i].bytes);
-      if (!optimiser->moments[at].second) return status_no_memory();
+      if (!optimiser->moments[at].second)
+        return status_no_memory();
     }
   }
   return NULL;
 }
 
 nn_status *nn_optimiser_new(nn_model *model, const nn_optimiser_options *options, nn_optimiser **optimiser) {
-  if (!model->bound) return status_new(NN_INVALID, "the model is not bound");
+  if (!model->bound)
+    return status_new(NN_INVALID, "the model is not bound");
   nn_optimiser_options chosen = options ? *options : nn_optimiser_default(NN_ADAM);
-  if (chosen.rate == 0) chosen.rate = nn_optimiser_default(chosen.algorithm).rate;
+  if (chosen.rate == 0)
+    chosen.rate = nn_optimiser_default(chosen.algorithm).rate;
   STATUS_TRY(check_options(&chosen));
   nn_optimiser *made = calloc(1, sizeof *made);
-  if (!made) return status_no_memory();
+  if (!made)
+    return status_no_memory();
   made->model = model;
   made->options = chosen;
   made->norm = NAN;
@@ -123,7 +133,8 @@ nn_status *nn_optimiser_new(nn_model *model, const nn_optimiser_options *options
 }
 
 void nn_optimiser_free(nn_optimiser *optimiser) {
-  if (!optimiser) return;
+  if (!optimiser)
+    return;
   for (uint32_t i = 0; optimiser->moments && i < optimiser->model->params.n_members; i++) {
     free(optimiser->moments[i].first);
     free(optimiser->moments[i].second);
@@ -146,7 +157,8 @@ static bool add_pieces(nn_optimiser *optimiser, struct piece whole, size_t n, si
     if (optimiser->n_pieces == optimiser->capacity) {
       uint32_t capacity = optimiser->capacity ? optimiser->capacity * 2 : 64;
       struct piece *grown = realloc(optimiser->pieces, capacity * sizeof *grown);
-      if (!grown) return false;
+      if (!grown)
+        return false;
       optimiser->pieces = grown;
       optimiser->capacity = capacity;
     }
@@ -172,7 +184,8 @@ static bool make_pieces(nn_optimiser *optimiser) {
                             .by_rows = by_rows};
       bool made = by_rows ? add_pieces(optimiser, whole, param->members[m].n_touched, PIECE_ROWS)
                           : add_pieces(optimiser, whole, param->elements, PIECE_ELEMENTS);
-      if (!made) return false;
+      if (!made)
+        return false;
       params_changed(&param->members[m]);
     }
   }
@@ -192,18 +205,10 @@ static void update_range(const struct update *update, const struct piece *piece,
   char *first = piece->moments->first ? piece->moments->first + at : NULL;
   const char *g = piece->member->gradient + at;
   switch (update->optimiser->options.algorithm) {
-  case NN_SGD:
-    update->loops->sgd(&update->step, w, g, n);
-    break;
-  case NN_MOMENTUM:
-    update->loops->momentum(&update->step, w, g, first, n);
-    break;
-  case NN_ADAGRAD:
-    update->loops->adagrad(&update->step, w, g, first, n);
-    break;
-  case NN_ADAM:
-    update->loops->adam(&update->step, w, g, first, piece->moments->second + at, n);
-    break;
+  case NN_SGD: update->loops->sgd(&update->step, w, g, n); break;
+  case NN_MOMENTUM: update->loops->momentum(&update->step, w, g, first, n); break;
+  case NN_ADAGRAD: update->loops->adagrad(&update->step, w, g, first, n); break;
+  case NN_ADAM: update->loops->adam(&update->step, w, g, first, piece->moments->second + at, n); break;
   }
 }
 
@@ -239,11 +244,13 @@ static nn_status *find_norm(nn_optimiser *optimiser, struct threads *threads, st
     free(optimiser->squares);
     optimiser->squares = malloc(optimiser->capacity * sizeof *optimiser->squares);
     optimiser->squares_capacity = optimiser->squares ? optimiser->capacity : 0;
-    if (!optimiser->squares) return status_no_memory();
+    if (!optimiser->squares)
+      return status_no_memory();
   }
   threads_run(threads, optimiser->n_pieces, square_piece, update);
   double sum = 0;
-  for (uint32_t i = 0; i < optimiser->n_pieces; i++) sum += optimiser->squares[i];
+  for (uint32_t i = 0; i < optimiser->n_pieces; i++)
+    sum += optimiser->squares[i];
   optimiser->norm = sqrt(sum);
   return NULL;
 }
@@ -251,7 +258,8 @@ static nn_status *find_norm(nn_optimiser *optimiser, struct threads *threads, st
 nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
   if (session->executor.model != optimiser->model)
     return status_new(NN_INVALID, "the optimiser belongs to another model than the session");
-  if (!session->has_gradients) return status_new(NN_INVALID, "there was no backward pass");
+  if (!session->has_gradients)
+    return status_new(NN_INVALID, "there was no backward pass");
   const nn_optimiser_options *options = &optimiser->options;
   double start = execute_seconds();
   double t = (double)++optimiser->steps;
@@ -267,11 +275,13 @@ nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
                                    .beta2 = options->beta2,
                                    .correction1 = 1 - pow(options->beta1, t),
                                    .correction2 = 1 - pow(options->beta2, t)}};
-  if (!make_pieces(optimiser)) return status_no_memory();
+  if (!make_pieces(optimiser))
+    return status_no_memory();
   optimiser->norm = NAN;
   if (options->clip > 0) {
     STATUS_TRY(find_norm(optimiser, session->executor.threads, &update));
-    if (optimiser->norm > options->clip) update.step.scale = options->clip / optimiser->norm;
+    if (optimiser->norm > options->clip)
+      update.step.scale = options->clip / optimiser->norm;
   }
   threads_run(session->executor.threads, optimiser->n_pieces, update_piece, &update);
   session->stats.update += execute_seconds() - start;

@@ -39,7 +39,7 @@ _Noreturn void example_fail_depth(struct example *example, const struct ir_loc *
   double bytes = (double)fiber_stack_bytes(example->fiber);
   bool large = bytes >= 1 << 20;
   example_fail(example, loc, "recursion too deep: the stack of %.0f %s is full",
-            bytes / (large ? 1 << 20 : 1 << 10), large ? "MiB" : "KiB");
+               bytes / (large ? 1 << 20 : 1 << 10), large ? "MiB" : "KiB");
 }
 
 _Noreturn void example_fail_division(struct example *example, const struct ir_loc *loc) {
@@ -48,27 +48,28 @@ _Noreturn void example_fail_division(struct example *example, const struct ir_lo
 
 _Noreturn void example_fail_float(struct example *example, const struct ir_loc *loc, double value) {
   example_fail(example, loc, "%g cannot be an int: it is %s", value,
-            value != value ? "not a number" : "out of range");
+               value != value ? "not a number" : "out of range");
 }
 
-_Noreturn void example_fail_index(struct example *example, const struct ir_loc *loc, int64_t value, int64_t size,
-                               const char *set) {
+_Noreturn void example_fail_index(struct example *example, const struct ir_loc *loc, int64_t value,
+                                  int64_t size, const char *set) {
   example_fail(example, loc, "%" PRId64 " is no index of %s, which has %" PRId64 " %s", value, set, size,
-            size == 1 ? "entry" : "entries");
+               size == 1 ? "entry" : "entries");
 }
 
 _Noreturn void example_fail_range(struct example *example, const struct ir_loc *loc, int64_t value,
-                               int64_t size) {
-  example_fail(example, loc, "index %" PRId64 " is out of range: it must be at least 0 and less than %" PRId64,
-            value, size);
+                                  int64_t size) {
+  example_fail(example, loc,
+               "index %" PRId64 " is out of range: it must be at least 0 and less than %" PRId64, value,
+               size);
 }
 
 _Noreturn void example_fail_subscript(struct example *example, const struct ir_loc *loc, int64_t value,
-                                   int64_t length) {
+                                      int64_t length) {
   if (length == 0)
     example_fail(example, loc, "index %" PRId64 " is out of range: the list is empty", value);
   example_fail(example, loc, "index %" PRId64 " is out of range: the list has %" PRId64 " element%s", value,
-            length, length == 1 ? "" : "s");
+               length, length == 1 ? "" : "s");
 }
 
 // The tank holds what is left of the turns granted before; each grant is counted in `steps` at once.
@@ -80,8 +81,8 @@ void example_tick(struct example *example, const struct ir_loc *loc) {
   if (example->step_limit) {
     if (example->steps >= example->step_limit)
       example_fail(example, loc,
-                "more than %" PRIu64 " turns of loops and recursion: is there one without an end?",
-                example->step_limit);
+                   "more than %" PRIu64 " turns of loops and recursion: is there one without an end?",
+                   example->step_limit);
     uint64_t left = example->step_limit - example->steps;
     grant = left < FUEL_TANK ? (int64_t)left : FUEL_TANK;
   }
@@ -110,7 +111,7 @@ void *example_alloc_array(struct example *example, const struct ir_loc *loc, uin
 }
 
 struct value_data *value_data_make(struct example *example, const struct ir_loc *loc, uint64_t tag,
-                                 uint32_t n_slots, const uint64_t *slots) {
+                                   uint32_t n_slots, const uint64_t *slots) {
   struct value_data *data = example_alloc(example, loc, sizeof *data + n_slots * sizeof *slots);
   data->tag = tag;
   memcpy(data->slots, slots, n_slots * sizeof *slots);

@@ -70,7 +70,8 @@ const struct value_list *value_list_push(struct example *, const struct ir_loc *
 struct value_list *value_list_pop(struct example *, const struct ir_loc *, const struct value_list *);
 const struct value_list *value_list_slice(struct example *, const struct ir_loc *, const struct value_list *,
                                           int64_t from, int64_t to);
-const struct value_list *value_list_reverse(struct example *, const struct ir_loc *, const struct value_list *);
+const struct value_list *value_list_reverse(struct example *, const struct ir_loc *,
+                                            const struct value_list *);
 const struct value_list *value_list_concat(struct example *, const struct ir_loc *, const struct value_list *,
                                            const struct value_list *);
 struct value_list *value_list_zip(struct example *, const struct ir_loc *, const struct value_list *,

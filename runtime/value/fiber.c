@@ -62,22 +62,22 @@ typedef void *fiber_context;  // stack pointer; the registers lie there
 
 // Lies at the upper end of its own stack.
 struct fiber {
-  fiber_context context;       // valid while it does not run
-  fiber_context caller;        // valid while it runs
+  fiber_context context;  // valid while it does not run
+  fiber_context caller;   // valid while it runs
   fiber_fn *function;
   void *argument;
   struct fiber_pool *pool;
   struct fiber *next_free;
-  char *stack;                 // lowest address
-  size_t stack_bytes;          // up to the upper end of the mapping
+  char *stack;         // lowest address
+  size_t stack_bytes;  // up to the upper end of the mapping
   enum fiber_state state;
   enum fiber_size size;
-  unsigned deep_releases;      // in a row, with more pages than are kept
+  unsigned deep_releases;  // in a row, with more pages than are kept
 #ifdef FIBER_ASAN
   void *fake_stack, *caller_fake_stack;
   const void *caller_stack;
   size_t caller_stack_bytes;
-  char *deepest;               // frame of the last switch out
+  char *deepest;  // frame of the last switch out
 #endif
 };
 
@@ -90,8 +90,8 @@ struct slab {
 struct fiber_pool {
   size_t small_bytes, large_bytes;
   struct slab *slabs;
-  size_t slab_stacks;          // of the next slab
-  struct fiber *free[2];       // [enum fiber_size]
+  size_t slab_stacks;     // of the next slab
+  struct fiber *free[2];  // [enum fiber_size]
 };
 
 // -------------------------------------------------------------------------------------- the switch
@@ -127,15 +127,15 @@ static void run_argument(void *fiber) { run(fiber); }
 static void context_make(struct fiber *fiber) {
   void **sp = (void **)((uintptr_t)fiber & ~(uintptr_t)63);
 #if defined(__x86_64__)
-  sp -= 2;                          // end of the chain of frames, for debuggers
+  sp -= 2;  // end of the chain of frames, for debuggers
   sp[0] = sp[1] = NULL;
   *--sp = (void *)(uintptr_t)fiber_boot;
-  sp -= 6;                          // r15 r14 r13 r12 rbx rbp
+  sp -= 6;  // r15 r14 r13 r12 rbx rbp
   memset(sp, 0, 6 * sizeof *sp);
   sp[2] = fiber;
   sp[3] = (void *)(uintptr_t)run_argument;
 #else
-  sp -= 20;                         // x29 x30 x19 ... x28 d8 ... d15
+  sp -= 20;  // x29 x30 x19 ... x28 d8 ... d15
   memset(sp, 0, 20 * sizeof *sp);
   sp[1] = (void *)(uintptr_t)fiber_boot;
   sp[2] = (void *)(uintptr_t)run_argument;
@@ -262,8 +262,8 @@ static struct slab *slab_map(struct fiber_pool *pool, size_t bytes) {
   struct slab *slab = malloc(sizeof *slab);
   if (!slab)
     return NULL;
-  char *memory =
-    mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                      0);
   if (memory == MAP_FAILED) {
     free(slab);
     return NULL;

@@ -22,16 +22,16 @@ struct fiber_pool;
 typedef void fiber_fn(void *argument);
 
 enum fiber_state {
-  FIBER_READY,      // made, never resumed
-  FIBER_RUNNING,    // now, or it has resumed another that is
+  FIBER_READY,    // made, never resumed
+  FIBER_RUNNING,  // now, or it has resumed another that is
   FIBER_SUSPENDED,
-  FIBER_DONE,       // its function has returned
-  FIBER_LEFT,       // fiber_leave: ended before its function returned
+  FIBER_DONE,  // its function has returned
+  FIBER_LEFT,  // fiber_leave: ended before its function returned
 };
 
 enum fiber_size {
-  FIBER_SMALL,      // one of many
-  FIBER_LARGE,      // for deep recursion; one or a few at a time
+  FIBER_SMALL,  // one of many
+  FIBER_LARGE,  // for deep recursion; one or a few at a time
 };
 
 struct fiber_options {

@@ -29,8 +29,10 @@ struct value_buffer {
 };
 
 // Values made outside of examples, by the readers of data. The slots are copied.
-struct value_data *value_data_new(struct value_arena *, uint64_t tag, uint32_t n_slots, const uint64_t *slots);
-struct value_list *value_list_new(struct value_arena *, uint32_t width, uint64_t length, const uint64_t *slots);
+struct value_data *value_data_new(struct value_arena *, uint64_t tag, uint32_t n_slots,
+                                  const uint64_t *slots);
+struct value_list *value_list_new(struct value_arena *, uint32_t width, uint64_t length,
+                                  const uint64_t *slots);
 
 // Arena of host values: bump allocation, grows by itself, reset keeps the memory.
 struct value_arena *value_arena_new(void);

@@ -16,15 +16,15 @@
 #define ARENA_LIMIT ((size_t)4 << 30)
 
 struct chunk {
-  struct chunk *next;     // filled after this one
-  size_t bytes;           // of memory
+  struct chunk *next;  // filled after this one
+  size_t bytes;        // of memory
   _Alignas(ARENA_ALIGN) char memory[];
 };
 
 struct value_arena {
-  char *next, *end;       // free part of the current chunk
+  char *next, *end;  // free part of the current chunk
   struct chunk *first, *current;
-  size_t before;          // handed out from the chunks before the current one
+  size_t before;  // handed out from the chunks before the current one
   size_t limit;
 };
 
@@ -158,7 +158,7 @@ void value_arena_rewind(struct value_arena *arena, struct value_arena_mark mark)
 // ------------------------------------------------------------------------------------------ values
 
 struct value_data *value_data_new(struct value_arena *arena, uint64_t tag, uint32_t n_slots,
-                                const uint64_t *slots) {
+                                  const uint64_t *slots) {
   struct value_data *data = value_arena_alloc(arena, sizeof *data + n_slots * sizeof *slots);
   data->tag = tag;
   if (n_slots)
@@ -168,7 +168,7 @@ struct value_data *value_data_new(struct value_arena *arena, uint64_t tag, uint3
 
 // The buffer is full from the start: whoever appends has to copy, so lists of a data set never change.
 struct value_list *value_list_new(struct value_arena *arena, uint32_t width, uint64_t length,
-                                const uint64_t *slots) {
+                                  const uint64_t *slots) {
   struct value_list *list = value_arena_alloc(arena, sizeof *list);
   size_t bytes = length * width * sizeof *slots;
   struct value_buffer *buffer = value_arena_alloc(arena, sizeof *buffer + bytes);

@@ -22,14 +22,14 @@ static void copy_slots(uint64_t *to, const uint64_t *from, uint64_t n) {
 }
 
 static struct value_list *make_view(struct example *example, const struct ir_loc *loc,
-                                   struct value_buffer *buffer, uint64_t offset, uint64_t length) {
+                                    struct value_buffer *buffer, uint64_t offset, uint64_t length) {
   struct value_list *list = example_alloc(example, loc, sizeof *list);
   *list = (struct value_list){buffer, offset, length};
   return list;
 }
 
 static struct value_buffer *make_buffer(struct example *example, const struct ir_loc *loc, uint64_t width,
-                                       uint64_t used, uint64_t capacity) {
+                                        uint64_t used, uint64_t capacity) {
   // One more element's worth of bytes than needed covers the header, and an overflow stays one.
   size_t element = (size_t)(width ? width : 1) * sizeof(uint64_t);
   uint64_t header = (sizeof(struct value_buffer) + element - 1) / element;
@@ -41,14 +41,14 @@ static struct value_buffer *make_buffer(struct example *example, const struct ir
 }
 
 struct value_list *value_list_make(struct example *example, const struct ir_loc *loc, uint32_t width,
-                                 uint64_t length, const uint64_t *slots) {
+                                   uint64_t length, const uint64_t *slots) {
   struct value_buffer *buffer = make_buffer(example, loc, width, length, length);
   copy_slots(buffer->slots, slots, length * width);
   return make_view(example, loc, buffer, 0, length);
 }
 
 struct value_list *value_list_set(struct example *example, const struct ir_loc *loc,
-                                const struct value_list *list, int64_t index, const uint64_t *element) {
+                                  const struct value_list *list, int64_t index, const uint64_t *element) {
   if ((uint64_t)index >= list->length)
     example_fail_subscript(example, loc, index, (int64_t)list->length);
   uint64_t width = list->buffer->width;
@@ -59,7 +59,7 @@ struct value_list *value_list_set(struct example *example, const struct ir_loc *
 
 // A view of the elements of both, which lie at `slots`. The first part is shared where that is possible.
 static const struct value_list *append(struct example *example, const struct ir_loc *loc,
-                                      const struct value_list *list, uint64_t n, const uint64_t *slots) {
+                                       const struct value_list *list, uint64_t n, const uint64_t *slots) {
   struct value_buffer *buffer = list->buffer;
   uint64_t width = buffer->width, offset = list->offset, length;
   // Elements of no width take no memory, so their number is not limited by it.
@@ -81,12 +81,12 @@ static const struct value_list *append(struct example *example, const struct ir_
 }
 
 const struct value_list *value_list_push(struct example *example, const struct ir_loc *loc,
-                                       const struct value_list *list, const uint64_t *element) {
+                                         const struct value_list *list, const uint64_t *element) {
   return append(example, loc, list, 1, element);
 }
 
 const struct value_list *value_list_concat(struct example *example, const struct ir_loc *loc,
-                                         const struct value_list *a, const struct value_list *b) {
+                                           const struct value_list *a, const struct value_list *b) {
   if (b->length == 0)
     return a;
   if (a->length == 0)
@@ -95,25 +95,25 @@ const struct value_list *value_list_concat(struct example *example, const struct
 }
 
 struct value_list *value_list_pop(struct example *example, const struct ir_loc *loc,
-                                const struct value_list *list) {
+                                  const struct value_list *list) {
   if (list->length == 0)
     example_fail(example, loc, "pop of an empty list");
   return make_view(example, loc, list->buffer, list->offset, list->length - 1);
 }
 
 const struct value_list *value_list_slice(struct example *example, const struct ir_loc *loc,
-                                        const struct value_list *list, int64_t from, int64_t to) {
+                                          const struct value_list *list, int64_t from, int64_t to) {
   if (from < 0 || from > to || (uint64_t)to > list->length)
     example_fail(example, loc,
-              "slice %" PRId64 "..%" PRId64 " is out of range: the list has %" PRIu64 " element%s", from, to,
-              list->length, list->length == 1 ? "" : "s");
+                 "slice %" PRId64 "..%" PRId64 " is out of range: the list has %" PRIu64 " element%s", from,
+                 to, list->length, list->length == 1 ? "" : "s");
   if (from == 0 && (uint64_t)to == list->length)
     return list;
   return make_view(example, loc, list->buffer, list->offset + (uint64_t)from, (uint64_t)(to - from));
 }
 
 const struct value_list *value_list_reverse(struct example *example, const struct ir_loc *loc,
-                                          const struct value_list *list) {
+                                            const struct value_list *list) {
   if (list->length < 2)
     return list;
   uint64_t width = list->buffer->width;
@@ -124,11 +124,11 @@ const struct value_list *value_list_reverse(struct example *example, const struc
   return make_view(example, loc, buffer, 0, list->length);
 }
 
-struct value_list *value_list_zip(struct example *example, const struct ir_loc *loc, const struct value_list *a,
-                                const struct value_list *b) {
+struct value_list *value_list_zip(struct example *example, const struct ir_loc *loc,
+                                  const struct value_list *a, const struct value_list *b) {
   if (a->length != b->length)
     example_fail(example, loc, "zip of lists of different lengths, %" PRIu64 " and %" PRIu64, a->length,
-              b->length);
+                 b->length);
   uint64_t a_width = a->buffer->width, b_width = b->buffer->width, width = a_width + b_width;
   struct value_buffer *buffer = make_buffer(example, loc, width, a->length, a->length);
   const uint64_t *from_a = slots_of(a), *from_b = slots_of(b);

@@ -11,9 +11,9 @@
 #include "compiler/base/arena.h"
 #include "compiler/ir/ir.h"
 #include "compiler/passes/passes.h"
+#include "runtime/cpu/peak.h"
 #include "runtime/jit/jit.h"
 #include "runtime/kernel/kernel.h"
-#include "runtime/cpu/peak.h"
 #include "runtime/kernel/reference.h"
 
 enum { MAX_ARRAYS = 64, ROUNDS = 15 };
@@ -129,10 +129,10 @@ static void measure(struct bench *b, enum kernel_variant variant, const char *na
     double here = flops / seconds * 1e-9 / peak;
     share = here > share ? here : share;
   }
-  printf(
-    "  %-8s n %4lld  %9.2f us  %7.1f GFLOP/s  %5.1f %% of the peak   compiled in %.1f ms, scratch %zu KiB\n",
-    name, (long long)b->rows, best * 1e6, flops / best * 1e-9, share * 100, compiled * 1e3,
-    kernel->scratch_bytes >> 10);
+  printf("  %-8s n %4lld  %9.2f us  %7.1f GFLOP/s  %5.1f %% of the peak   compiled in %.1f ms, scratch %zu "
+         "KiB\n",
+         name, (long long)b->rows, best * 1e6, flops / best * 1e-9, share * 100, compiled * 1e3,
+         kernel->scratch_bytes >> 10);
   kernel_free(kernel);
 }
 

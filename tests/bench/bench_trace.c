@@ -11,14 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/value/fiber.h"
+#include "runtime/batch/trace.h"
 #include "runtime/host/host.h"
 #include "runtime/jit/jit.h"
-#include "runtime/batch/trace.h"
+#include "runtime/value/fiber.h"
 
 #define MODEL "tests/ir/corpus/treelstm.ir"
 #define TREES 64
-#define LEAVES 19               // the Stanford sentiment treebank's mean
+#define LEAVES 19  // the Stanford sentiment treebank's mean
 
 static double seconds_now(void) {
   struct timespec t;
@@ -53,9 +53,13 @@ static struct trace_block *describe_blocks(const struct ir_module *ir) {
     uint8_t *kinds = calloc(block->n_params + 1, 1), *is_member = calloc(block->n_params + 1, 1);
     for (uint32_t k = 0; k < block->n_params; k++)
       kinds[k] = (uint8_t)block->params[k]->type->kind;
-    blocks[i] = (struct trace_block){.n_params = block->n_params, .kinds = kinds, .is_member = is_member,
-                                     .n_values = block->n_results, .deferred = block->deferred,
-                                     .uniform = block->uniform, .random = block->random};
+    blocks[i] = (struct trace_block){.n_params = block->n_params,
+                                     .kinds = kinds,
+                                     .is_member = is_member,
+                                     .n_values = block->n_results,
+                                     .deferred = block->deferred,
+                                     .uniform = block->uniform,
+                                     .random = block->random};
     if (!trace_block_finish(&blocks[i]))
       stop("out of memory");
   }

@@ -1,10 +1,10 @@
 // Every example through the whole system: its gradients against central finite differences in f64, f32 against f64, and
 // the same bits alone, in any batch, under any --autobatch, with any number of threads.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +36,12 @@ struct running {
 };
 
 static void check(nn_status *status) {
-  if (status) fail_msg("%s", nn_status_message(status));
+  if (status)
+    fail_msg("%s", nn_status_message(status));
 }
 
-static void start(struct running *run, const struct example_model *which, nn_precision precision, nn_autobatch autobatch,
-                  int threads) {
+static void start(struct running *run, const struct example_model *which, nn_precision precision,
+                  nn_autobatch autobatch, int threads) {
   struct nnc_options how = {.path = which->path};
   struct nnc_result result;
   if (!nnc_compile(&how, &result)) {
@@ -61,7 +62,8 @@ static void start(struct running *run, const struct example_model *which, nn_pre
   check(nn_session_new(run->model, &run->session));
   check(nn_dataset_load(run->model, which->data, &run->loss, 1, NULL, &run->data));
   assert_true(nn_dataset_size(run->data) >= N_EXAMPLES);
-  for (size_t i = 0; i < N_EXAMPLES; i++) run->examples[i] = i;
+  for (size_t i = 0; i < N_EXAMPLES; i++)
+    run->examples[i] = i;
 }
 
 static void stop(struct running *run) {
@@ -75,7 +77,8 @@ static double loss_of(struct running *run, size_t n) {
   check(nn_session_run(run->session, run->loss, run->data, run->examples, n, NN_GRADIENT));
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
-    if (nn_session_error(run->session, i)) fail_msg("%s", nn_session_error(run->session, i));
+    if (nn_session_error(run->session, i))
+      fail_msg("%s", nn_session_error(run->session, i));
     sum += nn_session_number(run->session, i);
   }
   return sum;
@@ -83,7 +86,8 @@ static double loss_of(struct running *run, size_t n) {
 
 // Five points: the error is of order step^4, which lets the step be large enough that differences of losses keep their
 // digits.
-static double finite_difference(struct running *run, struct param_member *member, size_t at, double step, size_t n) {
+static double finite_difference(struct running *run, struct param_member *member, size_t at, double step,
+                                size_t n) {
   static const double offsets[4] = {-2, -1, 1, 2};
   double *values = (double *)member->values, kept = values[at], sums[4];
   for (int s = 0; s < 4; s++) {
@@ -97,14 +101,15 @@ static double finite_difference(struct running *run, struct param_member *member
 }
 
 // The element with the largest gradient and two others of a parameter.
-static void check_member(struct running *run, const char *path, struct param *param, struct param_member *member, size_t n,
-                         const double *gradient) {
+static void check_member(struct running *run, const char *path, struct param *param,
+                         struct param_member *member, size_t n, const double *gradient) {
   // Smaller steps are for losses with decisions: a difference across the place where a decision changes is none.
   static const double steps[] = {3e-4, 3e-5, 3e-6};
   double largest = 0, numeric = 0;
   size_t places[3] = {0, param->elements / 3, param->elements * 2 / 3};
   for (size_t i = 0; i < param->elements; i++)
-    if (fabs(gradient[i]) > largest) largest = fabs(gradient[i]), places[0] = i;
+    if (fabs(gradient[i]) > largest)
+      largest = fabs(gradient[i]), places[0] = i;
   for (int k = 0; k < 3; k++) {
     size_t at = places[k];
     bool agrees = false;
@@ -114,7 +119,8 @@ static void check_member(struct running *run, const char *path, struct param *pa
       agrees = fabs(numeric - gradient[at]) <= 1e-6 * fmax(scale, 1e-3);
     }
     if (!agrees)
-      fail_msg("%s: %s[%zu]: gradient %.12g, finite difference %.12g", path, member->name, at, gradient[at], numeric);
+      fail_msg("%s: %s[%zu]: gradient %.12g, finite difference %.12g", path, member->name, at, gradient[at],
+               numeric);
   }
 }
 
@@ -158,12 +164,14 @@ static void single_precision_agrees_with_double(void **state) {
       params_initialise(&wide.model->params, NULL);
       struct param *a = &narrow.model->params.list[p], *b = &wide.model->params.list[p];
       for (uint32_t i = 0; i < a->n_members; i++) {
-        for (size_t k = 0; k < a->elements; k++) ((double *)b->members[i].values)[k] = ((float *)a->members[i].values)[k];
+        for (size_t k = 0; k < a->elements; k++)
+          ((double *)b->members[i].values)[k] = ((float *)a->members[i].values)[k];
         params_changed(&b->members[i]);
       }
     }
     double x = loss_of(&narrow, N_EXAMPLES), y = loss_of(&wide, N_EXAMPLES);
-    if (fabs(x - y) > 1e-4 * fabs(y)) fail_msg("%s: loss %.9g in f32, %.9g in f64", models[m].path, x, y);
+    if (fabs(x - y) > 1e-4 * fabs(y))
+      fail_msg("%s: loss %.9g in f32, %.9g in f64", models[m].path, x, y);
     check(nn_session_backward(narrow.session, 1));
     check(nn_session_backward(wide.session, 1));
     for (uint32_t p = 0; p < wide.model->params.n; p++) {
@@ -176,7 +184,8 @@ static void single_precision_agrees_with_double(void **state) {
           norm += g * g;
         }
         if (sqrt(difference) > 1e-4 * sqrt(norm))
-          fail_msg("%s: %s: gradients differ by %.3g of their norm", models[m].path, a->members[i].name, sqrt(difference / norm));
+          fail_msg("%s: %s: gradients differ by %.3g of their norm", models[m].path, a->members[i].name,
+                   sqrt(difference / norm));
       }
     }
     stop(&narrow);
@@ -189,34 +198,38 @@ static void losses(struct running *run, size_t batch, double *out) {
   for (size_t at = 0; at < N_EXAMPLES; at += batch) {
     size_t n = at + batch <= N_EXAMPLES ? batch : N_EXAMPLES - at;
     check(nn_session_run(run->session, run->loss, run->data, run->examples + at, n, NN_INFER));
-    for (size_t i = 0; i < n; i++) out[at + i] = nn_session_number(run->session, i);
+    for (size_t i = 0; i < n; i++)
+      out[at + i] = nn_session_number(run->session, i);
   }
 }
 
 static void same_bits_in_any_batch(void **state) {
   (void)state;
-  static const nn_autobatch modes[] = {NN_AUTOBATCH_OFF, NN_AUTOBATCH_DEPTH, NN_AUTOBATCH_AGENDA, NN_AUTOBATCH_AUTO};
+  static const nn_autobatch modes[] = {NN_AUTOBATCH_OFF, NN_AUTOBATCH_DEPTH, NN_AUTOBATCH_AGENDA,
+                                       NN_AUTOBATCH_AUTO};
   static const size_t batches[] = {1, 5, N_EXAMPLES};
   for (int m = 0; m < N_MODELS; m++) {
     double expected[N_EXAMPLES], got[N_EXAMPLES];
     for (int threads = 1; threads <= 3; threads += 2) {
       struct running run;
       start(&run, &models[m], NN_PRECISION_F32, NN_AUTOBATCH_OFF, threads);
-      if (threads == 1) losses(&run, 1, expected);
+      if (threads == 1)
+        losses(&run, 1, expected);
       for (size_t k = 0; k < sizeof modes / sizeof *modes; k++) {
         nn_session_set_autobatch(run.session, modes[k]);
         for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
           losses(&run, batches[b], got);
           for (size_t i = 0; i < N_EXAMPLES; i++)
             if (memcmp(&got[i], &expected[i], sizeof *got))
-              fail_msg("%s: example %zu: %.17g alone, %.17g with --autobatch %d --batch %zu --threads %d", models[m].path, i,
-                       expected[i], got[i], (int)modes[k], batches[b], threads);
+              fail_msg("%s: example %zu: %.17g alone, %.17g with --autobatch %d --batch %zu --threads %d",
+                       models[m].path, i, expected[i], got[i], (int)modes[k], batches[b], threads);
         }
       }
       stop(&run);
     }
     double distinct = 0;
-    for (size_t i = 1; i < N_EXAMPLES; i++) distinct += expected[i] != expected[0];
+    for (size_t i = 1; i < N_EXAMPLES; i++)
+      distinct += expected[i] != expected[0];
     assert_true(distinct > 0);
   }
 }

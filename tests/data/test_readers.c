@@ -44,13 +44,18 @@ static const struct ir_type *type_of(struct ir_module *m, const char *name) {
     const struct ir_field fields[2] = {{"op", type_of(m, "Word")}, {"arg", type_of(m, "int")}};
     return ir_type_tuple(m, "Op", 2, fields);
   }
-  if (!strcmp(name, "int")) return ir_type_simple(m, IR_INT);
-  if (!strcmp(name, "float")) return ir_type_simple(m, IR_FLOAT);
-  if (!strcmp(name, "bool")) return ir_type_simple(m, IR_BOOL);
+  if (!strcmp(name, "int"))
+    return ir_type_simple(m, IR_INT);
+  if (!strcmp(name, "float"))
+    return ir_type_simple(m, IR_FLOAT);
+  if (!strcmp(name, "bool"))
+    return ir_type_simple(m, IR_BOOL);
   for (uint32_t i = 0; i < m->n_dims; i++)
-    if (!strcmp(m->dims[i]->atom.name, name)) return ir_type_index(m, i);
+    if (!strcmp(m->dims[i]->atom.name, name))
+      return ir_type_index(m, i);
   for (uint32_t i = 0; i < m->n_datas; i++)
-    if (!strcmp(m->datas[i]->name, name)) return ir_type_data(m, i);
+    if (!strcmp(m->datas[i]->name, name))
+      return ir_type_data(m, i);
   fail_msg("no type %s", name);
   return NULL;
 }
@@ -59,50 +64,54 @@ static const struct ir_type *type_of(struct ir_module *m, const char *name) {
 static void dump(const struct fixture *f, const struct ir_type *type, const uint64_t **slots, char *out) {
   char *end = out + strlen(out);
   switch (type->kind) {
-    case IR_INT: sprintf(end, "%lld", (long long)*(*slots)++); break;
-    case IR_BOOL: strcat(out, *(*slots)++ ? "true" : "false"); break;
-    case IR_FLOAT: {
-      double value;
-      memcpy(&value, (*slots)++, sizeof value);
-      sprintf(end, "%g", value);
-      break;
+  case IR_INT: sprintf(end, "%lld", (long long)*(*slots)++); break;
+  case IR_BOOL: strcat(out, *(*slots)++ ? "true" : "false"); break;
+  case IR_FLOAT: {
+    double value;
+    memcpy(&value, (*slots)++, sizeof value);
+    sprintf(end, "%g", value);
+    break;
+  }
+  case IR_INDEX: {
+    const struct ir_dim *dim = f->module->dims[type->dim];
+    uint64_t i = *(*slots)++;
+    strcat(out,
+           dim->atom.kind == SIZE_ENUM ? dim->members[i] : vocab_entry(f->vocabs[type->dim], (int64_t)i));
+    break;
+  }
+  case IR_TUPLE:
+    strcat(out, "(");
+    for (uint32_t i = 0; i < type->tuple.n; i++) {
+      if (i)
+        strcat(out, ",");
+      dump(f, type->tuple.fields[i].type, slots, out);
     }
-    case IR_INDEX: {
-      const struct ir_dim *dim = f->module->dims[type->dim];
-      uint64_t i = *(*slots)++;
-      strcat(out, dim->atom.kind == SIZE_ENUM ? dim->members[i] : vocab_entry(f->vocabs[type->dim], (int64_t)i));
-      break;
+    strcat(out, ")");
+    break;
+  case IR_LIST: {
+    const struct value_list *list = (const struct value_list *)(uintptr_t) * (*slots)++;
+    const uint64_t *at = list->length ? list->buffer->slots + list->offset * list->buffer->width : NULL;
+    strcat(out, "[");
+    for (uint64_t i = 0; i < list->length; i++) {
+      if (i)
+        strcat(out, " ");
+      dump(f, type->element, &at, out);
     }
-    case IR_TUPLE:
-      strcat(out, "(");
-      for (uint32_t i = 0; i < type->tuple.n; i++) {
-        if (i) strcat(out, ",");
-        dump(f, type->tuple.fields[i].type, slots, out);
-      }
+    strcat(out, "]");
+    break;
+  }
+  default: {
+    const struct value_data *data = (const struct value_data *)(uintptr_t) * (*slots)++;
+    const struct ir_constructor *constructor = &f->module->datas[type->data]->constructors[data->tag];
+    const uint64_t *at = data->slots;
+    strcat(out, constructor->name);
+    for (uint32_t i = 0; i < constructor->n_fields; i++) {
+      strcat(out, i ? "," : "(");
+      dump(f, constructor->fields[i].type, &at, out);
+    }
+    if (constructor->n_fields)
       strcat(out, ")");
-      break;
-    case IR_LIST: {
-      const struct value_list *list = (const struct value_list *)(uintptr_t) * (*slots)++;
-      const uint64_t *at = list->length ? list->buffer->slots + list->offset * list->buffer->width : NULL;
-      strcat(out, "[");
-      for (uint64_t i = 0; i < list->length; i++) {
-        if (i) strcat(out, " ");
-        dump(f, type->element, &at, out);
-      }
-      strcat(out, "]");
-      break;
-    }
-    default: {
-      const struct value_data *data = (const struct value_data *)(uintptr_t) * (*slots)++;
-      const struct ir_constructor *constructor = &f->module->datas[type->data]->constructors[data->tag];
-      const uint64_t *at = data->slots;
-      strcat(out, constructor->name);
-      for (uint32_t i = 0; i < constructor->n_fields; i++) {
-        strcat(out, i ? "," : "(");
-        dump(f, constructor->fields[i].type, &at, out);
-      }
-      if (constructor->n_fields) strcat(out, ")");
-    }
+  }
   }
 }
 
@@ -110,13 +119,15 @@ static int setup(void **state) {
   struct fixture *f = calloc(1, sizeof *f);
   char *error = NULL;
   f->module = ir_parse(module_text, strlen(module_text), &error);
-  if (!f->module) fail_msg("%s", error);
+  if (!f->module)
+    fail_msg("%s", error);
   static const char *const labels[] = {"0", "1", "2", "3", "4", "N", "V"};
   f->vocabs[0] = vocab_new("Word", false, 1, 0);
   f->vocabs[1] = vocab_new("Label", true, 1, 0);
   vocab_set(f->vocabs[1], labels, 7, &error);
   strcpy(f->folder, "/tmp/nn-readers-XXXXXX");
-  if (!mkdtemp(f->folder)) return 1;
+  if (!mkdtemp(f->folder))
+    return 1;
   snprintf(f->path, sizeof f->path, "%s/data", f->folder);
   *state = f;
   return 0;
@@ -135,8 +146,8 @@ static int teardown(void **state) {
 
 // `schema`: "name:type name:type". Reads `text` twice, counting and reading, and gives the examples as text, each ended
 // by a newline; or the error without its path.
-static const char *read_text(struct fixture *f, const char *format, const char *schema, const char *text, size_t length,
-                             bool skip_bad, char *out) {
+static const char *read_text(struct fixture *f, const char *format, const char *schema, const char *text,
+                             size_t length, bool skip_bad, char *out) {
   struct dataset_column columns[8];
   char copy[256], *rest = copy;
   struct dataset_request request = {f->module, f->vocabs, 0, columns, f->path, format, skip_bad};
@@ -146,7 +157,8 @@ static const char *read_text(struct fixture *f, const char *format, const char *
     char *colon = strchr(part, ':');
     *colon = 0;
     struct dataset_column *column = &columns[request.n_columns++];
-    *column = (struct dataset_column){.name = part, .type = type_of(f->module, colon + 1), .first_slot = slot};
+    *column =
+        (struct dataset_column){.name = part, .type = type_of(f->module, colon + 1), .first_slot = slot};
     slot += column->width = ir_type_width(column->type);
   }
   FILE *file = fopen(f->path, "wb");
@@ -172,13 +184,17 @@ static const char *read_text(struct fixture *f, const char *format, const char *
   for (size_t i = 0; i < set->n_examples; i++) {
     const uint64_t *at = set->slots + i * set->width;
     for (uint32_t c = 0; c < set->n_columns; c++) {
-      if (c) strcat(out, " ");
-      if (set->columns[c].present) dump(f, set->columns[c].type, &at, out);
-      else strcat(out, "-"), at += set->columns[c].width;
+      if (c)
+        strcat(out, " ");
+      if (set->columns[c].present)
+        dump(f, set->columns[c].type, &at, out);
+      else
+        strcat(out, "-"), at += set->columns[c].width;
     }
     strcat(out, "\n");
   }
-  if (set->n_skipped) sprintf(out + strlen(out), "skipped %zu\n", set->n_skipped);
+  if (set->n_skipped)
+    sprintf(out + strlen(out), "skipped %zu\n", set->n_skipped);
   dataset_free(set);
   return out;
 }
@@ -190,8 +206,9 @@ struct row {
 static void run_rows(void **state, const struct row *rows, size_t n) {
   for (size_t i = 0; i < n; i++) {
     char out[4096];
-    assert_string_equal(read_text(*state, rows[i].format, rows[i].schema, rows[i].text, strlen(rows[i].text), false, out),
-                        rows[i].expected);
+    assert_string_equal(
+        read_text(*state, rows[i].format, rows[i].schema, rows[i].text, strlen(rows[i].text), false, out),
+        rows[i].expected);
   }
 }
 #define RUN(rows) run_rows(state, rows, sizeof(rows) / sizeof *(rows))
@@ -203,7 +220,8 @@ static void bracketed_trees(void **state) {
        "Node(3,Leaf(2,a),Leaf(2,b))\nLeaf(1,c)\nLeaf(2,d)\n"},
       {"ptb", "t:Tree", "(2 (2 -LRB-) (2 a\\/b))", "Node(2,Leaf(2,(),Leaf(2,a/b))\n"},
       {"ptb", "t:Tree", "( (3 (2 x) (2 y)) )", "Node(3,Leaf(2,x),Leaf(2,y))\n"},
-      {"ptb", "p:Phrase", "(N the (V old cat) sat)", "Phrase(N,[Token(the) Phrase(V,[Token(old) Token(cat)]) Token(sat)])\n"},
+      {"ptb", "p:Phrase", "(N the (V old cat) sat)",
+       "Phrase(N,[Token(the) Phrase(V,[Token(old) Token(cat)]) Token(sat)])\n"},
       {"ptb", "p:Phrase", "(N (XX word) (V a b))", "Phrase(N,[Token(word) Phrase(V,[Token(a) Token(b)])])\n"},
       {"ptb", "t:Tree", "", ""},
   };
@@ -212,34 +230,44 @@ static void bracketed_trees(void **state) {
 
 static void bad_trees(void **state) {
   static const struct row rows[] = {
-      {"ptb", "t:Tree", "(3 (2 a) (2 b)\n(1 c)\n", ":1:1: this bracket is never closed: the next tree begins at line 2"},
+      {"ptb", "t:Tree", "(3 (2 a) (2 b)\n(1 c)\n",
+       ":1:1: this bracket is never closed: the next tree begins at line 2"},
       {"ptb", "t:Tree", "(3 (2 a) (2 b)", ":1:1: this bracket is never closed"},
       {"ptb", "t:Tree", "(3 (2 a))", ":1:1: Tree has no constructor with 1 subtree"},
       {"ptb", "t:Tree", "\n(3 (2 a) (2 b) (2 c))", ":2:1: Tree has no constructor with 3 subtrees"},
       {"ptb", "t:Tree", "(3 a b)", ":1:4: Tree has no constructor for a bare word"},
-      {"ptb", "t:Tree", "(3 (9 a) (2 b))", ":1:5: `9` is not in the closed vocabulary Label: it does not occur in the training data"},
+      {"ptb", "t:Tree", "(3 (9 a) (2 b))",
+       ":1:5: `9` is not in the closed vocabulary Label: it does not occur in the training data"},
       {"ptb", "t:Tree", ")", ":1:1: a closing bracket without an opening one"},
       {"ptb", "t:Tree", "hello", ":1:1: expected a tree, which begins with `(`"},
       {"ptb", "t:Tree", "(3 (2 a) ())", ":1:10: a bracket with nothing in it"},
-      {"ptb", "w:[Word]", "(3 a)", ":1:1: bracketed trees fill a parameter that is a sum type, and the entry has none; give the "
-                                   "format with --format"},
+      {"ptb", "w:[Word]", "(3 a)",
+       ":1:1: bracketed trees fill a parameter that is a sum type, and the entry has none; give the "
+       "format with --format"},
   };
   RUN(rows);
 }
 
 static void json_lines(void **state) {
   static const struct row rows[] = {
-      {"jsonl", "w:[Word] l:Label", "{\"w\": [\"a\", \"b\", 3], \"l\": 2}\n\n{\"l\": \"N\", \"w\": [], \"more\": null}\n",
+      {"jsonl", "w:[Word] l:Label",
+       "{\"w\": [\"a\", \"b\", 3], \"l\": 2}\n\n{\"l\": \"N\", \"w\": [], \"more\": null}\n",
        "[a b 3] 2\n[] N\n"},
-      {"jsonl", "i:int f:float b:bool", "{\"i\": -7, \"f\": 0.5, \"b\": true}\n{\"i\": 1, \"f\": 2, \"b\": false}", "-7 0.5 true\n1 2 false\n"},
-      {"jsonl", "e:Expr", "{\"e\": {\"Apply\": {\"operator\": \"Min\", \"args\": [{\"Number\": [4]}, \"Nothing\"]}}}",
+      {"jsonl", "i:int f:float b:bool",
+       "{\"i\": -7, \"f\": 0.5, \"b\": true}\n{\"i\": 1, \"f\": 2, \"b\": false}",
+       "-7 0.5 true\n1 2 false\n"},
+      {"jsonl", "e:Expr",
+       "{\"e\": {\"Apply\": {\"operator\": \"Min\", \"args\": [{\"Number\": [4]}, \"Nothing\"]}}}",
        "Apply(Min,[Number(4) Nothing])\n"},
       {"jsonl", "p:[()]", "{\"p\": [[1, \"a\"], [2, \"b\"]]}", "[(1,a) (2,b)]\n"},
-      {"jsonl", "c:[Code]", "{\"c\": [{\"op\": \"a\", \"arg\": 1}, [\"b\", 2], {\"Op\": [\"c\", 3]}, {\"Op\": {\"arg\": 4, \"op\": \"d\"}}]}",
+      {"jsonl", "c:[Code]",
+       "{\"c\": [{\"op\": \"a\", \"arg\": 1}, [\"b\", 2], {\"Op\": [\"c\", 3]}, {\"Op\": {\"arg\": 4, "
+       "\"op\": \"d\"}}]}",
        "[(a,1) (b,2) (c,3) (d,4)]\n"},
       {"jsonl", "b:Bush", "{\"b\": {\"word\": \"a\", \"children\": [{\"Node\": [\"b\", []]}, [\"c\", []]]}}",
        "Node(a,[Node(b,[]) Node(c,[])])\n"},
-      {"jsonl", "w:Wrap", "{\"w\": {\"Wrap\": 3}}\n{\"w\": {\"Wrap\": {\"Wrap\": 4}}}", ":2:1: at `w.Wrap`: expected an integer, found an object"},
+      {"jsonl", "w:Wrap", "{\"w\": {\"Wrap\": 3}}\n{\"w\": {\"Wrap\": {\"Wrap\": 4}}}",
+       ":2:1: at `w.Wrap`: expected an integer, found an object"},
       {"jsonl", "i:int absent:int", "{\"i\": 1}", "1 -\n"},
   };
   RUN(rows);
@@ -250,22 +278,28 @@ static void bad_json(void **state) {
       {"jsonl", "i:int", "{\"i\": 1}\n{\"i\": \"x\"}", ":2:1: at `i`: expected an integer, found a string"},
       {"jsonl", "i:int", "{\"i\": 1.5}", ":1:1: at `i`: expected an integer, found a number with a fraction"},
       {"jsonl", "i:int", "[1]", ":1:1: expected an object with a key per parameter, found an array"},
-      {"jsonl", "i:int j:int", "{\"i\": 1, \"j\": 2}\n{\"i\": 1}", ":2:1: this record has no `j`, as those before it have"},
-      {"jsonl", "e:Expr", "{\"e\": {\"Apply\": {\"operator\": \"Sum\", \"args\": []}}}", ":1:1: `Sum` is no member of enum Operator"},
+      {"jsonl", "i:int j:int", "{\"i\": 1, \"j\": 2}\n{\"i\": 1}",
+       ":2:1: this record has no `j`, as those before it have"},
+      {"jsonl", "e:Expr", "{\"e\": {\"Apply\": {\"operator\": \"Sum\", \"args\": []}}}",
+       ":1:1: `Sum` is no member of enum Operator"},
       {"jsonl", "e:Expr", "{\"e\": {\"Apply\": {\"operator\": \"Max\", \"args\": [{\"Number\": {}}]}}}",
        ":1:1: at `e.Apply.args[0].Number`: lacks the field value"},
-      {"jsonl", "e:Expr", "{\"e\": {\"Number\": [1, 2]}}", ":1:1: at `e.Number`: has more fields than its type"},
+      {"jsonl", "e:Expr", "{\"e\": {\"Number\": [1, 2]}}",
+       ":1:1: at `e.Number`: has more fields than its type"},
       {"jsonl", "e:Expr", "{\"e\": {\"Numbre\": [1]}}", ":1:1: at `e`: Expr has no constructor named Numbre"},
       {"jsonl", "e:Expr", "{\"e\": 4}",
-       ":1:1: at `e`: expected an Expr, which is {\"Number\": ...}, {\"Apply\": ...} or \"Nothing\", found an integer"},
+       ":1:1: at `e`: expected an Expr, which is {\"Number\": ...}, {\"Apply\": ...} or \"Nothing\", found "
+       "an integer"},
       {"jsonl", "e:Expr", "{\"e\": {\"operator\": \"Max\", \"args\": []}}",
-       ":1:1: at `e`: expected an Expr, which is {\"Number\": ...}, {\"Apply\": ...} or \"Nothing\", found an object with 2 keys"},
+       ":1:1: at `e`: expected an Expr, which is {\"Number\": ...}, {\"Apply\": ...} or \"Nothing\", found "
+       "an object with 2 keys"},
       {"jsonl", "b:Bush", "{\"b\": {\"word\": \"a\"}}", ":1:1: at `b`: lacks the field children"},
       {"jsonl", "c:[Code]", "{\"c\": [{\"Op\": 3}]}", ":1:1: at `c[0]`: lacks the field op"},
   };
   RUN(rows);
   char out[4096];
-  assert_non_null(strstr(read_text(*state, "jsonl", "i:int", "{\"i\": 1", 7, false, out), ":1:7: not JSON: "));
+  assert_non_null(
+      strstr(read_text(*state, "jsonl", "i:int", "{\"i\": 1", 7, false, out), ":1:7: not JSON: "));
 }
 
 static void plain_text(void **state) {
@@ -273,8 +307,9 @@ static void plain_text(void **state) {
       {"text", "w:[Word]", "the  cat\tsat\r\n\n  on it \n", "[the cat sat]\n[on it]\n"},
       {"text", "n:int w:[int]", "1 2 -3\n", "- [1 2 -3]\n"},
       {"text", "w:[int]", "1 2 x\n", ":1:5: expected an integer, found `x`"},
-      {"text", "w:int", "1\n", ":1:1: plain text fills a parameter that is a list of tokens, such as `words: [Word]`, and the "
-                               "entry has none; give the format with --format"},
+      {"text", "w:int", "1\n",
+       ":1:1: plain text fills a parameter that is a list of tokens, such as `words: [Word]`, and the "
+       "entry has none; give the format with --format"},
   };
   RUN(rows);
 }
@@ -290,7 +325,9 @@ static void columns(void **state) {
       {"tsv:_,words", "words:[Word]", "words\ttags\na\tN\n", "[tags N]\n"},
       {"tsv", "l:Label words:[Word]", "N\tthe cat\nV\tsits\n", "N [the cat]\nV [sits]\n"},
       {"conllu", "words:[Word] heads:[int]",
-       "# text = a b\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tN\t_\t_\t2\tx\t_\t_\n2\tb\tb\tV\t_\t_\t0\troot\t_\t_\n2.1\tc\tc\tV\t_\t_\t0\tr\t_\t_\n\n",
+       "# text = a "
+       "b\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tN\t_\t_\t2\tx\t_\t_\n2\tb\tb\tV\t_\t_\t0\troot\t_\t_\n2."
+       "1\tc\tc\tV\t_\t_\t0\tr\t_\t_\n\n",
        "[a b] [2 0]\n"},
       {"tsv", "words:[Word] tags:[Label]", "a\tN\nb\n", ":2:2: this line has 1 column; `tags` is column 2"},
       {"tsv", "words:[Word] tags:[Label]", "a\tN\n\nb\tQ\n",
@@ -304,11 +341,14 @@ static void columns(void **state) {
 static void bad_records_can_be_skipped(void **state) {
   char out[4096];
   const char *trees = "(3 (2 a) (2 b)\n(1 c)\n(9 d)\n(2 e)\n";
-  assert_string_equal(read_text(*state, "ptb", "t:Tree", trees, strlen(trees), true, out), "Leaf(1,c)\nLeaf(2,e)\nskipped 2\n");
+  assert_string_equal(read_text(*state, "ptb", "t:Tree", trees, strlen(trees), true, out),
+                      "Leaf(1,c)\nLeaf(2,e)\nskipped 2\n");
   const char *json = "{\"i\": 1}\nnonsense\n{\"i\": 2}\n";
-  assert_string_equal(read_text(*state, "jsonl", "i:int", json, strlen(json), true, out), "1\n2\nskipped 1\n");
+  assert_string_equal(read_text(*state, "jsonl", "i:int", json, strlen(json), true, out),
+                      "1\n2\nskipped 1\n");
   const char *tsv = "a\tN\nb\n\nc\tV\n";
-  assert_string_equal(read_text(*state, "tsv", "w:[Word] t:[Label]", tsv, strlen(tsv), true, out), "[c] [V]\nskipped 1\n");
+  assert_string_equal(read_text(*state, "tsv", "w:[Word] t:[Label]", tsv, strlen(tsv), true, out),
+                      "[c] [V]\nskipped 1\n");
 }
 
 static void write_file(const char *path, const char *text) {
@@ -323,7 +363,8 @@ static void skipped_records_leave_no_tokens(void **state) {
   char out[4096];
   struct fixture *f = *state;
   const char *text = "{\"w\": [\"a\", \"ghost\"], \"i\": \"x\"}\n{\"w\": [\"b\"], \"i\": 1}\n";
-  assert_string_equal(read_text(f, "jsonl", "w:[Word] i:int", text, strlen(text), true, out), "[b] 1\nskipped 1\n");
+  assert_string_equal(read_text(f, "jsonl", "w:[Word] i:int", text, strlen(text), true, out),
+                      "[b] 1\nskipped 1\n");
   assert_int_equal(vocab_size(f->vocabs[0]), 2);
   assert_string_equal(vocab_entry(f->vocabs[0], 1), "b");
 }
@@ -376,11 +417,13 @@ static void files_are_appended(void **state) {
 
 static void text_that_is_not_utf8_is_refused(void **state) {
   char out[4096];
-  static const char *const wrong[] = {"b\xe9", "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\xc3", "\x80"};
+  static const char *const wrong[] = {"b\xe9", "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                      "a\xc3", "\x80"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char text[32];
     snprintf(text, sizeof text, "ok %s\n", wrong[i]);
-    assert_string_equal(read_text(*state, "text", "w:[Word]", text, strlen(text), false, out), ":1:4: this is not UTF-8");
+    assert_string_equal(read_text(*state, "text", "w:[Word]", text, strlen(text), false, out),
+                        ":1:4: this is not UTF-8");
   }
   const char *right = "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb2\n";
   assert_string_equal(read_text(*state, "text", "w:[Word]", right, strlen(right), false, out),
@@ -389,16 +432,20 @@ static void text_that_is_not_utf8_is_refused(void **state) {
 
 static void nul_bytes_are_refused(void **state) {
   char out[4096];
-  assert_string_equal(read_text(*state, "text", "w:[Word]", "a b\0c\n", 6, false, out), ":1:4: a NUL byte in a text");
-  assert_string_equal(read_text(*state, "ptb", "t:Tree", "(2 \0a)\n", 7, false, out), ":1:4: a NUL byte in a tree");
+  assert_string_equal(read_text(*state, "text", "w:[Word]", "a b\0c\n", 6, false, out),
+                      ":1:4: a NUL byte in a text");
+  assert_string_equal(read_text(*state, "ptb", "t:Tree", "(2 \0a)\n", 7, false, out),
+                      ":1:4: a NUL byte in a tree");
 }
 
 static void deep_trees_are_read(void **state) {
   enum { DEPTH = 200000 };
   char *text = malloc(DEPTH * 16), *at = text, *out = malloc(64);
-  for (int i = 0; i < DEPTH; i++) at += sprintf(at, "(3 (2 a) ");
+  for (int i = 0; i < DEPTH; i++)
+    at += sprintf(at, "(3 (2 a) ");
   at += sprintf(at, "(2 b)");
-  for (int i = 0; i < DEPTH; i++) *at++ = ')';
+  for (int i = 0; i < DEPTH; i++)
+    *at++ = ')';
   *at++ = '\n';
   struct fixture *f = *state;
   struct dataset_column column = {"t", type_of(f->module, "Tree"), 0, 1, false};
@@ -420,7 +467,8 @@ static void vocabularies(void **state) {
   (void)state;
   struct vocab *v = vocab_new("V", false, 2, 4);
   static const char *const tokens[] = {"a", "b", "b", "c", "c", "c", "d", "d", "e", "e", "<unk>", "<unk>"};
-  for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) vocab_count(v, tokens[i], strlen(tokens[i]));
+  for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+    vocab_count(v, tokens[i], strlen(tokens[i]));
   vocab_freeze(v);
   // Room for three beside <unk>: c (3), then of b, d, e (2 each) the first two. a is rarer than min_count.
   assert_int_equal(vocab_size(v), 4);

@@ -14,7 +14,8 @@
 #include "runtime/data/safetensors.h"
 
 // Two values 1.0f and -2.0f, written by hand from the format's description.
-static const char hand_header[] = "{\"__metadata__\":{\"who\":\"hand\"},\"v\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
+static const char hand_header[] =
+    "{\"__metadata__\":{\"who\":\"hand\"},\"v\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
 static const unsigned char hand_data[8] = {0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0};
 
 static size_t hand_file(char *out) {
@@ -88,7 +89,8 @@ static void names_what_is_wrong(void **state) {
   refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "outside the file");
   refuses("{\"v\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", "unknown dtype");
   refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "bad shape");
-  refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", "too large");
+  refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}",
+          "too large");
   refuses("{\"v\":7}", "lacks dtype");
   refuses("{\"__metadata__\":{\"a\":1}}", "__metadata__");
   refuses("[1]", "no JSON object");

@@ -9,12 +9,12 @@
 #include "runtime/data/dataset.h"
 #include "runtime/data/safetensors.h"
 
-static const char module_text[] =
-    "module fuzz\n"
-    "vocab Word\n"
-    "enum Label A B\n"
-    "data Tree = Leaf(label: Label, word: Word) | Word(word: Word) | Node(label: Label, left: Tree, right: Tree) | "
-    "Many(label: Label, parts: [Tree])\n";
+static const char module_text[] = "module fuzz\n"
+                                  "vocab Word\n"
+                                  "enum Label A B\n"
+                                  "data Tree = Leaf(label: Label, word: Word) | Word(word: Word) | "
+                                  "Node(label: Label, left: Tree, right: Tree) | "
+                                  "Many(label: Label, parts: [Tree])\n";
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length);
 
@@ -23,7 +23,8 @@ static const char *const formats[] = {"ptb", "jsonl", "text", "tsv", "conllu", "
 static void read_once(struct ir_module *module, const char *path, const char *format, bool skip_bad) {
   struct vocab *vocabs[3] = {vocab_new("Word", false, 1, 0)};
   const struct ir_type *word = ir_type_index(module, 0), *label = ir_type_index(module, 1);
-  struct dataset_column trees[] = {{"t", ir_type_data(module, 0), 0, 1, false}, {"n", ir_type_simple(module, IR_INT), 1, 1, false}};
+  struct dataset_column trees[] = {{"t", ir_type_data(module, 0), 0, 1, false},
+                                   {"n", ir_type_simple(module, IR_INT), 1, 1, false}};
   struct dataset_column lists[] = {{"words", ir_type_list(module, word), 0, 1, false},
                                    {"labels", ir_type_list(module, label), 1, 1, false}};
   bool is_tree = !strcmp(format, "ptb") || (!strcmp(format, "jsonl") && skip_bad);
@@ -45,7 +46,8 @@ static void read_once(struct ir_module *module, const char *path, const char *fo
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length) {
-  if (length < 1) return 0;
+  if (length < 1)
+    return 0;
   size_t choice = bytes[0] % (sizeof formats / sizeof *formats + 1);
   char *error = NULL;
   if (choice == sizeof formats / sizeof *formats) {

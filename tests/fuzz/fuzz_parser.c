@@ -24,7 +24,8 @@ static struct ast_file *parse(struct session *s, const char *text, size_t size) 
   arena_init(&s->arena);
   source_set_init(&s->sources, &s->arena);
   diag_sink_init(&s->sink, &s->arena, &s->sources);
-  struct ast_file *file = parse_file(&s->arena, &s->sink, source_add_text(&s->sources, "input.nn", text, size));
+  struct ast_file *file = parse_file(&s->arena, &s->sink,
+                                     source_add_text(&s->sources, "input.nn", text, size));
   if ((file != NULL) == diag_has_errors(&s->sink))
     abort();
   return file;

@@ -10,41 +10,39 @@
 #define MAX_ELEMENTS 8
 
 struct tensor {
-  uint32_t n; // elements; 1 broadcasts
+  uint32_t n;  // elements; 1 broadcasts
   double x[MAX_ELEMENTS];
 };
 
 // ---------------------------------------------------------------------------------- slow evaluator
 
-static double at(const struct tensor *t, uint32_t i) {
-  return t->x[t->n == 1 ? 0 : i];
-}
+static double at(const struct tensor *t, uint32_t i) { return t->x[t->n == 1 ? 0 : i]; }
 
 static double unary(enum ir_op op, double a) {
   switch (op) {
-    case IR_OP_NEG: return -a;
-    case IR_OP_EXP: return exp(a);
-    case IR_OP_LOG: return log(a);
-    case IR_OP_SQRT: return sqrt(a);
-    case IR_OP_SQUARE: return a * a;
-    case IR_OP_TANH: return tanh(a);
-    case IR_OP_SIGMOID: return 1 / (1 + exp(-a));
-    case IR_OP_RELU: return a > 0 ? a : 0;
-    case IR_OP_ABS: return fabs(a);
-    default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
+  case IR_OP_NEG: return -a;
+  case IR_OP_EXP: return exp(a);
+  case IR_OP_LOG: return log(a);
+  case IR_OP_SQRT: return sqrt(a);
+  case IR_OP_SQUARE: return a * a;
+  case IR_OP_TANH: return tanh(a);
+  case IR_OP_SIGMOID: return 1 / (1 + exp(-a));
+  case IR_OP_RELU: return a > 0 ? a : 0;
+  case IR_OP_ABS: return fabs(a);
+  default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
   }
 }
 
 static double binary(enum ir_op op, double a, double b) {
   switch (op) {
-    case IR_OP_ADD: return a + b;
-    case IR_OP_SUB: return a - b;
-    case IR_OP_MUL: return a * b;
-    case IR_OP_DIV: return a / b;
-    case IR_OP_MAX: return a > b ? a : b;
-    case IR_OP_MIN: return a < b ? a : b;
-    case IR_OP_GT: return a > b;
-    default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
+  case IR_OP_ADD: return a + b;
+  case IR_OP_SUB: return a - b;
+  case IR_OP_MUL: return a * b;
+  case IR_OP_DIV: return a / b;
+  case IR_OP_MAX: return a > b ? a : b;
+  case IR_OP_MIN: return a < b ? a : b;
+  case IR_OP_GT: return a > b;
+  default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
   }
 }
 
@@ -68,13 +66,13 @@ static double reduce(enum ir_op op, const struct tensor *a, const struct tensor 
   for (uint32_t i = 0; i < a->n; i++)
     sum += op == IR_OP_DOT ? a->x[i] * b->x[i] : a->x[i];
   switch (op) {
-    case IR_OP_SUM:
-    case IR_OP_DOT: return sum;
-    case IR_OP_AMAX: return a->x[largest(a)];
-    case IR_OP_LOGSUMEXP: return log(sum_of_exp(a));
-    case IR_OP_PICK: return a->x[index];
-    case IR_OP_NLL: return log(sum_of_exp(a)) - a->x[index];
-    default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
+  case IR_OP_SUM:
+  case IR_OP_DOT: return sum;
+  case IR_OP_AMAX: return a->x[largest(a)];
+  case IR_OP_LOGSUMEXP: return log(sum_of_exp(a));
+  case IR_OP_PICK: return a->x[index];
+  case IR_OP_NLL: return log(sum_of_exp(a)) - a->x[index];
+  default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
   }
 }
 
@@ -106,20 +104,20 @@ static struct tensor evaluate_op(const struct ir_instr *instr, const struct tens
     return transpose(a, instr->operands[0]->type);
   for (uint32_t i = 0; i < y.n; i++) {
     switch (ir_op_infos[instr->op].class) {
-      case IR_CLASS_REDUCE: y.x[i] = reduce(instr->op, a, b, index); break;
-      case IR_CLASS_ELEMENTWISE:
-        y.x[i] = b ? binary(instr->op, at(a, i), at(b, i)) : unary(instr->op, at(a, i));
-        break;
-      default:
-        switch (instr->op) {
-          case IR_OP_SOFTMAX: y.x[i] = exp(a->x[i]) / sum_of_exp(a); break;
-          case IR_OP_LOG_SOFTMAX: y.x[i] = a->x[i] - log(sum_of_exp(a)); break;
-          case IR_OP_FIRSTMAX: y.x[i] = largest(a) == i; break;
-          case IR_OP_BROADCAST: y.x[i] = a->x[0]; break;
-          case IR_OP_CONSTANT: y.x[i] = instr->number; break;
-          case IR_OP_ONEHOT: y.x[i] = i == index; break;
-          default: fail_msg("the evaluator lacks %s", ir_op_infos[instr->op].name);
-        }
+    case IR_CLASS_REDUCE: y.x[i] = reduce(instr->op, a, b, index); break;
+    case IR_CLASS_ELEMENTWISE:
+      y.x[i] = b ? binary(instr->op, at(a, i), at(b, i)) : unary(instr->op, at(a, i));
+      break;
+    default:
+      switch (instr->op) {
+      case IR_OP_SOFTMAX: y.x[i] = exp(a->x[i]) / sum_of_exp(a); break;
+      case IR_OP_LOG_SOFTMAX: y.x[i] = a->x[i] - log(sum_of_exp(a)); break;
+      case IR_OP_FIRSTMAX: y.x[i] = largest(a) == i; break;
+      case IR_OP_BROADCAST: y.x[i] = a->x[0]; break;
+      case IR_OP_CONSTANT: y.x[i] = instr->number; break;
+      case IR_OP_ONEHOT: y.x[i] = i == index; break;
+      default: fail_msg("the evaluator lacks %s", ir_op_infos[instr->op].name);
+      }
     }
   }
   return y;
@@ -130,32 +128,32 @@ static void evaluate(const struct ir_block *block, struct tensor *values, uint32
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
     bool two = ir_op_infos[instr->op].arity == 2;
     const struct tensor *a = instr->n_operands ? &values[instr->operands[0]->id] : NULL;
-    values[instr->results[0]->id] =
-        evaluate_op(instr, a, two ? &values[instr->operands[1]->id] : NULL, index);
+    values[instr->results[0]->id] = evaluate_op(instr, a, two ? &values[instr->operands[1]->id] : NULL,
+                                                index);
   }
 }
 
 // -------------------------------------------------------------------------------------- comparison
 
-enum { A, B, I, Y, DY }; // parameters of the block with the gradient, in this order
+enum { A, B, I, Y, DY };  // parameters of the block with the gradient, in this order
 
 struct setting {
   struct ir_module *module;
   struct ir_block *block;
   const struct derivatives *table;
-  uint32_t asked; // mask of names
+  uint32_t asked;  // mask of names
 };
 
 static struct ir_value *give(void *context, enum derivative_name name) {
   struct setting *setting = context;
-  assert_false(setting->asked & 1u << name); // once each
+  assert_false(setting->asked & 1u << name);  // once each
   setting->asked |= 1u << name;
   return setting->block->params[name];
 }
 
 static const double inputs[2][MAX_ELEMENTS] = {{0.7, 1.3, 0.2, 2.1, 0.9, 1.7},
                                                {1.1, 0.4, 0.6, 1.9, 0.3, 0.8}};
-static const double weights[MAX_ELEMENTS] = {0.3, -0.8, 1.2, 0.5, -0.4, 0.9}; // dy
+static const double weights[MAX_ELEMENTS] = {0.3, -0.8, 1.2, 0.5, -0.4, 0.9};  // dy
 
 // sum(dy * op(a, b)) with one element of one operand moved by delta.
 static double objective(const struct ir_instr *forward, const struct tensor *operands, uint32_t operand,
@@ -304,7 +302,7 @@ static void test_built_instructions(void **state) {
                   "  %7 = sub %6, %5 : f32[3]\n"
                   "  %8 = mul %4, %7 : f32[3]\n"
                   "  return %8\n}\n");
-  expect_gradient(IR_OP_ADD, 1, "  return %4\n}\n"); // dy itself
+  expect_gradient(IR_OP_ADD, 1, "  return %4\n}\n");  // dy itself
   expect_gradient(IR_OP_DIV, 1,
                   "  %5 = mul %4, %3 : f32[3]\n"
                   "  %6 = div %5, %1 : f32[3]\n"
@@ -325,7 +323,7 @@ static void test_kinds_and_needs(void **state) {
   assert_int_equal(derivative_kind(table, IR_OP_MATMUL, 1), DERIVATIVE_SPECIAL);
   assert_int_equal(derivative_kind(table, IR_OP_CONCAT, 17), DERIVATIVE_SPECIAL);
   assert_int_equal(derivative_kind(table, IR_OP_GT, 1), DERIVATIVE_NONE);
-  assert_int_equal(derivative_needs(table, IR_OP_SUM, 0), 1 << DERIVATIVE_DY); // the shape of a, not a
+  assert_int_equal(derivative_needs(table, IR_OP_SUM, 0), 1 << DERIVATIVE_DY);  // the shape of a, not a
   assert_int_equal(derivative_needs(table, IR_OP_PICK, 0), 1 << DERIVATIVE_DY | 1 << DERIVATIVE_I);
   assert_int_equal(derivative_needs(table, IR_OP_TANH, 0), 1 << DERIVATIVE_DY | 1 << DERIVATIVE_Y);
   arena_free(&arena);

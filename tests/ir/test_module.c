@@ -14,7 +14,7 @@ static int make_folder(void **state) {
 }
 
 static int drop_folder(void **state) {
-  rmdir(*state); // empty, or the test of atomic writing has failed already
+  rmdir(*state);  // empty, or the test of atomic writing has failed already
   free(*state);
   return 0;
 }
@@ -54,7 +54,7 @@ static void test_round_trip(void **state) {
   char *text = read_text(EXAMPLE), *path = in_folder(state, "round.nnb"), *error = NULL;
   struct ir_module *module = parse_text(EXAMPLE, text);
   assert_true(ir_module_write(module, path, &error));
-  assert_true(ir_module_write(module, path, &error)); // over an older one
+  assert_true(ir_module_write(module, path, &error));  // over an older one
   struct ir_module *again = ir_module_read(path, &error);
   if (!again)
     fail_msg("%s", error);

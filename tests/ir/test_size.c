@@ -28,9 +28,7 @@ static int tear_down(void **state) {
   return 0;
 }
 
-static const struct size *number(struct setting *s, int64_t value) {
-  return size_constant(&s->arena, value);
-}
+static const struct size *number(struct setting *s, int64_t value) { return size_constant(&s->arena, value); }
 
 static void expect_text(struct setting *s, const struct size *size, const char *text) {
   assert_non_null(size);
@@ -114,9 +112,9 @@ static void test_limits(void **state) {
   expect_text(s, size_mul(a, least, s->h), "-9223372036854775808*H");
   const struct size *power = s->h;
   for (int i = 0; i < 5; i++)
-    power = size_mul(a, power, power); // H^32
+    power = size_mul(a, power, power);  // H^32
   assert_non_null(size_mul(a, power, power));
-  assert_null(size_mul(a, power, size_mul(a, power, s->h))); // H^65
+  assert_null(size_mul(a, power, size_mul(a, power, s->h)));  // H^65
   // A polynomial of 301 terms: one too many at 257.
   const struct size *sum = number(s, 0), *monomial = number(s, 1);
   struct size_atom *atoms = arena_new_array(a, struct size_atom, 300);

@@ -47,7 +47,7 @@ static void test_corpus_round_trip(void **state) {
   assert_true(for_each_file(CORPUS, ".ir", check_round_trip) >= 3);
 }
 
-static bool seen[IR_N_OPS]; // of this test program alone
+static bool seen[IR_N_OPS];  // of this test program alone
 
 static void mark(const struct ir_instr *instr) {
   for (; instr; instr = instr->next)

@@ -35,7 +35,7 @@ static void expect_rejections(const char *before, const char *after, const struc
   }
 }
 
-#define EXPECT_REJECTIONS(before, after, cases) \
+#define EXPECT_REJECTIONS(before, after, cases)                                                              \
   expect_rejections((before), (after), (cases), sizeof(cases) / sizeof *(cases))
 
 // ------------------------------------------------------------------------------------------ tables
@@ -387,8 +387,8 @@ static void test_builder(void **state) {
   struct ir_block *block = ir_add_block(m, "step", IR_BLOCK_FORWARD);
   struct ir_value *x = ir_add_block_param(m, block, vector);
   struct ir_builder b = ir_builder_in_block(m, block, (struct ir_loc){0});
-  struct ir_value *output =
-      ir_build_unary(&b, IR_OP_TANH, ir_build_matmul(&b, ir_build_param(&b, 0, NULL), true, x, false));
+  struct ir_value *output = ir_build_unary(&b, IR_OP_TANH,
+                                           ir_build_matmul(&b, ir_build_param(&b, 0, NULL), true, x, false));
   block->outputs = &output;
   block->n_outputs = block->n_results = 1;
 

@@ -135,14 +135,14 @@ static void assert_known(const struct type *type) {
   if (!type)
     fail_msg("%s: no type", where);
   switch (type->kind) {
-    case TYPE_ERROR:
-    case TYPE_VARIABLE: fail_msg("%s: an unknown type", where); break;
-    case TYPE_LIST: assert_known(type->list.element); break;
-    case TYPE_TUPLE:
-      for (size_t i = 0; i < type->tuple.count; i++)
-        assert_known(type->tuple.items[i]);
-      break;
-    default: break;
+  case TYPE_ERROR:
+  case TYPE_VARIABLE: fail_msg("%s: an unknown type", where); break;
+  case TYPE_LIST: assert_known(type->list.element); break;
+  case TYPE_TUPLE:
+    for (size_t i = 0; i < type->tuple.count; i++)
+      assert_known(type->tuple.items[i]);
+    break;
+  default: break;
   }
 }
 
@@ -197,20 +197,20 @@ static void walk_call(struct program *program, const struct ast_expr *expr) {
 
 static void walk_name(const struct ast_expr *expr) {
   switch (expr->name.ref.kind) {
-    case AST_REF_LOCAL:
-    case AST_REF_DIM:
-    case AST_REF_SIZE_VAR:
-    case AST_REF_LAYER_PARAM:
-    case AST_REF_ENUM_MEMBER:
-    case AST_REF_CONSTRUCTOR:
-    case AST_REF_PARAM:
-    case AST_REF_INSTANCE: break;
-    case AST_REF_VOCAB:
-    case AST_REF_ENUM: /* the sequence of a loop */
-      assert_int_equal(expr->type->kind, TYPE_LIST);
-      assert_int_equal(expr->type->list.element->kind, TYPE_INDEX);
-      break;
-    default: fail_msg("%s: a name that is no value", where);
+  case AST_REF_LOCAL:
+  case AST_REF_DIM:
+  case AST_REF_SIZE_VAR:
+  case AST_REF_LAYER_PARAM:
+  case AST_REF_ENUM_MEMBER:
+  case AST_REF_CONSTRUCTOR:
+  case AST_REF_PARAM:
+  case AST_REF_INSTANCE: break;
+  case AST_REF_VOCAB:
+  case AST_REF_ENUM: /* the sequence of a loop */
+    assert_int_equal(expr->type->kind, TYPE_LIST);
+    assert_int_equal(expr->type->list.element->kind, TYPE_INDEX);
+    break;
+  default: fail_msg("%s: a name that is no value", where);
   }
 }
 
@@ -249,84 +249,84 @@ static void walk_expr(struct program *program, const struct ast_expr *expr) {
   if (expr->conversion == AST_CONVERT_TO_SCALAR)
     assert_true(type_is_host_number(expr->type));
   switch (expr->kind) {
-    case AST_EXPR_NAME: walk_name(expr); break;
-    case AST_EXPR_UNARY: walk_expr(program, expr->unary.operand); break;
-    case AST_EXPR_BINARY: walk_binary(program, expr); break;
-    case AST_EXPR_RANGE:
-      walk_expr(program, expr->range.low);
-      walk_expr(program, expr->range.high);
-      break;
-    case AST_EXPR_CALL: walk_call(program, expr); break;
-    case AST_EXPR_INDEX:
-      walk_expr(program, expr->index.base);
-      walk_expr(program, expr->index.index);
-      break;
-    case AST_EXPR_SLICE: walk_slice(program, expr); break;
-    case AST_EXPR_FIELD: walk_field(program, expr); break;
-    case AST_EXPR_PROJECT:
-      walk_expr(program, expr->project.base);
-      assert_true(expr->project.index < expr->project.base->type->tuple.count);
-      break;
-    case AST_EXPR_TUPLE:
-    case AST_EXPR_LIST:
-      for (size_t i = 0; i < expr->items.count; i++)
-        walk_expr(program, expr->items.items[i]);
-      break;
-    case AST_EXPR_COMPREHENSION:
-      walk_expr(program, expr->comprehension.sequence);
-      walk_pattern(expr->comprehension.pattern);
-      walk_expr(program, expr->comprehension.element);
-      if (expr->comprehension.condition)
-        walk_expr(program, expr->comprehension.condition);
-      break;
-    case AST_EXPR_IF:
-      walk_expr(program, expr->conditional.condition);
-      walk_block(program, expr->conditional.then_block);
-      if (expr->conditional.else_branch)
-        walk_expr(program, expr->conditional.else_branch);
-      break;
-    case AST_EXPR_MATCH:
-      walk_expr(program, expr->match.scrutinee);
-      for (size_t i = 0; i < expr->match.arms.count; i++) {
-        walk_pattern(expr->match.arms.items[i].pattern);
-        walk_expr(program, expr->match.arms.items[i].body);
-      }
-      break;
-    case AST_EXPR_BLOCK: walk_block(program, expr->block); break;
-    default: break;
+  case AST_EXPR_NAME: walk_name(expr); break;
+  case AST_EXPR_UNARY: walk_expr(program, expr->unary.operand); break;
+  case AST_EXPR_BINARY: walk_binary(program, expr); break;
+  case AST_EXPR_RANGE:
+    walk_expr(program, expr->range.low);
+    walk_expr(program, expr->range.high);
+    break;
+  case AST_EXPR_CALL: walk_call(program, expr); break;
+  case AST_EXPR_INDEX:
+    walk_expr(program, expr->index.base);
+    walk_expr(program, expr->index.index);
+    break;
+  case AST_EXPR_SLICE: walk_slice(program, expr); break;
+  case AST_EXPR_FIELD: walk_field(program, expr); break;
+  case AST_EXPR_PROJECT:
+    walk_expr(program, expr->project.base);
+    assert_true(expr->project.index < expr->project.base->type->tuple.count);
+    break;
+  case AST_EXPR_TUPLE:
+  case AST_EXPR_LIST:
+    for (size_t i = 0; i < expr->items.count; i++)
+      walk_expr(program, expr->items.items[i]);
+    break;
+  case AST_EXPR_COMPREHENSION:
+    walk_expr(program, expr->comprehension.sequence);
+    walk_pattern(expr->comprehension.pattern);
+    walk_expr(program, expr->comprehension.element);
+    if (expr->comprehension.condition)
+      walk_expr(program, expr->comprehension.condition);
+    break;
+  case AST_EXPR_IF:
+    walk_expr(program, expr->conditional.condition);
+    walk_block(program, expr->conditional.then_block);
+    if (expr->conditional.else_branch)
+      walk_expr(program, expr->conditional.else_branch);
+    break;
+  case AST_EXPR_MATCH:
+    walk_expr(program, expr->match.scrutinee);
+    for (size_t i = 0; i < expr->match.arms.count; i++) {
+      walk_pattern(expr->match.arms.items[i].pattern);
+      walk_expr(program, expr->match.arms.items[i].body);
+    }
+    break;
+  case AST_EXPR_BLOCK: walk_block(program, expr->block); break;
+  default: break;
   }
 }
 
 static void walk_stmt(struct program *program, const struct ast_stmt *stmt) {
   where = source_describe(&program->sources, stmt->span);
   switch (stmt->kind) {
-    case AST_STMT_LET:
-      walk_expr(program, stmt->let.value);
-      walk_pattern(stmt->let.pattern);
-      break;
-    case AST_STMT_VAR:
-      walk_expr(program, stmt->var.value);
-      assert_known(stmt->var.local->type);
-      break;
-    case AST_STMT_ASSIGN:
-      walk_expr(program, stmt->assign.target);
-      walk_expr(program, stmt->assign.value);
-      break;
-    case AST_STMT_FOR:
-      walk_expr(program, stmt->for_loop.sequence);
-      walk_pattern(stmt->for_loop.pattern);
-      walk_block(program, stmt->for_loop.body);
-      break;
-    case AST_STMT_WHILE:
-      walk_expr(program, stmt->while_loop.condition);
-      walk_block(program, stmt->while_loop.body);
-      break;
-    case AST_STMT_RETURN:
-      if (stmt->value)
-        walk_expr(program, stmt->value);
-      break;
-    case AST_STMT_EXPR: walk_expr(program, stmt->expression); break;
-    default: break;
+  case AST_STMT_LET:
+    walk_expr(program, stmt->let.value);
+    walk_pattern(stmt->let.pattern);
+    break;
+  case AST_STMT_VAR:
+    walk_expr(program, stmt->var.value);
+    assert_known(stmt->var.local->type);
+    break;
+  case AST_STMT_ASSIGN:
+    walk_expr(program, stmt->assign.target);
+    walk_expr(program, stmt->assign.value);
+    break;
+  case AST_STMT_FOR:
+    walk_expr(program, stmt->for_loop.sequence);
+    walk_pattern(stmt->for_loop.pattern);
+    walk_block(program, stmt->for_loop.body);
+    break;
+  case AST_STMT_WHILE:
+    walk_expr(program, stmt->while_loop.condition);
+    walk_block(program, stmt->while_loop.body);
+    break;
+  case AST_STMT_RETURN:
+    if (stmt->value)
+      walk_expr(program, stmt->value);
+    break;
+  case AST_STMT_EXPR: walk_expr(program, stmt->expression); break;
+  default: break;
   }
 }
 
@@ -370,17 +370,17 @@ static void walk_instance(struct program *program, const struct ast_instance *in
 
 static void walk_decl(struct program *program, const struct ast_decl *decl) {
   switch (decl->kind) {
-    case AST_DECL_DIM: assert_non_null(decl->dim->size); break;
-    case AST_DECL_VOCAB: assert_known(decl->vocab->type); break;
-    case AST_DECL_ENUM: assert_known(decl->enumeration->type); break;
-    case AST_DECL_DATA: assert_known(decl->data->type); break;
-    case AST_DECL_PARAM: assert_int_equal(decl->param->type->type->kind, TYPE_TENSOR); break;
-    case AST_DECL_INSTANCE: walk_instance(program, decl->instance); break;
-    case AST_DECL_FN: walk_fn(program, decl->fn); break;
-    case AST_DECL_LAYER:
-      for (size_t i = 0; i < decl->layer->members.count; i++)
-        walk_decl(program, decl->layer->members.items[i]);
-      break;
+  case AST_DECL_DIM: assert_non_null(decl->dim->size); break;
+  case AST_DECL_VOCAB: assert_known(decl->vocab->type); break;
+  case AST_DECL_ENUM: assert_known(decl->enumeration->type); break;
+  case AST_DECL_DATA: assert_known(decl->data->type); break;
+  case AST_DECL_PARAM: assert_int_equal(decl->param->type->type->kind, TYPE_TENSOR); break;
+  case AST_DECL_INSTANCE: walk_instance(program, decl->instance); break;
+  case AST_DECL_FN: walk_fn(program, decl->fn); break;
+  case AST_DECL_LAYER:
+    for (size_t i = 0; i < decl->layer->members.count; i++)
+      walk_decl(program, decl->layer->members.items[i]);
+    break;
   }
 }
 

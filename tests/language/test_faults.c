@@ -3,10 +3,10 @@
  *
  * Linked with --wrap, so that the compiler's allocations come here.
  */
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,21 +24,13 @@ void *__wrap_realloc(void *old, size_t size);
 /* Allocations until one fails; negative: none does. */
 static long countdown = -1;
 
-static bool fails_now(void) {
-  return countdown > 0 && --countdown == 0;
-}
+static bool fails_now(void) { return countdown > 0 && --countdown == 0; }
 
-void *__wrap_malloc(size_t size) {
-  return fails_now() ? NULL : __real_malloc(size);
-}
+void *__wrap_malloc(size_t size) { return fails_now() ? NULL : __real_malloc(size); }
 
-void *__wrap_calloc(size_t count, size_t size) {
-  return fails_now() ? NULL : __real_calloc(count, size);
-}
+void *__wrap_calloc(size_t count, size_t size) { return fails_now() ? NULL : __real_calloc(count, size); }
 
-void *__wrap_realloc(void *old, size_t size) {
-  return fails_now() ? NULL : __real_realloc(old, size);
-}
+void *__wrap_realloc(void *old, size_t size) { return fails_now() ? NULL : __real_realloc(old, size); }
 
 struct program {
   const char *head, *statement, *tail;
@@ -76,7 +68,8 @@ static bool compile_with_fault(const struct program *program, const char *text, 
 }
 
 static char *text_of(const struct program *program) {
-  size_t bytes = strlen(program->head) + program->repeat * strlen(program->statement) + strlen(program->tail) + 1;
+  size_t bytes = strlen(program->head) + program->repeat * strlen(program->statement) +
+                 strlen(program->tail) + 1;
   char *text = malloc(bytes);
   char *end = stpcpy(text, program->head);
   for (size_t i = 0; i < program->repeat; i++)
@@ -85,22 +78,23 @@ static char *text_of(const struct program *program) {
   return text;
 }
 
-static const struct program model = {
-    "import std.lstm\n"
-    "dim H = 8\n"
-    "vocab Word\n"
-    "param E: f32[Word, H]\n"
-    "let cell = LSTM(H, H)\n"
-    "fn loss(words: [Word]) -> f32 {\n"
-    "  var s = cell.start()\n"
-    "  var total: f32 = 0\n"
-    "  for word in words {\n"
-    "    s = cell.step(s, E[word])\n",
-    "    total = total + nll(E @ tanh(s.h * E[word]), word)\n",
-    "  }\n"
-    "  total\n"
-    "}\n",
-    20, NNC_STAGE_ALL, false};
+static const struct program model = {"import std.lstm\n"
+                                     "dim H = 8\n"
+                                     "vocab Word\n"
+                                     "param E: f32[Word, H]\n"
+                                     "let cell = LSTM(H, H)\n"
+                                     "fn loss(words: [Word]) -> f32 {\n"
+                                     "  var s = cell.start()\n"
+                                     "  var total: f32 = 0\n"
+                                     "  for word in words {\n"
+                                     "    s = cell.step(s, E[word])\n",
+                                     "    total = total + nll(E @ tanh(s.h * E[word]), word)\n",
+                                     "  }\n"
+                                     "  total\n"
+                                     "}\n",
+                                     20,
+                                     NNC_STAGE_ALL,
+                                     false};
 
 /* Each needs many chunks of the arena. */
 static void every_allocation_fails_once(void **state) {

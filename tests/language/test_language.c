@@ -20,7 +20,7 @@
 #include "compiler/nnc.h"
 #include "tests/runtime/host_fixture.h"
 
-#define MOST_READS   16
+#define MOST_READS 16
 #define FEWEST_FILES 7
 
 struct script {

@@ -1,10 +1,10 @@
 /* The parser and the printer of syntax trees: how operators group, where statements end, that printing is a fixpoint
  * which keeps the meaning, for every model and library file of the project, and what no input may do.
  */
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 
 #include <glob.h>
 #include <stdio.h>
@@ -26,9 +26,7 @@ static void begin(struct session *s) {
   diag_sink_init(&s->sink, &s->arena, &s->sources);
 }
 
-static void end(struct session *s) {
-  arena_free(&s->arena);
-}
+static void end(struct session *s) { arena_free(&s->arena); }
 
 static struct ast_file *parse_bytes(struct session *s, const char *text, size_t length) {
   return parse_file(&s->arena, &s->sink, source_add_text(&s->sources, "test.nn", text, length));
@@ -294,7 +292,8 @@ static void positions_in_any_order(void **state) {
   (void)state;
   struct session s;
   begin(&s);
-  static const char text[] = "a\xc3\xbc = 1\n\n\t\xe4\xb8\xad\xe6\x96\x87 bcd efg hij\r\nlast \xf0\x9f\x98\x80 line";
+  static const char text[] =
+      "a\xc3\xbc = 1\n\n\t\xe4\xb8\xad\xe6\x96\x87 bcd efg hij\r\nlast \xf0\x9f\x98\x80 line";
   uint32_t length = sizeof text - 1;
   struct source_file *file = source_add_text(&s.sources, "test.nn", text, length);
   for (uint32_t step = 1; step < length; step++) {
@@ -344,11 +343,24 @@ static const struct {
   const char *middle;
   const char *suffix;
 } nests[] = {
-    {"(", "x", ")"},       {"[", "x", "]"},         {"f(", "x", ")"},       {"-", "x", ""},
-    {"!", "x", ""},        {"x + ", "x", ""},       {"x", "", "[0]"},       {"x", "", ".f"},
-    {"if x {", "x", "}"},  {"if x {} else ", "if x {}", ""},                {"match x { _ => ", "x", "}"},
-    {"(", "", ""},         {"{", "", ""},           {"[x for x in ", "x", "]"},
-    {"for x in y {", "", "}"}, {"x[", "0", "]"},    {"let x: ", "", ""},    {"", "", ")"},
+    {"(", "x", ")"},
+    {"[", "x", "]"},
+    {"f(", "x", ")"},
+    {"-", "x", ""},
+    {"!", "x", ""},
+    {"x + ", "x", ""},
+    {"x", "", "[0]"},
+    {"x", "", ".f"},
+    {"if x {", "x", "}"},
+    {"if x {} else ", "if x {}", ""},
+    {"match x { _ => ", "x", "}"},
+    {"(", "", ""},
+    {"{", "", ""},
+    {"[x for x in ", "x", "]"},
+    {"for x in y {", "", "}"},
+    {"x[", "0", "]"},
+    {"let x: ", "", ""},
+    {"", "", ")"},
 };
 
 static char *repeat(const char *prefix, const char *middle, const char *suffix, size_t times) {

@@ -168,9 +168,7 @@ static void compare(struct rig *rig, const char *name) {
 
 /* ---- Arithmetic --------------------------------------------------------------------------------------- */
 
-static double sigmoid(double x) {
-  return 1 / (1 + exp(-x));
-}
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
 /* Row `row` of a matrix with n columns times x. */
 static double row_times(const double *matrix, size_t row, size_t n, const double *x) {
@@ -180,9 +178,7 @@ static double row_times(const double *matrix, size_t row, size_t n, const double
   return sum;
 }
 
-static double inner(size_t n, const double *a, const double *b) {
-  return row_times(a, 0, n, b);
-}
+static double inner(size_t n, const double *a, const double *b) { return row_times(a, 0, n, b); }
 
 struct state {
   double h[H], c[H];
@@ -439,29 +435,17 @@ static void test_norms(void **state) {
 
 /* ---- Functions ---------------------------------------------------------------------------------------- */
 
-static double softplus(double x) {
-  return log(1 + exp(x));
-}
+static double softplus(double x) { return log(1 + exp(x)); }
 
-static double silu(double x) {
-  return x / (1 + exp(-x));
-}
+static double silu(double x) { return x / (1 + exp(-x)); }
 
-static double gelu(double x) {
-  return x / 2 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * pow(x, 3))));
-}
+static double gelu(double x) { return x / 2 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * pow(x, 3)))); }
 
-static double leaky_relu(double x) {
-  return x > 0 ? x : 0.1 * x;
-}
+static double leaky_relu(double x) { return x > 0 ? x : 0.1 * x; }
 
-static double elu(double x) {
-  return x > 0 ? x : exp(x) - 1;
-}
+static double elu(double x) { return x > 0 ? x : exp(x) - 1; }
 
-static double hard_sigmoid(double x) {
-  return x <= -3 ? 0 : x >= 3 ? 1 : x / 6 + 0.5;
-}
+static double hard_sigmoid(double x) { return x <= -3 ? 0 : x >= 3 ? 1 : x / 6 + 0.5; }
 
 static void test_activations(void **state) {
   struct rig *rig = *state;
@@ -497,12 +481,11 @@ static void test_losses(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_lstm),          cmocka_unit_test(test_gru_and_rnn),
-      cmocka_unit_test(test_dense),         cmocka_unit_test(test_numbers),
-      cmocka_unit_test(test_binary_tree),
-      cmocka_unit_test(test_childsum_tree), cmocka_unit_test(test_attention),
-      cmocka_unit_test(test_norms),         cmocka_unit_test(test_activations),
-      cmocka_unit_test(test_losses),
+      cmocka_unit_test(test_lstm),        cmocka_unit_test(test_gru_and_rnn),
+      cmocka_unit_test(test_dense),       cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_binary_tree), cmocka_unit_test(test_childsum_tree),
+      cmocka_unit_test(test_attention),   cmocka_unit_test(test_norms),
+      cmocka_unit_test(test_activations), cmocka_unit_test(test_losses),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

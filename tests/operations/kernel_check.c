@@ -22,7 +22,10 @@ enum { SEED = 5, STEP = 3, FIRST_EXAMPLE = 1000, MAX_BLOCKS_OF_MEMORY = 4096 };
 // Blocks that end at an unmapped page, all released together.
 struct memory {
   size_t n;
-  struct { char *start; size_t bytes; } blocks[MAX_BLOCKS_OF_MEMORY];
+  struct {
+    char *start;
+    size_t bytes;
+  } blocks[MAX_BLOCKS_OF_MEMORY];
 };
 
 static void *guarded(struct memory *memory, size_t bytes) {
@@ -33,7 +36,7 @@ static void *guarded(struct memory *memory, size_t bytes) {
   assert_int_equal(mprotect(start + mapped - page, page, PROT_NONE), 0);
   memory->blocks[memory->n].start = start;
   memory->blocks[memory->n++].bytes = mapped;
-  memset(start, 0xff, mapped - page); // NaN in both precisions
+  memset(start, 0xff, mapped - page);  // NaN in both precisions
   return start + mapped - page - used;
 }
 
@@ -76,10 +79,10 @@ struct rig {
   uint64_t random;
   // Parameters of the block, by their number; the arrays of kernel_args by their position.
   size_t elements[MAX_PARAMS];
-  uint32_t *offsets[MAX_PARAMS];   // tensors
+  uint32_t *offsets[MAX_PARAMS];  // tensors
   int32_t *integers[MAX_PARAMS];
   double *numbers[MAX_PARAMS];
-  void *params[MAX_PARAMS];        // [ir_module.params], all members
+  void *params[MAX_PARAMS];  // [ir_module.params], all members
   double *wide_params[MAX_PARAMS];
   char *values, *gradients;
   size_t arena_units;
@@ -183,7 +186,7 @@ static void make_inputs(struct rig *rig, const struct ir_block *block) {
     } else {
       rig->integers[i] = guarded(&rig->memory, (size_t)rig->rows * sizeof(int32_t));
       int64_t limit = index_limit(rig, block, block->params[i]);
-      bool member = chooses_member(block, block->params[i]); // one for the whole batch
+      bool member = chooses_member(block, block->params[i]);  // one for the whole batch
       for (int64_t r = 0; r < rig->rows; r++)
         rig->integers[i][r] = member ? (int32_t)(limit - 1) : (int32_t)below(rig, (uint32_t)limit);
     }
@@ -248,16 +251,25 @@ static void make_call(struct rig *rig, struct call *call, enum kernel_variant va
     call->params[i] = laid_out(rig, &call->kernel->params[i]);
   for (uint32_t i = 0; i < call->kernel->n_outputs; i++)
     call->outputs[i] = guarded(&rig->memory, nn_row_elements(call->kernel->output_elements[i]) *
-                                               (size_t)rig->rows * rig->element_bytes);
+                                                 (size_t)rig->rows * rig->element_bytes);
   for (uint32_t i = 0; i < call->kernel->n_sink_buffers; i++)
-    call->sinks[i] = guarded(
-      &rig->memory, nn_row_elements(call->kernel->sink_elements[i]) * (size_t)rig->rows * rig->element_bytes);
+    call->sinks[i] = guarded(&rig->memory, nn_row_elements(call->kernel->sink_elements[i]) *
+                                               (size_t)rig->rows * rig->element_bytes);
   call->scratch = guarded(&rig->memory, call->kernel->scratch_bytes);
   call->args = (struct kernel_args){
-    .values = rig->values, .gradients = rig->gradients, .rows = call->rows, .indices = call->indices,
-    .numbers = call->numbers, .params = call->params, .outputs = call->outputs,
-    .output_gradients = call->output_gradients, .sinks = call->sinks, .examples = rig->examples + first,
-    .ordinals = rig->ordinals + first, .seed = SEED, .step = STEP,
+      .values = rig->values,
+      .gradients = rig->gradients,
+      .rows = call->rows,
+      .indices = call->indices,
+      .numbers = call->numbers,
+      .params = call->params,
+      .outputs = call->outputs,
+      .output_gradients = call->output_gradients,
+      .sinks = call->sinks,
+      .examples = rig->examples + first,
+      .ordinals = rig->ordinals + first,
+      .seed = SEED,
+      .step = STEP,
   };
 }
 
@@ -296,9 +308,9 @@ static void row_inputs(struct rig *rig, struct memory *memory, int64_t row, stru
   const struct ir_block *block = rig->check->block;
   for (uint32_t i = 0; i < block->n_params; i++) {
     if (rig->offsets[i] != NULL)
-      in->tensors[i] =
-        widened(memory, rig->values + (size_t)rig->offsets[i][row] * NN_LANES * rig->element_bytes,
-                rig->element, rig->elements[i]);
+      in->tensors[i] = widened(memory,
+                               rig->values + (size_t)rig->offsets[i][row] * NN_LANES * rig->element_bytes,
+                               rig->element, rig->elements[i]);
     else if (rig->integers[i] != NULL)
       in->integers[i] = rig->integers[i][row];
     else
@@ -309,9 +321,16 @@ static void row_inputs(struct rig *rig, struct memory *memory, int64_t row, stru
 static struct reference reference_for(struct rig *rig, const struct row_inputs *in, int64_t row,
                                       bool dropout) {
   return (struct reference){
-    .dims = rig->check->dims, .tensors = in->tensors, .integers = in->integers, .numbers = in->numbers,
-    .params = (const double *const *)rig->wide_params, .dropout = dropout, .seed = SEED, .step = STEP,
-    .example = rig->examples[row], .ordinal = rig->ordinals[row],
+      .dims = rig->check->dims,
+      .tensors = in->tensors,
+      .integers = in->integers,
+      .numbers = in->numbers,
+      .params = (const double *const *)rig->wide_params,
+      .dropout = dropout,
+      .seed = SEED,
+      .step = STEP,
+      .example = rig->examples[row],
+      .ordinal = rig->ordinals[row],
   };
 }
 
@@ -323,8 +342,8 @@ static void compare_forward(struct rig *rig, const struct call *call, bool dropo
     row_inputs(rig, &memory, row, &in);
     double *expected[MAX_PARAMS];
     for (uint32_t o = 0; o < block->n_outputs; o++)
-      expected[o] = guarded(
-        &memory, (size_t)reference_elements(block->outputs[o]->type, rig->check->dims) * sizeof(double));
+      expected[o] = guarded(&memory, (size_t)reference_elements(block->outputs[o]->type, rig->check->dims) *
+                                         sizeof(double));
     struct reference reference = reference_for(rig, &in, row, dropout);
     reference.outputs = expected;
     reference_run(rig->module, block, &reference);
@@ -343,7 +362,7 @@ static void compare_bits(struct rig *rig, const struct call *whole, enum kernel_
   int64_t middle = rig->rows / 3;
   run(&split, middle, rig->rows);
   run(&split, 0, middle);
-  for (int64_t row = 0; row < rig->rows; row += rig->rows > 8 ? 5 : 1) {
+  for (int64_t row = 0; row<rig->rows; row += rig->rows> 8 ? 5 : 1) {
     make_call(rig, &alone, variant, row);
     run(&alone, 0, 1);
     for (uint32_t o = 0; o < whole->kernel->n_outputs; o++) {
@@ -376,7 +395,7 @@ static void check_forward(struct rig *rig, enum kernel_variant variant) {
   struct call call;
   make_call(rig, &call, variant, 0);
   run(&call, 0, rig->rows);
-  run(&call, rig->rows, rig->rows); // an empty range does nothing
+  run(&call, rig->rows, rig->rows);  // an empty range does nothing
   if (!rig->check->only_bits)
     compare_forward(rig, &call, variant == KERNEL_TRAIN);
   compare_bits(rig, &call, variant);
@@ -411,14 +430,14 @@ static void collect_sinks(struct rig *rig, const struct call *call, int64_t row,
       }
     }
     int64_t param_elements = reference_elements(rig->module->params[sink->param]->type, rig->check->dims);
-    double *to =
-      gradients[sink->param] + (sink->member >= 0 ? rig->integers[sink->member][row] * param_elements : 0);
+    double *to = gradients[sink->param] +
+                 (sink->member >= 0 ? rig->integers[sink->member][row] * param_elements : 0);
     if (sink->kind == KERNEL_SINK_ROW)
       to += (size_t)rig->integers[sink->index][row] * sink->a.elements;
     for (size_t i = 0; i < sink->a.elements; i++)
       for (size_t j = 0; j < (at[1] != NULL ? sink->b.elements : 1); j++)
-        to[at[1] != NULL ? i * sink->b.elements + j : i] +=
-          get(at[0], rig->element, i) * (at[1] != NULL ? get(at[1], rig->element, j) : 1);
+        to[at[1] != NULL ? i * sink->b.elements + j : i] += get(at[0], rig->element, i) *
+                                                            (at[1] != NULL ? get(at[1], rig->element, j) : 1);
   }
 }
 
@@ -443,7 +462,7 @@ static void adjoint_inputs(struct rig *rig, struct memory *memory, const struct 
     size_t n = rig->output_elements[saved ? block->n_results + i : i - n_saved];
     const void *data = saved ? call->outputs[i] : call->output_gradients[i - n_saved];
     in->tensors[block->n_params + i] = widened(
-      memory, (const char *)data + nn_row_elements(n) * (size_t)row * rig->element_bytes, rig->element, n);
+        memory, (const char *)data + nn_row_elements(n) * (size_t)row * rig->element_bytes, rig->element, n);
   }
 }
 
@@ -512,8 +531,11 @@ static void check_adjoint(struct rig *rig, enum kernel_variant variant) {
 
 void kernel_check(const struct kernel_check *check) {
   for (int element = NN_F32; element <= NN_F64; element++) {
-    struct rig rig = {.check = check, .module = check->module, .element = (enum nn_element)element,
-                      .element_bytes = nn_element_bytes((enum nn_element)element), .rows = check->rows,
+    struct rig rig = {.check = check,
+                      .module = check->module,
+                      .element = (enum nn_element)element,
+                      .element_bytes = nn_element_bytes((enum nn_element)element),
+                      .rows = check->rows,
                       .random = 17 + (uint64_t)check->rows};
     make_params(&rig);
     make_inputs(&rig, check->block);

@@ -9,11 +9,11 @@
 struct kernel_check {
   struct jit *jit;
   const struct ir_module *module;
-  const struct ir_block *block;    // forward; with its adjoint, that is checked too
+  const struct ir_block *block;  // forward; with its adjoint, that is checked too
   const int64_t *dims;
-  double low, high;                // range of the random inputs and parameters
+  double low, high;  // range of the random inputs and parameters
   int64_t rows;
-  bool only_bits;                  // leave out the comparison with the reference
+  bool only_bits;  // leave out the comparison with the reference
 };
 
 // Runs all variants in both precisions. The memory that kernels get is filled with NaN wherever they must not

@@ -58,8 +58,9 @@ static void check_file(struct jit *jit, const char *path, int64_t rows) {
 }
 
 static const char *const files[] = {
-  "tests/operations/blocks/cells.ir",   "tests/operations/blocks/fusion.ir", "tests/passes/adjoints/cells.ir",
-  "tests/passes/adjoints/parameters.ir", "tests/passes/adjoints/parts.ir",
+    "tests/operations/blocks/cells.ir", "tests/operations/blocks/fusion.ir",
+    "tests/passes/adjoints/cells.ir",   "tests/passes/adjoints/parameters.ir",
+    "tests/passes/adjoints/parts.ir",
 };
 
 static void blocks_agree_with_reference(void **state) {
@@ -112,11 +113,11 @@ static void unsuitable_sizes_are_errors(void **state) {
     int64_t dims[2];
     const char *message;
   } rows[] = {
-    {"plain", {0, 8}, "the size A is 0"},
-    {"plain", {-5, 8}, "the size A is -5"},
-    {"plain", {1 << 20, 1 << 20}, "more than 2147483648 elements"},
-    {"shared", {INT64_MAX, 8}, "the size 2*A is too large"},
-    {"plain", {2, 2}, "do not lie in an axis of 2"}, // a slice of two elements at offset 1
+      {"plain", {0, 8}, "the size A is 0"},
+      {"plain", {-5, 8}, "the size A is -5"},
+      {"plain", {1 << 20, 1 << 20}, "more than 2147483648 elements"},
+      {"shared", {INT64_MAX, 8}, "the size 2*A is too large"},
+      {"plain", {2, 2}, "do not lie in an axis of 2"},  // a slice of two elements at offset 1
   };
   struct jit *jit = new_jit(CPU_SIMD_HOST);
   struct ir_module *module = read_module("tests/operations/blocks/fusion.ir");
@@ -141,7 +142,7 @@ static void a_block_without_adjoint_has_no_adjoint_kernel(void **state) {
   const struct kernel_sizes sizes = {dims};
   char *error = NULL;
   assert_null(
-    kernel_compile(jit, module, block_named(module, "chosen"), KERNEL_ADJOINT, NN_F32, &sizes, &error));
+      kernel_compile(jit, module, block_named(module, "chosen"), KERNEL_ADJOINT, NN_F32, &sizes, &error));
   assert_string_equal(error, "the block has no adjoint");
   free(error);
   ir_module_free(module);
@@ -162,8 +163,8 @@ static void *compile_all(void *argument) {
   const struct kernel_sizes sizes = {work->dims};
   for (uint32_t i = 0; i < work->module->n_blocks && i < 8; i++) {
     char *error = NULL;
-    struct kernel *kernel =
-      kernel_compile(work->jit, work->module, work->module->blocks[i], KERNEL_TRAIN, NN_F32, &sizes, &error);
+    struct kernel *kernel = kernel_compile(work->jit, work->module, work->module->blocks[i], KERNEL_TRAIN,
+                                           NN_F32, &sizes, &error);
     work->functions[i] = kernel != NULL ? kernel->run : NULL;
     kernel_free(kernel);
   }
@@ -214,12 +215,12 @@ static void gives_text(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(blocks_agree_with_reference),
-    cmocka_unit_test(rows_keep_their_bits),
-    cmocka_unit_test(unsuitable_sizes_are_errors),
-    cmocka_unit_test(a_block_without_adjoint_has_no_adjoint_kernel),
-    cmocka_unit_test(threads_get_the_same_code),
-    cmocka_unit_test(gives_text),
+      cmocka_unit_test(blocks_agree_with_reference),
+      cmocka_unit_test(rows_keep_their_bits),
+      cmocka_unit_test(unsuitable_sizes_are_errors),
+      cmocka_unit_test(a_block_without_adjoint_has_no_adjoint_kernel),
+      cmocka_unit_test(threads_get_the_same_code),
+      cmocka_unit_test(gives_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,9 +20,7 @@
 
 typedef int64_t number_fn(int64_t);
 
-static int64_t twice(int64_t x) {
-  return 2 * x;
-}
+static int64_t twice(int64_t x) { return 2 * x; }
 
 struct recipe {
   int64_t addend;
@@ -67,7 +65,7 @@ static number_fn *compile_f(struct jit *jit, const char *key, struct recipe *rec
   char *error = NULL;
   void *address = NULL;
   struct jit_request request = {
-    .key = key, .build = build_f, .context = recipe, .n_symbols = 1, .symbols = f_symbol};
+      .key = key, .build = build_f, .context = recipe, .n_symbols = 1, .symbols = f_symbol};
   if (!jit_compile(jit, &request, &address, &error))
     fail_msg("%s", error);
   return (number_fn *)(uintptr_t)address;
@@ -96,9 +94,7 @@ static int each_entry(const char *folder, void visit(const char *path)) {
   return n;
 }
 
-static void remove_entry(const char *path) {
-  unlink(path);
-}
+static void remove_entry(const char *path) { unlink(path); }
 
 static void remove_folder(char *folder) {
   each_entry(folder, remove_entry);
@@ -115,9 +111,7 @@ static void damage_entry(const char *path) {
   close(fd);
 }
 
-static void truncate_entry(const char *path) {
-  assert_int_equal(truncate(path, 100), 0);
-}
+static void truncate_entry(const char *path) { assert_int_equal(truncate(path, 100), 0); }
 
 static void compiles_and_shares(void **state) {
   (void)state;
@@ -246,7 +240,7 @@ static void gives_text(void **state) {
   struct recipe one = {1, 0};
   char *error = NULL;
   struct jit_request request = {
-    .key = "one", .build = build_f, .context = &one, .n_symbols = 1, .symbols = f_symbol};
+      .key = "one", .build = build_f, .context = &one, .n_symbols = 1, .symbols = f_symbol};
   char *llvm = jit_text(jit, &request, false, &error), *assembly = jit_text(jit, &request, true, &error);
   assert_non_null(strstr(llvm, "call i64 @test_twice"));
   assert_non_null(strstr(assembly, "test_twice"));
@@ -257,10 +251,14 @@ static void gives_text(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(compiles_and_shares),          cmocka_unit_test(reports_and_retries_failures),
-    cmocka_unit_test(second_start_loads_from_disk), cmocka_unit_test(damaged_entries_are_compiled_again),
-    cmocka_unit_test(works_without_a_usable_folder), cmocka_unit_test(trims_to_the_limit),
-    cmocka_unit_test(threads_compile_each_module_once), cmocka_unit_test(gives_text),
+      cmocka_unit_test(compiles_and_shares),
+      cmocka_unit_test(reports_and_retries_failures),
+      cmocka_unit_test(second_start_loads_from_disk),
+      cmocka_unit_test(damaged_entries_are_compiled_again),
+      cmocka_unit_test(works_without_a_usable_folder),
+      cmocka_unit_test(trims_to_the_limit),
+      cmocka_unit_test(threads_compile_each_module_once),
+      cmocka_unit_test(gives_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

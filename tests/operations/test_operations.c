@@ -30,7 +30,7 @@ struct bench {
   const struct ir_type *shapes[N_SHAPES];
   uint32_t n_outputs;
   struct ir_value *outputs[MAX_COMBINATIONS];
-  uint32_t rotation;       // through the sources of operands
+  uint32_t rotation;  // through the sources of operands
 };
 
 static void add_shapes(struct bench *b, const struct size *const sizes[3]) {
@@ -84,7 +84,7 @@ static void set_attributes(struct bench *b, struct ir_instr *instr, uint32_t var
     instr->transpose_a = variant & 1;
     instr->transpose_b = variant & 2;
     break;
-  case IR_OP_SLICE: // all of it, or all but the first or the last
+  case IR_OP_SLICE:  // all of it, or all but the first or the last
     instr->size = size_constant(arena, variant == 1);
     instr->length = instr->operands[0]->type->shape.rank > 0 ? instr->operands[0]->type->shape.sizes[0] : one;
     if (variant > 0)
@@ -151,8 +151,8 @@ static bool add_operation(struct bench *b, enum ir_op op, uint32_t n, const uint
   struct ir_instr *trial = ir_instr_new(b->module, op, total, operands, 0, NULL, 0, &ignored);
   set_attributes(b, trial, variant);
   const struct ir_type *chosen = b->shapes[n == 0 ? shapes[0] : 3];
-  const struct ir_type *type =
-    ir_shape_is_written(op) ? written_shape(b, trial, chosen) : ir_infer(b->module, trial, NULL);
+  const struct ir_type *type = ir_shape_is_written(op) ? written_shape(b, trial, chosen)
+                                                       : ir_infer(b->module, trial, NULL);
   if (type == NULL || b->n_outputs == MAX_COMBINATIONS)
     return false;
   for (uint32_t i = 0; i < n; i++)
@@ -193,9 +193,7 @@ static void finish(struct bench *b) {
 }
 
 // Logarithms and roots want positive numbers; everything else is tried on both signs.
-static bool accepts_negative(enum ir_op op) {
-  return op != IR_OP_LOG && op != IR_OP_SQRT;
-}
+static bool accepts_negative(enum ir_op op) { return op != IR_OP_LOG && op != IR_OP_SQRT; }
 
 static void check_operation(struct jit *jit, enum ir_op op) {
   const struct ir_op_info *info = &ir_op_infos[op];
@@ -210,12 +208,16 @@ static void check_operation(struct jit *jit, enum ir_op op) {
       fail_msg("no shapes were found for %s", info->name);
     finish(&b);
     for (int set = (int)rotation; set < N_SETS; set += 3) {
-      bool shrinks = op == IR_OP_SLICE; // of one element there is no smaller part
+      bool shrinks = op == IR_OP_SLICE;  // of one element there is no smaller part
       if (shrinks && set == 0)
         continue;
-      kernel_check(&(struct kernel_check){
-        .jit = jit, .module = b.module, .block = b.block, .dims = size_sets[set],
-        .low = accepts_negative(op) && set % 2 == 0 ? -1.5 : 0.4, .high = 1.6, .rows = ROWS});
+      kernel_check(&(struct kernel_check){.jit = jit,
+                                          .module = b.module,
+                                          .block = b.block,
+                                          .dims = size_sets[set],
+                                          .low = accepts_negative(op) && set % 2 == 0 ? -1.5 : 0.4,
+                                          .high = 1.6,
+                                          .rows = ROWS});
     }
     ir_module_free(b.module);
   }
@@ -226,7 +228,7 @@ static void every_operation_agrees_with_reference(void **state) {
   char *error = NULL;
   struct jit *jit = jit_new(&(struct jit_options){.cache_dir = ""}, &error);
   for (enum ir_op op = IR_FIRST_TENSOR_OP; op < IR_N_OPS; op++)
-    if (ir_op_infos[op].class != IR_CLASS_SINK && op != IR_OP_PARAM) // parameters are operands of all others
+    if (ir_op_infos[op].class != IR_CLASS_SINK && op != IR_OP_PARAM)  // parameters are operands of all others
       check_operation(jit, op);
   jit_free(jit);
 }

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "runtime/cpu/codegen.h"
-#include "runtime/jit/jit.h"
 #include "runtime/cpu/vector_math.h"
+#include "runtime/jit/jit.h"
 
 #define MANY 4096
 
@@ -27,21 +27,21 @@ struct routine {
   const char *name;
   emit_fn *emit;
   exact_fn *exact;
-  double worst[2];   // in units in the last place: f32, f64
+  double worst[2];  // in units in the last place: f32, f64
 };
 
 static const struct routine routines[] = {
-  {"exp", vector_math_exp, expl, {1.2, 1.5}},
-  {"log", vector_math_log, logl, {1.0, 1.0}},
-  {"tanh", vector_math_tanh, tanhl, {3.0, 3.0}},
-  {"sigmoid", vector_math_sigmoid, exact_sigmoid, {3.0, 3.0}},
+    {"exp", vector_math_exp, expl, {1.2, 1.5}},
+    {"log", vector_math_log, logl, {1.0, 1.0}},
+    {"tanh", vector_math_tanh, tanhl, {3.0, 3.0}},
+    {"sigmoid", vector_math_sigmoid, exact_sigmoid, {3.0, 3.0}},
 };
 
 struct recipe {
   const struct jit *jit;
   const struct routine *routine;
   enum nn_element element;
-  unsigned lanes; // 0: a whole register
+  unsigned lanes;  // 0: a whole register
 };
 
 // void apply(const real *x, real *y, int64 n), n a positive multiple of the lanes.
@@ -73,8 +73,8 @@ static apply_fn *compile(struct jit *jit, const struct routine *routine, enum nn
   struct recipe recipe = {jit, routine, element, lanes};
   char key[64], *error = NULL;
   snprintf(key, sizeof key, "%s %d %u", routine->name, (int)element, lanes);
-  struct jit_request request = {.key = key, .build = build_apply, .context = &recipe, .n_symbols = 1,
-                                .symbols = symbols};
+  struct jit_request request = {
+      .key = key, .build = build_apply, .context = &recipe, .n_symbols = 1, .symbols = symbols};
   void *address;
   if (!jit_compile(jit, &request, &address, &error))
     fail_msg("%s", error);
@@ -120,7 +120,7 @@ static void measure_f64(apply_fn *apply, exact_fn *exact, struct sample *sample)
   for (int round = 0; round < 100; round++) {
     for (int i = 0; i < MANY; i++, bits += 0x9E3779B97F4A7C15u) {
       memcpy(&x[i], &bits, sizeof bits);
-      if (i % 2) // where the interesting values are
+      if (i % 2)  // where the interesting values are
         x[i] = (double)(int64_t)bits * 0x1p-63 * (i % 4 == 1 ? 40 : 800);
     }
     apply(x, y, MANY);
@@ -171,8 +171,8 @@ static void scalar_code_gives_the_same_bits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(is_accurate),
-    cmocka_unit_test(scalar_code_gives_the_same_bits),
+      cmocka_unit_test(is_accurate),
+      cmocka_unit_test(scalar_code_gives_the_same_bits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

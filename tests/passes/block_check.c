@@ -22,12 +22,12 @@ struct state {
   const struct ir_module *module;
   const struct ir_block *block;
   const struct block_check *check;
-  double **tensors; // [param of the adjoint] values of tensors; those beyond the forward's are filled later
+  double **tensors;  // [param of the adjoint] values of tensors; those beyond the forward's are filled later
   int64_t *integers;
   double *numbers;
-  double **params;  // [ir_module.params]
-  double **outputs; // [output]
-  double **weights; // [result] of the objective
+  double **params;   // [ir_module.params]
+  double **outputs;  // [output]
+  double **weights;  // [result] of the objective
   double **input_gradients, **param_gradients;
 };
 
@@ -47,15 +47,13 @@ static double *random_array(struct state *s, int64_t n, uint64_t *seed, double l
   return array;
 }
 
-static double **zero_arrays(uint32_t n) {
-  return calloc((size_t)n + 1, sizeof(double *));
-}
+static double **zero_arrays(uint32_t n) { return calloc((size_t)n + 1, sizeof(double *)); }
 
 static void set_up(struct state *s) {
   const struct block_check *check = s->check;
   const struct ir_block *block = s->block;
   uint64_t seed = check->seed;
-  uint32_t n = block->n_params + block->n_outputs; // enough for the adjoint's, too
+  uint32_t n = block->n_params + block->n_outputs;  // enough for the adjoint's, too
   s->tensors = zero_arrays(n);
   s->input_gradients = zero_arrays(n);
   s->integers = calloc((size_t)n + 1, sizeof *s->integers);
@@ -67,7 +65,7 @@ static void set_up(struct state *s) {
       s->tensors[i] = random_array(s, elements, &seed, check->low, check->high);
       s->input_gradients[i] = calloc((size_t)elements, sizeof(double));
     }
-    s->integers[i] = 1; // every dim is at least 2
+    s->integers[i] = 1;  // every dim is at least 2
     s->numbers[i] = draw(&seed, 0.5, 1.5);
   }
   s->params = zero_arrays(s->module->n_params);

@@ -8,16 +8,16 @@
 #include "compiler/ir/ir.h"
 
 struct block_check {
-  const int64_t *dims; // [ir_module.dims]
-  double low, high;    // values of inputs and parameters are drawn from here
+  const int64_t *dims;  // [ir_module.dims]
+  double low, high;     // values of inputs and parameters are drawn from here
   uint64_t seed;
   bool dropout;
 };
 
 enum block_verdict {
   BLOCK_GOOD,
-  BLOCK_OUT_OF_DOMAIN, // the forward is not finite for such values: nothing to compare
-  BLOCK_WRONG,         // *message says where; the caller frees it
+  BLOCK_OUT_OF_DOMAIN,  // the forward is not finite for such values: nothing to compare
+  BLOCK_WRONG,          // *message says where; the caller frees it
 };
 
 // `block` is a forward block of the module after the pass `adjoint`. A random weighting of the results is

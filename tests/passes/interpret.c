@@ -13,14 +13,14 @@
 
 struct run {
   struct interpreter *in;
-  size_t most_bytes; // of the arena
+  size_t most_bytes;  // of the arena
   jmp_buf failed;
 };
 
 struct frame {
   struct run *run;
   const struct ir_function *function;
-  struct slot *slots; // [value id]
+  struct slot *slots;  // [value id]
 };
 
 static void call(struct run *run, uint32_t depth, const struct ir_function *function, const struct slot *args,
@@ -217,45 +217,45 @@ static struct slot_list *make_list(const struct frame *f, const struct ir_instr 
   const struct slot_list *a = get(f, instr, 0).list;
   struct slot_list *made = NULL;
   switch (instr->op) {
-    case IR_LIST_PUSH:
-      made = list_new(f, a->n + 1, width);
-      copy_elements(made, 0, a, 0, a->n);
-      put_element(f, made, a->n, instr, 1);
-      return made;
-    case IR_LIST_SET: {
-      int64_t at = get(f, instr, 1).integer;
-      require(f, at >= 0 && at < a->n, "subscript out of range");
-      made = list_new(f, a->n, width);
-      copy_elements(made, 0, a, 0, a->n);
-      put_element(f, made, (uint32_t)at, instr, 2);
-      return made;
-    }
-    case IR_LIST_POP:
-      require(f, a->n > 0, "pop of an empty list");
-      made = list_new(f, a->n - 1, width);
-      copy_elements(made, 0, a, 0, a->n - 1);
-      return made;
-    case IR_LIST_SLICE: {
-      int64_t from = get(f, instr, 1).integer, to = get(f, instr, 2).integer;
-      require(f, from >= 0 && from <= to && to <= a->n, "slice out of range");
-      made = list_new(f, (uint32_t)(to - from), width);
-      copy_elements(made, 0, a, (uint32_t)from, made->n);
-      return made;
-    }
-    case IR_LIST_REVERSE:
-      made = list_new(f, a->n, width);
-      for (uint32_t k = 0; k < a->n; k++)
-        copy_elements(made, k, a, a->n - 1 - k, 1);
-      return made;
-    case IR_LIST_CONCAT: {
-      const struct slot_list *b = get(f, instr, 1).list;
-      made = list_new(f, a->n + b->n, width);
-      copy_elements(made, 0, a, 0, a->n);
-      copy_elements(made, a->n, b, 0, b->n);
-      return made;
-    }
-    case IR_LIST_ZIP: return zip(f, a, get(f, instr, 1).list);
-    default: assert(!"a list operation"); return NULL;
+  case IR_LIST_PUSH:
+    made = list_new(f, a->n + 1, width);
+    copy_elements(made, 0, a, 0, a->n);
+    put_element(f, made, a->n, instr, 1);
+    return made;
+  case IR_LIST_SET: {
+    int64_t at = get(f, instr, 1).integer;
+    require(f, at >= 0 && at < a->n, "subscript out of range");
+    made = list_new(f, a->n, width);
+    copy_elements(made, 0, a, 0, a->n);
+    put_element(f, made, (uint32_t)at, instr, 2);
+    return made;
+  }
+  case IR_LIST_POP:
+    require(f, a->n > 0, "pop of an empty list");
+    made = list_new(f, a->n - 1, width);
+    copy_elements(made, 0, a, 0, a->n - 1);
+    return made;
+  case IR_LIST_SLICE: {
+    int64_t from = get(f, instr, 1).integer, to = get(f, instr, 2).integer;
+    require(f, from >= 0 && from <= to && to <= a->n, "slice out of range");
+    made = list_new(f, (uint32_t)(to - from), width);
+    copy_elements(made, 0, a, (uint32_t)from, made->n);
+    return made;
+  }
+  case IR_LIST_REVERSE:
+    made = list_new(f, a->n, width);
+    for (uint32_t k = 0; k < a->n; k++)
+      copy_elements(made, k, a, a->n - 1 - k, 1);
+    return made;
+  case IR_LIST_CONCAT: {
+    const struct slot_list *b = get(f, instr, 1).list;
+    made = list_new(f, a->n + b->n, width);
+    copy_elements(made, 0, a, 0, a->n);
+    copy_elements(made, a->n, b, 0, b->n);
+    return made;
+  }
+  case IR_LIST_ZIP: return zip(f, a, get(f, instr, 1).list);
+  default: assert(!"a list operation"); return NULL;
   }
 }
 
@@ -293,54 +293,54 @@ static void run_int(const struct frame *f, const struct ir_instr *instr) {
   uint64_t b = instr->n_operands > 1 ? (uint64_t)get(f, instr, 1).integer : 0;
   int64_t x = (int64_t)a, y = (int64_t)b;
   switch (instr->op) {
-    case IR_IADD: set_int(f, instr, (int64_t)(a + b)); return;
-    case IR_ISUB: set_int(f, instr, (int64_t)(a - b)); return;
-    case IR_IMUL: set_int(f, instr, (int64_t)(a * b)); return;
-    case IR_INEG: set_int(f, instr, (int64_t)(0 - a)); return;
-    case IR_IDIV:
-    case IR_IMOD:
-      require(f, y != 0, "division by zero");
-      set_int(f, instr,
-              y == -1                ? (instr->op == IR_IDIV ? (int64_t)(0 - a) : 0)
-              : instr->op == IR_IDIV ? x / y
-                                     : x % y);
-      return;
-    case IR_IEQ: set_int(f, instr, x == y); return;
-    case IR_INE: set_int(f, instr, x != y); return;
-    case IR_ILT: set_int(f, instr, x < y); return;
-    case IR_ILE: set_int(f, instr, x <= y); return;
-    case IR_NOT: set_int(f, instr, !x); return;
-    case IR_INDEX_TO_INT: set_int(f, instr, x); return;
-    case IR_INT_TO_INDEX:
-      require(f, x >= 0 && x < f->run->in->dims[instr->results[0]->type->dim], "index out of range");
-      set_int(f, instr, x);
-      return;
-    case IR_CHECK_RANGE:
-      require(f, x >= 0 && x < y, "subscript out of range");
-      set_int(f, instr, x);
-      return;
-    case IR_INT_TO_FLOAT: set_number(f, instr, (double)x); return;
-    default: assert(!"an operation on integers");
+  case IR_IADD: set_int(f, instr, (int64_t)(a + b)); return;
+  case IR_ISUB: set_int(f, instr, (int64_t)(a - b)); return;
+  case IR_IMUL: set_int(f, instr, (int64_t)(a * b)); return;
+  case IR_INEG: set_int(f, instr, (int64_t)(0 - a)); return;
+  case IR_IDIV:
+  case IR_IMOD:
+    require(f, y != 0, "division by zero");
+    set_int(f, instr,
+            y == -1                ? (instr->op == IR_IDIV ? (int64_t)(0 - a) : 0)
+            : instr->op == IR_IDIV ? x / y
+                                   : x % y);
+    return;
+  case IR_IEQ: set_int(f, instr, x == y); return;
+  case IR_INE: set_int(f, instr, x != y); return;
+  case IR_ILT: set_int(f, instr, x < y); return;
+  case IR_ILE: set_int(f, instr, x <= y); return;
+  case IR_NOT: set_int(f, instr, !x); return;
+  case IR_INDEX_TO_INT: set_int(f, instr, x); return;
+  case IR_INT_TO_INDEX:
+    require(f, x >= 0 && x < f->run->in->dims[instr->results[0]->type->dim], "index out of range");
+    set_int(f, instr, x);
+    return;
+  case IR_CHECK_RANGE:
+    require(f, x >= 0 && x < y, "subscript out of range");
+    set_int(f, instr, x);
+    return;
+  case IR_INT_TO_FLOAT: set_number(f, instr, (double)x); return;
+  default: assert(!"an operation on integers");
   }
 }
 
 static void run_float(const struct frame *f, const struct ir_instr *instr) {
   double a = get(f, instr, 0).number, b = instr->n_operands > 1 ? get(f, instr, 1).number : 0;
   switch (instr->op) {
-    case IR_FADD: set_number(f, instr, a + b); return;
-    case IR_FSUB: set_number(f, instr, a - b); return;
-    case IR_FMUL: set_number(f, instr, a * b); return;
-    case IR_FDIV: set_number(f, instr, a / b); return;
-    case IR_FNEG: set_number(f, instr, -a); return;
-    case IR_FEQ: set_int(f, instr, a == b); return;
-    case IR_FNE: set_int(f, instr, a != b); return;
-    case IR_FLT: set_int(f, instr, a < b); return;
-    case IR_FLE: set_int(f, instr, a <= b); return;
-    case IR_FLOAT_TO_INT:
-      require(f, fabs(a) < 9e18, "not an int");
-      set_int(f, instr, (int64_t)a);
-      return;
-    default: assert(!"an operation on floats");
+  case IR_FADD: set_number(f, instr, a + b); return;
+  case IR_FSUB: set_number(f, instr, a - b); return;
+  case IR_FMUL: set_number(f, instr, a * b); return;
+  case IR_FDIV: set_number(f, instr, a / b); return;
+  case IR_FNEG: set_number(f, instr, -a); return;
+  case IR_FEQ: set_int(f, instr, a == b); return;
+  case IR_FNE: set_int(f, instr, a != b); return;
+  case IR_FLT: set_int(f, instr, a < b); return;
+  case IR_FLE: set_int(f, instr, a <= b); return;
+  case IR_FLOAT_TO_INT:
+    require(f, fabs(a) < 9e18, "not an int");
+    set_int(f, instr, (int64_t)a);
+    return;
+  default: assert(!"an operation on floats");
   }
 }
 
@@ -363,27 +363,27 @@ static void run_instr(const struct frame *f, uint32_t depth, const struct ir_ins
     return;
   }
   switch (instr->op) {
-    case IR_CONST_INT:
-    case IR_CONST_BOOL:
-    case IR_CONST_INDEX: set_int(f, instr, instr->integer); return;
-    case IR_CONST_FLOAT: set_number(f, instr, instr->number); return;
-    case IR_SIZE: set_int(f, instr, reference_size(instr->size, f->run->in->dims)); return;
-    case IR_DATA_NEW:
-    case IR_DATA_TAG:
-    case IR_DATA_GET: run_data(f, instr); return;
-    case IR_LIST_LEN: set_int(f, instr, get(f, instr, 0).list->n); return;
-    case IR_LIST_GET: run_list_get(f, instr); return;
-    case IR_CALL: run_call(f, depth, instr); return;
-    case IR_EMIT: run_emit(f, instr); return;
-    case IR_LIST_SUM:
-    case IR_LIST_MEAN:
-    case IR_LIST_MAX: run_list_reduction(f, instr); return;
-    case IR_ACC_OF:
-    case IR_ACC_ADD:
-    case IR_ACC_SUM: run_sum(f, instr); return;
-    case IR_READ_INDEX: set_int(f, instr, (int64_t)get(f, instr, 0).tensor[0]); return;
-    case IR_READ_VALUE: set_number(f, instr, get(f, instr, 0).tensor[0]); return;
-    default: break;
+  case IR_CONST_INT:
+  case IR_CONST_BOOL:
+  case IR_CONST_INDEX: set_int(f, instr, instr->integer); return;
+  case IR_CONST_FLOAT: set_number(f, instr, instr->number); return;
+  case IR_SIZE: set_int(f, instr, reference_size(instr->size, f->run->in->dims)); return;
+  case IR_DATA_NEW:
+  case IR_DATA_TAG:
+  case IR_DATA_GET: run_data(f, instr); return;
+  case IR_LIST_LEN: set_int(f, instr, get(f, instr, 0).list->n); return;
+  case IR_LIST_GET: run_list_get(f, instr); return;
+  case IR_CALL: run_call(f, depth, instr); return;
+  case IR_EMIT: run_emit(f, instr); return;
+  case IR_LIST_SUM:
+  case IR_LIST_MEAN:
+  case IR_LIST_MAX: run_list_reduction(f, instr); return;
+  case IR_ACC_OF:
+  case IR_ACC_ADD:
+  case IR_ACC_SUM: run_sum(f, instr); return;
+  case IR_READ_INDEX: set_int(f, instr, (int64_t)get(f, instr, 0).tensor[0]); return;
+  case IR_READ_VALUE: set_number(f, instr, get(f, instr, 0).tensor[0]); return;
+  default: break;
   }
   if (instr->op >= IR_LIST_NEW && instr->op <= IR_LIST_ZIP)
     set(f, instr, (struct slot){.list = make_list(f, instr)});

@@ -13,7 +13,7 @@ struct arena;
 struct slot;
 
 struct slot_list {
-  uint32_t n, width; // elements, slots of each
+  uint32_t n, width;  // elements, slots of each
   struct slot *slots;
 };
 
@@ -22,7 +22,7 @@ struct slot_data {
   struct slot *slots;
 };
 
-struct slot_sum { // a sum still to be taken
+struct slot_sum {  // a sum still to be taken
   const double *term;
   const struct slot_sum *left, *right;
 };
@@ -30,7 +30,7 @@ struct slot_sum { // a sum still to be taken
 // One SSA value; the type tells which member.
 struct slot {
   union {
-    int64_t integer; // int, bool, index
+    int64_t integer;  // int, bool, index
     double number;
     const double *tensor;
     const struct slot_sum *sum;
@@ -41,12 +41,12 @@ struct slot {
 
 struct interpreter {
   const struct ir_module *module;
-  struct arena *arena;         // owns everything that is made
-  const int64_t *dims;         // [ir_module.dims]
-  const double *const *params; // [ir_module.params]
+  struct arena *arena;          // owns everything that is made
+  const int64_t *dims;          // [ir_module.dims]
+  const double *const *params;  // [ir_module.params]
   uint64_t steps_left;
-  uint64_t n_emits;  // emits so far
-  const char *error; // what went wrong at run time, or NULL
+  uint64_t n_emits;   // emits so far
+  const char *error;  // what went wrong at run time, or NULL
 };
 
 // Runs a function; false with interpreter->error set on a run-time error.

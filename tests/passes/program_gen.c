@@ -8,10 +8,10 @@
 struct generator {
   FILE *out;
   uint64_t state;
-  int depth;       // of statements
-  int n_functions; // f0, f1, ... that may be called
-  bool recursive;  // inside `tree`: its own recursion may be used
-  bool has_words;  // a list `words` is in scope
+  int depth;        // of statements
+  int n_functions;  // f0, f1, ... that may be called
+  bool recursive;   // inside `tree`: its own recursion may be used
+  bool has_words;   // a list `words` is in scope
 };
 
 static uint32_t pick(struct generator *g, uint32_t n) {
@@ -30,101 +30,99 @@ static void put(struct generator *g, const char *format, ...) {
   va_end(args);
 }
 
-static void line(struct generator *g) {
-  put(g, "\n%*s", 2 * g->depth, "");
-}
+static void line(struct generator *g) { put(g, "\n%*s", 2 * g->depth, ""); }
 
 static void scalar(struct generator *g, int size);
 
 // A vector f32[H].
 static void vector(struct generator *g, int size) {
   switch (size <= 0 ? pick(g, 4) : pick(g, 15)) {
-    case 0: put(g, "v0"); return;
-    case 1: put(g, "v1"); return;
-    case 2: put(g, "b"); return;
-    case 3: put(g, "E[w]"); return;
-    case 4:
-    case 5:
-      put(g, "(W%u @ (", pick(g, 3));
-      vector(g, size - 1);
-      put(g, "))");
-      return;
-    case 6:
-    case 7:
-      put(g, "%s(", pick(g, 2) ? "tanh" : "sigmoid");
-      vector(g, size - 1);
-      put(g, ")");
-      return;
-    case 8:
-    case 9:
-    case 10:
-      put(g, "(");
-      vector(g, size - 1);
-      put(g, " %c ", "+-*"[pick(g, 3)]);
-      vector(g, size - 1);
-      put(g, ")");
-      return;
-    case 11:
-      put(g, "slice(concat(");
-      vector(g, size - 1);
-      put(g, ", ");
-      vector(g, size - 1);
-      put(g, "), %s, H)", pick(g, 2) ? "H" : "1");
-      return;
-    case 12: put(g, "xs[k %% len(xs)]"); return;
-    case 13: put(g, "%s(xs)", pick(g, 2) ? "sum" : "mean"); return;
-    default:
-      put(g, "(");
-      scalar(g, size - 1);
-      put(g, " * ");
-      vector(g, size - 1);
-      put(g, ")");
+  case 0: put(g, "v0"); return;
+  case 1: put(g, "v1"); return;
+  case 2: put(g, "b"); return;
+  case 3: put(g, "E[w]"); return;
+  case 4:
+  case 5:
+    put(g, "(W%u @ (", pick(g, 3));
+    vector(g, size - 1);
+    put(g, "))");
+    return;
+  case 6:
+  case 7:
+    put(g, "%s(", pick(g, 2) ? "tanh" : "sigmoid");
+    vector(g, size - 1);
+    put(g, ")");
+    return;
+  case 8:
+  case 9:
+  case 10:
+    put(g, "(");
+    vector(g, size - 1);
+    put(g, " %c ", "+-*"[pick(g, 3)]);
+    vector(g, size - 1);
+    put(g, ")");
+    return;
+  case 11:
+    put(g, "slice(concat(");
+    vector(g, size - 1);
+    put(g, ", ");
+    vector(g, size - 1);
+    put(g, "), %s, H)", pick(g, 2) ? "H" : "1");
+    return;
+  case 12: put(g, "xs[k %% len(xs)]"); return;
+  case 13: put(g, "%s(xs)", pick(g, 2) ? "sum" : "mean"); return;
+  default:
+    put(g, "(");
+    scalar(g, size - 1);
+    put(g, " * ");
+    vector(g, size - 1);
+    put(g, ")");
   }
 }
 
 static void scalar(struct generator *g, int size) {
   switch (size <= 0 ? pick(g, 2) : pick(g, 7)) {
-    case 0: put(g, "s0"); return;
-    case 1: put(g, "s1"); return;
-    case 2:
-      put(g, "nll(C @ (");
-      vector(g, size - 1);
-      put(g, "), w)");
-      return;
-    case 3:
-      put(g, "dot(");
-      vector(g, size - 1);
-      put(g, ", ");
-      vector(g, size - 1);
-      put(g, ")");
-      return;
-    case 4:
-      put(g, "tanh(");
-      scalar(g, size - 1);
-      put(g, ")");
-      return;
-    default:
-      put(g, "(");
-      scalar(g, size - 1);
-      put(g, " %c ", "+-"[pick(g, 2)]);
-      scalar(g, size - 1);
-      put(g, ")");
+  case 0: put(g, "s0"); return;
+  case 1: put(g, "s1"); return;
+  case 2:
+    put(g, "nll(C @ (");
+    vector(g, size - 1);
+    put(g, "), w)");
+    return;
+  case 3:
+    put(g, "dot(");
+    vector(g, size - 1);
+    put(g, ", ");
+    vector(g, size - 1);
+    put(g, ")");
+    return;
+  case 4:
+    put(g, "tanh(");
+    scalar(g, size - 1);
+    put(g, ")");
+    return;
+  default:
+    put(g, "(");
+    scalar(g, size - 1);
+    put(g, " %c ", "+-"[pick(g, 2)]);
+    scalar(g, size - 1);
+    put(g, ")");
   }
 }
 
 static void condition(struct generator *g) {
   switch (pick(g, 4)) {
-    case 0: put(g, "k %% %u == %u", 2 + pick(g, 2), pick(g, 2)); return;
-    case 1: put(g, "len(xs) > %u", 1 + pick(g, 3)); return;
-    case 2:
-      put(g, "value(");
-      scalar(g, 2);
-      put(g, ") > 0.25");
-      return;
-    default:
-      put(g, "argmax(C @ (");
-      vector(g, 1);
-      put(g, ")) == w");
+  case 0: put(g, "k %% %u == %u", 2 + pick(g, 2), pick(g, 2)); return;
+  case 1: put(g, "len(xs) > %u", 1 + pick(g, 3)); return;
+  case 2:
+    put(g, "value(");
+    scalar(g, 2);
+    put(g, ") > 0.25");
+    return;
+  default:
+    put(g, "argmax(C @ (");
+    vector(g, 1);
+    put(g, ")) == w");
   }
 }
 
@@ -183,33 +181,33 @@ static void use_call(struct generator *g) {
 static void statement(struct generator *g, int size) {
   line(g);
   switch (pick(g, size > 0 ? 10 : 6)) {
-    case 0:
-    case 1:
-      put(g, "v%u = ", pick(g, 2));
-      vector(g, 3);
-      return;
-    case 2:
-    case 3:
-      put(g, "s0 = s0 + ");
-      scalar(g, 3);
-      return;
-    case 4:
-      put(g, "s1 = ");
-      scalar(g, 2);
-      return;
-    case 5:
-      put(g, "xs = push(xs, ");
-      vector(g, 2);
-      put(g, ")");
-      return;
-    case 6:
-    case 7: loop(g, size); return;
-    case 8: branch(g, size); return;
-    default:
-      if (g->n_functions > 0)
-        put(g, "if true "), use_call(g);
-      else
-        put(g, "s0 = s0 * 0.5");
+  case 0:
+  case 1:
+    put(g, "v%u = ", pick(g, 2));
+    vector(g, 3);
+    return;
+  case 2:
+  case 3:
+    put(g, "s0 = s0 + ");
+    scalar(g, 3);
+    return;
+  case 4:
+    put(g, "s1 = ");
+    scalar(g, 2);
+    return;
+  case 5:
+    put(g, "xs = push(xs, ");
+    vector(g, 2);
+    put(g, ")");
+    return;
+  case 6:
+  case 7: loop(g, size); return;
+  case 8: branch(g, size); return;
+  default:
+    if (g->n_functions > 0)
+      put(g, "if true "), use_call(g);
+    else
+      put(g, "s0 = s0 * 0.5");
   }
 }
 

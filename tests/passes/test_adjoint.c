@@ -52,10 +52,10 @@ struct combination {
 
 static uint32_t n_variants(enum ir_op op) {
   switch (op) {
-    case IR_OP_MATMUL: return 4;
-    case IR_OP_SLICE: return 3;
-    case IR_OP_BROADCAST: return N_SHAPES;
-    default: return 1;
+  case IR_OP_MATMUL: return 4;
+  case IR_OP_SLICE: return 3;
+  case IR_OP_BROADCAST: return N_SHAPES;
+  default: return 1;
   }
 }
 
@@ -64,41 +64,41 @@ static const struct ir_type *written_shape(struct bench *b, const struct ir_inst
   struct arena *arena = b->module->arena;
   const struct ir_type *a = instr->operands[0]->type;
   switch (instr->op) {
-    case IR_OP_BROADCAST: return a->shape.rank == 0 ? b->shapes[variant] : NULL;
-    case IR_OP_PAD: {
-      if (a->shape.rank == 0)
-        return NULL;
-      const struct size *sizes[2] = {size_add(arena, a->shape.sizes[0], size_constant(arena, 2)),
-                                     a->shape.sizes[1]};
-      return ir_type_tensor(b->module, a->shape.rank, sizes);
-    }
-    case IR_OP_PUT: {
-      const struct size *sizes[2] = {size_constant(arena, 2), a->shape.sizes[0]};
-      return a->shape.rank == 1 ? ir_type_tensor(b->module, 2, sizes) : NULL;
-    }
-    default: fail_msg("%s has a written shape: add a case", ir_op_infos[instr->op].name); return NULL;
+  case IR_OP_BROADCAST: return a->shape.rank == 0 ? b->shapes[variant] : NULL;
+  case IR_OP_PAD: {
+    if (a->shape.rank == 0)
+      return NULL;
+    const struct size *sizes[2] = {size_add(arena, a->shape.sizes[0], size_constant(arena, 2)),
+                                   a->shape.sizes[1]};
+    return ir_type_tensor(b->module, a->shape.rank, sizes);
+  }
+  case IR_OP_PUT: {
+    const struct size *sizes[2] = {size_constant(arena, 2), a->shape.sizes[0]};
+    return a->shape.rank == 1 ? ir_type_tensor(b->module, 2, sizes) : NULL;
+  }
+  default: fail_msg("%s has a written shape: add a case", ir_op_infos[instr->op].name); return NULL;
   }
 }
 
 static void set_attributes(struct bench *b, struct ir_instr *instr, uint32_t variant) {
   struct arena *arena = b->module->arena;
   switch (instr->op) {
-    case IR_OP_MATMUL:
-      instr->transpose_a = variant & 1;
-      instr->transpose_b = variant & 2;
-      break;
-    case IR_OP_SLICE:
-      instr->size = size_constant(arena, variant == 0 ? 1 : 0);
-      instr->length = size_constant(arena, 2);
-      if (variant == 2 && instr->operands[0]->type->shape.rank > 0)
-        instr->length = instr->operands[0]->type->shape.sizes[0];
-      break;
-    case IR_OP_PAD: instr->size = size_constant(arena, 1); break;
-    case IR_OP_DROPOUT:
-      instr->number = 0.4;
-      b->module->n_sites = 1;
-      break;
-    default: break;
+  case IR_OP_MATMUL:
+    instr->transpose_a = variant & 1;
+    instr->transpose_b = variant & 2;
+    break;
+  case IR_OP_SLICE:
+    instr->size = size_constant(arena, variant == 0 ? 1 : 0);
+    instr->length = size_constant(arena, 2);
+    if (variant == 2 && instr->operands[0]->type->shape.rank > 0)
+      instr->length = instr->operands[0]->type->shape.sizes[0];
+    break;
+  case IR_OP_PAD: instr->size = size_constant(arena, 1); break;
+  case IR_OP_DROPOUT:
+    instr->number = 0.4;
+    b->module->n_sites = 1;
+    break;
+  default: break;
   }
 }
 

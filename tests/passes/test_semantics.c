@@ -29,7 +29,7 @@ struct world {
   uint64_t state;
   int64_t *dims;
   double **params;
-  uint32_t list_length; // of lists among the arguments: zip wants equal ones
+  uint32_t list_length;  // of lists among the arguments: zip wants equal ones
 };
 
 // The outcome of one run.
@@ -127,14 +127,14 @@ static struct slot random_data(struct world *w, const struct ir_type *type, int 
 
 static struct slot random_slot(struct world *w, const struct ir_type *type, int depth) {
   switch (type->kind) {
-    case IR_INT: return (struct slot){.integer = pick(w, 4)};
-    case IR_BOOL: return (struct slot){.integer = pick(w, 2)};
-    case IR_FLOAT: return (struct slot){.number = pick(w, 100) * 0.01};
-    case IR_INDEX: return (struct slot){.integer = pick(w, (uint32_t)w->dims[type->dim])};
-    case IR_TENSOR: return (struct slot){.tensor = random_row(w, reference_elements(type, w->dims))};
-    case IR_LIST: return random_list(w, type, depth);
-    case IR_DATA: return random_data(w, type, depth);
-    default: fail_msg("no values of this type"); return (struct slot){0};
+  case IR_INT: return (struct slot){.integer = pick(w, 4)};
+  case IR_BOOL: return (struct slot){.integer = pick(w, 2)};
+  case IR_FLOAT: return (struct slot){.number = pick(w, 100) * 0.01};
+  case IR_INDEX: return (struct slot){.integer = pick(w, (uint32_t)w->dims[type->dim])};
+  case IR_TENSOR: return (struct slot){.tensor = random_row(w, reference_elements(type, w->dims))};
+  case IR_LIST: return random_list(w, type, depth);
+  case IR_DATA: return random_data(w, type, depth);
+  default: fail_msg("no values of this type"); return (struct slot){0};
   }
 }
 
@@ -158,28 +158,28 @@ static bool fields_equal(struct world *w, const struct ir_type *type, const stru
 
 static bool slots_equal(struct world *w, const struct ir_type *type, struct slot a, struct slot b) {
   switch (type->kind) {
-    case IR_FLOAT: return numbers_equal(a.number, b.number);
-    case IR_TENSOR:
-      for (int64_t i = 0; i < reference_elements(type, w->dims); i++)
-        if (!numbers_equal(a.tensor[i], b.tensor[i]))
-          return false;
-      return true;
-    case IR_LIST:
-      if (a.list->n != b.list->n)
+  case IR_FLOAT: return numbers_equal(a.number, b.number);
+  case IR_TENSOR:
+    for (int64_t i = 0; i < reference_elements(type, w->dims); i++)
+      if (!numbers_equal(a.tensor[i], b.tensor[i]))
         return false;
-      for (uint32_t k = 0; k < a.list->n; k++)
-        if (!fields_equal(w, type->element, &a.list->slots[(size_t)k * a.list->width],
-                          &b.list->slots[(size_t)k * b.list->width]))
-          return false;
-      return true;
-    case IR_DATA: {
-      if (a.data->constructor != b.data->constructor)
+    return true;
+  case IR_LIST:
+    if (a.list->n != b.list->n)
+      return false;
+    for (uint32_t k = 0; k < a.list->n; k++)
+      if (!fields_equal(w, type->element, &a.list->slots[(size_t)k * a.list->width],
+                        &b.list->slots[(size_t)k * b.list->width]))
         return false;
-      const struct ir_constructor *c = &w->module->datas[type->data]->constructors[a.data->constructor];
-      const struct ir_type *fields = ir_type_tuple(w->module, NULL, c->n_fields, c->fields);
-      return fields_equal(w, fields, a.data->slots, b.data->slots);
-    }
-    default: return a.integer == b.integer;
+    return true;
+  case IR_DATA: {
+    if (a.data->constructor != b.data->constructor)
+      return false;
+    const struct ir_constructor *c = &w->module->datas[type->data]->constructors[a.data->constructor];
+    const struct ir_type *fields = ir_type_tuple(w->module, NULL, c->n_fields, c->fields);
+    return fields_equal(w, fields, a.data->slots, b.data->slots);
+  }
+  default: return a.integer == b.integer;
   }
 }
 

@@ -34,9 +34,7 @@ static void add(struct lines *lines, char *text) {
   lines->text[lines->n++] = text;
 }
 
-static int by_text(const void *a, const void *b) {
-  return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int by_text(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static void sort_lines(struct lines *lines) {
   qsort(lines->text, (size_t)lines->n, sizeof *lines->text, by_text);

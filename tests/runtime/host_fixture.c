@@ -22,7 +22,7 @@ struct fixture_trace {
   uint64_t n_instances;
   const double *reads;
   size_t n_reads, next_read;
-  bool silent;              // count instances, write nothing
+  bool silent;  // count instances, write nothing
 };
 
 static struct fixture_trace *log_of(const struct example *example) {
@@ -47,16 +47,13 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
       fputs(i ? ", " : "", log->out);
       double real;
       switch (block->params[i]->type->kind) {
-      case IR_TENSOR:
-        fprintf(log->out, "%%%u", args[word++]);
-        break;
+      case IR_TENSOR: fprintf(log->out, "%%%u", args[word++]); break;
       case IR_FLOAT:
         memcpy(&real, args + word, sizeof real);
         fprintf(log->out, "%g", real);
         word += 2;
         break;
-      default:
-        fprintf(log->out, "%d", (int32_t)args[word++]);
+      default: fprintf(log->out, "%d", (int32_t)args[word++]);
       }
     }
     fputc(')', log->out);
@@ -180,16 +177,10 @@ static uint32_t read_value(struct reader *in, const struct ir_module *ir, const 
     expect(in, '%');
     slots[0] = strtoull(in->at, &end, 10);
     break;
-  case IR_LIST:
-    slots[0] = read_list(in, ir, type->element);
-    return 1;
-  case IR_DATA:
-    slots[0] = read_data(in, ir, ir->datas[type->data]);
-    return 1;
-  case IR_TUPLE:
-    return read_fields(in, ir, type->tuple.n, type->tuple.fields, slots);
-  default:
-    slots[0] = (uint64_t)strtoll(in->at, &end, 10);
+  case IR_LIST: slots[0] = read_list(in, ir, type->element); return 1;
+  case IR_DATA: slots[0] = read_data(in, ir, ir->datas[type->data]); return 1;
+  case IR_TUPLE: return read_fields(in, ir, type->tuple.n, type->tuple.fields, slots);
+  default: slots[0] = (uint64_t)strtoll(in->at, &end, 10);
   }
   if (end == in->at)
     fail_msg("expected a value at `%s`", in->at);
@@ -237,12 +228,8 @@ static const uint64_t *write_value(FILE *out, const struct ir_module *ir, const 
     memcpy(&real, slots, sizeof real);
     fprintf(out, "%.15g", real);
     return slots + 1;
-  case IR_TENSOR:
-    fprintf(out, "%%%llu", (unsigned long long)slots[0]);
-    return slots + 1;
-  case IR_LIST:
-    write_list(out, ir, type->element, slots[0]);
-    return slots + 1;
+  case IR_TENSOR: fprintf(out, "%%%llu", (unsigned long long)slots[0]); return slots + 1;
+  case IR_LIST: write_list(out, ir, type->element, slots[0]); return slots + 1;
   case IR_DATA: {
     const struct value_data *data = (const struct value_data *)(uintptr_t)slots[0];
     assert_true(data->tag < ir->datas[type->data]->n_constructors);
@@ -251,11 +238,8 @@ static const uint64_t *write_value(FILE *out, const struct ir_module *ir, const 
     write_fields(out, ir, constructor->n_fields, constructor->fields, data->slots);
     return slots + 1;
   }
-  case IR_TUPLE:
-    return write_fields(out, ir, type->tuple.n, type->tuple.fields, slots);
-  default:
-    fprintf(out, "%lld", (long long)slots[0]);
-    return slots + 1;
+  case IR_TUPLE: return write_fields(out, ir, type->tuple.n, type->tuple.fields, slots);
+  default: fprintf(out, "%lld", (long long)slots[0]); return slots + 1;
   }
 }
 
@@ -352,7 +336,7 @@ static void run(struct fixture *f, const struct ir_entry *entry, const uint64_t 
                             .step_limit = f->step_limit,
                             .interrupt = f->interrupt};
   struct host_run host_run = {
-    .entry = f->code->entries[entry->function], .example = &example, .args = args, .results = results};
+      .entry = f->code->entries[entry->function], .example = &example, .args = args, .results = results};
   f->n_waits = 0;
   f->outcome = host_start(f->pool, &host_run, f->code->decides[entry->function]);
   while (f->outcome == HOST_WAITS) {
@@ -393,7 +377,7 @@ struct fixture_trace *fixture_trace_new(const struct fixture *f) {
   struct fixture_trace *log = calloc(1, sizeof *log);
   assert_non_null(log);
   *log = (struct fixture_trace){
-    .ir = f->ir, .next_value = FIRST_VALUE, .reads = f->reads, .n_reads = f->n_reads, .silent = true};
+      .ir = f->ir, .next_value = FIRST_VALUE, .reads = f->reads, .n_reads = f->n_reads, .silent = true};
   return log;
 }
 

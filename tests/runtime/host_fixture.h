@@ -9,9 +9,9 @@
 #include <stdio.h>
 
 #include "compiler/ir/ir.h"
-#include "runtime/value/fiber.h"
 #include "runtime/host/host.h"
 #include "runtime/jit/jit.h"
+#include "runtime/value/fiber.h"
 
 struct fixture {
   struct jit *jit;
@@ -28,9 +28,9 @@ struct fixture {
   bool silent;
   // What the last run did.
   enum host_outcome outcome;
-  char *results;            // text of the entry's result
+  char *results;  // text of the entry's result
   char *log;
-  char *error;              // "file:line:column message", NULL when it succeeded
+  char *error;  // "file:line:column message", NULL when it succeeded
   uint64_t n_instances, n_waits, steps;
 };
 

@@ -105,7 +105,8 @@ const char rig_expert_model[] = "dim H = 4\n"
                                 "}\n";
 
 void rig_check(nn_status *status) {
-  if (status) fail_msg("%s", nn_status_message(status));
+  if (status)
+    fail_msg("%s", nn_status_message(status));
 }
 
 size_t rig_entry(const struct rig *rig, const char *name) {
@@ -137,7 +138,8 @@ static uint64_t make_data(struct maker *maker, const struct ir_type *type, int d
   const struct ir_data *data = maker->model->module->datas[type->data];
   // The first constructor ends recursions.
   uint32_t tag = depth <= 0 ? 0 : (uint32_t)pick(maker, data->n_constructors + 1);
-  if (tag >= data->n_constructors) tag = data->n_constructors - 1;
+  if (tag >= data->n_constructors)
+    tag = data->n_constructors - 1;
   const struct ir_constructor *constructor = &data->constructors[tag];
   uint64_t slots[16];
   uint32_t n = 0;
@@ -151,19 +153,15 @@ static uint64_t make_data(struct maker *maker, const struct ir_type *type, int d
 static void make_value(struct maker *maker, const struct ir_type *type, int depth, uint64_t *slots) {
   uint64_t elements[64];
   switch (type->kind) {
-  case IR_INDEX:
-    *slots = make_index(maker, type);
-    break;
+  case IR_INDEX: *slots = make_index(maker, type); break;
   case IR_LIST:
     // All lists of an example are as long as the depth says, so that they can be zipped.
-    for (int i = 0; i < depth; i++) make_value(maker, type->element, depth, elements + i);
+    for (int i = 0; i < depth; i++)
+      make_value(maker, type->element, depth, elements + i);
     *slots = (uint64_t)(uintptr_t)value_list_new(maker->arena, 1, (uint64_t)depth, elements);
     break;
-  case IR_DATA:
-    *slots = make_data(maker, type, depth);
-    break;
-  default:
-    *slots = pick(maker, 10);
+  case IR_DATA: *slots = make_data(maker, type, depth); break;
+  default: *slots = pick(maker, 10);
   }
 }
 
@@ -201,10 +199,12 @@ static nn_dataset *make_dataset(const nn_model *model, const struct ir_entry *en
 static void set_vocabs(nn_model *model) {
   static const char *const entries[] = {"<unk>", "w1", "w2", "w3", "w4", "w5", "w6", "w7"};
   for (uint32_t i = 0; i < model->module->n_dims; i++) {
-    if (!model->vocabs[i]) continue;
+    if (!model->vocabs[i])
+      continue;
     char *error = NULL;
     size_t skip = vocab_is_closed(model->vocabs[i]) ? 1 : 0;
-    if (!vocab_set(model->vocabs[i], entries + skip, 8 - skip, &error)) fail_msg("%s", error);
+    if (!vocab_set(model->vocabs[i], entries + skip, 8 - skip, &error))
+      fail_msg("%s", error);
   }
 }
 
@@ -256,7 +256,8 @@ void rig_open(struct rig *rig, const char *source, const char *entry, const stru
   rig->data = make_dataset(rig->model, rig->model->module->entries[rig_entry(rig, entry)], rig->n,
                            options->data_seed);
   rig->examples = calloc(rig->n, sizeof *rig->examples);
-  for (size_t i = 0; i < rig->n; i++) rig->examples[i] = i;
+  for (size_t i = 0; i < rig->n; i++)
+    rig->examples[i] = i;
 }
 
 void rig_close(struct rig *rig) {

@@ -4,8 +4,8 @@
 #define NN_TESTS_RUNTIME_RIG_H
 
 #include "runtime/model/model.h"
-#include "runtime/nn.h"
 #include "runtime/model/session.h"
+#include "runtime/nn.h"
 
 struct rig {
   nn_model *model;

@@ -18,20 +18,24 @@ struct stand_in {
 
 static void *zeros(size_t n, size_t size) {
   void *memory = calloc(n ? n : 1, size);
-  if (!memory) abort();
+  if (!memory)
+    abort();
   return memory;
 }
 
 // Which block parameter holds the member of a family that an instruction uses; -1: none.
 static int32_t member_of(const struct ir_block *code, const struct ir_instr *instr, uint32_t operand) {
-  if (operand >= instr->n_operands) return -1;
+  if (operand >= instr->n_operands)
+    return -1;
   for (uint32_t i = 0; i < code->n_params; i++)
-    if (code->params[i] == instr->operands[operand]) return (int32_t)i;
+    if (code->params[i] == instr->operands[operand])
+      return (int32_t)i;
   abort();
 }
 
 static void add_use(struct stand_in *made, const struct ir_instr *instr) {
-  if (made->use[instr->symbol] != UINT32_MAX) return;
+  if (made->use[instr->symbol] != UINT32_MAX)
+    return;
   made->use[instr->symbol] = made->kernel.n_params;
   made->kernel.params[made->kernel.n_params++] =
       (struct kernel_param){instr->symbol, member_of(made->code, instr, 0), KERNEL_NATURAL};
@@ -102,7 +106,8 @@ static void load_params(const struct stand_in *made, const struct kernel_args *a
     // one.
     row->params[p] = zeros((size_t)made->param_elements[p], sizeof **row->params);
     row->param_gradients[p] = zeros((size_t)made->param_elements[p], sizeof **row->params);
-    if (made->use[p] == UINT32_MAX) continue;
+    if (made->use[p] == UINT32_MAX)
+      continue;
     free(row->params[p]);
     row->params[p] = load(made, made->module->params[p]->type, args->params[made->use[p]]);
   }
@@ -113,7 +118,8 @@ static bool is_member(const struct stand_in *made, uint32_t param) {
     uint32_t operand = i->op == IR_OP_PARAM ? 0 : i->op == IR_OP_D_OUTER ? 2 : i->op == IR_OP_D_PARAM ? 1 : 2;
     if (i->op != IR_OP_PARAM && i->op != IR_OP_D_OUTER && i->op != IR_OP_D_PARAM && i->op != IR_OP_D_ROW)
       continue;
-    if (operand < i->n_operands && made->code->params[param] == i->operands[operand]) return true;
+    if (operand < i->n_operands && made->code->params[param] == i->operands[operand])
+      return true;
   }
   return false;
 }
@@ -133,7 +139,8 @@ static void load_row(const struct stand_in *made, const struct kernel_args *args
       row->numbers[p] = args->numbers[numbers++][r];
     } else if (type->kind != IR_TENSOR) {
       row->integers[p] = args->indices[indices++][r];
-      if (is_member(made, p)) row->integers[p] = 0;
+      if (is_member(made, p))
+        row->integers[p] = 0;
     } else {
       const void *source;
       uint64_t offset = (uint64_t)r * units(made, type);
@@ -149,8 +156,8 @@ static void load_row(const struct stand_in *made, const struct kernel_args *args
   }
   row->outputs = zeros(code->n_outputs, sizeof *row->outputs);
   for (uint32_t o = 0; o < code->n_outputs; o++)
-    row->outputs[o] =
-        zeros((size_t)reference_elements(code->outputs[o]->type, made->dims), sizeof **row->outputs);
+    row->outputs[o] = zeros((size_t)reference_elements(code->outputs[o]->type, made->dims),
+                            sizeof **row->outputs);
   load_params(made, args, row);
   row->reference = (struct reference){.dims = made->dims,
                                       .tensors = (const double *const *)row->tensors,
@@ -168,9 +175,12 @@ static void load_row(const struct stand_in *made, const struct kernel_args *args
 }
 
 static void free_row(const struct stand_in *made, struct row *row) {
-  for (uint32_t p = 0; p < made->code->n_params; p++) free(row->tensors[p]), free(row->gradients[p]);
-  for (uint32_t o = 0; o < made->code->n_outputs; o++) free(row->outputs[o]);
-  for (uint32_t p = 0; p < made->module->n_params; p++) free(row->params[p]), free(row->param_gradients[p]);
+  for (uint32_t p = 0; p < made->code->n_params; p++)
+    free(row->tensors[p]), free(row->gradients[p]);
+  for (uint32_t o = 0; o < made->code->n_outputs; o++)
+    free(row->outputs[o]);
+  for (uint32_t p = 0; p < made->module->n_params; p++)
+    free(row->params[p]), free(row->param_gradients[p]);
   free(row->tensors);
   free(row->gradients);
   free(row->outputs);
@@ -185,7 +195,8 @@ static void store_adjoint(const struct stand_in *made, const struct kernel_args 
   uint32_t tensors = 0;
   for (uint32_t p = 0; p < made->forward->n_params; p++) {
     const struct ir_type *type = made->code->params[p]->type;
-    if (type->kind != IR_TENSOR) continue;
+    if (type->kind != IR_TENSOR)
+      continue;
     char *to = (char *)at(made, args->gradients, args->rows[tensors++][r]);
     store(made, to, row->gradients[p], reference_elements(type, made->dims), true);
   }
@@ -193,7 +204,8 @@ static void store_adjoint(const struct stand_in *made, const struct kernel_args 
     const struct kernel_sink *sink = &made->kernel.sinks[s];
     int64_t n = made->kernel.sink_elements[sink->a.index];
     double *from = row->param_gradients[sink->param];
-    if (sink->kind == KERNEL_SINK_ROW) from += n * row->integers[sink->index];
+    if (sink->kind == KERNEL_SINK_ROW)
+      from += n * row->integers[sink->index];
     char *to = (char *)args->sinks[sink->a.index];
     to += (size_t)r * nn_row_elements((size_t)n) * nn_element_bytes(made->element);
     store(made, to, from, n, false);
@@ -213,7 +225,8 @@ static void run(const struct kernel_args *args, int64_t begin, int64_t end, void
       char *to = (char *)at(made, args->outputs[o], (uint64_t)r * units(made, type));
       store(made, to, row.outputs[o], reference_elements(type, made->dims), false);
     }
-    if (made->adjoint) store_adjoint(made, args, r, &row);
+    if (made->adjoint)
+      store_adjoint(made, args, r, &row);
     free_row(made, &row);
   }
 }
@@ -239,17 +252,21 @@ struct kernel *stand_in_compile(struct jit *jit, const struct ir_module *module,
   made->use = zeros(module->n_params, sizeof *made->use);
   memset(made->use, 0xff, module->n_params * sizeof *made->use);
   size_t n = 0;
-  for (const struct ir_instr *i = made->code->first; i; i = i->next) n++;
+  for (const struct ir_instr *i = made->code->first; i; i = i->next)
+    n++;
   made->kernel.params = zeros(n, sizeof *made->kernel.params);
   made->kernel.sinks = zeros(n, sizeof *made->kernel.sinks);
   made->kernel.sink_elements = zeros(n, sizeof *made->kernel.sink_elements);
   for (uint32_t p = 0; p < module->n_params; p++)
     made->param_elements[p] = count_of(module->params[p], sizes->dims);
   for (const struct ir_instr *i = made->code->first; i; i = i->next) {
-    if (i->op == IR_OP_PARAM) add_use(made, i);
-    if (i->op == IR_OP_D_OUTER || i->op == IR_OP_D_PARAM || i->op == IR_OP_D_ROW) add_sink(made, i);
+    if (i->op == IR_OP_PARAM)
+      add_use(made, i);
+    if (i->op == IR_OP_D_OUTER || i->op == IR_OP_D_PARAM || i->op == IR_OP_D_ROW)
+      add_sink(made, i);
   }
-  if (!made->adjoint) made->kernel.n_outputs = variant == KERNEL_INFER ? block->n_results : block->n_outputs;
+  if (!made->adjoint)
+    made->kernel.n_outputs = variant == KERNEL_INFER ? block->n_results : block->n_outputs;
   made->kernel.run = run;
   return &made->kernel;
 }

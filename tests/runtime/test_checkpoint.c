@@ -1,9 +1,9 @@
 // Initial values, checkpoints, vocabularies and data sets of a model, and what is refused.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,14 +101,16 @@ static nn_model *fresh(const struct workplace *place, nn_precision precision, ui
 
 static nn_param_info param(const nn_model *model, const char *name) {
   for (size_t p = 0; p < nn_model_param_count(model); p++)
-    if (strcmp(nn_model_param(model, p).name, name) == 0) return nn_model_param(model, p);
+    if (strcmp(nn_model_param(model, p).name, name) == 0)
+      return nn_model_param(model, p);
   fail_msg("no parameter %s", name);
   return (nn_param_info){0};
 }
 
 static size_t size_of(const nn_param_info *info) {
   size_t n = 1;
-  for (int i = 0; i < info->rank; i++) n *= (size_t)info->sizes[i];
+  for (int i = 0; i < info->rank; i++)
+    n *= (size_t)info->sizes[i];
   return n;
 }
 
@@ -137,11 +139,14 @@ static void test_initial_values(void **state) {
     most = fmax(most, fabs(value));
   }
   assert_true(most > 0.98 * bound);
-  for (size_t e = 0; e < 1600; e++) squares += pow(((const double *)n.values)[e], 2);
+  for (size_t e = 0; e < 1600; e++)
+    squares += pow(((const double *)n.values)[e], 2);
   assert_true(fabs(squares / 1600 - 4) < 0.75);  // five standard errors
-  for (size_t e = 0; e < 40; e++) assert_true(fabs(((const double *)u.values)[e]) < 0.25);
+  for (size_t e = 0; e < 40; e++)
+    assert_true(fabs(((const double *)u.values)[e]) < 0.25);
   assert_true(*(const double *)param(model, "c").values == 3);
-  for (size_t e = 0; e < 16; e++) assert_true(((const double *)i.values)[e] == (e / 4 == e % 4));
+  for (size_t e = 0; e < 16; e++)
+    assert_true(((const double *)i.values)[e] == (e / 4 == e % 4));
   assert_true(((const double *)param(model, "one").values)[39] == 1);
   assert_memory_not_equal(param(model, "parts.0.W").values, param(model, "parts.1.W").values,
                           9 * sizeof(double));

@@ -102,7 +102,7 @@ static void test_recursion_up_to_the_limit(void **state) {
   static const enum fiber_size sizes[] = {FIBER_SMALL, FIBER_LARGE};
   for (size_t i = 0; i < 2; i++) {
     struct fiber_pool *pool = fiber_pool_new(
-      &(struct fiber_options){.small_bytes = (size_t)256 << 10, .large_bytes = (size_t)48 << 20});
+        &(struct fiber_options){.small_bytes = (size_t)256 << 10, .large_bytes = (size_t)48 << 20});
     size_t depth_before = 0;
     for (int round = 0; round < 3; round++) {
       struct deep deep = {.most = SIZE_MAX};
@@ -206,9 +206,12 @@ static void test_stacks_do_not_overlap(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_suspend_and_resume),     cmocka_unit_test(test_a_fiber_resumes_another),
-      cmocka_unit_test(test_recursion_up_to_the_limit), cmocka_unit_test(test_many_suspended_at_once),
-      cmocka_unit_test(test_leave_and_drop),         cmocka_unit_test(test_stacks_do_not_overlap),
+      cmocka_unit_test(test_suspend_and_resume),
+      cmocka_unit_test(test_a_fiber_resumes_another),
+      cmocka_unit_test(test_recursion_up_to_the_limit),
+      cmocka_unit_test(test_many_suspended_at_once),
+      cmocka_unit_test(test_leave_and_drop),
+      cmocka_unit_test(test_stacks_do_not_overlap),
   };
   return cmocka_run_group_tests_name("fiber", tests, NULL, NULL);
 }

@@ -42,8 +42,8 @@ struct script {
   struct fixture *fixture;
   unsigned line;
   double reads[MOST_READS];
-  unsigned run_line;            // of the run whose log is being collected; 0: none
-  char log[4096];               // expected
+  unsigned run_line;  // of the run whose log is being collected; 0: none
+  char log[4096];     // expected
   unsigned n_runs;
 };
 
@@ -160,7 +160,7 @@ static void test_files(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_files),
+      cmocka_unit_test(test_files),
   };
   return cmocka_run_group_tests_name("host", tests, NULL, NULL);
 }

@@ -39,51 +39,50 @@ static void drop(struct fixture *f) {
 
 // ------------------------------------------------------------------------------------------- depth
 
-static const char deep_text[] =
-  "module deep\n"
-  "file \"deep.nn\"\n"
-  "data Tree = Leaf() | Node(left: Tree)\n"
-  "entry depth(t: Tree) -> (int, f32) = @depth\n"
-  "entry waits(n: int, x: f32) -> int = @waits\n"
-  "block @leaf() -> (f32) results 1 {\n"
-  "  %0 = constant 0 : f32\n"
-  "  return %0\n"
-  "}\n"
-  "block @node(%0: f32, %1: int) -> (f32) results 1 {\n"
-  "  %2 = square %0 : f32\n"
-  "  return %2\n"
-  "}\n"
-  "host @depth(%0: Tree) -> (int, f32) {\n"
-  "^0:\n"
-  "  %1 = data.tag %0 : int !0:3:5\n"
-  "  %2 = const.int 0 : int\n"
-  "  switch %1 ^1, ^2\n"
-  "^1:\n"
-  "  %3 = emit @leaf : f32\n"
-  "  return %2, %3\n"
-  "^2:\n"
-  "  %4 = data.get Node %0 slot 0 : Tree\n"
-  "  %5, %6 = call @depth %4 : int, f32\n"
-  "  %7 = const.int 1 : int\n"
-  "  %8 = iadd %5, %7 : int\n"
-  "  %9 = emit @node %6, %8 : f32\n"
-  "  return %8, %9\n"
-  "}\n"
-  "host @waits(%0: int, %1: f32) -> (int) {\n"
-  "^0:\n"
-  "  %2 = const.int 0 : int !0:9:2\n"
-  "  %3 = ieq %0, %2 : bool\n"
-  "  brif %3 ^1, ^2\n"
-  "^1:\n"
-  "  %4 = read.index %1 : int\n"
-  "  return %4\n"
-  "^2:\n"
-  "  %5 = const.int 1 : int\n"
-  "  %6 = isub %0, %5 : int\n"
-  "  %7 = call @waits %6, %1 : int\n"
-  "  %8 = iadd %7, %5 : int\n"
-  "  return %8\n"
-  "}\n";
+static const char deep_text[] = "module deep\n"
+                                "file \"deep.nn\"\n"
+                                "data Tree = Leaf() | Node(left: Tree)\n"
+                                "entry depth(t: Tree) -> (int, f32) = @depth\n"
+                                "entry waits(n: int, x: f32) -> int = @waits\n"
+                                "block @leaf() -> (f32) results 1 {\n"
+                                "  %0 = constant 0 : f32\n"
+                                "  return %0\n"
+                                "}\n"
+                                "block @node(%0: f32, %1: int) -> (f32) results 1 {\n"
+                                "  %2 = square %0 : f32\n"
+                                "  return %2\n"
+                                "}\n"
+                                "host @depth(%0: Tree) -> (int, f32) {\n"
+                                "^0:\n"
+                                "  %1 = data.tag %0 : int !0:3:5\n"
+                                "  %2 = const.int 0 : int\n"
+                                "  switch %1 ^1, ^2\n"
+                                "^1:\n"
+                                "  %3 = emit @leaf : f32\n"
+                                "  return %2, %3\n"
+                                "^2:\n"
+                                "  %4 = data.get Node %0 slot 0 : Tree\n"
+                                "  %5, %6 = call @depth %4 : int, f32\n"
+                                "  %7 = const.int 1 : int\n"
+                                "  %8 = iadd %5, %7 : int\n"
+                                "  %9 = emit @node %6, %8 : f32\n"
+                                "  return %8, %9\n"
+                                "}\n"
+                                "host @waits(%0: int, %1: f32) -> (int) {\n"
+                                "^0:\n"
+                                "  %2 = const.int 0 : int !0:9:2\n"
+                                "  %3 = ieq %0, %2 : bool\n"
+                                "  brif %3 ^1, ^2\n"
+                                "^1:\n"
+                                "  %4 = read.index %1 : int\n"
+                                "  return %4\n"
+                                "^2:\n"
+                                "  %5 = const.int 1 : int\n"
+                                "  %6 = isub %0, %5 : int\n"
+                                "  %7 = call @waits %6, %1 : int\n"
+                                "  %8 = iadd %7, %5 : int\n"
+                                "  return %8\n"
+                                "}\n";
 
 static uint64_t make_chain(struct value_arena *arena, uint32_t depth) {
   uint64_t tree = (uint64_t)(uintptr_t)value_data_new(arena, 0, 0, NULL);
@@ -144,49 +143,49 @@ static void test_depth_of_an_example_that_decides(void **state) {
 // ------------------------------------------------------------------------------------------ length
 
 static const char long_text[] =
-  "module long\n"
-  "file \"long.nn\"\n"
-  "entry loop(n: int) -> (f32, [int], f32) = @loop\n"
-  "entry forever() -> int = @forever\n"
-  "block @step(%0: f32, %1: int) -> (f32) results 1 {\n"
-  "  %2 = square %0 : f32\n"
-  "  return %2\n"
-  "}\n"
-  "block @start() -> (f32) results 1 {\n"
-  "  %0 = constant 0 : f32\n"
-  "  return %0\n"
-  "}\n"
-  // everything that needs scratch memory, n times: an instance, a push, a term of a sum; then one decision
-  "host @loop(%0: int) -> (f32, [int], f32) {\n"
-  "^0:\n"
-  "  %1 = emit @start : f32\n"
-  "  %2 = const.int 0 : int\n"
-  "  %3 = list.new count 0 : [int]\n"
-  "  %4 = acc.of %1 : acc\n"
-  "  br ^1(%2, %1, %3, %4)\n"
-  "^1(%5: int, %6: f32, %7: [int], %8: acc):\n"
-  "  %9 = ilt %5, %0 : bool\n"
-  "  brif %9 ^2, ^3\n"
-  "^2:\n"
-  "  %10 = emit @step %6, %5 : f32\n"
-  "  %11 = list.push %7, %5 : [int]\n"
-  "  %12 = acc.of %10 : acc\n"
-  "  %13 = acc.add %8, %12 : acc\n"
-  "  %14 = const.int 1 : int\n"
-  "  %15 = iadd %5, %14 : int\n"
-  "  br ^1(%15, %10, %11, %13)\n"
-  "^3:\n"
-  "  %16 = acc.sum %8 : f32\n"
-  "  %17 = read.index %16 : int\n"
-  "  %18 = list.push %7, %17 : [int]\n"
-  "  return %6, %18, %16\n"
-  "}\n"
-  "host @forever() -> (int) {\n"
-  "^0:\n"
-  "  br ^1\n"
-  "^1:\n"
-  "  br ^1 !0:5:7\n"
-  "}\n";
+    "module long\n"
+    "file \"long.nn\"\n"
+    "entry loop(n: int) -> (f32, [int], f32) = @loop\n"
+    "entry forever() -> int = @forever\n"
+    "block @step(%0: f32, %1: int) -> (f32) results 1 {\n"
+    "  %2 = square %0 : f32\n"
+    "  return %2\n"
+    "}\n"
+    "block @start() -> (f32) results 1 {\n"
+    "  %0 = constant 0 : f32\n"
+    "  return %0\n"
+    "}\n"
+    // everything that needs scratch memory, n times: an instance, a push, a term of a sum; then one decision
+    "host @loop(%0: int) -> (f32, [int], f32) {\n"
+    "^0:\n"
+    "  %1 = emit @start : f32\n"
+    "  %2 = const.int 0 : int\n"
+    "  %3 = list.new count 0 : [int]\n"
+    "  %4 = acc.of %1 : acc\n"
+    "  br ^1(%2, %1, %3, %4)\n"
+    "^1(%5: int, %6: f32, %7: [int], %8: acc):\n"
+    "  %9 = ilt %5, %0 : bool\n"
+    "  brif %9 ^2, ^3\n"
+    "^2:\n"
+    "  %10 = emit @step %6, %5 : f32\n"
+    "  %11 = list.push %7, %5 : [int]\n"
+    "  %12 = acc.of %10 : acc\n"
+    "  %13 = acc.add %8, %12 : acc\n"
+    "  %14 = const.int 1 : int\n"
+    "  %15 = iadd %5, %14 : int\n"
+    "  br ^1(%15, %10, %11, %13)\n"
+    "^3:\n"
+    "  %16 = acc.sum %8 : f32\n"
+    "  %17 = read.index %16 : int\n"
+    "  %18 = list.push %7, %17 : [int]\n"
+    "  return %6, %18, %16\n"
+    "}\n"
+    "host @forever() -> (int) {\n"
+    "^0:\n"
+    "  br ^1\n"
+    "^1:\n"
+    "  br ^1 !0:5:7\n"
+    "}\n";
 
 // A million turns on a small stack: loops must not grow it, and lists and sums must be linear in time and
 // memory.
@@ -212,25 +211,24 @@ static void test_a_million_turns(void **state) {
   drop(f);
 }
 
-static const char hoard_text[] =
-  "module hoard\n"
-  "entry hoard(n: int) -> [int] = @hoard\n"
-  "host @hoard(%0: int) -> ([int]) {\n"
-  "^0:\n"
-  "  %1 = list.new count 0 : [int]\n"
-  "  %2 = const.int 0 : int\n"
-  "  %3 = const.int 1 : int\n"
-  "  br ^1(%2, %1)\n"
-  "^1(%4: int, %5: [int]):\n"
-  "  %6 = ilt %4, %0 : bool\n"
-  "  brif %6 ^2, ^3\n"
-  "^2:\n"
-  "  %7 = list.push %5, %4 : [int]\n"
-  "  %8 = iadd %4, %3 : int\n"
-  "  br ^1(%8, %7)\n"
-  "^3:\n"
-  "  return %5\n"
-  "}\n";
+static const char hoard_text[] = "module hoard\n"
+                                 "entry hoard(n: int) -> [int] = @hoard\n"
+                                 "host @hoard(%0: int) -> ([int]) {\n"
+                                 "^0:\n"
+                                 "  %1 = list.new count 0 : [int]\n"
+                                 "  %2 = const.int 0 : int\n"
+                                 "  %3 = const.int 1 : int\n"
+                                 "  br ^1(%2, %1)\n"
+                                 "^1(%4: int, %5: [int]):\n"
+                                 "  %6 = ilt %4, %0 : bool\n"
+                                 "  brif %6 ^2, ^3\n"
+                                 "^2:\n"
+                                 "  %7 = list.push %5, %4 : [int]\n"
+                                 "  %8 = iadd %4, %3 : int\n"
+                                 "  br ^1(%8, %7)\n"
+                                 "^3:\n"
+                                 "  return %5\n"
+                                 "}\n";
 
 // An example that takes all the memory there is fails alone: the next ones of its minibatch have theirs, and
 // what earlier ones made stays.
@@ -294,7 +292,7 @@ static void test_many_examples_wait(void **state) {
   f->silent = true;
   struct example *examples = calloc(N, sizeof *examples);
   struct host_run *runs = calloc(N, sizeof *runs);
-  uint64_t (*slots)[3] = calloc(N, sizeof *slots);
+  uint64_t(*slots)[3] = calloc(N, sizeof *slots);
   assert_true(examples && runs && slots);
   struct fixture_trace *trace = fixture_trace_new(f);
   uint32_t entry = 1;
@@ -329,15 +327,14 @@ static void test_many_examples_wait(void **state) {
 
 // --------------------------------------------------------------------------------------- the cache
 
-static const char cache_text[] =
-  "module cached\n"
-  "dim H = 7\n"
-  "entry size() -> int = @size\n"
-  "host @size() -> (int) {\n"
-  "^0:\n"
-  "  %0 = size 2*H : int\n"
-  "  return %0\n"
-  "}\n";
+static const char cache_text[] = "module cached\n"
+                                 "dim H = 7\n"
+                                 "entry size() -> int = @size\n"
+                                 "host @size() -> (int) {\n"
+                                 "^0:\n"
+                                 "  %0 = size 2*H : int\n"
+                                 "  return %0\n"
+                                 "}\n";
 
 static void test_cache(void **state) {
   (void)state;
@@ -387,9 +384,9 @@ static void test_refusals(void **state) {
                  "host @f() -> (int) {\n^0:\n  %1 = size 4*H : int\n  return %1\n}\n",
                  &huge, "function f, size: a size is negative or too large");
   expect_refusal(
-    "module a\ndim H = 3\nentry f(xs: [f32[H, H]]) -> f32[H, H] = @f\n"
-    "host @f(%0: [f32[H, H]]) -> (f32[H, H]) {\n^0:\n  %1 = list.sum %0 : f32[H, H]\n  return %1\n}\n",
-    &(int64_t){70000}, "function f, list.sum: a size is negative or too large");
+      "module a\ndim H = 3\nentry f(xs: [f32[H, H]]) -> f32[H, H] = @f\n"
+      "host @f(%0: [f32[H, H]]) -> (f32[H, H]) {\n^0:\n  %1 = list.sum %0 : f32[H, H]\n  return %1\n}\n",
+      &(int64_t){70000}, "function f, list.sum: a size is negative or too large");
 }
 
 // What nnc --emit shows.
@@ -411,15 +408,15 @@ static void test_text(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_depth),
-    cmocka_unit_test(test_depth_of_an_example_that_decides),
-    cmocka_unit_test(test_a_million_turns),
-    cmocka_unit_test(test_a_failure_frees_its_memory),
-    cmocka_unit_test(test_interruption),
-    cmocka_unit_test(test_many_examples_wait),
-    cmocka_unit_test(test_cache),
-    cmocka_unit_test(test_refusals),
-    cmocka_unit_test(test_text),
+      cmocka_unit_test(test_depth),
+      cmocka_unit_test(test_depth_of_an_example_that_decides),
+      cmocka_unit_test(test_a_million_turns),
+      cmocka_unit_test(test_a_failure_frees_its_memory),
+      cmocka_unit_test(test_interruption),
+      cmocka_unit_test(test_many_examples_wait),
+      cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_text),
   };
   return cmocka_run_group_tests_name("host runs", tests, NULL, NULL);
 }

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
-#include "runtime/value/example.h"
-#include "runtime/host/host_runtime.h"
 #include "runtime/batch/trace.h"
+#include "runtime/host/host_runtime.h"
+#include "runtime/value/example.h"
 
 // The runtime's trace is not linked; lists and the arena never reach it.
 uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elements, uint32_t n,
@@ -38,7 +38,7 @@ static uint64_t next_random(uint64_t *state) {  // xorshift64*, Vigna 2016
 #define LONGEST 40
 #define MOST_WIDTH 3
 
-struct model {                // the slow reference: an array of its own per list
+struct model {  // the slow reference: an array of its own per list
   const struct value_list *list;
   uint64_t length;
   uint64_t slots[LONGEST * MOST_WIDTH];
@@ -221,10 +221,10 @@ static void test_arena_gives_back(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_lists_are_values),
-    cmocka_unit_test(test_lists_of_a_data_set),
-    cmocka_unit_test(test_arena),
-    cmocka_unit_test(test_arena_gives_back),
+      cmocka_unit_test(test_lists_are_values),
+      cmocka_unit_test(test_lists_of_a_data_set),
+      cmocka_unit_test(test_arena),
+      cmocka_unit_test(test_arena_gives_back),
   };
   return cmocka_run_group_tests_name("host values", tests, NULL, NULL);
 }

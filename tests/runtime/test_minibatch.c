@@ -1,11 +1,11 @@
 // Minibatches through the whole runtime: the same bits whatever the batching and the threads, gradients
 // against central finite differences, examples that fail.
+#include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +117,8 @@ static void test_dropout(void **state) {
 
 static double total_loss(struct rig *rig) {
   double *values = losses(rig, NN_GRADIENT), sum = 0;
-  for (size_t i = 0; i < rig->n; i++) sum += values[i];
+  for (size_t i = 0; i < rig->n; i++)
+    sum += values[i];
   free(values);
   return sum;
 }
@@ -129,7 +130,8 @@ static void change(struct rig *rig, const nn_param_info *info, size_t element, d
 
 static size_t elements_of(const nn_param_info *info) {
   size_t n = 1;
-  for (int i = 0; i < info->rank; i++) n *= (size_t)info->sizes[i];
+  for (int i = 0; i < info->rank; i++)
+    n *= (size_t)info->sizes[i];
   return n;
 }
 
@@ -162,7 +164,8 @@ static void gradients_are_right(const struct model *model, nn_autobatch policy, 
       if (error > 1e-6 * (1 + fabs(expected)))
         fail_msg("%s: %s[%zu]: %.9g, finite differences say %.9g", model->name, info.name, e, gradients[e],
                  expected);
-      if (fabs(expected) > largest) largest = fabs(expected);
+      if (fabs(expected) > largest)
+        largest = fabs(expected);
     }
     free(gradients);
   }
@@ -172,7 +175,8 @@ static void gradients_are_right(const struct model *model, nn_autobatch policy, 
 
 static void test_gradients(void **state) {
   (void)state;
-  for (int m = 0; m < N_MODELS; m++) gradients_are_right(&models[m], NN_AUTOBATCH_AUTO, 1);
+  for (int m = 0; m < N_MODELS; m++)
+    gradients_are_right(&models[m], NN_AUTOBATCH_AUTO, 1);
   gradients_are_right(&models[0], NN_AUTOBATCH_OFF, 1);
   gradients_are_right(&models[1], NN_AUTOBATCH_AGENDA, 2);
 }
@@ -197,7 +201,8 @@ static void test_gradients_add_up(void **state) {
       rig_check(nn_session_backward(parts.session, 0.5));
       for (size_t p = 0; p < n_params; p++) {
         nn_param_info info = nn_model_param(parts.model, p);
-        for (size_t e = 0; e < elements_of(&info); e++) sums[p][e] += ((const double *)info.gradients)[e];
+        for (size_t e = 0; e < elements_of(&info); e++)
+          sums[p][e] += ((const double *)info.gradients)[e];
       }
     }
     rig_run(&whole, "loss", NN_GRADIENT);
@@ -232,7 +237,8 @@ static void test_gradient_bits(void **state) {
         assert_memory_equal(info.gradients, nn_model_param(rigs[t].model, p).gradients,
                             elements_of(&info) * sizeof(float));
     }
-    for (int t = 0; t < 3; t++) rig_close(&rigs[t]);
+    for (int t = 0; t < 3; t++)
+      rig_close(&rigs[t]);
   }
 }
 
@@ -274,7 +280,8 @@ static void test_failing_examples(void **state) {
   size_t failed = 0;
   for (size_t i = 0; i < rig.n; i++) {
     const char *error = nn_session_error(rig.session, i);
-    const struct value_list *words = (const struct value_list *)(uintptr_t)rig.data->slots[i * rig.data->width];
+    const struct value_list *words =
+        (const struct value_list *)(uintptr_t)rig.data->slots[i * rig.data->width];
     assert_int_equal(error != NULL, words->length < 3);
     if (error) {
       failed++;
@@ -347,7 +354,8 @@ static void *infer(void *argument) {
   for (int round = 0; round < 20 && !status; round++) {
     status = nn_session_run(session, rig_entry(reader->rig, "loss"), reader->rig->data, reader->rig->examples,
                             12, NN_INFER);
-    for (size_t i = 0; i < 12 && !status; i++) reader->losses[i] = nn_session_number(session, i);
+    for (size_t i = 0; i < 12 && !status; i++)
+      reader->losses[i] = nn_session_number(session, i);
   }
   reader->failed = status != NULL;
   nn_status_free(status);
@@ -366,7 +374,8 @@ static void test_sessions_in_threads(void **state) {
     readers[t] = (struct reader){.rig = &rig};
     assert_int_equal(pthread_create(&threads[t], NULL, infer, &readers[t]), 0);
   }
-  for (int t = 0; t < 4; t++) pthread_join(threads[t], NULL);
+  for (int t = 0; t < 4; t++)
+    pthread_join(threads[t], NULL);
   double *expected = losses(&rig, NN_INFER);
   for (int t = 0; t < 4; t++) {
     assert_false(readers[t].failed);
@@ -390,7 +399,8 @@ static void test_views(void **state) {
     nn_batch batch = nn_session_batch(rig.session, b);
     rows += batch.rows;
     bool again = false;
-    for (size_t k = 0; k < b; k++) again |= strcmp(nn_session_batch(rig.session, k).key, batch.key) == 0;
+    for (size_t k = 0; k < b; k++)
+      again |= strcmp(nn_session_batch(rig.session, k).key, batch.key) == 0;
     assert_int_equal(again, batch.reason[0] != '\0');
     needed += strstr(batch.reason, "it needs results of batch") != NULL;
   }

@@ -1,9 +1,9 @@
 // Optimisers against steps worked by hand, sparse against dense, and what is refused.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,8 @@ static void open_setup(struct setup *setup, const nn_optimiser_options *options)
   setup->g = calloc(setup->n, sizeof *setup->g);
   for (size_t i = 0; i < setup->rig.n; i++) {
     const struct value_list *words = (const struct value_list *)(uintptr_t)setup->rig.data->slots[i];
-    for (uint64_t k = 0; k < words->length; k++) setup->g[words->buffer->slots[words->offset + k]] += 1;
+    for (uint64_t k = 0; k < words->length; k++)
+      setup->g[words->buffer->slots[words->offset + k]] += 1;
   }
 }
 
@@ -72,7 +73,8 @@ static void expect(const struct setup *setup, const double *w) {
 }
 
 static void start_values(const struct setup *setup, double *w) {
-  for (size_t i = 0; i < setup->n; i++) w[i] = 0.5;
+  for (size_t i = 0; i < setup->n; i++)
+    w[i] = 0.5;
 }
 
 static void test_sgd(void **state) {
@@ -86,7 +88,8 @@ static void test_sgd(void **state) {
   start_values(&setup, w);
   for (int t = 0; t < 3; t++) {
     step(&setup);
-    for (size_t i = 0; i < setup.n; i++) w[i] -= 0.25 * (setup.g[i] + 0.125 * w[i]);
+    for (size_t i = 0; i < setup.n; i++)
+      w[i] -= 0.25 * (setup.g[i] + 0.125 * w[i]);
     expect(&setup, w);
   }
   close_setup(&setup);
@@ -102,7 +105,8 @@ static void test_momentum(void **state) {
   // With a constant gradient the velocity after t steps is g (1 - 0.9^t) / 0.1.
   for (int t = 1; t <= 4; t++) {
     step(&setup);
-    for (size_t i = 0; i < setup.n; i++) w[i] -= 0.01 * setup.g[i] * (1 - pow(0.9, t)) / 0.1;
+    for (size_t i = 0; i < setup.n; i++)
+      w[i] -= 0.01 * setup.g[i] * (1 - pow(0.9, t)) / 0.1;
     expect(&setup, w);
   }
   close_setup(&setup);
@@ -120,7 +124,8 @@ static void test_adagrad(void **state) {
   for (int t = 1; t <= 4; t++) {
     step(&setup);
     for (size_t i = 0; i < setup.n; i++)
-      if (setup.g[i] > 0) w[i] -= 0.5 * setup.g[i] / (setup.g[i] * sqrt(t) + 1e-10);
+      if (setup.g[i] > 0)
+        w[i] -= 0.5 * setup.g[i] / (setup.g[i] * sqrt(t) + 1e-10);
     expect(&setup, w);
   }
   close_setup(&setup);
@@ -139,9 +144,11 @@ static void test_adam(void **state) {
     step(&setup);
     for (size_t i = 0; i < setup.n; i++) {
       w[i] -= 0.001 * 0.5 * w[i];
-      if (setup.g[i] > 0) w[i] -= 0.001 * setup.g[i] / (setup.g[i] + 1e-8);
+      if (setup.g[i] > 0)
+        w[i] -= 0.001 * setup.g[i] / (setup.g[i] + 1e-8);
     }
-    for (size_t i = 0; i < setup.n; i++) assert_true(fabs(setup.w[i] - w[i]) < 1e-12);
+    for (size_t i = 0; i < setup.n; i++)
+      assert_true(fabs(setup.w[i] - w[i]) < 1e-12);
   }
   close_setup(&setup);
 }
@@ -156,17 +163,20 @@ static void test_clipping(void **state) {
   open_setup(&setup, &options);
   double w[8], squares = 0;
   start_values(&setup, w);
-  for (size_t i = 0; i < setup.n; i++) squares += 5 * setup.g[i] * setup.g[i];
+  for (size_t i = 0; i < setup.n; i++)
+    squares += 5 * setup.g[i] * setup.g[i];
   step(&setup);
   assert_true(fabs(nn_optimiser_norm(setup.optimiser) - sqrt(squares)) < 1e-12);
-  for (size_t i = 0; i < setup.n; i++) w[i] -= setup.g[i] * 0.75 / sqrt(squares);
+  for (size_t i = 0; i < setup.n; i++)
+    w[i] -= setup.g[i] * 0.75 / sqrt(squares);
   expect(&setup, w);
   close_setup(&setup);
   options.clip = 1e9;
   open_setup(&setup, &options);
   start_values(&setup, w);
   step(&setup);
-  for (size_t i = 0; i < setup.n; i++) w[i] -= setup.g[i];
+  for (size_t i = 0; i < setup.n; i++)
+    w[i] -= setup.g[i];
   expect(&setup, w);
   close_setup(&setup);
 }
@@ -183,7 +193,8 @@ static double *train_table(nn_sparse sparse, bool as_dense, int threads) {
   nn_param_info info = nn_model_param(rig.model, 0);
   assert_string_equal(info.name, "E");
   assert_true(info.sparse);
-  if (as_dense) rig.model->params.list[0].sparse = false;
+  if (as_dense)
+    rig.model->params.list[0].sparse = false;
   nn_optimiser_options options = nn_optimiser_default(NN_ADAM);
   options.sparse = sparse;
   options.rate = 0.05;
@@ -209,11 +220,13 @@ static void test_sparse(void **state) {
   double *lazy = train_table(NN_SPARSE_LAZY, false, 1), *exact = train_table(NN_SPARSE_EXACT, false, 1);
   double *dense = train_table(NN_SPARSE_LAZY, true, 1), *threaded = train_table(NN_SPARSE_LAZY, false, 3);
   // Exact is what a dense gradient gives, to the order in which the norm is summed.
-  for (int i = 0; i < 40; i++) assert_true(fabs(exact[i] - dense[i]) < 1e-12);
+  for (int i = 0; i < 40; i++)
+    assert_true(fabs(exact[i] - dense[i]) < 1e-12);
   assert_memory_equal(lazy, threaded, 40 * sizeof *lazy);
   // Lazy leaves rows alone that exact still moves by their first moment.
   bool differ = false;
-  for (int i = 0; i < 40; i++) differ |= fabs(lazy[i] - exact[i]) > 1e-6;
+  for (int i = 0; i < 40; i++)
+    differ |= fabs(lazy[i] - exact[i]) > 1e-6;
   assert_true(differ);
   free(lazy);
   free(exact);
@@ -232,7 +245,8 @@ static void test_lazy_rows(void **state) {
   bool used[8] = {0};
   for (size_t i = 0; i < rig.n; i++) {
     const struct value_list *words = (const struct value_list *)(uintptr_t)rig.data->slots[i];
-    for (uint64_t k = 0; k < words->length; k++) used[words->buffer->slots[words->offset + k]] = true;
+    for (uint64_t k = 0; k < words->length; k++)
+      used[words->buffer->slots[words->offset + k]] = true;
   }
   for (int algorithm = NN_SGD; algorithm <= NN_ADAM; algorithm++) {
     nn_optimiser_options options = nn_optimiser_default((nn_algorithm)algorithm);
@@ -247,7 +261,8 @@ static void test_lazy_rows(void **state) {
   }
   const double *after = nn_model_param(rig.model, 0).values;
   for (int row = 0; row < 8; row++)
-    for (int i = 0; i < 5; i++) assert_int_equal(after[row * 5 + i] != before[row * 5 + i], used[row]);
+    for (int i = 0; i < 5; i++)
+      assert_int_equal(after[row * 5 + i] != before[row * 5 + i], used[row]);
   rig_close(&rig);
 }
 
@@ -268,7 +283,8 @@ static void test_learning(void **state) {
     for (int t = 0; t < 80; t++) {
       rig_check(nn_session_train(rig.session, optimiser, rig_entry(&rig, "loss"), rig.data, rig.examples,
                                  rig.n, NN_LOSS_MEAN, &loss, &failed));
-      if (t == 0) first = loss;
+      if (t == 0)
+        first = loss;
     }
     assert_true(loss < 0.6 * first);
     nn_optimiser_free(optimiser);

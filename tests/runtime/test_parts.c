@@ -1,20 +1,20 @@
 // The small parts of the runtime: threads, row arenas, random streams, loops, statuses.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "runtime/cpu/loops.h"
-#include "runtime/kernel/random.h"
-#include "runtime/batch/row_arena.h"
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
+#include "runtime/batch/row_arena.h"
+#include "runtime/cpu/loops.h"
+#include "runtime/kernel/random.h"
 
 // ------------------------------------------------------------------------------------------------------
 // threads
@@ -27,7 +27,8 @@ struct tally {
 static void take(void *context, uint32_t item, int thread) {
   struct tally *tally = context;
   // cmocka's assertions belong to the main thread.
-  if (thread < 0 || thread >= tally->count) abort();
+  if (thread < 0 || thread >= tally->count)
+    abort();
   atomic_fetch_add(&tally->taken[item], 1);
 }
 
@@ -41,7 +42,8 @@ static void test_threads(void **state) {
       threads_run(threads, round % 7 ? 1000 : 0, take, &tally);
       threads_run(threads, 1, take, &tally);
     }
-    for (int i = 1; i < 1000; i++) assert_int_equal(tally.taken[i], 300 - 300 / 7);
+    for (int i = 1; i < 1000; i++)
+      assert_int_equal(tally.taken[i], 300 - 300 / 7);
     assert_int_equal(tally.taken[0], 300 - 300 / 7 + 300);
     threads_free(threads);
   }
@@ -63,7 +65,8 @@ static void test_row_arena(void **state) {
   // Growing keeps what is there.
   assert_true(row_arena_alloc(&arena, 1 << 16, 1, &offset));
   assert_int_equal(offset, 6);
-  for (int i = 0; i < 3 * 2 * 64; i++) assert_int_equal(arena.base[i], 7);
+  for (int i = 0; i < 3 * 2 * 64; i++)
+    assert_int_equal(arena.base[i], 7);
   assert_int_equal(*row_arena_at(&arena, offset + 65535), 0);
   assert_false(row_arena_alloc(&arena, UINT32_MAX, 2, &offset));
   assert_false(row_arena_alloc(&arena, UINT64_MAX / 2, 4, &offset));
@@ -90,8 +93,10 @@ static void test_random(void **state) {
   }
   assert_true(equal < 3);
   unsigned seen[5] = {0};
-  for (int i = 0; i < 5000; i++) seen[random_below(&a, 5)]++;
-  for (int i = 0; i < 5; i++) assert_true(seen[i] > 880 && seen[i] < 1120);  // four standard deviations
+  for (int i = 0; i < 5000; i++)
+    seen[random_below(&a, 5)]++;
+  for (int i = 0; i < 5; i++)
+    assert_true(seen[i] > 880 && seen[i] < 1120);  // four standard deviations
   size_t items[100];
   bool there[100] = {0}, moved = false;
   random_shuffle(&a, 100, items);
@@ -99,7 +104,8 @@ static void test_random(void **state) {
     there[items[i]] = true;
     moved |= items[i] != i;
   }
-  for (size_t i = 0; i < 100; i++) assert_true(there[i]);
+  for (size_t i = 0; i < 100; i++)
+    assert_true(there[i]);
   assert_true(moved);
   random_shuffle(&a, 0, items);
 }
@@ -150,7 +156,8 @@ static void check_loops(enum nn_element element, enum cpu_simd simd) {
     }
     for (size_t j = 0; j < n; j++) {
       expected[j] = (double)(j % 7);
-      for (size_t r = 0; r < ROWS; r++) expected[j] += (double)((r * STRIDE + j) * 37 % 101) - 50;
+      for (size_t r = 0; r < ROWS; r++)
+        expected[j] += (double)((r * STRIDE + j) * 37 % 101) - 50;
       squares += ((double)(j * 37 % 101) - 50) * ((double)(j * 37 % 101) - 50);
     }
     assert_true(loops->sum_squares(&x, n) == squares);

@@ -1,10 +1,10 @@
 // Random recursive programs over random trees: the same bits under every policy and with several threads, and
 // gradients against finite differences. `test_programs SEED COUNT` goes on where the test stops.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,7 +150,8 @@ static void same_bits(const char *program) {
 static double total(struct rig *rig) {
   double sum = 0;
   rig_run(rig, "loss", NN_GRADIENT);
-  for (size_t i = 0; i < rig->n; i++) sum += nn_session_number(rig->session, i);
+  for (size_t i = 0; i < rig->n; i++)
+    sum += nn_session_number(rig->session, i);
   return sum;
 }
 
@@ -205,8 +206,10 @@ static void test_programs(void **state) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1) first_seed = strtoull(argv[1], NULL, 10);
-  if (argc > 2) n_programs = atoi(argv[2]);
+  if (argc > 1)
+    first_seed = strtoull(argv[1], NULL, 10);
+  if (argc > 2)
+    n_programs = atoi(argv[2]);
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_programs)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

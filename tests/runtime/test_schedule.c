@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "compiler/ir/ir.h"
-#include "runtime/kernel/random.h"
 #include "runtime/batch/schedule.h"
 #include "runtime/batch/trace.h"
+#include "runtime/kernel/random.h"
 
 // Blocks by number: a and b take up to two tensors, `loss` is deferred, `zero` uniform, `member` one of a
 // family.
@@ -44,7 +44,8 @@ static void open_bench(struct bench *bench) {
       (struct trace_block){.n_params = 2, .kinds = index_and_tensor, .is_member = first, .n_values = 1};
   bench->blocks[SOURCE] =
       (struct trace_block){.n_params = 1, .kinds = index_only, .is_member = none, .n_values = 1};
-  for (int i = 0; i < N_BLOCKS; i++) assert_true(trace_block_finish(&bench->blocks[i]));
+  for (int i = 0; i < N_BLOCKS; i++)
+    assert_true(trace_block_finish(&bench->blocks[i]));
   assert_true(trace_init(&bench->trace, bench->blocks, N_BLOCKS));
   assert_true(schedule_init(&bench->schedule));
   bench->example.host.trace = &bench->trace;
@@ -53,7 +54,8 @@ static void open_bench(struct bench *bench) {
 static void close_bench(struct bench *bench) {
   schedule_free(&bench->schedule);
   trace_free(&bench->trace);
-  for (int i = 0; i < N_BLOCKS; i++) trace_block_free(&bench->blocks[i]);
+  for (int i = 0; i < N_BLOCKS; i++)
+    trace_block_free(&bench->blocks[i]);
 }
 
 static uint32_t emit(struct bench *bench, uint32_t block, uint32_t x, uint32_t y) {
@@ -68,7 +70,8 @@ static const char *text_of(const struct bench *bench, uint32_t from) {
   char *at = text;
   for (uint32_t b = from; b < bench->schedule.n_batches; b++) {
     const struct batch *batch = &bench->schedule.batches[b];
-    if (b > from) *at++ = '|';
+    if (b > from)
+      *at++ = '|';
     const char *name = trace_is_reduction(batch->block) ? "sum" : names[batch->block];
     at += sprintf(at, "%s*%u", name, batch->count);
   }
@@ -95,7 +98,8 @@ static void test_chains(void **state) {
   open_bench(&bench);
   for (int length = 2; length <= 3; length++) {
     uint32_t value = emit(&bench, SOURCE, 1, 0);
-    for (int i = 0; i < length; i++) value = emit(&bench, A, value, 0);
+    for (int i = 0; i < length; i++)
+      value = emit(&bench, A, value, 0);
     emit(&bench, B, value, 0);
   }
   expect(&bench, NN_AUTOBATCH_OFF, "source*1|a*1|a*1|b*1|source*1|a*1|a*1|a*1|b*1");
@@ -159,7 +163,8 @@ static void test_flushes(void **state) {
   assert_string_equal(text_of(&bench, 0), "source*1|a*1|a*1");
   assert_int_equal(bench.schedule.phases[1].n, 1);
   for (uint32_t v = 0; v < bench.trace.n_values; v++)
-    if (bench.trace.value_instance[v] < 3) bench.trace.value_row[v] = v;
+    if (bench.trace.value_instance[v] < 3)
+      bench.trace.value_row[v] = v;
   uint32_t next = emit(&bench, A, value, 0);
   emit(&bench, LOSS, next, 0);
   assert_int_equal(bench.trace.instances[bench.trace.value_instance[next]].level, 0);
@@ -179,7 +184,8 @@ static void test_keys(void **state) {
   uint32_t zero = emit(&bench, ZERO, 0, 0);
   assert_int_equal(emit(&bench, ZERO, 0, 0), zero);
   uint32_t members[6];
-  for (uint32_t i = 0; i < 6; i++) members[i] = emit(&bench, MEMBER, i % 3 == 2 ? 700 : 4, zero);
+  for (uint32_t i = 0; i < 6; i++)
+    members[i] = emit(&bench, MEMBER, i % 3 == 2 ? 700 : 4, zero);
   trace_emit_reduce(&bench.example.host, TRACE_REDUCE_SUM, 8, 2, members);
   trace_emit_reduce(&bench.example.host, TRACE_REDUCE_SUM, 9, 2, members);
   trace_emit_reduce(&bench.example.host, TRACE_REDUCE_SUM, 8, 3, members);
@@ -189,8 +195,10 @@ static void test_keys(void **state) {
   assert_int_equal(emit(&bench, ZERO, 0, 0), 0);
   assert_int_equal(bench.trace.n_instances, 1);
   // Keys are kept, however many there are.
-  for (uint32_t i = 0; i < 300; i++) emit(&bench, MEMBER, i, 0);
-  for (uint32_t i = 0; i < 300; i++) emit(&bench, MEMBER, 299 - i, 0);
+  for (uint32_t i = 0; i < 300; i++)
+    emit(&bench, MEMBER, i, 0);
+  for (uint32_t i = 0; i < 300; i++)
+    emit(&bench, MEMBER, 299 - i, 0);
   for (uint32_t i = 0; i < 300; i++)
     assert_int_equal(bench.trace.instances[1 + i].key, bench.trace.instances[600 - i].key);
   close_bench(&bench);
@@ -208,14 +216,14 @@ static void grow_trace(struct bench *bench, struct random_stream *stream, uint32
     uint32_t x = reach ? values[n_values - 1 - random_below(stream, reach)] : 0;
     uint32_t y = reach ? values[random_below(stream, n_values)] : 0;
     if (kind == 7 && reach >= 3) {
-      values[n_values] =
-          trace_emit_reduce(&bench->example.host, TRACE_REDUCE_SUM, 8, 3, values + n_values - 3);
+      values[n_values] = trace_emit_reduce(&bench->example.host, TRACE_REDUCE_SUM, 8, 3,
+                                           values + n_values - 3);
     } else if (kind == MEMBER) {
-      values[n_values] =
-          reach ? emit(bench, MEMBER, (uint32_t)random_below(stream, 2), x) : emit(bench, SOURCE, 0, 0);
+      values[n_values] = reach ? emit(bench, MEMBER, (uint32_t)random_below(stream, 2), x)
+                               : emit(bench, SOURCE, 0, 0);
     } else {
-      values[n_values] =
-          reach && kind < ZERO ? emit(bench, kind, x, y) : emit(bench, kind == ZERO ? ZERO : SOURCE, 0, 0);
+      values[n_values] = reach && kind < ZERO ? emit(bench, kind, x, y)
+                                              : emit(bench, kind == ZERO ? ZERO : SOURCE, 0, 0);
     }
     n_values++;
   }
@@ -236,9 +244,11 @@ static void check_schedule(const struct bench *bench) {
       uint32_t n = trace_operands(trace, &trace->instances[instance], &args, &map);
       assert_int_equal(trace->instances[instance].key, batch->key);
       assert_false(done[instance]);
-      for (uint32_t t = 0; t < n; t++) assert_true(done[trace->value_instance[args[map ? map[t] : t]]]);
+      for (uint32_t t = 0; t < n; t++)
+        assert_true(done[trace->value_instance[args[map ? map[t] : t]]]);
     }
-    for (uint32_t i = 0; i < batch->count; i++) done[schedule->order[batch->first + i]] = true;
+    for (uint32_t i = 0; i < batch->count; i++)
+      done[schedule->order[batch->first + i]] = true;
     seen += batch->count;
   }
   assert_int_equal(seen, trace->n_instances);
