@@ -3,10 +3,11 @@
  * changes are then read in the diff. A first line `// options: -D H=0` gives definitions. Files that cases import lie
  * in folders below and are no cases of their own.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include <glob.h>
 #include <stdio.h>

@@ -3,10 +3,11 @@
  *
  * Linked with --wrap, so that the compiler's allocations come here.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,11 @@
 /* The parser and the printer of syntax trees: how operators group, where statements end, that printing is a fixpoint
  * which keeps the meaning, for every model and library file of the project, and what no input may do.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include <glob.h>
 #include <stdio.h>

@@ -1,10 +1,11 @@
 /* The language reference is true: its fragments that are marked as code compile, all the way and without a word. So
  * does every file of the standard library.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include <glob.h>
 #include <stdlib.h>
