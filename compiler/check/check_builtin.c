@@ -236,7 +236,7 @@ static const struct type *check_concat(struct checker *checker, const struct bui
 /* slice(a, i, n): written as bounds, so that `a[i..i+n]` and it mean the same. */
 static const struct type *check_slice_call(struct checker *checker, struct ast_expr *expr,
                                            const struct builtin *builtin, struct ast_expr *const *args) {
-  const struct type *type = check_known(checker, args[0]);
+  const struct type *type = check_known(checker, args[0], NULL);
   const struct size *offset = check_size_expr(checker, args[1], "the beginning of a slice");
   const struct size *length = check_size_expr(checker, args[2], "the length of a slice");
   if (type->kind == TYPE_ERROR || !offset || !length || !is_tensor(checker, builtin, args[0], 1, 2))
@@ -341,12 +341,33 @@ static size_t plain_args(const struct builtin *builtin, size_t count) {
   return builtin->is_variadic ? count : builtin->arg_count;
 }
 
+/* What an argument is wanted to be where a certain result is: of functions that only hand lists on. */
+static const struct type *argument_hint(struct checker *checker, const struct builtin *builtin, size_t i,
+                                        const struct type *result) {
+  result = result ? type_resolve(result) : NULL;
+  if (!result)
+    return NULL;
+  switch (builtin->kind) {
+  case BUILTIN_PUSH:
+  case BUILTIN_POP:
+  case BUILTIN_REVERSED: return result;
+  case BUILTIN_LAST: return type_list(checker->arena, result, NULL);
+  case BUILTIN_ZIP: {
+    const struct type *pair = result->kind == TYPE_LIST ? type_resolve(result->list.element) : result;
+    bool is_pair = pair->kind == TYPE_TUPLE && pair->tuple.count == 2;
+    return is_pair ? type_list(checker->arena, pair->tuple.items[i], NULL) : NULL;
+  }
+  default: return NULL;
+  }
+}
+
 static bool check_plain_args(struct checker *checker, const struct builtin *builtin,
-                             struct ast_expr *const *args, size_t count) {
+                             struct ast_expr *const *args, size_t count, const struct type *hint) {
   bool failed = false;
   for (size_t i = 0; i < plain_args(builtin, count); i++) {
+    const struct type *wanted = argument_hint(checker, builtin, i, hint);
     const struct type *type = builtin->kind == BUILTIN_LEN ? check_receiver(checker, args[i])
-                                                           : check_known(checker, args[i]);
+                                                           : check_known(checker, args[i], wanted);
     failed |= type->kind == TYPE_ERROR;
   }
   return !failed;
@@ -400,7 +421,7 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
 }
 
 const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr,
-                                      const struct builtin *first) {
+                                      const struct builtin *first, const struct type *hint) {
   const struct ast_args *given = &expr->call.args;
   struct ast_call *call = &expr->call.resolved;
   call->kind = AST_CALL_BUILTIN;
@@ -420,7 +441,7 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
     check_args_anyway(checker, expr);
     return result_despite_errors(first);
   }
-  if (!check_plain_args(checker, first, call->args, given->count)) {
+  if (!check_plain_args(checker, first, call->args, given->count, hint)) {
     for (size_t i = plain_args(first, given->count); i < given->count && first->op != IR_OP_SLICE; i++)
       check_value(checker, call->args[i], NULL);
     return result_despite_errors(first);

@@ -190,13 +190,18 @@ struct callee {
   const struct type *receiver; /* of a method called on an instance; otherwise NULL */
 };
 
+/* Whether the size variable stands in the type. */
+static bool mentions(struct checker *checker, const struct type *pattern,
+                     const struct size_binding *binding) {
+  struct size_binding probe = {.symbol = binding->symbol, .size = size_constant(checker->arena, 1)};
+  return !type_equal(pattern, type_substitute(checker->arena, pattern, &probe, 1));
+}
+
 static void label_bindings(struct checker *checker, struct diag *d, const struct solver *solver,
                            const struct type *pattern) {
   for (size_t i = 0; d && i < solver->count; i++) {
     const struct size_binding *binding = &solver->bindings[i];
-    struct size_binding probe = {.symbol = binding->symbol, .size = size_constant(checker->arena, 1)};
-    bool is_mentioned = !type_equal(pattern, type_substitute(checker->arena, pattern, &probe, 1));
-    if (binding->size && is_mentioned)
+    if (binding->size && mentions(checker, pattern, binding))
       diag_label(d, binding->origin, "this makes `%s` be %s", binding->symbol->atom.name,
                  size_text(checker->arena, binding->size));
   }
@@ -223,27 +228,30 @@ static void report_argument(const struct solver *solver, const struct callee *ca
   check_label_type_sizes(checker, d, wanted, actual);
   if (type_equal(wanted, actual))
     diag_note(d, "no size fits `%s`", check_text(checker, pattern));
-  else if (type_is_scalar(actual) && type_is_host_number(wanted))
-    diag_help(d, "`value(x)` waits for a scalar tensor and gives its number, a float");
+  else if (check_suggest_conversion(wanted, actual))
+    diag_help(d, "%s", check_suggest_conversion(wanted, actual));
 }
 
-/* Arguments whose parameter mentions no size variable of the callee are checked like any other value. */
+/* Whether a size variable of the callee that is not solved yet stands in the type. */
+static bool is_open(const struct solver *solver, const struct type *pattern) {
+  for (size_t i = 0; i < solver->count; i++)
+    if (!solver->bindings[i].size && mentions(solver->checker, pattern, &solver->bindings[i]))
+      return true;
+  return false;
+}
+
+/* An argument whose type is known by now is checked like any other value. */
 static bool check_argument(struct solver *solver, const struct callee *callee, struct ast_expr *arg,
                            size_t i) {
   struct checker *checker = solver->checker;
   const struct type *pattern = callee->types[i];
   solver->origin = arg->span;
   solver->arg = i;
-  const struct type *hint = apply(solver, pattern);
-  size_t known;
-  solved(solver, &known);
-  const struct type *actual = check_value(checker, arg, known == solver->count ? hint : NULL);
+  const struct type *hint = is_open(solver, pattern) ? NULL : apply(solver, pattern);
+  const struct type *actual = check_value(checker, arg, hint);
   if (actual->kind == TYPE_ERROR || pattern->kind == TYPE_ERROR)
     return false;
-  if (type_is_scalar(pattern) && type_is_host_number(actual)) {
-    arg->conversion = AST_CONVERT_TO_SCALAR;
-    return true;
-  }
+  actual = check_convert(checker, arg, pattern);
   if (match_type(solver, pattern, actual))
     return true;
   report_argument(solver, callee, arg, i);
@@ -525,7 +533,7 @@ static const struct type *call_name(struct checker *checker, struct ast_expr *ex
     check_args_anyway(checker, expr);
     return &type_error;
   case AST_REF_FN: return call_fn(checker, expr, ref.fn, NULL);
-  case AST_REF_BUILTIN: return check_builtin_call(checker, expr, ref.builtin);
+  case AST_REF_BUILTIN: return check_builtin_call(checker, expr, ref.builtin, hint);
   case AST_REF_CONSTRUCTOR: {
     call->kind = AST_CALL_CONSTRUCTOR;
     struct callee constructor = callee_of_constructor(checker, ref.constructor);

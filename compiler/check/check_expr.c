@@ -42,28 +42,12 @@ static const struct type *report_open(struct checker *checker, const struct ast_
   return &type_error;
 }
 
-const struct type *check_known(struct checker *checker, struct ast_expr *expr) {
-  const struct type *type = check_value(checker, expr, NULL);
+const struct type *check_known(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+  const struct type *type = check_value(checker, expr, hint);
   return type->kind == TYPE_VARIABLE ? report_open(checker, expr, type) : type;
 }
 
-/* An integer literal is a float where one is wanted: the node becomes one, so that nothing after the checker
- * needs to know. Also behind a minus. */
-bool check_literal_as_float(struct ast_expr *expr) {
-  if (expr->kind == AST_EXPR_UNARY && expr->unary.op == AST_UNARY_NEGATE && expr->type == &type_int) {
-    if (!check_literal_as_float(expr->unary.operand))
-      return false;
-  } else if (expr->kind == AST_EXPR_INT) {
-    expr->kind = AST_EXPR_FLOAT;
-    expr->floating = (double)expr->integer;
-  } else {
-    return false;
-  }
-  expr->type = &type_float;
-  return true;
-}
-
-static const char *suggest_conversion(const struct type *wanted, const struct type *actual) {
+const char *check_suggest_conversion(const struct type *wanted, const struct type *actual) {
   if (wanted->kind == TYPE_FLOAT && actual->kind == TYPE_INT)
     return "convert it: `float(...)`";
   if (wanted->kind == TYPE_INT && (actual->kind == TYPE_FLOAT || actual->kind == TYPE_INDEX))
@@ -93,7 +77,7 @@ static const char *special_help(struct checker *checker, const struct type *want
     return "to collect tensors, declare the variable as one: `var x: f32 = 0`";
   if (type_is_unit(wanted) && why->declared_text && strstr(why->declared_text, "no result type"))
     return arena_printf(checker->arena, "declare it: `-> %s`", check_text(checker, actual));
-  return suggest_conversion(wanted, actual);
+  return check_suggest_conversion(wanted, actual);
 }
 
 /* The declared place is worth a label unless it is the expression itself. */
@@ -118,13 +102,7 @@ void check_report_mismatch(struct checker *checker, struct ast_expr *expr, const
 
 bool check_fits(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
                 const struct check_wanted *why) {
-  const struct type *actual = type_resolve(expr->type);
-  if (type_is_scalar(wanted) && type_is_host_number(actual)) {
-    expr->conversion = AST_CONVERT_TO_SCALAR;
-    return true;
-  }
-  if (type_resolve(wanted)->kind == TYPE_FLOAT && check_literal_as_float(expr))
-    return true;
+  const struct type *actual = check_convert(checker, expr, wanted);
   if (type_unify(wanted, actual))
     return type_resolve(wanted)->kind != TYPE_ERROR && actual->kind != TYPE_ERROR;
   check_report_mismatch(checker, expr, wanted, why);
@@ -144,16 +122,6 @@ static struct ast_expr *branch_value(const struct check_branch *branch) {
   return branch->expr ? branch->expr : branch->block->value;
 }
 
-/* The branch's number as what the other branches are: a scalar tensor, or for a literal a float. */
-static void convert_branch(struct check_branch *branch, bool to_scalar, bool to_float) {
-  if (to_scalar && type_is_host_number(branch->type)) {
-    branch_value(branch)->conversion = AST_CONVERT_TO_SCALAR;
-    branch->type = &type_scalar;
-  } else if (to_float && branch->type->kind == TYPE_INT && check_literal_as_float(branch_value(branch))) {
-    branch->type = &type_float;
-  }
-}
-
 static void report_branches(struct checker *checker, const struct check_branch *first,
                             const struct check_branch *other, const char *what) {
   if (type_has_error(first->type) || type_has_error(other->type))
@@ -170,26 +138,35 @@ static void report_branches(struct checker *checker, const struct check_branch *
     diag_help(d, "convert the int: `float(n)`");
 }
 
+/* The type that all branches can become; the hint's where there is one. */
+static const struct type *join_target(struct checker *checker, const struct check_branch *branches,
+                                      size_t count, const struct type *hint) {
+  const struct type *target = hint;
+  for (size_t i = 0; i < count; i++) {
+    const struct type *type = type_resolve(branches[i].type);
+    if (type->kind != TYPE_NEVER && type->kind != TYPE_ERROR)
+      target = target ? check_common(checker, target, type) : type;
+  }
+  return target;
+}
+
 const struct type *check_join(struct checker *checker, struct check_branch *branches, size_t count,
                               const struct type *hint, const char *what) {
-  bool is_scalar = hint && type_is_scalar(hint);
-  bool is_float = hint && type_resolve(hint)->kind == TYPE_FLOAT;
+  const struct type *target = join_target(checker, branches, count, hint);
   const struct check_branch *first = NULL;
   bool failed = false;
   for (size_t i = 0; i < count; i++) {
-    branches[i].type = type_resolve(branches[i].type);
-    is_scalar |= type_is_scalar(branches[i].type);
-    is_float |= branches[i].type->kind == TYPE_FLOAT;
-    failed |= branches[i].type->kind == TYPE_ERROR;
-  }
-  for (size_t i = 0; i < count; i++) {
-    convert_branch(&branches[i], is_scalar, is_float);
-    if (branches[i].type->kind == TYPE_NEVER || branches[i].type->kind == TYPE_ERROR)
+    struct check_branch *branch = &branches[i];
+    branch->type = type_resolve(branch->type);
+    failed |= branch->type->kind == TYPE_ERROR;
+    if (branch->type->kind == TYPE_NEVER || branch->type->kind == TYPE_ERROR)
       continue;
+    if (branch_value(branch))
+      branch->type = check_convert(checker, branch_value(branch), target);
     if (!first) {
-      first = &branches[i];
-    } else if (!type_unify(first->type, branches[i].type)) {
-      report_branches(checker, first, &branches[i], what);
+      first = branch;
+    } else if (!type_unify(first->type, branch->type)) {
+      report_branches(checker, first, branch, what);
       return &type_error;
     }
   }
@@ -274,13 +251,8 @@ static const struct type *check_tuple(struct checker *checker, struct ast_expr *
     struct ast_expr *item = expr->items.items[i];
     const struct type *wanted = is_hinted ? type_resolve(hint->tuple.items[i]) : NULL;
     items[i] = check_value(checker, item, wanted);
-    /* The one place where conversions reach inside: (0, 1) where (f32, int) is wanted. */
-    if (wanted && type_is_scalar(wanted) && type_is_host_number(items[i])) {
-      item->conversion = AST_CONVERT_TO_SCALAR;
-      items[i] = &type_scalar;
-    } else if (wanted && wanted->kind == TYPE_FLOAT && check_literal_as_float(item)) {
-      items[i] = &type_float;
-    }
+    if (wanted)
+      items[i] = check_convert(checker, item, wanted);
     failed |= items[i]->kind == TYPE_ERROR;
   }
   if (failed)

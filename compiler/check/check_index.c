@@ -111,7 +111,7 @@ static const struct type *slice_tensor(struct checker *checker, struct ast_expr 
 }
 
 const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
-  const struct type *type = check_known(checker, expr->slice.base);
+  const struct type *type = check_known(checker, expr->slice.base, NULL);
   if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2))
     return slice_tensor(checker, expr, type);
   struct check_wanted why = {"a bound of a slice", SPAN_NONE, NULL};
@@ -293,7 +293,7 @@ const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
 }
 
 const struct type *check_project(struct checker *checker, struct ast_expr *expr) {
-  const struct type *type = check_known(checker, expr->project.base);
+  const struct type *type = check_known(checker, expr->project.base, NULL);
   if (type->kind == TYPE_ERROR)
     return type;
   if (type->kind == TYPE_TUPLE && expr->project.index < type->tuple.count)

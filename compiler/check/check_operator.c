@@ -1,4 +1,5 @@
 /* Operators, the conversion of host numbers beside tensors, and constant expressions. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "compiler/check/checker.h"
@@ -16,6 +17,19 @@ static struct diag *report_operands(struct checker *checker, enum diag_code code
   return d;
 }
 
+static void help_mixed_numbers(struct diag *d, const struct ast_expr *integer) {
+  const struct ast_ref *ref = ast_expr_ref(integer);
+  if (integer->kind == AST_EXPR_BINARY && integer->binary.op == AST_BINARY_DIVIDE &&
+      integer->binary.left->kind == AST_EXPR_INT && integer->binary.right->kind == AST_EXPR_INT)
+    diag_help(d, "a quotient of ints is cut to an int; of floats: `%" PRId64 ".0 / %" PRId64 "`",
+              integer->binary.left->integer, integer->binary.right->integer);
+  else if (ref && ref->kind == AST_REF_LOCAL && ref->local->kind == AST_LOCAL_VAR)
+    diag_help(d, "ints and floats do not mix; to add up floats begin with one: `var %s = 0.0`",
+              ref->local->name.text);
+  else
+    diag_help(d, "ints and floats do not mix; convert the int: `float(n)`");
+}
+
 static const struct type *wrong_operands(struct checker *checker, const struct ast_expr *left,
                                          const struct ast_expr *right, struct span span, const char *text) {
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
@@ -24,7 +38,7 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   if (strcmp(text, "%") == 0 && type_is_host_number(a) && type_is_host_number(b))
     diag_note(d, "`%%` is the remainder of ints");
   else if (type_is_host_number(a) && type_is_host_number(b) && a->kind != b->kind)
-    diag_help(d, "ints and floats do not mix; convert the int: `float(n)`");
+    help_mixed_numbers(d, a->kind == TYPE_INT ? left : right);
   else if (strcmp(text, "@") == 0 && (type_is_host_number(a) || type_is_host_number(b)))
     diag_help(d, "a number multiplies by `*`");
   else if (a->kind == TYPE_INDEX || b->kind == TYPE_INDEX)
@@ -49,6 +63,14 @@ static const struct type *wrong_shapes(struct checker *checker, const struct ast
 
 /* ---- Element-wise -------------------------------------------------------------------------------------- */
 
+/* An integer literal beside a float is one. */
+static void convert_beside_float(struct checker *checker, struct ast_expr *left, struct ast_expr *right) {
+  if (type_resolve(left->type)->kind == TYPE_FLOAT)
+    check_convert(checker, right, &type_float);
+  else if (type_resolve(right->type)->kind == TYPE_FLOAT)
+    check_convert(checker, left, &type_float);
+}
+
 const struct type *check_elementwise(struct checker *checker, struct ast_expr *left, struct ast_expr *right,
                                      struct span span, const char *text) {
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
@@ -59,10 +81,9 @@ const struct type *check_elementwise(struct checker *checker, struct ast_expr *l
   }
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
     return &type_error;
-  if (a->kind == TYPE_FLOAT && check_literal_as_float(right))
-    return a;
-  if (b->kind == TYPE_FLOAT && check_literal_as_float(left))
-    return b;
+  convert_beside_float(checker, left, right);
+  a = type_resolve(left->type);
+  b = type_resolve(right->type);
   if (type_is_host_number(a) && a->kind == b->kind)
     return a;
   if (a->kind == TYPE_TENSOR && type_is_host_number(b)) {
@@ -91,7 +112,7 @@ const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
     check_against(checker, operand, &type_bool, &why);
     return &type_bool;
   }
-  const struct type *type = check_known(checker, operand);
+  const struct type *type = check_known(checker, operand, NULL);
   if (type->kind == TYPE_ERROR || type->kind == TYPE_TENSOR || type_is_host_number(type))
     return type;
   struct diag *d = diag_error(checker->sink, DIAG_WRONG_OPERANDS, expr->span, "`-` is not defined for %s",
@@ -121,13 +142,13 @@ static const struct type *compared_tensor(struct checker *checker, const struct 
 
 static const struct type *check_comparison(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
-  const struct type *a = check_known(checker, left), *b = check_known(checker, right);
+  const struct type *a = check_known(checker, left, NULL), *b = check_known(checker, right, NULL);
   bool is_equality = expr->binary.op == AST_BINARY_EQUAL || expr->binary.op == AST_BINARY_NOT_EQUAL;
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
     return &type_bool;
-  if ((a->kind == TYPE_FLOAT && check_literal_as_float(right)) ||
-      (b->kind == TYPE_FLOAT && check_literal_as_float(left)))
-    return &type_bool;
+  convert_beside_float(checker, left, right);
+  a = type_resolve(left->type);
+  b = type_resolve(right->type);
   if (a->kind == TYPE_TENSOR || b->kind == TYPE_TENSOR)
     compared_tensor(checker, expr);
   else if (!type_equal(a, b) ||
@@ -159,7 +180,7 @@ static const struct type *wrong_product(struct checker *checker, const struct as
 
 static const struct type *check_matmul(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
-  const struct type *a = check_known(checker, left), *b = check_known(checker, right);
+  const struct type *a = check_known(checker, left, NULL), *b = check_known(checker, right, NULL);
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
     return &type_error;
   if (a->kind != TYPE_TENSOR || b->kind != TYPE_TENSOR)
@@ -213,10 +234,23 @@ static const struct type *check_add(struct checker *checker, struct ast_expr *ex
   return check_elementwise(checker, left, right, expr->binary.op_span, "+");
 }
 
+/* `1 / 2` is 0: hardly ever what is meant. */
+static void warn_of_cut_quotient(struct checker *checker, const struct ast_expr *expr) {
+  const struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
+  if (left->kind != AST_EXPR_INT || right->kind != AST_EXPR_INT || right->integer == 0 ||
+      left->integer % right->integer == 0)
+    return;
+  struct diag *d = diag_warning(checker->sink, DIAG_QUOTIENT_CUT, expr->span,
+                                "this quotient of ints is %" PRId64, left->integer / right->integer);
+  diag_help(d, "with a fraction it is `%" PRId64 ".0 / %" PRId64 "`", left->integer, right->integer);
+}
+
 static const struct type *check_arithmetic(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
-  const struct type *a = check_known(checker, left), *b = check_known(checker, right);
+  const struct type *a = check_known(checker, left, NULL), *b = check_known(checker, right, NULL);
   const char *text = ast_binary_op_text(expr->binary.op);
+  if (expr->binary.op == AST_BINARY_DIVIDE)
+    warn_of_cut_quotient(checker, expr);
   if (expr->binary.op != AST_BINARY_REMAINDER)
     return check_elementwise(checker, left, right, expr->binary.op_span, text);
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)

@@ -289,7 +289,7 @@ static void check_arms(struct checker *checker, struct ast_expr *expr) {
 
 const struct type *check_match(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   const struct ast_match_arms *arms = &expr->match.arms;
-  const struct type *type = check_known(checker, expr->match.scrutinee);
+  const struct type *type = check_known(checker, expr->match.scrutinee, NULL);
   struct check_branch *branches = arena_new_array(checker->arena, struct check_branch, arms->count);
   bool matched = true;
   for (size_t i = 0; i < arms->count; i++) {

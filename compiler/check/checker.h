@@ -140,7 +140,7 @@ const struct type *check_sequence(struct checker *checker, struct ast_expr *expr
 /* The same where a layer instance may stand. */
 const struct type *check_receiver(struct checker *checker, struct ast_expr *expr);
 /* check_value whose type must be known at the top: an unbound variable is reported. */
-const struct type *check_known(struct checker *checker, struct ast_expr *expr);
+const struct type *check_known(struct checker *checker, struct ast_expr *expr, const struct type *hint);
 
 /* What wants a value of a certain type, for the message when another comes. */
 struct check_wanted {
@@ -172,8 +172,17 @@ const struct type *check_join(struct checker *checker, struct check_branch *bran
 /* A constant expression (see check.h) of type int, float or bool; false after a report. */
 bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
                     const char *what);
-/* Turns an integer literal into a float; false when the expression is none. */
-bool check_literal_as_float(struct ast_expr *expr);
+/* What turns a value of one type into the other, for a help line; NULL when nothing does. */
+const char *check_suggest_conversion(const struct type *wanted, const struct type *actual);
+
+/* ---- check_convert.c: numbers as what is wanted -------------------------------------------------------- */
+
+/* Host numbers become scalar tensors and integer literals floats where `wanted` has those, also inside of lists, tuples,
+ * branches and blocks that are written here. Gives the value's type, which may still not be what is wanted. */
+const struct type *check_convert(struct checker *checker, struct ast_expr *expr, const struct type *wanted);
+/* The type that values of both types are converted to where they stand side by side: the first one's, but a scalar
+ * tensor before a host number and a float before an int, part by part. */
+const struct type *check_common(struct checker *checker, const struct type *a, const struct type *b);
 
 /* ---- check_operator.c, check_index.c, check_call.c, check_tensor.c ------------------------------------- */
 
@@ -198,7 +207,7 @@ bool check_arrange_args(struct checker *checker, struct ast_expr *call, const ch
 /* Checks the arguments so that no name in them stays unresolved, after the call itself failed. */
 void check_args_anyway(struct checker *checker, struct ast_expr *call);
 const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr,
-                                      const struct builtin *builtin);
+                                      const struct builtin *builtin, const struct type *hint);
 /* Element-wise combination of two operands already checked; converts host numbers. `text` is how it is
  * written. */
 const struct type *check_elementwise(struct checker *checker, struct ast_expr *left, struct ast_expr *right,
