@@ -164,6 +164,8 @@ void nn_session_set_autobatch(nn_session *, nn_autobatch);
 #define NN_DEFAULT_TURNS 100000000
 void nn_session_set_limits(nn_session *, uint64_t turns, const volatile int *interrupt);
 
+// What NN_TRAIN draws is a function of the seed, the epoch (nn_training_begin_epoch), the example's number in its
+// data set and the place in the example's run: the same in whatever minibatch and order, by any number of threads.
 typedef enum nn_mode {
   NN_INFER,     // results only; dropout is the identity
   NN_TRAIN,     // results and what the backward pass needs; dropout active
@@ -198,6 +200,17 @@ NN_MUST_CHECK nn_status *nn_session_train(nn_session *, nn_optimiser *, size_t e
 NN_MUST_CHECK nn_status *nn_session_metric(nn_session *, size_t entry, const nn_dataset *,
                                            const size_t *examples, size_t n, double *sum, double *weight,
                                            size_t *n_failed);
+
+// -------------------------------------------------------------------------------------- position in the data
+
+// Part of the state of training, which belongs to the model. An epoch is one way through examples 0 .. n - 1 of
+// the data: in this order, or in one that is a function of the seed and the epoch's number alone (1, 2, ...).
+// Whoever chooses the examples himself still begins epochs, so that each draws anew.
+NN_MUST_CHECK nn_status *nn_training_begin_epoch(nn_model *, uint64_t epoch, size_t n, bool shuffled);
+// The next minibatch: the number of its examples, `most` as long as there are so many, 0 at the end of the epoch.
+// *examples lives until the next epoch begins.
+size_t nn_training_next(nn_model *, size_t most, const size_t **examples);
+uint64_t nn_training_epoch(const nn_model *);  // 0 before the first
 
 // ------------------------------------------------------------------------------------------------- optimiser
 

@@ -18,7 +18,7 @@ struct cli_run {
   size_t entry;      // that runs
   size_t n_metrics, *metrics;
   size_t n_needed, *needed;  // entries whose parameters the data must give: the entry, then the metrics
-  size_t *order;             // [examples of data] 0, 1, ...; training shuffles the first n
+  size_t *order;             // [examples of data] 0, 1, ...
   size_t n;                  // examples to run over
 };
 

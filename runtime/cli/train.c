@@ -6,7 +6,6 @@
 
 #include "runtime/cli/progress.h"
 #include "runtime/cli/run.h"
-#include "runtime/kernel/random.h"
 
 // A signal lets the minibatch come to its end, and the weights are saved.
 static bool is_interrupted(void) { return *interrupt_signal() != 0; }
@@ -28,14 +27,6 @@ struct epoch {
   double loss, seconds;
   size_t n_examples, n_failed;
 };
-
-static void shuffle(size_t *order, size_t n, struct random_stream *random) {
-  for (size_t i = n; i > 1; i--) {
-    size_t j = (size_t)random_below(random, i), kept = order[i - 1];
-    order[i - 1] = order[j];
-    order[j] = kept;
-  }
-}
 
 // ------------------------------------------------------------------------------------------ saving
 
@@ -89,19 +80,21 @@ static void save(struct training *training, int64_t number, bool last) {
 
 // ---------------------------------------------------------------------------------------- an epoch
 
-static void fail_on_loss(struct training *training, const char *label, size_t at, size_t size) {
+static void fail_on_loss(struct training *training, const char *label, size_t at, const size_t *examples,
+                         size_t size) {
   struct cli_run *run = &training->run;
   size_t i = 0;
   while (i + 1 < size && isfinite(nn_session_number(run->session, i)))
     i++;
   char saved[512];
   cli_fail("%s: the loss of %s is %g, after %zu examples; try a smaller --rate, or --clip%s", label,
-           nn_dataset_position(run->data, run->order[at + i]), nn_session_number(run->session, i), at,
+           nn_dataset_position(run->data, examples[i]), nn_session_number(run->session, i), at,
            what_is_saved(training, saved, sizeof saved));
 }
 
 static struct epoch train_epoch(struct training *training, int64_t number) {
   struct cli_run *run = &training->run;
+  cli_check(nn_training_begin_epoch(run->model, (uint64_t)number, run->n, run->options->shuffle));
   struct epoch epoch = {.number = number};
   struct progress progress;
   char label[64], text[160];
@@ -110,16 +103,19 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
   progress.whole_started = training->started;
   progress.whole_done = training->done;
   progress.whole_total = run->n * (size_t)run->options->epochs;
-  for (size_t at = 0, size; at < run->n && !is_interrupted(); at += size) {
-    size = cli_batch_size(run, at, run->n);
+  const size_t *examples;
+  for (size_t at = 0, size; !is_interrupted(); at += size) {
+    size = nn_training_next(run->model, (size_t)run->options->batch, &examples);
+    if (size == 0)
+      break;
     double loss;
     size_t n_failed;
-    cli_check(nn_session_train(run->session, training->optimiser, run->entry, run->data, run->order + at,
-                               size, run->options->scale, &loss, &n_failed));
+    cli_check(nn_session_train(run->session, training->optimiser, run->entry, run->data, examples, size,
+                               run->options->scale, &loss, &n_failed));
     if (n_failed && !epoch.n_failed)
-      cli_report_failures(run, run->data, run->order + at, size);
+      cli_report_failures(run, run->data, examples, size);
     if (!isfinite(loss))
-      fail_on_loss(training, label, at, size);
+      fail_on_loss(training, label, at, examples, size);
     epoch.loss += loss;
     epoch.n_failed += n_failed;
     epoch.n_examples += size - n_failed;
@@ -222,13 +218,9 @@ static int end(struct training *training) {
 int cli_train(const struct cli_options *options) {
   struct training training = {.saved = 0};
   begin(&training, options);
-  struct random_stream random;
-  random_open(&random, options->running.seed, "shuffle");
   // Weights are worth more than a closed pipe: see report.
   signal(SIGPIPE, SIG_IGN);
   for (int64_t number = 1; number <= options->epochs && !is_interrupted(); number++) {
-    if (options->shuffle)
-      shuffle(training.run.order, training.run.n, &random);
     struct epoch epoch = train_epoch(&training, number);
     save(&training, number, is_interrupted() || number == options->epochs);
     if (!is_interrupted())

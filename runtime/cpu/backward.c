@@ -179,7 +179,7 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
                                    .examples = plan->examples,
                                    .ordinals = plan->ordinals,
                                    .seed = executor->model->options.seed,
-                                   .step = executor->step,
+                                   .epoch = executor->epoch,
                                    .kernel = kernel};
   return execute_rows(executor, kernel, &args, batch->count, execute_row_elements(block) * 2,
                       !shares_rows(executor, number), &executor->adjoint_tally[batch->block]);

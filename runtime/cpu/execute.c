@@ -65,12 +65,12 @@ void execute_free(struct executor *executor) {
   *executor = (struct executor){0};
 }
 
-void execute_reset(struct executor *executor, enum kernel_variant variant, uint64_t step) {
+void execute_reset(struct executor *executor, enum kernel_variant variant, uint64_t epoch) {
   trace_reset(&executor->trace);
   schedule_reset(&executor->schedule);
   plan_reset(&executor->plan);
   executor->variant = variant;
-  executor->step = step;
+  executor->epoch = epoch;
 }
 
 static enum kernel_variant adjoint_of(enum kernel_variant variant) {
@@ -299,7 +299,7 @@ static nn_status *run_batch(struct executor *executor, uint32_t number) {
                                    .examples = plan->examples,
                                    .ordinals = plan->ordinals,
                                    .seed = executor->model->options.seed,
-                                   .step = executor->step,
+                                   .epoch = executor->epoch,
                                    .kernel = kernel};
   return execute_rows(executor, kernel, &args, batch->count, execute_row_elements(block), true,
                       &executor->forward_tally[batch->block]);

@@ -33,7 +33,7 @@ struct executor {
   size_t n_marks;
   uint32_t mark;
   enum kernel_variant variant;  // of the forward pass
-  uint64_t step;                // key of dropout's draws
+  uint64_t epoch;               // key of dropout's draws
   // Batches with less work than this are not shared out, and none in pieces that are no multiple of so many
   // rows. The unit is a multiply-add at 50 a ns, or an element at 2 a ns. Tests make both small.
   double worth_splitting;
@@ -48,7 +48,7 @@ struct executor {
 nn_status *execute_init(struct executor *, nn_model *, int threads);
 void execute_free(struct executor *);
 // Begins a minibatch.
-void execute_reset(struct executor *, enum kernel_variant, uint64_t step);
+void execute_reset(struct executor *, enum kernel_variant, uint64_t epoch);
 
 // Compiles what the batches [begin, end) and, when training, their adjoints need, then runs them.
 nn_status *execute_forward(struct executor *, uint32_t begin, uint32_t end);

@@ -21,11 +21,11 @@ static LLVMValueRef *pointers(struct emission *e, LLVMValueRef args, size_t offs
 }
 
 // draws_key in LLVM code.
-static LLVMValueRef draws_key(struct emission *e, LLVMValueRef seed, LLVMValueRef step) {
+static LLVMValueRef draws_key(struct emission *e, LLVMValueRef seed, LLVMValueRef epoch) {
   LLVMBuilderRef b = e->cg.builder;
   LLVMTypeRef type = e->cg.int64;
   LLVMValueRef golden = LLVMConstInt(type, 0x9E3779B97F4A7C15u, 0);
-  LLVMValueRef z = LLVMBuildAdd(b, LLVMBuildAdd(b, LLVMBuildMul(b, seed, golden, ""), step, ""), golden, "");
+  LLVMValueRef z = LLVMBuildAdd(b, LLVMBuildAdd(b, LLVMBuildMul(b, seed, golden, ""), epoch, ""), golden, "");
   z = LLVMBuildXor(b, z, LLVMBuildLShr(b, z, LLVMConstInt(type, 30, 0), ""), "");
   z = LLVMBuildMul(b, z, LLVMConstInt(type, 0xBF58476D1CE4E5B9u, 0), "");
   z = LLVMBuildXor(b, z, LLVMBuildLShr(b, z, LLVMConstInt(type, 27, 0), ""), "");
@@ -58,7 +58,7 @@ static void load_arguments(struct emission *e, LLVMValueRef args) {
   if (has_draws(graph)) {
     e->examples = ARGUMENT(examples, cg->pointer);
     e->ordinals = ARGUMENT(ordinals, cg->pointer);
-    e->key = draws_key(e, ARGUMENT(seed, cg->int64), ARGUMENT(step, cg->int64));
+    e->key = draws_key(e, ARGUMENT(seed, cg->int64), ARGUMENT(epoch, cg->int64));
   }
 #undef ARGUMENT
 #undef POINTERS

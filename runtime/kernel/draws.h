@@ -33,10 +33,10 @@ static inline void draws_philox(const uint32_t counter[4], uint64_t key, uint32_
   out[3] = c3;
 }
 
-// The key of a training step: the seed and the step's number, mixed by the finaliser of splitmix64 (Steele,
+// The key of an epoch: the seed and the epoch's number, mixed by the finaliser of splitmix64 (Steele,
 // Lea & Flood 2014) so that neighbouring seeds share nothing.
-static inline uint64_t draws_key(uint64_t seed, uint64_t step) {
-  uint64_t z = seed * 0x9E3779B97F4A7C15u + step + 0x9E3779B97F4A7C15u;
+static inline uint64_t draws_key(uint64_t seed, uint64_t epoch) {
+  uint64_t z = seed * 0x9E3779B97F4A7C15u + epoch + 0x9E3779B97F4A7C15u;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
   return z ^ (z >> 31);

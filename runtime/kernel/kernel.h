@@ -84,8 +84,8 @@ struct kernel_args {
   void *const *outputs;                 // forward: [output] first row. adjoint: [saved] first row (read only)
   const void *const *output_gradients;  // adjoint: [result] first row of its gradient
   void *const *sinks;                   // adjoint: [sink buffer] first row
-  const uint32_t *examples, *ordinals;  // random blocks: [row] the draw's key, beside seed, step and site
-  uint64_t seed, step;
+  const uint32_t *examples, *ordinals;  // random blocks: [row] the draw's key, beside seed, epoch and site
+  uint64_t seed, epoch;
   const struct kernel *kernel;  // the one whose run is called
 };
 typedef void kernel_fn(const struct kernel_args *args, int64_t begin, int64_t end, void *scratch);

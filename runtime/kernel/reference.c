@@ -92,7 +92,7 @@ static void run_elementwise(const struct run *run, const struct ir_instr *instr,
   const struct reference *in = run->in;
   for (int64_t i = 0; i < y->n; i++)
     if (instr->op == IR_OP_DROPOUT && in->dropout)
-      y->elements[i] = draws_dropout_keeps(draws_key(in->seed, in->step), in->example, in->ordinal,
+      y->elements[i] = draws_dropout_keeps(draws_key(in->seed, in->epoch), in->example, in->ordinal,
                                            instr->site, (uint32_t)i, instr->number)
                            ? a->elements[i] / (1 - instr->number)
                            : 0;

@@ -19,7 +19,7 @@ struct reference {
   const double *numbers;         // [param] float
   const double *const *params;   // [ir_module.params] the members of a family one after the other
   bool dropout;                  // false: dropout is the identity
-  uint64_t seed, step;
+  uint64_t seed, epoch;
   uint32_t example, ordinal;
   double *const *outputs;          // [output], forward blocks
   double *const *input_gradients;  // [param], added to; adjoint blocks

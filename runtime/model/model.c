@@ -128,6 +128,7 @@ void nn_model_free(nn_model *model) {
   free(model->entry_results);
   free_blocks(model);
   params_free(&model->params);
+  free(model->training.order);
   if (model->host)
     host_code_free(model->host);
   if (model->jit)

@@ -13,6 +13,7 @@
 #include "runtime/data/vocab.h"
 #include "runtime/host/host.h"
 #include "runtime/kernel/kernel.h"
+#include "runtime/model/training_state.h"
 #include "runtime/nn.h"
 
 #define MODEL_VARIANTS (KERNEL_ADJOINT_GRADIENT + 1)
@@ -34,6 +35,7 @@ struct nn_model {
   const struct loops *loops;
   int64_t *dims;  // [dim]
   struct params params;
+  struct training_state training;
   struct jit *jit;
   struct blas *blas;
   struct host_code *host;

@@ -260,9 +260,7 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
   session->has_gradients = false;
   session->n_examples = 0;
   value_arena_reset(session->arena);
-  if (mode == NN_TRAIN)
-    session->step++;
-  execute_reset(executor, variant_of(mode), session->step);
+  execute_reset(executor, variant_of(mode), executor->model->training.epoch);
   session->mode = mode;
   STATUS_TRY(prepare(session, module->entries[entry], dataset, examples, n));
   nn_status *status = run_examples(session, module->entries[entry]);

@@ -30,7 +30,6 @@ struct nn_session {
   uint32_t n_slots;
   nn_mode mode;
   bool has_gradients;  // a backward pass has run, and no run since
-  uint64_t step;       // minibatches run in NN_TRAIN so far
   nn_stats stats;
   double flops_before;
   // Answers of nn_session_node and nn_session_batch.

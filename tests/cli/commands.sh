@@ -46,6 +46,23 @@ status 0 train "$model" --data train.txt --epochs 2 $small --save two.st --seed 
 cmp -s one.st two.st && fail "two seeds give the same weights"
 status 0 train "$model" --data train.txt --epochs 2 $small --save two.st --no-shuffle
 cmp -s one.st two.st && fail "--no-shuffle changes nothing"
+# What dropout draws is the example's own: with a rate of 0 the loss of every epoch is the same however examples are put
+# into minibatches, ordered and shared out, and another one in each epoch.
+cat >drop.nn <<'MODEL'
+dim D = 8
+vocab Word
+param E: f32[Word, D] = normal(1)
+fn loss(words: [Word]) -> f32 { sum([sum(square(dropout(E[w], 0.5))) + sum(dropout(E[w], 0.2)) for w in words]) }
+MODEL
+awk 'BEGIN { for (i = 0; i < 70; i++) print "a b", (i % 7 ? "c" : ""), "d" }' >drop.txt
+drop() { status 0 train drop.nn --data drop.txt --epochs 3 --rate 0 --quiet "$@"; cut -d ' ' -f 1-5 out >losses; }
+drop --batch 1 --threads 1 --no-shuffle
+mv losses expected
+[ "$(cut -d ' ' -f 5 expected | sort -u | wc -l)" -eq 3 ] || fail "epochs draw the same"
+for how in "--batch 3" "--batch 64 --threads 3" "--batch 64 --autobatch off --no-shuffle" "--batch 7 --autobatch agenda --threads 2"; do
+  drop $how
+  cmp losses expected || fail "dropout depends on $how"
+done
 # Several files are one data set.
 head -n 15 train.txt >a.txt
 tail -n 25 train.txt >b.txt

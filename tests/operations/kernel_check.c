@@ -15,7 +15,7 @@
 
 #include "runtime/kernel/reference.h"
 
-enum { SEED = 5, STEP = 3, FIRST_EXAMPLE = 1000, MAX_BLOCKS_OF_MEMORY = 4096 };
+enum { SEED = 5, EPOCH = 3, FIRST_EXAMPLE = 1000, MAX_BLOCKS_OF_MEMORY = 4096 };
 
 // ---------------------------------------------------------------------------------------------------- memory
 
@@ -269,7 +269,7 @@ static void make_call(struct rig *rig, struct call *call, enum kernel_variant va
       .examples = rig->examples + first,
       .ordinals = rig->ordinals + first,
       .seed = SEED,
-      .step = STEP,
+      .epoch = EPOCH,
   };
 }
 
@@ -328,7 +328,7 @@ static struct reference reference_for(struct rig *rig, const struct row_inputs *
       .params = (const double *const *)rig->wide_params,
       .dropout = dropout,
       .seed = SEED,
-      .step = STEP,
+      .epoch = EPOCH,
       .example = rig->examples[row],
       .ordinal = rig->ordinals[row],
   };

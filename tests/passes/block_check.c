@@ -109,7 +109,7 @@ static struct reference reference_of(const struct state *s) {
                             .params = (const double *const *)s->params,
                             .dropout = s->check->dropout,
                             .seed = 1,
-                            .step = 2,
+                            .epoch = 2,
                             .example = 3,
                             .ordinal = 4,
                             .outputs = s->outputs,

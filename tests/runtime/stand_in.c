@@ -166,7 +166,7 @@ static void load_row(const struct stand_in *made, const struct kernel_args *args
                                       .params = (const double *const *)row->params,
                                       .dropout = made->dropout,
                                       .seed = args->seed,
-                                      .step = args->step,
+                                      .epoch = args->epoch,
                                       .example = args->examples ? args->examples[r] : 0,
                                       .ordinal = args->ordinals ? args->ordinals[r] : 0,
                                       .outputs = row->outputs,

@@ -86,30 +86,116 @@ static void test_same_bits(void **state) {
   }
 }
 
-// Draws of dropout belong to the example and not to the batch.
+// Runs the examples, in this order, as minibatches of at most `batch` in training mode; loss[example].
+static void train_losses(struct rig *rig, const size_t *order, size_t batch, double *loss) {
+  for (size_t at = 0, n; at < rig->n; at += n) {
+    n = rig->n - at < batch ? rig->n - at : batch;
+    rig_check(nn_session_run(rig->session, rig_entry(rig, "loss"), rig->data, order + at, n, NN_TRAIN));
+    for (size_t i = 0; i < n; i++)
+      loss[order[at + i]] = nn_session_number(rig->session, i);
+  }
+}
+
+// Draws of dropout belong to the epoch and the example, not to the minibatch, the order or what ran before.
 static void test_dropout(void **state) {
   (void)state;
-  struct rig_options options = {.stand_in = stand_in};
-  struct rig a, b;
-  rig_open(&a, rig_tagger_model, "loss", &options);
-  options.autobatch = NN_AUTOBATCH_OFF;
-  rig_open(&b, rig_tagger_model, "loss", &options);
-  double *first = losses(&a, NN_TRAIN), *same = losses(&b, NN_TRAIN), *second = losses(&a, NN_TRAIN);
-  double *plain = losses(&b, NN_GRADIENT);
-  assert_same_bits(first, same, a.n, "dropout");
+  enum { N = 20 };
+  static const size_t batches[] = {1, 3, 7, 64};
+  struct rig_options options = {.stand_in = stand_in, .n_examples = N};
+  struct rig rig;
+  rig_open(&rig, rig_tagger_model, "loss", &options);
+  double first[N], second[N], again[N];
+  rig_check(nn_training_begin_epoch(rig.model, 1, N, false));
+  train_losses(&rig, rig.examples, 1, first);
+  rig_check(nn_training_begin_epoch(rig.model, 2, N, false));
+  train_losses(&rig, rig.examples, N, second);
+  double *plain = losses(&rig, NN_GRADIENT);
+  rig_close(&rig);
   size_t changed = 0, other = 0;
-  for (size_t i = 0; i < a.n; i++) {
+  for (size_t i = 0; i < N; i++) {
     changed += first[i] != second[i];
     other += first[i] != plain[i];
   }
-  assert_true(changed > a.n / 2);  // another step, other draws
-  assert_true(other > a.n / 2);
-  free(first);
-  free(same);
-  free(second);
   free(plain);
-  rig_close(&a);
-  rig_close(&b);
+  assert_true(changed > N / 2);
+  assert_true(other > N / 2);
+  for (size_t c = 0; c < 16; c++) {
+    options.autobatch = policies[c % 4];
+    options.threads = 1 + (int)c / 4 % 3;
+    rig_open(&rig, rig_tagger_model, "loss", &options);
+    for (uint64_t epoch = 2; epoch >= 1; epoch--) {
+      const size_t *order;
+      rig_check(nn_training_begin_epoch(rig.model, epoch, N, c % 2));
+      assert_int_equal(nn_training_next(rig.model, SIZE_MAX, &order), N);
+      train_losses(&rig, order, batches[c / 4], again);
+      assert_same_bits(again, epoch == 1 ? first : second, N, "dropout");
+    }
+    rig_close(&rig);
+  }
+}
+
+// The gradient of a minibatch is the sum of the gradients of its examples with dropout too: the masks are the same
+// in the backward pass.
+static void test_dropout_gradients(void **state) {
+  (void)state;
+  enum { N = 12 };
+  struct rig_options options = {.precision = NN_PRECISION_F64, .stand_in = stand_in, .n_examples = N};
+  struct rig rig;
+  rig_open(&rig, rig_tagger_model, "loss", &options);
+  rig_check(nn_training_begin_epoch(rig.model, 3, N, false));
+  nn_param_info info = nn_model_param(rig.model, 0);
+  size_t elements = (size_t)(info.sizes[0] * info.sizes[1]);
+  double *sum = calloc(elements, sizeof *sum), largest = 0;
+  for (size_t i = 0; i < N; i++) {
+    rig_check(nn_session_run(rig.session, rig_entry(&rig, "loss"), rig.data, &i, 1, NN_TRAIN));
+    rig_check(nn_session_backward(rig.session, 1));
+    for (size_t e = 0; e < elements; e++)
+      sum[e] += ((const double *)nn_model_param(rig.model, 0).gradients)[e];
+  }
+  rig_run(&rig, "loss", NN_TRAIN);
+  rig_check(nn_session_backward(rig.session, 1));
+  const double *whole = nn_model_param(rig.model, 0).gradients;
+  for (size_t e = 0; e < elements; e++) {
+    assert_true(fabs(whole[e] - sum[e]) <= 1e-12 * (1 + fabs(sum[e])));
+    largest = fmax(largest, fabs(sum[e]));
+  }
+  assert_true(largest > 0.01);
+  free(sum);
+  rig_close(&rig);
+}
+
+// An epoch goes through the data once; its order depends on the seed and its number alone.
+static void test_position(void **state) {
+  (void)state;
+  struct rig_options options = {.stand_in = stand_in, .n_examples = 10};
+  struct rig rig;
+  rig_open(&rig, rig_tree_model, "loss", &options);
+  const size_t *part;
+  assert_int_equal(nn_training_next(rig.model, 4, &part), 0);
+  assert_int_equal(nn_training_epoch(rig.model), 0);
+  size_t orders[3][10];
+  static const uint64_t epochs[] = {1, 2, 1};
+  for (int e = 0; e < 3; e++) {
+    rig_check(nn_training_begin_epoch(rig.model, epochs[e], 10, true));
+    assert_int_equal(nn_training_epoch(rig.model), epochs[e]);
+    bool seen[10] = {0};
+    size_t at = 0;
+    for (size_t n; (n = nn_training_next(rig.model, 4, &part)); at += n) {
+      assert_int_equal(n, at < 8 ? 4 : 2);
+      for (size_t i = 0; i < n; i++) {
+        assert_false(seen[part[i]]);
+        seen[part[i]] = true;
+        orders[e][at + i] = part[i];
+      }
+    }
+    assert_int_equal(at, 10);
+  }
+  assert_memory_equal(orders[0], orders[2], sizeof orders[0]);
+  assert_memory_not_equal(orders[0], orders[1], sizeof orders[0]);
+  nn_status *status = nn_training_begin_epoch(rig.model, 0, 10, true);
+  assert_int_equal(nn_status_code(status), NN_INVALID);
+  nn_status_free(status);
+  rig_close(&rig);
 }
 
 // ----------------------------------------------------------------------------------------------------
@@ -485,6 +571,7 @@ static void test_metric_and_results(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bits),           cmocka_unit_test(test_dropout),
+      cmocka_unit_test(test_dropout_gradients),   cmocka_unit_test(test_position),
       cmocka_unit_test(test_gradients),           cmocka_unit_test(test_gradients_add_up),
       cmocka_unit_test(test_gradient_bits),       cmocka_unit_test(test_decisions),
       cmocka_unit_test(test_failing_examples),    cmocka_unit_test(test_misuse),
