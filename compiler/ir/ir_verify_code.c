@@ -253,6 +253,19 @@ static bool check_uses(struct ir_verifier *v, const struct graph *g, const struc
   return true;
 }
 
+static bool check_tags(struct ir_verifier *v, const struct graph *g) {
+  uint32_t *size = arena_new_array(g->arena, uint32_t, g->n_reached);
+  uint32_t *position = arena_new_array(g->arena, uint32_t, g->n_bbs);
+  struct ir_verify_tree tree = {g->n_reached, arena_new_array(g->arena, const struct ir_bb *, g->n_reached),
+                                size, position};
+  for (uint32_t i = 0; i < g->n_reached; i++) {
+    tree.bbs[g->first[i]] = g->bbs[g->order[i]];
+    size[g->first[i]] = g->subtree[i];
+    position[g->order[i]] = g->first[i];
+  }
+  return ir_verify_tags(v, &tree, g->n_values);
+}
+
 static bool check_function(struct ir_verifier *v, struct graph *g, const struct ir_function *function) {
   g->n_values = function->n_values;
   g->n_bbs = function->n_bbs;
@@ -275,7 +288,7 @@ static bool check_function(struct ir_verifier *v, struct graph *g, const struct 
   for (const struct ir_bb *bb = function->entry; bb; bb = bb->next)
     if (!check_uses(v, g, bb))
       return false;
-  return true;
+  return check_tags(v, g);
 }
 
 bool ir_verify_function(struct ir_verifier *v, const struct ir_function *function) {

@@ -116,12 +116,10 @@ static const struct ir_constructor *constructor_of(struct ir_verifier *v, const 
 }
 
 static bool check_data_new(struct ir_verifier *v, const struct ir_instr *instr) {
-  const struct ir_constructor *constructor = constructor_of(v, instr, instr->results[0]->type);
-  if (!constructor)
+  if (!constructor_of(v, instr, instr->results[0]->type))
     return false;
-  const struct ir_type *fields = ir_type_tuple(&v->scratch, NULL, constructor->n_fields, constructor->fields);
   uint32_t width;
-  const struct ir_type **slots = flat(v, fields, &width);
+  const struct ir_type *const *slots = ir_verify_slots(v, instr->symbol, instr->constructor, &width);
   return check_types(v, "operand", instr->n_operands, instr->operands, width, slots);
 }
 
@@ -129,11 +127,11 @@ static bool check_data_get(struct ir_verifier *v, const struct ir_instr *instr) 
   const struct ir_constructor *constructor = constructor_of(v, instr, instr->operands[0]->type);
   if (!constructor)
     return false;
-  bool in_range = instr->integer >= 0 && instr->integer <= UINT32_MAX;
-  const struct ir_type *slot = in_range ? ir_constructor_slot(constructor, (uint32_t)instr->integer) : NULL;
-  if (!slot)
+  uint32_t n;
+  const struct ir_type *const *slots = ir_verify_slots(v, instr->symbol, instr->constructor, &n);
+  if (instr->integer < 0 || instr->integer >= n)
     return FAIL(v, "%s has no slot %lld", constructor->name, (long long)instr->integer);
-  return check_types(v, "result", instr->n_results, instr->results, 1, &slot);
+  return check_types(v, "result", instr->n_results, instr->results, 1, &slots[instr->integer]);
 }
 
 static bool check_list_new(struct ir_verifier *v, const struct ir_instr *instr) {

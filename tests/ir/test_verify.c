@@ -145,6 +145,108 @@ static void test_dominance(void **state) {
   }
 }
 
+// Reading a value of a data type as one of its constructors. @f reads what `cases` say of %0, @g is alike for
+// a type whose constructors share their first slot.
+static void test_tags(void **state) {
+  (void)state;
+#define TAG "  %2 = data.tag %0 : int\n"
+#define WORD "  %3 = data.get Leaf %0 slot 0 : Word\n  return %3\n"
+#define INT "  %4 = data.get Node %0 slot 1 : int\n"
+#define OWN "  return %1\n"
+  static const char unproven[] = "no branch on the tag of %0 shows that it is a Leaf";
+  static const struct rejection cases[] = {
+      {"^0:\n" WORD, unproven},
+      // the targets exchanged
+      {"^0:\n" TAG "  switch %2 ^2, ^1\n^1:\n" WORD "^2:\n" OWN, unproven},
+      {"^0:\n" TAG "  switch %2 ^1, ^2\n^1:\n" INT OWN "^2:\n" OWN, "shows that it is a Node"},
+      // the only target, and one that both take
+      {"^0:\n" TAG "  switch %2 ^1\n^1:\n" WORD, unproven},
+      {"^0:\n" TAG "  switch %2 ^1, ^1\n^1:\n" WORD, unproven},
+      // another way in: from elsewhere, round a loop, by a branch on the tag of another value
+      {"^0:\n" TAG "  switch %2 ^1, ^2\n^1:\n" WORD "^2:\n  br ^1\n", unproven},
+      {"^0:\n" TAG "  switch %2 ^3, ^2\n^3:\n  br ^1\n^1:\n" WORD "^2:\n  br ^1\n", unproven},
+      {"^0:\n  %6 = call @make : Tree\n  %2 = data.tag %6 : int\n  switch %2 ^1, ^2\n^1:\n" WORD "^2:\n" OWN,
+       unproven},
+      // a switch on something else than the tag
+      {"^0:\n" TAG "  %5 = ineg %2 : int\n  switch %5 ^1, ^2\n^1:\n" WORD "^2:\n" OWN, unproven},
+      // made as another one
+      {"^0:\n  %6 = data.new Leaf %1 : Tree\n  %4 = data.get Node %6 slot 1 : int\n" OWN,
+       "no branch on the tag of %6 shows that it is a Node"},
+      // proven of one parameter of a basic block, read from the next one
+      {"^0:\n" TAG "  switch %2 ^1(%0), ^2\n^1(%6: Tree):\n  %3 = data.get Leaf %6 slot 0 : Word\n"
+       "  return %3\n^2:\n" OWN,
+       "no branch on the tag of %6"},
+  };
+  static const char after[] = "}\nhost @make() -> (Tree) {\n^0:\n  %0 = call @make : Tree\n  return %0\n}\n";
+  EXPECT_REJECTIONS("host @f(%0: Tree, %1: Word) -> (Word) {\n", after, cases);
+
+  static const char *const accepted[] = {
+      "^0:\n" TAG "  switch %2 ^1, ^2\n^1:\n" WORD "^2:\n" INT OWN,
+      // deeper, with a join and a loop below the branch
+      "^0:\n" TAG "  switch %2 ^1, ^2\n^2:\n" OWN "^1:\n  %5 = const.bool 1 : bool\n  brif %5 ^3, ^4\n^3:\n"
+      "  br ^4\n^4:\n  brif %5 ^3, ^5\n^5:\n" WORD,
+      // one data type, two branches on it; the second is never reached with another tag
+      "^0:\n" TAG "  switch %2 ^1, ^2\n^2:\n" OWN
+      "^1:\n  %5 = data.tag %0 : int\n  switch %5 ^3, ^4\n^3:\n" WORD "^4:\n" OWN,
+      // targets that no value takes say nothing
+      "^0:\n" TAG "  switch %2 ^1, ^2, ^1\n^1:\n" WORD "^2:\n" INT OWN,
+      // made here
+      "^0:\n  %6 = data.new Leaf %1 : Tree\n  %3 = data.get Leaf %6 slot 0 : Word\n  return %3\n",
+      // the only constructor
+      "^0:\n  %5 = const.int 1 : int\n  %6 = call @other : Other\n  %3 = data.get Other %6 slot 0 : "
+      "int\n" OWN,
+      // not reachable
+      "^0:\n" OWN "^1:\n" WORD,
+  };
+  for (size_t i = 0; i < sizeof accepted / sizeof *accepted; i++) {
+    char *text = NULL, *error = NULL;
+    assert_true(asprintf(&text,
+                         "%shost @f(%%0: Tree, %%1: Word) -> (Word) {\n%s%shost @other() -> (Other) {\n^0:\n"
+                         "  %%0 = call @other : Other\n  return %%0\n}\n",
+                         prelude, accepted[i], after) > 0);
+    struct ir_module *module = parse_text(accepted[i], text);
+    if (!ir_verify(module, &error))
+      fail_msg("%s\n%s", error, accepted[i]);
+    ir_module_free(module);
+    free(text);
+  }
+#undef TAG
+#undef WORD
+#undef INT
+#undef OWN
+}
+
+// A slot that every constructor has, with one type, can be read without a branch; any other cannot.
+static void test_common_slots(void **state) {
+  (void)state;
+  static const struct {
+    const char *get;
+    bool accepted;
+  } cases[] = {
+      {"%1 = data.get A %0 slot 0 : int", true},
+      {"%1 = data.get B %0 slot 0 : int", true},
+      {"%1 = data.get C %0 slot 2 : int", true},
+      {"%1 = data.get A %0 slot 3 : int", false},   // C has no fourth slot
+      {"%2 = data.get A %0 slot 1 : Word", false},  // B has an int there
+      {"%1 = data.get B %0 slot 1 : int", false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *text = NULL, *error = NULL;
+    assert_true(asprintf(&text,
+                         "module m\nvocab Word\n"
+                         "data D = A(int, Word, int, int) | B((int, int), int, int) | C(int, Word, int)\n"
+                         "host @f(%%0: D) -> () {\n^0:\n  %s\n  return\n}\n",
+                         cases[i].get) > 0);
+    struct ir_module *module = parse_text(cases[i].get, text);
+    bool valid = ir_verify(module, &error);
+    if (valid != cases[i].accepted)
+      fail_msg("%s: %s", cases[i].get, valid ? "accepted" : error);
+    free(error);
+    ir_module_free(module);
+    free(text);
+  }
+}
+
 // --------------------------------------------------------------------------------- host operations
 
 static void test_host_operations(void **state) {
@@ -444,6 +546,8 @@ int main(void) {
       cmocka_unit_test(test_entries),
       cmocka_unit_test(test_structure),
       cmocka_unit_test(test_dominance),
+      cmocka_unit_test(test_tags),
+      cmocka_unit_test(test_common_slots),
       cmocka_unit_test(test_host_operations),
       cmocka_unit_test(test_tensor_operations),
       cmocka_unit_test(test_blocks),
