@@ -1,6 +1,14 @@
-// Simplification of tensor expressions. Three rules bound what stands here: the value stays what it was (up
-// to the sign of a zero, and products of zeros taken as zero), no operation is repeated, and the result is
-// nearer to a block's parameters or to a flag of a product.
+// Simplification of tensor expressions. The rules for the rules:
+//
+//   1. The value stays what IEEE 754 makes it, for every value of the operands: infinities and NaN, too. So
+//      x * 1, x / 1, x - 0 and -(-x) may go, but 0 * x may not: it is NaN where x is infinite or NaN, and a
+//      product of matrices or a dot product with a zero operand is the same. Nor may x - x or x / x.
+//   2. Only the sign of a zero may change, where nothing but a zero was added: x + 0, 0 - x, -(a - b). The sum
+//      of a loop begins with such a zero, and the order of its terms is free anyhow.
+//   3. No arithmetic is done here that a kernel would round in its own precision; what is known of a constant
+//      is what the operation gives whatever the precision (the mean or the maximum of equal elements, the
+//      movement of equal elements, the sum of zeros).
+//   4. No operation is repeated, and the result is nearer to a block's parameters or to a flag of a product.
 #include "compiler/passes/fold.h"
 
 #include "compiler/base/arena.h"
@@ -46,8 +54,6 @@ static struct ir_value *fold_binary(struct ir_builder *build, const struct ir_in
       return unless_broadcast(a, type);
     return is_constant(a, 0) && same_type(b, type) ? ir_build_value(build, IR_OP_NEG, 1, &b, type) : NULL;
   case IR_OP_MUL:
-    if (is_constant(a, 0) || is_constant(b, 0))
-      return ir_build_constant(build, 0, type);
     if (is_constant(b, 1))
       return unless_broadcast(a, type);
     return is_constant(a, 1) ? unless_broadcast(b, type) : NULL;
@@ -80,12 +86,10 @@ static void absorb_transpose(struct ir_instr *instr, uint32_t which, bool *flag)
   }
 }
 
-static struct ir_value *fold_product(struct ir_builder *build, struct ir_instr *instr) {
+// The flags of a product, in place.
+static void absorb_transposes(struct ir_instr *instr) {
   absorb_transpose(instr, 0, &instr->transpose_a);
   absorb_transpose(instr, 1, &instr->transpose_b);
-  if (is_constant(instr->operands[0], 0) || is_constant(instr->operands[1], 0))
-    return ir_build_constant(build, 0, instr->results[0]->type);
-  return NULL;
 }
 
 // ---------------------------------------------------------------------------------------------- movement
@@ -215,7 +219,7 @@ struct ir_value *fold_tensor(struct ir_builder *build, struct ir_instr *instr) {
   case IR_OP_MUL:
   case IR_OP_DIV: return fold_binary(build, instr);
   case IR_OP_NEG: return fold_negation(build, instr);
-  case IR_OP_MATMUL: return fold_product(build, instr);
+  case IR_OP_MATMUL: absorb_transposes(instr); return NULL;
   case IR_OP_SLICE: return fold_slice(build, instr);
   case IR_OP_CONCAT: return fold_concat(build, instr);
   case IR_OP_SCALAR: return fold_scalar(build, instr);
@@ -229,10 +233,6 @@ struct ir_value *fold_tensor(struct ir_builder *build, struct ir_instr *instr) {
   case IR_OP_SUM:
   case IR_OP_MEAN:
   case IR_OP_AMAX: return fold_reduction(build, instr);
-  case IR_OP_DOT:
-    return is_constant(a, 0) || is_constant(instr->operands[1], 0)
-               ? ir_build_constant(build, 0, instr->results[0]->type)
-               : NULL;
   default: return NULL;
   }
 }
