@@ -15,7 +15,8 @@
 // Threads. There is no global state. Different models may be used by different threads at once. A bound model
 // may be shared by several sessions in different threads as long as all of them only infer (NN_INFER);
 // training, loading weights and the optimiser need the model to themselves. One session is used by one thread
-// at a time; it starts and joins worker threads of its own (nn_options.threads).
+// at a time. A bound model has one team of worker threads (nn_options.threads) for all its sessions; a session that
+// finds it at work computes on its own thread.
 #ifndef NN_RUNTIME_NN_H
 #define NN_RUNTIME_NN_H
 
@@ -154,7 +155,7 @@ const char *nn_dataset_position(nn_dataset *, size_t example);
 
 // --------------------------------------------------------------------------------------------------- session
 
-// One place where minibatches run: trace, arenas, worker threads.
+// One place where minibatches run: trace, schedule, memory of the rows.
 NN_MUST_CHECK nn_status *nn_session_new(nn_model *, nn_session **);
 void nn_session_free(nn_session *);
 void nn_session_set_autobatch(nn_session *, nn_autobatch);

@@ -25,6 +25,7 @@ struct threads {
   atomic_uint job;   // number of the job, from 0; a change wakes the workers
   atomic_int busy;   // workers that have not finished the job
   atomic_bool stop;
+  atomic_flag taken;  // a caller's job is at work
   atomic_int sleepers;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
@@ -136,7 +137,9 @@ void threads_free(struct threads *team) {
 int threads_count(const struct threads *team) { return team->count; }
 
 void threads_run(struct threads *team, uint32_t n_items, threads_fn *work, void *context) {
-  if (team->count == 1 || n_items <= 1) {
+  // Another caller's job is not waited for: that would take as long as doing this one alone, or longer.
+  if (team->count == 1 || n_items <= 1 ||
+      atomic_flag_test_and_set_explicit(&team->taken, memory_order_acquire)) {
     for (uint32_t i = 0; i < n_items; i++)
       work(context, i, 0);
     return;
@@ -155,4 +158,5 @@ void threads_run(struct threads *team, uint32_t n_items, threads_fn *work, void 
     else
       sched_yield();
   }
+  atomic_flag_clear_explicit(&team->taken, memory_order_release);
 }

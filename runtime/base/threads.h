@@ -7,7 +7,8 @@
 struct threads;
 
 // `count` threads work on a job, the caller among them. When the system refuses threads the team is smaller.
-// NULL only without memory. A team is used by one caller at a time.
+// NULL only without memory. A team works on one job at a time: a caller who finds it at
+// work does his job alone.
 struct threads *threads_new(int count);
 void threads_free(struct threads *);
 int threads_count(const struct threads *);
@@ -15,7 +16,8 @@ int threads_count(const struct threads *);
 int threads_cores(void);
 
 // Calls work(context, item, thread) for every item in [0, n_items), thread in [0, threads_count). Returns
-// when all are done. Which thread takes which item is arbitrary: results must not depend on it.
+// when all are done. Which thread takes which item is arbitrary: results must not depend on it. Thread numbers are
+// those of the call: two callers at once both have a thread 0, and what belongs to a thread belongs to a caller, too.
 typedef void threads_fn(void *context, uint32_t item, int thread);
 void threads_run(struct threads *, uint32_t n_items, threads_fn *work, void *context);
 

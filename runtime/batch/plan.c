@@ -5,12 +5,10 @@
 
 #include "runtime/base/status.h"
 
-nn_status *plan_init(struct plan *plan, enum nn_element element) {
+nn_status *plan_init(struct plan *plan) {
   *plan = (struct plan){.memory = value_arena_new()};
   if (!plan->memory)
     return status_no_memory();
-  row_arena_init(&plan->values, nn_element_bytes(element));
-  row_arena_init(&plan->saved, nn_element_bytes(element));
   return NULL;
 }
 
@@ -18,20 +16,27 @@ void plan_free(struct plan *plan) {
   if (plan->memory)
     value_arena_free(plan->memory);
   free(plan->batches);
-  row_arena_free(&plan->values);
-  row_arena_free(&plan->saved);
   *plan = (struct plan){0};
 }
 
 void plan_reset(struct plan *plan) {
   value_arena_reset(plan->memory);
   plan->n_batches = 0;
-  row_arena_reset(&plan->values);
-  row_arena_reset(&plan->saved);
+  plan->values_units = plan->saved_units = 0;
 }
 
 static void *array(struct plan *plan, size_t n, size_t element) {
   return value_arena_alloc(plan->memory, (n ? n : 1) * element);
+}
+
+// Room for `rows` rows of `units` units each, behind what is used; false when the 32-bit offsets are exhausted.
+static bool place_rows(uint32_t *used, uint64_t rows, uint64_t units, uint32_t *offset) {
+  uint64_t wanted;
+  if (__builtin_mul_overflow(rows, units, &wanted) || wanted >= UINT32_MAX - *used)
+    return false;
+  *offset = *used;
+  *used += (uint32_t)wanted;
+  return true;
 }
 
 static void place_results(struct trace *trace, const uint32_t *instances, uint32_t count, uint32_t result,
@@ -50,8 +55,8 @@ static nn_status *plan_outputs(struct plan *plan, const struct plan_block *block
   uint32_t n = saving ? block->n_outputs : block->n_results;
   batch->outputs = array(plan, n, sizeof *batch->outputs);
   for (uint32_t o = 0; o < n; o++) {
-    struct row_arena *arena = o < block->n_results ? &plan->values : &plan->saved;
-    if (!row_arena_alloc(arena, count, block->units[o], &batch->outputs[o]))
+    uint32_t *used = o < block->n_results ? &plan->values_units : &plan->saved_units;
+    if (!place_rows(used, count, block->units[o], &batch->outputs[o]))
       return too_large();
     if (o < block->n_results)
       place_results(trace, instances, count, o, batch->outputs[o], block->units[o]);
@@ -115,7 +120,7 @@ static nn_status *plan_reduction(struct plan *plan, struct trace *trace, const u
   uint32_t elements = trace->args[trace->instances[instances[0]].args + 1];
   uint32_t units = (uint32_t)(nn_row_elements(elements) / NN_LANES);
   batch->outputs = array(plan, 1, sizeof *batch->outputs);
-  if (!row_arena_alloc(&plan->values, count, units, &batch->outputs[0]))
+  if (!place_rows(&plan->values_units, count, units, &batch->outputs[0]))
     return too_large();
   place_results(trace, instances, count, 0, batch->outputs[0], units);
   return NULL;

@@ -8,7 +8,6 @@
 #define NN_RUNTIME_BATCH_PLAN_H
 
 #include "runtime/batch/row.h"
-#include "runtime/batch/row_arena.h"
 #include "runtime/batch/schedule.h"
 #include "runtime/batch/trace.h"
 #include "runtime/nn.h"
@@ -37,10 +36,11 @@ struct plan {
   struct value_arena *memory;  // of the arrays above
   struct plan_batch *batches;  // [schedule batch]
   uint32_t n_batches, capacity;
-  struct row_arena values, saved;
+  // Of each arena, in NN_LANES elements: what the rows placed so far take.
+  uint32_t values_units, saved_units;
 };
 
-nn_status *plan_init(struct plan *, enum nn_element);
+nn_status *plan_init(struct plan *);
 void plan_free(struct plan *);
 void plan_reset(struct plan *);
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/cpu/execute.h"
 #include "runtime/cpu/reduce.h"
@@ -24,19 +25,19 @@ static void *array(struct executor *executor, size_t n, size_t element) {
 static const struct kernel *adjoint_kernel(const struct executor *executor, uint32_t block) {
   enum kernel_variant variant = executor->variant == KERNEL_GRADIENT ? KERNEL_ADJOINT_GRADIENT
                                                                      : KERNEL_ADJOINT;
-  return model_kernel(executor->model, block, variant);
+  return cpu_kernel(executor->cpu, block, variant);
 }
 
 static bool is_differentiable(const struct executor *executor, uint32_t block) {
-  return trace_is_reduction(block) || executor->model->module->blocks[block]->adjoint;
+  return trace_is_reduction(block) || executor->cpu->model->module->blocks[block]->adjoint;
 }
 
 // Batches that a gradient can reach: those of the seeds, and those that computed an operand of one that is
 // reached.
 static void find_live(struct backward *backward, const uint32_t *seeds, uint32_t n_seeds) {
   const struct executor *executor = backward->executor;
-  const struct schedule *schedule = &executor->schedule;
-  const struct trace *trace = &executor->trace;
+  const struct schedule *schedule = &executor->minibatch->schedule;
+  const struct trace *trace = &executor->minibatch->trace;
   uint32_t *batch_of = array(backward->executor, trace->n_instances, sizeof *batch_of);
   backward->live = array(backward->executor, schedule->n_batches, sizeof *backward->live);
   memset(backward->live, 0, schedule->n_batches * sizeof *backward->live);
@@ -66,8 +67,8 @@ static void find_live(struct backward *backward, const uint32_t *seeds, uint32_t
 // Batches of equal key share their sinks.
 static nn_status *make_groups(struct backward *backward) {
   struct executor *executor = backward->executor;
-  const struct schedule *schedule = &executor->schedule;
-  uint32_t n = schedule->n_batches, n_keys = executor->trace.n_keys;
+  const struct schedule *schedule = &executor->minibatch->schedule;
+  uint32_t n = schedule->n_batches, n_keys = executor->minibatch->trace.n_keys;
   uint32_t *group_of_key = array(executor, n_keys, sizeof *group_of_key);
   memset(group_of_key, 0xff, n_keys * sizeof *group_of_key);
   backward->group_of = array(executor, n, sizeof *backward->group_of);
@@ -116,12 +117,12 @@ static nn_status *make_groups(struct backward *backward) {
 
 // Whether two rows of the batch add to the gradient of one value; then a single thread must run it.
 static bool shares_rows(struct executor *executor, uint32_t number) {
-  if (threads_count(executor->threads) == 1)
+  if (threads_count(executor->cpu->threads) == 1)
     return true;
-  const struct batch *batch = &executor->schedule.batches[number];
-  const struct plan_batch *plan = &executor->plan.batches[number];
-  uint32_t n_tensors = executor->trace.blocks[batch->block].n_tensors;
-  size_t wanted = executor->plan.values.used + (size_t)1;
+  const struct batch *batch = &executor->minibatch->schedule.batches[number];
+  const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
+  uint32_t n_tensors = executor->minibatch->trace.blocks[batch->block].n_tensors;
+  size_t wanted = executor->minibatch->plan.values_units + (size_t)1;
   if (wanted > executor->n_marks) {
     free(executor->marks);
     executor->marks = calloc(wanted * 2, sizeof *executor->marks);
@@ -149,9 +150,9 @@ static bool shares_rows(struct executor *executor, uint32_t number) {
 
 static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
   struct executor *executor = backward->executor;
-  const struct batch *batch = &executor->schedule.batches[number];
-  const struct plan_batch *plan = &executor->plan.batches[number];
-  const struct plan_block *block = &executor->model->blocks[batch->block];
+  const struct batch *batch = &executor->minibatch->schedule.batches[number];
+  const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
+  const struct plan_block *block = &executor->cpu->model->blocks[batch->block];
   const struct kernel *kernel = adjoint_kernel(executor, batch->block);
   const void **params;
   STATUS_TRY(execute_params(executor, number, kernel, &params));
@@ -159,7 +160,7 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
   const void **gradients = array(executor, block->n_results, sizeof *gradients);
   void **sinks = array(executor, kernel->n_sink_buffers, sizeof *sinks);
   for (uint32_t o = block->n_results; o < block->n_outputs; o++)
-    saved[o - block->n_results] = row_arena_at(&executor->plan.saved, plan->outputs[o]);
+    saved[o - block->n_results] = row_arena_at(&executor->saved, plan->outputs[o]);
   for (uint32_t o = 0; o < block->n_results; o++)
     gradients[o] = row_arena_at(&executor->gradients, plan->outputs[o]);
   for (uint32_t i = 0; i < kernel->n_sink_buffers && backward->group_of[number] != UINT32_MAX; i++) {
@@ -167,7 +168,7 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
     uint32_t units = (uint32_t)(nn_row_elements(kernel->sink_elements[i]) / NN_LANES);
     sinks[i] = row_arena_at(&executor->sinks, base + backward->group_row[number] * units);
   }
-  const struct kernel_args args = {.values = executor->plan.values.base,
+  const struct kernel_args args = {.values = executor->values.base,
                                    .gradients = executor->gradients.base,
                                    .rows = plan->rows,
                                    .indices = plan->indices,
@@ -178,22 +179,22 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
                                    .sinks = sinks,
                                    .examples = plan->examples,
                                    .ordinals = plan->ordinals,
-                                   .seed = executor->model->options.seed,
+                                   .seed = executor->cpu->model->seed,
                                    .epoch = executor->epoch,
                                    .kernel = kernel};
   return execute_rows(executor, kernel, &args, batch->count, execute_row_elements(block) * 2,
-                      !shares_rows(executor, number), &executor->adjoint_tally[batch->block]);
+                      !shares_rows(executor, number), &executor->run.adjoint[batch->block]);
 }
 
 static nn_status *run_batches(struct backward *backward) {
   struct executor *executor = backward->executor;
-  for (uint32_t b = executor->schedule.n_batches; b-- > 0;) {
+  for (uint32_t b = executor->minibatch->schedule.n_batches; b-- > 0;) {
     if (!backward->live[b])
       continue;
-    if (trace_is_reduction(executor->schedule.batches[b].block)) {
+    if (trace_is_reduction(executor->minibatch->schedule.batches[b].block)) {
       struct reduction reduction;
       execute_describe_reduction(executor, b, &reduction);
-      reduce_backward(&reduction, 0, executor->schedule.batches[b].count);
+      reduce_backward(&reduction, 0, executor->minibatch->schedule.batches[b].count);
     } else {
       STATUS_TRY(run_adjoint(backward, b));
     }
@@ -205,13 +206,13 @@ static nn_status *run_batches(struct backward *backward) {
 // pass
 
 static nn_status *seed(struct executor *executor, const uint32_t *seeds, uint32_t n_seeds, double scale) {
-  if (!row_arena_reserve(&executor->gradients, executor->plan.values.used))
+  if (!row_arena_reserve(&executor->gradients, executor->minibatch->plan.values_units))
     return status_no_memory();
-  if (executor->plan.values.used)
-    memset(executor->gradients.base, 0, executor->plan.values.used * executor->gradients.unit);
+  if (executor->minibatch->plan.values_units)
+    memset(executor->gradients.base, 0, executor->minibatch->plan.values_units * executor->gradients.unit);
   for (uint32_t s = 0; s < n_seeds; s++) {
-    char *row = row_arena_at(&executor->gradients, executor->trace.value_row[seeds[s]]);
-    if (executor->model->element == NN_F32)
+    char *row = row_arena_at(&executor->gradients, executor->minibatch->trace.value_row[seeds[s]]);
+    if (executor->cpu->element == NN_F32)
       *(float *)row += (float)scale;
     else
       *(double *)row += scale;
@@ -219,20 +220,22 @@ static nn_status *seed(struct executor *executor, const uint32_t *seeds, uint32_
   return NULL;
 }
 
-nn_status *execute_backward(struct executor *executor, const uint32_t *seeds, uint32_t n_seeds,
-                            double scale) {
+nn_status *execute_backward(struct device_run *run, const struct minibatch *minibatch, const uint32_t *seeds,
+                            uint32_t n_seeds, double scale) {
+  struct executor *executor = executor_of(run);
+  executor->minibatch = minibatch;
   value_arena_reset(executor->memory);
   row_arena_reset(&executor->sinks);
-  params_clear_gradients(&executor->model->params);
+  params_clear_gradients(&executor->cpu->params);
   struct backward backward = {.executor = executor};
   STATUS_TRY(seed(executor, seeds, n_seeds, scale));
   find_live(&backward, seeds, n_seeds);
   STATUS_TRY(make_groups(&backward));
   STATUS_TRY(run_batches(&backward));
-  double start = execute_seconds();
+  double start = clock_seconds();
   STATUS_TRY(weights_accumulate(executor, backward.groups, backward.n_groups));
-  if (!params_settle_gradients(&executor->model->params))
+  if (!params_settle_gradients(&executor->cpu->params))
     return status_no_memory();
-  executor->weights_seconds += execute_seconds() - start;
+  executor->run.weights_seconds += clock_seconds() - start;
   return NULL;
 }

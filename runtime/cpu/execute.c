@@ -2,75 +2,77 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/cpu/reduce.h"
 #include "runtime/value/value.h"
 
-double execute_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 // ---------------------------------------------------------------------------------------------------- life
 
-static nn_status *fill_executor(struct executor *executor, int threads) {
-  nn_model *model = executor->model;
-  uint32_t n_blocks = model->module->n_blocks;
-  executor->threads = threads_new(threads > 0 ? threads : threads_cores());
+static nn_status *fill_executor(struct executor *executor) {
+  uint32_t n_blocks = executor->cpu->model->module->n_blocks;
   executor->memory = value_arena_new();
-  executor->forward_tally = calloc((size_t)n_blocks + 1, sizeof *executor->forward_tally);
-  executor->adjoint_tally = calloc((size_t)n_blocks + 1, sizeof *executor->adjoint_tally);
-  if (!executor->threads || !executor->memory || !executor->forward_tally || !executor->adjoint_tally)
+  executor->run.forward = calloc((size_t)n_blocks + 1, sizeof *executor->run.forward);
+  executor->run.adjoint = calloc((size_t)n_blocks + 1, sizeof *executor->run.adjoint);
+  executor->scratch = calloc((size_t)threads_count(executor->cpu->threads), sizeof *executor->scratch);
+  if (!executor->memory || !executor->run.forward || !executor->run.adjoint || !executor->scratch)
     return status_no_memory();
-  executor->scratch = calloc((size_t)threads_count(executor->threads), sizeof *executor->scratch);
-  if (!executor->scratch)
-    return status_no_memory();
-  if (!trace_init(&executor->trace, model->trace_blocks, n_blocks))
-    return status_no_memory();
-  if (!schedule_init(&executor->schedule))
-    return status_no_memory();
-  return plan_init(&executor->plan, model->element);
+  return NULL;
 }
 
-nn_status *execute_init(struct executor *executor, nn_model *model, int threads) {
+nn_status *execute_new(struct device *device, struct device_run **run) {
+  struct cpu *cpu = cpu_of(device);
+  struct executor *executor = calloc(1, sizeof *executor);
+  if (!executor)
+    return status_no_memory();
   // A job costs its start, some microseconds, and the wait for the slowest thread.
-  *executor = (struct executor){.model = model, .worth_splitting = 20000, .chunk_rows = 16};
-  row_arena_init(&executor->gradients, nn_element_bytes(model->element));
-  row_arena_init(&executor->sinks, nn_element_bytes(model->element));
-  nn_status *status = fill_executor(executor, threads);
-  if (status)
-    execute_free(executor);
-  return status;
+  *executor = (struct executor){.run.device = device, .cpu = cpu, .worth_splitting = 20000, .chunk_rows = 16};
+  struct row_arena *arenas[] = {&executor->values, &executor->saved, &executor->gradients, &executor->sinks};
+  for (size_t i = 0; i < sizeof arenas / sizeof *arenas; i++)
+    row_arena_init(arenas[i], nn_element_bytes(cpu->element));
+  nn_status *status = fill_executor(executor);
+  if (status) {
+    execute_free(&executor->run);
+    return status;
+  }
+  params_initialise(&cpu->params, cpu->threads);
+  *run = &executor->run;
+  return NULL;
 }
 
-void execute_free(struct executor *executor) {
+void execute_free(struct device_run *run) {
+  if (!run)
+    return;
+  struct executor *executor = executor_of(run);
   if (executor->scratch)
-    for (int i = 0; i < threads_count(executor->threads); i++)
+    for (int i = 0; i < threads_count(executor->cpu->threads); i++)
       free(executor->scratch[i]);
   free(executor->scratch);
-  threads_free(executor->threads);
   if (executor->memory)
     value_arena_free(executor->memory);
-  trace_free(&executor->trace);
-  schedule_free(&executor->schedule);
-  plan_free(&executor->plan);
+  row_arena_free(&executor->values);
+  row_arena_free(&executor->saved);
   row_arena_free(&executor->gradients);
   row_arena_free(&executor->sinks);
   free(executor->marks);
-  free(executor->forward_tally);
-  free(executor->adjoint_tally);
-  *executor = (struct executor){0};
+  free(run->forward);
+  free(run->adjoint);
+  free(executor);
 }
 
-void execute_reset(struct executor *executor, enum kernel_variant variant, uint64_t epoch) {
-  trace_reset(&executor->trace);
-  schedule_reset(&executor->schedule);
-  plan_reset(&executor->plan);
+void execute_begin(struct device_run *run, enum kernel_variant variant, uint64_t epoch) {
+  struct executor *executor = executor_of(run);
   executor->variant = variant;
   executor->epoch = epoch;
+}
+
+void execute_read_row(const struct device_run *run, uint32_t row, size_t first, size_t n, double *to) {
+  const struct executor *executor = (const struct executor *)run;
+  const char *from = row_arena_at(&executor->values, row);
+  for (size_t i = 0; i < n; i++)
+    to[i] = executor->cpu->element == NN_F32 ? (double)((const float *)from)[first + i]
+                                             : ((const double *)from)[first + i];
 }
 
 static enum kernel_variant adjoint_of(enum kernel_variant variant) {
@@ -81,7 +83,7 @@ static enum kernel_variant adjoint_of(enum kernel_variant variant) {
 // compilation
 
 struct compile_job {
-  nn_model *model;
+  struct cpu *cpu;
   struct compile_item {
     uint32_t block;
     enum kernel_variant variant;
@@ -92,13 +94,12 @@ struct compile_job {
 static void compile_item(void *context, uint32_t item, int thread) {
   (void)thread;
   struct compile_job *job = context;
-  job->items[item].status = model_compile_kernel(job->model, job->items[item].block,
-                                                 job->items[item].variant);
+  job->items[item].status = cpu_compile_kernel(job->cpu, job->items[item].block, job->items[item].variant);
 }
 
 static void want(struct executor *executor, struct compile_job *job, uint32_t *n, uint32_t block,
                  enum kernel_variant variant) {
-  if (model_kernel(executor->model, block, variant))
+  if (cpu_kernel(executor->cpu, block, variant))
     return;
   for (uint32_t i = 0; i < *n; i++)
     if (job->items[i].block == block && job->items[i].variant == variant)
@@ -110,15 +111,15 @@ static void want(struct executor *executor, struct compile_job *job, uint32_t *n
 // threads.
 static nn_status *compile_missing(struct executor *executor, uint32_t begin, uint32_t end) {
   bool training = executor->variant != KERNEL_INFER;
-  struct compile_job job = {.model = executor->model};
-  uint32_t n = 0, n_blocks = executor->model->module->n_blocks;
+  struct compile_job job = {.cpu = executor->cpu};
+  uint32_t n = 0, n_blocks = executor->cpu->model->module->n_blocks;
   for (uint32_t b = begin; b < end; b++) {
-    uint32_t block = executor->schedule.batches[b].block;
+    uint32_t block = executor->minibatch->schedule.batches[b].block;
     if (trace_is_reduction(block))
       continue;
-    bool adjoint = training && executor->model->module->blocks[block]->adjoint;
-    if (model_kernel(executor->model, block, executor->variant) &&
-        (!adjoint || model_kernel(executor->model, block, adjoint_of(executor->variant))))
+    bool adjoint = training && executor->cpu->model->module->blocks[block]->adjoint;
+    if (cpu_kernel(executor->cpu, block, executor->variant) &&
+        (!adjoint || cpu_kernel(executor->cpu, block, adjoint_of(executor->variant))))
       continue;
     if (!job.items)
       job.items = value_arena_alloc(executor->memory, (size_t)n_blocks * 2 * sizeof *job.items);
@@ -128,9 +129,9 @@ static nn_status *compile_missing(struct executor *executor, uint32_t begin, uin
   }
   if (n == 0)
     return NULL;
-  double start = execute_seconds();
-  threads_run(executor->threads, n, compile_item, &job);
-  executor->compile_seconds += execute_seconds() - start;
+  double start = clock_seconds();
+  threads_run(executor->cpu->threads, n, compile_item, &job);
+  executor->run.compile_seconds += clock_seconds() - start;
   nn_status *first = NULL;
   for (uint32_t i = 0; i < n; i++) {
     if (!first)
@@ -149,13 +150,14 @@ nn_status *execute_member(const struct executor *executor, uint32_t batch, uint3
   *which = 0;
   if (member < 0)
     return NULL;
-  uint32_t block = executor->schedule.batches[batch].block;
-  int32_t chosen = executor->plan.batches[batch].indices[executor->model->blocks[block].slots[member]][0];
-  if (chosen < 0 || (uint32_t)chosen >= executor->model->params.list[param].n_members)
+  uint32_t block = executor->minibatch->schedule.batches[batch].block;
+  int32_t chosen =
+      executor->minibatch->plan.batches[batch].indices[executor->cpu->model->blocks[block].slots[member]][0];
+  if (chosen < 0 || (uint32_t)chosen >= executor->cpu->params.list[param].n_members)
     return status_new(NN_DATA, "block '%s' asks for member %d of '%s', which has %u",
-                      executor->model->module->blocks[block]->name, chosen,
-                      executor->model->module->params[param]->name,
-                      executor->model->params.list[param].n_members);
+                      executor->cpu->model->module->blocks[block]->name, chosen,
+                      executor->cpu->model->module->params[param]->name,
+                      executor->cpu->params.list[param].n_members);
   *which = (uint32_t)chosen;
   return NULL;
 }
@@ -167,7 +169,7 @@ nn_status *execute_params(struct executor *executor, uint32_t batch, const struc
     const struct kernel_param *use = &kernel->params[i];
     uint32_t which;
     STATUS_TRY(execute_member(executor, batch, use->param, use->member, &which));
-    (*params)[i] = params_packed(&executor->model->params, use->param, which, use->layout);
+    (*params)[i] = params_packed(&executor->cpu->params, use->param, which, use->layout);
     if (!(*params)[i])
       return status_no_memory();
   }
@@ -185,7 +187,7 @@ static nn_status *reserve_scratch(struct executor *executor, size_t bytes) {
   if (bytes <= executor->scratch_bytes)
     return NULL;
   bytes = (bytes + 4095) / 4096 * 4096;
-  for (int i = 0; i < threads_count(executor->threads); i++) {
+  for (int i = 0; i < threads_count(executor->cpu->threads); i++) {
     free(executor->scratch[i]);
     executor->scratch[i] = aligned_alloc(64, bytes);
     if (!executor->scratch[i]) {
@@ -215,7 +217,7 @@ static void run_chunk(void *context, uint32_t item, int thread) {
 static uint32_t chunk_rows(const struct executor *executor, const struct kernel *kernel, uint32_t count,
                            uint32_t elements_per_row) {
   double work = (double)count * (kernel->flops_per_row / 100 + elements_per_row / 2.0);
-  uint32_t threads = (uint32_t)threads_count(executor->threads);
+  uint32_t threads = (uint32_t)threads_count(executor->cpu->threads);
   if (threads == 1 || work < executor->worth_splitting)
     return count;
   uint32_t pieces = work > 8 * executor->worth_splitting ? threads * 4 : threads;
@@ -225,22 +227,22 @@ static uint32_t chunk_rows(const struct executor *executor, const struct kernel 
 
 nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,
                         const struct kernel_args *args, uint32_t count, uint32_t elements_per_row,
-                        bool may_split, struct execute_tally *tally) {
+                        bool may_split, struct device_tally *tally) {
   STATUS_TRY(reserve_scratch(executor, kernel->scratch_bytes + 64));
-  double start = executor->profile ? execute_seconds() : 0;
+  double start = executor->run.profile ? clock_seconds() : 0;
   struct rows_job job = {kernel, args, executor->scratch, count, count};
   if (may_split)
     job.chunk = chunk_rows(executor, kernel, count, elements_per_row);
   if (job.chunk >= count)
     kernel->run(args, 0, count, executor->scratch[0]);
   else
-    threads_run(executor->threads, (count + job.chunk - 1) / job.chunk, run_chunk, &job);
-  if (executor->profile)
-    tally->seconds += execute_seconds() - start;
+    threads_run(executor->cpu->threads, (count + job.chunk - 1) / job.chunk, run_chunk, &job);
+  if (executor->run.profile)
+    tally->seconds += clock_seconds() - start;
   tally->calls++;
   tally->rows += count;
   tally->flops += kernel->flops_per_row * count;
-  executor->flops += kernel->flops_per_row * count;
+  executor->run.flops += kernel->flops_per_row * count;
   return NULL;
 }
 
@@ -249,48 +251,48 @@ nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,
 
 void execute_describe_reduction(const struct executor *executor, uint32_t number,
                                 struct reduction *reduction) {
-  const struct batch *batch = &executor->schedule.batches[number];
-  const struct plan_batch *plan = &executor->plan.batches[number];
+  const struct batch *batch = &executor->minibatch->schedule.batches[number];
+  const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
   *reduction = (struct reduction){.kind = batch->block,
-                                  .element = executor->model->element,
-                                  .loops = executor->model->loops,
-                                  .elements = executor->trace.keys[batch->key].elements,
+                                  .element = executor->cpu->element,
+                                  .loops = executor->cpu->loops,
+                                  .elements = executor->minibatch->trace.keys[batch->key].elements,
                                   .output = plan->outputs[0],
                                   .first_term = plan->first_term,
                                   .terms = plan->terms,
-                                  .values = &executor->plan.values,
+                                  .values = &executor->values,
                                   .gradients = &executor->gradients};
 }
 
 static void run_reduction(struct executor *executor, uint32_t number) {
   struct reduction reduction;
   execute_describe_reduction(executor, number, &reduction);
-  uint32_t count = executor->schedule.batches[number].count;
-  double start = executor->profile ? execute_seconds() : 0;
+  uint32_t count = executor->minibatch->schedule.batches[number].count;
+  double start = executor->run.profile ? clock_seconds() : 0;
   reduce_forward(&reduction, 0, count);
-  if (executor->profile)
-    executor->reduce_tally.seconds += execute_seconds() - start;
-  executor->reduce_tally.calls++;
-  executor->reduce_tally.rows += count;
+  if (executor->run.profile)
+    executor->run.reductions.seconds += clock_seconds() - start;
+  executor->run.reductions.calls++;
+  executor->run.reductions.rows += count;
 }
 
 static nn_status *run_batch(struct executor *executor, uint32_t number) {
-  const struct batch *batch = &executor->schedule.batches[number];
-  const struct plan_batch *plan = &executor->plan.batches[number];
+  const struct batch *batch = &executor->minibatch->schedule.batches[number];
+  const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
   if (trace_is_reduction(batch->block)) {
     run_reduction(executor, number);
     return NULL;
   }
-  const struct plan_block *block = &executor->model->blocks[batch->block];
-  const struct kernel *kernel = model_kernel(executor->model, batch->block, executor->variant);
+  const struct plan_block *block = &executor->cpu->model->blocks[batch->block];
+  const struct kernel *kernel = cpu_kernel(executor->cpu, batch->block, executor->variant);
   const void **params;
   STATUS_TRY(execute_params(executor, number, kernel, &params));
   void **outputs = value_arena_alloc(executor->memory, (kernel->n_outputs + 1) * sizeof *outputs);
   for (uint32_t o = 0; o < kernel->n_outputs; o++) {
-    const struct row_arena *arena = o < block->n_results ? &executor->plan.values : &executor->plan.saved;
+    const struct row_arena *arena = o < block->n_results ? &executor->values : &executor->saved;
     outputs[o] = row_arena_at(arena, plan->outputs[o]);
   }
-  const struct kernel_args args = {.values = executor->plan.values.base,
+  const struct kernel_args args = {.values = executor->values.base,
                                    .rows = plan->rows,
                                    .indices = plan->indices,
                                    .numbers = plan->numbers,
@@ -298,15 +300,21 @@ static nn_status *run_batch(struct executor *executor, uint32_t number) {
                                    .outputs = outputs,
                                    .examples = plan->examples,
                                    .ordinals = plan->ordinals,
-                                   .seed = executor->model->options.seed,
+                                   .seed = executor->cpu->model->seed,
                                    .epoch = executor->epoch,
                                    .kernel = kernel};
   return execute_rows(executor, kernel, &args, batch->count, execute_row_elements(block), true,
-                      &executor->forward_tally[batch->block]);
+                      &executor->run.forward[batch->block]);
 }
 
-nn_status *execute_forward(struct executor *executor, uint32_t begin, uint32_t end) {
+nn_status *execute_forward(struct device_run *run, const struct minibatch *minibatch, uint32_t begin,
+                           uint32_t end) {
+  struct executor *executor = executor_of(run);
+  executor->minibatch = minibatch;
   value_arena_reset(executor->memory);
+  if (!row_arena_reserve(&executor->values, minibatch->plan.values_units) ||
+      !row_arena_reserve(&executor->saved, minibatch->plan.saved_units))
+    return status_new(NN_NO_MEMORY, "the minibatch needs more memory for its values than there is");
   STATUS_TRY(compile_missing(executor, begin, end));
   for (uint32_t b = begin; b < end; b++)
     STATUS_TRY(run_batch(executor, b));

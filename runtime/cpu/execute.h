@@ -10,24 +10,19 @@
 #include "runtime/batch/plan.h"
 #include "runtime/batch/schedule.h"
 #include "runtime/batch/trace.h"
-#include "runtime/model/model.h"
-
-// Work on the kernels of one block and variant, for reports.
-struct execute_tally {
-  uint64_t calls, rows;
-  double seconds, flops;  // seconds: only while executor.profile is set
-};
+#include "runtime/cpu/cpu.h"
+#include "runtime/cpu/row_arena.h"
+#include "runtime/kernel/device.h"
 
 struct executor {
-  nn_model *model;
-  struct threads *threads;
-  struct trace trace;
-  struct schedule schedule;
-  struct plan plan;
-  struct row_arena gradients;  // offsets as in plan.values
-  struct row_arena sinks;      // rows for weight gradients, over the whole minibatch
-  struct value_arena *memory;  // small arrays of the pass that is running
-  char **scratch;              // [thread]
+  struct device_run run;  // first: the address that others know
+  struct cpu *cpu;
+  const struct minibatch *minibatch;  // of the call that runs
+  struct row_arena values, saved;     // offsets are the plan's
+  struct row_arena gradients;         // offsets as in values
+  struct row_arena sinks;             // rows for weight gradients, over the whole minibatch
+  struct value_arena *memory;         // small arrays of the pass that is running
+  char **scratch;                     // [thread]
   size_t scratch_bytes;
   uint32_t *marks;  // [offset in the values arena] batch that marked it; to find shared rows
   size_t n_marks;
@@ -38,24 +33,18 @@ struct executor {
   // rows. The unit is a multiply-add at 50 a ns, or an element at 2 a ns. Tests make both small.
   double worth_splitting;
   uint32_t chunk_rows;
-  bool profile;
-  struct execute_tally *forward_tally, *adjoint_tally;  // [block]
-  struct execute_tally reduce_tally;
-  double flops;
-  double compile_seconds, weights_seconds;
 };
 
-nn_status *execute_init(struct executor *, nn_model *, int threads);
-void execute_free(struct executor *);
-// Begins a minibatch.
-void execute_reset(struct executor *, enum kernel_variant, uint64_t epoch);
+// The device's functions on a run (device.h).
+nn_status *execute_new(struct device *, struct device_run **);
+void execute_free(struct device_run *);
+void execute_begin(struct device_run *, enum kernel_variant, uint64_t epoch);
+nn_status *execute_forward(struct device_run *, const struct minibatch *, uint32_t begin, uint32_t end);
+nn_status *execute_backward(struct device_run *, const struct minibatch *, const uint32_t *seeds,
+                            uint32_t n_seeds, double scale);
+void execute_read_row(const struct device_run *, uint32_t row, size_t first, size_t n, double *to);
 
-// Compiles what the batches [begin, end) and, when training, their adjoints need, then runs them.
-nn_status *execute_forward(struct executor *, uint32_t begin, uint32_t end);
-
-// The backward pass of everything that ran forward, down to the gradients in model->params. Each value in
-// `seeds` has the gradient `scale`.
-nn_status *execute_backward(struct executor *, const uint32_t *seeds, uint32_t n_seeds, double scale);
+static inline struct executor *executor_of(struct device_run *run) { return (struct executor *)run; }
 
 // ------------------------------------------------------------------------------------------------ within the
 // executor
@@ -67,11 +56,10 @@ nn_status *execute_member(const struct executor *, uint32_t batch, uint32_t para
                           uint32_t *which);
 // Calls a kernel on `count` rows, shared out when that is allowed and worth it.
 nn_status *execute_rows(struct executor *, const struct kernel *, const struct kernel_args *, uint32_t count,
-                        uint32_t elements_per_row, bool may_split, struct execute_tally *);
+                        uint32_t elements_per_row, bool may_split, struct device_tally *);
 // execute_rows's measure of a block: elements of all its results.
 uint32_t execute_row_elements(const struct plan_block *);
 struct reduction;
 void execute_describe_reduction(const struct executor *, uint32_t batch, struct reduction *);
-double execute_seconds(void);
 
 #endif

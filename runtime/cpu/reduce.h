@@ -3,8 +3,8 @@
 #ifndef NN_RUNTIME_CPU_REDUCE_H
 #define NN_RUNTIME_CPU_REDUCE_H
 
-#include "runtime/batch/row_arena.h"
 #include "runtime/cpu/loops.h"
+#include "runtime/cpu/row_arena.h"
 
 struct reduction {
   uint32_t kind;  // TRACE_REDUCE_*

@@ -73,8 +73,8 @@ static bool grow(void *array, size_t element, uint32_t count, uint32_t *capacity
 // Where the rows of one batch lie: their offsets, or NULL and the first of contiguous ones.
 static const uint32_t *batch_rows(const struct executor *executor, const struct sink_group *group,
                                   uint32_t batch, const struct kernel_row *row, uint32_t *first) {
-  const struct plan_batch *plan = &executor->plan.batches[batch];
-  const struct plan_block *block = &executor->model->blocks[group->block];
+  const struct plan_batch *plan = &executor->minibatch->plan.batches[batch];
+  const struct plan_block *block = &executor->cpu->model->blocks[group->block];
   switch (row->place) {
   case KERNEL_PLACE_INPUT: *first = plan->rows[row->index][0]; return plan->rows[row->index];
   case KERNEL_PLACE_SAVED: *first = plan->outputs[block->n_results + row->index]; return NULL;
@@ -85,8 +85,8 @@ static const uint32_t *batch_rows(const struct executor *executor, const struct 
 static const struct row_arena *place_arena(const struct executor *executor, enum kernel_place place) {
   switch (place) {
   case KERNEL_PLACE_SINK: return &executor->sinks;
-  case KERNEL_PLACE_INPUT: return &executor->plan.values;
-  case KERNEL_PLACE_SAVED: return &executor->plan.saved;
+  case KERNEL_PLACE_INPUT: return &executor->values;
+  case KERNEL_PLACE_SAVED: return &executor->saved;
   default: return &executor->gradients;
   }
 }
@@ -96,7 +96,7 @@ static bool lies_together(const struct executor *executor, const struct sink_gro
                           const struct kernel_row *row, uint32_t units, uint32_t *start) {
   uint64_t next = 0;
   for (uint32_t b = 0; b < group->n_batches; b++) {
-    uint32_t first, count = executor->schedule.batches[group->batches[b]].count;
+    uint32_t first, count = executor->minibatch->schedule.batches[group->batches[b]].count;
     const uint32_t *rows = batch_rows(executor, group, group->batches[b], row, &first);
     if (b == 0) {
       *start = first;
@@ -119,7 +119,7 @@ static nn_status *copy_together(struct weights *weights, const struct sink_group
     return status_no_memory();
   uint32_t to = operand->offset;
   for (uint32_t b = 0; b < group->n_batches; b++) {
-    uint32_t first, left = executor->schedule.batches[group->batches[b]].count;
+    uint32_t first, left = executor->minibatch->schedule.batches[group->batches[b]].count;
     const uint32_t *rows = batch_rows(executor, group, group->batches[b], row, &first);
     while (left > 0) {
       uint32_t count = left < COPY_ROWS ? left : COPY_ROWS;
@@ -217,11 +217,11 @@ static int compare_contributions(const void *x, const void *y) {
 static nn_status *touch_rows(const struct weights *weights, const struct contribution *contribution) {
   const struct executor *executor = weights->executor;
   const struct sink_group *group = contribution->group;
-  const struct param *param = &executor->model->params.list[contribution->param];
-  uint16_t slot = executor->model->blocks[group->block].slots[contribution->sink->index];
+  const struct param *param = &executor->cpu->params.list[contribution->param];
+  uint16_t slot = executor->cpu->model->blocks[group->block].slots[contribution->sink->index];
   for (uint32_t b = 0; b < group->n_batches; b++) {
-    const int32_t *rows = executor->plan.batches[group->batches[b]].indices[slot];
-    uint32_t count = executor->schedule.batches[group->batches[b]].count;
+    const int32_t *rows = executor->minibatch->plan.batches[group->batches[b]].indices[slot];
+    uint32_t count = executor->minibatch->schedule.batches[group->batches[b]].count;
     for (uint32_t r = 0; r < count; r++) {
       if (rows[r] < 0 || rows[r] >= param->rows)
         return status_new(NN_DATA, "row %d of '%s' was looked up, which has %lld", rows[r],
@@ -236,7 +236,7 @@ static nn_status *touch_rows(const struct weights *weights, const struct contrib
 // Contributions [first, end) go to one parameter.
 static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t end) {
   const struct contribution *head = &weights->contributions[first];
-  struct params *params = &weights->executor->model->params;
+  struct params *params = &weights->executor->cpu->params;
   const struct param *param = &params->list[head->param];
   struct param_member *member = &param->members[head->member];
   if (!params_gradient(params, head->param, head->member))
@@ -259,7 +259,7 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
     extent = param->elements, step = SUM_COLUMNS * 4;
   if (alike && head->sink->kind == KERNEL_SINK_ROW)
     extent = (size_t)param->columns, step = SUM_COLUMNS;
-  if (threads_count(weights->executor->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER)
+  if (threads_count(weights->executor->cpu->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER)
     step = extent;
   for (size_t begin = 0; begin < extent; begin += step) {
     if (!grow(&weights->tasks, sizeof *weights->tasks, weights->n_tasks, &weights->tasks_capacity))
@@ -280,10 +280,10 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 static void add_product(const struct executor *executor, const struct contribution *c, char *gradient,
                         const struct task *task, bool fresh) {
-  const struct param *param = &executor->model->params.list[c->param];
-  size_t end = least(task->end, (size_t)param->rows), size = nn_element_bytes(executor->model->element);
+  const struct param *param = &executor->cpu->params.list[c->param];
+  size_t end = least(task->end, (size_t)param->rows), size = nn_element_bytes(executor->cpu->element);
   size_t columns = (size_t)param->columns;
-  blas_product(executor->model->blas, executor->model->element, !fresh, end - task->begin, columns,
+  blas_product(executor->cpu->blas, executor->cpu->element, !fresh, end - task->begin, columns,
                c->group->n_rows, row_arena_at(c->a.arena, c->a.offset) + task->begin * size,
                (size_t)c->a.units * NN_LANES, row_arena_at(c->b.arena, c->b.offset),
                (size_t)c->b.units * NN_LANES, gradient + task->begin * columns * size, columns);
@@ -291,18 +291,18 @@ static void add_product(const struct executor *executor, const struct contributi
 
 static void add_rows(const struct executor *executor, const struct contribution *c, char *gradient,
                      const struct task *task) {
-  const struct param *param = &executor->model->params.list[c->param];
+  const struct param *param = &executor->cpu->params.list[c->param];
   const struct sink_group *group = c->group;
-  size_t size = nn_element_bytes(executor->model->element), columns = (size_t)param->columns;
+  size_t size = nn_element_bytes(executor->cpu->element), columns = (size_t)param->columns;
   size_t end = least(task->end, columns), stride = c->a.units * c->a.arena->unit;
-  uint16_t slot = executor->model->blocks[group->block].slots[c->sink->index];
+  uint16_t slot = executor->cpu->model->blocks[group->block].slots[c->sink->index];
   const char *from = row_arena_at(c->a.arena, c->a.offset) + task->begin * size;
   char *to = gradient + task->begin * size;
   for (uint32_t b = 0; b < group->n_batches; b++) {
-    const int32_t *rows = executor->plan.batches[group->batches[b]].indices[slot];
-    uint32_t count = executor->schedule.batches[group->batches[b]].count;
+    const int32_t *rows = executor->minibatch->plan.batches[group->batches[b]].indices[slot];
+    uint32_t count = executor->minibatch->schedule.batches[group->batches[b]].count;
     for (uint32_t r = 0; r < count; r++, from += stride)
-      executor->model->loops->add(to + (size_t)rows[r] * columns * size, from, end - task->begin);
+      executor->cpu->loops->add(to + (size_t)rows[r] * columns * size, from, end - task->begin);
   }
 }
 
@@ -311,16 +311,16 @@ static void run_task(void *context, uint32_t item, int thread) {
   const struct weights *weights = context;
   const struct executor *executor = weights->executor;
   const struct task *task = &weights->tasks[item];
-  size_t size = nn_element_bytes(executor->model->element);
+  size_t size = nn_element_bytes(executor->cpu->element);
   bool fresh = task->fresh;
   for (uint32_t i = 0; i < task->n; i++) {
     const struct contribution *c = &task->first[i];
-    const struct param *param = &executor->model->params.list[c->param];
+    const struct param *param = &executor->cpu->params.list[c->param];
     char *gradient = param->members[c->member].gradient;
     switch (c->sink->kind) {
     case KERNEL_SINK_OUTER: add_product(executor, c, gradient, task, fresh); break;
     case KERNEL_SINK_PARAM:
-      executor->model->loops->sum_rows(
+      executor->cpu->loops->sum_rows(
           gradient + task->begin * size, !fresh, row_arena_at(c->a.arena, c->a.offset) + task->begin * size,
           c->group->n_rows, (size_t)c->a.units * NN_LANES, least(task->end, param->elements) - task->begin);
       break;
@@ -338,13 +338,13 @@ static void count_flops(struct executor *executor, const struct weights *weights
   for (uint32_t i = 0; i < weights->n_contributions; i++) {
     const struct contribution *c = &weights->contributions[i];
     if (c->sink->kind == KERNEL_SINK_OUTER)
-      executor->flops += 2.0 * c->group->n_rows * (double)executor->model->params.list[c->param].elements;
+      executor->run.flops += 2.0 * c->group->n_rows * (double)executor->cpu->params.list[c->param].elements;
   }
 }
 
 static nn_status *accumulate(struct weights *weights, const struct sink_group *groups, uint32_t n_groups) {
   STATUS_TRY(collect(weights, groups, n_groups));
-  threads_run(weights->executor->threads, weights->n_copies, run_copy, weights);
+  threads_run(weights->executor->cpu->threads, weights->n_copies, run_copy, weights);
   qsort(weights->contributions, weights->n_contributions, sizeof *weights->contributions,
         compare_contributions);
   for (uint32_t i = 0, end; i < weights->n_contributions; i = end) {
@@ -355,7 +355,7 @@ static nn_status *accumulate(struct weights *weights, const struct sink_group *g
         break;
     STATUS_TRY(make_tasks(weights, i, end));
   }
-  threads_run(weights->executor->threads, weights->n_tasks, run_task, weights);
+  threads_run(weights->executor->cpu->threads, weights->n_tasks, run_task, weights);
   count_flops(weights->executor, weights);
   return NULL;
 }
@@ -363,8 +363,8 @@ static nn_status *accumulate(struct weights *weights, const struct sink_group *g
 nn_status *weights_accumulate(struct executor *executor, const struct sink_group *groups, uint32_t n_groups) {
   struct weights weights = {.executor = executor};
   // On first use: a process that only infers need not load the library. A backward pass has the model to itself.
-  if (!executor->model->blas)
-    executor->model->blas = blas_open();
+  if (!executor->cpu->blas)
+    executor->cpu->blas = blas_open();
   nn_status *status = accumulate(&weights, groups, n_groups);
   free(weights.copies);
   free(weights.tasks);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "runtime/base/status.h"
-#include "runtime/cpu/blas.h"
 #include "runtime/jit/jit.h"
 
 // ---------------------------------------------------------------------------------------------- opening and
@@ -80,8 +79,6 @@ nn_status *model_from_module(struct ir_module *module, nn_model **model) {
     return status_no_memory();
   }
   made->module = module;
-  made->compile = kernel_compile;
-  made->release = kernel_free;
   nn_status *status = fill_model(made);
   if (status)
     nn_model_free(made);
@@ -102,12 +99,8 @@ static void free_blocks(nn_model *model) {
     free(model->blocks[i].elements);
     free(model->blocks[i].units);
   }
-  for (size_t i = 0; model->kernels && i < (size_t)n * MODEL_VARIANTS; i++)
-    if (model->kernels[i])
-      model->release(model->kernels[i]);
   free(model->trace_blocks);
   free(model->blocks);
-  free(model->kernels);
 }
 
 void nn_model_free(nn_model *model) {
@@ -126,14 +119,14 @@ void nn_model_free(nn_model *model) {
   free(model->metadata_dims);
   free(model->entry_parameters);
   free(model->entry_results);
+  if (model->device)
+    model->device->ops->close(model->device);
   free_blocks(model);
-  params_free(&model->params);
   free(model->training.order);
   if (model->host)
     host_code_free(model->host);
   if (model->jit)
     jit_free(model->jit);
-  blas_close(model->blas);
   free(model->dims);
   ir_module_free(model->module);
   free(model);
@@ -327,26 +320,32 @@ static nn_status *bind_blocks(nn_model *model) {
   uint32_t n = model->module->n_blocks;
   model->trace_blocks = calloc((size_t)n + 1, sizeof *model->trace_blocks);
   model->blocks = calloc((size_t)n + 1, sizeof *model->blocks);
-  model->kernels = calloc((size_t)n * MODEL_VARIANTS + 1, sizeof *model->kernels);
-  if (!model->trace_blocks || !model->blocks || !model->kernels)
+  if (!model->trace_blocks || !model->blocks)
     return status_no_memory();
   for (uint32_t i = 0; i < n; i++)
     STATUS_TRY(bind_block(model, i));
   return NULL;
 }
 
-static nn_status *bind_code(nn_model *model, const nn_options *options) {
+static nn_status *bind_device(nn_model *model, const nn_options *options) {
   char *error = NULL;
   const struct jit_options jit_options = {.cache_dir = options->cache_dir};
   model->jit = jit_new(&jit_options, &error);
   if (!model->jit)
     return status_take(NN_COMPILE, error);
-  model->simd = jit_cpu(model->jit)->simd;
-  model->loops = loops_for(model->element, model->simd);
+  model->device_model = (struct device_model){.module = model->module,
+                                              .dims = model->dims,
+                                              .element = model->element,
+                                              .seed = options->seed,
+                                              .threads = options->threads,
+                                              .jit = model->jit};
+  return cpu_device.open(&model->device_model, &model->device);
+}
+
+static nn_status *bind_host(nn_model *model) {
+  char *error = NULL;
   model->host = host_compile(model->jit, model->module, model->dims, &error);
-  if (!model->host)
-    return status_take(NN_COMPILE, error);
-  return NULL;
+  return model->host ? NULL : status_take(NN_COMPILE, error);
 }
 
 nn_status *nn_model_bind(nn_model *model, const nn_options *options) {
@@ -360,26 +359,11 @@ nn_status *nn_model_bind(nn_model *model, const nn_options *options) {
   model->options.dims = NULL;
   model->options.cache_dir = NULL;
   model->element = options->precision == NN_PRECISION_F64 ? NN_F64 : NN_F32;
-  STATUS_TRY(params_init(&model->params, model->module, model->element, model->dims, options->seed));
+  STATUS_TRY(bind_device(model, options));
   STATUS_TRY(bind_blocks(model));
-  STATUS_TRY(bind_code(model, options));
+  model->device_model.blocks = model->blocks;
+  STATUS_TRY(bind_host(model));
   model->bound = true;
-  return NULL;
-}
-
-nn_status *model_compile_kernel(nn_model *model, uint32_t number, enum kernel_variant variant) {
-  if (model_kernel(model, number, variant))
-    return NULL;
-  char *error = NULL;
-  const struct kernel_sizes sizes = {model->dims};
-  struct kernel *kernel = model->compile(model->jit, model->module, model->module->blocks[number], variant,
-                                         model->element, &sizes, &error);
-  if (!kernel)
-    return status_take(NN_COMPILE, error);
-  struct kernel *expected = NULL;
-  if (!atomic_compare_exchange_strong(&model->kernels[(size_t)number * MODEL_VARIANTS + variant], &expected,
-                                      kernel))
-    model->release(kernel);  // another thread was first
   return NULL;
 }
 
@@ -393,17 +377,17 @@ const char *nn_model_dim(const nn_model *model, size_t dim, int64_t *value) {
   return model->module->dims[dim]->atom.name;
 }
 
-size_t nn_model_param_count(const nn_model *model) { return model->params.n_members; }
+size_t nn_model_param_count(const nn_model *model) { return model_params(model)->n_members; }
 
-uint64_t nn_model_parameters(const nn_model *model) { return model->params.n_elements; }
+uint64_t nn_model_parameters(const nn_model *model) { return model_params(model)->n_elements; }
 
 nn_param_info nn_model_param(const nn_model *model, size_t number) {
   // Initial values are drawn on demand; that changes nothing an observer can see.
-  params_initialise((struct params *)&model->params, NULL);
+  params_initialise(model_params(model), NULL);
   uint32_t which = 0;
-  while (number >= model->params.list[which].n_members)
-    number -= model->params.list[which++].n_members;
-  const struct param *param = &model->params.list[which];
+  while (number >= model_params(model)->list[which].n_members)
+    number -= model_params(model)->list[which++].n_members;
+  const struct param *param = &model_params(model)->list[which];
   const struct param_member *member = &param->members[number];
   nn_param_info info = {.name = member->name,
                         .rank = (int)param->rank,

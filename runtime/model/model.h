@@ -2,25 +2,15 @@
 #ifndef NN_RUNTIME_MODEL_MODEL_H
 #define NN_RUNTIME_MODEL_MODEL_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "compiler/ir/ir.h"
 #include "runtime/batch/plan.h"
 #include "runtime/batch/trace.h"
-#include "runtime/cpu/loops.h"
-#include "runtime/cpu/params.h"
+#include "runtime/cpu/cpu.h"
 #include "runtime/data/vocab.h"
 #include "runtime/host/host.h"
-#include "runtime/kernel/kernel.h"
+#include "runtime/kernel/device.h"
 #include "runtime/model/training_state.h"
 #include "runtime/nn.h"
-
-#define MODEL_VARIANTS (KERNEL_ADJOINT_GRADIENT + 1)
-
-typedef struct kernel *model_compile_fn(struct jit *, const struct ir_module *, const struct ir_block *,
-                                        enum kernel_variant, enum nn_element, const struct kernel_sizes *,
-                                        char **error);
 
 struct nn_model {
   struct ir_module *module;
@@ -31,33 +21,21 @@ struct nn_model {
   bool bound;
   nn_options options;  // its pointers are not kept
   enum nn_element element;
-  enum cpu_simd simd;
-  const struct loops *loops;
   int64_t *dims;  // [dim]
-  struct params params;
   struct training_state training;
-  struct jit *jit;
-  struct blas *blas;
+  struct jit *jit;  // of compiled host code, and of a device that is this processor
   struct host_code *host;
-  struct trace_block *trace_blocks;   // [block]
-  struct plan_block *blocks;          // [block]
-  _Atomic(struct kernel *) *kernels;  // [block][variant], compiled on first use
-  // kernel_compile and kernel_free; tests put slow stand-ins here.
-  model_compile_fn *compile;
-  void (*release)(struct kernel *);
+  struct trace_block *trace_blocks;  // [block]
+  struct plan_block *blocks;         // [block]
+  struct device_model device_model;  // what the device sees of the above
+  struct device *device;             // parameters and kernels
 };
 
 // A model of a module in memory; takes the module over, also when it fails.
 nn_status *model_from_module(struct ir_module *, nn_model **model);
 
-// The kernel of a block, NULL when it has not been compiled.
-static inline struct kernel *model_kernel(const nn_model *model, uint32_t block,
-                                          enum kernel_variant variant) {
-  return atomic_load_explicit(&model->kernels[(size_t)block * MODEL_VARIANTS + variant],
-                              memory_order_acquire);
-}
-// Compiles it unless it is there. May be called by several threads at once.
-nn_status *model_compile_kernel(nn_model *, uint32_t block, enum kernel_variant);
+// The parameters on the model's device.
+static inline struct params *model_params(const nn_model *model) { return &cpu_of(model->device)->params; }
 
 // The text of a type as a model's author writes it: `[Word]`, `(f32[4*H], int)`. malloc'd, NULL without
 // memory.

@@ -41,7 +41,7 @@ static void write_number(const struct writer *writer, double number, bool exact)
 
 static void write_tensor_part(const struct writer *writer, const struct ir_type *type, uint32_t axis,
                               uint32_t value, size_t *element) {
-  const nn_model *model = writer->session->executor.model;
+  const nn_model *model = writer->session->model;
   if (axis == type->shape.rank) {
     write_number(writer, session_element(writer->session, value, (*element)++), model->element == NN_F64);
     return;
@@ -59,7 +59,7 @@ static void write_tensor_part(const struct writer *writer, const struct ir_type 
 
 static void write_index(const struct writer *writer, uint32_t number, uint64_t index) {
   const struct ir_dim *dim = writer->module->dims[number];
-  const struct vocab *vocab = writer->session->executor.model->vocabs[number];
+  const struct vocab *vocab = writer->session->model->vocabs[number];
   if (dim->atom.kind == SIZE_ENUM && index < dim->n_members)
     write_string(writer->out, dim->members[index]);
   else if (vocab && index < vocab_size(vocab))
@@ -154,7 +154,7 @@ char *nn_session_json(const nn_session *session, size_t i) {
   FILE *out = open_memstream(&text, &size);
   if (!out)
     return NULL;
-  struct writer writer = {session, session->executor.model->module, out};
+  struct writer writer = {session, session->model->module, out};
   if (!session->entry || i >= session->n_examples || session->examples[i].state != EXAMPLE_DONE)
     fputs("null", out);
   else

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 
 // --------------------------------------------------------------------------------------------------------
@@ -16,10 +17,20 @@ static void wait_for_value(void *context, struct trace_example *example, uint32_
   fiber_suspend(example->host.fiber);
 }
 
-static double value_at(void *context, uint32_t row) {
-  const struct executor *executor = context;
-  const char *at = row_arena_at(&executor->plan.values, row);
-  return executor->model->element == NN_F32 ? (double)*(const float *)at : *(const double *)at;
+static double value_at(void *context, uint32_t row) { return device_read_element(context, row, 0); }
+
+static nn_status *fill_session(nn_session *session) {
+  nn_model *model = session->model;
+  session->fibers = fiber_pool_new(NULL);
+  session->arena = value_arena_new();
+  if (!session->fibers || !session->arena)
+    return status_no_memory();
+  STATUS_TRY(minibatch_init(&session->minibatch, model->trace_blocks, model->module->n_blocks));
+  STATUS_TRY(model->device->ops->run_new(model->device, &session->run));
+  session->minibatch.trace.wait = wait_for_value;
+  session->minibatch.trace.value_at = value_at;
+  session->minibatch.trace.context = session->run;
+  return NULL;
 }
 
 nn_status *nn_session_new(nn_model *model, nn_session **session) {
@@ -30,28 +41,22 @@ nn_status *nn_session_new(nn_model *model, nn_session **session) {
     return status_no_memory();
   made->autobatch = model->options.autobatch;
   made->turns = NN_DEFAULT_TURNS;
-  made->fibers = fiber_pool_new(NULL);
-  made->arena = value_arena_new();
-  nn_status *status = made->fibers && made->arena
-                          ? execute_init(&made->executor, model, model->options.threads)
-                          : status_no_memory();
-  if (status) {
+  made->model = model;
+  nn_status *status = fill_session(made);
+  if (status)
     nn_session_free(made);
-    return status;
-  }
-  made->executor.trace.wait = wait_for_value;
-  made->executor.trace.value_at = value_at;
-  made->executor.trace.context = &made->executor;
-  params_initialise(&model->params, made->executor.threads);
-  *session = made;
-  return NULL;
+  else
+    *session = made;
+  return status;
 }
 
 void nn_session_free(nn_session *session) {
   if (!session)
     return;
   session_drop_view(session);
-  execute_free(&session->executor);
+  minibatch_free(&session->minibatch);
+  if (session->run)
+    session->run->device->ops->run_free(session->run);
   if (session->fibers)
     fiber_pool_free(session->fibers);
   if (session->arena)
@@ -108,7 +113,7 @@ static nn_status *make_arguments(nn_session *session, const struct ir_entry *ent
 
 static nn_status *prepare(nn_session *session, const struct ir_entry *entry, const nn_dataset *dataset,
                           const size_t *examples, size_t n) {
-  const nn_model *model = session->executor.model;
+  const nn_model *model = session->model;
   const struct ir_function *function = model->module->functions[entry->function];
   for (size_t i = 0; i < n; i++)
     if (examples[i] >= dataset->n_examples)
@@ -136,7 +141,7 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
     struct session_example *example = &session->examples[i];
     *example = (struct session_example){.state = EXAMPLE_NEW};
     example->traced.position = (uint32_t)i;
-    example->traced.host.trace = &session->executor.trace;
+    example->traced.host.trace = &session->minibatch.trace;
     example->traced.host.arena = session->arena;
     example->traced.host.number = (uint32_t)examples[i];
     example->traced.host.step_limit = session->turns;
@@ -154,19 +159,19 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
 // flow
 
 static nn_status *flush(nn_session *session, uint32_t max_phase) {
-  struct executor *executor = &session->executor;
   nn_stats *stats = &session->stats;
-  uint32_t first = executor->schedule.n_batches;
-  double start = execute_seconds(), compile = executor->compile_seconds;
-  if (!schedule_flush(&executor->schedule, &executor->trace, session->autobatch, max_phase))
+  uint32_t first = session->minibatch.schedule.n_batches;
+  double start = clock_seconds(), compile = session->run->compile_seconds;
+  if (!schedule_flush(&session->minibatch.schedule, &session->minibatch.trace, session->autobatch, max_phase))
     return status_no_memory();
-  double scheduled = execute_seconds();
-  STATUS_TRY(plan_extend(&executor->plan, executor->model->blocks, &executor->trace, &executor->schedule,
-                         executor->variant != KERNEL_INFER));
-  double planned = execute_seconds();
-  STATUS_TRY(execute_forward(executor, first, executor->schedule.n_batches));
-  double done = execute_seconds();
-  compile = executor->compile_seconds - compile;
+  double scheduled = clock_seconds();
+  STATUS_TRY(plan_extend(&session->minibatch.plan, session->model->blocks, &session->minibatch.trace,
+                         &session->minibatch.schedule, session->mode != NN_INFER));
+  double planned = clock_seconds();
+  STATUS_TRY(session->run->device->ops->forward(session->run, &session->minibatch, first,
+                                                session->minibatch.schedule.n_batches));
+  double done = clock_seconds();
+  compile = session->run->compile_seconds - compile;
   stats->schedule += scheduled - start;
   stats->plan += planned - scheduled;
   stats->forward += done - planned - compile;
@@ -191,7 +196,7 @@ static bool advance(nn_session *session, bool decides, size_t *n_waiting) {
     if (example->state == EXAMPLE_NEW && !refused) {
       outcome = host_start(session->fibers, &example->run, decides);
     } else if (example->state == EXAMPLE_WAITS) {
-      if (session->executor.trace.value_row[example->traced.waits_for] == TRACE_NO_ROW) {
+      if (session->minibatch.trace.value_row[example->traced.waits_for] == TRACE_NO_ROW) {
         ++*n_waiting;
         continue;
       }
@@ -212,7 +217,7 @@ static bool advance(nn_session *session, bool decides, size_t *n_waiting) {
 }
 
 static uint32_t lowest_phase_waited_for(const nn_session *session) {
-  const struct trace *trace = &session->executor.trace;
+  const struct trace *trace = &session->minibatch.trace;
   uint32_t lowest = UINT32_MAX;
   for (size_t i = 0; i < session->n_examples; i++) {
     if (session->examples[i].state != EXAMPLE_WAITS)
@@ -225,7 +230,7 @@ static uint32_t lowest_phase_waited_for(const nn_session *session) {
 }
 
 static nn_status *run_examples(nn_session *session, const struct ir_entry *entry) {
-  bool decides = session->executor.model->host->decides[entry->function];
+  bool decides = session->model->host->decides[entry->function];
   size_t n_waiting;
   for (;;) {
     if (!advance(session, decides, &n_waiting))
@@ -249,18 +254,18 @@ static enum kernel_variant variant_of(nn_mode mode) {
 
 nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *dataset,
                           const size_t *examples, size_t n, nn_mode mode) {
-  struct executor *executor = &session->executor;
-  const struct ir_module *module = executor->model->module;
+  const struct ir_module *module = session->model->module;
   if (entry >= module->n_entries)
     return status_new(NN_INVALID, "there is no entry %zu", entry);
-  double start = execute_seconds();
+  double start = clock_seconds();
   nn_stats before = session->stats;
   session_drop_view(session);
   session->entry = NULL;
   session->has_gradients = false;
   session->n_examples = 0;
   value_arena_reset(session->arena);
-  execute_reset(executor, variant_of(mode), executor->model->training.epoch);
+  minibatch_reset(&session->minibatch);
+  session->run->device->ops->begin(session->run, variant_of(mode), session->model->training.epoch);
   session->mode = mode;
   STATUS_TRY(prepare(session, module->entries[entry], dataset, examples, n));
   nn_status *status = run_examples(session, module->entries[entry]);
@@ -271,12 +276,12 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
   nn_stats *stats = &session->stats;
   double elsewhere = stats->schedule - before.schedule + stats->plan - before.plan + stats->forward -
                      before.forward + stats->compile - before.compile;
-  stats->trace += execute_seconds() - start - elsewhere;
+  stats->trace += clock_seconds() - start - elsewhere;
   stats->minibatches++;
   stats->examples += n;
-  stats->nodes += executor->trace.n_instances;
-  stats->batches += executor->schedule.n_batches;
-  stats->decisions += executor->trace.n_decisions;
+  stats->nodes += session->minibatch.trace.n_instances;
+  stats->batches += session->minibatch.schedule.n_batches;
+  stats->decisions += session->minibatch.trace.n_decisions;
   return NULL;
 }
 
@@ -284,10 +289,7 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
 // results
 
 double session_element(const nn_session *session, uint32_t value, size_t element) {
-  const struct executor *executor = &session->executor;
-  const char *row = row_arena_at(&executor->plan.values, executor->trace.value_row[value]);
-  return executor->model->element == NN_F32 ? (double)((const float *)row)[element]
-                                            : ((const double *)row)[element];
+  return device_read_element(session->run, session->minibatch.trace.value_row[value], element);
 }
 
 static double slot_number(const nn_session *session, size_t i, uint32_t slot) {
@@ -313,7 +315,7 @@ const char *nn_session_error(const nn_session *session, size_t i) {
   struct session_example *example = &session->examples[i];
   if (example->error)
     return example->error;
-  const struct ir_module *module = session->executor.model->module;
+  const struct ir_module *module = session->model->module;
   const struct ir_loc *loc = &example->traced.host.error_loc;
   const char *message = example->traced.host.error;
   if (!message)
@@ -335,17 +337,17 @@ nn_status *nn_session_backward(nn_session *session, double scale) {
   const struct ir_type *result = session->entry->result;
   if (session->n_slots != 1 || result->kind != IR_TENSOR || result->shape.rank != 0)
     return status_new(NN_INVALID, "'%s' cannot be trained: its result is no f32", session->entry->name);
-  double start = execute_seconds(), weights = session->executor.weights_seconds;
+  double start = clock_seconds(), weights = session->run->weights_seconds;
   uint32_t *seeds = value_arena_alloc(session->arena, (session->n_examples + 1) * sizeof *seeds), n = 0;
   for (size_t i = 0; i < session->n_examples; i++)
     if (session->examples[i].state == EXAMPLE_DONE)
       seeds[n++] = (uint32_t)session->examples[i].run.results[0];
   session->has_gradients = false;
-  STATUS_TRY(execute_backward(&session->executor, seeds, n, scale));
+  STATUS_TRY(session->run->device->ops->backward(session->run, &session->minibatch, seeds, n, scale));
   session->has_gradients = true;
-  weights = session->executor.weights_seconds - weights;
+  weights = session->run->weights_seconds - weights;
   session->stats.weights += weights;
-  session->stats.backward += execute_seconds() - start - weights;
+  session->stats.backward += clock_seconds() - start - weights;
   return NULL;
 }
 

@@ -2,7 +2,6 @@
 #ifndef NN_RUNTIME_MODEL_SESSION_H
 #define NN_RUNTIME_MODEL_SESSION_H
 
-#include "runtime/cpu/execute.h"
 #include "runtime/data/dataset.h"
 #include "runtime/model/model.h"
 #include "runtime/value/fiber.h"
@@ -17,7 +16,9 @@ struct session_example {
 };
 
 struct nn_session {
-  struct executor executor;
+  nn_model *model;
+  struct minibatch minibatch;
+  struct device_run *run;  // on the model's device
   nn_autobatch autobatch;
   uint64_t turns;  // nn_session_set_limits
   const volatile int *interrupt;
@@ -31,7 +32,7 @@ struct nn_session {
   nn_mode mode;
   bool has_gradients;  // a backward pass has run, and no run since
   nn_stats stats;
-  double flops_before;
+  double flops_before;  // the run's, at the last reset
   // Answers of nn_session_node and nn_session_batch.
   struct session_view *view;
 };

@@ -20,33 +20,31 @@ struct session_view {
 
 nn_stats nn_session_stats(const nn_session *session) {
   nn_stats stats = session->stats;
-  stats.flops = (uint64_t)(session->executor.flops - session->flops_before);
+  stats.flops = (uint64_t)(session->run->flops - session->flops_before);
   return stats;
 }
 
 void nn_session_reset_stats(nn_session *session) {
-  struct executor *executor = &session->executor;
-  size_t n = executor->model->module->n_blocks;
+  size_t n = session->model->module->n_blocks;
   session->stats = (nn_stats){0};
-  session->flops_before = executor->flops;
-  memset(executor->forward_tally, 0, n * sizeof *executor->forward_tally);
-  memset(executor->adjoint_tally, 0, n * sizeof *executor->adjoint_tally);
-  executor->reduce_tally = (struct execute_tally){0};
+  session->flops_before = session->run->flops;
+  memset(session->run->forward, 0, n * sizeof *session->run->forward);
+  memset(session->run->adjoint, 0, n * sizeof *session->run->adjoint);
+  session->run->reductions = (struct device_tally){0};
 }
 
-void nn_session_profile(nn_session *session, bool on) { session->executor.profile = on; }
+void nn_session_profile(nn_session *session, bool on) { session->run->profile = on; }
 
 size_t nn_session_kernel_count(const nn_session *session) {
-  return (size_t)session->executor.model->module->n_blocks * 2 + 1;
+  return (size_t)session->model->module->n_blocks * 2 + 1;
 }
 
 nn_kernel_stats nn_session_kernel(const nn_session *session, size_t number) {
-  const struct executor *executor = &session->executor;
-  size_t n = executor->model->module->n_blocks;
-  const struct execute_tally *tally = number < n       ? &executor->forward_tally[number]
-                                      : number < 2 * n ? &executor->adjoint_tally[number - n]
-                                                       : &executor->reduce_tally;
-  const char *name = number < 2 * n ? executor->model->module->blocks[number % n]->name : "reductions";
+  size_t n = session->model->module->n_blocks;
+  const struct device_tally *tally = number < n       ? &session->run->forward[number]
+                                     : number < 2 * n ? &session->run->adjoint[number - n]
+                                                      : &session->run->reductions;
+  const char *name = number < 2 * n ? session->model->module->blocks[number % n]->name : "reductions";
   return (nn_kernel_stats){.name = name,
                            .adjoint = number >= n && number < 2 * n,
                            .calls = tally->calls,
@@ -70,7 +68,7 @@ void session_drop_view(nn_session *session) {
 }
 
 static void mark_results(const nn_session *session, struct session_view *view) {
-  const struct trace *trace = &session->executor.trace;
+  const struct trace *trace = &session->minibatch.trace;
   for (size_t i = 0; i < session->n_examples; i++) {
     if (session->examples[i].state != EXAMPLE_DONE)
       continue;
@@ -84,22 +82,21 @@ static void mark_results(const nn_session *session, struct session_view *view) {
 static struct session_view *get_view(nn_session *session) {
   if (session->view)
     return session->view;
-  const struct executor *executor = &session->executor;
   struct session_view *view = calloc(1, sizeof *view);
   if (!view)
     return NULL;
   session->view = view;
   arena_init(&view->texts);
-  view->batch_of = calloc((size_t)executor->trace.n_instances + 1, sizeof *view->batch_of);
-  view->is_result = calloc((size_t)executor->trace.n_instances + 1, sizeof *view->is_result);
+  view->batch_of = calloc((size_t)session->minibatch.trace.n_instances + 1, sizeof *view->batch_of);
+  view->is_result = calloc((size_t)session->minibatch.trace.n_instances + 1, sizeof *view->is_result);
   if (!view->batch_of || !view->is_result) {
     session_drop_view(session);
     return NULL;
   }
-  for (uint32_t b = 0; b < executor->schedule.n_batches; b++) {
-    const struct batch *batch = &executor->schedule.batches[b];
+  for (uint32_t b = 0; b < session->minibatch.schedule.n_batches; b++) {
+    const struct batch *batch = &session->minibatch.schedule.batches[b];
     for (uint32_t i = 0; i < batch->count; i++)
-      view->batch_of[executor->schedule.order[batch->first + i]] = b;
+      view->batch_of[session->minibatch.schedule.order[batch->first + i]] = b;
   }
   mark_results(session, view);
   return view;
@@ -117,9 +114,9 @@ static const char *block_name(const nn_model *model, uint32_t block) {
 // "{128} {4,128} {1}": the shapes of an instance's results.
 static const char *shapes_text(const nn_session *session, struct arena *texts,
                                const struct trace_instance *instance) {
-  const nn_model *model = session->executor.model;
+  const nn_model *model = session->model;
   if (trace_is_reduction(instance->block))
-    return arena_printf(texts, "{%u}", session->executor.trace.keys[instance->key].elements);
+    return arena_printf(texts, "{%u}", session->minibatch.trace.keys[instance->key].elements);
   const struct ir_block *block = model->module->blocks[instance->block];
   const char *text = "";
   for (uint32_t o = 0; o < block->n_results; o++) {
@@ -136,11 +133,11 @@ static const char *shapes_text(const nn_session *session, struct arena *texts,
 }
 
 size_t nn_session_node_count(const nn_session *session) {
-  return session->entry ? session->executor.trace.n_instances : 0;
+  return session->entry ? session->minibatch.trace.n_instances : 0;
 }
 
 nn_node nn_session_node(nn_session *session, size_t number) {
-  const struct trace *trace = &session->executor.trace;
+  const struct trace *trace = &session->minibatch.trace;
   struct session_view *view = get_view(session);
   if (!view || number >= trace->n_instances)
     return (nn_node){.name = "", .shape = ""};
@@ -157,7 +154,7 @@ nn_node nn_session_node(nn_session *session, size_t number) {
   }
   for (uint32_t t = 0; t < n; t++)
     view->inputs[t] = trace->value_instance[args[map ? map[t] : t]];
-  return (nn_node){.name = block_name(session->executor.model, instance->block),
+  return (nn_node){.name = block_name(session->model, instance->block),
                    .shape = shapes_text(session, &view->texts, instance),
                    .example = instance->example,
                    .batch = view->batch_of[number],
@@ -173,9 +170,8 @@ nn_node nn_session_node(nn_session *session, size_t number) {
 
 // Whether an instance of `later` needs the result of one of `earlier`, directly or through others.
 static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
-  const struct executor *executor = &session->executor;
-  const struct trace *trace = &executor->trace;
-  const struct schedule *schedule = &executor->schedule;
+  const struct trace *trace = &session->minibatch.trace;
+  const struct schedule *schedule = &session->minibatch.schedule;
   // [batch - earlier]: a chain of batches, each after the other, costs no more than its length.
   bool *needed = calloc((size_t)later - earlier + 1, sizeof *needed);
   if (!needed)
@@ -204,7 +200,7 @@ static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
 }
 
 static const char *reason_text(nn_session *session, uint32_t number) {
-  const struct schedule *schedule = &session->executor.schedule;
+  const struct schedule *schedule = &session->minibatch.schedule;
   const struct batch *batch = &schedule->batches[number];
   uint32_t before = number;
   while (before > 0 && schedule->batches[before - 1].key != batch->key)
@@ -226,19 +222,19 @@ static const char *reason_text(nn_session *session, uint32_t number) {
 }
 
 size_t nn_session_batch_count(const nn_session *session) {
-  return session->entry ? session->executor.schedule.n_batches : 0;
+  return session->entry ? session->minibatch.schedule.n_batches : 0;
 }
 
 nn_batch nn_session_batch(nn_session *session, size_t number) {
-  const struct executor *executor = &session->executor;
   struct session_view *view = get_view(session);
-  if (!view || number >= executor->schedule.n_batches)
+  if (!view || number >= session->minibatch.schedule.n_batches)
     return (nn_batch){.name = "", .key = "", .reason = ""};
-  const struct batch *batch = &executor->schedule.batches[number];
-  const struct trace_key *key = &executor->trace.keys[batch->key];
-  const char *name = block_name(executor->model, batch->block), *text = name;
+  const struct batch *batch = &session->minibatch.schedule.batches[number];
+  const struct trace_key *key = &session->minibatch.trace.keys[batch->key];
+  const char *name = block_name(session->model, batch->block), *text = name;
   for (uint32_t m = 0; m < key->n_members; m++)
-    text = arena_printf(&view->texts, "%s [%u]", text, executor->trace.key_members[key->members + m]);
+    text = arena_printf(&view->texts, "%s [%u]", text,
+                        session->minibatch.trace.key_members[key->members + m]);
   if (key->elements)
     text = arena_printf(&view->texts, "%s {%u}", text, key->elements);
   return (nn_batch){.name = name,
@@ -254,7 +250,7 @@ size_t nn_session_batch_lower_bound(const nn_session *session) {
   // The scheduler's scratch memory is used, and nothing else of the session.
   nn_session *own = (nn_session *)session;
   uint64_t bound = 0;
-  if (!session->entry || !schedule_lower_bound(&own->executor.schedule, &own->executor.trace, &bound))
+  if (!session->entry || !schedule_lower_bound(&own->minibatch.schedule, &own->minibatch.trace, &bound))
     return 0;
   return bound;
 }

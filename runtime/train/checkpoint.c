@@ -246,7 +246,7 @@ static void copy_values(const struct safetensors_tensor *tensor, enum nn_element
 static nn_status *use_weights(nn_model *model, const char *path, const struct safetensors *file) {
   struct origin origin = origin_of(model, file);
   // All is checked before anything is written.
-  params_loaded(&model->params);  // no need to draw what will be overwritten
+  params_loaded(model_params(model));  // no need to draw what will be overwritten
   for (size_t i = 0; i < nn_model_param_count(model); i++) {
     nn_param_info info = nn_model_param(model, i);
     STATUS_TRY(check_tensor(path, &info, safetensors_find(file, info.name), origin.text));
@@ -268,10 +268,10 @@ nn_status *nn_model_load_weights(nn_model *model, const char *path) {
   struct safetensors *file = safetensors_read(path, &error);
   if (!file)
     return status_take(NN_IO, error);
-  bool had_values = atomic_load(&model->params.initialised);
+  bool had_values = atomic_load(&model_params(model)->initialised);
   nn_status *status = use_weights(model, path, file);
   if (status)
-    atomic_store(&model->params.initialised, had_values);
+    atomic_store(&model_params(model)->initialised, had_values);
   safetensors_free(file);
   return status;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
 #include "runtime/cpu/loops.h"
@@ -89,7 +90,7 @@ static char *zeros(size_t bytes) {
 }
 
 static nn_status *make_moments(nn_optimiser *optimiser) {
-  const struct params *params = &optimiser->model->params;
+  const struct params *params = model_params(optimiser->model);
   optimiser->moments = calloc((size_t)params->n_members + 1, sizeof *optimiser->moments);
   if (!optimiser->moments)
     return status_no_memory();
@@ -135,7 +136,7 @@ nn_status *nn_optimiser_new(nn_model *model, const nn_optimiser_options *options
 void nn_optimiser_free(nn_optimiser *optimiser) {
   if (!optimiser)
     return;
-  for (uint32_t i = 0; optimiser->moments && i < optimiser->model->params.n_members; i++) {
+  for (uint32_t i = 0; optimiser->moments && i < model_params(optimiser->model)->n_members; i++) {
     free(optimiser->moments[i].first);
     free(optimiser->moments[i].second);
   }
@@ -171,7 +172,7 @@ static bool add_pieces(nn_optimiser *optimiser, struct piece whole, size_t n, si
 }
 
 static bool make_pieces(nn_optimiser *optimiser) {
-  struct params *params = &optimiser->model->params;
+  struct params *params = model_params(optimiser->model);
   uint32_t at = 0;
   optimiser->n_pieces = 0;
   for (uint32_t i = 0; i < params->n; i++) {
@@ -256,15 +257,15 @@ static nn_status *find_norm(nn_optimiser *optimiser, struct threads *threads, st
 }
 
 nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
-  if (session->executor.model != optimiser->model)
+  if (session->model != optimiser->model)
     return status_new(NN_INVALID, "the optimiser belongs to another model than the session");
   if (!session->has_gradients)
     return status_new(NN_INVALID, "there was no backward pass");
   const nn_optimiser_options *options = &optimiser->options;
-  double start = execute_seconds();
+  double start = clock_seconds();
   double t = (double)++optimiser->steps;
   struct update update = {.optimiser = optimiser,
-                          .loops = optimiser->model->loops,
+                          .loops = cpu_of(optimiser->model->device)->loops,
                           .element_bytes = nn_element_bytes(optimiser->model->element),
                           .step = {.rate = options->rate,
                                    .scale = 1,
@@ -279,11 +280,11 @@ nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
     return status_no_memory();
   optimiser->norm = NAN;
   if (options->clip > 0) {
-    STATUS_TRY(find_norm(optimiser, session->executor.threads, &update));
+    STATUS_TRY(find_norm(optimiser, cpu_of(session->model->device)->threads, &update));
     if (optimiser->norm > options->clip)
       update.step.scale = options->clip / optimiser->norm;
   }
-  threads_run(session->executor.threads, optimiser->n_pieces, update_piece, &update);
-  session->stats.update += execute_seconds() - start;
+  threads_run(cpu_of(session->model->device)->threads, optimiser->n_pieces, update_piece, &update);
+  session->stats.update += clock_seconds() - start;
   return NULL;
 }

@@ -132,7 +132,7 @@ static void gradients_match_finite_differences(void **state) {
     start(&run, &models[m], NN_PRECISION_F64, NN_AUTOBATCH_AUTO, 1);
     loss_of(&run, N);
     check(nn_session_backward(run.session, 1));
-    struct params *params = &run.model->params;
+    struct params *params = model_params(run.model);
     size_t n_checked = 0;
     for (uint32_t p = 0; p < params->n; p++) {
       for (uint32_t i = 0; i < params->list[p].n_members; i++) {
@@ -159,10 +159,10 @@ static void single_precision_agrees_with_double(void **state) {
     start(&narrow, &models[m], NN_PRECISION_F32, NN_AUTOBATCH_AUTO, 1);
     start(&wide, &models[m], NN_PRECISION_F64, NN_AUTOBATCH_AUTO, 1);
     // The same start: f32 values are exact in f64.
-    for (uint32_t p = 0; p < wide.model->params.n; p++) {
-      params_initialise(&narrow.model->params, NULL);
-      params_initialise(&wide.model->params, NULL);
-      struct param *a = &narrow.model->params.list[p], *b = &wide.model->params.list[p];
+    for (uint32_t p = 0; p < model_params(wide.model)->n; p++) {
+      params_initialise(model_params(narrow.model), NULL);
+      params_initialise(model_params(wide.model), NULL);
+      struct param *a = &model_params(narrow.model)->list[p], *b = &model_params(wide.model)->list[p];
       for (uint32_t i = 0; i < a->n_members; i++) {
         for (size_t k = 0; k < a->elements; k++)
           ((double *)b->members[i].values)[k] = ((float *)a->members[i].values)[k];
@@ -174,8 +174,8 @@ static void single_precision_agrees_with_double(void **state) {
       fail_msg("%s: loss %.9g in f32, %.9g in f64", models[m].path, x, y);
     check(nn_session_backward(narrow.session, 1));
     check(nn_session_backward(wide.session, 1));
-    for (uint32_t p = 0; p < wide.model->params.n; p++) {
-      struct param *a = &narrow.model->params.list[p], *b = &wide.model->params.list[p];
+    for (uint32_t p = 0; p < model_params(wide.model)->n; p++) {
+      struct param *a = &model_params(narrow.model)->list[p], *b = &model_params(wide.model)->list[p];
       for (uint32_t i = 0; i < a->n_members; i++) {
         double difference = 0, norm = 0;
         for (size_t k = 0; k < a->elements; k++) {

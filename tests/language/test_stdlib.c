@@ -44,7 +44,7 @@ static double arbitrary(uint64_t n) {
 }
 
 static void fill_params(struct rig *rig) {
-  struct params *params = &rig->model->params;
+  struct params *params = model_params(rig->model);
   uint64_t n = 0;
   for (uint32_t p = 0; p < params->n; p++) {
     for (uint32_t m = 0; m < params->list[p].n_members; m++) {

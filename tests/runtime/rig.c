@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "compiler/nnc.h"
+#include "runtime/cpu/execute.h"
 #include "runtime/data/dataset.h"
 #include "runtime/kernel/random.h"
 #include "tests/runtime/stand_in.h"
@@ -237,10 +238,6 @@ void rig_open(struct rig *rig, const char *source, const char *entry, const stru
   struct ir_module *module = nnc_take_module(&result);
   nnc_result_free(&result);
   rig_check(model_from_module(module, &rig->model));
-  if (options->stand_in) {
-    rig->model->compile = stand_in_compile;
-    rig->model->release = stand_in_free;
-  }
   set_vocabs(rig->model);
   nn_options bound = nn_options_default();
   bound.precision = options->precision;
@@ -249,10 +246,14 @@ void rig_open(struct rig *rig, const char *source, const char *entry, const stru
   bound.seed = 5;
   bound.cache_dir = cache();
   rig_check(nn_model_bind(rig->model, &bound));
+  if (options->stand_in) {
+    cpu_of(rig->model->device)->compile = stand_in_compile;
+    cpu_of(rig->model->device)->release = stand_in_free;
+  }
   rig_check(nn_session_new(rig->model, &rig->session));
-  rig->session->executor.worth_splitting =
+  executor_of(rig->session->run)->worth_splitting =
       0;  // these batches are small, and are to be shared out all the same
-  rig->session->executor.chunk_rows = 1;
+  executor_of(rig->session->run)->chunk_rows = 1;
   rig->data = make_dataset(rig->model, rig->model->module->entries[rig_entry(rig, entry)], rig->n,
                            options->data_seed);
   rig->examples = calloc(rig->n, sizeof *rig->examples);

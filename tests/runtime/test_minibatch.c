@@ -211,7 +211,7 @@ static double total_loss(struct rig *rig) {
 
 static void change(struct rig *rig, const nn_param_info *info, size_t element, double value) {
   ((double *)info->values)[element] = value;
-  params_loaded(&rig->model->params);  // packed copies are out of date
+  params_loaded(model_params(rig->model));  // packed copies are out of date
 }
 
 static size_t elements_of(const nn_param_info *info) {

@@ -194,7 +194,7 @@ static double *train_table(nn_sparse sparse, bool as_dense, int threads) {
   assert_string_equal(info.name, "E");
   assert_true(info.sparse);
   if (as_dense)
-    rig.model->params.list[0].sparse = false;
+    model_params(rig.model)->list[0].sparse = false;
   nn_optimiser_options options = nn_optimiser_default(NN_ADAM);
   options.sparse = sparse;
   options.rate = 0.05;

@@ -1,5 +1,6 @@
 // The small parts of the runtime: threads, row arenas, random streams, loops, statuses.
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -12,8 +13,8 @@
 
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
-#include "runtime/batch/row_arena.h"
 #include "runtime/cpu/loops.h"
+#include "runtime/cpu/row_arena.h"
 #include "runtime/kernel/random.h"
 
 // ------------------------------------------------------------------------------------------------------
@@ -49,6 +50,36 @@ static void test_threads(void **state) {
   }
   threads_free(NULL);
   assert_true(threads_cores() >= 1);
+}
+
+struct caller {
+  struct threads *team;
+  struct tally tally;
+};
+
+static void *call(void *argument) {
+  struct caller *caller = argument;
+  for (int round = 0; round < 300; round++)
+    threads_run(caller->team, 1000, take, &caller->tally);
+  return NULL;
+}
+
+// Several callers of one team: each job is done, once.
+static void test_threads_shared(void **state) {
+  (void)state;
+  struct threads *team = threads_new(3);
+  struct caller callers[3];
+  pthread_t threads[3];
+  for (int i = 0; i < 3; i++) {
+    callers[i] = (struct caller){.team = team, .tally.count = threads_count(team)};
+    assert_int_equal(pthread_create(&threads[i], NULL, call, &callers[i]), 0);
+  }
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(pthread_join(threads[i], NULL), 0);
+  for (int i = 0; i < 3; i++)
+    for (int item = 0; item < 1000; item++)
+      assert_int_equal(callers[i].tally.taken[item], 300);
+  threads_free(team);
 }
 
 // --------------------------------------------------------------------------------------------------- row
@@ -215,8 +246,9 @@ static void test_status(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_threads),       cmocka_unit_test(test_row_arena), cmocka_unit_test(test_random),
-      cmocka_unit_test(test_distributions), cmocka_unit_test(test_loops),     cmocka_unit_test(test_status),
+      cmocka_unit_test(test_threads), cmocka_unit_test(test_threads_shared), cmocka_unit_test(test_row_arena),
+      cmocka_unit_test(test_random),  cmocka_unit_test(test_distributions),  cmocka_unit_test(test_loops),
+      cmocka_unit_test(test_status),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,15 +174,15 @@ static bool right_gradients(const char *program) {
       bool agrees = false;
       for (double h = 1e-4; h > 1e-7 && !agrees; h /= 10) {
         values[e] = kept + h;
-        params_loaded(&rig.model->params);
+        params_loaded(model_params(rig.model));
         double above = total(&rig);
         values[e] = kept - h;
-        params_loaded(&rig.model->params);
+        params_loaded(model_params(rig.model));
         numeric = (above - total(&rig)) / (2 * h);
         agrees = fabs(numeric - gradients[e]) <= 2e-6 * (1 + fabs(numeric));
       }
       values[e] = kept;
-      params_loaded(&rig.model->params);
+      params_loaded(model_params(rig.model));
       if (!agrees)
         fail_msg("%s[%zu]: %.10g, finite differences say %.10g\n%s", info.name, e, gradients[e], numeric,
                  program);

@@ -1,4 +1,4 @@
-#include "runtime/batch/row_arena.h"
+#include "runtime/cpu/row_arena.h"
 
 #include <sys/mman.h>
 

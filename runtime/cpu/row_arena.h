@@ -3,8 +3,8 @@
 //
 // Growing may move the mapping, so pointers are made from offsets right before use. Reset keeps the memory.
 // Fresh pages are zero; pages that were used before hold what they held.
-#ifndef NN_RUNTIME_BATCH_ROW_ARENA_H
-#define NN_RUNTIME_BATCH_ROW_ARENA_H
+#ifndef NN_RUNTIME_CPU_ROW_ARENA_H
+#define NN_RUNTIME_CPU_ROW_ARENA_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,77 @@
+#include "runtime/cpu/cpu.h"
+
+#include <stdlib.h>
+
+#include "runtime/base/status.h"
+#include "runtime/cpu/blas.h"
+#include "runtime/cpu/execute.h"
+#include "runtime/jit/jit.h"
+
+static void close_cpu(struct device *device) {
+  struct cpu *cpu = cpu_of(device);
+  if (!cpu)
+    return;
+  for (size_t i = 0; cpu->kernels && i < (size_t)cpu->model->module->n_blocks * CPU_VARIANTS; i++)
+    if (cpu->kernels[i])
+      cpu->release(cpu->kernels[i]);
+  free(cpu->kernels);
+  params_free(&cpu->params);
+  threads_free(cpu->threads);
+  blas_close(cpu->blas);
+  free(cpu);
+}
+
+static nn_status *fill_cpu(struct cpu *cpu) {
+  const struct device_model *model = cpu->model;
+  cpu->simd = jit_cpu(model->jit)->simd;
+  cpu->loops = loops_for(cpu->element, cpu->simd);
+  cpu->threads = threads_new(model->threads > 0 ? model->threads : threads_cores());
+  cpu->kernels = calloc((size_t)model->module->n_blocks * CPU_VARIANTS + 1, sizeof *cpu->kernels);
+  if (!cpu->threads || !cpu->kernels)
+    return status_no_memory();
+  return params_init(&cpu->params, model->module, model->element, model->dims, model->seed);
+}
+
+static nn_status *open_cpu(const struct device_model *model, struct device **device) {
+  struct cpu *cpu = calloc(1, sizeof *cpu);
+  if (!cpu)
+    return status_no_memory();
+  *cpu = (struct cpu){.device = {&cpu_device, model},
+                      .model = model,
+                      .element = model->element,
+                      .compile = kernel_compile,
+                      .release = kernel_free};
+  nn_status *status = fill_cpu(cpu);
+  if (status)
+    close_cpu(&cpu->device);
+  else
+    *device = &cpu->device;
+  return status;
+}
+
+nn_status *cpu_compile_kernel(struct cpu *cpu, uint32_t number, enum kernel_variant variant) {
+  if (cpu_kernel(cpu, number, variant))
+    return NULL;
+  char *error = NULL;
+  const struct device_model *model = cpu->model;
+  const struct kernel_sizes sizes = {model->dims};
+  struct kernel *kernel = cpu->compile(model->jit, model->module, model->module->blocks[number], variant,
+                                       cpu->element, &sizes, &error);
+  if (!kernel)
+    return status_take(NN_COMPILE, error);
+  struct kernel *expected = NULL;
+  if (!atomic_compare_exchange_strong(&cpu->kernels[(size_t)number * CPU_VARIANTS + variant], &expected,
+                                      kernel))
+    cpu->release(kernel);  // another thread was first
+  return NULL;
+}
+
+const struct device_ops cpu_device = {.name = "cpu",
+                                      .open = open_cpu,
+                                      .close = close_cpu,
+                                      .run_new = execute_new,
+                                      .run_free = execute_free,
+                                      .begin = execute_begin,
+                                      .forward = execute_forward,
+                                      .backward = execute_backward,
+                                      .read_row = execute_read_row};
