@@ -219,5 +219,6 @@ bool check_program(struct arena *arena, struct diag_sink *sink, struct ast_progr
   if (sink->error_count > errors)
     return false;
   check_each_decl(&checker, warn_unused);
+  check_each_decl(&checker, check_training);
   return true;
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "compiler/check/checker.h"
-#include "compiler/check/habits.h"
+#include "compiler/diag/habits.h"
 
 /* ---- Arguments in order -------------------------------------------------------------------------------- */
 
@@ -398,7 +398,7 @@ static bool callee_of_fn(struct checker *checker, struct ast_fn *fn, const struc
   return true;
 }
 
-static void record_call(struct checker *checker, const struct ast_expr *expr, const struct ast_fn *fn) {
+static void record_call(struct checker *checker, const struct ast_expr *expr, struct ast_fn *fn) {
   if (!checker->fn)
     return;
   const struct size_binding *bindings = expr->call.resolved.bindings;
@@ -408,6 +408,7 @@ static void record_call(struct checker *checker, const struct ast_expr *expr, co
     sizes[i] = bindings[i].size;
   const struct use_edge edge = {.user = checker->fn,
                                 .used = fn,
+                                .fn = fn,
                                 .user_vars = &checker->fn->size_vars,
                                 .used_vars = &fn->size_vars,
                                 .sizes = bindings ? sizes : NULL,
@@ -548,6 +549,10 @@ static const struct type *call_name(struct checker *checker, struct ast_expr *ex
 static const struct type *call_field(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *callee = expr->call.callee, *base = callee->field.base;
   const struct ast_name *name = &callee->field.name;
+  if (check_foreign_field(checker, base, name)) {
+    check_args_anyway(checker, expr);
+    return &type_error;
+  }
   const struct type *type = check_receiver(checker, base);
   if (type->kind == TYPE_LAYER) {
     struct ast_ref ref = check_find_member(type->layer.decl, name->text);
@@ -563,11 +568,12 @@ static const struct type *call_field(struct checker *checker, struct ast_expr *e
                                 check_text(checker, type), name->text);
     check_label_operand(checker, d, base);
     struct ast_ref ref = names_find(&checker->names, name->text);
-    if (ref.kind == AST_REF_BUILTIN || (ref.kind == AST_REF_FN && !ref.fn->layer))
+    const char *habit = check_member_habit(type, name->text);
+    if (habit)
+      diag_help(d, "%s", habit);
+    else if (ref.kind == AST_REF_BUILTIN || (ref.kind == AST_REF_FN && !ref.fn->layer))
       diag_help(d, "write `%s(%s%s)`", name->text, base->kind == AST_EXPR_NAME ? base->name.name.text : "x",
                 expr->call.args.count > 0 ? ", ..." : "");
-    else if (type->kind == TYPE_LIST && habit_of_list(name->text))
-      diag_help(d, "%s", habit_of_list(name->text));
     else if (type->kind == TYPE_LIST && type_has_layer(type))
       diag_help(d, "choose an element first: `xs[i].%s(...)`", name->text);
   }

@@ -363,7 +363,7 @@ static const struct type *check_name(struct checker *checker, struct ast_expr *e
     break;
   case AST_REF_ENUM_MEMBER: return ref.enum_member->parent->type;
   case AST_REF_CONSTRUCTOR: return check_nullary(checker, expr, hint);
-  case AST_REF_PARAM: return ref.param->type->type;
+  case AST_REF_PARAM: check_note_param(checker); return ref.param->type->type;
   case AST_REF_INSTANCE: return ref.instance->type ? ref.instance->type : &type_error;
   default: break;
   }

@@ -48,6 +48,10 @@ static void report_immutable(struct checker *checker, const struct ast_expr *tar
                               "`%s` cannot be assigned to", name);
   if (ref->kind != AST_REF_LOCAL) {
     diag_label(d, names_declared_at(ref), "`%s` is %s", name, check_ref_text(checker, ref));
+    if (ref->kind == AST_REF_PARAM)
+      diag_help(d,
+                "parameters change in training only; their first values are given by `param %s: ... = ...`",
+                name);
     return;
   }
   switch (ref->local->kind) {
@@ -73,7 +77,9 @@ static const struct type *check_target(struct checker *checker, struct ast_expr 
     target->name.ref = ref;
     target->type = &type_error;
     if (ref.kind == AST_REF_NONE) {
-      names_report_unknown(&checker->names, &target->name.name, NAMES_VALUES);
+      struct diag *d = names_report_unknown(&checker->names, &target->name.name, NAMES_VALUES);
+      if (d && !d->help)
+        diag_help(d, "declare it first: `var %s = ...`", target->name.name.text);
       return &type_error;
     }
     if (ref.kind != AST_REF_LOCAL || ref.local->kind != AST_LOCAL_VAR) {
@@ -88,7 +94,8 @@ static const struct type *check_target(struct checker *checker, struct ast_expr 
   struct check_wanted why = {"the index of a list", SPAN_NONE, NULL};
   target->type = &type_error;
   if (base->kind == TYPE_LIST) {
-    check_against(checker, target->index.index, &type_int, &why);
+    if (check_against(checker, target->index.index, &type_int, &why))
+      check_literal_index(checker, target->index.index, target->index.base);
     check_set_type(checker, &target->type, base->list.element);
     return type_resolve(base->list.element);
   }

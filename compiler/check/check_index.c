@@ -15,8 +15,12 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
                       const struct type *tensor) {
   const struct type *wanted = check_index_type(checker, tensor->tensor.sizes[0]);
   const struct type *actual = check_value(checker, index, wanted);
-  if (actual->kind == TYPE_ERROR || type_unify(wanted, actual))
+  if (actual->kind == TYPE_ERROR)
     return true;
+  if (type_unify(wanted, actual)) {
+    check_literal_index(checker, index, base);
+    return true;
+  }
   struct diag *d = diag_error(checker->sink, DIAG_WRONG_INDEX, index->span, "%s is indexed by %s, not by %s",
                               check_text(checker, tensor), check_text(checker, wanted),
                               check_text(checker, actual));
@@ -34,15 +38,51 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
   return false;
 }
 
-static void check_layer_index(struct checker *checker, const struct ast_expr *index,
-                              const struct type *list) {
-  int64_t length;
-  if (index->kind != AST_EXPR_INT || !list->list.length || !size_is_constant(list->list.length, &length))
+/* The name of what is indexed, for a suggestion. */
+static const char *name_of(const struct ast_expr *base) {
+  return base->kind == AST_EXPR_NAME ? base->name.name.text : "xs";
+}
+
+static bool is_literal(const struct ast_expr *expr, int64_t *value) {
+  bool is_negated = expr->kind == AST_EXPR_UNARY && expr->unary.op == AST_UNARY_NEGATE;
+  const struct ast_expr *literal = is_negated ? expr->unary.operand : expr;
+  if (literal->kind != AST_EXPR_INT)
+    return false;
+  *value = is_negated ? -literal->integer : literal->integer;
+  return true;
+}
+
+static void report_negative(struct checker *checker, const struct ast_expr *index,
+                            const struct ast_expr *base, int64_t value) {
+  const struct type *type = type_resolve(base->type);
+  struct diag *d = diag_error(checker->sink, DIAG_SLICE_RANGE, index->span, "a negative index");
+  diag_note(d, "elements are counted from 0, and not from the end");
+  if (type->kind == TYPE_TENSOR) {
+    const struct size *from_end = size_add(checker->arena, type->tensor.sizes[0],
+                                           size_constant(checker->arena, value));
+    if (from_end)
+      diag_help(d, "from the end it is `%s[%s]`", name_of(base), size_text(checker->arena, from_end));
+  } else if (value == -1) {
+    diag_help(d, "the last element is `last(%s)`, or `%s[len(%s) - 1]`", name_of(base), name_of(base),
+              name_of(base));
+  } else {
+    diag_help(d, "from the end it is `%s[len(%s) - %" PRId64 "]`", name_of(base), name_of(base), -value);
+  }
+}
+
+void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base) {
+  const struct type *type = type_resolve(base->type);
+  const struct size *count = type->kind == TYPE_TENSOR ? type->tensor.sizes[0] : type->list.length;
+  int64_t value, length;
+  if (!is_literal(index, &value))
     return;
-  if (index->integer < length)
-    return;
-  diag_error(checker->sink, DIAG_SLICE_RANGE, index->span,
-             "index %" PRId64 " of a list of %" PRId64 " layers", index->integer, length);
+  if (value < 0)
+    report_negative(checker, index, base, value);
+  else if (count && size_is_constant(count, &length) && value >= length)
+    diag_error(checker->sink, DIAG_SLICE_RANGE, index->span,
+               type->kind == TYPE_TENSOR ? "index %" PRId64 " of a dimension of %" PRId64
+                                         : "index %" PRId64 " of a list of %" PRId64 " layers",
+               value, length);
 }
 
 const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
@@ -51,7 +91,7 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
   struct check_wanted why = {"the index of a list", SPAN_NONE, NULL};
   if (type->kind == TYPE_LIST) {
     if (check_against(checker, index, &type_int, &why))
-      check_layer_index(checker, index, type);
+      check_literal_index(checker, index, base);
     return type_resolve(type->list.element);
   }
   if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2)) {
@@ -110,6 +150,17 @@ static const struct type *slice_tensor(struct checker *checker, struct ast_expr 
   return type_tensor(checker->arena, type->tensor.rank, sizes);
 }
 
+/* A negative literal as a bound of a list's slice. */
+static void check_literal_bound(struct checker *checker, const struct ast_expr *bound,
+                                const struct ast_expr *base) {
+  int64_t value;
+  if (!is_literal(bound, &value) || value >= 0)
+    return;
+  struct diag *d = diag_error(checker->sink, DIAG_SLICE_RANGE, bound->span, "a negative bound of a slice");
+  diag_note(d, "elements are counted from 0, and not from the end");
+  diag_help(d, "from the end it is `len(%s) - %" PRId64 "`", name_of(base), -value);
+}
+
 const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
   const struct type *type = check_known(checker, expr->slice.base, NULL);
   if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2))
@@ -117,6 +168,10 @@ const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
   struct check_wanted why = {"a bound of a slice", SPAN_NONE, NULL};
   check_against(checker, expr->slice.low, &type_int, &why);
   check_against(checker, expr->slice.high, &type_int, &why);
+  if (type->kind == TYPE_LIST) {
+    check_literal_bound(checker, expr->slice.low, expr->slice.base);
+    check_literal_bound(checker, expr->slice.high, expr->slice.base);
+  }
   if (type->kind == TYPE_LIST || type->kind == TYPE_ERROR)
     return type;
   struct diag *d = diag_error(checker->sink, DIAG_NOT_INDEXED, expr->span, "%s cannot be sliced",
@@ -257,6 +312,8 @@ static const struct type *layer_member(struct checker *checker, struct ast_expr 
   }
   expr->field.kind = AST_FIELD_MEMBER;
   expr->field.ref = ref;
+  if (ref.kind == AST_REF_PARAM)
+    check_note_param(checker);
   const struct type *type = member_type(&ref);
   if (!type) {
     struct diag *d = diag_error(checker->sink, DIAG_NOT_A_VALUE, name->span, "`%s` is %s, not a value",
@@ -275,6 +332,8 @@ static const struct type *layer_member(struct checker *checker, struct ast_expr 
 /* ---- Field, item --------------------------------------------------------------------------------------- */
 
 const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
+  if (check_foreign_field(checker, expr->field.base, &expr->field.name))
+    return &type_error;
   const struct type *type = check_receiver(checker, expr->field.base);
   if (type->kind == TYPE_DATA)
     return data_field(checker, expr, type);
@@ -285,10 +344,15 @@ const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
   struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, expr->field.name.span,
                               "%s has no field `%s`", check_text(checker, type), expr->field.name.text);
   check_label_operand(checker, d, expr->field.base);
-  if (type->kind == TYPE_TUPLE)
+  const char *habit = check_member_habit(type, expr->field.name.text);
+  if (habit)
+    diag_help(d, "%s", habit);
+  else if (type->kind == TYPE_TUPLE)
     diag_help(d, "the items of a tuple are `t.0`, `t.1`, ...");
   else if (type->kind == TYPE_LIST)
     diag_help(d, "choose an element first: `xs[i].%s`", expr->field.name.text);
+  else if (builtin_find(expr->field.name.text))
+    diag_help(d, "write `%s(%s)`", expr->field.name.text, name_of(expr->field.base));
   return &type_error;
 }
 

@@ -50,12 +50,21 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   return &type_error;
 }
 
+/* Whether `@` would take these. */
+static bool multiplies(const struct type *a, const struct type *b) {
+  size_t rank_a = a->tensor.rank, rank_b = b->tensor.rank;
+  return rank_a >= 1 && rank_a <= 2 && rank_b >= 1 && rank_b <= 2 && rank_a + rank_b >= 3 &&
+         size_equal(a->tensor.sizes[rank_a - 1], b->tensor.sizes[0]);
+}
+
 static const struct type *wrong_shapes(struct checker *checker, const struct ast_expr *left,
                                        const struct ast_expr *right, struct span span, const char *text) {
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
   struct diag *d = report_operands(checker, DIAG_SHAPES_DIFFER, span, left, right,
                                    arena_printf(checker->arena, "`%s` needs equal shapes", text));
   check_label_type_sizes(checker, d, a, b);
+  if (strcmp(text, "*") == 0 && multiplies(a, b))
+    diag_help(d, "`*` multiplies element by element; the matrix product is `W @ x`");
   if (a->tensor.rank == b->tensor.rank)
     diag_note(d, "sizes are compared as polynomials, whatever values they are given later");
   return &type_error;

@@ -43,6 +43,12 @@ static const struct size *size_of_name(struct checker *checker, struct ast_size 
   diag_note(
       d, "sizes are known before any example is seen: they are made of integers, dims, vocabs, enums, size "
          "variables and layer parameters");
+  if (ref.kind == AST_REF_VOCAB)
+    diag_help(
+        d,
+        "how many strings it has is known when the data have been read; where a size stands, write the vocab "
+        "itself: `f32[%s]`",
+        name);
   return NULL;
 }
 

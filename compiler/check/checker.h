@@ -18,6 +18,7 @@
 struct use_edge {
   const void *user; /* a struct ast_fn or ast_data; compared by address only */
   const void *used;
+  struct ast_fn *fn; /* the same, when it is a function */
   const struct ast_size_vars *user_vars;
   const struct ast_size_vars *used_vars;
   const struct size *const *sizes; /* what used_vars stand for, over user_vars; NULL after an error */
@@ -121,6 +122,8 @@ const struct type *check_block(struct checker *checker, struct ast_block *block,
 void check_unit_block(struct checker *checker, struct ast_block *block);
 /* Reports a value that nothing is done with; whether what follows is reached. */
 bool check_unused(struct checker *checker, const struct ast_expr *expr, const struct type *type);
+/* check_training.c: for each declaration; warns of a `loss` that uses no parameter. */
+void check_training(struct checker *checker, struct ast_decl *decl);
 /* check_recursion.c: nothing generic uses itself with ever other sizes. */
 void check_recursion(struct checker *checker);
 
@@ -192,6 +195,8 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr);
 const struct type *check_slice(struct checker *checker, struct ast_expr *expr);
 const struct type *check_field(struct checker *checker, struct ast_expr *expr);
 const struct type *check_project(struct checker *checker, struct ast_expr *expr);
+/* Reports a literal index that is out of range whatever the sizes are; the base is a list or a tensor. */
+void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base);
 /* Reports bounds of a tensor's slice that are wrong whatever values the sizes have. */
 bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
                         const struct type *tensor, const struct size *low, const struct size *high);
@@ -201,6 +206,8 @@ void check_report_no_member(struct checker *checker, const struct ast_name *name
 const struct type *check_call(struct checker *checker, struct ast_expr *expr, const struct type *hint);
 /* A constructor without fields, as an expression. */
 const struct type *check_nullary(struct checker *checker, struct ast_expr *expr, const struct type *hint);
+/* Notes that the current function names a parameter. */
+void check_note_param(struct checker *checker);
 /* Orders the arguments of a call by the target's parameters; false after an error. */
 bool check_arrange_args(struct checker *checker, struct ast_expr *call, const char *target,
                         struct span declared, const struct ast_name *const *params, size_t count);
@@ -217,6 +224,13 @@ const struct type *check_index_type(struct checker *checker, const struct size *
 /* Checks an index into the first dimension of `base`. */
 bool check_index_into(struct checker *checker, struct ast_expr *index, const struct ast_expr *base,
                       const struct type *tensor);
+
+/* ---- check_foreign.c: habits of other languages around a dot ------------------------------------------- */
+
+/* Reports `torch.tanh` and `Action.Shift`; false when the base is nothing of this kind. */
+bool check_foreign_field(struct checker *checker, const struct ast_expr *base, const struct ast_name *member);
+/* Advice for a member that the type has in other languages; NULL: none. */
+const char *check_member_habit(const struct type *type, const char *member);
 
 /* ---- check_pattern.c, check_match.c -------------------------------------------------------------------- */
 

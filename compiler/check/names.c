@@ -5,7 +5,7 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/check/builtins.h"
-#include "compiler/check/habits.h"
+#include "compiler/diag/habits.h"
 
 /* ---- Maps ---------------------------------------------------------------------------------------------- */
 
@@ -332,6 +332,10 @@ static const char *nearest(const struct names *names, const char *text, enum nam
     for (size_t i = 0; i < builtin_count(); i++)
       if (builtin_at(i)->name)
         arena_push(names->arena, &candidates, builtin_at(i)->name);
+    /* A keyword may have been meant, too: `retrun`. */
+    static const char *const words[] = {"return", "break", "continue", "true", "false"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+      arena_push(names->arena, &candidates, words[i]);
   }
   if (wanted == NAMES_VALUES || wanted == NAMES_SIZES)
     for (size_t i = 0; names->size_vars && i < names->size_vars->count; i++)
@@ -357,13 +361,14 @@ static const struct declared *find_unseen(const struct names *names, const char 
   return declared;
 }
 
-void names_report_unknown(struct names *names, const struct ast_name *name, enum names_wanted wanted) {
+struct diag *names_report_unknown(struct names *names, const struct ast_name *name,
+                                  enum names_wanted wanted) {
   if (name_map_get(&names->reported, name->text))
-    return;
+    return NULL;
   name_map_set(names->arena, &names->reported, name->text, names);
   void *size_vars = (void *)(uintptr_t)names->size_vars;
   if (size_vars && name_map_get(&names->reported_for, name->text) == size_vars)
-    return;
+    return NULL;
   name_map_set(names->arena, &names->reported_for, name->text, size_vars);
   const struct declared *unseen = find_unseen(names, name->text, wanted);
   if (unseen) {
@@ -371,12 +376,14 @@ void names_report_unknown(struct names *names, const struct ast_name *name, enum
                                 "`%s` is declared in a file that is not imported here", name->text);
     diag_label(d, unseen->name.span, "declared here");
     diag_help(d, "import that file");
-    return;
+    return d;
   }
   static const char *const sorts[] = {"name", "type", "size", "constructor"};
   struct diag *d = diag_error(names->sink, wanted == NAMES_TYPES ? DIAG_UNKNOWN_TYPE : DIAG_UNKNOWN_NAME,
                               name->span, "there is no %s `%s` here", sorts[wanted], name->text);
-  const char *habit = habit_of_name(name->text, wanted);
+  const char *habit = wanted == NAMES_VALUES  ? habit_advice(HABIT_VALUES, name->text)
+                      : wanted == NAMES_TYPES ? habit_advice(HABIT_TYPES, name->text)
+                                              : NULL;
   const char *module = d && !habit ? stdlib_module_of(names->arena, names->program->stdlib, name->text)
                                    : NULL;
   const char *near = d && !habit && !module ? nearest(names, name->text, wanted) : NULL;
@@ -389,4 +396,5 @@ void names_report_unknown(struct names *names, const struct ast_name *name, enum
   else if (wanted == NAMES_SIZES)
     diag_help(d, "declare it by `dim %s = ...`, or as a size that the arguments imply: `fn f[%s](...)`",
               name->text, name->text);
+  return d;
 }

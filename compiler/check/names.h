@@ -89,7 +89,7 @@ enum names_wanted {
   NAMES_CONSTRUCTORS,
 };
 
-/* "`x` is not declared", once per function, with the nearest name of the wanted sort. */
-void names_report_unknown(struct names *names, const struct ast_name *name, enum names_wanted wanted);
+/* "`x` is not declared", once per function, with the nearest name of the wanted sort. NULL when it was said before. */
+struct diag *names_report_unknown(struct names *names, const struct ast_name *name, enum names_wanted wanted);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compiler/diag/habits.h"
 #include "compiler/syntax/parse.h"
 
 /* Imports within imports. A chain this long is a mistake, and the loader recurses along it. */
@@ -99,7 +100,10 @@ static void report_not_found(struct loader *loader, const struct ast_import *imp
   for (size_t i = 0; i < tried_count; i++)
     diag_note(diag, "there is no %s", tried[i]);
   const char *similar = similar_module(loader, import);
-  if (similar)
+  const char *library = habit_advice(HABIT_LIBRARIES, import->path.items[0].text);
+  if (library)
+    diag_help(diag, "%s; tensors and their operations are builtin", library);
+  else if (similar)
     diag_help(diag, "did you mean `import std.%s`?", similar);
   else if (is_standard(import))
     diag_help(diag, "the standard library is found with `--stdlib DIR` or $NN_STDLIB");

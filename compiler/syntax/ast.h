@@ -586,6 +586,8 @@ struct ast_fn {
   struct ast_block *body;
   struct ast_layer *layer;        /* NULL at top level */
   struct ast_locals locals;       /* every binding of the function; locals.items[i]->index == i */
+  bool names_param;               /* checker: a parameter stands in its body */
+  bool is_met;                    /* checker: scratch of walks over calls */
   const struct type *result_type; /* checker */
 };
 

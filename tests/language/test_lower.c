@@ -169,7 +169,8 @@ static void test_too_many_functions(void **state) {
 static void test_constants(void **state) {
   (void)state;
   expect_error("layer A(n: int) { param W: f32[3] }\nlet a = A(1 / 0)\n", DIAG_CONSTANT_VALUE);
-  expect_error("layer A(p: float) {\n  fn f(x: f32[3]) -> f32[3] { dropout(x, p) }\n}\nlet a = A(1.5)\n"
+  expect_error("layer A(p: float) {\n  param U: f32[3]\n  fn f(x: f32[3]) -> f32[3] { dropout(x, p) + U "
+               "}\n}\nlet a = A(1.5)\n"
                "fn loss() -> f32 { sum(a.f(zeros[3])) }\n",
                DIAG_CONSTANT_VALUE);
 }

@@ -1,0 +1,99 @@
+/* What is written before a dot in other languages and means nothing here: libraries, `torch.tanh(x)`, and types before
+ * their members, `Action.Shift`. And members that values have elsewhere, `xs.append(x)`.
+ */
+#include <string.h>
+
+#include "compiler/check/checker.h"
+#include "compiler/diag/habits.h"
+#include "compiler/syntax/stdlib_index.h"
+
+/* ---- Libraries ----------------------------------------------------------------------------------------- */
+
+/* The first name of a.b.c; NULL when it begins with something else. */
+static const struct ast_expr *root_of(const struct ast_expr *expr) {
+  while (expr->kind == AST_EXPR_FIELD)
+    expr = expr->field.base;
+  return expr->kind == AST_EXPR_NAME ? expr : NULL;
+}
+
+static bool report_library(struct checker *checker, const struct ast_expr *base,
+                           const struct ast_name *member) {
+  const struct ast_expr *root = root_of(base);
+  const char *advice = root ? habit_advice(HABIT_LIBRARIES, root->name.name.text) : NULL;
+  if (!advice || names_find(&checker->names, root->name.name.text).kind != AST_REF_NONE)
+    return false;
+  struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_NAME, span_join(root->span, member->span),
+                              "there is no library `%s` here", root->name.name.text);
+  struct ast_ref ref = names_find(&checker->names, member->text);
+  const char *habit = habit_advice(HABIT_VALUES, member->text);
+  const char *module = stdlib_module_of(checker->arena, checker->program->stdlib, member->text);
+  if (ref.kind == AST_REF_BUILTIN)
+    diag_help(d, "it is builtin: `%s`", builtin_usage(ref.builtin));
+  else if (ref.kind != AST_REF_NONE)
+    diag_help(d, "write `%s`", member->text);
+  else if (habit)
+    diag_help(d, "%s", habit);
+  else if (module)
+    diag_help(d, "`%s` is in the standard library: `import std.%s`", member->text, module);
+  else
+    diag_help(d, "%s", advice);
+  return true;
+}
+
+/* ---- Types --------------------------------------------------------------------------------------------- */
+
+/* Whether the name is a member of the type; otherwise the nearest one's text, or NULL. */
+static bool has_member(struct checker *checker, const struct ast_ref *type, const char *name,
+                       const char **near) {
+  size_t count = type->kind == AST_REF_ENUM ? type->enumeration->members.count
+                                            : type->data->constructors.count;
+  const char **names = arena_new_array(checker->arena, const char *, count);
+  bool found = false;
+  for (size_t i = 0; i < count; i++) {
+    names[i] = type->kind == AST_REF_ENUM ? type->enumeration->members.items[i]->name.text
+                                          : type->data->constructors.items[i]->name.text;
+    found |= strcmp(names[i], name) == 0;
+  }
+  *near = found ? name : diag_nearest(name, names, count);
+  return found;
+}
+
+static bool report_type(struct checker *checker, const struct ast_expr *base, const struct ast_name *member) {
+  if (base->kind != AST_EXPR_NAME)
+    return false;
+  struct ast_ref ref = names_find(&checker->names, base->name.name.text);
+  bool is_type = ref.kind == AST_REF_ENUM || ref.kind == AST_REF_DATA;
+  if (!is_type && ref.kind != AST_REF_VOCAB)
+    return false;
+  const char *what = ref.kind == AST_REF_ENUM ? "member" : "constructor", *near = NULL;
+  bool found = is_type && has_member(checker, &ref, member->text, &near);
+  struct diag *d;
+  if (found || !is_type)
+    d = diag_error(checker->sink, DIAG_NOT_A_VALUE, span_join(base->span, member->span),
+                   "`%s` is %s, not a value", base->name.name.text, check_ref_text(checker, &ref));
+  else
+    d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, member->span, "%s `%s` has no %s `%s`",
+                   ref.kind == AST_REF_ENUM ? "the enum" : "the type", base->name.name.text, what,
+                   member->text);
+  diag_label(d, names_declared_at(&ref), "declared here");
+  if (near)
+    diag_help(d, "a %s is written by itself: `%s`", what, near);
+  else if (!is_type)
+    diag_note(d, "the strings of a vocab are those of the data; a set whose members are known is an `enum`");
+  return true;
+}
+
+bool check_foreign_field(struct checker *checker, const struct ast_expr *base,
+                         const struct ast_name *member) {
+  return report_library(checker, base, member) || report_type(checker, base, member);
+}
+
+/* ---- Members ------------------------------------------------------------------------------------------- */
+
+const char *check_member_habit(const struct type *type, const char *member) {
+  type = type_resolve(type);
+  enum habit_place place = type->kind == TYPE_LIST     ? HABIT_LISTS
+                           : type->kind == TYPE_TENSOR ? HABIT_TENSORS
+                                                       : HABIT_OTHERS;
+  return type_has_layer(type) ? NULL : habit_advice(place, member);
+}
