@@ -1,9 +1,6 @@
 // Running examples on fibers. The contract is in host.h.
 #include "runtime/host/host.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime/batch/trace.h"
 #include "runtime/host/host_runtime.h"
 #include "runtime/value/fiber.h"
@@ -17,22 +14,11 @@ enum host_outcome host_continue(struct host_run *run) {
   switch (fiber_resume(run->fiber)) {
   case FIBER_SUSPENDED: return HOST_WAITS;
   case FIBER_DONE: return HOST_DONE;
-  default: return HOST_FAILED;
+  default:
+    // What it made is forgotten at once: one that ran out of memory must not take others with it.
+    heap_clear(&run->example->heap);
+    return HOST_FAILED;
   }
-}
-
-// Frees what a failed example allocated, save its message: one that ran out of memory must not take others
-// with it. Only for examples that ran from start to end in one go: values of the others lie among each other.
-static void forget_values(struct example *example, struct value_arena_mark mark) {
-  char *message = strdup(example->error);
-  value_arena_rewind(example->arena, mark);
-  if (message) {
-    size_t bytes = strlen(message) + 1;
-    example->error = memcpy(value_arena_alloc(example->arena, bytes), message, bytes);
-  } else {
-    example->error = "out of memory";
-  }
-  free(message);
 }
 
 enum host_outcome host_start(struct fiber_pool *pool, struct host_run *run, bool decides) {
@@ -41,11 +27,7 @@ enum host_outcome host_start(struct fiber_pool *pool, struct host_run *run, bool
     return HOST_NO_MEMORY;
   run->example->fiber = run->fiber;
   run->example->stack_limit = fiber_stack_limit(run->fiber);
-  struct value_arena_mark mark = value_arena_mark(run->example->arena);
-  enum host_outcome outcome = host_continue(run);
-  if (outcome == HOST_FAILED && !decides)
-    forget_values(run->example, mark);
-  return outcome;
+  return host_continue(run);
 }
 
 void host_finish(struct host_run *run) {

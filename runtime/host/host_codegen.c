@@ -19,14 +19,17 @@
 #define PIPELINE "function(simplifycfg,early-cse,instcombine<no-verify-fixpoint>,simplifycfg)"
 
 // Part of the cache key: change it with the generated code or with what the helpers are passed.
-#define CODE_VERSION 1
+#define CODE_VERSION 2
+
+_Noreturn void host_codegen_no_memory(void) {
+  fputs("nn: out of memory\n", stderr);
+  abort();
+}
 
 void *host_codegen_alloc(size_t count, size_t size) {
   void *memory = calloc(count ? count : 1, size);
-  if (!memory) {
-    fputs("nn: out of memory\n", stderr);
-    abort();
-  }
+  if (!memory)
+    host_codegen_no_memory();
   return memory;
 }
 
@@ -354,6 +357,9 @@ static bool build_module(void *context, LLVMModuleRef module, char **error) {
   g->functions = host_codegen_alloc(g->ir->n_functions, sizeof *g->functions);
   g->set_names = host_codegen_alloc(g->ir->n_dims, sizeof *g->set_names);
   declare_functions(g);
+  g->owned_params = host_owned_params(g->ir, g->reachable);
+  if (!g->owned_params)
+    host_codegen_no_memory();
   for (uint32_t i = 0; i < g->ir->n_functions; i++) {
     if (g->reachable[i])
       host_build_function(g, g->ir->functions[i]);
@@ -361,6 +367,8 @@ static bool build_module(void *context, LLVMModuleRef module, char **error) {
       build_entry(g, g->ir->functions[i]);
   }
   LLVMDisposeBuilder(g->builder);
+  host_owned_params_free(g->ir, g->owned_params);
+  host_shapes_free(g);
   free(g->types);
   free(g->functions);
   free(g->set_names);

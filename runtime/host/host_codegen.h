@@ -4,6 +4,7 @@
 //   host_codegen_function.c  one function: basic blocks, edges, the checks of stack and fuel
 //   host_codegen_ops.c       its instructions
 //   host_codegen_lists.c     those that work on data, lists and sums
+//   host_codegen_counts.c    the counts of data and lists
 //
 // A value of the IR is an LLVM value of the type that host_llvm_type gives: int, index and acc i64, bool i1,
 // float double, tensor i32 (its value id), list and data ptr. In memory all are slots of 64 bits.
@@ -14,6 +15,7 @@
 #include <stddef.h>
 
 #include "compiler/ir/ir.h"
+#include "runtime/host/host_ownership.h"
 
 enum host_helper {
 #define HELPER(name, signature) HELPER_##name,
@@ -26,7 +28,8 @@ struct host_codegen {
   const struct ir_module *ir;
   const int64_t *dims;
   struct jit *jit;
-  bool *reachable;  // [ir_module.functions index]
+  bool *reachable;      // [ir_module.functions index]
+  bool **owned_params;  // host_owned_params
   // From here on: while the LLVM module is built.
   LLVMContextRef context;
   LLVMModuleRef module;
@@ -37,7 +40,9 @@ struct host_codegen {
   LLVMTypeRef *types;                    // [function]
   LLVMValueRef *functions;               // [function]
   LLVMValueRef *set_names;               // [dim], made when first used
-  LLVMValueRef loc_constant;             // the position used last
+  struct host_shape_constant *shapes;    // made so far
+  uint32_t n_shapes, shapes_capacity;
+  LLVMValueRef loc_constant;  // the position used last
   struct ir_loc loc;
 };
 
@@ -53,10 +58,20 @@ struct host_function {
   uint32_t n_reached;
   const struct ir_bb **reached;  // in that order
   const struct ir_instr *instr;  // being translated
+  uint32_t number;               // of that instruction, in order
+  struct host_actions actions;
 };
 
-// Zeroed memory, to be freed. Ends the process when there is none, as LLVM does.
+// What is done when memory is exhausted: ends the process, as LLVM does.
+_Noreturn void host_codegen_no_memory(void);
+// Zeroed memory, to be freed. Never NULL.
 void *host_codegen_alloc(size_t count, size_t size);
+// A constant struct value_shape for n slots of these types.
+LLVMValueRef host_shape(struct host_codegen *, uint32_t n, const struct ir_type *const *types);
+void host_shapes_free(struct host_codegen *);
+// Code for the actions (host_ownership.h) of the instruction being translated that have this `when`.
+void host_build_actions(struct host_function *, uint32_t when);
+bool host_has_actions(const struct host_function *, uint32_t when);
 // The value of a size, which the checks before have found to have one.
 int64_t host_size(const struct host_codegen *, const struct size *);
 // Elements of a tensor of this type.

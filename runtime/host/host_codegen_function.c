@@ -150,21 +150,23 @@ static bool goes_back(const struct host_function *f, const struct ir_bb *from,
 }
 
 // A jump from where the builder stands.
-static void build_jump(struct host_function *f, const struct ir_bb *from, const struct ir_target *target) {
+static void build_jump(struct host_function *f, const struct ir_bb *from, uint32_t which) {
+  const struct ir_target *target = &f->instr->targets[which];
   if (goes_back(f, from, target))
     build_fuel_check(f, f->instr->loc);
+  host_build_actions(f, HOST_ON_EDGE + which);
   add_incoming(f, target);
   LLVMBuildBr(f->g->builder, f->blocks[target->bb->id]);
 }
 
 // The block that a terminator with several targets jumps to; made where the edge needs code of its own.
-static LLVMBasicBlockRef build_edge(struct host_function *f, const struct ir_bb *from,
-                                    const struct ir_target *target) {
-  if (target->n_args == 0 && !goes_back(f, from, target))
+static LLVMBasicBlockRef build_edge(struct host_function *f, const struct ir_bb *from, uint32_t which) {
+  const struct ir_target *target = &f->instr->targets[which];
+  if (target->n_args == 0 && !goes_back(f, from, target) && !host_has_actions(f, HOST_ON_EDGE + which))
     return f->blocks[target->bb->id];
   LLVMBasicBlockRef here = LLVMGetInsertBlock(f->g->builder), edge = add_block(f, "edge");
   LLVMPositionBuilderAtEnd(f->g->builder, edge);
-  build_jump(f, from, target);
+  build_jump(f, from, which);
   LLVMPositionBuilderAtEnd(f->g->builder, here);
   return edge;
 }
@@ -187,20 +189,20 @@ static void build_return(struct host_function *f) {
 static void build_switch(struct host_function *f, const struct ir_bb *bb) {
   struct host_codegen *g = f->g;
   uint32_t last = f->instr->n_targets - 1;
-  LLVMBasicBlockRef otherwise = build_edge(f, bb, &f->instr->targets[last]);
+  LLVMBasicBlockRef otherwise = build_edge(f, bb, last);
   LLVMValueRef branch = LLVMBuildSwitch(g->builder, host_operand(f, 0), otherwise, last);
   // The edges are filled in after the switch itself, which already ends its block.
   for (uint32_t i = 0; i < last; i++)
-    LLVMAddCase(branch, host_int(g, i), build_edge(f, bb, &f->instr->targets[i]));
+    LLVMAddCase(branch, host_int(g, i), build_edge(f, bb, i));
 }
 
 static void build_terminator(struct host_function *f, const struct ir_bb *bb) {
   const struct ir_instr *instr = f->instr;
   switch (instr->op) {
-  case IR_BR: build_jump(f, bb, &instr->targets[0]); break;
+  case IR_BR: build_jump(f, bb, 0); break;
   case IR_BRIF: {
-    LLVMBasicBlockRef if_true = build_edge(f, bb, &instr->targets[0]);
-    LLVMBasicBlockRef if_false = build_edge(f, bb, &instr->targets[1]);
+    LLVMBasicBlockRef if_true = build_edge(f, bb, 0);
+    LLVMBasicBlockRef if_false = build_edge(f, bb, 1);
     LLVMBuildCondBr(f->g->builder, host_operand(f, 0), if_true, if_false);
     break;
   }
@@ -225,12 +227,14 @@ static void build_body(struct host_function *f) {
   for (uint32_t i = 0; i < f->n_reached; i++) {
     const struct ir_bb *bb = f->reached[i];
     LLVMPositionBuilderAtEnd(g->builder, f->blocks[bb->id]);
-    for (const struct ir_instr *instr = bb->first; instr; instr = instr->next) {
+    for (const struct ir_instr *instr = bb->first; instr; instr = instr->next, f->number++) {
       f->instr = instr;
+      host_build_actions(f, HOST_BEFORE);
       if (instr == bb->last)
         build_terminator(f, bb);
       else
         host_build_instr(f);
+      host_build_actions(f, HOST_AFTER);
     }
   }
 }
@@ -245,8 +249,11 @@ void host_build_function(struct host_codegen *g, const struct ir_function *ir) {
   for (uint32_t i = 0; i < ir->n_params; i++)
     f.values[ir->params[i]->id] = LLVMGetParam(f.function, i + 1);
   find_order(&f);
+  if (!host_ownership(ir, f.n_reached, f.reached, g->owned_params, &f.actions))
+    host_codegen_no_memory();
   build_prologue(&f);
   build_body(&f);
+  host_actions_free(&f.actions);
   free(f.values);
   free(f.blocks);
   free(f.order);

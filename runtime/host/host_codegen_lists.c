@@ -1,5 +1,7 @@
 // Instructions of host functions that work on data, lists and sums. Reading is inline; whatever makes a new
 // value calls the runtime, with the slots in scratch memory on the stack.
+#include <stdlib.h>
+
 #include "runtime/batch/trace.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
@@ -27,25 +29,38 @@ uint32_t host_scratch_slots(const struct ir_instr *instr) {
 
 // -------------------------------------------------------------------------------------------- data
 
+// A constructor without fields is always the same value: a constant, which is not counted.
+static LLVMValueRef build_constant_data(struct host_function *f, LLVMValueRef tag) {
+  struct host_codegen *g = f->g;
+  LLVMValueRef members[] = {LLVMConstInt(g->i32, 0, 0), tag, LLVMConstNull(g->ptr)};
+  LLVMValueRef value = LLVMConstStructInContext(g->context, members, 3, 0);
+  LLVMValueRef constant = LLVMAddGlobal(g->module, LLVMTypeOf(value), "constructor");
+  LLVMSetInitializer(constant, value);
+  LLVMSetGlobalConstant(constant, 1);
+  LLVMSetLinkage(constant, LLVMPrivateLinkage);
+  LLVMSetAlignment(constant, 16);
+  return constant;
+}
+
 static LLVMValueRef build_data_new(struct host_function *f) {
   struct host_codegen *g = f->g;
-  LLVMValueRef tag = host_int(g, f->instr->constructor);
+  LLVMValueRef tag = LLVMConstInt(g->i32, f->instr->constructor, 0);
   uint32_t n = f->instr->n_operands;
-  if (n == 0) {  // always the same value: a constant
-    LLVMValueRef constant = LLVMAddGlobal(g->module, g->i64, "constructor");
-    LLVMSetInitializer(constant, tag);
-    LLVMSetGlobalConstant(constant, 1);
-    LLVMSetLinkage(constant, LLVMPrivateLinkage);
-    LLVMSetAlignment(constant, 16);
-    return constant;
-  }
-  LLVMValueRef args[] = {tag, LLVMConstInt(g->i32, n, 0), build_slots(f, 0)};
+  if (n == 0)
+    return build_constant_data(f, tag);
+  const struct ir_type **types = host_codegen_alloc(n, sizeof *types);
+  for (uint32_t i = 0; i < n; i++)
+    types[i] = f->instr->operands[i]->type;
+  LLVMValueRef args[] = {tag, host_shape(g, n, types), build_slots(f, 0)};
+  free(types);
   return host_call_with_loc(f, HELPER_value_data_make, 3, args);
 }
 
 static LLVMValueRef build_data_tag(struct host_function *f) {
-  LLVMValueRef address = host_slot_address(f->g, host_operand(f, 0), offsetof(struct value_data, tag), 0);
-  return LLVMBuildLoad2(f->g->builder, f->g->i64, address, "tag");
+  LLVMBuilderRef b = f->g->builder;
+  LLVMValueRef index = LLVMConstInt(f->g->i64, offsetof(struct value_data, tag) / sizeof(uint32_t), 0);
+  LLVMValueRef address = LLVMBuildInBoundsGEP2(b, f->g->i32, host_operand(f, 0), &index, 1, "");
+  return LLVMBuildZExt(b, LLVMBuildLoad2(b, f->g->i32, address, "tag"), f->g->i64, "");
 }
 
 static LLVMValueRef build_data_get(struct host_function *f) {
@@ -81,21 +96,38 @@ static void build_list_get(struct host_function *f) {
   }
 }
 
+// The shape of the elements of the result.
+static LLVMValueRef result_shape(struct host_function *f) {
+  const struct ir_type *element = f->instr->results[0]->type->element;
+  uint32_t width = ir_type_width(element);
+  const struct ir_type **types = host_codegen_alloc(width, sizeof *types);
+  ir_type_flatten(element, types);
+  LLVMValueRef shape = host_shape(f->g, width, types);
+  free(types);
+  return shape;
+}
+
 static LLVMValueRef build_list_new(struct host_function *f) {
-  struct host_codegen *g = f->g;
-  uint32_t width = ir_type_width(f->instr->results[0]->type->element);
-  LLVMValueRef args[] = {LLVMConstInt(g->i32, width, 0), host_int(g, f->instr->integer), build_slots(f, 0)};
+  LLVMValueRef args[] = {result_shape(f), host_int(f->g, f->instr->integer), build_slots(f, 0)};
   return host_call_with_loc(f, HELPER_value_list_make, 3, args);
 }
 
 static LLVMValueRef build_list_set(struct host_function *f) {
-  LLVMValueRef args[] = {host_operand(f, 0), host_operand(f, 1), build_slots(f, 2)};
-  return host_call_with_loc(f, HELPER_value_list_set, 3, args);
+  LLVMValueRef args[] = {result_shape(f), host_operand(f, 0), host_operand(f, 1), build_slots(f, 2)};
+  return host_call_with_loc(f, HELPER_value_list_set, 4, args);
 }
 
 static LLVMValueRef build_list_push(struct host_function *f) {
-  LLVMValueRef args[] = {host_operand(f, 0), build_slots(f, 1)};
-  return host_call_with_loc(f, HELPER_value_list_push, 2, args);
+  LLVMValueRef args[] = {result_shape(f), host_operand(f, 0), build_slots(f, 1)};
+  return host_call_with_loc(f, HELPER_value_list_push, 3, args);
+}
+
+// Helpers that take the shape of the result's elements and the operands as they are.
+static LLVMValueRef build_with_shape(struct host_function *f, enum host_helper helper) {
+  LLVMValueRef args[4] = {result_shape(f)};
+  for (uint32_t i = 0; i < f->instr->n_operands; i++)
+    args[i + 1] = host_operand(f, i);
+  return host_call_with_loc(f, helper, f->instr->n_operands + 1, args);
 }
 
 // Helpers that take the operands as they are.
@@ -143,9 +175,9 @@ static LLVMValueRef build(struct host_function *f) {
   case IR_LIST_PUSH: return build_list_push(f);
   case IR_LIST_POP: return build_direct(f, HELPER_value_list_pop);
   case IR_LIST_SLICE: return build_direct(f, HELPER_value_list_slice);
-  case IR_LIST_REVERSE: return build_direct(f, HELPER_value_list_reverse);
-  case IR_LIST_CONCAT: return build_direct(f, HELPER_value_list_concat);
-  case IR_LIST_ZIP: return build_direct(f, HELPER_value_list_zip);
+  case IR_LIST_REVERSE: return build_with_shape(f, HELPER_value_list_reverse);
+  case IR_LIST_CONCAT: return build_with_shape(f, HELPER_value_list_concat);
+  case IR_LIST_ZIP: return build_with_shape(f, HELPER_value_list_zip);
   case IR_LIST_SUM: return build_reduction(f, TRACE_REDUCE_SUM);
   case IR_LIST_MEAN: return build_reduction(f, TRACE_REDUCE_MEAN);
   case IR_LIST_MAX: return build_reduction(f, TRACE_REDUCE_MAX);

@@ -62,10 +62,10 @@ uint32_t host_acc_sum(struct example *example, const struct ir_loc *loc, uint64_
   if (is_term(acc))
     return term_value(acc);
   uint32_t n = (uint32_t)node_of(acc)->terms;
-  uint32_t *values = example_alloc_array(example, loc, n, sizeof *values);
+  uint32_t *values = example_alloc(example, loc, n * sizeof *values);
   flatten(acc, values);
   uint32_t sum = trace_emit_reduce(example, TRACE_REDUCE_SUM, elements, n, values);
-  value_arena_untake(example->arena, values, n * sizeof *values);
+  heap_free(&example->heap, values, n * sizeof *values);
   return sum;
 }
 
@@ -82,10 +82,10 @@ uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, con
   uint32_t n = (uint32_t)list->length;
   if (n == 1)
     return (uint32_t)slots[0];
-  uint32_t *values = example_alloc_array(example, loc, n, sizeof *values);
+  uint32_t *values = example_alloc(example, loc, n * sizeof *values);
   for (uint32_t i = 0; i < n; i++)
     values[i] = (uint32_t)slots[i];
   uint32_t result = trace_emit_reduce(example, kind, elements, n, values);
-  value_arena_untake(example->arena, values, n * sizeof *values);
+  heap_free(&example->heap, values, n * sizeof *values);
   return result;
 }

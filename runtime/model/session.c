@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/machine.h"
 #include "runtime/base/status.h"
 
 // --------------------------------------------------------------------------------------------------------
@@ -40,7 +41,7 @@ nn_status *nn_session_new(nn_model *model, nn_session **session) {
   if (!made)
     return status_no_memory();
   made->autobatch = model->options.autobatch;
-  made->turns = NN_DEFAULT_TURNS;
+  made->limits = (struct example_limits){.turns = NN_DEFAULT_TURNS, .bytes = machine_memory() / 4};
   made->model = model;
   nn_status *status = fill_session(made);
   if (status)
@@ -50,9 +51,18 @@ nn_status *nn_session_new(nn_model *model, nn_session **session) {
   return status;
 }
 
+// Forgets what the examples of the last run made.
+static void forget_examples(nn_session *session) {
+  for (size_t i = 0; i < session->n_examples; i++)
+    heap_clear(&session->examples[i].traced.host.heap);
+  session->n_examples = 0;
+}
+
 void nn_session_free(nn_session *session) {
   if (!session)
     return;
+  forget_examples(session);
+  heap_pool_clear(&session->heap_pool);
   session_drop_view(session);
   minibatch_free(&session->minibatch);
   if (session->run)
@@ -69,7 +79,7 @@ void nn_session_free(nn_session *session) {
 void nn_session_set_autobatch(nn_session *session, nn_autobatch autobatch) { session->autobatch = autobatch; }
 
 void nn_session_set_limits(nn_session *session, uint64_t turns, const volatile int *interrupt) {
-  session->turns = turns;
+  session->limits.turns = turns;
   session->interrupt = interrupt;
 }
 
@@ -144,7 +154,8 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
     example->traced.host.trace = &session->minibatch.trace;
     example->traced.host.arena = session->arena;
     example->traced.host.number = (uint32_t)examples[i];
-    example->traced.host.step_limit = session->turns;
+    example->traced.host.limits = &session->limits;
+    example->traced.host.heap.pool = &session->heap_pool;
     example->traced.host.interrupt = session->interrupt;
     example->run.entry = model->host->entries[entry->function];
     example->run.example = &example->traced.host;
@@ -180,9 +191,19 @@ static nn_status *flush(nn_session *session, uint32_t max_phase) {
   return NULL;
 }
 
-static void end_example(struct session_example *example, enum host_outcome outcome) {
+static bool has_values(const nn_session *session) {
+  for (uint32_t i = 0; i < session->n_slots; i++)
+    if (session->slot_types[i]->kind == IR_LIST || session->slot_types[i]->kind == IR_DATA)
+      return true;
+  return false;
+}
+
+static void end_example(nn_session *session, struct session_example *example, enum host_outcome outcome) {
   example->state = outcome == HOST_DONE ? EXAMPLE_DONE : EXAMPLE_FAILED;
   host_finish(&example->run);
+  // The memory of lists and data goes to the examples that follow, unless they are the result.
+  if (!has_values(session))
+    heap_clear(&example->traced.host.heap);
 }
 
 // Starts what is new and resumes what waits for a value that is there. *n_waiting of them wait afterwards;
@@ -210,7 +231,7 @@ static bool advance(nn_session *session, bool decides, size_t *n_waiting) {
       example->state = EXAMPLE_WAITS;
       ++*n_waiting;
     } else {
-      end_example(example, outcome);
+      end_example(session, example, outcome);
     }
   }
   return !refused || *n_waiting > 0;
@@ -262,7 +283,7 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
   session_drop_view(session);
   session->entry = NULL;
   session->has_gradients = false;
-  session->n_examples = 0;
+  forget_examples(session);
   value_arena_reset(session->arena);
   minibatch_reset(&session->minibatch);
   session->run->device->ops->begin(session->run, variant_of(mode), session->model->training.epoch);

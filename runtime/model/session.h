@@ -20,10 +20,11 @@ struct nn_session {
   struct minibatch minibatch;
   struct device_run *run;  // on the model's device
   nn_autobatch autobatch;
-  uint64_t turns;  // nn_session_set_limits
+  struct example_limits limits;  // nn_session_set_limits
   const volatile int *interrupt;
   struct fiber_pool *fibers;
-  struct value_arena *arena;  // lists, data, arguments and results of the examples
+  struct heap_pool heap_pool;  // of the examples' lists and data
+  struct value_arena *arena;   // arguments and results of the examples, messages
   struct session_example *examples;
   size_t n_examples, capacity;
   const struct ir_entry *entry;       // of the last run; NULL: none, or it failed

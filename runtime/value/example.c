@@ -78,12 +78,12 @@ void example_tick(struct example *example, const struct ir_loc *loc) {
   if (example->steps && example->interrupt && *example->interrupt)
     example_fail(example, loc, "interrupted");
   int64_t grant = FUEL_TANK;
-  if (example->step_limit) {
-    if (example->steps >= example->step_limit)
+  uint64_t limit = example->limits->turns;
+  if (limit) {
+    if (example->steps >= limit)
       example_fail(example, loc,
-                   "more than %" PRIu64 " turns of loops and recursion: is there one without an end?",
-                   example->step_limit);
-    uint64_t left = example->step_limit - example->steps;
+                   "more than %" PRIu64 " turns of loops and recursion: is there one without an end?", limit);
+    uint64_t left = limit - example->steps;
     grant = left < FUEL_TANK ? (int64_t)left : FUEL_TANK;
   }
   example->steps += (uint64_t)grant;
@@ -93,27 +93,25 @@ void example_tick(struct example *example, const struct ir_loc *loc) {
 // ------------------------------------------------------------------------------------------ memory
 
 void *example_alloc(struct example *example, const struct ir_loc *loc, size_t bytes) {
-  struct value_arena *arena = example->arena;
-  size_t used = value_arena_bytes(arena), limit = value_arena_limit(arena);
-  if (used >= limit || bytes > limit - used)
-    example_fail(example, loc, "the lists and data of this minibatch need more than %zu MiB", limit >> 20);
-  void *memory = value_arena_try(arena, bytes);
+  struct heap *heap = &example->heap;
+  void *memory = heap_reuse(heap, bytes);
+  if (memory)
+    return memory;
+  uint64_t growth = heap_growth(heap, bytes), limit = example->limits->bytes;
+  if (limit && (growth > limit || heap->held > limit - growth))
+    example_fail(example, loc, "the lists and data of this example need more than %" PRIu64 " MiB",
+                 limit >> 20);
+  memory = heap_alloc(heap, bytes);
   if (!memory)
     example_fail(example, loc, "out of memory: %zu bytes for a list", bytes);
   return memory;
 }
 
-void *example_alloc_array(struct example *example, const struct ir_loc *loc, uint64_t count, size_t size) {
-  uint64_t bytes;
-  if (__builtin_mul_overflow(count, (uint64_t)size, &bytes) || bytes > SIZE_MAX / 2)
-    bytes = SIZE_MAX / 2;  // beyond any limit
-  return example_alloc(example, loc, (size_t)bytes);
-}
-
-struct value_data *value_data_make(struct example *example, const struct ir_loc *loc, uint64_t tag,
-                                   uint32_t n_slots, const uint64_t *slots) {
-  struct value_data *data = example_alloc(example, loc, sizeof *data + n_slots * sizeof *slots);
-  data->tag = tag;
-  memcpy(data->slots, slots, n_slots * sizeof *slots);
+struct value_data *value_data_make(struct example *example, const struct ir_loc *loc, uint32_t tag,
+                                   const struct value_shape *shape, const uint64_t *slots) {
+  size_t bytes = shape->width * sizeof *slots;
+  struct value_data *data = example_alloc(example, loc, sizeof *data + bytes);
+  *data = (struct value_data){.count = 1, .tag = tag, .shape = shape};
+  memcpy(data->slots, slots, bytes);
   return data;
 }

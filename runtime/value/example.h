@@ -1,38 +1,48 @@
 // An example that runs: what its compiled control flow, its lists and the trace share, and how it fails.
 //
 // Run-time errors (index out of range, recursion too deep, ...) leave the example's fiber for good through
-// example_fail: everything the example owns lies in arenas, so nothing leaks. Functions that can fail take the
+// example_fail: everything the example owns lies in its heap, so nothing leaks. Functions that can fail take the
 // position of the operation in the model's source.
 #ifndef NN_RUNTIME_VALUE_EXAMPLE_H
 #define NN_RUNTIME_VALUE_EXAMPLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "compiler/ir/ir.h"
+#include "runtime/value/heap.h"
 #include "runtime/value/value.h"
 
 struct fiber;
 struct trace;
+
+// What one example may take; 0: any amount.
+struct example_limits {
+  uint64_t turns;  // of loops and recursion
+  uint64_t bytes;  // of lists and data
+};
 
 // The layout is known to compiled code (offsets of the first members). Everything else about an example is
 // runtime's.
 struct example {
   char *stack_limit;          // a frame below this address is too deep
   struct trace *trace;        // shared by the minibatch
-  struct value_arena *arena;  // lists and data made by the example; reset per minibatch
+  struct value_arena *arena;  // for the message of an error; reset per minibatch
   uint32_t number;            // of the example in its data set: key of random draws
   uint32_t ordinal;           // emits so far: key of random draws
   struct fiber *fiber;        // that runs it: host_start sets it and stack_limit
   const char *error;          // set by example_fail; in the arena
   struct ir_loc error_loc;
-  // Loops and recursion pay one unit of fuel a turn. When it is used up the next two are looked at, and the
-  // tank is filled again. All zero: no limit.
-  int64_t fuel;         // 0 at the start
-  uint64_t step_limit;  // turns that the example may make; 0: any number
-  uint64_t steps;       // of them paid for so far
+  // Loops and recursion pay one unit of fuel a turn. When it is used up the limits and the flag are looked at,
+  // and the tank is filled again.
+  int64_t fuel;                         // 0 at the start
+  uint64_t steps;                       // turns paid for so far
+  const struct example_limits *limits;  // shared
   // NULL, or a flag: the example ends with the error "interrupted" once it is not 0.
   const volatile int *interrupt;
+  struct heap heap;  // lists and data that it has made
+  uint64_t copied;   // elements of lists copied because somebody else sees the list, too
 };
 
 // Ends the running example with an error at this position of the model's source. Called by compiled code, and
@@ -40,10 +50,8 @@ struct example {
 _Noreturn void example_fail(struct example *, const struct ir_loc *loc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Memory that counts against the arena's limit. Never NULL: fails the example.
+// Memory of the example's heap, which counts against its limit. Never NULL: fails the example.
 void *example_alloc(struct example *, const struct ir_loc *, size_t bytes);
-// The same for an array; `count` may be any number.
-void *example_alloc_array(struct example *, const struct ir_loc *, uint64_t count, size_t size);
 
 // ------------------------------------------------------------------------------- called by compiled code
 
@@ -57,24 +65,38 @@ _Noreturn void example_fail_index(struct example *, const struct ir_loc *, int64
 _Noreturn void example_fail_range(struct example *, const struct ir_loc *, int64_t value, int64_t size);
 _Noreturn void example_fail_subscript(struct example *, const struct ir_loc *, int64_t value, int64_t length);
 
-struct value_data *value_data_make(struct example *, const struct ir_loc *, uint64_t tag, uint32_t n_slots,
-                                   const uint64_t *slots);
+struct value_data *value_data_make(struct example *, const struct ir_loc *, uint32_t tag,
+                                   const struct value_shape *, const uint64_t *slots);
 
-// value_lists.c
-struct value_list *value_list_make(struct example *, const struct ir_loc *, uint32_t width, uint64_t length,
-                                   const uint64_t *slots);
-struct value_list *value_list_set(struct example *, const struct ir_loc *, const struct value_list *,
-                                  int64_t index, const uint64_t *element);
-const struct value_list *value_list_push(struct example *, const struct ir_loc *, const struct value_list *,
-                                         const uint64_t *element);
-struct value_list *value_list_pop(struct example *, const struct ir_loc *, const struct value_list *);
-const struct value_list *value_list_slice(struct example *, const struct ir_loc *, const struct value_list *,
-                                          int64_t from, int64_t to);
-const struct value_list *value_list_reverse(struct example *, const struct ir_loc *,
-                                            const struct value_list *);
-const struct value_list *value_list_concat(struct example *, const struct ir_loc *, const struct value_list *,
-                                           const struct value_list *);
-struct value_list *value_list_zip(struct example *, const struct ir_loc *, const struct value_list *,
-                                  const struct value_list *);
+// value_count.c: references to lists and data. The last one that is given up gives the memory back, and what the value
+// refers to.
+void value_retain(void *value);
+void value_release_list(struct example *, struct value_list *);
+void value_release_data(struct example *, struct value_data *);
+void value_release_buffer(struct example *, struct value_buffer *);
+// `slot` may be 0: a place that was vacated.
+void value_release_slot(struct example *, uint64_t slot, bool is_list);
+// If nobody else sees the list or data, the place where it holds `value` gives up its reference and holds nothing. The
+// caller has a reference to the value, too, and lets nobody look at the place until it is filled again.
+void value_vacate_element(struct value_list *, int64_t index, uint32_t slot, void *value);
+void value_vacate_slot(struct value_data *, uint32_t slot, void *value);
+
+// value_lists.c: operations take over the references to lists that they are given, unless those are const, and to
+// what the slots of elements refer to. `shape` is that of the result's elements.
+struct value_list *value_list_make(struct example *, const struct ir_loc *, const struct value_shape *,
+                                   uint64_t length, const uint64_t *slots);
+struct value_list *value_list_set(struct example *, const struct ir_loc *, const struct value_shape *,
+                                  struct value_list *, int64_t index, const uint64_t *element);
+struct value_list *value_list_push(struct example *, const struct ir_loc *, const struct value_shape *,
+                                   struct value_list *, const uint64_t *element);
+struct value_list *value_list_pop(struct example *, const struct ir_loc *, struct value_list *);
+struct value_list *value_list_slice(struct example *, const struct ir_loc *, struct value_list *,
+                                    int64_t from, int64_t to);
+struct value_list *value_list_reverse(struct example *, const struct ir_loc *, const struct value_shape *,
+                                      struct value_list *);
+struct value_list *value_list_concat(struct example *, const struct ir_loc *, const struct value_shape *,
+                                     struct value_list *, struct value_list *);
+struct value_list *value_list_zip(struct example *, const struct ir_loc *, const struct value_shape *,
+                                  const struct value_list *, const struct value_list *);
 
 #endif

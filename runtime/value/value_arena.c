@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "runtime/value/value.h"
 
@@ -13,7 +12,6 @@
 #define CHUNK_BYTES_MOST ((size_t)16 << 20)
 // A reset keeps this much; what one unusual minibatch needed beyond it goes back to the system.
 #define ARENA_BYTES_KEPT ((size_t)256 << 20)
-#define ARENA_LIMIT ((size_t)4 << 30)
 
 struct chunk {
   struct chunk *next;  // filled after this one
@@ -25,14 +23,7 @@ struct value_arena {
   char *next, *end;  // free part of the current chunk
   struct chunk *first, *current;
   size_t before;  // handed out from the chunks before the current one
-  size_t limit;
 };
-
-static size_t default_limit(void) {
-  long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-  size_t half = pages > 0 && page > 0 ? (size_t)pages / 2 * (size_t)page : ARENA_LIMIT;
-  return half < ARENA_LIMIT ? half : ARENA_LIMIT;
-}
 
 static _Noreturn void out_of_memory(void) {
   fputs("nn: out of memory\n", stderr);
@@ -43,15 +34,8 @@ struct value_arena *value_arena_new(void) {
   struct value_arena *arena = calloc(1, sizeof *arena);
   if (!arena)
     out_of_memory();
-  arena->limit = default_limit();
   return arena;
 }
-
-void value_arena_set_limit(struct value_arena *arena, size_t bytes) {
-  arena->limit = bytes ? bytes : default_limit();
-}
-
-size_t value_arena_limit(const struct value_arena *arena) { return arena->limit; }
 
 size_t value_arena_bytes(const struct value_arena *arena) {
   return arena->current ? arena->before + (size_t)(arena->next - arena->current->memory) : 0;
@@ -95,7 +79,7 @@ static bool add_chunk(struct value_arena *arena, size_t bytes) {
 }
 
 // NULL when memory is exhausted.
-void *value_arena_try(struct value_arena *arena, size_t bytes) {
+static void *try_alloc(struct value_arena *arena, size_t bytes) {
   bytes = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
   if (bytes > (size_t)(arena->end - arena->next) && !add_chunk(arena, bytes))
     return NULL;
@@ -105,7 +89,7 @@ void *value_arena_try(struct value_arena *arena, size_t bytes) {
 }
 
 void *value_arena_alloc(struct value_arena *arena, size_t bytes) {
-  void *memory = bytes <= SIZE_MAX / 2 ? value_arena_try(arena, bytes) : NULL;
+  void *memory = bytes <= SIZE_MAX / 2 ? try_alloc(arena, bytes) : NULL;
   if (!memory)
     out_of_memory();
   return memory;
@@ -135,32 +119,12 @@ void value_arena_free(struct value_arena *arena) {
   free(arena);
 }
 
-void value_arena_untake(struct value_arena *arena, void *memory, size_t bytes) {
-  bytes = (bytes + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-  if ((char *)memory + bytes == arena->next)
-    arena->next = memory;
-}
-
-struct value_arena_mark value_arena_mark(const struct value_arena *arena) {
-  return (struct value_arena_mark){arena->current, arena->next, arena->before};
-}
-
-void value_arena_rewind(struct value_arena *arena, struct value_arena_mark mark) {
-  struct chunk *chunk = mark.chunk ? mark.chunk : arena->first;
-  if (!chunk)
-    return;
-  enter_chunk(arena, chunk);
-  arena->before = mark.before;
-  if (mark.chunk)
-    arena->next = mark.next;
-}
-
 // ------------------------------------------------------------------------------------------ values
 
 struct value_data *value_data_new(struct value_arena *arena, uint64_t tag, uint32_t n_slots,
                                   const uint64_t *slots) {
   struct value_data *data = value_arena_alloc(arena, sizeof *data + n_slots * sizeof *slots);
-  data->tag = tag;
+  *data = (struct value_data){.tag = (uint32_t)tag};
   if (n_slots)
     memcpy(data->slots, slots, n_slots * sizeof *slots);
   return data;
@@ -175,6 +139,6 @@ struct value_list *value_list_new(struct value_arena *arena, uint32_t width, uin
   *buffer = (struct value_buffer){.used = length, .capacity = length, .width = width};
   if (bytes)
     memcpy(buffer->slots, slots, bytes);
-  *list = (struct value_list){buffer, 0, length};
+  *list = (struct value_list){.buffer = buffer, .length = length};
   return list;
 }

@@ -101,22 +101,27 @@ static struct host_code *compile(const struct ir_module *ir, struct jit **jit, c
 }
 
 static void run_minibatch(struct fiber_pool *pool, host_entry_fn *entry, struct trace *trace,
-                          struct value_arena *arena, const uint64_t *trees) {
+                          struct value_arena *arena, struct heap_pool *heaps, const uint64_t *trees) {
+  static const struct example_limits limits = {0};
   trace_reset(trace);
   value_arena_reset(arena);
   for (uint32_t i = 0; i < TREES; i++) {
-    struct trace_example example = {.host = {.trace = trace, .arena = arena, .number = i}, .position = i};
+    struct trace_example example = {
+        .host = {.trace = trace, .arena = arena, .limits = &limits, .heap.pool = heaps, .number = i},
+        .position = i};
     uint64_t result;
     struct host_run run = {.entry = entry, .example = &example.host, .args = &trees[i], .results = &result};
     if (host_start(pool, &run, false) != HOST_DONE)
       stop(example.host.error ? example.host.error : "no memory for a stack");
     host_finish(&run);
+    heap_clear(&example.host.heap);
   }
 }
 
 static void measure(struct host_code *code, uint32_t function, struct trace *trace, double limit) {
   struct value_arena *data = value_arena_new(), *arena = value_arena_new();
   struct fiber_pool *pool = fiber_pool_new(NULL);
+  struct heap_pool heaps = {0};
   uint64_t random = 1, trees[TREES];
   for (int i = 0; i < TREES; i++)
     trees[i] = make_tree(data, LEAVES, &random);
@@ -126,7 +131,7 @@ static void measure(struct host_code *code, uint32_t function, struct trace *tra
   do {
     double start = seconds_now();
     for (int i = 0; i < 10; i++) {
-      run_minibatch(pool, code->entries[function], trace, arena, trees);
+      run_minibatch(pool, code->entries[function], trace, arena, &heaps, trees);
       if (trace->n_instances != expected)
         stop("a wrong number of instances");
     }
@@ -135,6 +140,7 @@ static void measure(struct host_code *code, uint32_t function, struct trace *tra
   } while (seconds_now() - begin < limit);
   printf("%-22s %6.1f ns  (%" PRIu32 " instances of %d trees in %.1f us)\n", "per instance",
          1e9 * best / expected, expected, TREES, 1e6 * best);
+  heap_pool_clear(&heaps);
   fiber_pool_free(pool);
   value_arena_free(data);
   value_arena_free(arena);

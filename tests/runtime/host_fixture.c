@@ -278,14 +278,22 @@ struct fixture *fixture_new(struct jit *jit, const char *name, const char *text,
   }
   f->pool = fiber_pool_new(NULL);
   f->arena = value_arena_new();
+  f->heaps.scribbles = true;
   compile(f);
   return f;
+}
+
+static void forget(struct fixture *f) {
+  if (f->example.heap.pool)
+    heap_clear(&f->example.heap);
 }
 
 void fixture_free(struct fixture *f) {
   host_code_free(f->code);
   ir_module_free(f->ir);
   fiber_pool_free(f->pool);
+  forget(f);
+  heap_pool_clear(&f->heaps);
   value_arena_free(f->arena);
   free(f->dims);
   free(f->results);
@@ -331,12 +339,15 @@ static void run(struct fixture *f, const struct ir_entry *entry, const uint64_t 
                               .n_reads = f->n_reads,
                               .silent = f->silent,
                               .out = open_memstream(&f->log, &log_length)};
-  struct example example = {.trace = (struct trace *)(void *)&log,
-                            .arena = f->arena,
-                            .step_limit = f->step_limit,
-                            .interrupt = f->interrupt};
+  struct example *example = &f->example;
+  forget(f);
+  *example = (struct example){.trace = (struct trace *)(void *)&log,
+                              .arena = f->arena,
+                              .limits = &f->limits,
+                              .heap.pool = &f->heaps,
+                              .interrupt = f->interrupt};
   struct host_run host_run = {
-      .entry = f->code->entries[entry->function], .example = &example, .args = args, .results = results};
+      .entry = f->code->entries[entry->function], .example = example, .args = args, .results = results};
   f->n_waits = 0;
   f->outcome = host_start(f->pool, &host_run, f->code->decides[entry->function]);
   while (f->outcome == HOST_WAITS) {
@@ -346,13 +357,35 @@ static void run(struct fixture *f, const struct ir_entry *entry, const uint64_t 
   host_finish(&host_run);
   fclose(log.out);
   if (f->outcome == HOST_FAILED)
-    describe_error(f, &example);
+    describe_error(f, example);
   f->n_instances = log.n_instances;
-  f->steps = example.steps;
+  f->steps = example->steps;
+  f->copied = example->copied;
 }
 
 void fixture_run_slots(struct fixture *f, const char *entry, const uint64_t *args, uint64_t *results) {
   run(f, find_entry(f, entry), args, results);
+}
+
+// Sums keep their terms until the example ends.
+static bool has_sums(const struct ir_module *ir) {
+  for (uint32_t f = 0; f < ir->n_functions; f++)
+    for (const struct ir_bb *bb = ir->functions[f]->entry; bb; bb = bb->next)
+      for (const struct ir_instr *instr = bb->first; instr; instr = instr->next)
+        if (instr->op == IR_ACC_ADD)
+          return true;
+  return false;
+}
+
+static void check_nothing_left(struct fixture *f, const struct ir_function *function,
+                               const uint64_t *results) {
+  for (uint32_t i = 0; i < function->n_results; i++) {
+    enum ir_type_kind kind = function->results[i]->kind;
+    if (kind == IR_LIST || kind == IR_DATA)
+      value_release_slot(&f->example, results[i], kind == IR_LIST);
+  }
+  if (!has_sums(f->ir) && f->example.heap.live != 0)
+    fail_msg("%s leaves %zu bytes that nothing refers to", function->name, f->example.heap.live);
 }
 
 void fixture_run(struct fixture *f, const char *call) {
@@ -370,6 +403,7 @@ void fixture_run(struct fixture *f, const char *call) {
     FILE *out = open_memstream(&f->results, &length);
     write_value(out, f->ir, entry->result, results);
     fclose(out);
+    check_nothing_left(f, f->ir->functions[entry->function], results);
   }
 }
 

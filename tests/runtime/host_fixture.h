@@ -18,10 +18,12 @@ struct fixture {
   struct ir_module *ir;
   struct host_code *code;
   struct fiber_pool *pool;
-  struct value_arena *arena;
+  struct value_arena *arena;  // arguments
+  struct heap_pool heaps;
+  struct example example;  // that ran last: the results of fixture_run_slots lie in its heap
   int64_t *dims;
   // Set before fixture_run.
-  uint64_t step_limit;
+  struct example_limits limits;
   const volatile int *interrupt;
   const double *reads;
   size_t n_reads;
@@ -31,7 +33,7 @@ struct fixture {
   char *results;  // text of the entry's result
   char *log;
   char *error;  // "file:line:column message", NULL when it succeeded
-  uint64_t n_instances, n_waits, steps;
+  uint64_t n_instances, n_waits, steps, copied;
 };
 
 // Parses, verifies and compiles; a failure fails the test and names the module. A vocab has 5 entries unless
@@ -40,7 +42,8 @@ struct fixture *fixture_new(struct jit *, const char *name, const char *text, si
 void fixture_free(struct fixture *);
 // Changes a dim or vocab and compiles again.
 void fixture_set_size(struct fixture *, const char *name, int64_t value);
-// `call` is an entry and its arguments: `f(1, [%2, %3], Node(Leaf, Leaf))`.
+// `call` is an entry and its arguments: `f(1, [%2, %3], Node(Leaf, Leaf))`. What was allocated and is no part of the
+// result must have been given back.
 void fixture_run(struct fixture *, const char *call);
 // The same with arguments as slots; NULL for none. The results go to slots and not to text.
 void fixture_run_slots(struct fixture *, const char *entry, const uint64_t *args, uint64_t *results);

@@ -87,9 +87,9 @@ static void obey(struct script *s, char *line) {
     check_log(s);
     fixture_set_size(s->fixture, name, number);
   } else if (sscanf(line, "; steps %lld", &number) == 1) {
-    s->fixture->step_limit = (uint64_t)number;
+    s->fixture->limits.turns = (uint64_t)number;
   } else if (sscanf(line, "; memory %lld", &number) == 1) {
-    value_arena_set_limit(s->fixture->arena, (size_t)number);
+    s->fixture->limits.bytes = (uint64_t)number;
   } else if (strncmp(line, "; reads ", 8) == 0) {
     char *at = line + 8, *end;
     size_t n = 0;

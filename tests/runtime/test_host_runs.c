@@ -206,8 +206,10 @@ static void test_a_million_turns(void **state) {
   for (uint64_t i = 0; i < n; i++)
     assert_true(list->buffer->slots[list->offset + i] == i);
   assert_int_equal(list->buffer->slots[list->offset + n], 55);
-  // A view and a node of the rope per turn, 32 bytes each, the buffers of the list and the terms.
-  assert_true(value_arena_bytes(f->arena) < n * (32 + 32 + 40));
+  // A node of the rope per turn, 32 bytes, and the list's buffer, with the room it has to grow.
+  assert_true(f->example.heap.live < n * (32 + 16) + 100000);
+  assert_true(f->example.heap.held < n * (32 + 16) * 5 / 4);
+  assert_int_equal(f->copied, 0);
   drop(f);
 }
 
@@ -230,20 +232,22 @@ static const char hoard_text[] = "module hoard\n"
                                  "  return %5\n"
                                  "}\n";
 
-// An example that takes all the memory there is fails alone: the next ones of its minibatch have theirs, and
-// what earlier ones made stays.
+// An example that takes all it may fails alone, and gives back what it took: the next ones have theirs, and what
+// earlier ones made stays.
 static void test_a_failure_frees_its_memory(void **state) {
   (void)state;
   struct fixture *f = new_fixture(hoard_text);
-  value_arena_set_limit(f->arena, (size_t)10 << 20);
+  f->limits.bytes = (uint64_t)10 << 20;
   uint64_t small = 1000, large = 10000000, first, result;
   fixture_run_slots(f, "hoard", &small, &first);
   assert_int_equal(f->outcome, HOST_DONE);
+  struct heap kept = f->example.heap;
+  f->example.heap = (struct heap){.pool = &f->heaps};
+  size_t held = f->heaps.held;
   for (int round = 0; round < 3; round++) {
-    size_t before = value_arena_bytes(f->arena);
     fixture_run_slots(f, "hoard", &large, &result);
-    assert_string_equal(f->error, "0:0:0 the lists and data of this minibatch need more than 10 MiB");
-    assert_true(value_arena_bytes(f->arena) < before + 1000);
+    assert_string_equal(f->error, "0:0:0 the lists and data of this example need more than 10 MiB");
+    assert_int_equal(f->heaps.held, held);
     fixture_run_slots(f, "hoard", &small, &result);
     assert_int_equal(f->outcome, HOST_DONE);
   }
@@ -251,6 +255,7 @@ static void test_a_failure_frees_its_memory(void **state) {
   assert_int_equal(list->length, small);
   for (uint64_t i = 0; i < small; i++)
     assert_true(list->buffer->slots[list->offset + i] == i);
+  heap_clear(&kept);
   drop(f);
 }
 
@@ -300,7 +305,10 @@ static void test_many_examples_wait(void **state) {
   for (uint64_t i = 0; i < N; i++) {
     slots[i][0] = i % 50;
     slots[i][1] = 3;
-    examples[i] = (struct example){.trace = (struct trace *)(void *)trace, .arena = f->arena};
+    examples[i] = (struct example){.trace = (struct trace *)(void *)trace,
+                                   .arena = f->arena,
+                                   .limits = &f->limits,
+                                   .heap.pool = &f->heaps};
     runs[i] = (struct host_run){.entry = f->code->entries[f->ir->entries[entry]->function],
                                 .example = &examples[i],
                                 .args = slots[i],
@@ -312,11 +320,14 @@ static void test_many_examples_wait(void **state) {
       host_finish(&runs[i]);
   }
   for (uint64_t i = N; i-- > 0;) {
-    if (i % 3 == 0)
+    if (i % 3 == 0) {
+      heap_clear(&examples[i].heap);
       continue;
+    }
     assert_int_equal(host_continue(&runs[i]), HOST_DONE);
     assert_int_equal(slots[i][2], i % 50);
     host_finish(&runs[i]);
+    heap_clear(&examples[i].heap);
   }
   fixture_trace_free(trace);
   free(examples);

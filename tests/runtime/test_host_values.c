@@ -1,4 +1,4 @@
-// The arena of host values, and lists against plain arrays: whatever is done to a list, every list made
+// The heap and the arena of host values, and lists against plain arrays: whatever is done to a list, every list made
 // before stays what it was.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,23 +8,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/batch/trace.h"
-#include "runtime/host/host_runtime.h"
 #include "runtime/value/example.h"
-
-// The runtime's trace is not linked; lists and the arena never reach it.
-uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elements, uint32_t n,
-                           const uint32_t *values) {
-  (void)example, (void)kind, (void)elements, (void)n, (void)values;
-  fail();
-  return 0;
-}
-
-double trace_read(struct example *example, uint32_t value) {
-  (void)example, (void)value;
-  fail();
-  return 0;
-}
 
 static uint64_t next_random(uint64_t *state) {  // xorshift64*, Vigna 2016
   *state ^= *state >> 12;
@@ -38,8 +22,8 @@ static uint64_t next_random(uint64_t *state) {  // xorshift64*, Vigna 2016
 #define LONGEST 40
 #define MOST_WIDTH 3
 
-struct model {  // the slow reference: an array of its own per list
-  const struct value_list *list;
+struct model {              // the slow reference: an array of its own per list
+  struct value_list *list;  // a reference
   uint64_t length;
   uint64_t slots[LONGEST * MOST_WIDTH];
 };
@@ -57,8 +41,15 @@ static void check_list(const struct model *model, uint64_t width) {
 
 struct scene {
   struct example example;
+  struct value_shape shape;
   uint64_t width, random;
 };
+
+// A reference more, for an operation to take over.
+static struct value_list *another(const struct model *model) {
+  value_retain(model->list);
+  return model->list;
+}
 
 static uint64_t below(struct scene *s, uint64_t n) { return next_random(&s->random) % n; }
 
@@ -67,10 +58,10 @@ static void change_length(struct scene *s, const struct model *a, struct model *
   for (uint64_t i = 0; i < width; i++)
     element[i] = next_random(&s->random);
   if (a->length > 0 && below(s, 2) == 0) {
-    to->list = value_list_pop(&s->example, NULL, a->list);
+    to->list = value_list_pop(&s->example, NULL, to->list);
     to->length = a->length - 1;
   } else if (a->length < LONGEST) {
-    to->list = value_list_push(&s->example, NULL, a->list, element);
+    to->list = value_list_push(&s->example, NULL, &s->shape, to->list, element);
     memcpy(to->slots + a->length * width, element, width * sizeof *element);
     to->length = a->length + 1;
   }
@@ -82,18 +73,18 @@ static void set_element(struct scene *s, const struct model *a, struct model *to
   uint64_t width = s->width, at = below(s, a->length), element[MOST_WIDTH];
   for (uint64_t i = 0; i < width; i++)
     to->slots[at * width + i] = element[i] = next_random(&s->random);
-  to->list = value_list_set(&s->example, NULL, a->list, (int64_t)at, element);
+  to->list = value_list_set(&s->example, NULL, &s->shape, to->list, (int64_t)at, element);
 }
 
 static void cut(struct scene *s, const struct model *a, struct model *to) {
   uint64_t from = below(s, a->length + 1), end = from + below(s, a->length - from + 1);
-  to->list = value_list_slice(&s->example, NULL, a->list, (int64_t)from, (int64_t)end);
+  to->list = value_list_slice(&s->example, NULL, to->list, (int64_t)from, (int64_t)end);
   to->length = end - from;
   memcpy(to->slots, a->slots + from * s->width, to->length * s->width * sizeof *a->slots);
 }
 
 static void reverse(struct scene *s, const struct model *a, struct model *to) {
-  to->list = value_list_reverse(&s->example, NULL, a->list);
+  to->list = value_list_reverse(&s->example, NULL, &s->shape, to->list);
   for (uint64_t i = 0; i < a->length; i++)
     memcpy(to->slots + i * s->width, a->slots + (a->length - 1 - i) * s->width, s->width * sizeof *a->slots);
 }
@@ -101,7 +92,7 @@ static void reverse(struct scene *s, const struct model *a, struct model *to) {
 static void join(struct scene *s, const struct model *a, const struct model *b, struct model *to) {
   if (a->length + b->length > LONGEST)
     return;
-  to->list = value_list_concat(&s->example, NULL, a->list, b->list);
+  to->list = value_list_concat(&s->example, NULL, &s->shape, to->list, another(b));
   memcpy(to->slots + a->length * s->width, b->slots, b->length * s->width * sizeof *a->slots);
   to->length = a->length + b->length;
 }
@@ -109,27 +100,42 @@ static void join(struct scene *s, const struct model *a, const struct model *b, 
 static void zip_and_take(struct scene *s, const struct model *a, const struct model *b) {
   if (a->length != b->length)
     return;
-  const struct value_list *zipped = value_list_zip(&s->example, NULL, a->list, b->list);
+  struct value_shape shape = {.width = 2 * (uint32_t)s->width};
+  struct value_list *zipped = value_list_zip(&s->example, NULL, &shape, a->list, b->list);
   assert_int_equal(zipped->length, a->length);
   for (uint64_t i = 0; i < a->length * s->width; i++) {
     uint64_t row = i / s->width, column = i % s->width;
     const uint64_t *slots = zipped->buffer->slots + (zipped->offset + row) * 2 * s->width;
     assert_true(slots[column] == a->slots[i] && slots[s->width + column] == b->slots[i]);
   }
+  value_release_list(&s->example, zipped);
 }
 
 // 64 lists; each step makes one of them anew from others. All are compared every so often.
 static void run_scene(uint64_t width, uint64_t seed) {
   enum { LISTS = 64, STEPS = 4000 };
-  struct scene s = {.width = width, .random = seed};
-  s.example.arena = value_arena_new();
+  static const struct example_limits limits = {0};
+  struct heap_pool heaps = {.scribbles = true};
+  struct value_arena *data = value_arena_new();
+  struct scene s = {.width = width, .shape.width = (uint32_t)width, .random = seed};
+  s.example.heap.pool = &heaps;
+  s.example.limits = &limits;
   struct model *models = calloc(LISTS, sizeof *models);
   assert_non_null(models);
+  struct value_list *empty = value_list_new(data, (uint32_t)width, 0, NULL);
   for (int i = 0; i < LISTS; i++)
-    models[i].list = value_list_new(s.example.arena, (uint32_t)width, 0, NULL);
+    models[i].list = empty;
   for (int step = 0; step < STEPS; step++) {
-    const struct model *a = &models[below(&s, LISTS)], *b = &models[below(&s, LISTS)];
-    struct model made = *a;
+    struct model *from = &models[below(&s, LISTS)], *place = &models[below(&s, LISTS)];
+    const struct model before = *from, other = models[below(&s, LISTS)], *a = &before, *b = &other;
+    struct model made = before;
+    // Half of the time the new list replaces the old one: changed in place unless a third one shares its elements.
+    if (below(&s, 2)) {
+      place = from;
+      from->list = empty;
+    } else {
+      value_retain(made.list);
+    }
     switch (below(&s, 10)) {
     case 0: set_element(&s, a, &made); break;
     case 1: cut(&s, a, &made); break;
@@ -138,12 +144,18 @@ static void run_scene(uint64_t width, uint64_t seed) {
     case 4: zip_and_take(&s, a, b); break;
     default: change_length(&s, a, &made);
     }
-    models[below(&s, LISTS)] = made;
+    value_release_list(&s.example, place->list);
+    *place = made;
     for (int i = 0; step % 16 == 0 && i < LISTS; i++)
       check_list(&models[i], width);
   }
+  for (int i = 0; i < LISTS; i++)
+    value_release_list(&s.example, models[i].list);
+  assert_int_equal(s.example.heap.live, 0);
   free(models);
-  value_arena_free(s.example.arena);
+  heap_clear(&s.example.heap);
+  heap_pool_clear(&heaps);
+  value_arena_free(data);
 }
 
 static void test_lists_are_values(void **state) {
@@ -157,23 +169,94 @@ static void test_lists_are_values(void **state) {
 // them.
 static void test_lists_of_a_data_set(void **state) {
   (void)state;
+  static const struct example_limits limits = {0};
+  static const struct value_shape shape = {.width = 1};
+  struct heap_pool heaps = {0};
   struct value_arena *data = value_arena_new();
-  struct example example = {.arena = value_arena_new()};
+  struct example example = {.heap.pool = &heaps, .limits = &limits};
   uint64_t slots[] = {1, 2, 3}, element = 4;
-  const struct value_list *list = value_list_new(data, 1, 3, slots);
+  struct value_list *list = value_list_new(data, 1, 3, slots), before_list = *list;
   struct value_buffer before = *list->buffer;
   size_t bytes = value_arena_bytes(data);
   for (int i = 0; i < 3; i++) {
-    assert_int_equal(value_list_push(&example, NULL, list, &element)->length, 4);
-    assert_int_equal(value_list_concat(&example, NULL, list, list)->length, 6);
-    assert_int_equal(value_list_set(&example, NULL, list, 0, &element)->buffer->slots[0], 4);
-    value_arena_reset(example.arena);
+    assert_int_equal(value_list_push(&example, NULL, &shape, list, &element)->length, 4);
+    assert_int_equal(value_list_concat(&example, NULL, &shape, list, list)->length, 6);
+    assert_int_equal(value_list_set(&example, NULL, &shape, list, 0, &element)->buffer->slots[0], 4);
+    assert_int_equal(value_list_reverse(&example, NULL, &shape, list)->buffer->slots[0], 3);
+    assert_int_equal(value_list_pop(&example, NULL, list)->length, 2);
+    assert_int_equal(value_list_slice(&example, NULL, list, 1, 2)->length, 1);
+    value_retain(list);
+    value_release_list(&example, list);
+    heap_clear(&example.heap);
   }
+  assert_memory_equal(list, &before_list, sizeof before_list);
   assert_memory_equal(list->buffer, &before, sizeof before);
   assert_memory_equal(list->buffer->slots, slots, sizeof slots);
   assert_int_equal(value_arena_bytes(data), bytes);
-  value_arena_free(example.arena);
+  heap_pool_clear(&heaps);
   value_arena_free(data);
+}
+
+// --------------------------------------------------------------------------------------- the heap
+
+// Blocks of all sizes, given back in any order, keep what was written into them; the heap takes no more than what is
+// in use at once, and some.
+static void test_heap(void **state) {
+  (void)state;
+  enum { BLOCKS = 500, STEPS = 20000 };
+  struct heap_pool heaps = {0};
+  struct heap heap = {.pool = &heaps};
+  struct {
+    unsigned char *memory;
+    size_t bytes;
+  } *blocks = calloc(BLOCKS, sizeof *blocks);
+  assert_non_null(blocks);
+  uint64_t random = 7;
+  size_t in_use = 0, most = 0;
+  for (int step = 0; step < STEPS; step++) {
+    size_t at = next_random(&random) % BLOCKS, bytes = blocks[at].bytes;
+    for (size_t i = 0; i < bytes; i++)
+      assert_int_equal(blocks[at].memory[i], at % 251);
+    if (blocks[at].memory)
+      heap_free(&heap, blocks[at].memory, bytes);
+    in_use -= bytes;
+    bytes = next_random(&random) % (step % 50 ? 700 : 150000);
+    blocks[at].memory = heap_alloc(&heap, bytes);
+    assert_true((uintptr_t)blocks[at].memory % 16 == 0);
+    memset(blocks[at].memory, (int)(at % 251), bytes);
+    blocks[at].bytes = bytes;
+    in_use += bytes;
+    most = in_use > most ? in_use : most;
+    assert_true(heap.live >= in_use && heap.live <= in_use * 5 / 4 + BLOCKS * 16);
+    assert_int_equal(heap.held, heaps.held);
+  }
+  assert_true(heap.held < 2 * most);
+  heap_clear(&heap);
+  assert_int_equal(heaps.held, 0);
+  heap_pool_clear(&heaps);
+  free(blocks);
+}
+
+// A block given back is the next one of its size.
+static void test_heap_reuses(void **state) {
+  (void)state;
+  struct heap_pool heaps = {0};
+  struct heap heap = {.pool = &heaps};
+  for (size_t bytes = 1; bytes < 60000; bytes += bytes / 3 + 1) {
+    void *a = heap_alloc(&heap, bytes), *b = heap_alloc(&heap, bytes);
+    heap_free(&heap, a, bytes);
+    heap_free(&heap, b, bytes);
+    size_t held = heap.held;
+    for (int i = 0; i < 1000; i++) {
+      void *c = heap_alloc(&heap, bytes);
+      assert_ptr_equal(c, b);
+      heap_free(&heap, c, bytes);
+    }
+    assert_int_equal(heap.held, held);
+  }
+  assert_int_equal(heap.live, 0);
+  heap_clear(&heap);
+  heap_pool_clear(&heaps);
 }
 
 // --------------------------------------------------------------------------------------- the arena
@@ -207,24 +290,13 @@ static void test_arena(void **state) {
   value_arena_free(NULL);
 }
 
-static void test_arena_gives_back(void **state) {
-  (void)state;
-  struct value_arena *arena = value_arena_new();
-  void *a = value_arena_alloc(arena, 100), *b = value_arena_alloc(arena, 50);
-  value_arena_untake(arena, a, 100);  // not the latest: stays
-  assert_true((char *)value_arena_alloc(arena, 8) > (char *)b);
-  void *c = value_arena_alloc(arena, 1000);
-  value_arena_untake(arena, c, 1000);
-  assert_ptr_equal(value_arena_alloc(arena, 16), c);
-  value_arena_free(arena);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lists_are_values),
       cmocka_unit_test(test_lists_of_a_data_set),
       cmocka_unit_test(test_arena),
-      cmocka_unit_test(test_arena_gives_back),
+      cmocka_unit_test(test_heap),
+      cmocka_unit_test(test_heap_reuses),
   };
   return cmocka_run_group_tests_name("host values", tests, NULL, NULL);
 }
