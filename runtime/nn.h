@@ -81,8 +81,13 @@ typedef struct nn_options {
   nn_autobatch autobatch;
   uint64_t seed;          // of initial parameters, dropout and shuffling
   const char *cache_dir;  // of compiled code; NULL: the user's cache folder; "": no cache
+  const char *device;     // a name that nn_device_name gives; NULL: the first
 } nn_options;
 nn_options nn_options_default(void);
+
+// The devices that this build can compute on: "cpu".
+size_t nn_device_count(void);
+const char *nn_device_name(size_t device);
 
 // What can be asked before binding.
 size_t nn_model_entry_count(const nn_model *);

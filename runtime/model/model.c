@@ -327,7 +327,30 @@ static nn_status *bind_blocks(nn_model *model) {
   return NULL;
 }
 
+static const struct device_ops *const devices[] = {&cpu_device};
+enum { N_DEVICES = sizeof devices / sizeof *devices };
+
+size_t nn_device_count(void) { return N_DEVICES; }
+const char *nn_device_name(size_t device) { return device < N_DEVICES ? devices[device]->name : NULL; }
+
+static nn_status *find_device(const char *name, const struct device_ops **device) {
+  *device = devices[0];
+  if (!name)
+    return NULL;
+  char list[256] = "";
+  for (size_t i = 0; i < N_DEVICES; i++) {
+    *device = devices[i];
+    if (strcmp(name, devices[i]->name) == 0)
+      return NULL;
+    size_t n = strlen(list);
+    snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", devices[i]->name);
+  }
+  return status_new(NN_INVALID, "there is no device '%s'; this build has: %s", name, list);
+}
+
 static nn_status *bind_device(nn_model *model, const nn_options *options) {
+  const struct device_ops *device;
+  STATUS_TRY(find_device(options->device, &device));
   char *error = NULL;
   const struct jit_options jit_options = {.cache_dir = options->cache_dir};
   model->jit = jit_new(&jit_options, &error);
@@ -339,7 +362,7 @@ static nn_status *bind_device(nn_model *model, const nn_options *options) {
                                               .seed = options->seed,
                                               .threads = options->threads,
                                               .jit = model->jit};
-  return cpu_device.open(&model->device_model, &model->device);
+  return device->open(&model->device_model, &model->device);
 }
 
 static nn_status *bind_host(nn_model *model) {
@@ -358,6 +381,7 @@ nn_status *nn_model_bind(nn_model *model, const nn_options *options) {
   model->options = *options;
   model->options.dims = NULL;
   model->options.cache_dir = NULL;
+  model->options.device = NULL;
   model->element = options->precision == NN_PRECISION_F64 ? NN_F64 : NN_F32;
   STATUS_TRY(bind_device(model, options));
   STATUS_TRY(bind_blocks(model));

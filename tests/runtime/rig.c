@@ -244,6 +244,7 @@ void rig_open(struct rig *rig, const char *source, const char *entry, const stru
   bound.autobatch = options->autobatch;
   bound.threads = options->threads ? options->threads : 1;
   bound.seed = 5;
+  bound.device = options->stand_in ? "cpu" : options->device;
   bound.cache_dir = cache();
   rig_check(nn_model_bind(rig->model, &bound));
   if (options->stand_in) {

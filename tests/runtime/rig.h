@@ -18,9 +18,10 @@ struct rig {
 struct rig_options {
   nn_precision precision;
   nn_autobatch autobatch;
-  int threads;        // 0: one
-  bool stand_in;      // kernels by the slow reference
-  size_t n_examples;  // 0: 12
+  int threads;         // 0: one
+  bool stand_in;       // kernels by the slow reference
+  const char *device;  // NULL: the first
+  size_t n_examples;   // 0: 12
   uint64_t data_seed;
 };
 
