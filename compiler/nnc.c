@@ -1,3 +1,4 @@
+/* The stages of the compiler, one after the other, as a library. */
 #include "compiler/nnc.h"
 
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* Bump allocation in chunks, and arrays and texts within it. */
 #include "compiler/base/arena.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* The builtin functions as a table, from ops.def and builtins.def. */
 #include "compiler/check/builtins.h"
 
 #include <string.h>

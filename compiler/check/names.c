@@ -1,3 +1,4 @@
+/* Scopes: what a name stands for, and which one was meant when it stands for nothing. */
 #include "compiler/check/names.h"
 
 #include <assert.h>

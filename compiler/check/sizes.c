@@ -1,3 +1,4 @@
+/* Symbols of sizes, and what size variables stand for at one use. */
 #include "compiler/check/sizes.h"
 
 #include "compiler/base/arena.h"

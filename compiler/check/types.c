@@ -1,3 +1,4 @@
+/* Types: making, comparing, substituting and printing them. */
 #include "compiler/check/types.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* nnc --emit=llvm and asm: host code and kernels as text. */
 #include "compiler/command/native.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Collects diagnostics, in the order of the source and none twice. */
 #include "compiler/diag/diag.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Source files in memory, and from byte offsets to lines and columns. */
 #include "compiler/diag/source.h"
 
 #include <assert.h>

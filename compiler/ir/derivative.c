@@ -1,3 +1,4 @@
+// Formulas of ops.def as trees, and trees as instructions.
 #include "compiler/ir/derivative.h"
 
 #include <assert.h>

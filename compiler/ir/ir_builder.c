@@ -1,3 +1,4 @@
+// Appends instructions and knows the types of their results.
 #include "compiler/ir/ir_builder.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+// Tokens of the IR's text form.
 #include "compiler/ir/ir_lex.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// The C locale, reserved words and running out of memory, for printer and parser.
 #include "compiler/ir/ir_text.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* Lowering of a program: the order of its parts. */
 #include "compiler/lower/lower.h"
 
 #include <assert.h>

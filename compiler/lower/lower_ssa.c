@@ -1,3 +1,4 @@
+/* From variables to SSA values while the control flow is being built. */
 #include "compiler/lower/lower_ssa.h"
 
 #include <assert.h>

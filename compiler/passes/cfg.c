@@ -1,3 +1,4 @@
+// Analyses of a function's control flow: order, dominators, loops, liveness.
 #include "compiler/passes/cfg.h"
 
 #include <stdlib.h>

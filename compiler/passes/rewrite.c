@@ -1,3 +1,4 @@
+// Changes that passes make to the IR: replacing, moving, copying.
 #include "compiler/passes/rewrite.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Makes the nodes of the syntax tree. */
 #include "compiler/syntax/ast.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Prints a syntax tree as source text that parses back to it. */
 #include "compiler/syntax/ast_print.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Runs the lexer and the parser over one file. */
 #include "compiler/syntax/parse.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Looks through the folders of the standard library, for messages. */
 #include "compiler/syntax/stdlib_index.h"
 
 #include <ctype.h>

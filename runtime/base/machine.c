@@ -1,3 +1,4 @@
+// What the machine offers: memory, also where a control group limits it.
 #include "runtime/base/machine.h"
 
 #include <inttypes.h>

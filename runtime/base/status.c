@@ -1,3 +1,4 @@
+// Statuses and their messages.
 #include "runtime/base/status.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+// A team of worker threads that polls for a while and then sleeps.
 #include "runtime/base/threads.h"
 
 #include <pthread.h>

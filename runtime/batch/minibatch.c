@@ -1,3 +1,4 @@
+// Trace, schedule and plan of a minibatch, together.
 #include "runtime/batch/minibatch.h"
 
 #include "runtime/base/status.h"

@@ -1,3 +1,4 @@
+// Places the rows of batches and transposes their operands.
 #include "runtime/batch/plan.h"
 
 #include <stdlib.h>

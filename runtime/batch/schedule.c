@@ -1,3 +1,4 @@
+// Flushes: which pending instances are scheduled, by which policy, in which order of phases.
 #include "runtime/batch/schedule.h"
 
 #include <stdlib.h>

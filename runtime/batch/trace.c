@@ -1,3 +1,4 @@
+// Appends instances: levels, batch keys, instances that are shared.
 #include "runtime/batch/trace.h"
 
 #include <assert.h>

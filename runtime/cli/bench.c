@@ -1,3 +1,4 @@
+// nnrun bench: how fast a model trains or infers, and where the time goes.
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,3 +1,4 @@
+// Descriptions of blocks for explain: their place in the source and what they compute.
 #include "runtime/cli/blocks.h"
 
 #include <stdio.h>

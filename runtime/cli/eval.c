@@ -1,3 +1,4 @@
+// nnrun eval: loss and metrics of a checkpoint on data.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+// nnrun explain: the batches of a minibatch and why they are not fewer.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+// nnrun grad: each example's loss and the gradients of their sum.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// nnrun graph: the trace as Graphviz DOT.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// nnrun info: what a model or a checkpoint holds.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

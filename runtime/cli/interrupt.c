@@ -1,3 +1,4 @@
+// Ctrl-C and SIGTERM: a flag at first, the end at the second time.
 #include "runtime/cli/interrupt.h"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// The command line of nnrun.
 #include "runtime/cli/options.h"
 
 #include <argp.h>

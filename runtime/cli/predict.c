@@ -1,3 +1,4 @@
+// nnrun predict: results as JSON lines.
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// The line on a terminal that tells how far training is.
 #include "runtime/cli/progress.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// What the commands share: opening model, data and weights, running minibatches.
 #include "runtime/cli/run.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// nnrun train: epochs, evaluation, checkpoints.
 #include <errno.h>
 #include <math.h>
 #include <signal.h>

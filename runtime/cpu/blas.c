@@ -1,3 +1,4 @@
+// Finds and opens OpenBLAS with the right kernels.
 #include "runtime/cpu/blas.h"
 
 #include <cblas.h>

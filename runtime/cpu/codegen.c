@@ -1,3 +1,4 @@
+// Short helpers over LLVM's C API for numeric code.
 #include "runtime/cpu/codegen.h"
 
 #include <assert.h>

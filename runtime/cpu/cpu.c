@@ -1,3 +1,4 @@
+// The processor's table of device functions, and its life.
 #include "runtime/cpu/cpu.h"
 
 #include <stdlib.h>

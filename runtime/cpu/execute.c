@@ -1,3 +1,4 @@
+// Runs batches forward: compiles kernels, calls them, shares rows out among threads.
 #include "runtime/cpu/execute.h"
 
 #include <stdlib.h>

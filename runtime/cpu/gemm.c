@@ -1,3 +1,4 @@
+// Products over packed weights: which micro-kernels, in which blocks.
 #include "runtime/cpu/gemm.h"
 
 #include <stdio.h>

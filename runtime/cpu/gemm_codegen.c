@@ -1,3 +1,4 @@
+// Emits the micro-kernels.
 #include "runtime/cpu/gemm_codegen.h"
 
 #include <assert.h>

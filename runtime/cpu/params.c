@@ -1,3 +1,4 @@
+// Parameters: memory, initial values, packed copies, gradients.
 #include "runtime/cpu/params.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Measures the processor's peak rate of multiply-adds.
 #include "runtime/cpu/peak.h"
 
 #include <sched.h>

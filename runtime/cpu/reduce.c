@@ -1,3 +1,4 @@
+// Sums, means and maxima over lists of rows, and their adjoints.
 #include "runtime/cpu/reduce.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+// Rows of a minibatch in one growing mapping.
 #include "runtime/cpu/row_arena.h"
 
 #include <sys/mman.h>

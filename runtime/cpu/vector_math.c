@@ -1,3 +1,4 @@
+// Exponentials and their kin as vector code.
 #include "runtime/cpu/vector_math.h"
 
 #include <math.h>

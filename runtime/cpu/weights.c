@@ -1,3 +1,4 @@
+// Gradients of parameters, over all rows of a minibatch.
 #include "runtime/cpu/weights.h"
 
 #include <stdlib.h>

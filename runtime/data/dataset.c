@@ -1,3 +1,4 @@
+// Reads the files of a data set into rows of slots.
 #include "runtime/data/dataset.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+// Messages of the readers.
 #include "runtime/data/message.h"
 
 #include <stdarg.h>

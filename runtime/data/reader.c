@@ -1,3 +1,4 @@
+// Lines, positions and errors of the readers; from text to slots.
 #include "runtime/data/reader.h"
 
 #include <errno.h>

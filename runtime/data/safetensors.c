@@ -1,3 +1,4 @@
+// Reads and writes safetensors files.
 #include "runtime/data/safetensors.h"
 
 #include <errno.h>

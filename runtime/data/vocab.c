@@ -1,3 +1,4 @@
+// Vocabularies: counting, freezing, looking up.
 #include "runtime/data/vocab.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// Which instruction takes over which reference to a list or data value.
 #include "runtime/host/host_ownership.h"
 
 #include <assert.h>

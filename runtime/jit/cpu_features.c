@@ -1,3 +1,4 @@
+// Asks the processor what it can do.
 #include "runtime/jit/cpu_features.h"
 
 #include <string.h>

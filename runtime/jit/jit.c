@@ -1,3 +1,4 @@
+// Compiles LLVM modules, links objects, keeps both caches.
 #include "runtime/jit/jit.h"
 
 #include <assert.h>

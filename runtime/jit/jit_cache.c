@@ -1,3 +1,4 @@
+// Files of compiled objects: reading, checking, writing.
 #include "runtime/jit/jit_cache.h"
 
 #include <dirent.h>

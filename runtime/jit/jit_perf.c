@@ -1,3 +1,4 @@
+// Writes the symbols of compiled code for perf(1).
 #include "runtime/jit/jit_perf.h"
 
 #include <elf.h>

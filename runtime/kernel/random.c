@@ -1,3 +1,4 @@
+// Random numbers outside kernels.
 #include "runtime/kernel/random.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Evaluates a block slowly, operation by operation.
 #include "runtime/kernel/reference.h"
 
 #include <assert.h>

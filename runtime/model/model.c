@@ -1,3 +1,4 @@
+// A model's life: opening, binding to sizes and a device, what it then holds.
 #include "runtime/model/model.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// Blocks by size class, in chunks from a pool.
 #include "runtime/value/heap.h"
 
 #include <stdlib.h>

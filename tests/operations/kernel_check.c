@@ -1,3 +1,4 @@
+// Compares a compiled kernel with the slow reference.
 #include "tests/operations/kernel_check.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+// Derivatives of blocks against finite differences, in the slow reference.
 #include "tests/passes/block_check.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+// Runs host functions of the IR one instruction at a time.
 #include "tests/passes/interpret.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+// Random programs for the tests of passes.
 #include "tests/passes/program_gen.h"
 
 #include <stdarg.h>

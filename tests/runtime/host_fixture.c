@@ -1,3 +1,4 @@
+// Runs compiled host code with a trace that writes down what it is asked.
 #include "host_fixture.h"
 
 #include <setjmp.h>

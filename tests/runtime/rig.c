@@ -1,3 +1,4 @@
+// Models with made-up data, ready to run.
 #include "tests/runtime/rig.h"
 
 #include <ftw.h>

@@ -1,3 +1,4 @@
+// Kernels by the slow reference.
 #include "tests/runtime/stand_in.h"
 
 #include <stdlib.h>
