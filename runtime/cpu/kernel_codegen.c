@@ -30,7 +30,9 @@ static bool build(void *context, LLVMModuleRef module, char **error) {
   }
   graph->on_error = graph->arena->on_out_of_memory = &on_error;
   emit_kernel(graph, module, jit_cpu(compilation->jit));
-  jit_set_attributes(compilation->jit, LLVMGetNamedFunction(module, "kernel"));
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f != NULL; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f))
+      jit_set_attributes(compilation->jit, f);
   graph->on_error = graph->arena->on_out_of_memory = outer;
   return true;
 }

@@ -1,14 +1,22 @@
 // LLVM code for a planned kernel. Private to the kernel generator.
 //
-// The function walks over the rows in tiles. For each tile a packed product is one call; the steps of a
-// segment are worked through row by row. Two memos keep a value from being emitted twice: of numbers and
-// addresses of the row, valid in the whole body of the row loop, and of vectors, valid in one chunk of a loop
-// over elements.
+// The function `kernel` walks over the rows in tiles. For each tile a packed product is one call; the steps of a
+// segment are worked through row by row. Where a segment has several windows, each is a function of its own that
+// does one row, and where there are many segments and products, runs of them are functions that do one tile.
+//
+// Memos keep a value from being emitted twice: of what kernel_args holds, valid in a function; of numbers and
+// addresses of the row, valid in the body of a loop over rows; of vectors, valid in one chunk of a loop over
+// elements.
 #ifndef NN_RUNTIME_CPU_KERNEL_EMIT_H
 #define NN_RUNTIME_CPU_KERNEL_EMIT_H
 
 #include "runtime/cpu/codegen.h"
 #include "runtime/kernel/kernel_graph.h"
+
+struct known {
+  LLVMValueRef value;
+  uint32_t round;  // in which it is valid
+};
 
 struct known_base {  // address of a row's first element
   struct place place;
@@ -21,19 +29,44 @@ struct known_vector {
   LLVMValueRef value;
 };
 
+// Where loops over elements have been looked at for cuts.
+struct known_cuts {
+  const struct node *node;
+  int64_t shift, begin, end;
+};
+
+// Arrays of pointers that kernel_args holds.
+enum emit_array {
+  EMIT_ROWS,
+  EMIT_INDICES,
+  EMIT_NUMBERS,
+  EMIT_PARAMS,
+  EMIT_OUTPUTS,
+  EMIT_OUTPUT_GRADIENTS,
+  EMIT_SINKS,
+  EMIT_N_ARRAYS,
+};
+
 struct emission {
   struct codegen cg;
   struct graph *graph;
-  // Pointers from kernel_args, loaded at the entry.
-  LLVMValueRef values, gradients, scratch, examples, ordinals, key;
-  LLVMValueRef *rows, *indices, *numbers, *params, *outputs, *output_gradients, *sinks;
+  // The function being filled.
+  uint32_t n_functions;         // so far; the round of what it loads
+  LLVMValueRef args, scratch;   // its parameters
+  LLVMBasicBlockRef arguments;  // its block of loads from args, still open
+  LLVMBasicBlockRef body, done;
+  struct known values, gradients, examples, ordinals, key;
+  struct known arrays[EMIT_N_ARRAYS], *elements[EMIT_N_ARRAYS];
   // Rows.
   LLVMValueRef tile, tile_rows;  // first row of the tile, number of rows
   LLVMValueRef row, local;       // current row in the batch and in the tile
+  uint32_t row_round;            // of the memos of the row
   uint32_t step;                 // being emitted
-  LLVMValueRef *scalars;         // [node] memo of the row
+  struct known *scalars;         // [node] memo of the row
+  uint32_t *prepared;            // [node] step that has done so + 1
   uint32_t n_bases, bases_capacity;
   struct known_base *bases;  // memo of the row
+  struct hash_index base_index;
   bool in_chunk;
   // Elements: lanes [0, valid) of a chunk that begins at `index`.
   LLVMValueRef index;
@@ -42,7 +75,22 @@ struct emission {
   int64_t region_begin, region_end;
   uint32_t n_vectors, vectors_capacity;
   struct known_vector *vectors;  // memo of the chunk
+  struct hash_index vector_index;
+  uint32_t n_cuts_known, cuts_capacity;
+  struct known_cuts *cuts_known;  // memo of the loop
+  struct hash_index cuts_index;
 };
+
+// kernel_emit_args.c: functions, and what kernel_args holds.
+// A new function with parameters (args, a, b, scratch); the builder stands in its body.
+LLVMValueRef emit_function_begin(struct emission *, const char *name, bool internal);
+void emit_function_end(struct emission *);
+LLVMValueRef emit_values_base(struct emission *);
+LLVMValueRef emit_gradients_base(struct emission *);
+LLVMValueRef emit_array_element(struct emission *, enum emit_array, uint32_t i);
+LLVMValueRef emit_examples(struct emission *);
+LLVMValueRef emit_ordinals(struct emission *);
+LLVMValueRef emit_key(struct emission *);  // of random draws
 
 // kernel_emit_values.c: numbers, addresses and vectors.
 void emit_begin_row(struct emission *, LLVMValueRef row, LLVMValueRef local);
@@ -51,6 +99,8 @@ LLVMValueRef emit_base(struct emission *, struct place);
 LLVMValueRef emit_address(struct emission *, struct place, LLVMValueRef element);
 LLVMValueRef emit_index(struct emission *, struct node_index, int64_t limit);  // int64, within [0, limit)
 LLVMValueRef emit_scalar(struct emission *, struct node *);
+// The node is in memory already while the current step is worked: it is read. Otherwise it is computed.
+bool emit_is_read(const struct emission *, const struct node *);
 // Emits what the row's memo must hold before a loop over elements may evaluate the node.
 void emit_prepare(struct emission *, struct node *);
 LLVMValueRef emit_vector(struct emission *, struct node *, int64_t shift);
@@ -71,7 +121,7 @@ void emit_elements(struct emission *, int64_t n, uint32_t n_nodes, struct node *
 void emit_row_step(struct emission *, const struct step *);
 void emit_product(struct emission *, const struct step *);
 
-// kernel_emit.c: the whole function, named `kernel`.
+// kernel_emit.c: the whole code; its entry is the function `kernel`.
 void emit_kernel(struct graph *, LLVMModuleRef, const struct cpu_features *);
 
 #endif

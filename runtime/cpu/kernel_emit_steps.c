@@ -23,9 +23,9 @@ static void group_chunk(struct emission *e, void *context, LLVMValueRef *carried
   const struct step *step = context;
   struct codegen *cg = &e->cg;
   for (uint32_t i = 0; i < step->n_targets; i++)
-    emit_vector(e, step->targets[i]->node, 0);
+    emit_vector(e, step->targets[i].node, 0);
   for (uint32_t i = 0; i < step->n_targets; i++) {
-    const struct target *target = step->targets[i];
+    const struct target *target = &step->targets[i];
     LLVMValueRef value = emit_vector(e, target->node, 0);
     bool add = target->kind == TARGET_ADD;
     if (add)
@@ -37,18 +37,18 @@ static void group_chunk(struct emission *e, void *context, LLVMValueRef *carried
 static void emit_group(struct emission *e, const struct step *step) {
   struct node **nodes = arena_new_array(e->graph->arena, struct node *, step->n_targets);
   for (uint32_t i = 0; i < step->n_targets; i++) {
-    nodes[i] = step->targets[i]->node;
+    nodes[i] = step->targets[i].node;
     emit_prepare(e, nodes[i]);
-    emit_base(e, step->targets[i]->place);
+    emit_base(e, step->targets[i].place);
   }
   emit_elements(e, step->n, step->n_targets, nodes, 0, NULL, group_chunk, (void *)(uintptr_t)step);
 }
 
 static void emit_scalar_group(struct emission *e, const struct step *step) {
   for (uint32_t i = 0; i < step->n_targets; i++)
-    emit_scalar(e, step->targets[i]->node);
+    emit_scalar(e, step->targets[i].node);
   for (uint32_t i = 0; i < step->n_targets; i++) {
-    const struct target *target = step->targets[i];
+    const struct target *target = &step->targets[i];
     LLVMValueRef value = emit_scalar(e, target->node), address = emit_address(e, target->place, word(e, 0));
     if (target->kind == TARGET_ADD)
       value = LLVMBuildFAdd(e->cg.builder, codegen_load(&e->cg, e->cg.real, address), value, "");
@@ -118,7 +118,7 @@ static void emit_reduction(struct emission *e, const struct step *step) {
     result = first_position(e, carried[0], carried[1]);
   }
   codegen_store(cg, result, base);
-  e->scalars[node->id] = result;
+  e->scalars[node->id] = (struct known){result, e->row_round};
 }
 
 // ---------------------------------------------------------------------------------------------- random draws
@@ -159,17 +159,17 @@ static LLVMValueRef load_key(struct emission *e, LLVMValueRef array) {
 static void draw_group(struct emission *e, const struct node *node, LLVMValueRef counter) {
   struct codegen *cg = &e->cg;
   unsigned lanes = cg->cpu.vector_bytes / 4;
-  LLVMValueRef key0 = LLVMBuildTrunc(cg->builder, e->key, cg->int32, "");
-  LLVMValueRef key1 = LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, e->key, word(e, 32), ""),
-                                     cg->int32, "");
+  LLVMValueRef key = emit_key(e), key0 = LLVMBuildTrunc(cg->builder, key, cg->int32, "");
+  LLVMValueRef key1 = LLVMBuildTrunc(cg->builder, LLVMBuildLShr(cg->builder, key, word(e, 32), ""), cg->int32,
+                                     "");
   LLVMValueRef first = LLVMBuildTrunc(cg->builder, counter, cg->int32, "");
   for (unsigned half = 0; half < NN_LANES; half += lanes) {
     LLVMValueRef begin = LLVMBuildAdd(cg->builder, first, LLVMConstInt(cg->int32, half, 0), "");
     struct philox p = {{
         LLVMBuildAdd(cg->builder, codegen_splat(cg, begin, lanes), codegen_iota(cg, lanes), ""),
         codegen_int_constant(codegen_lanes(cg, cg->int32, lanes), node->index),
-        codegen_splat(cg, load_key(e, e->ordinals), lanes),
-        codegen_splat(cg, load_key(e, e->examples), lanes),
+        codegen_splat(cg, load_key(e, emit_ordinals(e)), lanes),
+        codegen_splat(cg, load_key(e, emit_examples(e)), lanes),
     }};
     for (uint32_t round = 0; round < PHILOX_ROUNDS; round++) {
       LLVMValueRef k0 = LLVMBuildAdd(cg->builder, key0, LLVMConstInt(cg->int32, round * PHILOX_W0, 0), "");
@@ -227,7 +227,7 @@ static void copy_chunk(struct emission *e, void *context, LLVMValueRef element, 
   codegen_store_prefix(cg, x, codegen_at(cg, cg->real, copy->to, element), valid);
 }
 
-static LLVMValueRef start_of(struct emission *e, const struct node *node) {
+static LLVMValueRef start_of(struct emission *e, struct node *node) {
   return emit_address(e, graph_place(e->graph, node), word(e, 0));
 }
 
@@ -241,7 +241,7 @@ static void begin_loop(struct emission *e, struct codegen_loop *loop, int64_t n)
 }
 
 static void emit_outer(struct emission *e, const struct step *step) {
-  const struct node *node = step->node;
+  struct node *node = step->node;
   LLVMValueRef a = start_of(e, node->operands[0]), b = start_of(e, node->operands[1]), y = start_of(e, node);
   int64_t columns = node->operands[1]->n;
   struct codegen_loop loop;
@@ -253,7 +253,7 @@ static void emit_outer(struct emission *e, const struct step *step) {
 }
 
 static void emit_put(struct emission *e, const struct step *step) {
-  const struct node *node = step->node, *part = node->operands[0];
+  struct node *node = step->node, *part = node->operands[0];
   LLVMValueRef y = start_of(e, node), from = start_of(e, part);
   LLVMValueRef at = emit_index(e, node->at, node->n / part->n);
   struct copy clear = {NULL, y, codegen_real(&e->cg, 1, 0)};
@@ -263,7 +263,7 @@ static void emit_put(struct emission *e, const struct step *step) {
 }
 
 static void emit_transpose(struct emission *e, const struct step *step) {
-  const struct node *node = step->node;
+  struct node *node = step->node;
   struct codegen *cg = &e->cg;
   LLVMValueRef from = start_of(e, node->operands[0]), y = start_of(e, node);
   struct codegen_loop rows, columns;
@@ -296,8 +296,8 @@ struct matmul {
   LLVMValueRef a_at, c_at;  // of the current row
 };
 
-static struct matmul describe_matmul(struct emission *e, const struct node *node) {
-  const struct node *a = node->operands[0], *b = node->operands[1];
+static struct matmul describe_matmul(struct emission *e, struct node *node) {
+  struct node *a = node->operands[0], *b = node->operands[1];
   struct matmul m = {.a = start_of(e, a), .b = start_of(e, b), .c = start_of(e, node)};
   int64_t a_columns = a->rank == 1 ? a->n : a->size[1], b_columns = b->rank == 1 ? 1 : b->size[1];
   m.a_row = node->transpose_a ? 1 : a_columns;
@@ -448,7 +448,7 @@ void emit_product(struct emission *e, const struct step *step) {
       LLVMBuildMul(cg->builder, e->tile_rows, word(e, step->rows), ""),
       word(e, step->inner),
       word(e, step->columns),
-      e->params[step->weights],
+      emit_array_element(e, EMIT_PARAMS, step->weights),
       c,
       word(e, row_elements * element_bytes(e)),
   };

@@ -76,11 +76,41 @@ static bool same_node(const struct node *a, const struct node *b) {
   return true;
 }
 
+static uint64_t hash_node(const struct node *node) {
+  uint64_t number;
+  memcpy(&number, &node->number, sizeof number);
+  uint64_t hash = hash_mix((uint64_t)node->op, (uint64_t)node->n);
+  hash = hash_mix(hash, (uint64_t)node->offset);
+  hash = hash_mix(hash, number);
+  hash = hash_mix(hash, (uint64_t)node->index << 32 | (uint32_t)node->member);
+  hash = hash_mix(hash, (uint64_t)node->at.constant ^ (uint64_t)(uint32_t)node->at.input << 32);
+  for (uint32_t i = 0; i < node->n_operands; i++)
+    hash = hash_mix(hash, node->operands[i]->id);
+  return hash;
+}
+
+struct wanted {
+  const struct graph *graph;
+  const struct node *node;
+};
+
+static bool is_wanted(const void *context, uint32_t item) {
+  const struct wanted *wanted = context;
+  return same_node(wanted->graph->nodes[item], wanted->node);
+}
+
+static void note_parts(struct graph *graph, struct node *node) {
+  node->part_begin = arena_new_array(graph->arena, int64_t, node->n_operands);
+  for (uint32_t i = 1; i < node->n_operands; i++)
+    node->part_begin[i] = node->part_begin[i - 1] + node->operands[i - 1]->n;
+}
+
 // Adds a node, or gives the equal one that is there.
 static struct node *intern(struct graph *graph, const struct node *wanted) {
-  for (uint32_t i = 0; i < graph->n_nodes; i++)
-    if (same_node(graph->nodes[i], wanted))
-      return graph->nodes[i];
+  uint64_t hash = hash_node(wanted);
+  uint32_t found = hash_index_find(&graph->index, hash, is_wanted, &(struct wanted){graph, wanted});
+  if (found != HASH_INDEX_NONE)
+    return graph->nodes[found];
   if (graph->n_nodes == graph->nodes_capacity) {
     uint32_t capacity = graph->nodes_capacity ? graph->nodes_capacity * 2 : 64;
     graph->nodes = arena_grow_array(graph->arena, graph->nodes, graph->n_nodes, capacity,
@@ -93,6 +123,9 @@ static struct node *intern(struct graph *graph, const struct node *wanted) {
   node->operands = arena_new_array(graph->arena, struct node *, wanted->n_operands);
   if (wanted->n_operands > 0)
     memcpy(node->operands, wanted->operands, wanted->n_operands * sizeof *node->operands);
+  if (node->op == IR_OP_CONCAT)
+    note_parts(graph, node);
+  hash_index_add(&graph->index, hash, node->id);
   graph->nodes[graph->n_nodes++] = node;
   return node;
 }
@@ -199,9 +232,9 @@ static bool is_composite(enum ir_op op) {
 // ----------------------------------------------------------------------------------- parameters of the block
 
 static int32_t param_number(struct graph *graph, const struct ir_value *value) {
-  for (uint32_t i = 0; i < graph->block->n_params; i++)
-    if (graph->block->params[i] == value)
-      return (int32_t)i;
+  int32_t number = graph->param_numbers[value->id];
+  if (number >= 0)
+    return number;
   graph_fail(graph, "block %s: an operand must be one of the block's parameters", graph->forward->name);
 }
 
@@ -220,8 +253,11 @@ static void bind_params(struct graph *graph) {
   graph->n_results = graph->forward->n_results;
   graph->n_saved = graph->forward->n_outputs - graph->forward->n_results;
   graph->positions = arena_new_array(graph->arena, uint32_t, block->n_params);
+  graph->param_numbers = arena_new_array(graph->arena, int32_t, block->n_values);
+  memset(graph->param_numbers, 0xff, block->n_values * sizeof *graph->param_numbers);
   for (uint32_t i = 0; i < block->n_params; i++) {
     const struct ir_type *type = block->params[i]->type;
+    graph->param_numbers[block->params[i]->id] = (int32_t)i;
     if (type->kind != IR_TENSOR) {
       graph->positions[i] = type->kind == IR_FLOAT ? graph->n_numbers++ : graph->n_integers++;
       continue;
@@ -354,19 +390,17 @@ static struct node *convert(struct graph *graph, const struct ir_instr *instr) {
 
 // ----------------------------------------------------------------------------------------- results and sinks
 
-uint32_t graph_use(struct graph *graph, const struct node *param, enum kernel_layout layout) {
-  struct kernel_param use = {param->index, param->member, layout};
-  for (uint32_t i = 0; i < graph->n_uses; i++)
-    if (graph->uses[i].param == use.param && graph->uses[i].member == use.member &&
-        graph->uses[i].layout == layout)
-      return i;
+uint32_t graph_use(struct graph *graph, struct node *param, enum kernel_layout layout) {
+  if (param->use[layout] != 0)
+    return param->use[layout] - 1;
   if (graph->n_uses == graph->uses_capacity) {
     uint32_t capacity = graph->uses_capacity ? graph->uses_capacity * 2 : 8;
     graph->uses = arena_grow_array(graph->arena, graph->uses, graph->n_uses, capacity, sizeof *graph->uses);
     graph->uses_capacity = capacity;
   }
-  graph->uses[graph->n_uses] = use;
-  return graph->n_uses++;
+  graph->uses[graph->n_uses] = (struct kernel_param){param->index, param->member, layout};
+  param->use[layout] = ++graph->n_uses;
+  return graph->n_uses - 1;
 }
 
 // Where the executor finds a row operand of a weight gradient: in place when it is a whole row that it knows.
@@ -378,16 +412,19 @@ static struct kernel_row sink_row(struct graph *graph, struct node *node) {
   case NODE_GRADIENT: row.place = KERNEL_PLACE_GRADIENT; return row;
   default: break;
   }
-  for (row.index = 0; row.index < graph->n_sink_buffers; row.index++)
-    if (graph->sink_nodes[row.index] == node)
-      return row;
+  if (node->sink != 0) {
+    row.index = node->sink - 1;
+    return row;
+  }
   if (graph->n_sink_buffers == graph->sink_capacity) {
     uint32_t capacity = graph->sink_capacity ? graph->sink_capacity * 2 : 8;
     graph->sink_nodes = arena_grow_array(graph->arena, graph->sink_nodes, graph->n_sink_buffers, capacity,
                                          sizeof *graph->sink_nodes);
     graph->sink_capacity = capacity;
   }
+  row.index = graph->n_sink_buffers;
   graph->sink_nodes[graph->n_sink_buffers++] = node;
+  node->sink = graph->n_sink_buffers;
   return row;
 }
 
@@ -426,6 +463,7 @@ static void collect_outputs(struct graph *graph) {
 
 void graph_build(struct graph *graph) {
   const struct ir_block *block = graph->block;
+  graph->index = hash_index_new(graph->arena);
   graph->values = arena_new_array(graph->arena, struct node *, block->n_values);
   bind_params(graph);
   uint32_t n_sinks = 0;

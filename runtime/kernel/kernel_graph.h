@@ -1,16 +1,14 @@
 // The kernel generator's own view of a block: a graph of nodes with known sizes, and the plan of how to
-// compute them. Private to kernel_graph.c, kernel_plan.c and the kernel_emit files.
+// compute them. Private to kernel_graph.c and the kernel generator of a device.
 //
-// Three steps lead from a block to code:
-//   kernel_graph.c  rewrites the block's operations as nodes. Equal nodes are one; composite operations
-//   (softmax, nll,
-//                   mean, ...) become the primitive ones that they consist of.
-//   kernel_plan.c   decides which nodes get memory, where it lies and in which steps they are computed. All
-//   other nodes
-//                   are virtual: they are computed in registers wherever a step needs them. Element-wise
-//                   operations, slices, concatenations, paddings and broadcasts are virtual unless that would
-//                   repeat much work.
-//   kernel_emit*.c  turn the steps into LLVM code.
+// Four steps lead from a block to code, each linear in the graph:
+//   kernel_graph.c   rewrites the block's operations as nodes. Equal nodes are one; composite operations
+//                    (softmax, nll, mean, ...) become the primitive ones that they consist of.
+//   kernel_memory.c  decides which nodes get memory. All others are virtual: they are computed in registers
+//                    where a step needs them. Element-wise operations, slices, concatenations, paddings and
+//                    broadcasts are virtual unless that would repeat much work.
+//   kernel_plan.c    decides in which steps what has memory is computed; kernel_scratch.c where it lies.
+//   kernel_emit*.c   turn the steps into LLVM code.
 #ifndef NN_RUNTIME_KERNEL_KERNEL_GRAPH_H
 #define NN_RUNTIME_KERNEL_KERNEL_GRAPH_H
 
@@ -19,6 +17,7 @@
 #include <stdint.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/hash_index.h"
 #include "runtime/kernel/kernel.h"
 
 // Besides the operations of ops.def. The composite ones and sinks do not occur as nodes; nor does
@@ -80,21 +79,39 @@ struct node {
   bool integer;    // HOST
   bool transpose_a, transpose_b;
   struct node_index at;  // LOOKUP, PICK, PUT, ONEHOT
-  // plan
-  bool live;    // something wanted depends on it
-  bool memory;  // has a place of its own, filled by a step
+  int64_t *part_begin;   // CONCAT: [operand] its first element
+  uint32_t use[3];       // PARAM: [layout] use of it + 1, 0: none yet
+  uint32_t sink;         // its sink buffer + 1, 0: none
+  // plan: memory
+  bool live;        // something wanted depends on it
+  bool memory;      // has a place of its own, filled by a step
+  uint32_t phase;   // number of packed products that come before it; of a virtual node: before its first use
+  uint32_t window;  // that holds its code, see struct window
+  uint32_t weight;  // of its code, in instructions
+  uint32_t cuts;    // places where a loop over a virtual node's elements changes its form
+  int cost;         // of computing an element, or a number, of a virtual node anew
+  struct {
+    uint32_t reader;  // see kernel_memory.c, 0: none yet
+    int64_t shift;    // the reader's element i needs element i + shift
+    uint32_t n_users;
+    bool several;  // other readers, or other shifts
+    bool crooked;  // a reader of another size, or a shift
+  } access;
+  // plan: steps
   struct place place;
-  uint32_t phase;  // number of packed products that come before it
-  uint32_t step;   // that computes it, when `memory`
-  int cost;        // of computing an element of a virtual node anew
-  uint32_t user;   // the only step that uses it, while the plan looks for nodes with several
+  uint32_t step;      // that computes it, when `memory`
+  uint32_t ready;     // first step that may read any of its elements
+  uint32_t joinable;  // first step whose loop may read element i while it computes element i
+  uint32_t claimed;   // group that computes it as a virtual node + 1, 0: none yet
+  uint32_t visited;   // mark of walks
 };
 
 // Scratch memory: a row for each row of the tile or, when it is only used while one row is worked on, a
 // single one.
 struct buffer {
-  size_t row_bytes;  // a multiple of 64
-  uint32_t segment;  // that uses it, 0: none yet
+  size_t row_bytes;      // a multiple of 64
+  uint32_t first, last;  // steps that use it
+  uint32_t segment;      // that uses it, 0: none yet
   bool per_row;
   size_t offset;  // in the scratch memory
 };
@@ -119,18 +136,28 @@ enum step_kind {
 };
 struct step {
   enum step_kind kind;
-  uint32_t phase;
+  uint32_t window;    // all but products
   struct node *node;  // all but groups
   bool scalar;        // group: of scalars
   int64_t n;          // group: elements of each target
-  uint32_t n_targets;
-  struct target **targets;
+  uint32_t n_targets, targets_capacity;
+  struct target *targets;
+  uint32_t cuts;  // group: of its targets
   // packed products
   struct node *x;                // its rows
   uint32_t weights;              // use of the parameter
   int64_t rows, inner, columns;  // per instance; length of the sums; columns of the result
   struct place result;           // padded rows
   uint32_t segment;              // steps of one segment are worked through row by row
+};
+
+// Nodes in the order in which they are computed are cut into windows of limited weight, each in one phase. A
+// window's code stands in a function of its own when there are several, because the time that LLVM takes grows
+// faster than a function.
+struct window {
+  uint32_t phase;
+  uint32_t begin, end;  // into graph.order
+  uint32_t weight;
 };
 
 struct graph {
@@ -145,7 +172,9 @@ struct graph {
 
   uint32_t n_nodes, nodes_capacity;
   struct node **nodes;
+  struct hash_index index;                                        // of the nodes, by what they compute
   struct node **values;                                           // [value id of the block]
+  int32_t *param_numbers;                                         // [value id of the block] parameter, or -1
   uint32_t n_tensors, n_integers, n_numbers, n_saved, n_results;  // of the block's parameters
   uint32_t *positions;                                            // [block parameter] among those of its kind
 
@@ -162,6 +191,12 @@ struct graph {
   struct kernel_param *uses;
 
   // Plan
+  struct node **order;  // [n_nodes] by phase, then by id: operands come first
+  uint32_t n_windows, windows_capacity;
+  struct window *windows;
+  uint32_t n_readers, readers_capacity;
+  struct reader *readers;  // loops that several targets may share
+  struct hash_index reader_index;
   uint32_t n_buffers, buffers_capacity;
   struct buffer *buffers;
   uint32_t n_steps, steps_capacity;
@@ -183,21 +218,11 @@ bool node_is_elementwise(const struct node *);
 bool node_is_reduction(const struct node *);
 bool node_is_leaf(const struct node *);
 // A use of a parameter in that layout; the same use twice is one.
-uint32_t graph_use(struct graph *, const struct node *param, enum kernel_layout);
+uint32_t graph_use(struct graph *, struct node *param, enum kernel_layout);
 
 // kernel_plan.c
 void graph_plan(struct graph *);
 // The place of a node that is in memory, be it its own or part of another's. PLACE_NONE: virtual.
-struct place graph_place(struct graph *, const struct node *);
-// How a memory node that lies in an expression of a step reaches that step.
-struct reach {
-  int64_t shift;        // element i of the step's targets needs element i + shift
-  bool through_scalar;  // or all of it, for a number that is the same for all elements
-};
-// Calls `visit` for every memory node that an expression reads: for `node` itself when it is one, otherwise
-// for those that its operands read.
-typedef void graph_visit_fn(void *context, struct node *memory, struct reach);
-void graph_visit(struct node *node, struct reach, graph_visit_fn *visit, void *context);
-void graph_visit_operands(struct node *node, struct reach, graph_visit_fn *visit, void *context);
+struct place graph_place(struct graph *, struct node *);
 
 #endif
