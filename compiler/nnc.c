@@ -129,7 +129,7 @@ static bool parse(const struct nnc_options *options, struct nnc_result *result) 
     file = source_add_text(&result->sources, options->path, options->text, options->text_length);
   } else {
     const char *error;
-    file = source_load(&result->sources, options->path, &error);
+    file = source_load(&result->sources, options->path, FILE_OR_STREAM, &error);
     if (!file) {
       result->failure = arena_printf(arena, "cannot read %s: %s", options->path, error);
       return false;

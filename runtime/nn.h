@@ -117,6 +117,11 @@ bool nn_model_has_vocabs(const nn_model *);  // every vocab is known (trivially 
 // be freed.
 NN_MUST_CHECK nn_status *nn_model_bind(nn_model *, const nn_options *);
 
+// What the user should know of the disk cache of compiled code: that it is not used, because somebody else could have
+// written to it, or because the folder asked for cannot be used; NULL when all is well. It may appear later than
+// bind, when a kernel is first needed. Owned by the model.
+const char *nn_model_cache_message(const nn_model *);
+
 // After binding.
 size_t nn_model_dim_count(const nn_model *);  // dims, vocabs and enums
 const char *nn_model_dim(const nn_model *, size_t dim, int64_t *value);

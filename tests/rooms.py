@@ -13,7 +13,7 @@ import sys
 from collections import defaultdict
 
 ORDER = """
-compiler/base     arenas, growable arrays
+compiler/base     arenas, growable text, files
 compiler/ir       the IR and the one table of operations
 compiler/passes   IR to IR
 compiler/diag     positions, diagnostics

@@ -177,7 +177,7 @@ static struct ast_file *load_import(struct loader *loader, const struct source_f
     return NULL;
   }
   const char *error;
-  struct source_file *source = source_load(loader->sources, path, &error);
+  struct source_file *source = source_load(loader->sources, path, FILE_REGULAR_ONLY, &error);
   if (!source) {
     diag_error(loader->sink, DIAG_FILE_UNREADABLE, import->span, "cannot read %s: %s", path, error);
     return NULL;

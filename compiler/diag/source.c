@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct span span_join(struct span a, struct span b) {
   if (a.file == 0)
@@ -72,22 +73,23 @@ static const char *read_stream(struct arena *arena, FILE *stream, size_t size_hi
   return buffer;
 }
 
-struct source_file *source_load(struct source_set *set, const char *path, const char **error) {
+struct source_file *source_load(struct source_set *set, const char *path, enum file_accepted accepted,
+                                const char **error) {
+  const char *problem = NULL;
+  int descriptor = file_open(path, accepted, &problem);
+  FILE *stream = descriptor >= 0 ? fdopen(descriptor, "rb") : NULL;
   struct stat status;
-  FILE *stream = fopen(path, "rb");
-  if (!stream || fstat(fileno(stream), &status) != 0) {
-    int number = errno;
+  if (!stream || fstat(descriptor, &status) != 0) {
+    *error = arena_strdup(set->arena, descriptor < 0 ? problem : strerror(errno));
     if (stream)
       fclose(stream);
-    *error = arena_strdup(set->arena, strerror(number));
+    else if (descriptor >= 0)
+      close(descriptor);
     return NULL;
   }
-  const char *text = NULL;
   size_t length = 0;
-  if (S_ISDIR(status.st_mode))
-    *error = "it is a directory";
-  else
-    text = read_stream(set->arena, stream, status.st_size > 0 ? (size_t)status.st_size : 0, &length, error);
+  const char *text = read_stream(set->arena, stream, status.st_size > 0 ? (size_t)status.st_size : 0, &length,
+                                 error);
   if (text && ferror(stream)) {
     *error = "reading it failed";
     text = NULL;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/files.h"
 
 /* Bytes [lo, hi) of one file. File 0 is "nowhere" (the command line, a builtin). */
 struct span {
@@ -57,7 +58,8 @@ struct source_position {
 
 void source_set_init(struct source_set *set, struct arena *arena);
 /* Reads a file. NULL when that fails; then *error is a message in the arena ("No such file or directory"). */
-struct source_file *source_load(struct source_set *set, const char *path, const char **error);
+struct source_file *source_load(struct source_set *set, const char *path, enum file_accepted accepted,
+                                const char **error);
 /* A copy of text that is already in memory; `path` is only for show. */
 struct source_file *source_add_text(struct source_set *set, const char *path, const char *text,
                                     size_t length);

@@ -9,14 +9,14 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/text.h"
 #include "compiler/ir/ir.h"
 #include "compiler/ir/ir_text.h"
 
 struct printer {
   const struct ir_module *module;
-  FILE *out;  // a stream into `string`
-  char *string;
-  size_t length;
+  struct text text;
+  FILE *out;  // a stream into `text`
   locale_t old_locale;
 };
 
@@ -513,16 +513,17 @@ static void print_module(struct printer *p) {
 
 static void begin(struct printer *p, const struct ir_module *module) {
   *p = (struct printer){.module = module, .old_locale = ir_text_enter_c_locale()};
-  p->out = open_memstream(&p->string, &p->length);
+  p->out = text_open(&p->text);
   if (!p->out)
     ir_text_out_of_memory();
 }
 
 static char *finish(struct printer *p) {
-  if (fclose(p->out) != 0)
+  char *string = text_close(&p->text);
+  if (!string)
     ir_text_out_of_memory();
   ir_text_leave_c_locale(p->old_locale);
-  return p->string;
+  return string;
 }
 
 char *ir_print(const struct ir_module *module) {

@@ -11,14 +11,13 @@
 //
 // Numbers are little-endian on every machine.
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "compiler/base/files.h"
 #include "compiler/ir/ir.h"
 #include "compiler/ir/ir_text.h"
 
@@ -46,53 +45,29 @@ static uint64_t checksum(const unsigned char *header, const void *payload, size_
 
 // ----------------------------------------------------------------------------------------- writing
 
-static bool write_all(int file, const void *bytes, size_t length) {
-  const char *next = bytes;
-  while (length > 0) {
-    ssize_t written = write(file, next, length);
-    if (written < 0 && errno != EINTR)
-      return false;
-    if (written > 0) {
-      next += written;
-      length -= (size_t)written;
-    }
-  }
-  return true;
-}
+struct contents {
+  unsigned char header[HEADER_BYTES];
+  const char *payload;
+  size_t length;
+};
 
-// Header and payload into a new file, on the disk when true is returned; false with errno.
-static bool write_file(const char *path, const unsigned char *header, const char *payload, size_t length) {
-  int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0)
-    return false;
-  bool written = write_all(file, header, HEADER_BYTES) && write_all(file, payload, length) &&
-                 fsync(file) == 0;
-  int problem = errno;
-  if (close(file) != 0 && written) {
-    problem = errno;
-    written = false;
-  }
-  errno = problem;
-  return written;
+static bool write_contents(const void *context, int file) {
+  const struct contents *contents = context;
+  return file_write_all(file, contents->header, HEADER_BYTES) &&
+         file_write_all(file, contents->payload, contents->length);
 }
 
 bool ir_module_write(const struct ir_module *module, const char *path, char **error) {
   char *text = ir_print(module);
   size_t length = strlen(text);
-  unsigned char header[HEADER_BYTES] = {0};
-  memcpy(header, magic, sizeof magic);
-  put_number(header + 8, FORMAT_VERSION, 4);
-  put_number(header + 16, length, 8);
-  put_number(header + HASHED_BYTES, checksum(header, text, length), 8);
-
-  // Beside the target, so that renaming stays within one file system and nobody ever sees half a file.
-  char *temporary = ir_text_message("%s.%ld.tmp", path, (long)getpid());
-  bool written = write_file(temporary, header, text, length) && rename(temporary, path) == 0;
-  if (!written) {
+  struct contents contents = {.payload = text, .length = length};
+  memcpy(contents.header, magic, sizeof magic);
+  put_number(contents.header + 8, FORMAT_VERSION, 4);
+  put_number(contents.header + 16, length, 8);
+  put_number(contents.header + HASHED_BYTES, checksum(contents.header, text, length), 8);
+  bool written = file_replace(path, write_contents, &contents);
+  if (!written)
     *error = ir_text_message("%s: cannot be written: %s", path, strerror(errno));
-    unlink(temporary);
-  }
-  free(temporary);
   free(text);
   return written;
 }
@@ -147,35 +122,40 @@ struct ir_module *ir_module_decode(const void *bytes, size_t length, char **erro
   return NULL;
 }
 
+// How many bytes the file should have by what has been read of it: no more are worth reading. A stream that is no
+// model is left after its first bytes, whatever it would still say.
+static size_t wanted_bytes(const unsigned char *bytes, size_t length) {
+  if (length < HEADER_BYTES)
+    return HEADER_BYTES;
+  uint64_t payload = get_number(bytes + 16, 8);
+  if (memcmp(bytes, magic, sizeof magic) != 0 || payload > SIZE_MAX / 2)
+    return HEADER_BYTES;
+  return HEADER_BYTES + (size_t)payload + 1;  // one more byte meets what is too much
+}
+
 // The file's bytes, malloc'd; NULL with *problem, a string that is not to be freed.
 static unsigned char *read_bytes(const char *path, size_t *length, const char **problem) {
-  int file = open(path, O_RDONLY | O_CLOEXEC);
-  struct stat status;
-  if (file < 0 || fstat(file, &status) != 0) {
-    *problem = strerror(errno);
-    if (file >= 0)
-      close(file);
+  int file = file_open(path, FILE_OR_STREAM, problem);
+  if (file < 0)
     return NULL;
-  }
-  if (S_ISDIR(status.st_mode)) {
-    *problem = "it is a directory";
-    close(file);
-    return NULL;
-  }
-  size_t capacity = (status.st_size > 0 ? (size_t)status.st_size : 0) + 1;  // one more byte meets the end
+  size_t capacity = 4096;
   unsigned char *bytes = malloc(capacity);
   ssize_t got = 0;
   *length = 0;
-  while (bytes && (got = read(file, bytes + *length, capacity - *length)) != 0) {
-    if (got < 0 && errno != EINTR)
-      break;
-    *length += got > 0 ? (size_t)got : 0;
-    if (*length == capacity) {  // a pipe, or a file that grows
-      unsigned char *grown = realloc(bytes, capacity *= 2);
+  while (bytes && *length < wanted_bytes(bytes, *length)) {
+    size_t wanted = wanted_bytes(bytes, *length);
+    if (*length == capacity) {
+      capacity = capacity > wanted / 2 ? wanted : capacity * 2;
+      unsigned char *grown = realloc(bytes, capacity);
       if (!grown)
         free(bytes);
       bytes = grown;
+      continue;
     }
+    got = read(file, bytes + *length, (capacity < wanted ? capacity : wanted) - *length);
+    if (got == 0 || (got < 0 && errno != EINTR))
+      break;
+    *length += got > 0 ? (size_t)got : 0;
   }
   if (!bytes || got < 0) {
     *problem = bytes ? strerror(errno) : "out of memory";

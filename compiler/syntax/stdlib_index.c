@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "compiler/base/files.h"
 
 static const char suffix[] = ".nn";
 
@@ -43,13 +46,17 @@ static bool declares(const char *line, const char *name) {
 }
 
 static bool file_declares(const char *path, const char *name) {
-  FILE *file = fopen(path, "r");
+  const char *problem;
+  int descriptor = file_open(path, FILE_REGULAR_ONLY, &problem);
+  FILE *file = descriptor >= 0 ? fdopen(descriptor, "r") : NULL;
   char line[256]; /* the rest of a longer one is no line of its own that begins so */
   bool found = false;
   while (file && !found && fgets(line, sizeof line, file))
     found = declares(line, name);
   if (file)
     fclose(file);
+  else if (descriptor >= 0)
+    close(descriptor);
   return found;
 }
 

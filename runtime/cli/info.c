@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/files.h"
 #include "runtime/cli/run.h"
 #include "runtime/data/safetensors.h"
 #include "runtime/model/model.h"
@@ -17,10 +19,11 @@ static bool is_checkpoint(const char *path) {
   if (length >= sizeof suffix && !strcmp(path + length - (sizeof suffix - 1), suffix))
     return true;
   char head[9] = "";
-  FILE *file = fopen(path, "rb");
-  bool ours = file && fread(head, 1, 9, file) == 9 && head[8] == '{' && !head[5] && !head[6] && !head[7];
-  if (file)
-    fclose(file);
+  const char *problem;
+  int file = file_open(path, FILE_REGULAR_ONLY, &problem);
+  bool ours = file >= 0 && read(file, head, 9) == 9 && head[8] == '{' && !head[5] && !head[6] && !head[7];
+  if (file >= 0)
+    close(file);
   return ours;
 }
 

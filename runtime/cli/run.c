@@ -103,11 +103,9 @@ nn_model *cli_open_model(const struct cli_options *options) {
 }
 
 void cli_bind(nn_model *model, const struct cli_options *options) {
-  const char *cache = options->running.cache_dir;
   cli_check(nn_model_bind(model, &options->running));
-  // Only a folder that was asked for: without one of its own the runtime does well silently.
-  if (cache && *cache && access(cache, W_OK | X_OK))
-    cli_warn("%s: compiled code cannot be kept there: %s", cache, strerror(errno));
+  if (nn_model_cache_message(model))
+    cli_warn("%s", nn_model_cache_message(model));
   if (options->weights)
     cli_check(nn_model_load_weights(model, options->weights));
 }
@@ -177,6 +175,7 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
                                     &options->reading));
   }
   cli_bind(run->model, options);
+  run->cache_was_reported = nn_model_cache_message(run->model) != NULL;
   if (!vocabs_from_data && !options->weights)
     cli_warn("no --weights FILE: the parameters have their initial values");
   cli_check(nn_session_new(run->model, &run->session));
@@ -200,6 +199,9 @@ nn_dataset *cli_read(const struct cli_run *run, const char *path) {
 }
 
 void cli_run_end(struct cli_run *run) {
+  // Said by cli_bind unless it came up later.
+  if (!run->cache_was_reported && nn_model_cache_message(run->model))
+    cli_warn("%s", nn_model_cache_message(run->model));
   nn_session_free(run->session);
   nn_dataset_free(run->data);
   nn_model_free(run->model);

@@ -20,6 +20,7 @@ struct cli_run {
   size_t n_needed, *needed;  // entries whose parameters the data must give: the entry, then the metrics
   size_t *order;             // [examples of data] 0, 1, ...
   size_t n;                  // examples to run over
+  bool cache_was_reported;   // nn_model_cache_message
 };
 
 // Prints "nnrun: message" and ends with status 1. A NULL status does nothing.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/text.h"
 #include "runtime/cpu/gemm.h"
 #include "runtime/cpu/kernel_emit.h"
 #include "runtime/jit/jit.h"
@@ -38,12 +39,12 @@ static bool build(void *context, LLVMModuleRef module, char **error) {
 }
 
 // Everything that the code depends on: the block's text and the values of the sizes in it. The values of all
-// dims stand for those, because a kernel is compiled when all of them are bound.
+// dims stand for those, because a kernel is compiled when all of them are bound. NULL without memory.
 static char *cache_key(const struct graph *graph, enum kernel_variant variant,
                        const struct kernel_sizes *sizes) {
-  char *text = ir_print_block(graph->module, graph->block), *key = NULL;
-  size_t length = 0;
-  FILE *out = open_memstream(&key, &length);
+  char *text = ir_print_block(graph->module, graph->block);
+  struct text key;
+  FILE *out = text != NULL ? text_open(&key) : NULL;
   if (out == NULL) {
     free(text);
     return NULL;
@@ -51,9 +52,8 @@ static char *cache_key(const struct graph *graph, enum kernel_variant variant,
   fprintf(out, "kernel %d %d\n%s\n", (int)variant, (int)graph->element, text);
   for (uint32_t i = 0; i < graph->module->n_dims; i++)
     fprintf(out, "%s %" PRId64 "\n", graph->module->dims[i]->atom.name, sizes->dims[i]);
-  fclose(out);
   free(text);
-  return key;
+  return text_close(&key);
 }
 
 static void *copied(const void *items, size_t count, size_t size) {

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "compiler/base/files.h"
 #include "runtime/data/message.h"
 #include "runtime/data/reader.h"
 
@@ -79,18 +81,42 @@ static const struct reader_format *format_of(const struct dataset_request *reque
   return NULL;
 }
 
+// Data may come through a pipe, for whose writer opening waits, and standard input may be anything; of a device there
+// might be no end.
+static FILE *open_data(const char *path, bool counting, char **error) {
+  bool is_stdin = strcmp(path, "-") == 0;
+  const char *name = is_stdin ? "/dev/stdin" : path, *problem = NULL;
+  struct stat info;
+  bool exists = stat(name, &info) == 0;
+  if (exists && S_ISDIR(info.st_mode)) {
+    message_set(error, "%s: is a folder", path);
+    return NULL;
+  }
+  if (exists && counting && !S_ISREG(info.st_mode)) {
+    message_set(error,
+                "%s: is no regular file, and training data is read twice (vocabularies are counted first)",
+                path);
+    return NULL;
+  }
+  FILE *file = NULL;
+  if (exists && (S_ISFIFO(info.st_mode) || is_stdin)) {
+    file = fopen(name, "re");
+  } else {
+    int descriptor = file_open(name, FILE_OR_STREAM, &problem);
+    file = descriptor >= 0 ? fdopen(descriptor, "r") : NULL;
+    if (!file && descriptor >= 0)
+      close(descriptor);
+  }
+  if (!file)
+    message_set(error, "%s: %s", path, problem ? problem : strerror(errno));
+  return file;
+}
+
 static bool reader_open(struct reader *reader, const struct reader_format **format, char **error) {
   const struct dataset_request *request = reader->request;
-  struct stat info;
-  reader->file = fopen(strcmp(request->path, "-") ? request->path : "/dev/stdin", "r");
-  if (!reader->file || fstat(fileno(reader->file), &info))
-    return message_set(error, "%s: %s", request->path, strerror(errno));
-  if (S_ISDIR(info.st_mode))
-    return message_set(error, "%s: is a folder", request->path);
-  if (reader->counting && !S_ISREG(info.st_mode))
-    return message_set(
-        error, "%s: is no regular file, and training data is read twice (vocabularies are counted first)",
-        request->path);
+  reader->file = open_data(request->path, reader->counting, error);
+  if (!reader->file)
+    return false;
   *format = format_of(request, reader->file, &reader->columns, error);
   if (!*format)
     return false;

@@ -2,7 +2,6 @@
 #include "runtime/data/safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compiler/base/files.h"
 #include "runtime/data/message.h"
 
 // The reference implementation's own limit; a larger header is damage or an attack.
@@ -159,29 +159,41 @@ struct safetensors *safetensors_decode(const char *name, const void *bytes, size
   return decode(name, copy, length, error);
 }
 
-struct safetensors *safetensors_read(const char *path, char **error) {
-  FILE *file = fopen(path, "rb");
+// The whole of an open file, malloc'd; NULL with *problem, a string that is not to be freed.
+static char *read_bytes(int file, size_t *length, const char **problem) {
   struct stat info;
-  if (!file || fstat(fileno(file), &info)) {
-    message_set(error, "%s: %s", path, strerror(errno));
-    if (file)
-      fclose(file);
+  if (fstat(file, &info) != 0) {
+    *problem = strerror(errno);
     return NULL;
   }
-  if (!S_ISREG(info.st_mode)) {
-    message_set(error, "%s: not a regular file", path);
-    fclose(file);
-    return NULL;
-  }
-  size_t length = (size_t)info.st_size;
-  char *bytes = malloc(length + 1);
-  if (!bytes || fread(bytes, 1, length, file) != length) {
-    message_set(error, "%s: %s", path, bytes ? "it could not be read whole" : "out of memory");
+  *length = (size_t)info.st_size;
+  char *bytes = malloc(*length + 1);
+  ssize_t got = 1;
+  for (size_t at = 0; bytes && got && at < *length;) {
+    got = read(file, bytes + at, *length - at);
+    at += got > 0 ? (size_t)got : 0;
+    if (got > 0 || (got < 0 && errno == EINTR))
+      continue;
+    *problem = got < 0 ? strerror(errno) : "it became shorter while it was read";
     free(bytes);
-    fclose(file);
     return NULL;
   }
-  fclose(file);
+  if (!bytes)
+    *problem = "out of memory";
+  return bytes;
+}
+
+struct safetensors *safetensors_read(const char *path, char **error) {
+  const char *problem = NULL;
+  size_t length = 0;
+  int file = file_open(path, FILE_REGULAR_ONLY, &problem);
+  char *bytes = file >= 0 ? read_bytes(file, &length, &problem) : NULL;
+  if (file >= 0)
+    close(file);
+  if (!bytes) {
+    message_set(error, "%s: %s", path, problem);
+    return NULL;
+  }
   return decode(path, bytes, length, error);
 }
 
@@ -246,72 +258,21 @@ static char *header_text(size_t n_tensors, const struct safetensors_tensor *tens
   return padded;
 }
 
-static bool write_all(FILE *file, const char *header, size_t n_tensors,
-                      const struct safetensors_tensor *tensors) {
+struct contents {
+  const char *header;
+  size_t n_tensors;
+  const struct safetensors_tensor *tensors;
+};
+
+static bool write_contents(const void *context, int file) {
+  const struct contents *contents = context;
   char length[8];
   for (int i = 0; i < 8; i++)
-    length[i] = (char)((uint64_t)strlen(header) >> (8 * i));
-  if (fwrite(length, 1, 8, file) != 8 || fputs(header, file) < 0)
-    return false;
-  for (size_t i = 0; i < n_tensors; i++)
-    if (tensors[i].bytes && fwrite(tensors[i].data, 1, tensors[i].bytes, file) != tensors[i].bytes)
-      return false;
-  return fflush(file) == 0;
-}
-
-// The rename itself reaches the disk with the folder.
-static void sync_folder(const char *path) {
-  char *folder = strdup(path);
-  if (!folder)
-    return;
-  char *slash = strrchr(folder, '/');
-  if (slash)
-    slash[slash == folder] = 0;
-  int descriptor = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor >= 0) {
-    fsync(descriptor);
-    close(descriptor);
-  }
-  free(folder);
-}
-
-// Writes into a new file beside the target and renames it over it. `mode`: of the file that is replaced, or
-// 0.
-static bool replace(const char *path, mode_t mode, const char *header, size_t n_tensors,
-                    const struct safetensors_tensor *tensors) {
-  char *temporary = NULL;
-  // Unique among processes by the process, among a process's threads by an address on the stack.
-  if (asprintf(&temporary, "%s.tmp.%ld.%zx", path, (long)getpid(), (size_t)&temporary) < 0)
-    return false;
-  int descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  FILE *file = descriptor >= 0 ? fdopen(descriptor, "wb") : NULL;
-  bool ok = file != NULL && (mode == 0 || fchmod(descriptor, mode) == 0);
-  ok = ok && write_all(file, header, n_tensors, tensors) && fsync(descriptor) == 0;
-  int why = errno;
-  if (file && fclose(file) != 0 && ok)
-    ok = false, why = errno;
-  if (ok && rename(temporary, path) != 0)
-    ok = false, why = errno;
-  if (ok)
-    sync_folder(path);
-  else if (descriptor >= 0)
-    unlink(temporary);
-  free(temporary);
-  errno = why;
-  return ok;
-}
-
-// A device or a pipe is no file that could be replaced.
-static bool write_through(const char *path, const char *header, size_t n_tensors,
-                          const struct safetensors_tensor *tensors) {
-  FILE *file = fopen(path, "wb");
-  if (!file)
-    return false;
-  bool ok = write_all(file, header, n_tensors, tensors);
-  int why = errno;
-  if (fclose(file) != 0 && ok)
-    return false;
-  errno = why;
+    length[i] = (char)((uint64_t)strlen(contents->header) >> (8 * i));
+  bool ok = file_write_all(file, length, 8) &&
+            file_write_all(file, contents->header, strlen(contents->header));
+  for (size_t i = 0; ok && i < contents->n_tensors; i++)
+    ok = file_write_all(file, contents->tensors[i].data, contents->tensors[i].bytes);
   return ok;
 }
 
@@ -320,18 +281,9 @@ bool safetensors_write(const char *path, size_t n_tensors, const struct safetens
   char *header = header_text(n_tensors, tensors, n_metadata, metadata);
   if (!header)
     return message_set(error, "%s: out of memory", path);
-  struct stat old;
-  bool exists = stat(path, &old) == 0, ok;
-  if (exists && !S_ISREG(old.st_mode)) {
-    ok = write_through(path, header, n_tensors, tensors);
-  } else {
-    // Where a link points, not the link, is replaced.
-    char *target = exists ? realpath(path, NULL) : NULL;
-    ok = replace(target ? target : path, exists ? old.st_mode & 0777 : 0, header, n_tensors, tensors);
-    int why = errno;
-    free(target);
-    errno = why;
-  }
+  struct contents contents = {header, n_tensors, tensors};
+  bool ok = file_replace(path, write_contents, &contents) ||
+            message_set(error, "%s: the checkpoint could not be written: %s", path, strerror(errno));
   free(header);
-  return ok || message_set(error, "%s: the checkpoint could not be written: %s", path, strerror(errno));
+  return ok;
 }

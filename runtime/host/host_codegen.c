@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/text.h"
 #include "runtime/batch/trace.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_runtime.h"
@@ -146,13 +147,14 @@ static bool check_functions(struct host_codegen *g, char **error) {
 
 // The module's whole text rather than the parts that matter: numbers of blocks and constructors follow from
 // it too.
+// NULL without memory.
 static char *make_key(const struct host_codegen *g) {
-  char *text = ir_print(g->ir), *key = NULL;
-  size_t length;
-  FILE *out = open_memstream(&key, &length);
-  if (!text || !out) {
-    fputs("nn: out of memory\n", stderr);
-    abort();
+  char *text = ir_print(g->ir);
+  struct text key;
+  FILE *out = text ? text_open(&key) : NULL;
+  if (!out) {
+    free(text);
+    return NULL;
   }
   fprintf(out, "host %d; layout %zu %zu %zu %zu %zu %zu %zu %zu\n", CODE_VERSION,
           offsetof(struct example, stack_limit), offsetof(struct example, fuel),
@@ -162,9 +164,8 @@ static char *make_key(const struct host_codegen *g) {
   for (uint32_t i = 0; i < g->ir->n_dims; i++)
     fprintf(out, "%" PRId64 "\n", g->dims[i]);
   fputs(text, out);
-  fclose(out);
   free(text);
-  return key;
+  return text_close(&key);
 }
 
 // ------------------------------------------------------------------------- shared by the generator

@@ -85,10 +85,31 @@ static void register_targets(void) {
   LLVMInitializeNativeAsmPrinter();
 }
 
+// Finding and hashing the build id.
+struct build_id {
+  XXH3_state_t *state;
+  bool found, ok;
+};
+
+static bool has_build_id(const char *notes, size_t bytes) {
+  for (size_t at = 0; bytes - at >= sizeof(ElfW(Nhdr));) {
+    ElfW(Nhdr) note;
+    memcpy(&note, notes + at, sizeof note);
+    if (note.n_type == NT_GNU_BUILD_ID)
+      return true;
+    size_t size = sizeof note + (note.n_namesz + 3u) / 4 * 4 + (note.n_descsz + 3u) / 4 * 4;
+    if (size > bytes - at)
+      break;
+    at += size;
+  }
+  return false;
+}
+
 // Hashes the build id of the program or library that contains this function, so that a rebuilt code generator
 // never meets objects of its predecessor.
-static int hash_build_id(struct dl_phdr_info *info, size_t size, void *state) {
+static int hash_build_id(struct dl_phdr_info *info, size_t size, void *context) {
   (void)size;
+  struct build_id *id = context;
   ElfW(Addr) self = (ElfW(Addr))(uintptr_t)&register_targets;
   bool ours = false;
   for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -98,29 +119,55 @@ static int hash_build_id(struct dl_phdr_info *info, size_t size, void *state) {
   }
   for (int i = 0; ours && i < info->dlpi_phnum; i++) {
     const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-    if (segment->p_type == PT_NOTE)
-      XXH3_128bits_update(state, (const void *)(info->dlpi_addr + segment->p_vaddr), segment->p_memsz);
+    if (segment->p_type != PT_NOTE)
+      continue;
+    const void *notes = (const void *)(info->dlpi_addr + segment->p_vaddr);
+    id->found = id->found || has_build_id(notes, segment->p_memsz);
+    id->ok = id->ok && XXH3_128bits_update(id->state, notes, segment->p_memsz) == XXH_OK;
   }
   return ours;
 }
 
-static XXH128_hash_t hash_platform(const struct jit *jit) {
+// Adds a string with its end, so that neighbours cannot be taken for each other.
+static bool hash_string(XXH3_state_t *state, const char *text) {
+  return XXH3_128bits_update(state, text, strlen(text) + 1) == XXH_OK;
+}
+
+// false without memory: a hash that lacks a part would name the code of another processor or program.
+static bool hash_platform(struct jit *jit, bool *has_build_id) {
   XXH3_state_t *state = XXH3_createState();
   if (state == NULL)
-    return (XXH128_hash_t){0, 0};
-  XXH3_128bits_reset(state);
+    return false;
+  bool ok = XXH3_128bits_reset(state) == XXH_OK;
   const char *parts[] = {LLVM_VERSION_STRING, jit->triple, jit->cpu_name, jit->features};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    XXH3_128bits_update(state, parts[i], strlen(parts[i]) + 1);
-  dl_iterate_phdr(hash_build_id, state);
-  XXH128_hash_t hash = XXH3_128bits_digest(state);
+    ok = ok && hash_string(state, parts[i]);
+  struct build_id id = {.state = state, .ok = ok};
+  dl_iterate_phdr(hash_build_id, &id);
+  jit->platform = XXH3_128bits_digest(state);
   XXH3_freeState(state);
-  return hash;
+  *has_build_id = id.found;
+  return id.ok;
+}
+
+// Asking by a name that means nothing, or for what this processor lacks, is a mistake and no wish for the best there
+// is. false with *error.
+static bool simd_by_name(const char *name, enum cpu_simd *simd, char **error) {
+  *simd = cpu_simd_find(name);
+  if (name == NULL || *name == 0 || (*simd != CPU_SIMD_HOST && cpu_features_get(*simd).simd == *simd))
+    return true;
+  char known[64] = "";
+  for (enum cpu_simd s = CPU_SIMD_BASE128; s <= CPU_SIMD_AVX512; s++)
+    if (cpu_features_get(s).simd == s) {
+      strcat(known, *known ? ", " : "");
+      strcat(known, cpu_simd_name(s));
+    }
+  if (asprintf(error, "NN_SIMD is `%s`; this processor has %s", name, known) < 0)
+    *error = NULL;
+  return false;
 }
 
 static bool describe_host(struct jit *jit, enum cpu_simd simd) {
-  if (simd == CPU_SIMD_HOST)
-    simd = cpu_simd_find(getenv("NN_SIMD"));
   jit->cpu = cpu_features_get(simd);
   // On virtual machines the processor's name promises instructions that are masked: the features decide.
   char *triple = LLVMGetDefaultTargetTriple(), *name = LLVMGetHostCPUName(),
@@ -140,19 +187,29 @@ struct jit *jit_new(const struct jit_options *options, char **error) {
   if (options == NULL)
     options = &defaults;
   struct jit *jit = calloc(1, sizeof *jit);
+  enum cpu_simd simd = options->simd;
   if (jit == NULL) {
     fail(error, "compiled code", "out of memory");
     return NULL;
   }
+  if (simd == CPU_SIMD_HOST && !simd_by_name(getenv("NN_SIMD"), &simd, error)) {
+    free(jit);
+    return NULL;
+  }
+  jit->cache.folder = -1;
   pthread_mutex_init(&jit->lock, NULL);
   pthread_cond_init(&jit->changed, NULL);
-  if (!describe_host(jit, options->simd)) {
+  bool has_build_id = false;
+  if (!describe_host(jit, simd) || !hash_platform(jit, &has_build_id)) {
     fail(error, "compiled code", "out of memory");
     jit_free(jit);
     return NULL;
   }
-  jit->platform = hash_platform(jit);
   jit_cache_init(&jit->cache, options->cache_dir, options->cache_limit);
+  if (!has_build_id)
+    jit_cache_disable(&jit->cache,
+                      "this program was linked without a build id, by which its code is told from that "
+                      "of another version (--build-id)");
   return jit;
 }
 
@@ -188,6 +245,8 @@ void jit_free(struct jit *jit) {
 }
 
 const struct cpu_features *jit_cpu(const struct jit *jit) { return &jit->cpu; }
+
+const char *jit_cache_message(const struct jit *jit) { return jit_cache_problem(&jit->cache); }
 
 struct jit_statistics jit_get_statistics(struct jit *jit) {
   pthread_mutex_lock(&jit->lock);
@@ -465,21 +524,22 @@ char *jit_text(struct jit *jit, const struct jit_request *request, bool assembly
 
 // -------------------------------------------------------------------------------------------------- requests
 
+// false without memory.
 static bool request_key(const struct jit *jit, const struct jit_request *request, struct jit_key *key) {
   XXH3_state_t *state = XXH3_createState();
   if (state == NULL)
     return false;
-  XXH3_128bits_reset(state);
-  XXH3_128bits_update(state, &jit->platform, sizeof jit->platform);
-  XXH3_128bits_update(state, request->key, strlen(request->key) + 1);
+  bool ok = XXH3_128bits_reset(state) == XXH_OK &&
+            XXH3_128bits_update(state, &jit->platform, sizeof jit->platform) == XXH_OK &&
+            hash_string(state, request->key);
   for (uint32_t i = 0; i < request->n_symbols; i++)
-    XXH3_128bits_update(state, request->symbols[i], strlen(request->symbols[i]) + 1);
+    ok = ok && hash_string(state, request->symbols[i]);
   if (request->pipeline != NULL)
-    XXH3_128bits_update(state, request->pipeline, strlen(request->pipeline));
+    ok = ok && hash_string(state, request->pipeline);
   XXH128_hash_t hash = XXH3_128bits_digest(state);
   XXH3_freeState(state);
   *key = (struct jit_key){hash.low64, hash.high64};
-  return true;
+  return ok;
 }
 
 static struct module *find_module(struct jit *jit, struct jit_key key) {
@@ -551,7 +611,8 @@ bool jit_compile(struct jit *jit, const struct jit_request *request, void **addr
   double start = seconds_now();
   *error = NULL;
   struct jit_key key;
-  if (!request_key(jit, request, &key))
+  // Without memory for its text a request has no key.
+  if (request->key == NULL || !request_key(jit, request, &key))
     return fail(error, "compiled code", "out of memory");
   pthread_mutex_lock(&jit->lock);
   struct module *m = claim_module(jit, key, request->n_symbols);

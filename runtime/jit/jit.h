@@ -4,8 +4,8 @@
 // (building, optimising, code generation) happens only when neither this process nor the disk cache has seen
 // the key; a hit costs the link alone (0.4 ms) and no target machine is made.
 //
-// The cache is a convenience and never a source of failure: where it cannot be read or written, where an
-// entry is damaged or of another version, code is compiled as if it were not there.
+// The cache is a convenience and never a source of failure: where it cannot be read or written, where others may have
+// written to it, where an entry is damaged or of another version, code is compiled as if it were not there.
 //
 // LLVM's types appear by their struct names, so that including this header does not need LLVM's.
 #ifndef NN_RUNTIME_JIT_JIT_H
@@ -33,6 +33,9 @@ struct jit *jit_new(const struct jit_options *options, char **error);
 void jit_free(struct jit *);
 
 const struct cpu_features *jit_cpu(const struct jit *);
+// What the user should know of the disk cache, because another could have tampered with it or a folder that was asked
+// for cannot be used: one message, or NULL. Owned by the jit.
+const char *jit_cache_message(const struct jit *);
 
 // Makes a function of the runtime callable from compiled code by this name. Call before the first module that
 // uses it; defining the same name again with the same address does nothing. With another address: false and
@@ -52,7 +55,9 @@ void *jit_adopt(struct jit *, const char *name, void *memory, char **error);
 typedef bool jit_build_fn(void *context, struct LLVMOpaqueModule *module, char **error);
 
 struct jit_request {
-  const char *key;  // everything the generated code depends on besides processor, LLVM and this program
+  // Everything the generated code depends on besides processor, LLVM and this program. NULL stands for memory that
+  // ran out while it was made.
+  const char *key;
   jit_build_fn *build;
   void *context;
   const char *pipeline;  // of LLVM passes; NULL: see jit.c

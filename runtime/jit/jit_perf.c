@@ -2,10 +2,12 @@
 #include "runtime/jit/jit_perf.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool jit_perf_wanted(void) {
@@ -58,9 +60,17 @@ size_t jit_perf_size(const void *object, size_t bytes, const char *symbol) {
 void jit_perf_note(const void *address, size_t bytes, const char *label, const char *symbol) {
   char path[64];
   snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
-  FILE *file = fopen(path, "a");
-  if (file == NULL)
+  // The name is known beforehand and the folder is everyone's: what another put there is left alone.
+  int descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  struct stat status;
+  bool ours = descriptor >= 0 && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) &&
+              status.st_uid == geteuid() && status.st_nlink == 1;
+  FILE *file = ours ? fdopen(descriptor, "a") : NULL;
+  if (file == NULL) {
+    if (descriptor >= 0)
+      close(descriptor);
     return;
+  }
   fprintf(file, "%llx %zx %s%s%s\n", (unsigned long long)(uintptr_t)address, bytes, label, *label ? "." : "",
           symbol);
   fclose(file);

@@ -160,6 +160,10 @@ const char *nn_model_entry_parameters(const nn_model *model, size_t entry) {
   return model->entry_parameters[entry];
 }
 const char *nn_model_entry_result(const nn_model *model, size_t entry) { return model->entry_results[entry]; }
+const char *nn_model_cache_message(const nn_model *model) {
+  return model->jit ? jit_cache_message(model->jit) : NULL;
+}
+
 const char *nn_model_name(const nn_model *model) { return model->module->name; }
 
 // ------------------------------------------------------------------------------------------------------

@@ -122,4 +122,4 @@ status 1 "$nnc" -D H=-1 "$model"
 status 2 "$nnc" missing.nn
 says err 'missing.nn'
 status 2 "$nnc" .
-says err 'directory'
+says err 'folder'

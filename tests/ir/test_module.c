@@ -134,7 +134,7 @@ static void expect_read_error(const char *path, const char *expected) {
 static void test_files(void **state) {
   char *path = in_folder(state, "file.nnb"), *error = NULL;
   expect_read_error(path, "cannot be read: No such file");
-  expect_read_error(*state, "it is a directory");
+  expect_read_error(*state, "it is a folder, not a file");
   write_bytes(path, "", 0);
   expect_read_error(path, "the file is empty; compile the model again with nnc");
   write_bytes(path, "hello world", 11);

@@ -33,7 +33,7 @@ static void open_program(struct program *program, const char *path) {
   arena_init(&program->arena);
   source_set_init(&program->sources, &program->arena);
   diag_sink_init(&program->sink, &program->arena, &program->sources);
-  struct source_file *file = source_load(&program->sources, path, &error);
+  struct source_file *file = source_load(&program->sources, path, FILE_REGULAR_ONLY, &error);
   assert_non_null(file);
   program->ast = parse_program(&program->arena, &program->sink, &program->sources, file, &options);
   if (!program->ast || !check_program(&program->arena, &program->sink, program->ast)) {

@@ -255,7 +255,7 @@ static size_t check_fixpoint_of_all(const char *pattern, bool must_parse) {
     struct session s;
     begin(&s);
     const char *error;
-    struct source_file *source = source_load(&s.sources, found.gl_pathv[i], &error);
+    struct source_file *source = source_load(&s.sources, found.gl_pathv[i], FILE_REGULAR_ONLY, &error);
     assert_non_null(source);
     struct ast_file *file = parse_file(&s.arena, &s.sink, source);
     if (!file && must_parse) {
@@ -319,7 +319,7 @@ static void the_reference_parses(void **state) {
   struct session s;
   begin(&s);
   const char *error;
-  struct source_file *reference = source_load(&s.sources, "grammar/LANGUAGE.md", &error);
+  struct source_file *reference = source_load(&s.sources, "grammar/LANGUAGE.md", FILE_REGULAR_ONLY, &error);
   assert_non_null(reference);
   size_t fragments = 0;
   const char *at = reference->text;
@@ -479,7 +479,7 @@ static void mutilated_files(void **state) {
   struct session s;
   begin(&s);
   const char *error;
-  struct source_file *whole = source_load(&s.sources, "tests/language/syntax.nn", &error);
+  struct source_file *whole = source_load(&s.sources, "tests/language/syntax.nn", FILE_REGULAR_ONLY, &error);
   assert_non_null(whole);
   char *text = malloc(whole->length);
   for (uint32_t i = 0; i < whole->length; i++) {

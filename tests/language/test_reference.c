@@ -41,7 +41,8 @@ static void fragments_compile(void **state) {
   arena_init(&arena);
   source_set_init(&sources, &arena);
   const char *error;
-  const struct source_file *reference = source_load(&sources, "grammar/LANGUAGE.md", &error);
+  const struct source_file *reference = source_load(&sources, "grammar/LANGUAGE.md", FILE_REGULAR_ONLY,
+                                                    &error);
   assert_non_null(reference);
   size_t fragments = 0;
   const char *at = reference->text;

@@ -199,6 +199,117 @@ static void trims_to_the_limit(void **state) {
   remove_folder(folder);
 }
 
+// Compiles "one" with the cache in the folder; whether LLVM had to, and what the jit says of the cache.
+static bool was_compiled(const char *folder, char *message, size_t size) {
+  struct recipe one = {1, 0};
+  struct jit *jit = new_jit(folder);
+  assert_int_equal(compile_f(jit, "one", &one)(3), 7);
+  const char *said = jit_cache_message(jit);
+  snprintf(message, size, "%s", said != NULL ? said : "");
+  jit_free(jit);
+  return one.built == 1;
+}
+
+static void make_writable(const char *path) { assert_int_equal(chmod(path, 0620), 0); }
+
+static void make_pipe(const char *path) {
+  assert_int_equal(unlink(path), 0);
+  assert_int_equal(mkfifo(path, 0600), 0);
+}
+
+static void make_link(const char *path) {
+  char elsewhere[600];
+  snprintf(elsewhere, sizeof elsewhere, "%s.moved", path);
+  assert_int_equal(rename(path, elsewhere), 0);
+  assert_int_equal(symlink(elsewhere, path), 0);
+}
+
+static void give_away(const char *path) { assert_int_equal(chown(path, 12345, (gid_t)-1), 0); }
+
+// What others may have written is not run; it is said once, and the entry is replaced by one of our own.
+static void entries_of_others_are_not_run(void **state) {
+  (void)state;
+  void (*spoil[])(const char *) = {make_writable, make_pipe, make_link, give_away};
+  for (int i = 0; i < 4; i++) {
+    if (spoil[i] == give_away && geteuid() != 0)
+      continue;
+    char *folder = new_folder(), message[600];
+    assert_true(was_compiled(folder, message, sizeof message));
+    assert_string_equal(message, "");
+    assert_false(was_compiled(folder, message, sizeof message));
+    each_entry(folder, spoil[i]);
+    alarm(60);
+    assert_true(was_compiled(folder, message, sizeof message));
+    assert_non_null(strstr(message, "not used, because"));
+    assert_false(was_compiled(folder, message, sizeof message));
+    assert_string_equal(message, "");
+    alarm(0);
+    remove_folder(folder);
+  }
+}
+
+static void folders_of_others_are_not_used(void **state) {
+  (void)state;
+  char *folder = new_folder(), message[600], link[64];
+  assert_true(was_compiled(folder, message, sizeof message));
+  for (mode_t mode = 0; mode < 3; mode++) {
+    assert_int_equal(chmod(folder, mode == 0 ? 0777 : mode == 1 ? 0720 : 0702), 0);
+    assert_true(was_compiled(folder, message, sizeof message));
+    assert_non_null(strstr(message, "others may write to it"));
+    assert_int_equal(each_entry(folder, NULL), 1);
+  }
+  assert_int_equal(chmod(folder, 0755), 0);
+  assert_false(was_compiled(folder, message, sizeof message));
+  snprintf(link, sizeof link, "%s-link", folder);
+  assert_int_equal(symlink(folder, link), 0);
+  assert_true(was_compiled(link, message, sizeof message));
+  assert_non_null(strstr(message, "a link"));
+  unlink(link);
+  if (geteuid() == 0) {
+    assert_int_equal(chown(folder, 12345, (gid_t)-1), 0);
+    assert_true(was_compiled(folder, message, sizeof message));
+    assert_non_null(strstr(message, "belongs to another user"));
+    assert_int_equal(chown(folder, 0, (gid_t)-1), 0);
+  }
+  remove_folder(folder);
+}
+
+// Whatever the umask, a folder that the cache makes is safe to use.
+static void new_folders_are_ours_alone(void **state) {
+  (void)state;
+  char *folder = new_folder(), inner[64], message[600];
+  snprintf(inner, sizeof inner, "%s/a/b", folder);
+  mode_t old = umask(0);
+  assert_true(was_compiled(inner, message, sizeof message));
+  umask(old);
+  assert_string_equal(message, "");
+  assert_false(was_compiled(inner, message, sizeof message));
+  each_entry(inner, remove_entry);
+  rmdir(inner);
+  *strrchr(inner, '/') = 0;
+  rmdir(inner);
+  remove_folder(folder);
+}
+
+static void unknown_vectors_are_refused(void **state) {
+  (void)state;
+  const char *names[] = {"avx1024", "host", "AVX2", "fma128"};
+  for (int i = 0; i < 4; i++) {
+    char *error = NULL;
+    setenv("NN_SIMD", names[i], 1);
+    struct jit *jit = jit_new(&(struct jit_options){.cache_dir = ""}, &error);
+    unsetenv("NN_SIMD");
+    if (jit != NULL) {  // fma128 on a processor that has it
+      assert_string_equal(cpu_simd_name(jit_cpu(jit)->simd), names[i]);
+      jit_free(jit);
+      continue;
+    }
+    assert_non_null(strstr(error, names[i]));
+    assert_non_null(strstr(error, cpu_simd_name(cpu_features_get(CPU_SIMD_HOST).simd)));
+    free(error);
+  }
+}
+
 struct work {
   struct jit *jit;
   struct recipe *recipes;
@@ -259,6 +370,10 @@ int main(void) {
       cmocka_unit_test(trims_to_the_limit),
       cmocka_unit_test(threads_compile_each_module_once),
       cmocka_unit_test(gives_text),
+      cmocka_unit_test(entries_of_others_are_not_run),
+      cmocka_unit_test(folders_of_others_are_not_used),
+      cmocka_unit_test(new_folders_are_ours_alone),
+      cmocka_unit_test(unknown_vectors_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
