@@ -44,8 +44,9 @@ typedef enum nn_code {
   NN_IO,       // a file cannot be read or written
   NN_DATA,     // a file's contents are not what they should be
   NN_NO_MEMORY,
-  NN_COMPILE,  // code generation failed
-  NN_EXAMPLE,  // an example's control flow failed, where the call has no result without it
+  NN_COMPILE,     // code generation failed
+  NN_EXAMPLE,     // an example's control flow failed, where the call has no result without it
+  NN_NOT_FINITE,  // a loss or a gradient is infinite or no number
 } nn_code;
 
 nn_code nn_status_code(const nn_status *);         // NN_OK for NULL
@@ -195,13 +196,28 @@ double nn_session_number(const nn_session *, size_t i);
 // tuples, objects for data and records. malloc'd.
 char *nn_session_json(const nn_session *, size_t i);
 
+// Whether every number of the i-th result is finite; otherwise the worst there is. An example that failed has none.
+typedef enum nn_finiteness { NN_FINITE, NN_INFINITE, NN_NAN } nn_finiteness;
+nn_finiteness nn_session_finiteness(const nn_session *, size_t i);
+// Where the number that is not finite came from: the first operation that made it, its operands, its place in the
+// model and its block: "`log` of -1 at model.nn:4:32 in block loss.1 (model.nn:3)". Slow: evaluates blocks of the
+// example anew. malloc'd; NULL when the result is finite, and without memory.
+char *nn_session_origin(nn_session *, size_t i);
+
 // The backward pass of the last run (NN_TRAIN or NN_GRADIENT) of an entry whose only result is a scalar
 // tensor: gradients of `scale` times the sum of the examples' results, failed examples left out. They replace
 // those of the last call.
 NN_MUST_CHECK nn_status *nn_session_backward(nn_session *, double scale);
 
+// NULL when the gradients of the last backward pass are finite. Otherwise NN_NOT_FINITE with a message that names the
+// first example whose own are not, and the operation; it is found by running the examples again one by one (the
+// data set must still be there), after which there is no last run.
+NN_MUST_CHECK nn_status *nn_session_check_gradients(nn_session *);
+
 typedef enum nn_loss_scale { NN_LOSS_MEAN, NN_LOSS_SUM } nn_loss_scale;
-// run(NN_TRAIN), backward, update. *loss is the sum over the minibatch's examples, *n_failed those left out.
+// run(NN_TRAIN), backward, update. *loss is the sum over the minibatch's examples, *n_failed those left out. When a
+// loss or a gradient is not finite, nothing is updated: NN_NOT_FINITE, with a message that names the example and
+// the operation that made it so.
 NN_MUST_CHECK nn_status *nn_session_train(nn_session *, nn_optimiser *, size_t entry, const nn_dataset *,
                                           const size_t *examples, size_t n, nn_loss_scale, double *loss,
                                           size_t *n_failed);
@@ -248,7 +264,7 @@ NN_MUST_CHECK nn_status *nn_optimiser_new(nn_model *, const nn_optimiser_options
 void nn_optimiser_free(nn_optimiser *);
 void nn_optimiser_set_rate(nn_optimiser *, double rate);
 double nn_optimiser_rate(const nn_optimiser *);
-// One step with the gradients of the last backward pass.
+// One step with the gradients of the last backward pass, which are finite; otherwise as nn_session_check_gradients.
 NN_MUST_CHECK nn_status *nn_optimiser_step(nn_optimiser *, nn_session *);
 // Global norm of the last step's gradients before clipping; NaN when the step did not need it (clip is 0).
 double nn_optimiser_norm(const nn_optimiser *);

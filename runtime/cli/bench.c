@@ -29,6 +29,8 @@ static void step(const struct cli_run *run, nn_optimiser *optimiser, size_t at, 
   nn_mode mode = run->options->mode == CLI_MODE_FORWARD ? NN_INFER : NN_TRAIN;
   cli_check(nn_session_run(run->session, run->entry, run->data, examples, size, mode));
   cli_end_if_interrupted(run, examples, size);
+  if (cli_report_not_finite(run, run->entry, run->data, examples, size))
+    cli_fail("what is not finite takes its own time: nothing was measured");
   if (run->options->mode == CLI_MODE_BACKWARD)
     cli_check(nn_session_backward(run->session, 1));
 }

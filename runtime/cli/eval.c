@@ -9,7 +9,9 @@ int cli_eval(const struct cli_options *options) {
   cli_run_begin(&run, options, "loss", false, true);
   cli_want_examples(&run);
   struct cli_score *scores;
-  size_t n_failed, n_scores = cli_evaluate(&run, run.data, "eval", &scores, &n_failed);
+  size_t n_failed, n_not_finite = 0, n_scores = cli_evaluate(&run, run.data, "eval", &scores, &n_failed);
+  for (size_t i = 0; i < n_scores; i++)
+    n_not_finite += scores[i].n_not_finite;
   cli_end_if_interrupted(&run, NULL, 0);  // cli_evaluate has named the examples
   size_t n_skipped = nn_dataset_skipped(run.data);
   if (options->json) {
@@ -29,5 +31,5 @@ int cli_eval(const struct cli_options *options) {
   }
   free(scores);
   cli_run_end(&run);
-  return n_failed ? 1 : 0;
+  return n_failed || n_not_finite ? 1 : 0;
 }

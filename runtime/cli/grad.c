@@ -65,21 +65,30 @@ int cli_grad(const struct cli_options *options) {
   cli_want_examples(&run);
   bool f64 = options->running.precision == NN_PRECISION_F64;
   struct sums sums = sums_new(run.model, f64);
-  size_t n_failed = 0;
+  size_t n_failed = 0, n_not_finite = 0;
   for (size_t at = 0, size; at < run.n; at += size) {
     size = cli_batch_size(&run, at, run.n);
     cli_check(nn_session_run(run.session, run.entry, run.data, run.order + at, size, NN_GRADIENT));
     cli_end_if_interrupted(&run, run.order + at, size);
     for (size_t i = 0; i < size; i++)
-      printf("%.17g\n", nn_session_error(run.session, i) ? NAN : nn_session_number(run.session, i));
+      printf("%.17g\n",
+             nn_session_error(run.session, i) ? NAN : cli_plain(nn_session_number(run.session, i)));
     n_failed += cli_report_failures(&run, run.data, run.order + at, size);
+    size_t not_finite = cli_report_not_finite(&run, run.entry, n_not_finite ? NULL : run.data, run.order + at,
+                                              size);
     cli_check(nn_session_backward(run.session, 1));
     sums_add(&sums, run.model, f64);
+    // Where the losses are finite; otherwise their gradients cannot be.
+    nn_status *status = not_finite || n_not_finite ? NULL : nn_session_check_gradients(run.session);
+    n_not_finite += not_finite + (status != NULL);
+    if (status)
+      cli_warn("%s", nn_status_message(status));
+    nn_status_free(status);
   }
   char *error = NULL;
   if (options->out && !safetensors_write(options->out, sums.n, sums.tensors, 0, NULL, &error))
     cli_fail("%s", error);
   sums_free(&sums);
   cli_run_end(&run);
-  return n_failed ? 1 : 0;
+  return n_failed || n_not_finite ? 1 : 0;
 }

@@ -46,7 +46,7 @@ static void print_example(const struct cli_run *run, size_t example, size_t i) {
 int cli_predict(const struct cli_options *options) {
   struct cli_run run;
   cli_run_begin(&run, options, "predict", false, false);
-  size_t n_failed = 0;
+  size_t n_failed = 0, n_nan = 0, n_not_finite = 0;
   for (size_t at = 0, size; at < run.n; at += size) {
     size = cli_batch_size(&run, at, run.n);
     cli_check(nn_session_run(run.session, run.entry, run.data, run.order + at, size, NN_INFER));
@@ -54,11 +54,17 @@ int cli_predict(const struct cli_options *options) {
     for (size_t i = 0; i < size; i++) {
       print_example(&run, run.order[at + i], i);
       n_failed += nn_session_error(run.session, i) != NULL;
+      n_nan += nn_session_finiteness(run.session, i) == NN_NAN;
     }
+    n_not_finite += cli_report_not_finite(&run, run.entry, n_not_finite ? NULL : run.data, run.order + at,
+                                          size);
     cli_check_stdout();  // who reads it need not wait, and nobody works for a full disk
   }
   if (n_failed)
     cli_warn("%zu of %zu examples failed", n_failed, run.n);
+  if (n_not_finite)
+    cli_warn("%zu of %zu results hold numbers that are not finite, written as null", n_not_finite, run.n);
   cli_run_end(&run);
-  return n_failed ? 1 : 0;
+  // An infinity may be meant, as in a logarithm of 0; what is no number is not.
+  return n_failed || n_nan ? 1 : 0;
 }

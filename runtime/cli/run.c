@@ -249,6 +249,26 @@ size_t cli_report_failures(const struct cli_run *run, nn_dataset *data, const si
   return n_failed;
 }
 
+size_t cli_report_not_finite(const struct cli_run *run, size_t entry, nn_dataset *data,
+                             const size_t *examples, size_t n) {
+  size_t found = 0;
+  for (size_t i = 0; i < n; i++) {
+    nn_finiteness finiteness = nn_session_finiteness(run->session, i);
+    if (finiteness == NN_FINITE || found++ >= 3 || !data)
+      continue;
+    char *origin = nn_session_origin(run->session, i);
+    cli_warn("%s: `%s` is %s%s%s", nn_dataset_position(data, examples[i]),
+             nn_model_entry_name(run->model, entry), finiteness == NN_NAN ? "nan" : "infinite",
+             origin ? ": " : "", origin ? origin : "");
+    free(origin);
+  }
+  if (found > 3 && data)
+    cli_warn("and %zu more", found - 3);
+  return found;
+}
+
+double cli_plain(double x) { return isnan(x) ? NAN : x; }
+
 void cli_end_if_interrupted(const struct cli_run *run, const size_t *examples, size_t n) {
   if (!*interrupt_signal())
     return;
@@ -258,7 +278,12 @@ void cli_end_if_interrupted(const struct cli_run *run, const size_t *examples, s
 }
 
 double cli_score_value(const struct cli_score *score) {
-  return score->weight != 0 ? score->sum / score->weight : NAN;
+  return score->weight != 0 ? cli_plain(score->sum / score->weight) : NAN;
+}
+
+static void note_not_finite(const struct cli_run *run, size_t entry, nn_dataset *data, const size_t *examples,
+                            size_t n, struct cli_score *score) {
+  score->n_not_finite += cli_report_not_finite(run, entry, score->n_not_finite ? NULL : data, examples, n);
 }
 
 // One minibatch: the entry, then the metrics. Returns the number of examples that failed in any of them.
@@ -276,6 +301,7 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
   }
   if (n_failed && report)
     cli_report_failures(run, data, examples, n);
+  note_not_finite(run, run->entry, data, examples, n, &scores[0]);
   for (size_t i = 0; i < run->n_metrics; i++) {
     size_t failed;
     struct cli_score *score = &scores[1 + i];
@@ -286,6 +312,7 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
       cli_report_failures(run, data, examples, n);
     if (failed > n_failed)
       n_failed = failed;
+    note_not_finite(run, run->metrics[i], data, examples, n, score);
   }
   return n_failed;
 }

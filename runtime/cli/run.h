@@ -57,14 +57,23 @@ size_t cli_batch_size(const struct cli_run *, size_t at, size_t n);
 // Reports the failed examples of the last run on standard error, the first few by name; returns their number.
 size_t cli_report_failures(const struct cli_run *, nn_dataset *, const size_t *examples, size_t n);
 
+// The same for results of the last run, of this entry, that are not finite, with what made them so. NULL data: counts
+// only.
+size_t cli_report_not_finite(const struct cli_run *, size_t entry, nn_dataset *, const size_t *examples,
+                             size_t n);
+// The number as it is printed: nan has one spelling.
+double cli_plain(double);
+
 struct cli_score {
   const char *name;
   double sum, weight;
+  size_t n_not_finite;  // examples whose value is not finite
 };
 // The mean; NaN when there was nothing.
 double cli_score_value(const struct cli_score *);
 // Mean loss (the entry that runs) and metrics over a data set: scores[0] is the loss. Returns the number of
-// scores; the array is malloc'd. *n_failed counts examples whose control flow failed.
+// scores; the array is malloc'd. *n_failed counts examples whose control flow failed. What is not finite is
+// reported when each score meets it first.
 size_t cli_evaluate(const struct cli_run *, nn_dataset *, const char *label, struct cli_score **scores,
                     size_t *n_failed);
 

@@ -81,15 +81,16 @@ static void save(struct training *training, int64_t number, bool last) {
 
 // ---------------------------------------------------------------------------------------- an epoch
 
-static void fail_on_loss(struct training *training, const char *label, size_t at, const size_t *examples,
-                         size_t size) {
-  struct cli_run *run = &training->run;
-  size_t i = 0;
-  while (i + 1 < size && isfinite(nn_session_number(run->session, i)))
-    i++;
+// Ends training unless the minibatch went well. `at`: examples of the epoch before it.
+static void check_minibatch(struct training *training, const char *label, size_t at, nn_status *status) {
+  if (nn_status_code(status) != NN_NOT_FINITE)
+    cli_check(status);
+  if (!status)
+    return;
   char saved[512];
-  cli_fail("%s: the loss of %s is %g, after %zu examples; try a smaller --rate, or --clip%s", label,
-           nn_dataset_position(run->data, examples[i]), nn_session_number(run->session, i), at,
+  // Before the first update neither can be the cause.
+  bool updated = at > 0 || training->done > 0;
+  cli_fail("%s: %s%s%s", label, nn_status_message(status), updated ? "; try a smaller --rate, or --clip" : "",
            what_is_saved(training, saved, sizeof saved));
 }
 
@@ -111,12 +112,11 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
       break;
     double loss;
     size_t n_failed;
-    cli_check(nn_session_train(run->session, training->optimiser, run->entry, run->data, examples, size,
-                               run->options->scale, &loss, &n_failed));
+    check_minibatch(training, label, at,
+                    nn_session_train(run->session, training->optimiser, run->entry, run->data, examples, size,
+                                     run->options->scale, &loss, &n_failed));
     if (n_failed && !epoch.n_failed)
       cli_report_failures(run, run->data, examples, size);
-    if (!isfinite(loss))
-      fail_on_loss(training, label, at, examples, size);
     epoch.loss += loss;
     epoch.n_failed += n_failed;
     epoch.n_examples += size - n_failed;

@@ -29,6 +29,7 @@ struct loops {
   // to[j] = or += the sum over rows of from[row * stride + j], j < n.
   void (*sum_rows)(void *to, int add, const void *from, size_t rows, size_t stride, size_t n);
   double (*sum_squares)(const void *x, size_t n);
+  int (*is_finite)(const void *x, size_t n);
   void (*sgd)(const struct loops_step *, void *w, const void *g, size_t n);
   void (*momentum)(const struct loops_step *, void *w, const void *g, void *m, size_t n);
   void (*adagrad)(const struct loops_step *, void *w, const void *g, void *h, size_t n);

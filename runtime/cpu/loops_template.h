@@ -70,6 +70,16 @@ TARGET static double LOOP(sum_squares)(const void *x_, size_t n) {
   return sum;
 }
 
+// By the bits: an exponent of all ones is an infinity or no number.
+TARGET static int LOOP(is_finite)(const void *x_, size_t n) {
+  typedef BITS __attribute__((may_alias)) bits;
+  const bits *x = x_, special = (bits)EXPONENT;
+  bits found = 0;
+  for (size_t i = 0; i < n; i++)
+    found |= (x[i] & special) == special;
+  return !found;
+}
+
 TARGET static void LOOP(sgd)(const struct loops_step *step, void *w_, const void *g_, size_t n) {
   REAL *restrict w = w_;
   const REAL *restrict g = g_;
@@ -123,6 +133,6 @@ TARGET static void LOOP(adam)(const struct loops_step *step, void *w_, const voi
   }
 }
 
-static const struct loops LOOP(table) = {LOOP(add),      LOOP(add_scaled),  LOOP(scale), LOOP(maximum),
-                                         LOOP(sum_rows), LOOP(sum_squares), LOOP(sgd),   LOOP(momentum),
-                                         LOOP(adagrad),  LOOP(adam)};
+static const struct loops LOOP(table) = {LOOP(add),      LOOP(add_scaled),  LOOP(scale),     LOOP(maximum),
+                                         LOOP(sum_rows), LOOP(sum_squares), LOOP(is_finite), LOOP(sgd),
+                                         LOOP(momentum), LOOP(adagrad),     LOOP(adam)};

@@ -10,6 +10,7 @@
 #include "compiler/base/arena.h"
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
+#include "runtime/cpu/loops.h"
 #include "runtime/kernel/random.h"
 
 enum { ALIGNMENT = 64 };
@@ -346,6 +347,24 @@ bool params_settle_gradients(struct params *params) {
       if (!params->list[i].sparse && !member->written && !fresh)
         memset(member->gradient, 0, params->list[i].bytes);
       member->written = true;
+    }
+  }
+  return true;
+}
+
+bool params_gradients_are_finite(const struct params *params, const struct loops *loops) {
+  for (uint32_t i = 0; i < params->n; i++) {
+    const struct param *param = &params->list[i];
+    size_t columns = (size_t)param->columns, row_bytes = columns * nn_element_bytes(params->element);
+    for (uint32_t m = 0; m < param->n_members; m++) {
+      const struct param_member *member = &param->members[m];
+      if (!member->written || !member->gradient)
+        continue;
+      if (!param->sparse && !loops->is_finite(member->gradient, param->elements))
+        return false;
+      for (uint32_t t = 0; param->sparse && t < member->n_touched; t++)
+        if (!loops->is_finite(member->gradient + member->touched[t] * row_bytes, columns))
+          return false;
     }
   }
   return true;

@@ -23,6 +23,7 @@
 #include "runtime/nn.h"
 
 struct threads;
+struct loops;
 
 struct param_packed {
   void *data;                    // NULL: never asked for
@@ -94,6 +95,8 @@ static inline void params_touch(struct param_member *member, uint32_t row) {
   member->is_touched[row] = 1;
   member->touched[member->n_touched++] = row;
 }
+// Whether all gradients of the last backward pass are finite.
+bool params_gradients_are_finite(const struct params *, const struct loops *);
 // Zeroes dense gradients that were not written; allocates the missing ones. false without memory.
 bool params_settle_gradients(struct params *);
 

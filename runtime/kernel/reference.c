@@ -8,21 +8,11 @@
 
 #include "runtime/kernel/draws.h"
 
-// The value of an SSA value: tensor elements, or a host scalar in `integer` or `number`.
-struct value {
-  const struct ir_type *type;
-  double *elements;  // owned unless `borrowed`
-  bool borrowed;
-  int64_t n;  // elements
-  int64_t integer;
-  double number;
-};
-
 struct run {
   const struct ir_module *module;
   const struct ir_block *block;
   const struct reference *in;
-  struct value *values;  // [value id]
+  struct reference_value *values;  // [value id]
 };
 
 static int64_t dim_value(void *context, const struct size_atom *atom) {
@@ -48,12 +38,12 @@ static int64_t axis(const struct run *run, const struct ir_type *type, uint32_t 
   return i < type->shape.rank ? reference_size(type->shape.sizes[i], run->in->dims) : 1;
 }
 
-static struct value *operand(const struct run *run, const struct ir_instr *instr, uint32_t i) {
+static struct reference_value *operand(const struct run *run, const struct ir_instr *instr, uint32_t i) {
   return &run->values[instr->operands[i]->id];
 }
 
 // Element i of an operand; a scalar stands for all elements.
-static double element(const struct value *v, int64_t i) {
+static double element(const struct reference_value *v, int64_t i) {
   return v->elements[v->type->shape.rank == 0 ? 0 : i];
 }
 
@@ -88,8 +78,8 @@ static double binary(enum ir_op op, double a, double b) {
   }
 }
 
-static void run_elementwise(const struct run *run, const struct ir_instr *instr, struct value *y) {
-  const struct value *a = operand(run, instr, 0);
+static void run_elementwise(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  const struct reference_value *a = operand(run, instr, 0);
   const struct reference *in = run->in;
   for (int64_t i = 0; i < y->n; i++)
     if (instr->op == IR_OP_DROPOUT && in->dropout)
@@ -107,8 +97,8 @@ static void run_elementwise(const struct run *run, const struct ir_instr *instr,
 
 // -------------------------------------------------------------------------------------------------- products
 
-static void run_matmul(const struct run *run, const struct ir_instr *instr, struct value *y) {
-  const struct value *a = operand(run, instr, 0), *b = operand(run, instr, 1);
+static void run_matmul(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  const struct reference_value *a = operand(run, instr, 0), *b = operand(run, instr, 1);
   // A vector is a matrix of one row on the left and of one column on the right.
   bool row = a->type->shape.rank == 1;
   int64_t a0 = row ? 1 : axis(run, a->type, 0), a1 = axis(run, a->type, row ? 0 : 1);
@@ -125,8 +115,8 @@ static void run_matmul(const struct run *run, const struct ir_instr *instr, stru
     }
 }
 
-static void run_outer(const struct run *run, const struct ir_instr *instr, struct value *y) {
-  const struct value *a = operand(run, instr, 0), *b = operand(run, instr, 1);
+static void run_outer(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  const struct reference_value *a = operand(run, instr, 0), *b = operand(run, instr, 1);
   for (int64_t i = 0; i < a->n; i++)
     for (int64_t j = 0; j < b->n; j++)
       y->elements[i * b->n + j] = a->elements[i] * b->elements[j];
@@ -134,7 +124,7 @@ static void run_outer(const struct run *run, const struct ir_instr *instr, struc
 
 // ------------------------------------------------------------------------------------------------ reductions
 
-static int64_t first_largest(const struct value *a) {
+static int64_t first_largest(const struct reference_value *a) {
   int64_t best = 0;
   for (int64_t i = 1; i < a->n; i++)
     if (a->elements[i] > a->elements[best])
@@ -142,14 +132,14 @@ static int64_t first_largest(const struct value *a) {
   return best;
 }
 
-static double sum_of(const struct value *a) {
+static double sum_of(const struct reference_value *a) {
   double sum = 0;
   for (int64_t i = 0; i < a->n; i++)
     sum += a->elements[i];
   return sum;
 }
 
-static double log_sum_exp(const struct value *a) {
+static double log_sum_exp(const struct reference_value *a) {
   double largest = a->elements[first_largest(a)], sum = 0;
   if (isinf(largest))
     return largest;
@@ -158,7 +148,7 @@ static double log_sum_exp(const struct value *a) {
   return largest + log(sum);
 }
 
-static double dot_of(const struct value *a, const struct value *b) {
+static double dot_of(const struct reference_value *a, const struct reference_value *b) {
   double sum = 0;
   for (int64_t i = 0; i < a->n; i++)
     sum += a->elements[i] * b->elements[i];
@@ -166,7 +156,7 @@ static double dot_of(const struct value *a, const struct value *b) {
 }
 
 static double run_reduction(const struct run *run, const struct ir_instr *instr) {
-  const struct value *a = operand(run, instr, 0);
+  const struct reference_value *a = operand(run, instr, 0);
   switch (instr->op) {
   case IR_OP_DOT: return dot_of(a, operand(run, instr, 1));
   case IR_OP_SUM: return sum_of(a);
@@ -180,8 +170,8 @@ static double run_reduction(const struct run *run, const struct ir_instr *instr)
   }
 }
 
-static void run_rowwise(const struct run *run, const struct ir_instr *instr, struct value *y) {
-  const struct value *a = operand(run, instr, 0);
+static void run_rowwise(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  const struct reference_value *a = operand(run, instr, 0);
   double log_sum = instr->op == IR_OP_FIRSTMAX ? 0 : log_sum_exp(a);
   int64_t first = first_largest(a);
   for (int64_t i = 0; i < y->n; i++)
@@ -195,13 +185,19 @@ static void run_rowwise(const struct run *run, const struct ir_instr *instr, str
 
 // -------------------------------------------------------------------------------------------------- movement
 
-static void run_move(const struct run *run, const struct ir_instr *instr, struct value *y) {
-  const struct value *a = operand(run, instr, 0);
+static void read_param(const struct run *run, const struct ir_instr *param, int64_t first,
+                       struct reference_value *y) {
+  int64_t member = param->n_operands > 0 ? operand(run, param, 0)->integer : 0;
+  run->in->read_param(run->in->context, param->symbol, member, first, y->n, y->elements);
+}
+
+static void run_move(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  const struct reference_value *a = operand(run, instr, 0);
   const int64_t *dims = run->in->dims;
   switch (instr->op) {
   case IR_OP_CONCAT:
     for (uint32_t i = 0, at = 0; i < instr->n_operands; i++) {
-      const struct value *part = operand(run, instr, i);
+      const struct reference_value *part = operand(run, instr, i);
       memcpy(y->elements + at, part->elements, (size_t)part->n * sizeof(double));
       at += (uint32_t)part->n;
     }
@@ -220,6 +216,10 @@ static void run_move(const struct run *run, const struct ir_instr *instr, struct
       y->elements[i] = a->elements[0];
     break;
   case IR_OP_LOOKUP:
+    if (!a->elements) {
+      read_param(run, instr->operands[0]->def, operand(run, instr, 1)->integer * y->n, y);
+      break;
+    }
     memcpy(y->elements, a->elements + operand(run, instr, 1)->integer * y->n, (size_t)y->n * sizeof(double));
     break;
   case IR_OP_PAD:
@@ -241,17 +241,35 @@ static const double *param_member(const struct run *run, const struct ir_instr *
   return run->in->params[instr->symbol] + member * reference_elements(type, run->in->dims);
 }
 
-static void run_source(const struct run *run, const struct ir_instr *instr, struct value *y) {
-  switch (instr->op) {
-  case IR_OP_PARAM:
+// Whether the block needs a parameter for its rows alone.
+static bool is_table(const struct run *run, const struct ir_instr *param) {
+  for (const struct ir_instr *instr = run->block->first; instr; instr = instr->next)
+    for (uint32_t i = 0; i < instr->n_operands; i++)
+      if (instr->operands[i] == param->results[0] && instr->op != IR_OP_LOOKUP)
+        return false;
+  for (uint32_t i = 0; i < run->block->n_outputs; i++)
+    if (run->block->outputs[i] == param->results[0])
+      return false;
+  return true;
+}
+
+static void run_param(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  if (!run->in->read_param) {
     memcpy(y->elements, param_member(run, instr, y->type, 0), (size_t)y->n * sizeof(double));
-    break;
+  } else if (y->elements) {
+    read_param(run, instr, 0, y);
+  }
+}
+
+static void run_source(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  switch (instr->op) {
+  case IR_OP_PARAM: run_param(run, instr, y); break;
   case IR_OP_CONSTANT:
     for (int64_t i = 0; i < y->n; i++)
       y->elements[i] = instr->number;
     break;
   case IR_OP_SCALAR: {
-    const struct value *a = operand(run, instr, 0);
+    const struct reference_value *a = operand(run, instr, 0);
     y->elements[0] = a->type->kind == IR_FLOAT ? a->number : (double)a->integer;
     break;
   }
@@ -267,24 +285,27 @@ static double *param_gradient(const struct run *run, const struct ir_instr *inst
   return run->in->param_gradients[instr->symbol] + member * elements;
 }
 
-static void add(double *to, const struct value *a) {
+static void add(double *to, const struct reference_value *a) {
   for (int64_t i = 0; i < a->n; i++)
     to[i] += a->elements[i];
 }
 
-static void run_row_sink(const struct run *run, const struct ir_instr *instr, const struct value *a) {
+static void run_row_sink(const struct run *run, const struct ir_instr *instr,
+                         const struct reference_value *a) {
   int64_t table = reference_elements(run->module->params[instr->symbol]->type, run->in->dims);
   add(param_gradient(run, instr, 2, table) + operand(run, instr, 1)->integer * a->n, a);
 }
 
 static void run_sink(const struct run *run, const struct ir_instr *instr) {
-  const struct value *a = operand(run, instr, 0);
+  const struct reference_value *a = operand(run, instr, 0);
+  if (instr->op == IR_OP_D_INPUT ? !run->in->input_gradients : !run->in->param_gradients)
+    return;
   switch (instr->op) {
   case IR_OP_D_INPUT: add(run->in->input_gradients[instr->integer], a); break;
   case IR_OP_D_PARAM: add(param_gradient(run, instr, 1, a->n), a); break;
   case IR_OP_D_ROW: run_row_sink(run, instr, a); break;
   case IR_OP_D_OUTER: {
-    const struct value *b = operand(run, instr, 1);
+    const struct reference_value *b = operand(run, instr, 1);
     double *to = param_gradient(run, instr, 2, a->n * b->n);
     for (int64_t i = 0; i < a->n; i++)
       for (int64_t j = 0; j < b->n; j++)
@@ -297,7 +318,7 @@ static void run_sink(const struct run *run, const struct ir_instr *instr) {
 
 // ---------------------------------------------------------------------------------------------------- blocks
 
-static void run_host(const struct run *run, const struct ir_instr *instr, struct value *y) {
+static void run_host(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
   switch (instr->op) {
   case IR_CONST_INT:
   case IR_CONST_INDEX:
@@ -313,11 +334,12 @@ static void run_instr(struct run *run, const struct ir_instr *instr) {
     run_sink(run, instr);
     return;
   }
-  struct value *y = &run->values[instr->results[0]->id];
+  struct reference_value *y = &run->values[instr->results[0]->id];
   y->type = instr->results[0]->type;
   if (y->type->kind == IR_TENSOR) {
     y->n = reference_elements(y->type, run->in->dims);
-    y->elements = calloc((size_t)y->n, sizeof(double));
+    bool is_unread = instr->op == IR_OP_PARAM && run->in->read_param && is_table(run, instr);
+    y->elements = is_unread ? NULL : calloc((size_t)y->n, sizeof(double));
   }
   switch (ir_op_infos[instr->op].class) {
   case IR_CLASS_HOST: run_host(run, instr, y); break;
@@ -331,13 +353,17 @@ static void run_instr(struct run *run, const struct ir_instr *instr) {
   case IR_CLASS_SOURCE: run_source(run, instr, y); break;
   case IR_CLASS_SINK: break;
   }
+  for (int64_t i = 0; run->in->single && y->elements && i < y->n; i++)
+    y->elements[i] = (float)y->elements[i];
+  if (run->in->observe)
+    run->in->observe(run->in->context, instr, run->values);
 }
 
 static void bind_params(struct run *run) {
   const struct reference *in = run->in;
   for (uint32_t i = 0; i < run->block->n_params; i++) {
     const struct ir_type *type = run->block->params[i]->type;
-    struct value *v = &run->values[run->block->params[i]->id];
+    struct reference_value *v = &run->values[run->block->params[i]->id];
     v->type = type;
     v->borrowed = true;
     if (type->kind == IR_TENSOR) {
@@ -352,12 +378,12 @@ static void bind_params(struct run *run) {
 }
 
 void reference_run(const struct ir_module *module, const struct ir_block *block, const struct reference *in) {
-  struct run run = {module, block, in, calloc(block->n_values + 1, sizeof(struct value))};
+  struct run run = {module, block, in, calloc(block->n_values + 1, sizeof(struct reference_value))};
   bind_params(&run);
   for (const struct ir_instr *instr = block->first; instr != NULL; instr = instr->next)
     run_instr(&run, instr);
   for (uint32_t i = 0; i < block->n_outputs; i++) {
-    const struct value *y = &run.values[block->outputs[i]->id];
+    const struct reference_value *y = &run.values[block->outputs[i]->id];
     memcpy(in->outputs[i], y->elements, (size_t)y->n * sizeof(double));
   }
   for (uint32_t i = 0; i < block->n_values; i++)

@@ -9,6 +9,16 @@
 
 #include "compiler/ir/ir.h"
 
+// An SSA value while a block runs: the elements of a tensor, or a host scalar in `integer` or `number`.
+struct reference_value {
+  const struct ir_type *type;
+  double *elements;  // owned by the run unless `borrowed`
+  bool borrowed;
+  int64_t n;  // elements
+  int64_t integer;
+  double number;
+};
+
 // Tensors are dense and row-major, without padding. Arrays named [param] have an entry for each of the
 // block's parameters and use those of the kind in question; in an adjoint block saved values and gradients of
 // the results are parameters too. All arrays belong to the caller, who sizes them by reference_elements.
@@ -22,8 +32,15 @@ struct reference {
   uint64_t seed, epoch;
   uint32_t example, ordinal;
   double *const *outputs;          // [output], forward blocks
-  double *const *input_gradients;  // [param], added to; adjoint blocks
-  double *const *param_gradients;  // [ir_module.params], added to; adjoint blocks
+  double *const *input_gradients;  // [param], added to; adjoint blocks. NULL: not wanted
+  double *const *param_gradients;  // [ir_module.params], added to; adjoint blocks. NULL: not wanted
+  // Instead of `params`, where not NULL: elements [first, first + n) of a member. Of a table only the rows that are
+  // looked up are asked for.
+  void (*read_param)(void *context, uint32_t param, int64_t member, int64_t first, int64_t n, double *to);
+  // Called after every instruction with a result, where not NULL; `values` by value id.
+  void (*observe)(void *context, const struct ir_instr *, const struct reference_value *values);
+  void *context;
+  bool single;  // every result is rounded to a float
 };
 
 // Number of elements of a tensor type. Sizes must be bound and positive.

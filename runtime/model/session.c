@@ -1,6 +1,7 @@
 // A minibatch from its examples to their results: control flow on fibers, flushes when all of them wait.
 #include "runtime/model/session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,6 +289,8 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
   minibatch_reset(&session->minibatch);
   session->run->device->ops->begin(session->run, variant_of(mode), session->model->training.epoch);
   session->mode = mode;
+  session->entry_number = entry;
+  session->data = dataset;
   STATUS_TRY(prepare(session, module->entries[entry], dataset, examples, n));
   nn_status *status = run_examples(session, module->entries[entry]);
   drop_examples(session);
@@ -328,6 +331,11 @@ static double slot_number(const nn_session *session, size_t i, uint32_t slot) {
   }
 }
 
+void session_position(const nn_session *session, size_t i, char *text, size_t size) {
+  size_t example = session->examples[i].traced.host.number;
+  snprintf(text, size, "%s:%u", dataset_file_of(session->data, example)->path, session->data->lines[example]);
+}
+
 double nn_session_number(const nn_session *session, size_t i) { return slot_number(session, i, 0); }
 
 const char *nn_session_error(const nn_session *session, size_t i) {
@@ -366,10 +374,23 @@ nn_status *nn_session_backward(nn_session *session, double scale) {
   session->has_gradients = false;
   STATUS_TRY(session->run->device->ops->backward(session->run, &session->minibatch, seeds, n, scale));
   session->has_gradients = true;
+  session->scale = scale;
   weights = session->run->weights_seconds - weights;
   session->stats.weights += weights;
   session->stats.backward += clock_seconds() - start - weights;
   return NULL;
+}
+
+static nn_status *loss_not_finite(nn_session *session, size_t i) {
+  char position[300], *origin = nn_session_origin(session, i);
+  session_position(session, i, position, sizeof position);
+  nn_status *status = status_new(NN_NOT_FINITE, "%s: the loss is %s%s%s", position,
+                                 nn_session_finiteness(session, i) == NN_NAN ? "nan"
+                                 : nn_session_number(session, i) < 0         ? "-inf"
+                                                                             : "inf",
+                                 origin ? ": " : "", origin ? origin : "");
+  free(origin);
+  return status;
 }
 
 nn_status *nn_session_train(nn_session *session, nn_optimiser *optimiser, size_t entry,
@@ -379,10 +400,12 @@ nn_status *nn_session_train(nn_session *session, nn_optimiser *optimiser, size_t
   size_t failed = 0;
   double sum = 0;
   for (size_t i = 0; i < n; i++) {
-    if (session->examples[i].state == EXAMPLE_DONE)
+    if (session->examples[i].state != EXAMPLE_DONE)
+      failed++;
+    else if (isfinite(nn_session_number(session, i)))
       sum += nn_session_number(session, i);
     else
-      failed++;
+      return loss_not_finite(session, i);
   }
   // A minibatch in which every example failed changes nothing.
   if (failed < n) {

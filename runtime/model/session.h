@@ -31,13 +31,18 @@ struct nn_session {
   const struct ir_type **slot_types;  // [result slot] of the entry's function
   uint32_t n_slots;
   nn_mode mode;
-  bool has_gradients;  // a backward pass has run, and no run since
+  bool has_gradients;      // a backward pass has run, and no run since
+  double scale;            // of that backward pass
+  size_t entry_number;     // of the last run
+  const nn_dataset *data;  // of the last run
   nn_stats stats;
   double flops_before;  // the run's, at the last reset
   // Answers of nn_session_node and nn_session_batch.
   struct session_view *view;
 };
 
+// "dev.txt:17": where the i-th example of the last run stands in its data.
+void session_position(const nn_session *, size_t i, char *text, size_t size);
 // The first element of a tensor value that has been computed.
 double session_element(const nn_session *, uint32_t value, size_t element);
 void session_drop_view(nn_session *);

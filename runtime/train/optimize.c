@@ -5,6 +5,7 @@
 // `exact` treats every row as if the gradient were dense. Adam's bias correction counts steps, not touches,
 // in both.
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +199,7 @@ struct update {
   const struct loops *loops;
   struct loops_step step;
   size_t element_bytes;
+  atomic_bool not_finite;
 };
 
 static void update_range(const struct update *update, const struct piece *piece, size_t begin, size_t n) {
@@ -256,6 +258,37 @@ static nn_status *find_norm(nn_optimiser *optimiser, struct threads *threads, st
   return NULL;
 }
 
+// A piece whose gradient is not finite ends in a flag; the others' updates must not have begun.
+static void check_piece(void *context, uint32_t item, int thread) {
+  (void)thread;
+  struct update *update = context;
+  const struct piece *piece = &update->optimiser->pieces[item];
+  const struct param_member *member = piece->member;
+  size_t columns = (size_t)piece->param->columns, size = update->element_bytes;
+  bool finite = true;
+  if (!piece->param->sparse)
+    finite = update->loops->is_finite(member->gradient + piece->begin * size, piece->end - piece->begin);
+  else if (piece->by_rows)
+    for (size_t t = piece->begin; t < piece->end; t++)
+      finite &= update->loops->is_finite(member->gradient + member->touched[t] * columns * size, columns) !=
+                0;
+  else if (piece->begin == 0)
+    for (size_t t = 0; t < member->n_touched; t++)
+      finite &= update->loops->is_finite(member->gradient + member->touched[t] * columns * size, columns) !=
+                0;
+  if (!finite)
+    atomic_store(&update->not_finite, true);
+}
+
+static nn_status *find_clipping(nn_optimiser *optimiser, struct threads *threads, struct update *update) {
+  STATUS_TRY(find_norm(optimiser, threads, update));
+  if (!isfinite(optimiser->norm))
+    return status_new(NN_NOT_FINITE, "the norm of the gradients overflows");
+  if (optimiser->norm > optimiser->options.clip)
+    update->step.scale = optimiser->options.clip / optimiser->norm;
+  return NULL;
+}
+
 nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
   if (session->model != optimiser->model)
     return status_new(NN_INVALID, "the optimiser belongs to another model than the session");
@@ -263,7 +296,7 @@ nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
     return status_new(NN_INVALID, "there was no backward pass");
   const nn_optimiser_options *options = &optimiser->options;
   double start = clock_seconds();
-  double t = (double)++optimiser->steps;
+  double t = (double)optimiser->steps + 1;
   struct update update = {.optimiser = optimiser,
                           .loops = cpu_of(optimiser->model->device)->loops,
                           .element_bytes = nn_element_bytes(optimiser->model->element),
@@ -278,13 +311,15 @@ nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
                                    .correction2 = 1 - pow(options->beta2, t)}};
   if (!make_pieces(optimiser))
     return status_no_memory();
+  struct threads *threads = cpu_of(session->model->device)->threads;
+  threads_run(threads, optimiser->n_pieces, check_piece, &update);
+  if (update.not_finite)
+    return nn_session_check_gradients(session);
   optimiser->norm = NAN;
-  if (options->clip > 0) {
-    STATUS_TRY(find_norm(optimiser, cpu_of(session->model->device)->threads, &update));
-    if (optimiser->norm > options->clip)
-      update.step.scale = options->clip / optimiser->norm;
-  }
-  threads_run(cpu_of(session->model->device)->threads, optimiser->n_pieces, update_piece, &update);
+  if (options->clip > 0)
+    STATUS_TRY(find_clipping(optimiser, threads, &update));
+  threads_run(threads, optimiser->n_pieces, update_piece, &update);
+  optimiser->steps++;
   session->stats.update += clock_seconds() - start;
   return NULL;
 }

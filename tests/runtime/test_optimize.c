@@ -266,6 +266,33 @@ static void test_lazy_rows(void **state) {
   rig_close(&rig);
 }
 
+// A gradient that is not finite changes nothing, with and without clipping.
+static void test_not_finite(void **state) {
+  (void)state;
+  for (int clip = 0; clip < 2; clip++) {
+    nn_optimiser_options options = nn_optimiser_default(NN_MOMENTUM);
+    options.clip = clip;
+    struct setup setup;
+    open_setup(&setup, &options);
+    step(&setup);
+    double w[8];
+    memcpy(w, setup.w, setup.n * sizeof *w);
+    for (int infinite = 0; infinite < 2; infinite++) {
+      rig_run(&setup.rig, "loss", NN_TRAIN);
+      rig_check(nn_session_backward(setup.rig.session, 1));
+      ((double *)nn_model_param(setup.rig.model, 0).gradients)[setup.n - 1] = infinite ? -INFINITY : NAN;
+      nn_status *status = nn_optimiser_step(setup.optimiser, setup.rig.session);
+      assert_int_equal(nn_status_code(status), NN_NOT_FINITE);
+      nn_status_free(status);
+      assert_memory_equal(w, setup.w, setup.n * sizeof *w);
+    }
+    step(&setup);
+    for (size_t i = 0; i < setup.n; i++)
+      assert_true(isfinite(setup.w[i]));
+    close_setup(&setup);
+  }
+}
+
 // The loss falls, in both precisions.
 static void test_learning(void **state) {
   (void)state;
@@ -321,9 +348,10 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sgd),       cmocka_unit_test(test_momentum), cmocka_unit_test(test_adagrad),
-      cmocka_unit_test(test_adam),      cmocka_unit_test(test_clipping), cmocka_unit_test(test_sparse),
-      cmocka_unit_test(test_lazy_rows), cmocka_unit_test(test_learning), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_sgd),        cmocka_unit_test(test_momentum), cmocka_unit_test(test_adagrad),
+      cmocka_unit_test(test_adam),       cmocka_unit_test(test_clipping), cmocka_unit_test(test_sparse),
+      cmocka_unit_test(test_lazy_rows),  cmocka_unit_test(test_learning), cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_not_finite),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
