@@ -94,6 +94,7 @@ const char *nn_device_name(size_t device);
 size_t nn_model_entry_count(const nn_model *);
 const char *nn_model_entry_name(const nn_model *, size_t entry);
 bool nn_model_entry_is_metric(const nn_model *, size_t entry);
+bool nn_model_entry_is_trainable(const nn_model *, size_t entry);  // its result is an f32
 // Position of the entry of that name; false when there is none.
 bool nn_model_find_entry(const nn_model *, const char *name, size_t *entry);
 // Schema of an entry, `t: Tree, n: int` and `f32`. Owned by the model.
@@ -104,8 +105,11 @@ const char *nn_model_name(const nn_model *);
 // Vocabularies must be known before binding: counted in data files (min_count, max_size and closed as the
 // model says), or taken from a checkpoint. After binding they are frozen.
 typedef struct nn_data_options {
-  const char *format;  // "ptb", "jsonl", "text", "tsv", "conllu"; NULL: guessed from the name
-  bool skip_bad;       // bad records are counted instead of ending the read
+  const char *
+      format;  // "ptb", "jsonl", "text", "tsv", "conll", "conllu"; NULL: guessed from the name. Behind tsv and
+               // conll "+header" or "-header" and ":words,_,tags" may follow
+  bool skip_bad;  // bad records are counted instead of ending the read
+  size_t limit;   // the data is its first examples, so many of all files; 0: all
 } nn_data_options;
 NN_MUST_CHECK nn_status *nn_model_build_vocabs(nn_model *, const char *const *paths, size_t n_paths,
                                                const size_t *entries, size_t n_entries,
@@ -147,9 +151,8 @@ NN_MUST_CHECK nn_status *nn_model_save_gradients(const nn_model *, const char *p
 
 // -------------------------------------------------------------------------------------------------- data set
 
-// Reads a file for the named entries: the columns are the union of their parameters. A column that an entry
-// needs and the file lacks is an error when that entry runs, unless it is named here as required (all of
-// `entries` are).
+// Reads a file for the named entries: the columns are the union of their parameters, and every record must give
+// all of them.
 NN_MUST_CHECK nn_status *nn_dataset_load(nn_model *, const char *path, const size_t *entries,
                                          size_t n_entries, const nn_data_options *, nn_dataset **);
 // Reads another file behind the examples that are there, for the same entries. On an error the set is as before.
@@ -161,6 +164,9 @@ size_t nn_dataset_skipped(const nn_dataset *);  // bad records passed over
 // What was wrong with the first of them, "dev.txt:17:3: what was expected"; NULL when there is none. Owned by the
 // data set.
 const char *nn_dataset_first_skipped(const nn_dataset *);
+// How its files were taken where that was guessed ("train.tsv: line 1 is taken for the header; ..."), a line each without
+// the last newline; NULL when there is nothing to say. Owned by the data set.
+const char *nn_dataset_notes(const nn_dataset *);
 // Where an example stands in its file, "dev.txt:17". Owned by the data set until the next call.
 const char *nn_dataset_position(nn_dataset *, size_t example);
 

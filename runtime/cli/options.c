@@ -81,10 +81,13 @@ static const struct {
     {{"data", KEY_DATA, "FILE", 0, "data to run over; may be repeated", 1}, WITH_DATA},
     {{"dev", KEY_DEV, "FILE", 0, "data to evaluate after each epoch", 1}, ONE(TRAIN)},
     {{"format", KEY_FORMAT, "FORMAT", 0,
-      "ptb, jsonl, text, tsv or conllu (default: by the name); tsv:a,_,b names the columns", 1},
+      "ptb, jsonl, text, tsv, conll or conllu (default: by the name); tsv:a,_,b names the columns, "
+      "tsv+header and "
+      "tsv-header say whether the first line does",
+      1},
      WITH_DATA},
     {{"skip-bad", KEY_SKIP_BAD, NULL, 0, "count bad records instead of stopping at the first", 1}, WITH_DATA},
-    {{"limit", KEY_LIMIT, "N", 0, "run over the first N examples only", 1}, RUNS_ALL},
+    {{"limit", KEY_LIMIT, "N", 0, "the data is its first N examples, as if there were no more", 1}, RUNS_ALL},
     {{NULL, 0, NULL, 0, "Model:", 2}, ALL},
     {{"define", 'D', "NAME=VALUE", 0, "bind a dim", 2}, ALL},
     {{"weights", KEY_WEIGHTS, "FILE", 0, "checkpoint to start from", 2}, ALL},
@@ -217,7 +220,7 @@ static void set_looking(int key, char *text, struct cli_options *o, struct argp_
   case KEY_SECONDS: o->seconds = number(state, "--seconds", text, 0.01); break;
   case KEY_OUT: o->out = text; break;
   case KEY_EXAMPLE: o->example = integer(state, "--example", text, 0, INT64_MAX); break;
-  case KEY_LIMIT: o->limit = integer(state, "--limit", text, 1, INT64_MAX); break;
+  case KEY_LIMIT: o->reading.limit = (size_t)integer(state, "--limit", text, 1, INT64_MAX); break;
   case KEY_BEFORE: o->before = true; break;
   case KEY_JSON: o->json = true; break;
   default: o->quiet = true; break;

@@ -51,7 +51,7 @@ struct cli_options {
   enum cli_mode mode;
   double seconds;
   const char *out;
-  int64_t example, limit;
+  int64_t example;
   bool json, quiet;
   bool before;  // graph: without batches
 };

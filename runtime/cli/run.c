@@ -110,6 +110,24 @@ void cli_bind(nn_model *model, const struct cli_options *options) {
     cli_check(nn_model_load_weights(model, options->weights));
 }
 
+// Said before the data is read, which would be blamed for what the entry lacks.
+static void want_trainable(const struct cli_run *run) {
+  const struct cli_options *options = run->options;
+  bool trains = options->command == CLI_TRAIN || options->command == CLI_GRAD ||
+                (options->command == CLI_BENCH && options->mode != CLI_MODE_FORWARD);
+  if (!trains || nn_model_entry_is_trainable(run->model, run->entry))
+    return;
+  char list[300] = "";
+  for (size_t i = 0; i < nn_model_entry_count(run->model); i++) {
+    size_t at = strlen(list);
+    if (nn_model_entry_is_trainable(run->model, i))
+      snprintf(list + at, sizeof list - at, "%s`%s`", at ? ", " : "; there is ",
+               nn_model_entry_name(run->model, i));
+  }
+  cli_fail("'%s' cannot be trained: its result is %s, and no f32%s",
+           nn_model_entry_name(run->model, run->entry), nn_model_entry_result(run->model, run->entry), list);
+}
+
 static void find_entries(struct cli_run *run, const char *usual, bool with_metrics) {
   const char *name = run->options->entry ? run->options->entry : usual;
   if (!nn_model_find_entry(run->model, name, &run->entry)) {
@@ -122,6 +140,7 @@ static void find_entries(struct cli_run *run, const char *usual, bool with_metri
   run->needed = calloc(nn_model_entry_count(run->model) + 1, sizeof *run->needed);
   if (!run->needed)
     cli_fail("out of memory");
+  want_trainable(run);
   run->needed[0] = run->entry;
   run->metrics = run->needed + 1;
   for (size_t i = 0; i < nn_model_entry_count(run->model); i++)
@@ -131,6 +150,15 @@ static void find_entries(struct cli_run *run, const char *usual, bool with_metri
 }
 
 // -------------------------------------------------------------------------------------------- data
+
+static void print_notes(const nn_dataset *data) {
+  const char *notes = nn_dataset_notes(data);
+  while (notes && *notes) {
+    size_t length = strcspn(notes, "\n");
+    cli_warn("%.*s", (int)length, notes);
+    notes += length + (notes[length] == '\n');
+  }
+}
 
 static void report_skipped(nn_dataset *data, const char *path) {
   size_t n = nn_dataset_skipped(data);
@@ -150,10 +178,9 @@ static void read_data(struct cli_run *run) {
       cli_check(nn_dataset_load(run->model, options->data[i], run->needed, run->n_needed, &options->reading,
                                 &run->data));
   }
+  print_notes(run->data);
   report_skipped(run->data, options->n_data > 1 ? "the data" : options->data[0]);
   run->n = nn_dataset_size(run->data);
-  if (options->limit && (size_t)options->limit < run->n)
-    run->n = (size_t)options->limit;
   run->order = malloc((nn_dataset_size(run->data) + 1) * sizeof *run->order);
   if (!run->order)
     cli_fail("out of memory");
@@ -191,7 +218,10 @@ void cli_want_examples(const struct cli_run *run) {
 
 nn_dataset *cli_read(const struct cli_run *run, const char *path) {
   nn_dataset *data = NULL;
-  cli_check(nn_dataset_load(run->model, path, run->needed, run->n_needed, &run->options->reading, &data));
+  nn_data_options reading = run->options->reading;
+  reading.limit = 0;  // it is for the data to run over
+  cli_check(nn_dataset_load(run->model, path, run->needed, run->n_needed, &reading, &data));
+  print_notes(data);
   report_skipped(data, path);
   if (nn_dataset_size(data) == 0)
     cli_fail("%s: no examples", path);

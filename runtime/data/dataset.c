@@ -13,8 +13,8 @@
 
 // In the order in which a name's suffix is looked up; bracketed trees come before plain text so that a .txt
 // file can be either: see format_of.
-static const struct reader_format *const formats[] = {&reader_jsonl, &reader_tsv, &reader_conllu, &reader_ptb,
-                                                      &reader_text};
+static const struct reader_format *const formats[] = {&reader_jsonl,  &reader_tsv, &reader_conll,
+                                                      &reader_conllu, &reader_ptb, &reader_text};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
 static bool has_word(const char *words, const char *word, size_t length) {
@@ -52,31 +52,56 @@ static bool wants_tree(const struct dataset_request *request) {
   return false;
 }
 
-static const struct reader_format *format_of(const struct dataset_request *request, FILE *file,
-                                             const char **columns, char **error) {
-  if (request->format) {
-    size_t length = strcspn(request->format, ":");
-    *columns = request->format[length] ? request->format + length + 1 : NULL;
-    for (size_t i = 0; i < N_FORMATS; i++)
-      if (strlen(formats[i]->name) == length && !memcmp(formats[i]->name, request->format, length))
-        return formats[i];
-    message_set(error, "unknown data format `%s`; there are ptb, jsonl, text, tsv and conllu",
-                request->format);
+// `tsv`, `tsv+header`, `tsv-header:words,tags`
+static const struct reader_format *format_named(struct reader *reader, const char *name, char **error) {
+  size_t length = strcspn(name, "+-:");
+  const char *rest = name + length;
+  const struct reader_format *format = NULL;
+  for (size_t i = 0; i < N_FORMATS; i++)
+    if (strlen(formats[i]->name) == length && !memcmp(formats[i]->name, name, length))
+      format = formats[i];
+  if (!format) {
+    message_set(error, "unknown data format `%s`; there are ptb, jsonl, text, tsv, conll and conllu", name);
     return NULL;
   }
+  if (*rest && !format->has_columns) {
+    message_set(error, "data format `%s`: %s has no columns to be named; tsv and conll have", name,
+                format->name);
+    return NULL;
+  }
+  if (!strncmp(rest, "+header", 7) || !strncmp(rest, "-header", 7)) {
+    reader->header = *rest == '+' ? 1 : -1;
+    rest += 7;
+  }
+  if (*rest && (*rest != ':' || !rest[1])) {
+    message_set(
+        error,
+        "data format `%s`: behind `%s` may stand `+header` or `-header`, then `:` and names of columns", name,
+        format->name);
+    return NULL;
+  }
+  reader->columns = *rest ? rest + 1 : NULL;
+  return format;
+}
+
+static const struct reader_format *format_of(struct reader *reader, char **error) {
+  const struct dataset_request *request = reader->request;
+  if (request->format)
+    return format_named(reader, request->format, error);
   const char *slash = strrchr(request->path, '/'), *dot = strrchr(slash ? slash : request->path, '.');
   const char *suffix = dot ? dot + 1 : "";
   // A .txt file holds trees when the model takes one and the text begins like one, or the model takes nothing
   // else.
   if (!strcmp(suffix, "txt"))
-    return wants_tree(request) && (!takes_text(request) || begins_with_bracket(file)) ? &reader_ptb
-                                                                                      : &reader_text;
+    return wants_tree(request) && (!takes_text(request) || begins_with_bracket(reader->file)) ? &reader_ptb
+                                                                                              : &reader_text;
   for (size_t i = 0; i < N_FORMATS; i++)
     if (has_word(formats[i]->suffixes, suffix, strlen(suffix)))
       return formats[i];
   message_set(
       error,
-      "%s: the data format cannot be told from the name; give --format ptb, jsonl, text, tsv or conllu",
+      "%s: the data format cannot be told from the name; give --format ptb, jsonl, text, tsv, conll or "
+      "conllu",
       request->path);
   return NULL;
 }
@@ -117,15 +142,15 @@ static bool reader_open(struct reader *reader, const struct reader_format **form
   reader->file = open_data(request->path, reader->counting, error);
   if (!reader->file)
     return false;
-  *format = format_of(request, reader->file, &reader->columns, error);
+  *format = format_of(reader, error);
   if (!*format)
     return false;
   uint32_t width = 0;
   for (uint32_t i = 0; i < request->n_columns; i++)
     width += request->columns[i].width;
   reader->row = calloc(width + 1, sizeof *reader->row);
-  reader->present = calloc(request->n_columns + 1, sizeof *reader->present);
-  if (!reader->row || !reader->present)
+  reader->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (!reader->row || !reader->locale)
     return message_set(error, "%s: out of memory", request->path);
   return true;
 }
@@ -137,11 +162,12 @@ static void reader_close(struct reader *reader, const struct reader_format *form
     fclose(reader->file);
   free(reader->line);
   free(reader->row);
-  free(reader->present);
   free(reader->stack);
   free(reader->state);
-  free(reader->tokens);
   free(reader->error);
+  free(reader->note);
+  if (reader->locale)
+    freelocale(reader->locale);
 }
 
 static bool append(struct nn_dataset *set, const struct reader *reader, size_t *capacity) {
@@ -161,18 +187,6 @@ static bool append(struct nn_dataset *set, const struct reader *reader, size_t *
   return true;
 }
 
-// The first record says which columns the file has; a later one that lacks one of them is bad.
-static bool same_columns(struct reader *reader, struct nn_dataset *set) {
-  for (uint32_t i = 0; i < set->n_columns; i++) {
-    if (set->n_examples == 0)
-      set->columns[i].present = reader->present[i];
-    else if (set->columns[i].present && !reader->present[i])
-      return reader_fail(reader, reader->record_line, 1, "this record has no `%s`, as those before it have",
-                         set->columns[i].name) == READER_RECORD;
-  }
-  return true;
-}
-
 static struct nn_dataset *set_new(const struct dataset_request *request) {
   struct nn_dataset *set = calloc(1, sizeof *set);
   if (!set)
@@ -186,7 +200,6 @@ static struct nn_dataset *set_new(const struct dataset_request *request) {
   }
   for (uint32_t i = 0; i < request->n_columns; i++) {
     set->columns[i] = request->columns[i];
-    set->columns[i].present = false;
     set->width += request->columns[i].width;
   }
   return set;
@@ -203,9 +216,8 @@ static bool add_file(struct nn_dataset *set, const char *path) {
 
 // A bad record is passed over or ends the reading.
 static bool pass_over(struct reader *reader, struct nn_dataset *set) {
-  if (!reader->request->skip_bad)
+  if (!reader->request->skip_bad || reader->is_fatal)
     return false;
-  reader_discard_tokens(reader);
   set->n_skipped++;
   if (set->first_skipped)
     free(reader->error);
@@ -215,33 +227,59 @@ static bool pass_over(struct reader *reader, struct nn_dataset *set) {
   return true;
 }
 
+// What a bad record has said before it went wrong is not counted.
+static void each_vocab(const struct reader *reader, void (*action)(struct vocab *)) {
+  if (!reader->counting || !reader->request->skip_bad)
+    return;
+  for (uint32_t i = 0; i < reader->request->module->n_dims; i++)
+    if (reader->request->vocabs[i])
+      action(reader->request->vocabs[i]);
+}
+
+static bool read_record(struct reader *reader, const struct reader_format *format, struct nn_dataset *set,
+                        size_t *capacity, bool *is_end, char **error) {
+  memset(reader->row, 0, set->width * sizeof *reader->row);
+  reader->n_stack = 0;
+  each_vocab(reader, vocab_mark);
+  enum reader_result result = format->next(reader);
+  *is_end = result == READER_END;
+  if (result == READER_END)
+    return true;
+  if (result == READER_BAD) {
+    each_vocab(reader, vocab_take_back);
+    return pass_over(reader, set);
+  }
+  if (reader->counting) {
+    set->n_examples++;
+    return true;
+  }
+  return append(set, reader, capacity) ||
+         message_set(error, "%s: out of memory after %zu examples", reader->request->path, set->n_examples);
+}
+
+static bool add_note(struct nn_dataset *set, const char *note) {
+  size_t length = set->notes ? strlen(set->notes) : 0;
+  char *notes = realloc(set->notes, length + strlen(note) + 2);
+  if (!notes)
+    return false;
+  set->notes = notes;
+  sprintf(notes + length, "%s%s", length ? "\n" : "", note);
+  return true;
+}
+
 // Reads every record behind those of the set. Counting keeps none of them.
 static bool read_all(const struct dataset_request *request, bool counting, struct nn_dataset *set,
                      char **error) {
   struct reader reader = {.request = request, .counting = counting, .arena = set->arena};
   const struct reader_format *format = NULL;
-  size_t capacity = set->n_examples;
-  bool ok = reader_open(&reader, &format, error) && format->begin(&reader);
-  while (ok) {
-    memset(reader.present, 0, request->n_columns * sizeof *reader.present);
-    memset(reader.row, 0, set->width * sizeof *reader.row);
-    enum reader_result result = format->next(&reader);
-    if (result == READER_END)
-      break;
-    if (result == READER_RECORD && !same_columns(&reader, set))
-      result = READER_BAD;
-    if (result == READER_BAD) {
-      ok = pass_over(&reader, set);
-    } else if (counting) {
-      reader_count_tokens(&reader);
-      value_arena_reset(set->arena);
-      set->n_examples++;
-    } else if (!append(set, &reader, &capacity)) {
-      ok = message_set(error, "%s: out of memory after %zu examples", request->path, set->n_examples);
-    }
-  }
+  size_t capacity = set->n_examples, first = set->n_examples;
+  bool is_end = false, ok = reader_open(&reader, &format, error) && format->begin(&reader);
+  while (ok && !is_end && (!request->limit || set->n_examples - first < request->limit))
+    ok = read_record(&reader, format, set, &capacity, &is_end, error);
   if (ok && ferror(reader.file))
     ok = message_set(error, "%s: %s", request->path, strerror(errno));
+  if (ok && reader.note && !add_note(set, reader.note))
+    ok = message_set(error, "%s: out of memory", request->path);
   if (!ok && reader.error && !*error)
     *error = reader.error, reader.error = NULL;
   reader_close(&reader, format);
@@ -306,5 +344,6 @@ void dataset_free(struct nn_dataset *set) {
   free(set->slots);
   free(set->lines);
   free(set->first_skipped);
+  free(set->notes);
   free(set);
 }

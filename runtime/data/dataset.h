@@ -3,7 +3,7 @@
 // The columns are the parameters, by name, of the entries that will run over the data. An example is one row
 // of slots: its columns' flattened slots, one column after the other. Slots are as runtime/host/host.h says
 // (int, float's bits, bool, index, value_list and value_data in the data set's arena); a column's type never
-// holds a tensor.
+// holds a tensor. Every record gives every column.
 #ifndef NN_RUNTIME_DATA_DATASET_H
 #define NN_RUNTIME_DATA_DATASET_H
 
@@ -19,7 +19,7 @@ struct dataset_column {
   const char *name;  // owned by the module
   const struct ir_type *type;
   uint32_t first_slot, width;
-  bool present;  // the file has it; otherwise its slots are 0 and no entry that needs it may run
+  const struct ir_entry *entry;  // that needs it, for messages; may be NULL
 };
 
 // A file that examples came from.
@@ -40,6 +40,7 @@ struct nn_dataset {
   struct dataset_file *files;
   size_t n_skipped;     // bad records passed over
   char *first_skipped;  // what was wrong with the first of them; NULL: there is none
+  char *notes;          // how files were taken where that was guessed, a line each; NULL: nothing to say
   char position[4096];  // nn_dataset_position's answer
 };
 
@@ -52,6 +53,7 @@ struct dataset_request {
   const char *path;
   const char *format;  // NULL: guessed from the path
   bool skip_bad;
+  size_t limit;  // the reading ends with this many examples of the file; 0: with the file
 };
 
 // Counts the tokens of a file's good records into the vocabularies that are not frozen yet, and builds

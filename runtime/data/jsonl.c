@@ -1,255 +1,558 @@
-// JSON lines: one object a line, a key per column.
+// JSON: a record is an object with a key per column. One a line (JSON lines), or over several lines, or in an array.
 //
 //   int, float, bool   number, number, true/false
 //   vocab, enum        string; an integer stands for its digits
 //   list               array
 //   tuple              array; a record also an object with its fields' names
-//   sum type           {"Constructor": fields} with the fields as an object or an array; a constructor
-//   without fields
+//   sum type           {"Constructor": fields} with the fields as an object or an array; a constructor without fields
 //                      may be written "Constructor"
-#include <jansson.h>
+//
+// When the first record ends with its line, so does every other.
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/data/reader.h"
+#include "runtime/data/json_lex.h"
 
-// Where in the record a value stands, for messages: `e.Apply.args[2]`. Links live on the stack of the
-// recursion.
-struct place {
-  const struct place *parent;
-  const char *name;  // NULL: an element
-  size_t index;
+struct jsonl {
+  struct json_lex lex;
+  bool in_array;  // of records
+  struct json_items array;
+  size_t indent;    // of the first record of the array
+  bool is_decided;  // one record has been read
+  bool *seen;       // [column] in this record
+  char *keys;       // of the record, each ended by a NUL, for messages
+  size_t keys_length, n_keys, keys_capacity;
 };
 
-static void print_place(const struct place *place, char *out, size_t size) {
-  if (place->parent)
-    print_place(place->parent, out, size);
-  size_t n = strlen(out);
-  if (place->name)
-    snprintf(out + n, size - n, "%s%s", n ? "." : "", place->name);
-  else
-    snprintf(out + n, size - n, "[%zu]", place->index);
-}
+// ------------------------------------------------------------------------------------------ errors
 
-static const char *json_text(const json_t *value) {
-  switch (json_typeof(value)) {
-  case JSON_OBJECT: return "an object";
-  case JSON_ARRAY: return "an array";
-  case JSON_STRING: return "a string";
-  case JSON_INTEGER: return "an integer";
-  case JSON_REAL: return "a number with a fraction";
-  case JSON_NULL: return "null";
-  default: return "a boolean";
-  }
-}
-
-static bool fail(struct reader *reader, const struct place *place, const char *message, const char *detail) {
-  char where[512] = "";
-  print_place(place, where, sizeof where);
-  reader_fail(reader, reader->line_number, 1, "at `%s`: %s%s", where, message, detail);
+__attribute__((noinline, format(printf, 4, 5))) static bool fail(struct reader *reader,
+                                                                 const struct reader_place *place,
+                                                                 const struct json_token *at,
+                                                                 const char *format, ...) {
+  char message[768];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  reader->place = place;
+  reader_fail(reader, at->line, at->column, "%s", message);
+  reader->place = NULL;
   return false;
 }
 
-static bool expected(struct reader *reader, const struct place *place, const struct ir_type *type,
-                     const json_t *value) {
-  char what[128], message[256];
-  snprintf(message, sizeof message, "expected %s, found %s",
-           reader_type_text(reader, type, what, sizeof what), json_text(value));
-  return fail(reader, place, message, "");
+__attribute__((noinline)) static bool expected(struct reader *reader, const struct reader_place *place,
+                                               const struct ir_type *type, const struct json_token *token) {
+  char what[128], found[32];
+  if (token->kind == JSON_LEX_BAD || token->kind == JSON_LEX_END || token->kind == JSON_LEX_COMMA ||
+      token->kind == JSON_LEX_COLON || token->kind == JSON_LEX_CLOSE_ARRAY ||
+      token->kind == JSON_LEX_CLOSE_OBJECT)
+    return json_skip(&((struct jsonl *)reader->state)->lex, token);  // says that this is no value
+  return fail(reader, place, token, "expected %s, found %s",
+              reader_type_text(reader, type, what, sizeof what), json_token_text(token, found, sizeof found));
 }
 
-static bool convert(struct reader *, const struct place *, const struct ir_type *, const json_t *);
-
-// Fields in order, from an object or an array; pushes their slots.
-static bool convert_fields(struct reader *reader, const struct place *place, uint32_t n,
-                           const struct ir_field *fields, const json_t *value) {
-  size_t given = json_is_object(value) ? json_object_size(value) : json_array_size(value);
-  for (uint32_t i = 0; i < n; i++) {
-    struct place inner = {place, json_is_object(value) ? fields[i].name : NULL, i};
-    const json_t *field = json_is_object(value)
-                              ? (fields[i].name ? json_object_get(value, fields[i].name) : NULL)
-                              : json_array_get(value, i);
-    if (!field)
-      return fail(reader, place, "lacks the field ",
-                  fields[i].name ? fields[i].name : "(it is a tuple: use an array)");
-    if (!convert(reader, &inner, fields[i].type, field))
-      return false;
-  }
-  return given == n || fail(reader, place, "has more fields than its type", "");
-}
-
-// The only key of an object with one; NULL otherwise.
-static const char *only_key(const json_t *value) {
-  return json_is_object(value) && json_object_size(value) == 1
-             ? json_object_iter_key(json_object_iter((json_t *)value))
-             : NULL;
-}
-
-// {"Node": fields} where `fields` alone would do, because the type has one constructor: the fields. A field of the
-// constructor's name is a field.
-static const json_t *without_constructor(const json_t *value, const char *constructor, uint32_t n,
-                                         const struct ir_field *fields) {
-  const char *key = only_key(value);
-  if (!key || !constructor || strcmp(key, constructor))
-    return value;
-  for (uint32_t i = 0; i < n; i++)
-    if (fields[i].name && !strcmp(fields[i].name, key))
-      return value;
-  const json_t *inner = json_object_get(value, key);
-  return json_is_object(inner) || json_is_array(inner) ? inner : value;
-}
-
-// `expected a Tree, which is {"Leaf": ...} or {"Node": ...}, found an object with 3 keys`
-static bool expected_constructor(struct reader *reader, const struct place *place, const struct ir_type *type,
-                                 const json_t *value) {
-  enum { SHOWN = 6 };
+// `is no constructor of Expr, which is {"Number": ...} or "Nothing"`
+__attribute__((noinline)) static bool fail_constructor(struct reader *reader,
+                                                       const struct reader_place *place,
+                                                       const struct ir_type *type,
+                                                       const struct json_token *token) {
+  enum { SHOWN = 6, MOST = 256 };
   const struct ir_data *data = reader->request->module->datas[type->data];
-  char what[128], forms[256] = "", found[64];
-  uint32_t shown = data->n_constructors < SHOWN ? data->n_constructors : SHOWN;
+  const char *names[MOST];
+  char forms[256] = "", found[32], what[128], name[64], near[160];
+  uint32_t n = data->n_constructors, shown = n < SHOWN ? n : SHOWN, listed = n < MOST ? n : MOST;
   for (uint32_t i = 0; i < shown; i++) {
     const struct ir_constructor *constructor = &data->constructors[i];
-    size_t n = strlen(forms);
-    const char *joint = i == 0 ? "" : i + 1 == data->n_constructors ? " or " : ", ";
-    snprintf(forms + n, sizeof forms - n, constructor->n_fields ? "%s{\"%.24s\": ...}" : "%s\"%.24s\"", joint,
-             constructor->name);
+    size_t at = strlen(forms);
+    const char *joint = i == 0 ? "" : i + 1 == n ? " or " : ", ";
+    snprintf(forms + at, sizeof forms - at, constructor->n_fields ? "%s{\"%.24s\": ...}" : "%s\"%.24s\"",
+             joint, constructor->name);
   }
-  if (json_is_object(value))
-    snprintf(found, sizeof found, "an object with %zu keys", json_object_size(value));
-  else
-    snprintf(found, sizeof found, "%s", json_text(value));
-  char message[640];
-  snprintf(message, sizeof message, "expected %s, which is %s%s, found %s",
-           reader_type_text(reader, type, what, sizeof what), forms,
-           shown < data->n_constructors ? ", ..." : "", found);
-  return fail(reader, place, message, "");
+  for (uint32_t i = 0; i < listed; i++)
+    names[i] = data->constructors[i].name;
+  const char *more = shown < n ? ", ..." : "";
+  reader_type_text(reader, type, what, sizeof what);
+  if (token->kind != JSON_LEX_STRING)
+    return fail(reader, place, token, "expected %s, which is %s%s, found %s", what, forms, more,
+                json_token_text(token, found, sizeof found));
+  snprintf(name, sizeof name, "%.*s", reader_shown(token->text, token->length), token->text);
+  reader_choices(name, "", names, listed, near, sizeof near);
+  // Only the suggestion: the forms follow.
+  char *end = strchr(near, '?');
+  near[end ? end + 1 - near : 0] = 0;
+  return fail(reader, place, token, "`%s` is no constructor of %s, which is %s%s%s", name, data->name, forms,
+              more, near);
 }
 
-static bool push_data(struct reader *reader, const struct place *place,
-                      const struct ir_constructor *constructor, uint32_t tag, const json_t *fields) {
-  size_t base = reader->n_stack;
-  if (fields && !convert_fields(reader, place, constructor->n_fields, constructor->fields, fields))
+__attribute__((noinline)) static bool fail_field(struct reader *reader, const struct reader_place *place,
+                                                 uint32_t n, const struct ir_field *fields,
+                                                 const struct json_token *key) {
+  enum { MOST = 256 };
+  const char *names[MOST];
+  char name[64], choices[320];
+  uint32_t listed = n < MOST ? n : MOST;
+  for (uint32_t i = 0; i < listed; i++)
+    names[i] = fields[i].name ? fields[i].name : "";
+  snprintf(name, sizeof name, "%.*s", reader_shown(key->text, key->length), key->text);
+  return fail(reader, place, key, "there is no field `%s`%s", name,
+              reader_choices(name, "there are", names, listed, choices, sizeof choices));
+}
+
+// A value of an array behind that of the last field.
+__attribute__((noinline)) static bool fail_value(struct reader *reader, const struct reader_place *place,
+                                                 uint32_t n, const struct ir_field *fields,
+                                                 const struct json_token *value) {
+  char list[300] = "";
+  for (uint32_t i = 0; i < n && fields[i].name; i++) {
+    size_t at = strlen(list);
+    snprintf(list + at, sizeof list - at, "%s`%s`", at ? ", " : ": ", fields[i].name);
+  }
+  return fail(reader, place, value, "value %u is one too many for %u field%s%s", n + 1, n, n == 1 ? "" : "s",
+              list);
+}
+
+// ------------------------------------------------------------------------------------------ values
+
+static bool convert(struct reader *, const struct reader_place *, const struct ir_type *,
+                    const struct json_token *);
+
+static uint32_t width_of(uint32_t n, const struct ir_field *fields) {
+  uint32_t width = 0;
+  for (uint32_t i = 0; i < n; i++)
+    width += ir_type_width(fields[i].type);
+  return width;
+}
+
+// The field of a key; the one behind `*cursor` most often. n: there is none.
+static uint32_t field_of(uint32_t n, const struct ir_field *fields, uint32_t *cursor,
+                         const struct json_token *key) {
+  for (uint32_t k = 0; k < n; k++) {
+    uint32_t i = (*cursor + k) % n;
+    if (fields[i].name && strlen(fields[i].name) == key->length &&
+        !memcmp(fields[i].name, key->text, key->length))
+      return *cursor = i + 1, i;
+  }
+  return n;
+}
+
+// Whether the first key of an object is the name of its type's only constructor around the fields. A field of that
+// name is a field.
+static bool is_wrapping(uint32_t n, const struct ir_field *fields, const char *constructor,
+                        const struct json_token *key) {
+  uint32_t cursor = 0;
+  return constructor && strlen(constructor) == key->length && !memcmp(constructor, key->text, key->length) &&
+         field_of(n, fields, &cursor, key) == n;
+}
+
+// One field of an object: its value's slots take their place in the row that begins at `base`.
+static bool convert_member(struct reader *reader, const struct reader_place *place,
+                           const struct ir_field *fields, uint32_t i, size_t base) {
+  struct jsonl *jsonl = reader->state;
+  struct reader_place inner = {place, fields[i].name, 0};
+  struct json_token value = json_next(&jsonl->lex);
+  size_t top = reader->n_stack;
+  if (!convert(reader, &inner, fields[i].type, &value))
     return false;
-  struct value_data *made = value_data_new(reader->arena, tag, (uint32_t)(reader->n_stack - base),
-                                           reader->stack + base);
-  reader->n_stack = base;
-  reader_push(reader, (uint64_t)(uintptr_t)made);
+  memcpy(reader->stack + base + width_of(i, fields), reader->stack + top,
+         (reader->n_stack - top) * sizeof *reader->stack);
+  reader->n_stack = top;
   return true;
 }
 
-static bool convert_data(struct reader *reader, const struct place *place, const struct ir_type *type,
-                         const json_t *value) {
-  const struct ir_data *data = reader->request->module->datas[type->data];
-  const struct ir_constructor *only = data->n_constructors == 1 ? data->constructors : NULL;
-  if (only && (json_is_object(value) || json_is_array(value)))
-    return push_data(reader, place, only, 0,
-                     without_constructor(value, only->name, only->n_fields, only->fields));
-  const char *name = json_is_object(value) ? only_key(value) : json_string_value(value);
-  if (!name)
-    return expected_constructor(reader, place, type, value);
-  for (uint32_t tag = 0; tag < data->n_constructors; tag++) {
-    const struct ir_constructor *constructor = &data->constructors[tag];
-    if (strcmp(constructor->name, name))
-      continue;
-    struct place inner = {place, name, 0};
-    const json_t *fields = json_is_object(value) ? json_object_get(value, name) : NULL;
-    if (fields && !json_is_object(fields) && !json_is_array(fields))
-      return fail(reader, &inner, "expected its fields as an object or an array", "");
-    if (!fields && constructor->n_fields)
-      return fail(reader, &inner, "lacks its fields", "");
-    return push_data(reader, &inner, constructor, tag, fields);
-  }
-  char message[160];
-  snprintf(message, sizeof message, "%s has no constructor named ", data->name);
-  return fail(reader, place, message, name);
-}
-
-static bool convert_scalar(struct reader *reader, const struct place *place, const struct ir_type *type,
-                           const json_t *value) {
-  uint64_t slot = 0;
-  char digits[32];
-  const char *token = json_string_value(value);
-  size_t length = token ? json_string_length(value) : 0;
-  if (type->kind == IR_INT && json_is_integer(value))
-    slot = (uint64_t)json_integer_value(value);
-  else if (type->kind == IR_BOOL && json_is_boolean(value))
-    slot = json_is_true(value);
-  else if (type->kind == IR_FLOAT && json_is_number(value))
-    memcpy(&slot, &(double){json_number_value(value)}, sizeof slot);
-  else if (type->kind == IR_INDEX && (token || json_is_integer(value))) {
-    if (!token) {
-      length = (size_t)snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-      token = digits;
-    }
-    if (!reader_scalar(reader, type, token, length, reader->line_number, 1, &slot))
+static bool push_zeros(struct reader *reader, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (!reader_push(reader, 0))
       return false;
-  } else {
-    return expected(reader, place, type, value);
-  }
-  reader_push(reader, slot);
   return true;
+}
+
+static bool convert_fields(struct reader *, const struct reader_place *, uint32_t, const struct ir_field *,
+                           const char *constructor, const struct json_token *);
+
+// The fields of an object, in any order. A flag for each of them, and then their row, lie on the stack meanwhile.
+static bool convert_object(struct reader *reader, const struct reader_place *place, uint32_t n,
+                           const struct ir_field *fields, const char *constructor,
+                           const struct json_token *open) {
+  struct jsonl *jsonl = reader->state;
+  struct json_items items = json_items_of(&jsonl->lex, open);
+  struct json_token key;
+  size_t flags = reader->n_stack, base = flags + n, width = width_of(n, fields);
+  uint32_t cursor = 0;
+  int more;
+  if (!push_zeros(reader, n + width))
+    return false;
+  while ((more = json_next_item(&jsonl->lex, &items, &key)) > 0) {
+    if (items.n == 1 && is_wrapping(n, fields, constructor, &key)) {
+      struct reader_place inner = {place, constructor, 0};
+      struct json_token value = json_next(&jsonl->lex);
+      reader->n_stack = flags;
+      if (!convert_fields(reader, &inner, n, fields, NULL, &value))
+        return false;
+      more = json_next_item(&jsonl->lex, &items, &key);
+      return more > 0
+                 ? fail(reader, place, &key, "only `%s` may stand in this object, and there is `%.*s`, too",
+                        constructor, reader_shown(key.text, key.length), key.text)
+                 : more == 0;
+    }
+    uint32_t i = field_of(n, fields, &cursor, &key);
+    if (i == n)
+      return fail_field(reader, place, n, fields, &key);
+    if (!convert_member(reader, place, fields, i, base))
+      return false;
+    reader->stack[flags + i] = 1;
+  }
+  for (uint32_t i = 0; i < n && more == 0; i++)
+    if (!reader->stack[flags + i])
+      return fail(reader, place, open, "lacks the field %s", fields[i].name);
+  if (width)
+    memmove(reader->stack + flags, reader->stack + base, width * sizeof *reader->stack);
+  reader->n_stack = flags + width;
+  return more == 0;
+}
+
+static bool convert_array(struct reader *reader, const struct reader_place *place, uint32_t n,
+                          const struct ir_field *fields, const struct json_token *open) {
+  struct jsonl *jsonl = reader->state;
+  struct json_items items = json_items_of(&jsonl->lex, open);
+  struct json_token value;
+  int more;
+  while ((more = json_next_item(&jsonl->lex, &items, &value)) > 0) {
+    uint32_t i = (uint32_t)items.n - 1;
+    struct reader_place inner = {place, NULL, i};
+    if (i >= n)
+      return fail_value(reader, place, n, fields, &value);
+    if (!convert(reader, &inner, fields[i].type, &value))
+      return false;
+  }
+  if (more == 0 && items.n < n)
+    return fail(reader, place, open, "lacks the field %s",
+                fields[items.n].name ? fields[items.n].name : "behind the last one");
+  return more == 0;
+}
+
+// Fields in order, from an object or an array; pushes their slots.
+static bool convert_fields(struct reader *reader, const struct reader_place *place, uint32_t n,
+                           const struct ir_field *fields, const char *constructor,
+                           const struct json_token *token) {
+  if (token->kind == JSON_LEX_OPEN_OBJECT)
+    return convert_object(reader, place, n, fields, constructor, token);
+  if (token->kind == JSON_LEX_OPEN_ARRAY)
+    return convert_array(reader, place, n, fields, token);
+  char found[32];
+  if (token->kind == JSON_LEX_BAD)
+    return false;
+  return fail(reader, place, token, "expected its fields as an object or an array, found %s",
+              json_token_text(token, found, sizeof found));
+}
+
+static bool push_data(struct reader *reader, uint64_t tag, size_t base) {
+  uint64_t slot;
+  if (!reader_data(reader, tag, (uint32_t)(reader->n_stack - base), reader->stack + base, &slot))
+    return false;
+  reader->n_stack = base;
+  return reader_push(reader, slot);
+}
+
+static uint32_t constructor_of(const struct ir_data *data, const struct json_token *name) {
+  uint32_t tag = 0;
+  while (tag < data->n_constructors && (strlen(data->constructors[tag].name) != name->length ||
+                                        memcmp(data->constructors[tag].name, name->text, name->length)))
+    tag++;
+  return tag;
+}
+
+// {"Node": fields}
+static bool convert_constructed(struct reader *reader, const struct reader_place *place,
+                                const struct ir_type *type, const struct json_token *open) {
+  struct jsonl *jsonl = reader->state;
+  const struct ir_data *data = reader->request->module->datas[type->data];
+  struct json_items items = json_items_of(&jsonl->lex, open);
+  struct json_token key;
+  size_t base = reader->n_stack;
+  int more = json_next_item(&jsonl->lex, &items, &key);
+  if (more <= 0)
+    return more == 0 && fail_constructor(reader, place, type, open);
+  uint32_t tag = constructor_of(data, &key);
+  if (tag == data->n_constructors)
+    return fail_constructor(reader, place, type, &key);
+  const struct ir_constructor *constructor = &data->constructors[tag];
+  struct reader_place inner = {place, constructor->name, 0};
+  struct json_token fields = json_next(&jsonl->lex);
+  if (!convert_fields(reader, &inner, constructor->n_fields, constructor->fields, NULL, &fields))
+    return false;
+  more = json_next_item(&jsonl->lex, &items, &key);
+  if (more > 0)
+    return fail(reader, place, &key, "only `%s` may stand in this object, and there is `%.*s`, too",
+                constructor->name, reader_shown(key.text, key.length), key.text);
+  return more == 0 && push_data(reader, tag, base);
+}
+
+static bool convert_data(struct reader *reader, const struct reader_place *place, const struct ir_type *type,
+                         const struct json_token *token) {
+  const struct ir_data *data = reader->request->module->datas[type->data];
+  bool is_container = token->kind == JSON_LEX_OPEN_OBJECT || token->kind == JSON_LEX_OPEN_ARRAY;
+  size_t base = reader->n_stack;
+  if (data->n_constructors == 1 && is_container) {
+    const struct ir_constructor *only = data->constructors;
+    return convert_fields(reader, place, only->n_fields, only->fields, only->name, token) &&
+           push_data(reader, 0, base);
+  }
+  if (token->kind == JSON_LEX_OPEN_OBJECT)
+    return convert_constructed(reader, place, type, token);
+  if (token->kind != JSON_LEX_STRING)
+    return is_container || token->kind > JSON_LEX_STRING ? fail_constructor(reader, place, type, token)
+                                                         : expected(reader, place, type, token);
+  uint32_t tag = constructor_of(data, token);
+  if (tag == data->n_constructors)
+    return fail_constructor(reader, place, type, token);
+  struct reader_place inner = {place, data->constructors[tag].name, 0};
+  if (data->constructors[tag].n_fields)
+    return fail(reader, &inner, token, "lacks its fields");
+  return push_data(reader, tag, base);
+}
+
+static bool convert_scalar(struct reader *reader, const struct reader_place *place,
+                           const struct ir_type *type, const struct json_token *token) {
+  uint64_t slot = 0;
+  double real;
+  bool is_index = type->kind == IR_INDEX &&
+                  (token->kind == JSON_LEX_STRING || token->kind == JSON_LEX_INTEGER);
+  bool is_int = type->kind == IR_INT && token->kind == JSON_LEX_INTEGER;
+  if (is_index || is_int) {
+    reader->place = place;
+    bool ok = reader_scalar(reader, type, token->text, token->length, token->line, token->column, &slot);
+    reader->place = NULL;
+    if (!ok)
+      return false;
+  } else if (type->kind == IR_BOOL && (token->kind == JSON_LEX_TRUE || token->kind == JSON_LEX_FALSE)) {
+    slot = token->kind == JSON_LEX_TRUE;
+  } else if (type->kind == IR_FLOAT && (token->kind == JSON_LEX_INTEGER || token->kind == JSON_LEX_REAL)) {
+    if (!reader_number(reader, token->text, token->length, &real))
+      return fail(reader, place, token, "the number `%.*s` is too large",
+                  reader_shown(token->text, token->length), token->text);
+    memcpy(&slot, &real, sizeof slot);
+  } else {
+    return expected(reader, place, type, token);
+  }
+  return reader_push(reader, slot);
+}
+
+static bool convert_list(struct reader *reader, const struct reader_place *place, const struct ir_type *type,
+                         const struct json_token *open) {
+  struct jsonl *jsonl = reader->state;
+  struct json_items items = json_items_of(&jsonl->lex, open);
+  struct json_token value;
+  size_t base = reader->n_stack;
+  uint64_t slot;
+  int more;
+  while ((more = json_next_item(&jsonl->lex, &items, &value)) > 0) {
+    struct reader_place inner = {place, NULL, items.n - 1};
+    if (!convert(reader, &inner, type->element, &value))
+      return false;
+  }
+  return more == 0 && reader_list(reader, type->element, base, &slot) && reader_push(reader, slot);
 }
 
 // Pushes the slots of the value.
-static bool convert(struct reader *reader, const struct place *place, const struct ir_type *type,
-                    const json_t *value) {
+static bool convert(struct reader *reader, const struct reader_place *place, const struct ir_type *type,
+                    const struct json_token *token) {
   switch (type->kind) {
-  case IR_DATA: return convert_data(reader, place, type, value);
+  case IR_DATA: return convert_data(reader, place, type, token);
   case IR_TUPLE:
-    if (!json_is_array(value) && !(json_is_object(value) && type->tuple.name))
-      return expected(reader, place, type, value);
-    return convert_fields(reader, place, type->tuple.n, type->tuple.fields,
-                          without_constructor(value, type->tuple.name, type->tuple.n, type->tuple.fields));
-  case IR_LIST: {
-    if (!json_is_array(value))
-      return expected(reader, place, type, value);
-    size_t base = reader->n_stack;
-    for (size_t i = 0; i < json_array_size(value); i++) {
-      struct place inner = {place, NULL, i};
-      if (!convert(reader, &inner, type->element, json_array_get(value, i)))
-        return false;
-    }
-    reader_push(reader, reader_list(reader, type->element, base));
-    return true;
-  }
-  default: return convert_scalar(reader, place, type, value);
+    if (token->kind != JSON_LEX_OPEN_ARRAY && !(token->kind == JSON_LEX_OPEN_OBJECT && type->tuple.name))
+      return expected(reader, place, type, token);
+    return convert_fields(reader, place, type->tuple.n, type->tuple.fields, type->tuple.name, token);
+  case IR_LIST:
+    return token->kind == JSON_LEX_OPEN_ARRAY ? convert_list(reader, place, type, token)
+                                              : expected(reader, place, type, token);
+  default: return convert_scalar(reader, place, type, token);
   }
 }
 
-static bool begin(struct reader *reader) {
-  (void)reader;
+// ----------------------------------------------------------------------------------------- records
+
+static bool keep_key(struct reader *reader, const struct json_token *key) {
+  enum { MOST = 256 };
+  struct jsonl *jsonl = reader->state;
+  if (jsonl->n_keys == MOST)
+    return true;
+  if (!reader_reserve(reader, &jsonl->keys, &jsonl->keys_capacity, jsonl->keys_length + key->length + 1, 1))
+    return false;
+  memcpy(jsonl->keys + jsonl->keys_length, key->text, key->length);
+  jsonl->keys_length += key->length;
+  jsonl->keys[jsonl->keys_length++] = 0;
+  jsonl->n_keys++;
   return true;
 }
 
-static enum reader_result next(struct reader *reader) {
-  do {
-    if (!reader_line(reader))
-      return READER_END;
-  } while (reader_line_is_blank(reader));
-  reader->record_line = reader->line_number;
-  json_error_t why;
-  json_t *record = json_loadb(reader->line, reader->length, JSON_REJECT_DUPLICATES, &why);
-  if (!record)
-    return reader_fail(reader, reader->line_number, why.column > 0 ? (size_t)why.column : 1, "not JSON: %s",
-                       why.text);
-  enum reader_result result = READER_RECORD;
-  if (!json_is_object(record))
-    result = reader_fail(reader, reader->line_number, 1,
-                         "expected an object with a key per parameter, found %s", json_text(record));
-  for (uint32_t i = 0; i < reader->request->n_columns && result == READER_RECORD; i++) {
-    const struct dataset_column *column = &reader->request->columns[i];
-    const json_t *value = json_object_get(record, column->name);
-    struct place place = {NULL, column->name, 0};
-    if (!value)
-      continue;
-    reader->present[i] = true;
-    reader->n_stack = 0;
-    if (convert(reader, &place, column->type, value))
-      memcpy(reader->row + column->first_slot, reader->stack, column->width * sizeof *reader->row);
-    else
-      result = READER_BAD;
-  }
-  json_decref(record);
-  return result;
+static bool fail_missing(struct reader *reader, const struct dataset_column *column,
+                         const struct json_token *open) {
+  const struct jsonl *jsonl = reader->state;
+  const char *names[256], *at = jsonl->keys;
+  char wanted[160], choices[400];
+  for (size_t i = 0; i < jsonl->n_keys; i++, at += strlen(at) + 1)
+    names[i] = at;
+  reader_fail(reader, open->line, open->column, "this record has no `%s`%s%s", column->name,
+              reader_wanted(column, wanted, sizeof wanted),
+              reader_choices(column->name, "it has", names, jsonl->n_keys, choices, sizeof choices));
+  return false;
 }
 
-const struct reader_format reader_jsonl = {"jsonl", "jsonl ndjson json", begin, next, NULL};
+static uint32_t column_of(const struct dataset_request *request, uint32_t *cursor,
+                          const struct json_token *key) {
+  for (uint32_t k = 0; k < request->n_columns; k++) {
+    uint32_t i = (*cursor + k) % request->n_columns;
+    const char *name = request->columns[i].name;
+    if (strlen(name) == key->length && !memcmp(name, key->text, key->length))
+      return *cursor = i + 1, i;
+  }
+  return request->n_columns;
+}
+
+static bool read_record(struct reader *reader, const struct json_token *open) {
+  struct jsonl *jsonl = reader->state;
+  const struct dataset_request *request = reader->request;
+  struct json_items items = json_items_of(&jsonl->lex, open);
+  struct json_token key;
+  uint32_t cursor = 0;
+  int more;
+  memset(jsonl->seen, 0, request->n_columns * sizeof *jsonl->seen);
+  jsonl->keys_length = jsonl->n_keys = 0;
+  while ((more = json_next_item(&jsonl->lex, &items, &key)) > 0) {
+    uint32_t i = column_of(request, &cursor, &key);
+    if (!keep_key(reader, &key))
+      return false;
+    struct json_token value = json_next(&jsonl->lex);
+    if (i == request->n_columns) {
+      if (!json_skip(&jsonl->lex, &value))
+        return false;
+      continue;
+    }
+    const struct dataset_column *column = &request->columns[i];
+    struct reader_place place = {NULL, column->name, 0};
+    reader->n_stack = 0;
+    if (!convert(reader, &place, column->type, &value))
+      return false;
+    memcpy(reader->row + column->first_slot, reader->stack, column->width * sizeof *reader->row);
+    jsonl->seen[i] = true;
+  }
+  for (uint32_t i = 0; more == 0 && i < request->n_columns; i++)
+    if (!jsonl->seen[i])
+      return fail_missing(reader, &request->columns[i], open);
+  return more == 0;
+}
+
+// Nothing follows a record in its line.
+static bool is_line_used_up(struct reader *reader) {
+  struct jsonl *jsonl = reader->state;
+  size_t at = jsonl->lex.at + strspn(reader->line + jsonl->lex.at, " \t");
+  if (at == reader->length)
+    return true;
+  reader_fail(reader, reader->line_number, at + 1,
+              "not JSON: expected the end of the line behind the record, found `%.*s`%s",
+              reader_shown(reader->line + at, reader->length - at), reader->line + at,
+              reader->line[at] == ',' ? " (commas separate records in an array only)" : "");
+  return false;
+}
+
+// Behind a bad record: where the next one begins. In an array that is behind the value, if it is JSON at all; elsewhere
+// it is the next line, of JSON lines, or the next that begins with `{`.
+static enum reader_result resume(struct reader *reader) {
+  struct jsonl *jsonl = reader->state;
+  struct json_lex *lex = &jsonl->lex;
+  lex->n_keys = 0;
+  if (jsonl->in_array && json_close(lex, 1))
+    return READER_BAD;
+  lex->depth = jsonl->in_array;
+  lex->in_line = false;
+  lex->n_keys = 0;
+  if (lex->one_line)
+    return READER_BAD;
+  bool is_new = reader->line_number > reader->record_line;  // this line may begin the next record
+  for (enum reader_line line = LINE_TEXT; line != LINE_END; line = reader_line(reader), is_new = true) {
+    size_t indent = reader->line ? strspn(reader->line, " \t") : 0;
+    if (line != LINE_TEXT || !is_new || !reader->line || reader->line[indent] != '{' ||
+        indent > (jsonl->in_array ? jsonl->indent : 0))
+      continue;
+    reader->line_pending = true;
+    jsonl->array.n = 0;  // and no comma
+    return READER_BAD;
+  }
+  jsonl->in_array = false;
+  lex->depth = 0;
+  return READER_BAD;
+}
+
+// The first token of the next record. 0: the end of the file; -1: bad.
+static int begin_record(struct reader *reader, struct json_token *token) {
+  struct jsonl *jsonl = reader->state;
+  for (;;) {
+    if (jsonl->in_array) {
+      int more = json_next_item(&jsonl->lex, &jsonl->array, token);
+      if (more)
+        return more;
+      jsonl->in_array = false;
+      if (!is_line_used_up(reader))
+        return -1;
+      continue;
+    }
+    *token = json_next(&jsonl->lex);
+    if (token->kind == JSON_LEX_BAD)
+      return -1;
+    if (token->kind != JSON_LEX_OPEN_ARRAY)
+      return token->kind != JSON_LEX_END;
+    jsonl->in_array = true;
+    jsonl->indent = SIZE_MAX;
+    jsonl->array = json_items_of(&jsonl->lex, token);
+  }
+}
+
+static enum reader_result next(struct reader *reader) {
+  struct jsonl *jsonl = reader->state;
+  struct json_token token;
+  char found[32];
+  reader->record_line = reader->line_number;
+  int more = begin_record(reader, &token);
+  if (more == 0)
+    return READER_END;
+  reader->record_line = more < 0 ? reader->line_number : token.line;
+  if (more < 0)
+    return resume(reader);
+  if (token.kind != JSON_LEX_OPEN_OBJECT) {
+    if (json_skip(&jsonl->lex, &token))
+      reader_fail(reader, token.line, token.column, "expected an object with a key per parameter, found %s",
+                  json_token_text(&token, found, sizeof found));
+    return resume(reader);
+  }
+  if (jsonl->in_array && jsonl->indent == SIZE_MAX)
+    jsonl->indent = strspn(reader->line, " \t");
+  if (!read_record(reader, &token) || (!jsonl->in_array && !is_line_used_up(reader)))
+    return resume(reader);
+  if (!jsonl->is_decided && !jsonl->in_array)
+    jsonl->lex.one_line = token.line == reader->line_number;
+  jsonl->is_decided = true;
+  return READER_RECORD;
+}
+
+static bool begin(struct reader *reader) {
+  struct jsonl *jsonl = reader->state = calloc(1, sizeof *jsonl);
+  if (jsonl)
+    jsonl->seen = calloc(reader->request->n_columns + 1, sizeof *jsonl->seen);
+  if (!jsonl || !jsonl->seen)
+    return reader_refuse(reader, 0, 0, "out of memory");
+  jsonl->lex.reader = reader;
+  return true;
+}
+
+static void end(struct reader *reader) {
+  struct jsonl *jsonl = reader->state;
+  if (!jsonl)
+    return;
+  json_lex_end(&jsonl->lex);
+  free(jsonl->seen);
+  free(jsonl->keys);
+}
+
+const struct reader_format reader_jsonl = {"jsonl", "jsonl ndjson json", false, begin, next, end};

@@ -78,50 +78,56 @@ static struct form form_of(const struct ir_constructor *constructor, uint32_t da
 static bool begin(struct reader *reader) {
   struct ptb *ptb = reader->state = calloc(1, sizeof *ptb);
   if (!ptb)
-    abort();
+    return reader_refuse(reader, 0, 0, "out of memory");
   const struct dataset_request *request = reader->request;
   while (ptb->column < request->n_columns && request->columns[ptb->column].type->kind != IR_DATA)
     ptb->column++;
-  if (ptb->column == request->n_columns) {
-    reader_fail(
-        reader, 1, 1,
-        "bracketed trees fill a parameter that is a sum type, and the entry has none; give the format "
-        "with --format");
+  if (ptb->column == request->n_columns)
+    return reader_refuse(
+        reader, 0, 0,
+        "bracketed trees fill a parameter that is a sum type, and the entry has none; give the "
+        "format with --format");
+  if (!reader_fills_one(reader, ptb->column, "bracketed trees fill"))
     return false;
-  }
   uint32_t data = request->columns[ptb->column].type->data;
   ptb->data = request->module->datas[data];
   ptb->forms = calloc(ptb->data->n_constructors + 1, sizeof *ptb->forms);
   if (!ptb->forms)
-    abort();
+    return reader_refuse(reader, 0, 0, "out of memory");
   for (uint32_t i = 0; i < ptb->data->n_constructors; i++)
     ptb->forms[i] = form_of(&ptb->data->constructors[i], data);
   return true;
 }
 
-static size_t keep_text(struct ptb *ptb, const char *text, size_t length) {
-  ptb->texts = reader_grow(ptb->texts, &ptb->texts_capacity, ptb->n_texts + length + 1, 1);
-  memcpy(ptb->texts + ptb->n_texts, text, length);
+static bool keep_text(struct reader *reader, const char *text, size_t length, size_t *at) {
+  struct ptb *ptb = reader->state;
+  if (!reader_reserve(reader, &ptb->texts, &ptb->texts_capacity, ptb->n_texts + length + 1, 1))
+    return false;
+  *at = ptb->n_texts;
+  memcpy(ptb->texts + *at, text, length);
   ptb->n_texts += length;
-  return ptb->n_texts - length;
+  return true;
 }
 
 // A word without the Treebank's escapes.
-static size_t keep_word(struct ptb *ptb, const char *text, size_t length) {
+static bool keep_word(struct reader *reader, const char *text, size_t length, size_t *at) {
   static const char *const escapes[][2] = {{"-LRB-", "("}, {"-RRB-", ")"}, {"-LSB-", "["},
                                            {"-RSB-", "]"}, {"-LCB-", "{"}, {"-RCB-", "}"}};
+  struct ptb *ptb = reader->state;
   for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
     if (length == 5 && !memcmp(text, escapes[i][0], 5))
-      return keep_text(ptb, escapes[i][1], 1);
-  size_t at = keep_text(ptb, text, length), end = at;
-  for (size_t i = at; i < at + length; i++) {
-    bool escape = ptb->texts[i] == '\\' && i + 1 < at + length &&
+      return keep_text(reader, escapes[i][1], 1, at);
+  if (!keep_text(reader, text, length, at))
+    return false;
+  size_t end = *at;
+  for (size_t i = *at; i < *at + length; i++) {
+    bool escape = ptb->texts[i] == '\\' && i + 1 < *at + length &&
                   (ptb->texts[i + 1] == '/' || ptb->texts[i + 1] == '*');
     if (!escape)
       ptb->texts[end++] = ptb->texts[i];
   }
   ptb->n_texts = end;
-  return at;
+  return true;
 }
 
 // Fills one token field; fields lie at the slot of their place because a constructor of this form has single
@@ -149,8 +155,7 @@ static bool leaf(struct reader *reader, const struct open *open, bool labelled, 
           !fill(reader, constructor, form->word, open->word, open->word_length, open->word_line,
                 open->word_column, slots))
         return false;
-      *value = (uint64_t)(uintptr_t)value_data_new(reader->arena, tag, constructor->n_fields, slots);
-      return true;
+      return reader_data(reader, tag, constructor->n_fields, slots, value);
     }
   }
   reader_fail(reader, open->word_line, open->word_column, "%s has no constructor for a %sword",
@@ -175,8 +180,9 @@ static bool node(struct reader *reader, const struct open *open, uint64_t *value
                 slots))
         return false;
       if (list) {
-        slots[form->list] = reader_list(reader, constructor->fields[form->list].type->element,
-                                        open->first_child);
+        if (!reader_list(reader, constructor->fields[form->list].type->element, open->first_child,
+                         &slots[form->list]))
+          return false;
       } else {
         size_t child = open->first_child;
         for (uint32_t i = 0; i < constructor->n_fields; i++)
@@ -184,8 +190,7 @@ static bool node(struct reader *reader, const struct open *open, uint64_t *value
             slots[i] = reader->stack[child++];
         reader->n_stack = open->first_child;
       }
-      *value = (uint64_t)(uintptr_t)value_data_new(reader->arena, tag, constructor->n_fields, slots);
-      return true;
+      return reader_data(reader, tag, constructor->n_fields, slots, value);
     }
   }
   reader_fail(reader, open->line, open->column, "%s has no constructor with %s%zu subtree%s", ptb->data->name,
@@ -199,10 +204,7 @@ static bool settle_word(struct reader *reader, struct open *open) {
     return true;
   uint64_t value;
   open->has_word = false;
-  if (!leaf(reader, open, false, &value))
-    return false;
-  reader_push(reader, value);
-  return true;
+  return leaf(reader, open, false, &value) && reader_push(reader, value);
 }
 
 static bool close_bracket(struct reader *reader, uint64_t *value) {
@@ -226,16 +228,17 @@ static bool close_bracket(struct reader *reader, uint64_t *value) {
   return ok;
 }
 
-static void open_bracket(struct reader *reader, size_t column) {
+static bool open_bracket(struct reader *reader, size_t column) {
   struct ptb *ptb = reader->state;
-  ptb->open = reader_grow(ptb->open, &ptb->capacity, ptb->n_open + 1, sizeof *ptb->open);
+  if (!reader_reserve(reader, &ptb->open, &ptb->capacity, ptb->n_open + 1, sizeof *ptb->open))
+    return false;
   const char *label = reader->line + ptb->at;
   size_t length = strcspn(label, " \t()");
   struct open *open = &ptb->open[ptb->n_open++];
   *open = (struct open){.line = reader->line_number, .column = column, .first_child = reader->n_stack};
-  open->text = keep_text(ptb, label, length);
   open->text_length = (uint32_t)length;
   ptb->at += length;
+  return keep_text(reader, label, length, &open->text);
 }
 
 static bool word(struct reader *reader, size_t length) {
@@ -243,8 +246,9 @@ static bool word(struct reader *reader, size_t length) {
   struct open *open = &ptb->open[ptb->n_open - 1];
   if (!settle_word(reader, open))
     return false;
+  if (!keep_word(reader, reader->line + ptb->at, length, &open->word))
+    return false;
   open->has_word = true;
-  open->word = keep_word(ptb, reader->line + ptb->at, length);
   open->word_length = (uint32_t)(ptb->n_texts - open->word);
   open->word_line = reader->line_number;
   open->word_column = ptb->at + 1;
@@ -259,8 +263,8 @@ static enum reader_result resume(struct reader *reader) {
   ptb->n_open = 0;
   ptb->n_texts = 0;
   ptb->in_line = false;
-  while (reader_line(reader)) {
-    if (*reader->line == '(') {
+  for (enum reader_line line; (line = reader_line(reader)) != LINE_END;) {
+    if (line == LINE_TEXT && *reader->line == '(') {
       reader->line_pending = true;
       break;
     }
@@ -273,7 +277,10 @@ static enum reader_result next(struct reader *reader) {
   reader->n_stack = 0;
   for (;;) {
     if (!ptb->in_line) {
-      if (!reader_line(reader)) {
+      enum reader_line line = reader_line(reader);
+      if (line == LINE_BAD)
+        return resume(reader);
+      if (line == LINE_END) {
         if (!ptb->n_open)
           return READER_END;
         struct open *open = &ptb->open[ptb->n_open - 1];
@@ -303,26 +310,26 @@ static enum reader_result next(struct reader *reader) {
       else if (!settle_word(reader, &ptb->open[ptb->n_open - 1]))
         return resume(reader);
       ptb->at++;
-      open_bracket(reader, column);
+      if (!open_bracket(reader, column))
+        return resume(reader);
     } else if (c == ')' && ptb->n_open) {
       uint64_t value;
       ptb->at++;
       if (!close_bracket(reader, &value))
         return resume(reader);
       if (ptb->n_open) {
-        reader_push(reader, value);
+        if (!reader_push(reader, value))
+          return resume(reader);
         continue;
       }
-      reader->present[ptb->column] = true;
       reader->row[reader->request->columns[ptb->column].first_slot] = value;
       return READER_RECORD;
     } else {
       size_t length = strcspn(reader->line + ptb->at, " \t()");
-      if (!ptb->n_open || !length) {
+      if (!ptb->n_open) {
         reader_fail(reader, reader->line_number, column,
-                    !ptb->n_open && c == ')' ? "a closing bracket without an opening one"
-                    : length                 ? "expected a tree, which begins with `(`"
-                                             : "a NUL byte in a tree");
+                    c == ')' ? "a closing bracket without an opening one"
+                             : "expected a tree, which begins with `(`");
         return resume(reader);
       }
       if (!word(reader, length))
@@ -340,4 +347,4 @@ static void end(struct reader *reader) {
   free(ptb->texts);
 }
 
-const struct reader_format reader_ptb = {"ptb", "ptb mrg tree trees parse", begin, next, end};
+const struct reader_format reader_ptb = {"ptb", "ptb mrg tree trees parse", false, begin, next, end};

@@ -6,30 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/data/line_check.h"
 #include "runtime/data/message.h"
 
-void *reader_grow(void *array, size_t *capacity, size_t needed, size_t size) {
+bool reader_reserve(struct reader *reader, void *array, size_t *capacity, size_t needed, size_t size) {
   if (needed <= *capacity)
-    return array;
-  while (*capacity < needed)
-    *capacity = *capacity ? 2 * *capacity : 256;
-  array = realloc(array, *capacity * size);
-  if (array)
-    return array;
-  fputs("out of memory\n", stderr);
-  abort();
+    return true;
+  size_t grown = *capacity ? *capacity : 256;
+  while (grown < needed)
+    grown *= 2;
+  void *memory;
+  memcpy(&memory, array, sizeof memory);
+  memory = realloc(memory, grown * size);
+  if (!memory)
+    return reader_refuse(reader, reader->line_number, 1, "out of memory");
+  memcpy(array, &memory, sizeof memory);
+  *capacity = grown;
+  return true;
 }
 
-bool reader_line(struct reader *reader) {
+// ------------------------------------------------------------------------------------------- lines
+
+enum reader_line reader_line(struct reader *reader) {
   if (reader->line_pending) {
     reader->line_pending = false;
-    return true;
+    return LINE_TEXT;
   }
   ssize_t n = getline(&reader->line, &reader->line_capacity, reader->file);
   if (n < 0)
-    return false;
+    return LINE_END;
   reader->line_number++;
-  size_t length = (size_t)n;
+  size_t length = (size_t)n, at;
   if (length && reader->line[length - 1] == '\n')
     length--;
   if (length && reader->line[length - 1] == '\r')
@@ -38,27 +45,64 @@ bool reader_line(struct reader *reader) {
     memmove(reader->line, reader->line + 3, length -= 3);
   reader->line[length] = 0;
   reader->length = length;
-  return true;
+  const char *fault;
+  if (line_check(reader->line, length, reader->line_number == 1, &at, &fault))
+    return LINE_TEXT;
+  char message[160];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+  snprintf(message, sizeof message, fault, (unsigned char)reader->line[at]);
+#pragma GCC diagnostic pop
+  reader_fail(reader, reader->line_number, at + 1, "%s", message);
+  return LINE_BAD;
 }
 
 bool reader_line_is_blank(const struct reader *reader) {
   return strspn(reader->line, " \t") == reader->length;
 }
 
-enum reader_result reader_fail(struct reader *reader, uint32_t line, size_t column, const char *format, ...) {
+// ------------------------------------------------------------------------------------------ errors
+
+static void set_error(struct reader *reader, uint32_t line, size_t column, const char *format, va_list args) {
   if (reader->error)
-    return READER_BAD;
+    return;
   char *message = NULL;
-  va_list args;
-  va_start(args, format);
   if (vasprintf(&message, format, args) < 0)
     message = NULL;
-  va_end(args);
-  message_set(&reader->error, "%s:%u:%zu: %s", reader->request->path, line, column,
-              message ? message : "out of memory");
+  // What strings of a record hold, escape sequences of a terminal too, leaves a message one line.
+  for (char *c = message; c && *c; c++)
+    if ((unsigned char)*c < 0x20 || *c == 0x7f)
+      *c = '?';
+  const char *text = message ? message : "out of memory";
+  char place[512] = "";
+  if (reader->place)
+    reader_print_place(reader->place, place, sizeof place);
+  if (line)
+    message_set(&reader->error, "%s:%u:%zu: %s%s%s%s", reader->request->path, line, column,
+                *place ? "at `" : "", place, *place ? "`: " : "", text);
+  else
+    message_set(&reader->error, "%s: %s", reader->request->path, text);
   free(message);
+}
+
+enum reader_result reader_fail(struct reader *reader, uint32_t line, size_t column, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  set_error(reader, line, column, format, args);
+  va_end(args);
   return READER_BAD;
 }
+
+bool reader_refuse(struct reader *reader, uint32_t line, size_t column, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  set_error(reader, line, column, format, args);
+  va_end(args);
+  reader->is_fatal = true;
+  return false;
+}
+
+// ----------------------------------------------------------------------------------------- scalars
 
 bool reader_is_scalar(const struct ir_type *type) {
   return type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT || type->kind == IR_BOOL;
@@ -68,86 +112,29 @@ bool reader_is_scalar_list(const struct ir_type *type) {
   return type->kind == IR_LIST && reader_is_scalar(type->element);
 }
 
-static const char *named(const char *name, char *buffer, size_t size) {
-  snprintf(buffer, size, "%s %s", *name && strchr("AEIOUaeiou", *name) ? "an" : "a", name);
-  return buffer;
+static bool fail_member(struct reader *reader, const struct ir_dim *set, const char *token, size_t length,
+                        uint32_t line, size_t column) {
+  char name[64], choices[320];
+  snprintf(name, sizeof name, "%.*s", reader_shown(token, length), token);
+  reader_fail(reader, line, column, "`%s` is no member of enum %s%s", name, set->atom.name,
+              reader_choices(name, "it has", set->members, set->n_members, choices, sizeof choices));
+  return false;
 }
 
-const char *reader_type_text(const struct reader *reader, const struct ir_type *type, char *buffer,
-                             size_t size) {
-  const struct ir_module *module = reader->request->module;
-  char part[128];
-  switch (type->kind) {
-  case IR_INT: snprintf(buffer, size, "an integer"); break;
-  case IR_BOOL: snprintf(buffer, size, "true or false"); break;
-  case IR_FLOAT: snprintf(buffer, size, "a number"); break;
-  case IR_INDEX: return named(module->dims[type->dim]->atom.name, buffer, size);
-  case IR_DATA: return named(module->datas[type->data]->name, buffer, size);
-  case IR_LIST:
-    snprintf(buffer, size, "a list (each element %s)",
-             reader_type_text(reader, type->element, part, sizeof part));
-    break;
-  case IR_TUPLE:
-    if (type->tuple.name)
-      return named(type->tuple.name, buffer, size);
-    snprintf(buffer, size, "a tuple of %u", type->tuple.n);
-    break;
-  default: snprintf(buffer, size, "a value that data cannot give"); break;
-  }
-  return buffer;
+static bool fail_unseen(struct reader *reader, const struct vocab *vocab, const char *token, size_t length,
+                        uint32_t line, size_t column) {
+  enum { MOST = 64 };  // of a larger one the entries say nothing
+  const char *names[MOST];
+  size_t n = vocab_size(vocab) <= MOST ? vocab_size(vocab) : 0;
+  for (size_t i = 0; i < n; i++)
+    names[i] = vocab_entry(vocab, (int64_t)i);
+  char name[64], choices[320];
+  snprintf(name, sizeof name, "%.*s", reader_shown(token, length), token);
+  reader_fail(reader, line, column,
+              "`%s` is not in the closed vocabulary %s: it does not occur in the training data%s", name,
+              vocab_name(vocab), reader_choices(name, "that has", names, n, choices, sizeof choices));
+  return false;
 }
-
-// How a token is shown in a message: not all of a megabyte.
-static int shown(size_t length) { return length > 60 ? 60 : (int)length; }
-
-// Vocabularies are kept as JSON in checkpoints, which is UTF-8. Better to say so before training than after.
-// Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte.
-static bool is_utf8(const char *text, size_t length) {
-  const unsigned char *c = (const unsigned char *)text, *end = c + length;
-  while (c < end) {
-    int more = *c < 0x80                 ? 0
-               : *c >= 0xc2 && *c < 0xe0 ? 1
-               : (*c & 0xf0) == 0xe0     ? 2
-               : *c >= 0xf0 && *c < 0xf5 ? 3
-                                         : -1;
-    if (more < 0 || end - c <= more)
-      return false;
-    if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) || (*c == 0xf0 && c[1] < 0x90) ||
-        (*c == 0xf4 && c[1] > 0x8f))
-      return false;
-    for (c++; more > 0; more--, c++)
-      if ((*c & 0xc0) != 0x80)
-        return false;
-  }
-  return true;
-}
-
-struct token {
-  struct vocab *vocab;
-  size_t length;  // of the text behind this
-};
-
-static void keep_token(struct reader *reader, struct vocab *vocab, const char *text, size_t length) {
-  struct token token = {vocab, length};
-  size_t at = reader->n_tokens;
-  reader->tokens = reader_grow(reader->tokens, &reader->tokens_capacity, at + sizeof token + length, 1);
-  memcpy(reader->tokens + at, &token, sizeof token);
-  memcpy(reader->tokens + at + sizeof token, text, length);
-  reader->n_tokens = at + sizeof token + length;
-}
-
-void reader_count_tokens(struct reader *reader) {
-  for (size_t at = 0; at < reader->n_tokens;) {
-    struct token token;
-    memcpy(&token, reader->tokens + at, sizeof token);
-    at += sizeof token;
-    vocab_count(token.vocab, reader->tokens + at, token.length);
-    at += token.length;
-  }
-  reader->n_tokens = 0;
-}
-
-void reader_discard_tokens(struct reader *reader) { reader->n_tokens = 0; }
 
 static bool index_of(struct reader *reader, uint32_t dim, const char *token, size_t length, uint32_t line,
                      size_t column, uint64_t *slot) {
@@ -159,70 +146,115 @@ static bool index_of(struct reader *reader, uint32_t dim, const char *token, siz
         return true;
       }
     }
-    reader_fail(reader, line, column, "`%.*s` is no member of enum %s", shown(length), token, set->atom.name);
-    return false;
+    return fail_member(reader, set, token, length, line, column);
   }
   struct vocab *vocab = reader->request->vocabs[dim];
   if (!vocab_is_frozen(vocab)) {
     *slot = 0;
-    if (!is_utf8(token, length)) {
-      reader_fail(reader, line, column, "this is not UTF-8");
-      return false;
-    }
     if (reader->counting)
-      keep_token(reader, vocab, token, length);
+      vocab_count(vocab, token, length);
     return true;
   }
   int64_t found = vocab_find(vocab, token, length);
-  if (found < 0) {
-    reader_fail(reader, line, column,
-                "`%.*s` is not in the closed vocabulary %s: it does not occur in the training data",
-                shown(length), token, set->atom.name);
-    return false;
-  }
+  if (found < 0)
+    return fail_unseen(reader, vocab, token, length, line, column);
   *slot = (uint64_t)found;
   return true;
+}
+
+// Digits of the longest number that is looked at. A decimal expansion of a double has at most 1,075.
+enum { LONGEST_NUMBER = 1200 };
+
+bool reader_number(const struct reader *reader, const char *token, size_t length, double *value) {
+  char text[LONGEST_NUMBER], *end;
+  if (length == 0 || length >= sizeof text)
+    return false;
+  memcpy(text, token, length);
+  text[length] = 0;
+  errno = 0;
+  *value = strtod_l(text, &end, reader->locale);
+  // Too small a number is the nearest that there is, 0 included.
+  bool overflows = errno == ERANGE && (*value > 1 || *value < -1);
+  return end != text && !*end && !overflows;
+}
+
+static bool is_integer(const char *token, size_t length) {
+  size_t at = length && (*token == '-' || *token == '+'), digits = at;
+  while (at < length && token[at] >= '0' && token[at] <= '9')
+    at++;
+  return at > digits && at == length;
+}
+
+static bool integer(const char *token, size_t length, int64_t *value) {
+  char text[64];
+  if (!is_integer(token, length))
+    return false;
+  while (length >= sizeof text && *token == '0')
+    token++, length--;
+  if (length >= sizeof text)
+    return false;
+  memcpy(text, token, length);
+  text[length] = 0;
+  errno = 0;
+  *value = strtoll(text, NULL, 10);
+  return !errno;
+}
+
+static bool boolean(const char *token, size_t length, uint64_t *slot) {
+  static const char *const words[] = {"false", "true", "0", "1"};
+  for (uint64_t i = 0; i < 4; i++)
+    if (strlen(words[i]) == length && !memcmp(words[i], token, length))
+      return *slot = i % 2, true;
+  return false;
 }
 
 bool reader_scalar(struct reader *reader, const struct ir_type *type, const char *token, size_t length,
                    uint32_t line, size_t column, uint64_t *slot) {
   if (type->kind == IR_INDEX)
     return index_of(reader, type->dim, token, length, line, column, slot);
-  char text[64], *end = text, what[128];
-  if (length > 0 && length < sizeof text) {
-    memcpy(text, token, length);
-    text[length] = 0;
-    errno = 0;
-    if (type->kind == IR_INT) {
-      int64_t value = strtoll(text, &end, 10);
-      if (!*end && !errno)
-        return *slot = (uint64_t)value, true;
-    } else if (type->kind == IR_FLOAT) {
-      double value = strtod(text, &end);
-      if (!*end && end != text)
-        return memcpy(slot, &value, sizeof value), true;
-    } else if (type->kind == IR_BOOL) {
-      bool yes = !strcmp(text, "true") || !strcmp(text, "1"),
-           no = !strcmp(text, "false") || !strcmp(text, "0");
-      if (yes || no)
-        return *slot = yes, true;
-    }
-  }
-  reader_fail(reader, line, column, "expected %s, found `%.*s`",
-              reader_type_text(reader, type, what, sizeof what), shown(length), token);
+  int64_t number;
+  double real;
+  if (type->kind == IR_INT && integer(token, length, &number))
+    return *slot = (uint64_t)number, true;
+  if (type->kind == IR_FLOAT && reader_number(reader, token, length, &real))
+    return memcpy(slot, &real, sizeof real), true;
+  if (type->kind == IR_BOOL && boolean(token, length, slot))
+    return true;
+  char what[128];
+  const char *why = type->kind == IR_INT && is_integer(token, length) ? ", which does not fit 64 bits" : "";
+  reader_fail(reader, line, column,
+              length ? "expected %s, found `%.*s`%s" : "expected %s, found nothing%.*s%s",
+              reader_type_text(reader, type, what, sizeof what), reader_shown(token, length), token, why);
   return false;
 }
 
-void reader_push(struct reader *reader, uint64_t slot) {
-  reader->stack = reader_grow(reader->stack, &reader->stack_capacity, reader->n_stack + 1,
-                              sizeof *reader->stack);
+// ------------------------------------------------------------------------------------------ values
+
+bool reader_push(struct reader *reader, uint64_t slot) {
+  if (!reader_reserve(reader, &reader->stack, &reader->stack_capacity, reader->n_stack + 1,
+                      sizeof *reader->stack))
+    return false;
   reader->stack[reader->n_stack++] = slot;
+  return true;
 }
 
-uint64_t reader_list(struct reader *reader, const struct ir_type *element, size_t base) {
+bool reader_list(struct reader *reader, const struct ir_type *element, size_t base, uint64_t *slot) {
   uint32_t width = ir_type_width(element);
-  uint64_t n = width ? (reader->n_stack - base) / width : 0;
-  struct value_list *list = value_list_new(reader->arena, width, n, reader->stack + base);
+  size_t n = width ? (reader->n_stack - base) / width : 0;
+  *slot = 0;
+  // Nothing may have been pushed yet, and then there is no stack.
+  const uint64_t none = 0, *slots = n ? reader->stack + base : &none;
   reader->n_stack = base;
-  return (uint64_t)(uintptr_t)list;
+  if (!reader->counting)
+    *slot = (uint64_t)(uintptr_t)value_list_new(reader->arena, width, n, slots);
+  return true;
+}
+
+bool reader_data(struct reader *reader, uint64_t tag, uint32_t n_slots, const uint64_t *slots,
+                 uint64_t *slot) {
+  const uint64_t none = 0;
+  *slot = 0;
+  if (!reader->counting)
+    *slot = (uint64_t)(uintptr_t)value_data_new(reader->arena, tag, n_slots, n_slots ? slots : &none);
+  return true;
 }

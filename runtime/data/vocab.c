@@ -22,6 +22,9 @@ struct vocab {
   struct entry *entries;
   size_t n_slots;   // power of two, at least twice n
   uint32_t *slots;  // entry + 1; 0: free
+  bool marked;      // since the mark: entries from n_marked on are new, and these older ones were counted
+  size_t n_marked, n_journal, journal_capacity;
+  uint32_t *journal;
 };
 
 static void *must(void *memory) {
@@ -55,6 +58,7 @@ void vocab_free(struct vocab *vocab) {
   if (!vocab)
     return;
   clear(vocab);
+  free(vocab->journal);
   free(vocab->name);
   free(vocab);
 }
@@ -97,8 +101,37 @@ static struct entry *find_or_add(struct vocab *vocab, const char *token, size_t 
 }
 
 void vocab_count(struct vocab *vocab, const char *token, size_t length) {
-  if (!vocab->frozen)
-    find_or_add(vocab, token, length)->count++;
+  if (vocab->frozen)
+    return;
+  struct entry *entry = find_or_add(vocab, token, length);
+  entry->count++;
+  size_t i = (size_t)(entry - vocab->entries);
+  if (!vocab->marked || i >= vocab->n_marked)
+    return;
+  if (vocab->n_journal == vocab->journal_capacity) {
+    vocab->journal_capacity = vocab->journal_capacity ? 2 * vocab->journal_capacity : 256;
+    vocab->journal = must(realloc(vocab->journal, vocab->journal_capacity * sizeof *vocab->journal));
+  }
+  vocab->journal[vocab->n_journal++] = (uint32_t)i;
+}
+
+void vocab_mark(struct vocab *vocab) {
+  vocab->marked = true;
+  vocab->n_marked = vocab->n;
+  vocab->n_journal = 0;
+}
+
+void vocab_take_back(struct vocab *vocab) {
+  while (vocab->n_journal)
+    vocab->entries[vocab->journal[--vocab->n_journal]].count--;
+  // Entries leave in the reverse of the order in which they came, so no probe has gone past the slot that
+  // becomes free.
+  while (vocab->n > vocab->n_marked) {
+    struct entry *entry = &vocab->entries[vocab->n - 1];
+    vocab->slots[probe(vocab, entry->text, entry->length)] = 0;
+    free(entry->text);
+    vocab->n--;
+  }
 }
 
 static bool is_unk(const struct entry *entry) { return !strcmp(entry->text, "<unk>"); }

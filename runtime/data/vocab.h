@@ -16,6 +16,10 @@ struct vocab;
 struct vocab *vocab_new(const char *name, bool closed, int64_t min_count, int64_t max_size);
 void vocab_free(struct vocab *);
 void vocab_count(struct vocab *, const char *token, size_t length);
+// What is counted from now on can be taken back, as if it had never been there. Costs four bytes a token.
+void vocab_mark(struct vocab *);
+// Forgets what was counted since the mark, which stays.
+void vocab_take_back(struct vocab *);
 // Drops what is rarer than min_count or beyond max_size (rarest first, ties: later first). Indices are in
 // order of first occurrence.
 void vocab_freeze(struct vocab *);

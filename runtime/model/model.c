@@ -146,6 +146,11 @@ bool nn_model_entry_is_metric(const nn_model *model, size_t entry) {
   return model->module->entries[entry]->is_metric;
 }
 
+bool nn_model_entry_is_trainable(const nn_model *model, size_t entry) {
+  const struct ir_type *result = model->module->entries[entry]->result;
+  return result->kind == IR_TENSOR && result->shape.rank == 0;
+}
+
 bool nn_model_find_entry(const nn_model *model, const char *name, size_t *entry) {
   for (uint32_t i = 0; i < model->module->n_entries; i++) {
     if (strcmp(model->module->entries[i]->name, name) != 0)

@@ -95,9 +95,6 @@ static nn_status *find_column(const struct ir_field *param, const nn_dataset *da
       continue;
     if (!ir_type_equal((*column)->type, param->type))
       return status_new(NN_INVALID, "'%s' of the data has another type than the entry wants", param->name);
-    if (!(*column)->present)
-      return status_new(NN_DATA, "%s has no '%s', which the entry needs", dataset->files[0].path,
-                        param->name);
     return NULL;
   }
   return status_new(NN_INVALID, "the data was read without '%s', which the entry needs", param->name);

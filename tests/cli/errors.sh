@@ -42,8 +42,9 @@ printf 'fn loss(x: int) -> f32 { y }\n' >wrong.nn
 refuses 1 '^error\[NN0207\]: there is no name `y` here' train wrong.nn --data one.txt
 says err 'wrong.nn:1:26' '^1 error$'
 refuses 1 'has no entry `fly`; it has `encode`, `loss`' predict "$model" --data one.txt --weights two.st --entry fly
-status 1 train "$model" --data one.txt --entry predict
-says err "'predict' cannot be trained: its result is no f32"
+for command in train grad bench; do
+  refuses 1 "'predict' cannot be trained: its result is Label, and no f32; there is \`loss\`" "$command" "$model" --data one.txt --entry predict
+done
 refuses 1 "no dim 'Q'; it has D, H" train "$model" --data one.txt -D Q=3
 refuses 1 "'Word' is a vocabulary" train "$model" --data one.txt -D Word=3
 refuses 1 "its size H is 0, but must be positive" train "$model" --data one.txt -D H=0
@@ -62,9 +63,9 @@ refuses 1 'empty.txt: no examples' train "$model" --data two.txt --dev empty.txt
 refuses 1 'missing.txt: No such file' train "$model" --data two.txt --dev missing.txt
 refuses 1 'missing.txt: No such file' train "$model" --data two.txt --data missing.txt
 printf '\001\002\377\376(\000' >binary.txt
-refuses 1 'binary.txt:1:1: expected a tree, which begins with `(`' train "$model" --data binary.txt
+refuses 1 'binary.txt:1:1: a control character (byte 0x01) in a text' train "$model" --data binary.txt
 printf 'caf\351 x\n' >latin1.txt
-refuses 1 'latin1.txt:1:1: this is not UTF-8' train "$examples/rnnlm/rnnlm.nn" --data latin1.txt
+refuses 1 'latin1.txt:1:4: this is not UTF-8 (byte 0xe9); convert the file' train "$examples/rnnlm/rnnlm.nn" --data latin1.txt
 cp one.txt one.what
 refuses 1 'one.what: the data format cannot be told from the name; give --format' train "$model" --data one.what
 refuses 1 'unknown data format `xml`' train "$model" --data one.txt --format xml
@@ -74,7 +75,7 @@ refuses 1 'plain text fills a parameter that is a list' train "$model" --data on
 refuses 1 'is no regular file, and training data is read twice' train "$model" --data - --format ptb
 refuses 1 'there is no example 7: the data has 2, counted from 0' graph "$model" --data two.txt --example 7
 printf 'a\nb\n' >words.tsv
-refuses 1 "gives no value of 'Tag'" train "$examples/bilstm-tagger/bilstm-tagger.nn" --data words.tsv
+refuses 1 'words.tsv:1:2: this line has 1 column, and none is `tags`, which `loss` needs' train "$examples/bilstm-tagger/bilstm-tagger.nn" --data words.tsv
 printf '(3 (2 It) (4 good))\n(7 (8 a)\n(x)\n' >bad.txt
 refuses 1 'bad.txt:2:1: this bracket is never closed: the next tree begins at line 3' train "$model" --data bad.txt
 status 0 train "$model" --data bad.txt --skip-bad --epochs 1 --save skipped.st -D H=8 -D D=8
@@ -141,7 +142,7 @@ status 1 grad fails.nn --data fails.jsonl --weights fails.st
 printf '{"words": [], "k": 0}\n' >all.jsonl
 refuses 1 'every example failed; nothing was learnt' train fails.nn --data all.jsonl --weights fails.st
 printf '{"words": ["a"]}\n' >lacks.jsonl
-refuses 1 "lacks.jsonl has no 'k', which the entry needs" predict fails.nn --data lacks.jsonl --weights fails.st
+refuses 1 'lacks.jsonl:1:1: this record has no `k`, which `predict` needs; it has `words`' predict fails.nn --data lacks.jsonl --weights fails.st
 
 # Losses and weights that are no numbers: the last good checkpoint stays.
 cat >diverges.nn <<'MODEL'

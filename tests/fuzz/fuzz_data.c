@@ -18,17 +18,22 @@ static const char module_text[] = "module fuzz\n"
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length);
 
-static const char *const formats[] = {"ptb", "jsonl", "text", "tsv", "conllu", "tsv:words,_,labels"};
+static const char *const formats[] = {
+    "ptb",  "jsonl", "text", "tsv", "conllu", "tsv:words,_,labels", "tsv-header", "conll:words,_,labels",
+    "conll"};
 
 static void read_once(struct ir_module *module, const char *path, const char *format, bool skip_bad) {
   struct vocab *vocabs[3] = {vocab_new("Word", false, 1, 0)};
   const struct ir_type *word = ir_type_index(module, 0), *label = ir_type_index(module, 1);
-  struct dataset_column trees[] = {{"t", ir_type_data(module, 0), 0, 1, false},
-                                   {"n", ir_type_simple(module, IR_INT), 1, 1, false}};
-  struct dataset_column lists[] = {{"words", ir_type_list(module, word), 0, 1, false},
-                                   {"labels", ir_type_list(module, label), 1, 1, false}};
+  struct dataset_column trees[] = {{"t", ir_type_data(module, 0), 0, 1, NULL},
+                                   {"n", ir_type_simple(module, IR_INT), 1, 1, NULL}};
+  struct dataset_column lists[] = {{"words", ir_type_list(module, word), 0, 1, NULL},
+                                   {"labels", ir_type_list(module, label), 1, 1, NULL}};
   bool is_tree = !strcmp(format, "ptb") || (!strcmp(format, "jsonl") && skip_bad);
-  struct dataset_request request = {module, vocabs, 2, is_tree ? trees : lists, path, format, skip_bad};
+  // Brackets and plain text fill one parameter.
+  uint32_t n_columns = !strcmp(format, "ptb") || !strcmp(format, "text") ? 1 : 2;
+  struct dataset_request request = {module, vocabs, n_columns, is_tree ? trees : lists,
+                                    path,   format, skip_bad,  0};
   char *error = NULL;
   size_t n_counted;
   if (dataset_count(&request, &n_counted, &error)) {

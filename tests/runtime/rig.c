@@ -182,7 +182,7 @@ static nn_dataset *make_dataset(const nn_model *model, const struct ir_entry *en
   data->lines = calloc(n, sizeof *data->lines);
   for (uint32_t c = 0; c < entry->n_params; c++) {
     data->columns[c] = (struct dataset_column){entry->params[c].name, entry->params[c].type, data->width,
-                                               ir_type_width(entry->params[c].type), true};
+                                               ir_type_width(entry->params[c].type), entry};
     data->width += data->columns[c].width;
   }
   data->slots = calloc(n * data->width, sizeof *data->slots);
