@@ -145,7 +145,13 @@ uint64_t nn_model_parameters(const nn_model *);  // elements in all
 // Checkpoints are safetensors files: parameters by name, dims and vocabularies in the metadata. Written
 // atomically.
 NN_MUST_CHECK nn_status *nn_model_save(const nn_model *, const char *path);
+// Tensors of F32, F64, F16 and BF16 are converted to the model's precision; a number that it cannot hold is refused.
+// A checkpoint of another model is refused with what differs, and nothing is changed then.
 NN_MUST_CHECK nn_status *nn_model_load_weights(nn_model *, const char *path);
+// To begin training from a part of another model: takes the parameters whose names and sizes, and whose vocabularies'
+// entries, are the same, and leaves the others at their initial values. *report (malloc'd, one line) says what was
+// taken and what was not and why. It is an error when nothing fits.
+NN_MUST_CHECK nn_status *nn_model_init_weights(nn_model *, const char *path, char **report);
 // The gradients of the last backward pass under the parameters' names.
 NN_MUST_CHECK nn_status *nn_model_save_gradients(const nn_model *, const char *path);
 

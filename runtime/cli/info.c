@@ -28,10 +28,12 @@ static bool is_checkpoint(const char *path) {
 }
 
 static const char *type_name(enum safetensors_type type) {
-  return type == SAFETENSORS_F32   ? "f32"
-         : type == SAFETENSORS_F64 ? "f64"
-         : type == SAFETENSORS_I64 ? "i64"
-                                   : "other";
+  return type == SAFETENSORS_F32    ? "f32"
+         : type == SAFETENSORS_F64  ? "f64"
+         : type == SAFETENSORS_F16  ? "f16"
+         : type == SAFETENSORS_BF16 ? "bf16"
+         : type == SAFETENSORS_I64  ? "i64"
+                                    : "other";
 }
 
 static json_t *tensors_json(const struct safetensors *file) {

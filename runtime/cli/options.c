@@ -23,7 +23,7 @@ enum key {
   KEY_AUTOBATCH, KEY_SEED, KEY_CACHE,
   // Training: set_training.
   KEY_EPOCHS, KEY_OPTIMISER, KEY_RATE, KEY_MOMENTUM, KEY_CLIP, KEY_DECAY, KEY_SPARSE, KEY_LOSS,
-  KEY_NO_SHUFFLE, KEY_SAVE, KEY_METRICS,
+  KEY_NO_SHUFFLE, KEY_INIT, KEY_SAVE, KEY_METRICS,
   // Measuring and looking: set_looking.
   KEY_MODE, KEY_SECONDS, KEY_OUT, KEY_EXAMPLE, KEY_LIMIT, KEY_JSON, KEY_QUIET, KEY_BEFORE,
   KEY_BATCH, KEY_TURNS
@@ -107,6 +107,7 @@ static const struct {
      OPTIMISES},
     {{"loss", KEY_LOSS, "mean|sum", 0, "of the examples of a minibatch (default mean)", 3}, OPTIMISES},
     {{"no-shuffle", KEY_NO_SHUFFLE, NULL, 0, "keep the order of the data", 3}, ONE(TRAIN)},
+    {{"init", KEY_INIT, "FILE", 0, "begin with what fits of another model's checkpoint", 3}, ONE(TRAIN)},
     {{"save", KEY_SAVE, "FILE", 0, "write the checkpoint here after each epoch", 3}, ONE(TRAIN)},
     {{"metrics", KEY_METRICS, "FILE", 0, "append one JSON object per epoch", 3}, ONE(TRAIN)},
     {{NULL, 0, NULL, 0, "Running:", 4}, ALL},
@@ -201,6 +202,7 @@ static void set_training(int key, char *text, struct cli_options *o, struct argp
     break;
   case KEY_LOSS: o->scale = choice(state, "--loss", text, loss) ? NN_LOSS_SUM : NN_LOSS_MEAN; break;
   case KEY_NO_SHUFFLE: o->shuffle = false; break;
+  case KEY_INIT: o->init = text; break;
   case KEY_SAVE: o->save = text; break;
   default: o->metrics = text; break;
   }
@@ -228,6 +230,8 @@ static void set_looking(int key, char *text, struct cli_options *o, struct argp_
 }
 
 static void check_end(const struct cli_options *o, struct argp_state *state) {
+  if (o->init && o->weights)
+    argp_error(state, "--weights is a whole checkpoint and --init a part of one: give one of them");
   if (!o->model)
     argp_error(state, "which model? Give a .nn or .nnb file");
   if (!o->n_data && commands[o->command].command & WITH_DATA)

@@ -36,7 +36,7 @@ struct cli_options {
   // the model
   nn_dim_value dims[CLI_MAX_DIMS];
   size_t n_dims;
-  const char *weights, *entry;
+  const char *weights, *init, *entry;
   nn_options running;
   int64_t turns;  // of an example's loops and recursion; 0: any number
   // training

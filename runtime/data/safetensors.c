@@ -24,10 +24,10 @@ static const struct {
   const char *name;
   enum safetensors_type type;
   size_t bytes;
-} types[] = {{"F32", SAFETENSORS_F32, 4},   {"F64", SAFETENSORS_F64, 8},    {"I64", SAFETENSORS_I64, 8},
-             {"F16", SAFETENSORS_OTHER, 2}, {"BF16", SAFETENSORS_OTHER, 2}, {"I32", SAFETENSORS_OTHER, 4},
-             {"I16", SAFETENSORS_OTHER, 2}, {"I8", SAFETENSORS_OTHER, 1},   {"U64", SAFETENSORS_OTHER, 8},
-             {"U32", SAFETENSORS_OTHER, 4}, {"U16", SAFETENSORS_OTHER, 2},  {"U8", SAFETENSORS_OTHER, 1},
+} types[] = {{"F32", SAFETENSORS_F32, 4},   {"F64", SAFETENSORS_F64, 8},   {"I64", SAFETENSORS_I64, 8},
+             {"F16", SAFETENSORS_F16, 2},   {"BF16", SAFETENSORS_BF16, 2}, {"I32", SAFETENSORS_OTHER, 4},
+             {"I16", SAFETENSORS_OTHER, 2}, {"I8", SAFETENSORS_OTHER, 1},  {"U64", SAFETENSORS_OTHER, 8},
+             {"U32", SAFETENSORS_OTHER, 4}, {"U16", SAFETENSORS_OTHER, 2}, {"U8", SAFETENSORS_OTHER, 1},
              {"BOOL", SAFETENSORS_OTHER, 1}};
 #define N_TYPES (sizeof types / sizeof *types)
 
@@ -117,6 +117,43 @@ static bool decode_header(const char *name, const json_t *header, const char *da
   return true;
 }
 
+static int compare_places(const void *a, const void *b) {
+  const struct safetensors_tensor *x = *(const struct safetensors_tensor *const *)a,
+                                  *y = *(const struct safetensors_tensor *const *)b;
+  const char *from_x = x->data, *from_y = y->data;
+  // An empty tensor stands before the one that begins where it does.
+  return from_x != from_y ? (from_x < from_y ? -1 : 1) : x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+}
+
+// The format wants the tensors to fill the data, each byte once: what overlaps or is left over is damage, or hides
+// something.
+static bool check_places(const char *name, const struct safetensors *out, const char *data, size_t data_bytes,
+                         char **error) {
+  const struct safetensors_tensor **order = calloc(out->n_tensors + 1, sizeof *order);
+  if (!order)
+    return message_set(error, "%s: out of memory", name);
+  for (size_t i = 0; i < out->n_tensors; i++)
+    order[i] = &out->tensors[i];
+  qsort(order, out->n_tensors, sizeof *order, compare_places);
+  const char *end = data;
+  bool ok = true;
+  for (size_t i = 0; ok && i < out->n_tensors; i++) {
+    const char *from = order[i]->data;
+    if (from < end)
+      ok = message_set(error, "%s: damaged checkpoint: tensors `%s` and `%s` overlap", name,
+                       i ? order[i - 1]->name : "", order[i]->name);
+    else if (from > end)
+      ok = message_set(error, "%s: damaged checkpoint: %zu bytes before tensor `%s` belong to no tensor",
+                       name, (size_t)(from - end), order[i]->name);
+    end = from + order[i]->bytes;
+  }
+  if (ok && end < data + data_bytes)
+    ok = message_set(error, "%s: damaged checkpoint: %zu bytes at its end belong to no tensor", name,
+                     (size_t)(data + data_bytes - end));
+  free(order);
+  return ok;
+}
+
 // Takes over `bytes`, which is freed on an error too.
 static struct safetensors *decode(const char *name, char *bytes, size_t length, char **error) {
   struct safetensors *out = calloc(1, sizeof *out);
@@ -142,7 +179,9 @@ static struct safetensors *decode(const char *name, char *bytes, size_t length, 
     return NULL;
   }
   const char *data = bytes + 8 + header_bytes;
-  if (!decode_header(name, file->header, data, length - 8 - (size_t)header_bytes, out, error)) {
+  size_t data_bytes = length - 8 - (size_t)header_bytes;
+  if (!decode_header(name, file->header, data, data_bytes, out, error) ||
+      !check_places(name, out, data, data_bytes, error)) {
     safetensors_free(out);
     return NULL;
   }
@@ -226,31 +265,38 @@ const char *safetensors_metadata_value(const struct safetensors *checkpoint, con
 
 // ----------------------------------------------------------------------------------------- writing
 
+static bool add_tensor(json_t *header, const struct safetensors_tensor *tensor, json_int_t at) {
+  json_t *shape = json_array();
+  bool ok = shape != NULL;
+  for (uint32_t k = 0; ok && k < tensor->rank; k++)
+    ok = json_array_append_new(shape, json_integer(tensor->shape[k])) == 0;
+  size_t t = 0;
+  while (types[t].type != tensor->type)
+    t++;
+  json_t *entry = ok ? json_pack("{s:s, s:O, s:[I, I]}", "dtype", types[t].name, "shape", shape,
+                                 "data_offsets", at, at + (json_int_t)tensor->bytes)
+                     : NULL;
+  json_decref(shape);
+  return entry && json_object_set_new(header, tensor->name, entry) == 0;
+}
+
 // The header's text, padded with blanks so that the data begins at a multiple of eight; NULL when memory runs
-// out.
+// out: a header that lacks a tensor must not replace a good one.
 static char *header_text(size_t n_tensors, const struct safetensors_tensor *tensors, size_t n_metadata,
                          const struct safetensors_metadata *metadata) {
   json_t *header = json_object(), *strings = json_object();
-  for (size_t i = 0; i < n_metadata; i++)
-    json_object_set_new(strings, metadata[i].key, json_string(metadata[i].value));
-  if (n_metadata)
-    json_object_set(header, "__metadata__", strings);
-  json_decref(strings);
+  bool ok = header && strings;
+  for (size_t i = 0; ok && i < n_metadata; i++)
+    ok = json_object_set_new(strings, metadata[i].key, json_string(metadata[i].value)) == 0;
+  if (ok && n_metadata)
+    ok = json_object_set(header, "__metadata__", strings) == 0;
   json_int_t at = 0;
-  for (size_t i = 0; i < n_tensors; i++) {
-    json_t *shape = json_array();
-    for (uint32_t k = 0; k < tensors[i].rank; k++)
-      json_array_append_new(shape, json_integer(tensors[i].shape[k]));
-    size_t t = 0;
-    while (types[t].type != tensors[i].type)
-      t++;
-    json_int_t end = at + (json_int_t)tensors[i].bytes;
-    json_object_set_new(
-        header, tensors[i].name,
-        json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[t].name, "shape", shape, "data_offsets", at, end));
-    at = end;
+  for (size_t i = 0; ok && i < n_tensors; i++) {
+    ok = add_tensor(header, &tensors[i], at);
+    at += (json_int_t)tensors[i].bytes;
   }
-  char *text = json_dumps(header, JSON_COMPACT), *padded = NULL;
+  char *text = ok ? json_dumps(header, JSON_COMPACT) : NULL, *padded = NULL;
+  json_decref(strings);
   json_decref(header);
   if (text && asprintf(&padded, "%s%*s", text, (int)((8 - strlen(text) % 8) % 8), "") < 0)
     padded = NULL;

@@ -3,7 +3,7 @@
 // row-major, little-endian.
 //
 // Reading trusts nothing: lengths, offsets, types and shapes are checked against the file before anything is
-// used. Writing is atomic: a temporary file beside the target, flushed to disk, then renamed over it, so that
+// used, and each byte of the data belongs to exactly one tensor. Writing is atomic: a temporary file beside the target, flushed to disk, then renamed over it, so that
 // a crash at any instant leaves the old file or the new one; devices and pipes are written to as they are.
 // Errors are malloc'd messages that name the file; the caller frees them.
 #ifndef NN_RUNTIME_DATA_SAFETENSORS_H
@@ -15,7 +15,14 @@
 
 #define SAFETENSORS_MAX_RANK 8
 
-enum safetensors_type { SAFETENSORS_F32, SAFETENSORS_F64, SAFETENSORS_I64, SAFETENSORS_OTHER };
+enum safetensors_type {
+  SAFETENSORS_F32,
+  SAFETENSORS_F64,
+  SAFETENSORS_F16,   // IEEE's half precision
+  SAFETENSORS_BF16,  // the upper half of an F32
+  SAFETENSORS_I64,
+  SAFETENSORS_OTHER
+};
 
 struct safetensors_tensor {
   const char *name;

@@ -25,7 +25,7 @@ static nn_status *make_vocabs(nn_model *model) {
   const struct ir_module *module = model->module;
   for (uint32_t i = 0; i < module->n_dims; i++) {
     const struct ir_dim *dim = module->dims[i];
-    model->metadata_dims[i] = -1;
+    model->metadata_dims[i] = MODEL_NO_DIM;
     if (dim->atom.kind != SIZE_VOCAB)
       continue;
     model->vocabs[i] = vocab_new(dim->atom.name, dim->closed, dim->min_count, dim->max_size);
@@ -178,8 +178,7 @@ static int64_t bound_dim(void *context, const struct size_atom *atom) {
   return ((int64_t *)context)[atom->id];
 }
 
-// Whether a value can be given to it: not if it is computed from others.
-static bool is_free(const struct ir_dim *dim) {
+bool model_dim_is_free(const struct ir_dim *dim) {
   int64_t value;
   return dim->atom.kind == SIZE_DIM && size_is_constant(dim->value, &value);
 }
@@ -202,9 +201,9 @@ static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t 
     if (!size_evaluate(dim->value, bound_dim, model->dims, &value))
       return status_new(NN_INVALID, "the value of dim '%s' is too large", name);
     // What is computed from others follows them.
-    if (!is_free(dim))
+    if (!model_dim_is_free(dim))
       break;
-    if (model->metadata_dims[i] >= 0)
+    if (model->metadata_dims[i] != MODEL_NO_DIM)
       value = model->metadata_dims[i];
     for (size_t k = 0; k < options->n_dims; k++)
       if (strcmp(options->dims[k].name, name) == 0)
@@ -230,7 +229,7 @@ static nn_status *no_dim(const struct ir_module *module, const char *name) {
                         : atom->kind == SIZE_ENUM ? "an enum"
                                                   : "computed from other dims");
     size_t n = strlen(list);
-    if (is_free(module->dims[i]))
+    if (model_dim_is_free(module->dims[i]))
       snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "; it has ", atom->name);
   }
   return status_new(NN_INVALID, "the model has no dim '%s'%s", name, list);
@@ -241,7 +240,8 @@ static nn_status *bind_dims(nn_model *model, const nn_options *options) {
   for (size_t k = 0; k < options->n_dims; k++) {
     bool found = false;
     for (uint32_t i = 0; i < module->n_dims && !found; i++)
-      found = is_free(module->dims[i]) && strcmp(module->dims[i]->atom.name, options->dims[k].name) == 0;
+      found = model_dim_is_free(module->dims[i]) &&
+              strcmp(module->dims[i]->atom.name, options->dims[k].name) == 0;
     if (!found)
       return no_dim(module, options->dims[k].name);
   }

@@ -12,11 +12,13 @@
 #include "runtime/model/training_state.h"
 #include "runtime/nn.h"
 
+#define MODEL_NO_DIM INT64_MIN
+
 struct nn_model {
   struct ir_module *module;
   char **entry_parameters, **entry_results;  // schema texts
   struct vocab **vocabs;                     // [dim] NULL where the dim is no vocab
-  int64_t *metadata_dims;                    // [dim] of a checkpoint; -1: not given
+  int64_t *metadata_dims;                    // [dim] of a checkpoint; MODEL_NO_DIM: not given
   // From here on: after nn_model_bind.
   bool bound;
   nn_options options;  // its pointers are not kept
@@ -35,6 +37,9 @@ struct nn_model {
 nn_status *model_from_module(struct ir_module *, nn_model **model);
 
 // The parameters on the model's device.
+// Whether the dim can be given a value: not if it is computed from others.
+bool model_dim_is_free(const struct ir_dim *);
+
 static inline struct params *model_params(const nn_model *model) { return &cpu_of(model->device)->params; }
 
 // The text of a type as a model's author writes it: `[Word]`, `(f32[4*H], int)`. malloc'd, NULL without

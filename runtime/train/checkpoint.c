@@ -1,5 +1,6 @@
 // Checkpoints: parameters under their names; in the metadata the model's name ("model"), its dims ("dim.H":
 // "128") and its vocabularies ("vocab.Word": a JSON array of strings, in order).
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "runtime/base/status.h"
 #include "runtime/data/safetensors.h"
 #include "runtime/model/model.h"
+#include "runtime/train/checkpoint.h"
 
 // -------------------------------------------------------------------------------------------------------
 // writing
@@ -43,7 +45,7 @@ static bool make_metadata(const nn_model *model, struct safetensors_metadata *pa
     if (dim->atom.kind == SIZE_VOCAB) {
       if (!make_pair(&pairs[(*n)++], "vocab.", dim->atom.name, vocab_json(model->vocabs[i])))
         return false;
-    } else if (dim->atom.kind == SIZE_DIM) {
+    } else if (model_dim_is_free(dim)) {  // what is computed from others follows them
       if (asprintf(&value, "%lld", (long long)model->dims[i]) < 0)
         value = NULL;
       if (!make_pair(&pairs[(*n)++], "dim.", dim->atom.name, value))
@@ -106,21 +108,6 @@ nn_status *nn_model_save_gradients(const nn_model *model, const char *path) {
 // -------------------------------------------------------------------------------------------------------
 // reading
 
-// Said when something does not fit: "; it is a checkpoint of model 'rnnlm'" unless it is one of this model.
-struct origin {
-  char text[300];
-};
-
-static struct origin origin_of(const nn_model *model, const struct safetensors *file) {
-  struct origin origin = {""};
-  const char *name = safetensors_metadata_value(file, "model");
-  if (!name)
-    snprintf(origin.text, sizeof origin.text, "; it is no checkpoint that nnrun wrote");
-  else if (strcmp(name, model->module->name) != 0)
-    snprintf(origin.text, sizeof origin.text, "; it is a checkpoint of model '%.200s'", name);
-  return origin;
-}
-
 static nn_status *set_vocab(struct vocab *vocab, const char *path, const char *text) {
   json_error_t problem;
   json_t *array = json_loads(text, 0, &problem);
@@ -146,8 +133,9 @@ static nn_status *set_vocab(struct vocab *vocab, const char *path, const char *t
 
 static nn_status *set_dim(nn_model *model, uint32_t number, const char *path, const char *text) {
   char *end;
+  errno = 0;
   long long value = strtoll(text, &end, 10);
-  if (end == text || *end || value < 0)
+  if (end == text || *end || errno || value > INT32_MAX || value < -INT32_MAX)
     return status_new(NN_DATA, "%s: '%s' is no value of dim '%s'", path, text,
                       model->module->dims[number]->atom.name);
   model->metadata_dims[number] = value;
@@ -158,7 +146,7 @@ static nn_status *use_metadata(nn_model *model, const char *path, const struct s
   for (uint32_t i = 0; i < model->module->n_dims; i++) {
     const struct ir_dim *dim = model->module->dims[i];
     char *key = NULL;
-    if (dim->atom.kind == SIZE_ENUM)
+    if (dim->atom.kind != SIZE_VOCAB && !model_dim_is_free(dim))
       continue;
     if (asprintf(&key, "%s%s", dim->atom.kind == SIZE_VOCAB ? "vocab." : "dim.", dim->atom.name) < 0)
       return status_no_memory();
@@ -170,7 +158,7 @@ static nn_status *use_metadata(nn_model *model, const char *path, const struct s
     } else if (!vocab_is_frozen(model->vocabs[i])) {
       if (!value)
         return status_new(NN_DATA, "%s has no vocabulary '%s'%s", path, dim->atom.name,
-                          origin_of(model, file).text);
+                          checkpoint_origin(model, file).text);
       STATUS_TRY(set_vocab(model->vocabs[i], path, value));
     }
   }
@@ -185,93 +173,6 @@ nn_status *nn_model_load_metadata(nn_model *model, const char *path) {
   if (!file)
     return status_take(NN_IO, error);
   nn_status *status = use_metadata(model, path, file);
-  safetensors_free(file);
-  return status;
-}
-
-static char *shape_text(uint32_t rank, const int64_t *sizes) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
-  if (!out)
-    return NULL;
-  fputc('[', out);
-  for (uint32_t i = 0; i < rank; i++)
-    fprintf(out, "%s%lld", i ? ", " : "", (long long)sizes[i]);
-  fputc(']', out);
-  return fclose(out) == 0 ? text : NULL;
-}
-
-static nn_status *check_tensor(const char *path, const nn_param_info *info,
-                               const struct safetensors_tensor *tensor, const char *origin) {
-  if (!tensor)
-    return status_new(NN_DATA, "%s has no parameter '%s'%s", path, info->name, origin);
-  if (tensor->type != SAFETENSORS_F32 && tensor->type != SAFETENSORS_F64)
-    return status_new(NN_DATA, "%s: '%s' is neither F32 nor F64", path, info->name);
-  bool same = tensor->rank == (uint32_t)info->rank;
-  for (int i = 0; same && i < info->rank; i++)
-    same = tensor->shape[i] == info->sizes[i];
-  if (same)
-    return NULL;
-  char *there = shape_text(tensor->rank, tensor->shape),
-       *here = shape_text((uint32_t)info->rank, info->sizes);
-  nn_status *status = status_new(NN_DATA, "%s: '%s' is %s, but %s in the model with the given dims%s", path,
-                                 info->name, there ? there : "?", here ? here : "?", origin);
-  free(there);
-  free(here);
-  return status;
-}
-
-static void copy_values(const struct safetensors_tensor *tensor, enum nn_element element, void *to) {
-  size_t size = tensor->type == SAFETENSORS_F32 ? 4 : 8, n = tensor->bytes / size;
-  if (size == nn_element_bytes(element)) {
-    memcpy(to, tensor->data, tensor->bytes);
-    return;
-  }
-  // Data in a file need not be aligned.
-  for (size_t i = 0; i < n; i++) {
-    float single;
-    double wide;
-    const char *from = (const char *)tensor->data + i * size;
-    if (element == NN_F32) {
-      memcpy(&wide, from, sizeof wide);
-      ((float *)to)[i] = (float)wide;
-    } else {
-      memcpy(&single, from, sizeof single);
-      ((double *)to)[i] = single;
-    }
-  }
-}
-
-static nn_status *use_weights(nn_model *model, const char *path, const struct safetensors *file) {
-  struct origin origin = origin_of(model, file);
-  // All is checked before anything is written.
-  params_loaded(model_params(model));  // no need to draw what will be overwritten
-  for (size_t i = 0; i < nn_model_param_count(model); i++) {
-    nn_param_info info = nn_model_param(model, i);
-    STATUS_TRY(check_tensor(path, &info, safetensors_find(file, info.name), origin.text));
-  }
-  if (file->n_tensors != nn_model_param_count(model))
-    return status_new(NN_DATA, "%s has %zu parameters, and the model %zu%s", path, file->n_tensors,
-                      nn_model_param_count(model), origin.text);
-  for (size_t i = 0; i < nn_model_param_count(model); i++) {
-    nn_param_info info = nn_model_param(model, i);
-    copy_values(safetensors_find(file, info.name), model->element, (void *)info.values);
-  }
-  return NULL;
-}
-
-nn_status *nn_model_load_weights(nn_model *model, const char *path) {
-  if (!model->bound)
-    return status_new(NN_INVALID, "the model is not bound");
-  char *error = NULL;
-  struct safetensors *file = safetensors_read(path, &error);
-  if (!file)
-    return status_take(NN_IO, error);
-  bool had_values = atomic_load(&model_params(model)->initialised);
-  nn_status *status = use_weights(model, path, file);
-  if (status)
-    atomic_store(&model_params(model)->initialised, had_values);
   safetensors_free(file);
   return status;
 }

@@ -157,9 +157,49 @@ printf '{"x": 1}\n' >good.jsonl
 status 0 train diverges.nn --data good.jsonl --rate 0 --epochs 1 --save good.st
 cp good.st kept.st
 printf '{"x": 1e38}\n' >steep.jsonl
-status 1 train diverges.nn --data steep.jsonl --weights good.st --optimiser sgd --rate 1e30 --epochs 1 --save good.st
+status 1 train diverges.nn --data steep.jsonl --weights kept.st --optimiser sgd --rate 1e30 --epochs 1 --save good.st
 says err 'parameter `a` is not finite any more; try a smaller --rate, or --clip'
 cmp good.st kept.st || fail "a good checkpoint was overwritten"
+
+# What is read is not written over, by whatever name.
+ln -s one.txt link.txt
+ln two.st hard.st
+cp "$model" copy.nn
+cp two.st unchanged.st
+cp one.txt unchanged.txt
+for output in one.txt link.txt ./one.txt dev.txt copy.nn two.st hard.st; do
+  cp one.txt dev.txt
+  refuses 1 "^nnrun: --save $output would overwrite the .*, which is read" train copy.nn --data one.txt --dev dev.txt \
+    --weights two.st --save "$output"
+done
+refuses 1 '^nnrun: --save two.st would overwrite the checkpoint of --init' train copy.nn --data one.txt --init two.st --save two.st
+refuses 1 '^nnrun: --metrics dev.txt would overwrite' train copy.nn --data one.txt --dev dev.txt --metrics dev.txt
+refuses 1 '^nnrun: --out one.txt would overwrite' grad copy.nn --data one.txt --out one.txt
+refuses 1 '^nnrun: --save and --metrics name the same file' train copy.nn --data one.txt --save x.st --metrics x.st
+cmp two.st unchanged.st && cmp one.txt unchanged.txt && cmp copy.nn "$model" || fail "an input was written over"
+
+# A checkpoint of another model is refused with what differs, and what fits of it is a beginning.
+cat >first.nn <<'MODEL'
+dim H = 3
+dim G = 10 - H
+param a: f32[H]
+param b: f32[G]
+param old: f32
+fn loss(x: float) -> f32 { sum(a) * x + sum(b) + old }
+MODEL
+sed 's/dim H = 3/dim H = 4/; s/param old: f32/param new: f32\nparam c: f32[2]/; s/ + old/ + new + sum(c)/' first.nn >second.nn
+echo '{"x": 1}' >x.jsonl
+status 0 train first.nn --data x.jsonl --epochs 1 --save first.st -D H=2
+status 0 eval first.nn --data x.jsonl --weights first.st
+"$nnrun" info first.st | grep -q 'dim.G' && fail "a computed dim is in the checkpoint"
+refuses 1 "first.st does not fit the model: .*it has no parameter 'new', 'c'; the model has no parameter 'old'; it is a checkpoint of" \
+  eval second.nn --data x.jsonl --weights first.st
+refuses 1 "dim 'H' is 2, but 5 in the model; 'a' is \[2\], but \[5\]" eval first.nn --data x.jsonl --weights first.st -D H=5
+status 0 train second.nn --data x.jsonl --epochs 1 --rate 0 --init first.st -D H=2 --save second.st
+says err "^nnrun: first.st: 2 of 4 parameters taken; it has no parameter 'new', 'c'; the model has no parameter 'old'$"
+refuses 1 "first.st has nothing for the model: dim 'H' is 2, but 4 in the model" train second.nn --data x.jsonl \
+  --epochs 1 --init first.st --save second.st
+refuses 2 'give one of them' train second.nn --data x.jsonl --init first.st --weights first.st
 
 # Places that cannot be written.
 refuses 1 '^nnrun: no/such/folder.st: cannot be written: No such file' train "$model" --data one.txt --save no/such/folder.st

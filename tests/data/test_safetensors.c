@@ -92,8 +92,33 @@ static void names_what_is_wrong(void **state) {
   refuses("{\"v\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}",
           "too large");
   refuses("{\"v\":7}", "lacks dtype");
+  // The eight bytes of data, each of which belongs to one tensor.
+#define F32(name, shape, from, to)                                                                           \
+  "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":[" from "," to "]}"
+  refuses("{" F32("v", "[1]", "0", "4") "}", "4 bytes at its end belong to no tensor");
+  refuses("{" F32("v", "[1]", "4", "8") "}", "4 bytes before tensor `v` belong to no tensor");
+  refuses("{" F32("v", "[2]", "0", "8") "," F32("w", "[1]", "4", "8") "}", "tensors `v` and `w` overlap");
+  refuses("{" F32("v", "[2]", "0", "8") "," F32("w", "[2]", "0", "8") "}", "overlap");
+  refuses("{" F32("v", "[2]", "0", "8") "," F32("w", "[0]", "4", "4") "}", "overlap");
+  refuses("{}", "8 bytes at its end belong to no tensor");
   refuses("{\"__metadata__\":{\"a\":1}}", "__metadata__");
   refuses("[1]", "no JSON object");
+}
+
+// Empty tensors stand anywhere between others, in any order of the header.
+static void tensors_fill_the_data(void **state) {
+  (void)state;
+  const char header[] = "{" F32("b", "[1]", "4", "8") "," F32("e", "[0]", "8", "8") "," F32(
+      "a", "[1]", "0", "4") "," F32("f", "[0,3]", "4", "4") "," F32("g", "[0]", "0", "0") "}";
+  char bytes[1024] = {0}, *error = NULL;
+  uint64_t length = strlen(header);
+  memcpy(bytes, &length, sizeof length);  // little-endian, as the machines of the tests are
+  memcpy(bytes + 8, header, length);
+  struct safetensors *file = safetensors_decode("f", bytes, 8 + length + 8, &error);
+  if (!file)
+    fail_msg("%s", error);
+  assert_int_equal(file->n_tensors, 5);
+  safetensors_free(file);
 }
 
 static void writing_is_read_back(void **state) {
@@ -171,7 +196,7 @@ int main(void) {
       cmocka_unit_test(reads_bytes_written_by_hand), cmocka_unit_test(every_truncation_is_refused),
       cmocka_unit_test(damage_never_crashes),        cmocka_unit_test(names_what_is_wrong),
       cmocka_unit_test(writing_is_read_back),        cmocka_unit_test(an_unwritable_path_is_an_error),
-      cmocka_unit_test(only_files_are_replaced),
+      cmocka_unit_test(only_files_are_replaced),     cmocka_unit_test(tensors_fill_the_data),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

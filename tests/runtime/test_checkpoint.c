@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "compiler/nnc.h"
+#include "runtime/data/safetensors.h"
 #include "tests/runtime/rig.h"
 #include "tests/runtime/stand_in.h"
 
@@ -247,6 +248,141 @@ static void test_dims_of_a_checkpoint(void **state) {
   close_workplace(&place);
 }
 
+static const char numbers_model[] = "param a: f32[6]\n"
+                                    "fn loss(x: float) -> f32 { sum(a) * x }\n";
+
+// A file with the one parameter `a` of six elements in the given type.
+static void write_numbers(const char *path, enum safetensors_type type, const void *data, size_t bytes) {
+  struct safetensors_tensor a = {"a", type, 1, {6}, data, bytes};
+  struct safetensors_metadata model = {"model", "test"};
+  char *error = NULL;
+  if (!safetensors_write(path, 1, &a, 1, &model, &error))
+    fail_msg("%s", error);
+}
+
+static nn_model *numbers(nn_precision precision) {
+  nn_model *model = compile(numbers_model);
+  nn_options options = options_with(precision, 1);
+  rig_check(nn_model_bind(model, &options));
+  return model;
+}
+
+// Values written out from the formats' definitions: sign, exponent, fraction.
+static void test_other_types(void **state) {
+  (void)state;
+  struct workplace place;
+  open_workplace(&place);
+  const uint16_t half[6] = {0x3c00, 0xc000, 0x0001, 0x7bff, 0x8000, 0x3555};
+  const double half_values[6] = {1, -2, 1.0 / 16777216, 65504, -0.0, 1365.0 / 4096};
+  const uint16_t brain[6] = {0x3f80, 0xc000, 0x0001, 0x7f7f, 0x8000, 0x3eab};
+  const double brain_values[6] = {1, -2, ldexp(1, -133), ldexp(255, 120), -0.0, 171.0 / 512};
+  for (int wide = 0; wide < 2; wide++)
+    for (int type = 0; type < 2; type++) {
+      write_numbers(place.weights, type ? SAFETENSORS_BF16 : SAFETENSORS_F16, type ? brain : half,
+                    sizeof half);
+      nn_model *model = numbers(wide ? NN_PRECISION_F64 : NN_PRECISION_F32);
+      rig_check(nn_model_load_weights(model, place.weights));
+      const void *values = param(model, "a").values;
+      for (int i = 0; i < 6; i++) {
+        double value = wide ? ((const double *)values)[i] : (double)((const float *)values)[i];
+        double expected = (type ? brain_values : half_values)[i];
+        assert_true(value == expected && !signbit(value) == !signbit(expected));
+      }
+      nn_model_free(model);
+    }
+  close_workplace(&place);
+}
+
+static void test_numbers_that_do_not_fit(void **state) {
+  (void)state;
+  struct workplace place;
+  open_workplace(&place);
+  double values[6] = {1, 2, 3, 4, 1e300, 6};
+  write_numbers(place.weights, SAFETENSORS_F64, values, sizeof values);
+  nn_model *model = numbers(NN_PRECISION_F32);
+  float before = *(const float *)param(model, "a").values;
+  refused(nn_model_load_weights(model, place.weights), NN_DATA,
+          "'a' is 1e+300 somewhere, more than f32 can hold");
+  assert_true(*(const float *)param(model, "a").values == before);
+  char *report = NULL;
+  refused(nn_model_init_weights(model, place.weights, &report), NN_DATA, "nothing for the model");
+  nn_model_free(model);
+  model = numbers(NN_PRECISION_F64);
+  rig_check(nn_model_load_weights(model, place.weights));
+  assert_true(((const double *)param(model, "a").values)[4] == 1e300);
+  nn_model_free(model);
+  int64_t integers[6] = {0};
+  write_numbers(place.weights, SAFETENSORS_I64, integers, sizeof integers);
+  model = numbers(NN_PRECISION_F32);
+  refused(nn_model_load_weights(model, place.weights), NN_DATA, "'a' is neither F32, F64, F16 nor BF16");
+  nn_model_free(model);
+  close_workplace(&place);
+}
+
+// Dims that are computed from others are in no checkpoint, whatever their values; a dim may be negative.
+static void test_computed_dims(void **state) {
+  (void)state;
+  struct workplace place;
+  open_workplace(&place);
+  const char source[] = "dim A = 3\ndim B = 10 - A\ndim C = 1\ndim E = 4\nparam a: f32[B + E, A]\n"
+                        "fn loss(x: float) -> f32 { sum(a) * x }\n";
+  nn_options options = options_with(NN_PRECISION_F32, 1);
+  nn_dim_value given[] = {{"A", 12}, {"C", -3}};
+  options.dims = given;
+  options.n_dims = 2;
+  nn_model *model = compile(source), *again = compile(source);
+  rig_check(nn_model_bind(model, &options));
+  rig_check(nn_model_save(model, place.weights));
+  options.n_dims = 0;
+  rig_check(nn_model_load_metadata(again, place.weights));
+  rig_check(nn_model_bind(again, &options));
+  rig_check(nn_model_load_weights(again, place.weights));
+  assert_int_equal(param(again, "a").sizes[0], 2);
+  char *error = NULL;
+  struct safetensors *file = safetensors_read(place.weights, &error);
+  assert_null(safetensors_metadata_value(file, "dim.B"));
+  assert_string_equal(safetensors_metadata_value(file, "dim.A"), "12");
+  safetensors_free(file);
+  nn_model_free(model);
+  nn_model_free(again);
+  close_workplace(&place);
+}
+
+// Rows belong to words: with other words in the same number they are not the rows that the model wants.
+static void test_other_vocabulary(void **state) {
+  (void)state;
+  struct workplace place;
+  open_workplace(&place);
+  const char source[] = "vocab Word\nparam e: f32[Word, 2]\nparam g: f32[2]\n"
+                        "fn loss(w: Word) -> f32 { sum(e[w] * g) }\n";
+  nn_options options = options_with(NN_PRECISION_F32, 1);
+  nn_model *models[2];
+  const char *paths[] = {place.data};
+  size_t entry = 0;
+  for (int i = 0; i < 2; i++) {
+    write_text(place.data, i ? "{\"w\": \"y\"}\n" : "{\"w\": \"x\"}\n");
+    models[i] = compile(source);
+    rig_check(nn_model_build_vocabs(models[i], paths, 1, &entry, 1, NULL));
+    options.seed = (uint64_t)i + 1;
+    rig_check(nn_model_bind(models[i], &options));
+  }
+  rig_check(nn_model_save(models[0], place.weights));
+  refused(nn_model_load_weights(models[1], place.weights), NN_DATA, "vocabulary 'Word' has other entries");
+  float before[4];
+  memcpy(before, param(models[1], "e").values, sizeof before);
+  char *report = NULL;
+  rig_check(nn_model_init_weights(models[1], place.weights, &report));
+  assert_non_null(strstr(report,
+                         "1 of 2 parameters taken; vocabulary 'Word' has other entries there; of that "
+                         "vocabulary: 'e'"));
+  free(report);
+  assert_memory_equal(param(models[1], "e").values, before, sizeof before);
+  assert_memory_equal(param(models[1], "g").values, param(models[0], "g").values, 2 * sizeof(float));
+  nn_model_free(models[0]);
+  nn_model_free(models[1]);
+  close_workplace(&place);
+}
+
 static void test_refused(void **state) {
   (void)state;
   struct workplace place;
@@ -313,6 +449,8 @@ int main(void) {
       cmocka_unit_test(test_initial_values), cmocka_unit_test(test_vocabularies),
       cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_dims_of_a_checkpoint),
       cmocka_unit_test(test_refused),        cmocka_unit_test(test_schema_texts),
+      cmocka_unit_test(test_other_types),    cmocka_unit_test(test_numbers_that_do_not_fit),
+      cmocka_unit_test(test_computed_dims),  cmocka_unit_test(test_other_vocabulary),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
