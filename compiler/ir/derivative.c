@@ -83,7 +83,7 @@ static struct node *operation(struct formula_parser *p, enum ir_op op, const str
 
 static const char *parse_word(struct formula_parser *p) {
   skip_blanks(p);
-  size_t length = strspn(p->next, "abcdefghijklmnopqrstuvwxyz_");
+  size_t length = strspn(p->next, "abcdefghijklmnopqrstuvwxyz_0123456789");
   const char *word = arena_strndup(p->arena, p->next, length);
   p->next += length;
   return word;

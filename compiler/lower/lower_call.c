@@ -83,7 +83,8 @@ static struct ssa_values lower_last(struct lower_fn *fn, const struct ast_expr *
   return (struct ssa_values){get->n_results, get->results};
 }
 
-/* The smaller or the larger of two numbers: there is no instruction for it. Of equals, the first. */
+/* The smaller or the larger of two numbers: there is no instruction for it. Of equals, the first; NaN where
+   either is NaN. */
 static struct ssa_values lower_choice(struct lower_fn *fn, const struct ast_expr *expr, bool larger) {
   struct ssa *ssa = &fn->ssa;
   struct ssa_values args = lower_exprs(fn, expr->call.resolved.args, 2);
@@ -93,7 +94,12 @@ static struct ssa_values lower_choice(struct lower_fn *fn, const struct ast_expr
   struct ir_value *a = args.items[0], *b = args.items[1];
   enum ir_op less = a->type->kind == IR_FLOAT ? IR_FLT : IR_ILT;
   struct ssa_label *second = ssa_label(ssa), *first = ssa_label(ssa), *end = ssa_label(ssa);
-  ssa_branch(ssa, ir_build_host2(&ssa->build, less, larger ? a : b, larger ? b : a), second, first);
+  struct ssa_label *otherwise = less == IR_FLT ? ssa_label(ssa) : first;
+  ssa_branch(ssa, ir_build_host2(&ssa->build, less, larger ? a : b, larger ? b : a), second, otherwise);
+  if (otherwise != first) {  // a NaN in b fails the comparison, and one in a is chosen
+    ssa_enter(ssa, otherwise, 0, NULL);
+    ssa_branch(ssa, ir_build_host2(&ssa->build, IR_FEQ, b, b), first, second);
+  }
   ssa_enter(ssa, second, 0, NULL);
   ssa_jump(ssa, end, lower_one(fn, b));
   ssa_enter(ssa, first, 0, NULL);

@@ -82,6 +82,20 @@ static struct ssa_values lower_slice_call(struct lower_fn *fn, const struct ast_
   return lower_one(fn, ir_build_slice(&fn->ssa.build, a, offset, length));
 }
 
+/* max and min of a tensor and a host number, which takes no share of the gradient where the two are equal. The tensor
+   comes first. */
+static enum ir_op with_number(enum ir_op op, const struct ast_call *call, struct ir_value **operands) {
+  if (op != IR_OP_MAX && op != IR_OP_MIN)
+    return op;
+  bool is_first = call->args[0]->conversion == AST_CONVERT_TO_SCALAR;
+  if (!is_first && call->args[1]->conversion != AST_CONVERT_TO_SCALAR)
+    return op;
+  struct ir_value *tensor = operands[is_first], *number = operands[!is_first];
+  operands[0] = tensor;
+  operands[1] = number;
+  return op == IR_OP_MAX ? IR_OP_AT_LEAST : IR_OP_AT_MOST;
+}
+
 /* An operation of the table: its operands as written. */
 struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
@@ -95,5 +109,6 @@ struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
+  op = with_number(op, call, operands.items);
   return lower_one(fn, ir_build_tensor(&fn->ssa.build, op, operands.n, operands.items));
 }

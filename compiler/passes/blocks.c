@@ -29,6 +29,10 @@ static bool is_transcendental(enum ir_op op) {
   switch (op) {
   case IR_OP_EXP:
   case IR_OP_LOG:
+  case IR_OP_LOG1P:
+  case IR_OP_EXPM1:
+  case IR_OP_ERF:
+  case IR_OP_ERFC:
   case IR_OP_SQRT:
   case IR_OP_TANH:
   case IR_OP_SIGMOID:

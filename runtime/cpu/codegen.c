@@ -128,6 +128,19 @@ LLVMValueRef codegen_select_gt(const struct codegen *cg, LLVMValueRef a, LLVMVal
   return LLVMBuildSelect(cg->builder, LLVMBuildFCmp(cg->builder, LLVMRealOGT, a, b, ""), yes, no, "");
 }
 
+// `chosen`, by a comparison that a NaN fails, unless b is NaN. That of a gets through: a is chosen then.
+static LLVMValueRef unless_nan(const struct codegen *cg, LLVMValueRef b, LLVMValueRef chosen) {
+  return LLVMBuildSelect(cg->builder, LLVMBuildFCmp(cg->builder, LLVMRealUNO, b, b, ""), b, chosen, "");
+}
+
+LLVMValueRef codegen_maximum(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b) {
+  return unless_nan(cg, b, codegen_select_gt(cg, b, a, b, a));
+}
+
+LLVMValueRef codegen_minimum(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b) {
+  return unless_nan(cg, b, codegen_select_gt(cg, a, b, b, a));
+}
+
 // ---------------------------------------------------------------------------------------------------- memory
 
 LLVMValueRef codegen_at(const struct codegen *cg, LLVMTypeRef item, LLVMValueRef base, LLVMValueRef index) {
@@ -274,10 +287,6 @@ static LLVMValueRef add(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b
   return LLVMBuildFAdd(cg->builder, a, b, "");
 }
 
-static LLVMValueRef larger(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b) {
-  return codegen_select_gt(cg, b, a, b, a);
-}
-
 static LLVMValueRef smaller_int(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b) {
   return LLVMBuildSelect(cg->builder, LLVMBuildICmp(cg->builder, LLVMIntSLT, b, a, ""), b, a, "");
 }
@@ -287,7 +296,7 @@ LLVMValueRef codegen_sum_lanes(const struct codegen *cg, LLVMValueRef vector) {
 }
 
 LLVMValueRef codegen_max_lanes(const struct codegen *cg, LLVMValueRef vector) {
-  return fold(cg, vector, larger);
+  return fold(cg, vector, codegen_maximum);
 }
 
 LLVMValueRef codegen_min_lanes_int(const struct codegen *cg, LLVMValueRef vector) {

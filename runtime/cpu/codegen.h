@@ -46,6 +46,9 @@ LLVMValueRef codegen_splat(const struct codegen *, LLVMValueRef scalar, unsigned
 LLVMValueRef codegen_intrinsic(const struct codegen *, const char *name, unsigned n, LLVMValueRef *operands);
 // a * b + c: fused where the processor can.
 LLVMValueRef codegen_fma(const struct codegen *, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);
+// The larger and the smaller, of equals a; NaN where either is NaN.
+LLVMValueRef codegen_maximum(const struct codegen *, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef codegen_minimum(const struct codegen *, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef codegen_select_gt(const struct codegen *, LLVMValueRef a, LLVMValueRef b, LLVMValueRef yes,
                                LLVMValueRef no);
 

@@ -72,9 +72,25 @@ static void sum_chunk(struct emission *e, void *context, LLVMValueRef *carried) 
   carried[0] = LLVMBuildFAdd(e->cg.builder, carried[0], elements_or(e, context, 0), "");
 }
 
+// Elements of at least 1 are summed apart.
+static void sum_but_one_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef x = elements_or(e, context, 0), zero = codegen_real(cg, cg->lanes, 0);
+  LLVMValueRef large = LLVMBuildFCmp(cg->builder, LLVMRealOGE, x, codegen_real(cg, cg->lanes, 1), "");
+  LLVMValueRef parts[] = {LLVMBuildSelect(cg->builder, large, x, zero, ""),
+                          LLVMBuildSelect(cg->builder, large, zero, x, "")};
+  for (int i = 0; i < 2; i++)
+    carried[i] = LLVMBuildFAdd(cg->builder, carried[i], parts[i], "");
+}
+
+static LLVMValueRef sum_but_one(struct emission *e, LLVMValueRef large, LLVMValueRef small) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef rest = LLVMBuildFSub(cg->builder, codegen_sum_lanes(cg, large), codegen_real(cg, 1, 1), "");
+  return LLVMBuildFAdd(cg->builder, rest, codegen_sum_lanes(cg, small), "");
+}
+
 static void largest_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
-  LLVMValueRef x = elements_or(e, context, -INFINITY);
-  carried[0] = codegen_select_gt(&e->cg, x, carried[0], x, carried[0]);
+  carried[0] = codegen_maximum(&e->cg, carried[0], elements_or(e, context, -INFINITY));
 }
 
 // carried[1] are the positions of the largest elements in each lane, as int32.
@@ -84,17 +100,19 @@ static void position_chunk(struct emission *e, void *context, LLVMValueRef *carr
   LLVMValueRef first = LLVMBuildTrunc(cg->builder, e->index, cg->int32, "");
   LLVMValueRef positions = LLVMBuildAdd(cg->builder, codegen_splat(cg, first, cg->lanes),
                                         codegen_iota(cg, cg->lanes), "");
-  LLVMValueRef larger = LLVMBuildFCmp(cg->builder, LLVMRealOGT, x, carried[0], "");
+  // Larger, or the lane's first NaN.
+  LLVMValueRef larger = LLVMBuildAnd(cg->builder, LLVMBuildFCmp(cg->builder, LLVMRealUGT, x, carried[0], ""),
+                                     LLVMBuildFCmp(cg->builder, LLVMRealORD, carried[0], carried[0], ""), "");
   carried[0] = LLVMBuildSelect(cg->builder, larger, x, carried[0], "");
   carried[1] = LLVMBuildSelect(cg->builder, larger, positions, carried[1], "");
 }
 
-// The smallest position among the lanes that hold the largest element. Elements that compare with nothing
-// (NaN) leave the position of their lane at its first value, which is 0.
+// The smallest position among the lanes that hold the largest element, or a NaN where there is one.
 static LLVMValueRef first_position(struct emission *e, LLVMValueRef largest, LLVMValueRef positions) {
   struct codegen *cg = &e->cg;
   LLVMValueRef top = codegen_splat(cg, codegen_max_lanes(cg, largest), cg->lanes);
-  LLVMValueRef is_top = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, largest, top, "");
+  LLVMValueRef is_top = LLVMBuildOr(cg->builder, LLVMBuildFCmp(cg->builder, LLVMRealOEQ, largest, top, ""),
+                                    LLVMBuildFCmp(cg->builder, LLVMRealUNO, largest, largest, ""), "");
   LLVMValueRef none = codegen_int_constant(LLVMTypeOf(positions), INT32_MAX);
   LLVMValueRef first = codegen_min_lanes_int(cg, LLVMBuildSelect(cg->builder, is_top, positions, none, ""));
   return LLVMBuildSIToFP(cg->builder, first, cg->real, "");
@@ -105,17 +123,29 @@ static void emit_reduction(struct emission *e, const struct step *step) {
   struct node *node = step->node, *operand = node->operands[0];
   emit_prepare(e, operand);
   LLVMValueRef base = emit_address(e, node->place, word(e, 0)), result;
-  LLVMValueRef carried[2] = {codegen_real(cg, cg->lanes, node->op == IR_OP_SUM ? 0 : -INFINITY),
-                             LLVMConstNull(codegen_lanes(cg, cg->int32, cg->lanes))};
-  if (node->op == IR_OP_SUM) {
-    emit_elements(e, operand->n, 1, &operand, 1, carried, sum_chunk, operand);
-    result = codegen_sum_lanes(cg, carried[0]);
-  } else if (node->op == IR_OP_AMAX) {
-    emit_elements(e, operand->n, 1, &operand, 1, carried, largest_chunk, operand);
-    result = codegen_max_lanes(cg, carried[0]);
-  } else {
-    emit_elements(e, operand->n, 1, &operand, 2, carried, position_chunk, operand);
-    result = first_position(e, carried[0], carried[1]);
+  LLVMValueRef zero = codegen_real(cg, cg->lanes, 0), least = codegen_real(cg, cg->lanes, -INFINITY);
+  LLVMValueRef first = LLVMConstNull(codegen_lanes(cg, cg->int32, cg->lanes));
+  switch (node->op) {
+  case IR_OP_SUM: {
+    emit_elements(e, operand->n, 1, &operand, 1, &zero, sum_chunk, operand);
+    result = codegen_sum_lanes(cg, zero);
+    break;
+  }
+  case NODE_SUM_BUT_ONE: {
+    LLVMValueRef sums[] = {zero, zero};
+    emit_elements(e, operand->n, 1, &operand, 2, sums, sum_but_one_chunk, operand);
+    result = sum_but_one(e, sums[0], sums[1]);
+    break;
+  }
+  case IR_OP_AMAX:
+    emit_elements(e, operand->n, 1, &operand, 1, &least, largest_chunk, operand);
+    result = codegen_max_lanes(cg, least);
+    break;
+  default: {
+    LLVMValueRef best[] = {least, first};
+    emit_elements(e, operand->n, 1, &operand, 2, best, position_chunk, operand);
+    result = first_position(e, best[0], best[1]);
+  }
   }
   codegen_store(cg, result, base);
   e->scalars[node->id] = (struct known){result, e->row_round};

@@ -129,11 +129,15 @@ static LLVMValueRef unary(struct emission *e, int op, LLVMValueRef a) {
   case IR_OP_NEG: return LLVMBuildFNeg(cg->builder, a, "");
   case IR_OP_EXP: return vector_math_exp(cg, a);
   case IR_OP_LOG: return vector_math_log(cg, a);
+  case IR_OP_LOG1P: return vector_math_log1p(cg, a);
+  case IR_OP_EXPM1: return vector_math_expm1(cg, a);
+  case IR_OP_ERF: return vector_math_erf(cg, a);
+  case IR_OP_ERFC: return vector_math_erfc(cg, a);
   case IR_OP_SQRT: return codegen_intrinsic(cg, "llvm.sqrt", 1, &a);
   case IR_OP_SQUARE: return LLVMBuildFMul(cg->builder, a, a, "");
   case IR_OP_TANH: return vector_math_tanh(cg, a);
   case IR_OP_SIGMOID: return vector_math_sigmoid(cg, a);
-  case IR_OP_RELU: return codegen_select_gt(cg, a, zero_like(e, a), a, zero_like(e, a));
+  case IR_OP_RELU: return codegen_select_gt(cg, zero_like(e, a), a, zero_like(e, a), a);
   case IR_OP_ABS: return codegen_intrinsic(cg, "llvm.fabs", 1, &a);
   case NODE_FINITE: {
     LLVMValueRef size = codegen_intrinsic(cg, "llvm.fabs", 1, &a);
@@ -152,9 +156,16 @@ static LLVMValueRef binary(struct emission *e, int op, LLVMValueRef a, LLVMValue
   case IR_OP_SUB: return LLVMBuildFSub(cg->builder, a, b, "");
   case IR_OP_MUL: return LLVMBuildFMul(cg->builder, a, b, "");
   case IR_OP_DIV: return LLVMBuildFDiv(cg->builder, a, b, "");
-  case IR_OP_MAX: return codegen_select_gt(cg, b, a, b, a);
-  case IR_OP_MIN: return codegen_select_gt(cg, a, b, b, a);
-  case IR_OP_GT: return codegen_select_gt(cg, a, b, codegen_real_like(cg, a, 1), zero_like(e, a));
+  case IR_OP_MAX:
+  case IR_OP_AT_LEAST: return codegen_maximum(cg, a, b);
+  case IR_OP_MIN:
+  case IR_OP_AT_MOST: return codegen_minimum(cg, a, b);
+  case IR_OP_GT: {
+    LLVMValueRef unordered = LLVMBuildFCmp(cg->builder, LLVMRealUNO, a, b, "");
+    LLVMValueRef else_ = LLVMBuildSelect(cg->builder, unordered, codegen_real_like(cg, a, NAN),
+                                         zero_like(e, a), "");
+    return codegen_select_gt(cg, a, b, codegen_real_like(cg, a, 1), else_);
+  }
   default: graph_fail(e->graph, "the operation %s has no code generator", ir_op_infos[op].name);
   }
 }
@@ -207,7 +218,6 @@ LLVMValueRef emit_computed_scalar(struct emission *e, struct node *node) {
     return load_scalar(e, graph_place(e->graph, from), emit_index(e, node->at, from->n));
   }
   case IR_OP_BROADCAST: return emit_scalar(e, node->operands[0]);
-  case NODE_MARK: return codegen_real(&e->cg, 1, 1);  // a number's only position
   case IR_OP_DROPOUT:
     return dropout(e, node, emit_scalar(e, node->operands[0]), words_at(e, node->operands[1], word(e, 0), 1));
   default: break;
@@ -313,8 +323,6 @@ LLVMValueRef emit_computed_vector(struct emission *e, struct node *node, int64_t
   switch (node->op) {
   case IR_OP_CONSTANT: return codegen_real(cg, cg->lanes, node->number);
   case IR_OP_ONEHOT: return one_at(e, emit_index(e, node->at, node->n), shift);
-  case NODE_MARK:
-    return one_at(e, LLVMBuildFPToSI(cg->builder, emit_scalar(e, node->operands[0]), cg->int64, ""), shift);
   case IR_OP_SLICE: return emit_vector(e, node->operands[0], shift + node->offset);
   case IR_OP_CONCAT: return joined_vector(e, node, shift);
   case IR_OP_PAD: return padded_vector(e, node, shift);

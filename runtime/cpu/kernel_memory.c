@@ -138,7 +138,11 @@ static void set_order(struct graph *graph) {
 // Instructions that compute a vector or a number, roughly.
 static uint32_t own_weight(const struct node *node) {
   switch (node->op) {
-  case IR_OP_LOG: return 40;
+  case IR_OP_LOG:
+  case IR_OP_LOG1P: return 40;
+  case IR_OP_ERF:
+  case IR_OP_ERFC: return 100;
+  case IR_OP_EXPM1:
   case IR_OP_EXP:
   case IR_OP_TANH:
   case IR_OP_SIGMOID: return 22;
@@ -214,7 +218,8 @@ static void require_by_operation(struct graph *graph) {
 static void set_cuts(struct graph *graph) {
   bool *summed = arena_new_array(graph->arena, bool, graph->n_nodes);
   for (uint32_t i = 0; i < graph->n_nodes; i++)
-    if (graph->nodes[i]->live && graph->nodes[i]->op == IR_OP_SUM)
+    if (graph->nodes[i]->live &&
+        (graph->nodes[i]->op == IR_OP_SUM || graph->nodes[i]->op == NODE_SUM_BUT_ONE))
       summed[graph->nodes[i]->operands[0]->id] = true;
   for (uint32_t i = 0; i < graph->n_nodes; i++) {
     struct node *node = graph->nodes[i];
@@ -236,8 +241,12 @@ static int own_cost(const struct node *node) {
   switch (node->op) {
   case IR_OP_EXP:
   case IR_OP_LOG:
+  case IR_OP_LOG1P:
+  case IR_OP_EXPM1:
   case IR_OP_TANH:
   case IR_OP_SIGMOID: return 10;
+  case IR_OP_ERF:
+  case IR_OP_ERFC: return 20;
   case IR_OP_DIV:
   case IR_OP_SQRT: return 4;
   case IR_OP_DROPOUT: return 2;

@@ -23,11 +23,12 @@ TARGET static void LOOP(scale)(void *x_, double factor_, size_t n) {
     x[i] *= factor;
 }
 
+// NaN where either is.
 TARGET static void LOOP(maximum)(void *to_, const void *from_, size_t n) {
   REAL *restrict to = to_;
   const REAL *restrict from = from_;
   for (size_t i = 0; i < n; i++)
-    to[i] = from[i] > to[i] ? from[i] : to[i];
+    to[i] = from[i] > to[i] || from[i] != from[i] ? from[i] : to[i];
 }
 
 TARGET static void LOOP(sum_rows)(void *to_, int add, const void *from_, size_t rows, size_t stride,

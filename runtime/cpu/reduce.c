@@ -1,6 +1,7 @@
 // Sums, means and maxima over lists of rows, and their adjoints.
 #include "runtime/cpu/reduce.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "runtime/batch/trace.h"
@@ -61,26 +62,35 @@ void reduce_forward(const struct reduction *reduction, uint32_t begin, uint32_t 
   }
 }
 
-// The first of the terms that equal the result gets the gradient.
+static double element(const struct reduction *reduction, const char *row, size_t i) {
+  return reduction->element == NN_F32 ? (double)((const float *)row)[i] : ((const double *)row)[i];
+}
+
+static void add_to_element(const struct reduction *reduction, char *row, size_t i, double value) {
+  if (reduction->element == NN_F32)
+    ((float *)row)[i] += (float)value;
+  else
+    ((double *)row)[i] += value;
+}
+
+// The terms that equal the result share its gradient; where the result is NaN, so are all gradients.
+static void max_backward_element(const struct reduction *reduction, uint32_t row, size_t i) {
+  uint32_t first = reduction->first_term[row], last = reduction->first_term[row + 1], n_equal = 0;
+  double largest = element(reduction, output_row(reduction, reduction->values, row), i);
+  for (uint32_t t = first; t < last; t++)
+    n_equal += element(reduction, row_arena_at(reduction->values, reduction->terms[t]), i) == largest;
+  double share = element(reduction, output_row(reduction, reduction->gradients, row), i) / n_equal;
+  if (isnan(largest))
+    share = NAN;
+  for (uint32_t t = first; t < last; t++)
+    if (isnan(share) ||
+        element(reduction, row_arena_at(reduction->values, reduction->terms[t]), i) == largest)
+      add_to_element(reduction, row_arena_at(reduction->gradients, reduction->terms[t]), i, share);
+}
+
 static void max_backward_row(const struct reduction *reduction, uint32_t row) {
-  const char *result = output_row(reduction, reduction->values, row);
-  const char *gradient = output_row(reduction, reduction->gradients, row);
-  for (size_t i = 0; i < reduction->elements; i++) {
-    for (uint32_t t = reduction->first_term[row]; t < reduction->first_term[row + 1]; t++) {
-      const char *term = row_arena_at(reduction->values, reduction->terms[t]);
-      char *to = row_arena_at(reduction->gradients, reduction->terms[t]);
-      if (reduction->element == NN_F32) {
-        if (((const float *)term)[i] != ((const float *)result)[i])
-          continue;
-        ((float *)to)[i] += ((const float *)gradient)[i];
-      } else {
-        if (((const double *)term)[i] != ((const double *)result)[i])
-          continue;
-        ((double *)to)[i] += ((const double *)gradient)[i];
-      }
-      break;
-    }
-  }
+  for (size_t i = 0; i < reduction->elements; i++)
+    max_backward_element(reduction, row, i);
 }
 
 void reduce_backward(const struct reduction *reduction, uint32_t begin, uint32_t end) {

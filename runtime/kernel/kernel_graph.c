@@ -51,7 +51,8 @@ bool node_is_elementwise(const struct node *node) {
 }
 
 bool node_is_reduction(const struct node *node) {
-  return node->op == IR_OP_SUM || node->op == IR_OP_AMAX || node->op == IR_OP_ARGMAX;
+  return node->op == IR_OP_SUM || node->op == IR_OP_AMAX || node->op == IR_OP_ARGMAX ||
+         node->op == NODE_SUM_BUT_ONE;
 }
 
 bool node_is_leaf(const struct node *node) {
@@ -195,10 +196,10 @@ static struct node *pick(struct graph *graph, struct node *a, struct node_index 
   return intern(graph, &node);
 }
 
-static struct node *mark(struct graph *graph, struct node *position, const struct node *like) {
-  struct node node = new_node(NODE_MARK, 1, &position);
-  shape_like(&node, like);
-  return intern(graph, &node);
+static struct node *max_share(struct graph *graph, struct node *a) {
+  struct node *smaller = binary(graph, IR_OP_GT, unary(graph, IR_OP_AMAX, a), a);
+  struct node *largest = binary(graph, IR_OP_SUB, constant(graph, 1), smaller);
+  return binary(graph, IR_OP_DIV, largest, unary(graph, IR_OP_SUM, largest));
 }
 
 static struct node *composite(struct graph *graph, enum ir_op op, struct node *const *operands,
@@ -208,11 +209,12 @@ static struct node *composite(struct graph *graph, enum ir_op op, struct node *c
   case IR_OP_STOP: return a;
   case IR_OP_DOT: return unary(graph, IR_OP_SUM, binary(graph, IR_OP_MUL, a, operands[1]));
   case IR_OP_MEAN: return binary(graph, IR_OP_DIV, unary(graph, IR_OP_SUM, a), constant(graph, (double)a->n));
-  case IR_OP_FIRSTMAX: return mark(graph, unary(graph, IR_OP_ARGMAX, a), a);
+  case IR_OP_MAX_SHARE: return max_share(graph, a);
   default: break;
   }
   struct exponentials e = exponentials_of(graph, a);
-  struct node *log_sum = unary(graph, IR_OP_LOG, e.sum);
+  // One of the powers is 1; the log1p of the others keeps them however small they are.
+  struct node *log_sum = unary(graph, IR_OP_LOG1P, unary(graph, NODE_SUM_BUT_ONE, e.powers));
   switch (op) {
   case IR_OP_LOGSUMEXP: return binary(graph, IR_OP_ADD, e.top, log_sum);
   case IR_OP_NLL:
@@ -225,7 +227,7 @@ static struct node *composite(struct graph *graph, enum ir_op op, struct node *c
 }
 
 static bool is_composite(enum ir_op op) {
-  return op == IR_OP_STOP || op == IR_OP_DOT || op == IR_OP_MEAN || op == IR_OP_FIRSTMAX ||
+  return op == IR_OP_STOP || op == IR_OP_DOT || op == IR_OP_MEAN || op == IR_OP_MAX_SHARE ||
          op == IR_OP_LOGSUMEXP || op == IR_OP_NLL || op == IR_OP_SOFTMAX || op == IR_OP_LOG_SOFTMAX;
 }
 

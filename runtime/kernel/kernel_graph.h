@@ -26,10 +26,10 @@ enum node_kind {
   NODE_INPUT = IR_N_OPS,  // tensor input `index`
   NODE_SAVED,             // saved value `index` of the forward block
   NODE_GRADIENT,          // gradient of result `index`
-  NODE_HOST,    // host number as a scalar: float input `index`, or index input `index` when `integer`
-  NODE_DRAWS,   // random words of dropout site `index`, one per element
-  NODE_FINITE,  // the scalar operand, or 0 when it is infinite
-  NODE_MARK,    // 1 where the element's position is the scalar operand, 0 elsewhere
+  NODE_HOST,         // host number as a scalar: float input `index`, or index input `index` when `integer`
+  NODE_DRAWS,        // random words of dropout site `index`, one per element
+  NODE_FINITE,       // the scalar operand, or 0 when it is infinite
+  NODE_SUM_BUT_ONE,  // sum of the elements, less 1; those below 1 keep their digits beside one that is 1
 };
 
 // A host integer: an index or int input of the block, or a constant.

@@ -54,11 +54,15 @@ static double unary(enum ir_op op, double a) {
   case IR_OP_NEG: return -a;
   case IR_OP_EXP: return exp(a);
   case IR_OP_LOG: return log(a);
+  case IR_OP_LOG1P: return log1p(a);
+  case IR_OP_EXPM1: return expm1(a);
+  case IR_OP_ERF: return erf(a);
+  case IR_OP_ERFC: return erfc(a);
   case IR_OP_SQRT: return sqrt(a);
   case IR_OP_SQUARE: return a * a;
   case IR_OP_TANH: return tanh(a);
   case IR_OP_SIGMOID: return 1 / (1 + exp(-a));
-  case IR_OP_RELU: return a > 0 ? a : 0;
+  case IR_OP_RELU: return a < 0 ? 0 : a;
   case IR_OP_ABS: return fabs(a);
   case IR_OP_STOP: return a;
   default: assert(!"element-wise operation without a reference"); return NAN;
@@ -71,9 +75,11 @@ static double binary(enum ir_op op, double a, double b) {
   case IR_OP_SUB: return a - b;
   case IR_OP_MUL: return a * b;
   case IR_OP_DIV: return a / b;
-  case IR_OP_MAX: return b > a ? b : a;
-  case IR_OP_MIN: return b < a ? b : a;
-  case IR_OP_GT: return a > b ? 1 : 0;
+  case IR_OP_MAX:
+  case IR_OP_AT_LEAST: return b > a || isnan(b) ? b : a;
+  case IR_OP_MIN:
+  case IR_OP_AT_MOST: return b < a || isnan(b) ? b : a;
+  case IR_OP_GT: return isnan(a) || isnan(b) ? NAN : a > b;
   default: assert(!"element-wise operation without a reference"); return NAN;
   }
 }
@@ -124,10 +130,11 @@ static void run_outer(const struct run *run, const struct ir_instr *instr, struc
 
 // ------------------------------------------------------------------------------------------------ reductions
 
+// A NaN is larger than any number.
 static int64_t first_largest(const struct reference_value *a) {
   int64_t best = 0;
-  for (int64_t i = 1; i < a->n; i++)
-    if (a->elements[i] > a->elements[best])
+  for (int64_t i = 1; i < a->n && !isnan(a->elements[best]); i++)
+    if (a->elements[i] > a->elements[best] || isnan(a->elements[i]))
       best = i;
   return best;
 }
@@ -139,13 +146,19 @@ static double sum_of(const struct reference_value *a) {
   return sum;
 }
 
-static double log_sum_exp(const struct reference_value *a) {
-  double largest = a->elements[first_largest(a)], sum = 0;
-  if (isinf(largest))
-    return largest;
+// log_sum_exp(a) - max(a), exactly also where it is small.
+static double log_sum_above_largest(const struct reference_value *a) {
+  int64_t first = first_largest(a);
+  double others = 0;
+  if (isinf(a->elements[first]))
+    return 0;
   for (int64_t i = 0; i < a->n; i++)
-    sum += exp(a->elements[i] - largest);
-  return largest + log(sum);
+    others += i == first ? 0 : exp(a->elements[i] - a->elements[first]);
+  return log1p(others);
+}
+
+static double log_sum_exp(const struct reference_value *a) {
+  return a->elements[first_largest(a)] + log_sum_above_largest(a);
 }
 
 static double dot_of(const struct reference_value *a, const struct reference_value *b) {
@@ -165,22 +178,35 @@ static double run_reduction(const struct run *run, const struct ir_instr *instr)
   case IR_OP_LOGSUMEXP: return log_sum_exp(a);
   case IR_OP_ARGMAX: return (double)first_largest(a);
   case IR_OP_PICK: return a->elements[operand(run, instr, 1)->integer];
-  case IR_OP_NLL: return log_sum_exp(a) - a->elements[operand(run, instr, 1)->integer];
+  case IR_OP_NLL: {
+    double largest = a->elements[first_largest(a)];
+    return log_sum_above_largest(a) + (largest - a->elements[operand(run, instr, 1)->integer]);
+  }
   default: assert(!"reduction without a reference"); return NAN;
   }
 }
 
+static void share_among_largest(const struct reference_value *a, struct reference_value *y) {
+  double largest = a->elements[first_largest(a)], n = 0;
+  for (int64_t i = 0; i < a->n; i++)
+    n += a->elements[i] == largest;
+  for (int64_t i = 0; i < a->n; i++)
+    y->elements[i] = isnan(largest) ? NAN : (a->elements[i] == largest) / n;
+}
+
 static void run_rowwise(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
   const struct reference_value *a = operand(run, instr, 0);
-  double log_sum = instr->op == IR_OP_FIRSTMAX ? 0 : log_sum_exp(a);
-  int64_t first = first_largest(a);
-  for (int64_t i = 0; i < y->n; i++)
-    switch (instr->op) {
-    case IR_OP_SOFTMAX: y->elements[i] = exp(a->elements[i] - log_sum); break;
-    case IR_OP_LOG_SOFTMAX: y->elements[i] = a->elements[i] - log_sum; break;
-    case IR_OP_FIRSTMAX: y->elements[i] = i == first; break;
-    default: assert(!"row-wise operation without a reference");
-    }
+  if (instr->op == IR_OP_MAX_SHARE) {
+    share_among_largest(a, y);
+    return;
+  }
+  double largest = a->elements[first_largest(a)], log_sum = log_sum_above_largest(a);
+  largest = isinf(largest) ? 0 : largest;
+  for (int64_t i = 0; i < y->n; i++) {
+    double log_probability = a->elements[i] - largest - log_sum;
+    assert(instr->op == IR_OP_SOFTMAX || instr->op == IR_OP_LOG_SOFTMAX);
+    y->elements[i] = instr->op == IR_OP_SOFTMAX ? exp(log_probability) : log_probability;
+  }
 }
 
 // -------------------------------------------------------------------------------------------------- movement

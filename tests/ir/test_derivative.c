@@ -25,6 +25,10 @@ static double unary(enum ir_op op, double a) {
   case IR_OP_LOG: return log(a);
   case IR_OP_SQRT: return sqrt(a);
   case IR_OP_SQUARE: return a * a;
+  case IR_OP_LOG1P: return log1p(a);
+  case IR_OP_EXPM1: return expm1(a);
+  case IR_OP_ERF: return erf(a);
+  case IR_OP_ERFC: return erfc(a);
   case IR_OP_TANH: return tanh(a);
   case IR_OP_SIGMOID: return 1 / (1 + exp(-a));
   case IR_OP_RELU: return a > 0 ? a : 0;
@@ -39,8 +43,10 @@ static double binary(enum ir_op op, double a, double b) {
   case IR_OP_SUB: return a - b;
   case IR_OP_MUL: return a * b;
   case IR_OP_DIV: return a / b;
-  case IR_OP_MAX: return a > b ? a : b;
-  case IR_OP_MIN: return a < b ? a : b;
+  case IR_OP_MAX:
+  case IR_OP_AT_LEAST: return a > b ? a : b;
+  case IR_OP_MIN:
+  case IR_OP_AT_MOST: return a < b ? a : b;
   case IR_OP_GT: return a > b;
   default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
   }
@@ -112,7 +118,7 @@ static struct tensor evaluate_op(const struct ir_instr *instr, const struct tens
       switch (instr->op) {
       case IR_OP_SOFTMAX: y.x[i] = exp(a->x[i]) / sum_of_exp(a); break;
       case IR_OP_LOG_SOFTMAX: y.x[i] = a->x[i] - log(sum_of_exp(a)); break;
-      case IR_OP_FIRSTMAX: y.x[i] = largest(a) == i; break;
+      case IR_OP_MAX_SHARE: y.x[i] = largest(a) == i; break;
       case IR_OP_BROADCAST: y.x[i] = a->x[0]; break;
       case IR_OP_CONSTANT: y.x[i] = instr->number; break;
       case IR_OP_ONEHOT: y.x[i] = i == index; break;

@@ -33,6 +33,10 @@ struct routine {
 static const struct routine routines[] = {
     {"exp", vector_math_exp, expl, {1.2, 1.5}},
     {"log", vector_math_log, logl, {1.0, 1.0}},
+    {"log1p", vector_math_log1p, log1pl, {1.0, 1.0}},
+    {"expm1", vector_math_expm1, expm1l, {2.0, 2.0}},
+    {"erf", vector_math_erf, erfl, {2.6, 2.6}},
+    {"erfc", vector_math_erfc, erfcl, {6.0, 6.0}},
     {"tanh", vector_math_tanh, tanhl, {3.0, 3.0}},
     {"sigmoid", vector_math_sigmoid, exact_sigmoid, {3.0, 3.0}},
 };
