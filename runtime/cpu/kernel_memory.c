@@ -18,7 +18,7 @@
 // LLVM takes 20 us an instruction in functions of this size, and 2 to 4 times that in ones ten times as large.
 #define MAX_WINDOW_WEIGHT 1500
 // Concatenations and paddings within an expression cut its loop into regions, each with code for all of it.
-#define MAX_CUTS 32
+#define MAX_CUTS GRAPH_MAX_PARTS
 
 // ---------------------------------------------------------------------------------------------- kinds of nodes
 
@@ -154,12 +154,17 @@ static uint32_t own_weight(const struct node *node) {
   return node_is_leaf(node) ? 0 : node_is_elementwise(node) ? 2 : 1;
 }
 
+// Of the loop over a part of a concatenation or padding.
+#define PART_WEIGHT 24
+
 // A group's code stands twice, for whole vectors and for the rest.
 static void set_weights(struct graph *graph) {
   for (uint32_t i = 0; i < graph->n_nodes; i++) {
     struct node *node = graph->nodes[i];
     bool vector = !node_is_scalar(node) && !plan_is_row_step(node);
-    node->weight = own_weight(node) * (vector ? 2 + node->cuts : 1) + (node->memory ? 4 : 0);
+    bool joins = node->op == IR_OP_CONCAT || node->op == IR_OP_PAD;
+    node->weight = own_weight(node) * (vector ? 2 + node->cuts : 1) + (node->memory ? 4 : 0) +
+                   (joins ? PART_WEIGHT * node->n_operands : 0);
   }
   for (uint32_t i = 0; i < graph->n_outputs; i++)
     graph->outputs[i]->weight += 8;
@@ -214,6 +219,16 @@ static void require_by_operation(struct graph *graph) {
     require_memory(graph->sink_nodes[i]);
 }
 
+// An estimate, but 0 only where there are none.
+static uint32_t count_cuts(const struct node *node) {
+  uint64_t cuts = node->op == IR_OP_PAD ? 2 : node->op == IR_OP_CONCAT ? node->n_operands : 0;
+  for (uint32_t i = 0; i < node->n_operands; i++)
+    cuts += node->operands[i]->memory ? 0 : node->operands[i]->cuts;
+  if (node->op == IR_OP_SLICE && cuts > 0)
+    cuts = (uint64_t)((double)cuts * (double)node->n / (double)node->operands[0]->n) + 1;
+  return cuts > UINT32_MAX ? UINT32_MAX : (uint32_t)cuts;
+}
+
 // Where a loop over the node's elements has to be cut, and memory where that would be too often.
 static void set_cuts(struct graph *graph) {
   bool *summed = arena_new_array(graph->arena, bool, graph->n_nodes);
@@ -226,10 +241,11 @@ static void set_cuts(struct graph *graph) {
     if (!node->live || node_is_scalar(node) || !is_by_element(node) ||
         (plan_lies_in_memory(node) && !node->memory))
       continue;
-    uint64_t cuts = node->op == IR_OP_PAD ? 2 : node->op == IR_OP_CONCAT ? node->n_operands : 0;
-    for (uint32_t j = 0; j < node->n_operands; j++)
-      cuts += node->operands[j]->memory ? 0 : node->operands[j]->cuts;
-    node->cuts = cuts > UINT32_MAX ? UINT32_MAX : (uint32_t)cuts;
+    node->cuts = count_cuts(node);
+    // Parts that are cut themselves are kept, rather than all their pieces standing in one loop.
+    for (uint32_t j = 0; node->cuts > MAX_CUTS && node->op == IR_OP_CONCAT && j < node->n_operands; j++)
+      node->operands[j]->memory |= node->operands[j]->cuts > 0;
+    node->cuts = count_cuts(node);
     // The order of a sum must not depend on whether its terms happen to be kept for another reason.
     node->memory |= node->cuts > MAX_CUTS || (node->cuts > 0 && summed[i]);
   }

@@ -348,6 +348,28 @@ static void set_attributes(struct graph *graph, const struct ir_instr *instr, st
   }
 }
 
+// A concatenation of many parts becomes one of concatenations, so that no loop has code for all of them.
+static struct node *join(struct graph *graph, const struct node *wanted) {
+  struct node whole = *wanted;
+  while (whole.n_operands > GRAPH_MAX_PARTS) {
+    uint32_t n = (whole.n_operands + GRAPH_MAX_PARTS - 1) / GRAPH_MAX_PARTS;
+    struct node **joined = arena_new_array(graph->arena, struct node *, n);
+    for (uint32_t i = 0; i < n; i++) {
+      struct node run = *wanted;
+      run.operands = whole.operands + i * GRAPH_MAX_PARTS;
+      run.n_operands = i + 1 < n ? GRAPH_MAX_PARTS : whole.n_operands - i * GRAPH_MAX_PARTS;
+      run.n = 0;
+      for (uint32_t j = 0; j < run.n_operands; j++)
+        run.n += run.operands[j]->n;
+      run.size[0] = run.n / (wanted->n / wanted->size[0]);
+      joined[i] = run.n_operands == 1 ? run.operands[0] : intern(graph, &run);
+    }
+    whole.operands = joined;
+    whole.n_operands = n;
+  }
+  return intern(graph, &whole);
+}
+
 // A slice of a slice, of a concatenation's part and the like: look through it, so that less needs memory.
 static struct node *simplified(struct graph *graph, struct node *node) {
   if (node->op == IR_OP_SLICE) {
@@ -361,8 +383,8 @@ static struct node *simplified(struct graph *graph, struct node *node) {
       return intern(graph, &whole);
     }
   }
-  if (node->op == IR_OP_CONCAT && node->n_operands == 1)
-    return node->operands[0];
+  if (node->op == IR_OP_CONCAT)
+    return node->n_operands == 1 ? node->operands[0] : join(graph, node);
   if (node->op == IR_OP_PAD && node->n == node->operands[0]->n && node->rank == node->operands[0]->rank)
     return node->operands[0];
   return intern(graph, node);

@@ -32,6 +32,9 @@ enum node_kind {
   NODE_SUM_BUT_ONE,  // sum of the elements, less 1; those below 1 keep their digits beside one that is 1
 };
 
+// Parts of a concatenation.
+#define GRAPH_MAX_PARTS 32
+
 // A host integer: an index or int input of the block, or a constant.
 struct node_index {
   int32_t input;  // position among the block's index and int parameters; -1: `constant`

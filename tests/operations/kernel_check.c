@@ -16,7 +16,7 @@
 
 #include "runtime/kernel/reference.h"
 
-enum { SEED = 5, EPOCH = 3, FIRST_EXAMPLE = 1000, MAX_BLOCKS_OF_MEMORY = 4096 };
+enum { SEED = 5, EPOCH = 3, FIRST_EXAMPLE = 1000, MAX_BLOCKS_OF_MEMORY = 16384 };
 
 // ---------------------------------------------------------------------------------------------------- memory
 
@@ -67,7 +67,7 @@ static double *widened(struct memory *memory, const void *data, enum nn_element 
 
 // ------------------------------------------------------------------------------------------------------ case
 
-#define MAX_PARAMS 64
+#define MAX_PARAMS 1024
 
 // One block in one precision with random data for a batch of rows.
 struct rig {
