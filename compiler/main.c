@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/base/stack.h"
 #include "compiler/command/native.h"
 #include "compiler/nnc.h"
 #include "compiler/passes/passes.h"
@@ -279,6 +280,8 @@ static int compile(const struct command *command) {
 }
 
 int main(int argc, char **argv) {
+  if (!stack_suffices("nnc"))
+    return EXIT_FAILURE;
   if (argc >= 2 && strcmp(argv[1], "explain") == 0) {
     if (argc > 3)
       usage_error("one code at a time");

@@ -122,10 +122,16 @@ bool nn_model_has_vocabs(const nn_model *);  // every vocab is known (trivially 
 // be freed.
 NN_MUST_CHECK nn_status *nn_model_bind(nn_model *, const nn_options *);
 
-// What the user should know of the disk cache of compiled code: that it is not used, because somebody else could have
-// written to it, or because the folder asked for cannot be used; NULL when all is well. It may appear later than
-// bind, when a kernel is first needed. Owned by the model.
-const char *nn_model_cache_message(const nn_model *);
+// What the user should know of a model that works, but not as well as it could.
+typedef enum nn_note {
+  NN_NOTE_CACHE,  // the cache of compiled code is not used: somebody else could have written to it, or it is not there
+  NN_NOTE_THREADS,   // the system allows fewer threads than were asked for
+  NN_NOTE_PRODUCTS,  // OpenBLAS cannot be used, so that weight gradients are computed by slower loops
+  NN_NOTES
+} nn_note;
+// NULL when there is nothing to say. After binding; some only appear when kernels or gradients are first needed. Owned
+// by the model.
+const char *nn_model_note(const nn_model *, nn_note);
 
 // After binding.
 size_t nn_model_dim_count(const nn_model *);  // dims, vocabs and enums

@@ -9,6 +9,8 @@
 
 // Jobs of a minibatch follow each other within microseconds: a worker polls this often before it sleeps.
 enum { SPINS = 2000 };
+// Bytes: kernels and OpenBLAS need a few KiB.
+enum { LEAST_STACK = 1 << 20 };
 
 struct worker {
   struct threads *team;
@@ -112,13 +114,21 @@ struct threads *threads_new(int count) {
   pthread_mutex_init(&team->mutex, NULL);
   pthread_cond_init(&team->wake, NULL);
   team->count = 1;
+  pthread_attr_t attributes;
+  bool has_attributes = pthread_attr_init(&attributes) == 0;
+  size_t stack = 0;
+  // By default a thread's stack is as large as the limit of the main thread's (ulimit -s), however small that is.
+  if (has_attributes && (pthread_attr_getstacksize(&attributes, &stack) != 0 || stack < LEAST_STACK))
+    pthread_attr_setstacksize(&attributes, LEAST_STACK);
   while (team->count < count) {
     struct worker *worker = &team->workers[team->count - 1];
     *worker = (struct worker){.team = team, .number = team->count};
-    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0)
+    if (pthread_create(&worker->thread, has_attributes ? &attributes : NULL, worker_main, worker) != 0)
       break;
     team->count++;
   }
+  if (has_attributes)
+    pthread_attr_destroy(&attributes);
   return team;
 }
 

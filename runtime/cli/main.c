@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compiler/base/stack.h"
 #include "runtime/cli/run.h"
 
 static int (*const run[CLI_COMMANDS])(const struct cli_options *) = {
@@ -27,6 +28,8 @@ static bool is_one_of(const char *text, const char *a, const char *b, const char
 }
 
 int main(int argc, char **argv) {
+  if (!stack_suffices("nnrun"))
+    return 1;
   // A file that grows beyond a limit is a failed write, with its message, and no reason to die.
   signal(SIGXFSZ, SIG_IGN);
   if (argc < 2) {

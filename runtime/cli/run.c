@@ -126,10 +126,21 @@ nn_model *cli_open_model(const struct cli_options *options) {
   return model;
 }
 
-void cli_bind(nn_model *model, const struct cli_options *options) {
+// Says what nn_model_note has to say, but for the notes in the set `said`; returns that set with the others.
+static unsigned say_notes(const nn_model *model, unsigned said) {
+  for (int note = 0; note < NN_NOTES; note++) {
+    const char *text = said >> note & 1 ? NULL : nn_model_note(model, (nn_note)note);
+    if (!text)
+      continue;
+    cli_warn("%s", text);
+    said |= 1u << note;
+  }
+  return said;
+}
+
+unsigned cli_bind(nn_model *model, const struct cli_options *options) {
   cli_check(nn_model_bind(model, &options->running));
-  if (nn_model_cache_message(model))
-    cli_warn("%s", nn_model_cache_message(model));
+  unsigned said = say_notes(model, 0);
   if (options->weights)
     cli_check(nn_model_load_weights(model, options->weights));
   if (options->init) {
@@ -138,6 +149,7 @@ void cli_bind(nn_model *model, const struct cli_options *options) {
     cli_warn("%s", report);
     free(report);
   }
+  return said;
 }
 
 // Said before the data is read, which would be blamed for what the entry lacks.
@@ -231,8 +243,7 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
     cli_check(nn_model_build_vocabs(run->model, options->data, options->n_data, run->needed, run->n_needed,
                                     &options->reading));
   }
-  cli_bind(run->model, options);
-  run->cache_was_reported = nn_model_cache_message(run->model) != NULL;
+  run->notes_said = cli_bind(run->model, options);
   if (!vocabs_from_data && !options->weights)
     cli_warn("no --weights FILE: the parameters have their initial values");
   cli_check(nn_session_new(run->model, &run->session));
@@ -259,9 +270,7 @@ nn_dataset *cli_read(const struct cli_run *run, const char *path) {
 }
 
 void cli_run_end(struct cli_run *run) {
-  // Said by cli_bind unless it came up later.
-  if (!run->cache_was_reported && nn_model_cache_message(run->model))
-    cli_warn("%s", nn_model_cache_message(run->model));
+  say_notes(run->model, run->notes_said);  // what came up later
   nn_session_free(run->session);
   nn_dataset_free(run->data);
   nn_model_free(run->model);

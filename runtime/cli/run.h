@@ -20,7 +20,7 @@ struct cli_run {
   size_t n_needed, *needed;  // entries whose parameters the data must give: the entry, then the metrics
   size_t *order;             // [examples of data] 0, 1, ...
   size_t n;                  // examples to run over
-  bool cache_was_reported;   // nn_model_cache_message
+  unsigned notes_said;       // a set of nn_note
 };
 
 // Prints "nnrun: message" and ends with status 1. A NULL status does nothing.
@@ -38,7 +38,7 @@ void cli_check_output(const struct cli_options *, const char *option, const char
 // Opens the model (a .nn file is compiled first) without binding it.
 nn_model *cli_open_model(const struct cli_options *);
 // Binds it and loads --weights.
-void cli_bind(nn_model *, const struct cli_options *);
+unsigned cli_bind(nn_model *, const struct cli_options *);
 // Everything up to a session and the data in memory. `entry` is the usual entry of the command, such as
 // "loss"; vocabularies come from --weights, or from the data when `vocabs_from_data`; metrics are needed of
 // the data when `with_metrics`.

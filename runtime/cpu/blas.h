@@ -18,7 +18,12 @@ struct blas;
 // Never fails: without the library (or when memory runs out) products are computed by plain loops. Sets and
 // restores an environment variable, so no other thread may use the environment at the time of the first call
 // in a process.
-struct blas *blas_open(void);
+//
+// `threads`: how many may compute products at once. Where memory is limited (ulimit -v) the library might wait for it
+// for ever; whether it works is then tried in a child process first, and room for all threads is taken at once.
+struct blas *blas_open(int threads);
+// Why the library is not used although memory is not exhausted, for the user; NULL otherwise.
+const char *blas_problem(const struct blas *);
 void blas_close(struct blas *);
 // "SkylakeX", "Haswell", ...; "none" for the plain loops.
 const char *blas_core(const struct blas *);

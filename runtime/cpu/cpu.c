@@ -1,6 +1,7 @@
 // The processor's table of device functions, and its life.
 #include "runtime/cpu/cpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "runtime/base/status.h"
@@ -26,10 +27,14 @@ static nn_status *fill_cpu(struct cpu *cpu) {
   const struct device_model *model = cpu->model;
   cpu->simd = jit_cpu(model->jit)->simd;
   cpu->loops = loops_for(cpu->element, cpu->simd);
-  cpu->threads = threads_new(model->threads > 0 ? model->threads : threads_cores());
+  int wanted = model->threads > 0 ? model->threads : threads_cores();
+  cpu->threads = threads_new(wanted);
   cpu->kernels = calloc((size_t)model->module->n_blocks * CPU_VARIANTS + 1, sizeof *cpu->kernels);
   if (!cpu->threads || !cpu->kernels)
     return status_no_memory();
+  if (threads_count(cpu->threads) < wanted)
+    snprintf(cpu->threads_note, sizeof cpu->threads_note,
+             "the system allows only %d of %d threads (ulimit -u, -v)", threads_count(cpu->threads), wanted);
   return params_init(&cpu->params, model->module, model->element, model->dims, model->seed);
 }
 

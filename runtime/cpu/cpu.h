@@ -26,6 +26,7 @@ struct cpu {
   const struct loops *loops;
   struct blas *blas;                  // NULL until the first backward pass
   struct threads *threads;            // shared by all runs
+  char threads_note[96];              // said when there are fewer than were asked for; "" otherwise
   _Atomic(struct kernel *) *kernels;  // [block][variant], compiled on first use
   // kernel_compile and kernel_free; tests put slow stand-ins here.
   cpu_compile_fn *compile;

@@ -365,7 +365,7 @@ nn_status *weights_accumulate(struct executor *executor, const struct sink_group
   struct weights weights = {.executor = executor};
   // On first use: a process that only infers need not load the library. A backward pass has the model to itself.
   if (!executor->cpu->blas)
-    executor->cpu->blas = blas_open();
+    executor->cpu->blas = blas_open(threads_count(executor->cpu->threads));
   nn_status *status = accumulate(&weights, groups, n_groups);
   free(weights.copies);
   free(weights.tasks);

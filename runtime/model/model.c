@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/status.h"
+#include "runtime/cpu/blas.h"
 #include "runtime/jit/jit.h"
 
 // ---------------------------------------------------------------------------------------------- opening and
@@ -165,8 +166,13 @@ const char *nn_model_entry_parameters(const nn_model *model, size_t entry) {
   return model->entry_parameters[entry];
 }
 const char *nn_model_entry_result(const nn_model *model, size_t entry) { return model->entry_results[entry]; }
-const char *nn_model_cache_message(const nn_model *model) {
-  return model->jit ? jit_cache_message(model->jit) : NULL;
+const char *nn_model_note(const nn_model *model, nn_note note) {
+  const struct cpu *cpu = model->device ? cpu_of(model->device) : NULL;
+  switch (note) {
+  case NN_NOTE_CACHE: return model->jit ? jit_cache_message(model->jit) : NULL;
+  case NN_NOTE_THREADS: return cpu && *cpu->threads_note ? cpu->threads_note : NULL;
+  default: return cpu && cpu->blas ? blas_problem(cpu->blas) : NULL;
+  }
 }
 
 const char *nn_model_name(const nn_model *model) { return model->module->name; }
