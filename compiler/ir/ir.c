@@ -10,15 +10,16 @@
 // ----------------------------------------------------------------------------- table of operations
 
 const struct ir_op_info ir_op_infos[IR_N_OPS] = {
-#define HOST(ENUM, name_, doc_)                                                                              \
-  [IR_##ENUM] = {.name = name_, .arity = -1, .class = IR_CLASS_HOST, .derivatives = "", .doc = doc_},
+#define HOST(ENUM, name_, fails_, doc_)                                                                      \
+  [IR_##ENUM] = {                                                                                            \
+      .name = name_, .arity = -1, .class = IR_CLASS_HOST, .derivatives = "", .fails = fails_, .doc = doc_},
 #include "compiler/ir/hostops.def"
 #undef HOST
 #define TAKES_INDEX(ENUM)                                                                                    \
   (IR_OP_##ENUM == IR_OP_PICK || IR_OP_##ENUM == IR_OP_NLL || IR_OP_##ENUM == IR_OP_LOOKUP ||                \
    IR_OP_##ENUM == IR_OP_PUT || IR_OP_##ENUM == IR_OP_ONEHOT || IR_OP_##ENUM == IR_OP_D_ROW)
 #define OP(ENUM, name_, arity_, class_, shape_, derivatives_, user_, doc_)                                   \
-  [IR_OP_##ENUM] = {name_, arity_, IR_CLASS_##class_, derivatives_, user_, TAKES_INDEX(ENUM), doc_},
+  [IR_OP_##ENUM] = {name_, arity_, IR_CLASS_##class_, derivatives_, user_, TAKES_INDEX(ENUM), false, doc_},
 #include "compiler/ir/ops.def"
 #undef OP
 };

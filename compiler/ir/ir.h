@@ -157,7 +157,7 @@ struct ir_param {
 // ---------------------------------------------------------------------------------------------- instructions
 
 enum ir_op {
-#define HOST(ENUM, name, doc) IR_##ENUM,
+#define HOST(ENUM, name, fails, doc) IR_##ENUM,
 #include "compiler/ir/hostops.def"
 #undef HOST
 #define OP(ENUM, name, arity, class, shape, derivatives, user, doc) IR_OP_##ENUM,
@@ -185,6 +185,7 @@ struct ir_op_info {
   const char *derivatives;  // "" for host operations
   bool user;
   bool takes_index;  // one host operand of kind index or int follows the value operands
+  bool fails;        // may end the example with a run-time error
   const char *doc;
 };
 extern const struct ir_op_info ir_op_infos[IR_N_OPS];
@@ -266,6 +267,7 @@ struct ir_function {
   struct ir_bb *entry;
   uint32_t n_values, n_bbs;  // next free ids
   bool decides;              // contains a read.*, or calls what does: filled by ir_analyse_decides
+  bool fails;                // may end the example, or never end: filled by failure_analyse
 };
 
 // MATMUL: operands of rank 1 or 2, at least one of rank 2, after the transposes asked for:

@@ -27,7 +27,7 @@ static const struct {
     [IR_LIST_SET] = {"li*", "l"},   [IR_LIST_PUSH] = {"l*", "l"},   [IR_LIST_POP] = {"l", "l"},
     [IR_LIST_SLICE] = {"lii", "l"}, [IR_LIST_REVERSE] = {"l", "l"}, [IR_LIST_CONCAT] = {"ll", "l"},
     [IR_LIST_ZIP] = {"ll", "l"},    [IR_CALL] = {"*", "*"},         [IR_EMIT] = {"*", "*"},
-    [IR_LIST_SUM] = {"l", "t"},     [IR_LIST_MEAN] = {"l", "t"},    [IR_LIST_MAX] = {"l", "t"},
+    [IR_LIST_SUM] = {"l", "*"},     [IR_LIST_MEAN] = {"l", "*"},    [IR_LIST_MAX] = {"l", "*"},
     [IR_ACC_OF] = {"t", "a"},       [IR_ACC_ADD] = {"aa", "a"},     [IR_ACC_SUM] = {"a", "t"},
     [IR_READ_INDEX] = {"s", "p"},   [IR_READ_VALUE] = {"s", "f"},   [IR_BR] = {"", ""},
     [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},        [IR_RETURN] = {"*", ""},
@@ -164,8 +164,15 @@ static bool check_list_zip(struct ir_verifier *v, const struct ir_instr *instr) 
   return check_alike(v, ir_type_list(&v->scratch, pair), instr->results[0]->type);
 }
 
+// Without a result it is a check that the list is not empty.
 static bool check_list_fold(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct ir_type *element = instr->operands[0]->type->element;
+  if (instr->n_results > 1)
+    return FAIL(v, "1 results, not %u", instr->n_results);
+  if (instr->n_results == 1 && instr->results[0]->type->kind != IR_TENSOR)
+    return FAIL(v, "result 0 cannot be %s", ir_verify_type_text(v, instr->results[0]->type));
+  if (instr->n_results == 0)
+    return element->kind == IR_TENSOR ? true : FAIL(v, "%s is no tensor", ir_verify_type_text(v, element));
   return check_alike(v, element, instr->results[0]->type);
 }
 

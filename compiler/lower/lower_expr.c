@@ -319,6 +319,7 @@ static struct ssa_values lower_index(struct lower_fn *fn, const struct ast_expr 
     return (struct ssa_values){get->n_results, get->results};
   }
   enum ir_op op = base->type->shape.rank == 1 ? IR_OP_PICK : IR_OP_LOOKUP;
+  index = lower_position(fn, base, index);
   return lower_one(fn, ir_build_tensor(build, op, 2, (struct ir_value *[]){base, index}));
 }
 

@@ -96,6 +96,16 @@ static enum ir_op with_number(enum ir_op op, const struct ast_call *call, struct
   return op == IR_OP_MAX ? IR_OP_AT_LEAST : IR_OP_AT_MOST;
 }
 
+/* An int that an operation takes as a position is any number: the check stands before the operation, which by
+ * itself never fails. The indices of vocabs and enums are in range by their type. */
+struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *indexed, struct ir_value *index) {
+  if (index->type->kind != IR_INT)
+    return index;
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *operands[] = {index, ir_build_size(build, indexed->type->shape.sizes[0])};
+  return ir_build_value(build, IR_CHECK_RANGE, 2, operands, index->type);
+}
+
 /* An operation of the table: its operands as written. */
 struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
@@ -110,5 +120,7 @@ struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
   op = with_number(op, call, operands.items);
+  if (ir_op_infos[op].takes_index)
+    operands.items[operands.n - 1] = lower_position(fn, operands.items[0], operands.items[operands.n - 1]);
   return lower_one(fn, ir_build_tensor(&fn->ssa.build, op, operands.n, operands.items));
 }

@@ -8,13 +8,21 @@
 
 struct arena;
 
-// [value id] whether a value reaches a branch or a returned result. results: which results count, NULL: all.
-// needed_params: [function][parameter] which arguments of a call count, NULL: all. Ids must be dense.
-bool *live_values(struct arena *scratch, const struct ir_function *function, const bool *results,
-                  bool *const *needed_params);
+// How much of a value is needed.
+enum liveness {
+  DEAD,
+  LENGTH,  // of a list: its length only
+  LIVE,
+};
 
-// Removes what is not live. Renumbers.
-void dce_function(struct arena *scratch, struct ir_function *function);
+// [value id] what a branch, a returned result or an instruction that may fail needs of a value. results: which
+// results count, NULL: all. needed_params: [function][parameter] which arguments of a call count, NULL: all.
+// fails: of this function (failure_find).
+unsigned char *live_values(struct arena *scratch, const struct ir_function *function, const bool *fails,
+                           const bool *results, bool *const *needed_params);
+
+// Removes what is not live. Functions must know whether they fail (failure_analyse). Renumbers.
+void dce_function(struct arena *scratch, struct ir_module *module, struct ir_function *function);
 
 // Instructions of a block whose results reach neither an output nor a sink go. Renumbers.
 void dce_block(struct arena *scratch, struct ir_block *block);

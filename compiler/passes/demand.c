@@ -4,7 +4,7 @@
 // Does       a call that uses only some results of a function calls a variant without the others, so that
 //            `predict` does not compute the losses that its encoder also returns; parameters that a
 //            function ignores go; functions that no entry reaches go.
-// Preserves  entries and their signatures.
+// Preserves  entries and their signatures, run-time errors: a function that may fail is called for that alone.
 // Leaves     every remaining function reachable; function numbers change.
 //
 // In a recursion a variant is closed: it has every result that its own recursive calls use, and calls
@@ -15,6 +15,7 @@
 #include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/dce.h"
+#include "compiler/passes/failure.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
@@ -33,6 +34,7 @@ struct demand {
   struct arena *scratch;
   const struct components *calls;
   uint32_t n_functions;       // before variants were added
+  bool **fails;               // [function] which of its instructions may (failure_find)
   struct variant **variants;  // [function]
   struct variant **pending;
   uint32_t n_pending, capacity;
@@ -49,7 +51,7 @@ static bool all_set(const bool *set, uint32_t n) {
 // grew.
 static bool close_over_calls(struct demand *d, uint32_t f, bool **wanted) {
   struct ir_function *function = d->module->functions[f];
-  const bool *live = live_values(d->scratch, function, wanted[f], NULL);
+  const unsigned char *live = live_values(d->scratch, function, d->fails[f], wanted[f], NULL);
   bool grew = false;
   for_each_instr (function, bb, instr) {
     if (instr->op != IR_CALL || !call_is_recursive(d->calls, f, instr->symbol))
@@ -121,8 +123,9 @@ static struct ir_function *make_variant(struct demand *d, struct ir_function *fu
   made->results = arena_new_array(d->module->arena, const struct ir_type *, function->n_results);
   if (made->n_results)
     memcpy(made->results, function->results, function->n_results * sizeof *made->results);
+  made->fails = function->fails;
   keep_results(made, results);
-  dce_function(d->scratch, made);
+  dce_function(d->scratch, d->module, made);
   return made;
 }
 
@@ -200,8 +203,9 @@ static void keep_args(struct ir_instr *call, const bool *keep) {
 // Optimistic: a parameter that is only handed on to itself in a recursion is not needed.
 static bool **find_needed_params(struct ir_module *module, struct arena *scratch) {
   bool **needed = arena_new_array(scratch, bool *, module->n_functions);
+  bool **fails = arena_new_array(scratch, bool *, module->n_functions);
   for (uint32_t f = 0; f < module->n_functions; f++) {
-    ir_renumber(module->functions[f]);
+    fails[f] = failure_find(scratch, module, module->functions[f]);
     needed[f] = arena_new_array(scratch, bool, module->functions[f]->n_params);
   }
   for (uint32_t e = 0; e < module->n_entries; e++) {
@@ -216,7 +220,7 @@ static bool **find_needed_params(struct ir_module *module, struct arena *scratch
     for (uint32_t k = 0; k < n; k++) {
       uint32_t f = order[k];
       const struct ir_function *function = module->functions[f];
-      const bool *live = live_values(scratch, function, NULL, needed);
+      const unsigned char *live = live_values(scratch, function, fails[f], NULL, needed);
       for (uint32_t i = 0; i < function->n_params; i++) {
         if (live[function->params[i]->id] && !needed[f][i])
           needed[f][i] = changed = true;
@@ -234,8 +238,10 @@ static void drop_params(struct ir_module *module, struct arena *scratch) {
         keep_args(instr, needed[instr->symbol]);
   }
   for (uint32_t f = 0; f < module->n_functions; f++) {
+    // First what still names a parameter that is not needed goes.
+    dce_function(scratch, module, module->functions[f]);
     keep_params(module->functions[f], needed[f]);
-    dce_function(scratch, module->functions[f]);
+    ir_renumber(module->functions[f]);
   }
 }
 
@@ -268,8 +274,12 @@ void pass_demand(struct ir_module *module, struct arena *scratch) {
                      .calls = call_components(scratch, module),
                      .n_functions = module->n_functions,
                      .variants = arena_new_array(scratch, struct variant *, module->n_functions)};
-  for (uint32_t f = 0; f < module->n_functions; f++)
-    dce_function(scratch, module->functions[f]);
+  failure_analyse(module, scratch);
+  d.fails = arena_new_array(scratch, bool *, module->n_functions);
+  for (uint32_t f = 0; f < module->n_functions; f++) {
+    dce_function(scratch, module, module->functions[f]);
+    d.fails[f] = failure_find(scratch, module, module->functions[f]);
+  }
   for (uint32_t e = 0; e < module->n_entries; e++) {
     uint32_t f = module->entries[e]->function;
     bool *all = arena_new_array(scratch, bool, module->functions[f]->n_results);

@@ -32,7 +32,7 @@ void pass_simplify(struct ir_module *, struct arena *scratch);
 // functions that no entry reaches go. Parameters that a function ignores go, too, except those of entries.
 void pass_demand(struct ir_module *, struct arena *scratch);
 
-// dce.c: pure instructions and basic-block parameters without use go.
+// dce.c: instructions and basic-block parameters without use go, except what may fail (failure.h).
 void pass_dce(struct ir_module *, struct arena *scratch);
 
 // accumulate.c: sums along loops and recursions become `acc`, so that their terms leave the recurrence.

@@ -20,8 +20,8 @@ struct arena;
 // attribute, and so are decisions: a tensor's value never changes. Calls and emits are not, because they
 // may draw random numbers.
 bool instr_is_pure(const struct ir_instr *instr);
-// Whether an instruction without uses may go. The language has no effects, and a run-time error belongs to
-// the value that could not be made, so that is everything but terminators and sinks.
+// Whether an instruction without uses may go, provided that it cannot fail (failure.h): everything but
+// terminators and sinks.
 bool instr_is_removable(const struct ir_instr *instr);
 
 // Replacement of values. value_replace notes that every use of `old` shall become `by`; rewrite_uses

@@ -110,8 +110,8 @@ static bool check_instr(const struct host_codegen *g, const struct ir_function *
     bool exists = instr->integer >= 0 && instr->integer < g->dims[instr->results[0]->type->dim];
     return exists || fail_at(g, function, instr, "no index of the set", error);
   }
-  bool reduces = instr->op == IR_LIST_SUM || instr->op == IR_LIST_MEAN || instr->op == IR_LIST_MAX ||
-                 instr->op == IR_ACC_SUM;
+  bool reduces = instr->n_results > 0 && (instr->op == IR_LIST_SUM || instr->op == IR_LIST_MEAN ||
+                                          instr->op == IR_LIST_MAX || instr->op == IR_ACC_SUM);
   bool ok = !reduces || count_elements(g, instr->results[0]->type, &value);
   ok = ok && (instr->op != IR_SIZE || evaluate(g, instr->size, &value));
   ok = ok && (instr->op != IR_EMIT || check_block(g, g->ir->blocks[instr->symbol]));

@@ -140,8 +140,13 @@ static LLVMValueRef build_direct(struct host_function *f, enum host_helper helpe
 
 // -------------------------------------------------------------------------------------------- sums
 
+// Without a result only the check is left.
 static LLVMValueRef build_reduction(struct host_function *f, uint32_t kind) {
   struct host_codegen *g = f->g;
+  if (f->instr->n_results == 0) {
+    LLVMValueRef few[] = {host_operand(f, 0), LLVMConstInt(g->i32, kind, 0)};
+    return host_call_with_loc(f, HELPER_host_list_check, 2, few);
+  }
   uint32_t elements = host_elements(g, f->instr->results[0]->type);
   LLVMValueRef args[] = {host_operand(f, 0), LLVMConstInt(g->i32, kind, 0),
                          LLVMConstInt(g->i32, elements, 0)};
@@ -194,7 +199,7 @@ bool host_build_list_instr(struct host_function *f) {
     return true;
   }
   LLVMValueRef result = build(f);
-  if (result)
+  if (result && f->instr->n_results > 0)
     host_set_result(f, 0, result);
   return result != NULL;
 }

@@ -12,5 +12,7 @@ uint64_t host_acc_add(struct example *, const struct ir_loc *, uint64_t left, ui
 uint32_t host_acc_sum(struct example *, const struct ir_loc *, uint64_t acc, uint32_t elements);
 uint32_t host_list_reduce(struct example *, const struct ir_loc *, const struct value_list *, uint32_t kind,
                           uint32_t elements);
+// The check of host_list_reduce alone: fails where the list is empty.
+void host_list_check(struct example *, const struct ir_loc *, const struct value_list *, uint32_t kind);
 
 #endif

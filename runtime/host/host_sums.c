@@ -69,8 +69,8 @@ uint32_t host_acc_sum(struct example *example, const struct ir_loc *loc, uint64_
   return sum;
 }
 
-uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, const struct value_list *list,
-                          uint32_t kind, uint32_t elements) {
+void host_list_check(struct example *example, const struct ir_loc *loc, const struct value_list *list,
+                     uint32_t kind) {
   if (list->length == 0)
     example_fail(example, loc, "%s of an empty list",
                  kind == TRACE_REDUCE_SUM    ? "sum"
@@ -78,6 +78,11 @@ uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, con
                                              : "max");
   if (list->length > UINT32_MAX)
     example_fail(example, loc, "a reduction of more than %" PRIu32 " terms", UINT32_MAX);
+}
+
+uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, const struct value_list *list,
+                          uint32_t kind, uint32_t elements) {
+  host_list_check(example, loc, list, kind);
   const uint64_t *slots = list->buffer->slots + list->offset;
   uint32_t n = (uint32_t)list->length;
   if (n == 1)

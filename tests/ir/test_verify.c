@@ -282,6 +282,7 @@ static void test_host_operations(void **state) {
       {"%20 = list.concat %6, %7 : [int]", "[int] and [(int, Word)] should be the same"},
       {"%20 = list.zip %6, %6 : [(int, bool)]", "[(int, int)] and [(int, bool)] should be the same"},
       {"%20 = list.sum %6 : f32", "int and f32 should be the same"},
+      {"list.mean %6", "int is no tensor"},
       {"%20 = list.sum %9 : f32[K]", "f32[N] and f32[K] should be the same"},
       {"%20 = acc.of %8 : acc[K]", "the shapes of f32[N] and acc[K] differ"},
       {"%20 = acc.sum %8 : f32[N]", "operand 0 cannot be f32[N]"},

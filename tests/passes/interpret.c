@@ -37,6 +37,12 @@ static void require(const struct frame *f, bool condition, const char *why) {
     stop(f->run, why);
 }
 
+// A limit of the interpreter's own.
+static void afford(const struct frame *f, bool condition, const char *why) {
+  f->run->in->exhausted = !condition;
+  require(f, condition, why);
+}
+
 int64_t interpret_elements(const struct interpreter *in, const struct ir_type *type) {
   return reference_elements(type, in->dims);
 }
@@ -139,6 +145,8 @@ static void add_row(double *sum, const double *row, int64_t n, enum ir_op op, bo
 static void run_list_reduction(const struct frame *f, const struct ir_instr *instr) {
   const struct slot_list *list = get(f, instr, 0).list;
   require(f, list->n > 0, "reduction of an empty list");
+  if (instr->n_results == 0)
+    return;
   int64_t n = interpret_elements(f->run->in, instr->results[0]->type);
   double *sum = arena_new_array(f->run->in->arena, double, (size_t)n);
   for (uint32_t k = 0; k < list->n; k++)
@@ -283,7 +291,6 @@ static void run_data(const struct frame *f, const struct ir_instr *instr) {
     set_int(f, instr, data->constructor);
     return;
   }
-  require(f, data->constructor == instr->constructor, "field of another constructor");
   set(f, instr, data->slots[instr->integer]);
 }
 
@@ -417,13 +424,13 @@ static const struct ir_bb *follow(const struct frame *f, const struct ir_target 
 static void call(struct run *run, uint32_t depth, const struct ir_function *function, const struct slot *args,
                  struct slot *results) {
   struct frame frame = {run, function, arena_new_array(run->in->arena, struct slot, function->n_values)};
-  require(&frame, depth < DEEPEST_CALL, "recursion too deep");
+  afford(&frame, depth < DEEPEST_CALL, "recursion too deep");
   for (uint32_t i = 0; i < function->n_params; i++)
     frame.slots[function->params[i]->id] = args[i];
   const struct ir_instr *instr = function->entry->first;
   while (instr->op != IR_RETURN) {
-    require(&frame, run->in->steps_left-- > 0, "too many steps");
-    require(&frame, run->in->arena->total_bytes < run->most_bytes, "too much memory");
+    afford(&frame, run->in->steps_left-- > 0, "too many steps");
+    afford(&frame, run->in->arena->total_bytes < run->most_bytes, "too much memory");
     if (ir_is_terminator(instr->op)) {
       instr = follow(&frame, choose(&frame, instr))->first;
     } else {

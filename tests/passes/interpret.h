@@ -44,6 +44,7 @@ struct interpreter {
   struct arena *arena;          // owns everything that is made
   const int64_t *dims;          // [ir_module.dims]
   const double *const *params;  // [ir_module.params]
+  bool exhausted;  // it was stopped by a limit of the interpreter, not by an error of the program
   uint64_t steps_left;
   uint64_t n_emits;   // emits so far
   const char *error;  // what went wrong at run time, or NULL
