@@ -169,9 +169,13 @@ struct value_list *value_list_push(struct example *example, const struct ir_loc 
 struct value_list *value_list_concat(struct example *example, const struct ir_loc *loc,
                                      const struct value_shape *shape, struct value_list *a,
                                      struct value_list *b) {
-  if (b->length == 0 || a->length == 0) {
-    value_release_list(example, b->length == 0 ? b : a);
-    return b->length == 0 ? a : b;
+  if (b->length == 0) {
+    value_release_list(example, b);
+    return a;
+  }
+  if (a->length == 0) {
+    value_release_list(example, a);
+    return b;
   }
   uint64_t n = b->length, before = a->length;
   a = extend(example, loc, shape, a, n);

@@ -443,7 +443,8 @@ static void call(struct run *run, uint32_t depth, const struct ir_function *func
 }
 
 bool interpret(struct interpreter *in, uint32_t function, const struct slot *args, struct slot *results) {
-  struct run run = {.in = in, .most_bytes = in->arena->total_bytes + MOST_BYTES};
+  struct run run = {.in = in,
+                    .most_bytes = in->arena->total_bytes + (in->most_bytes ? in->most_bytes : MOST_BYTES)};
   in->error = NULL;
   if (setjmp(run.failed) != 0)
     return false;

@@ -4,6 +4,7 @@
 #define NN_TESTS_PASSES_INTERPRET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "compiler/ir/ir.h"
@@ -46,6 +47,7 @@ struct interpreter {
   const double *const *params;  // [ir_module.params]
   bool exhausted;  // it was stopped by a limit of the interpreter, not by an error of the program
   uint64_t steps_left;
+  size_t most_bytes;  // of the arena; 0: 32 MiB
   uint64_t n_emits;   // emits so far
   const char *error;  // what went wrong at run time, or NULL
 };
