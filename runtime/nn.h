@@ -188,11 +188,24 @@ const char *nn_dataset_position(nn_dataset *, size_t example);
 NN_MUST_CHECK nn_status *nn_session_new(nn_model *, nn_session **);
 void nn_session_free(nn_session *);
 void nn_session_set_autobatch(nn_session *, nn_autobatch);
-// Limits for examples of later runs: the turns that loops and recursion of one example may make (0: any number; at
-// first NN_DEFAULT_TURNS), and a flag that ends examples with the error "interrupted" once it is not 0 (NULL: none); a
-// signal handler may set it. Examples of a few thousand turns do not look at it.
-#define NN_DEFAULT_TURNS 100000000
-void nn_session_set_limits(nn_session *, uint64_t turns, const volatile int *interrupt);
+// Limits for later runs; 0: any amount. An example that would take more has failed, with an error that says where and
+// which limit; whether it does never depends on its minibatch. A minibatch whose examples take more together than
+// `minibatch_memory` is run in parts, with the same results; the gradients of parameters are then summed part by part.
+typedef struct nn_limits {
+  // Of one example:
+  uint64_t turns;      // of its loops and recursion
+  uint64_t memory;     // bytes of its lists and data, its trace and its tensors
+  uint64_t instances;  // of blocks
+  uint64_t waits;      // for values that decide
+  // Of all examples that run at once:
+  uint64_t minibatch_memory;
+} nn_limits;
+// 100,000,000 turns, a quarter of the memory that this process may use, 10,000,000 instances, 100,000 waits, half of the
+// memory. These hold until others are set.
+nn_limits nn_limits_default(void);
+// `interrupt`: a flag that ends examples with the error "interrupted" once it is not 0 (NULL: none); a signal handler may
+// set it. Examples of a few thousand turns do not look at it.
+void nn_session_set_limits(nn_session *, const nn_limits *, const volatile int *interrupt);
 
 // What NN_TRAIN draws is a function of the seed, the epoch (nn_training_begin_epoch), the example's number in its
 // data set and the place in the example's run: the same in whatever minibatch and order, by any number of threads.
@@ -296,6 +309,7 @@ typedef struct nn_stats {
   uint64_t minibatches, examples, nodes, batches;  // nodes: block instances; batches: kernel calls forward
   uint64_t flops;  // of matrix products, forward, backward and weight gradients
   uint64_t flushes, decisions;
+  uint64_t parts;  // that minibatches ran in: more than minibatches when some did not fit the memory
 } nn_stats;
 nn_stats nn_session_stats(const nn_session *);
 void nn_session_reset_stats(nn_session *);
@@ -312,6 +326,8 @@ size_t nn_session_kernel_count(const nn_session *);
 nn_kernel_stats nn_session_kernel(const nn_session *, size_t kernel);
 
 // ------------------------------------------------------------ the last run's trace and schedule
+
+// Of the part that ran last, when the minibatch ran in parts.
 
 // A block instance of the last run.
 typedef struct nn_node {

@@ -2,10 +2,12 @@
 #include "runtime/batch/trace.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/ir/ir.h"
+#include "runtime/batch/row.h"
 
 // ------------------------------------------------------------------------------------------- the table of
 // blocks
@@ -96,10 +98,10 @@ void trace_reset(struct trace *trace) {
 }
 
 _Noreturn static void fail(struct example *example, const char *message) {
-  example_fail(example, &(struct ir_loc){0}, "%s", message);
+  example_fail_crowded(example, &(struct ir_loc){0}, message);
 }
 
-static const char too_large[] = "the minibatch has more than 67108864 block instances, arguments or values";
+static const char too_large[] = "the example has more than 67108864 block instances, arguments or values";
 static const char exhausted[] = "out of memory while tracing";
 
 // Room for `more` elements behind `count`; leaves the example when there is none.
@@ -294,6 +296,29 @@ static void grow_uniform_table(struct example *example, struct trace *trace) {
   free(old);
 }
 
+// What an instance takes of the minibatch's memory.
+static inline uint64_t instance_bytes(uint64_t words, uint64_t values, uint64_t row_bytes) {
+  return sizeof(struct trace_instance) + words * sizeof(uint32_t) + values * 2 * sizeof(uint32_t) + row_bytes;
+}
+
+// Counts an instance against the example's limits and the minibatch's room.
+static inline void charge(struct example *example, const struct ir_loc *loc, uint64_t bytes) {
+  const struct example_limits *limits = example->limits;
+  if (limits->instances && example->instances >= limits->instances)
+    example_fail(example, loc,
+                 "more than %" PRIu64 " block instances: is there a loop without an end? (--instances)",
+                 limits->instances);
+  example_charge(example, loc, bytes);
+  example->instances++;
+  example->bytes += bytes;
+  example->room->used += bytes;
+}
+
+static inline uint64_t block_bytes(const struct trace *trace, const struct trace_block *block) {
+  uint64_t rows = block->row_bytes + (trace->trains ? block->trained_bytes : 0);
+  return instance_bytes(block->n_args, block->n_values, rows);
+}
+
 static uint32_t emit_instance(struct example *example, struct trace *trace, uint32_t number,
                               const uint32_t *args) {
   const struct trace_block *block = &trace->blocks[number];
@@ -332,18 +357,53 @@ static uint32_t emit_uniform(struct example *example, struct trace *trace, uint3
   return value;
 }
 
+void trace_rewind(struct trace *trace, struct trace_mark mark) {
+  for (uint32_t b = 0; b < trace->n_blocks; b++)
+    if (trace->uniform_value[b] != TRACE_NO_ROW && trace->uniform_value[b] >= mark.n_values)
+      trace->uniform_value[b] = TRACE_NO_ROW;
+  // Entries of an open table cannot be taken out one by one: those that stay are put into an empty one.
+  uint32_t n = 0, size = trace->uniform_table_size;
+  for (uint32_t i = 0; i < size; i++)
+    n += trace->uniform_table[i] > mark.n_instances;
+  uint32_t *old = n ? malloc(size * sizeof *old) : NULL;
+  if (n && !old)
+    return;  // what was emitted stays, and is computed for nobody
+  if (n) {
+    memcpy(old, trace->uniform_table, size * sizeof *old);
+    memset(trace->uniform_table, 0, size * sizeof *old);
+    for (uint32_t i = 0; i < size; i++) {
+      if (old[i] == 0 || old[i] > mark.n_instances)
+        continue;
+      const struct trace_instance *instance = &trace->instances[old[i] - 1];
+      uint32_t words = trace->blocks[instance->block].n_args;
+      trace->uniform_table[uniform_slot(trace, instance->block, words, trace->args + instance->args)] =
+          old[i];
+    }
+    trace->n_uniform -= n;
+    free(old);
+  }
+  trace->n_instances = mark.n_instances;
+  trace->n_args = mark.n_args;
+  trace->n_values = mark.n_values;
+}
+
 uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args) {
   struct trace *trace = example->trace;
   const struct trace_block *block = &trace->blocks[number];
-  uint32_t value = block->uniform && !block->random ? emit_uniform(example, trace, number, args)
-                                                    : emit_instance(example, trace, number, args);
+  bool is_shared = block->uniform && !block->random;
+  if (!is_shared)
+    charge(example, &block->loc, block_bytes(trace, block));
+  uint32_t value = is_shared ? emit_uniform(example, trace, number, args)
+                             : emit_instance(example, trace, number, args);
   example->ordinal++;
   return value;
 }
 
-uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elements, uint32_t n,
-                           const uint32_t *values) {
+uint32_t trace_emit_reduce(struct example *example, const struct ir_loc *loc, uint32_t kind,
+                           uint32_t elements, uint32_t n, const uint32_t *values) {
   struct trace *trace = example->trace;
+  uint64_t row = nn_row_elements(elements) * trace->element_bytes;
+  charge(example, loc, instance_bytes((uint64_t)n + 2, 1, trace->trains ? 2 * row : row));
   uint32_t key = find_key(example, trace, kind, elements, 0, NULL);
   reserve(example, trace, (uint64_t)n + 2, 1);
   uint32_t *words = trace->args + trace->n_args;
@@ -358,9 +418,16 @@ uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elem
   return append(trace, example, kind, key, place, n + 2, 1);
 }
 
-double trace_read(struct example *example, uint32_t value) {
+double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {
   struct trace *trace = example->trace;
   trace->n_decisions++;
+  const struct example_limits *limits = example->limits;
+  if (limits->waits && example->waits >= limits->waits)
+    example_fail(example, loc,
+                 "more than %" PRIu64
+                 " waits for values that decide: does the one that ends them never come? (--waits)",
+                 limits->waits);
+  example->waits++;
   if (trace->value_row[value] == TRACE_NO_ROW)
     trace->wait(trace->context, (struct trace_example *)example, value);
   return trace->value_at(trace->context, trace->value_row[value]);

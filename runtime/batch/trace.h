@@ -43,6 +43,9 @@ struct trace_block {
   const uint8_t *is_member;  // [param] an int that selects a member of a parameter family: part of the key
   uint32_t n_values;         // results (and saved values when training get rows of their batch, no ids)
   bool deferred, uniform, random;
+  uint64_t row_bytes;      // of a row of each result
+  uint64_t trained_bytes;  // of what training needs besides: rows of saved values and gradients
+  struct ir_loc loc;       // in the model's source, for messages
   // What follows is derived from the above by trace_block_finish.
   uint32_t n_tensors, n_indices, n_numbers, n_members;
   uint16_t *tensor_words;  // position among the words of each tensor, index or int, float, member
@@ -67,8 +70,8 @@ struct trace_example {
   uint32_t waits_for;   // value id, while the example is suspended
 };
 
-// Beyond this many instances, argument words or values in one minibatch the example that asks for more fails:
-// an endless loop ends in a message before it ends the machine. A GiB or two of trace.
+// Numbers of instances, argument words and values have 32 bits; beyond this many a minibatch is too large for an
+// example that asks for more, whatever memory there is.
 #define TRACE_LIMIT (UINT32_C(1) << 26)
 
 struct trace {
@@ -93,6 +96,9 @@ struct trace {
   uint32_t *uniform_table;  // open addressing: instance + 1
   uint32_t uniform_table_size, n_uniform;
   uint32_t n_decisions;
+  // Set by the owner.
+  bool trains;             // rows are kept for a backward pass
+  uint32_t element_bytes;  // of a tensor
   // Called by trace_read for a value that has no row yet; returns when it has one.
   void (*wait)(void *context, struct trace_example *, uint32_t value);
   double (*value_at)(void *context, uint32_t row);
@@ -109,6 +115,15 @@ bool trace_init(struct trace *, const struct trace_block *blocks, uint32_t n_blo
 void trace_free(struct trace *);
 // Forgets the minibatch; memory and keys stay.
 void trace_reset(struct trace *);
+
+// A place to go back to: what was emitted since is forgotten. Only what is pending may be.
+struct trace_mark {
+  uint32_t n_instances, n_args, n_values;
+};
+static inline struct trace_mark trace_mark(const struct trace *trace) {
+  return (struct trace_mark){trace->n_instances, trace->n_args, trace->n_values};
+}
+void trace_rewind(struct trace *, struct trace_mark);
 
 static inline bool trace_is_reduction(uint32_t block) { return block >= TRACE_REDUCE_SUM; }
 // Number of tensor operands of an instance, and the value ids: operand i is words[map ? map[i] : i].
@@ -131,9 +146,9 @@ static inline uint32_t trace_operands(const struct trace *trace, const struct tr
 // parameters, words as above.
 uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args);
 // A reduction over n value ids.
-uint32_t trace_emit_reduce(struct example *, uint32_t kind, uint32_t elements, uint32_t n,
-                           const uint32_t *values);
+uint32_t trace_emit_reduce(struct example *, const struct ir_loc *, uint32_t kind, uint32_t elements,
+                           uint32_t n, const uint32_t *values);
 // Waits until the value has been computed (suspends the example's fiber) and gives its first element.
-double trace_read(struct example *, uint32_t value);
+double trace_read(struct example *, const struct ir_loc *, uint32_t value);
 
 #endif

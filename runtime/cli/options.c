@@ -15,7 +15,7 @@
 #define RUNS_ALL (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD))
 
 // More threads or larger dims than this are a slip of the finger.
-enum { MOST_THREADS = 1024 };
+enum { MOST_THREADS = 1024, MOST_MIB = 1 << 30 };
 
 // clang-format off
 enum key {
@@ -26,7 +26,7 @@ enum key {
   KEY_NO_SHUFFLE, KEY_INIT, KEY_SAVE, KEY_METRICS,
   // Measuring and looking: set_looking.
   KEY_MODE, KEY_SECONDS, KEY_OUT, KEY_EXAMPLE, KEY_LIMIT, KEY_JSON, KEY_QUIET, KEY_BEFORE,
-  KEY_BATCH, KEY_TURNS
+  KEY_BATCH, KEY_TURNS, KEY_MEMORY, KEY_INSTANCES, KEY_WAITS, KEY_MINIBATCH_MEMORY
 };
 // clang-format on
 
@@ -116,6 +116,22 @@ static const struct {
     {{"threads", KEY_THREADS, "N", 0, "default: all cores", 4}, WITH_DATA},
     {{"turns", KEY_TURNS, "N", 0,
       "turns of its loops and recursion after which an example fails (default 100000000; 0: never)", 4},
+     WITH_DATA},
+    {{"memory", KEY_MEMORY, "MIB", 0,
+      "memory that one example may take for lists, data, trace and tensors (default: a quarter of the "
+      "machine's; 0: any)",
+      4},
+     WITH_DATA},
+    {{"instances", KEY_INSTANCES, "N", 0,
+      "block instances after which an example fails (default 10000000; 0: never)", 4},
+     WITH_DATA},
+    {{"waits", KEY_WAITS, "N", 0,
+      "waits for values that decide after which an example fails (default 100000; 0: never)", 4},
+     WITH_DATA},
+    {{"minibatch-memory", KEY_MINIBATCH_MEMORY, "MIB", 0,
+      "memory that the examples of a minibatch take at once; beyond it they run in parts (default: half of "
+      "the machine's; 0: any)",
+      4},
      WITH_DATA},
     {{"autobatch", KEY_AUTOBATCH, "MODE", 0, "auto (default), depth, agenda or off", 4}, WITH_DATA},
     {{"cache-dir", KEY_CACHE, "DIR", 0,
@@ -261,7 +277,15 @@ static error_t set(int key, char *text, struct argp_state *state) {
     break;
   case KEY_SEED: o->running.seed = (uint64_t)integer(state, "--seed", text, 0, INT64_MAX); break;
   case KEY_BATCH: o->batch = integer(state, "--batch", text, 1, INT32_MAX); break;
-  case KEY_TURNS: o->turns = integer(state, "--turns", text, 0, INT64_MAX); break;
+  case KEY_TURNS: o->limits.turns = (uint64_t)integer(state, "--turns", text, 0, INT64_MAX); break;
+  case KEY_MEMORY: o->limits.memory = (uint64_t)integer(state, "--memory", text, 0, MOST_MIB) << 20; break;
+  case KEY_INSTANCES:
+    o->limits.instances = (uint64_t)integer(state, "--instances", text, 0, INT64_MAX);
+    break;
+  case KEY_WAITS: o->limits.waits = (uint64_t)integer(state, "--waits", text, 0, INT64_MAX); break;
+  case KEY_MINIBATCH_MEMORY:
+    o->limits.minibatch_memory = (uint64_t)integer(state, "--minibatch-memory", text, 0, MOST_MIB) << 20;
+    break;
   case KEY_THREADS: o->running.threads = (int)integer(state, "--threads", text, 1, MOST_THREADS); break;
   case KEY_AUTOBATCH:
     o->running.autobatch = (nn_autobatch)choice(state, "--autobatch", text, autobatch);
@@ -287,7 +311,7 @@ static error_t set(int key, char *text, struct argp_state *state) {
 void cli_options_parse(enum cli_command command, int argc, char **argv, struct cli_options *options) {
   *options = (struct cli_options){.command = command,
                                   .epochs = 5,
-                                  .turns = NN_DEFAULT_TURNS,
+                                  .limits = nn_limits_default(),
                                   .batch = command == CLI_GRAPH ? 1 : 64,
                                   .algorithm = NN_ADAM,
                                   .rate = -1,

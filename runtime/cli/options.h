@@ -38,7 +38,7 @@ struct cli_options {
   size_t n_dims;
   const char *weights, *init, *entry;
   nn_options running;
-  int64_t turns;  // of an example's loops and recursion; 0: any number
+  nn_limits limits;
   // training
   int64_t epochs, batch;
   nn_algorithm algorithm;

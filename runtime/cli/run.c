@@ -247,7 +247,7 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
   if (!vocabs_from_data && !options->weights)
     cli_warn("no --weights FILE: the parameters have their initial values");
   cli_check(nn_session_new(run->model, &run->session));
-  nn_session_set_limits(run->session, (uint64_t)options->turns, interrupt_of_examples());
+  nn_session_set_limits(run->session, &options->limits, interrupt_of_examples());
   read_data(run);
   interrupt_catch(options->command == CLI_TRAIN);
 }

@@ -221,12 +221,13 @@ static nn_status *seed(struct executor *executor, const uint32_t *seeds, uint32_
 }
 
 nn_status *execute_backward(struct device_run *run, const struct minibatch *minibatch, const uint32_t *seeds,
-                            uint32_t n_seeds, double scale) {
+                            uint32_t n_seeds, double scale, bool adding) {
   struct executor *executor = executor_of(run);
   executor->minibatch = minibatch;
   value_arena_reset(executor->memory);
   row_arena_reset(&executor->sinks);
-  params_clear_gradients(&executor->cpu->params);
+  if (!adding)
+    params_clear_gradients(&executor->cpu->params);
   struct backward backward = {.executor = executor};
   STATUS_TRY(seed(executor, seeds, n_seeds, scale));
   find_live(&backward, seeds, n_seeds);

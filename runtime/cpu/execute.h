@@ -41,7 +41,7 @@ void execute_free(struct device_run *);
 void execute_begin(struct device_run *, enum kernel_variant, uint64_t epoch);
 nn_status *execute_forward(struct device_run *, const struct minibatch *, uint32_t begin, uint32_t end);
 nn_status *execute_backward(struct device_run *, const struct minibatch *, const uint32_t *seeds,
-                            uint32_t n_seeds, double scale);
+                            uint32_t n_seeds, double scale, bool adding);
 void execute_read_row(const struct device_run *, uint32_t row, size_t first, size_t n, double *to);
 
 static inline struct executor *executor_of(struct device_run *run) { return (struct executor *)run; }

@@ -20,7 +20,7 @@
 #define PIPELINE "function(simplifycfg,early-cse,instcombine<no-verify-fixpoint>,simplifycfg)"
 
 // Part of the cache key: change it with the generated code or with what the helpers are passed.
-#define CODE_VERSION 2
+#define CODE_VERSION 3
 
 _Noreturn void host_codegen_no_memory(void) {
   fputs("nn: out of memory\n", stderr);

@@ -275,7 +275,7 @@ static LLVMValueRef build_checked(struct host_function *f) {
   case IR_CHECK_RANGE: return build_check_range(f);
   case IR_READ_INDEX: return build_read_index(f);
   case IR_READ_VALUE:
-    return host_call(f->g, HELPER_trace_read, 2, (LLVMValueRef[]){f->example, host_operand(f, 0)});
+    return host_call_with_loc(f, HELPER_trace_read, 1, (LLVMValueRef[]){host_operand(f, 0)});
   default: return NULL;
   }
 }

@@ -64,7 +64,7 @@ uint32_t host_acc_sum(struct example *example, const struct ir_loc *loc, uint64_
   uint32_t n = (uint32_t)node_of(acc)->terms;
   uint32_t *values = example_alloc(example, loc, n * sizeof *values);
   flatten(acc, values);
-  uint32_t sum = trace_emit_reduce(example, TRACE_REDUCE_SUM, elements, n, values);
+  uint32_t sum = trace_emit_reduce(example, loc, TRACE_REDUCE_SUM, elements, n, values);
   heap_free(&example->heap, values, n * sizeof *values);
   return sum;
 }
@@ -90,7 +90,7 @@ uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, con
   uint32_t *values = example_alloc(example, loc, n * sizeof *values);
   for (uint32_t i = 0; i < n; i++)
     values[i] = (uint32_t)slots[i];
-  uint32_t result = trace_emit_reduce(example, kind, elements, n, values);
+  uint32_t result = trace_emit_reduce(example, loc, kind, elements, n, values);
   heap_free(&example->heap, values, n * sizeof *values);
   return result;
 }

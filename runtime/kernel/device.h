@@ -75,9 +75,9 @@ struct device_ops {
   // training mode what their adjoints need, too.
   nn_status *(*forward)(struct device_run *, const struct minibatch *, uint32_t first, uint32_t end);
   // The backward pass of all batches that ran: gradients of `scale` times the sum of the values in `seeds` (value
-  // ids), which replace those that the parameters had.
+  // ids), which replace those that the parameters had or, when `adding`, are added to them.
   nn_status *(*backward)(struct device_run *, const struct minibatch *, const uint32_t *seeds,
-                         uint32_t n_seeds, double scale);
+                         uint32_t n_seeds, double scale, bool adding);
   // Elements [first, first + n) of a computed row, converted; waits for its batch.
   void (*read_row)(const struct device_run *, uint32_t row, size_t first, size_t n, double *to);
 };

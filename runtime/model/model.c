@@ -325,6 +325,14 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
   traced->uniform = block->uniform;
   traced->random = block->random;
   STATUS_TRY(bind_outputs(model, block, bound));
+  uint64_t unit = NN_LANES * nn_element_bytes(model->device_model.element), row = 0, trained = 0;
+  for (uint32_t o = 0; o < block->n_outputs; o++) {
+    row += o < block->n_results ? bound->units[o] * unit : 0;
+    trained += bound->units[o] * unit;  // the gradient of a result, or a saved value
+  }
+  traced->row_bytes = row;
+  traced->trained_bytes = trained;
+  traced->loc = block->loc;
   if (!trace_block_finish(traced))
     return status_no_memory();
   if (traced->n_members > UINT8_MAX)

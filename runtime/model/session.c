@@ -32,6 +32,7 @@ static nn_status *fill_session(nn_session *session) {
   session->minibatch.trace.wait = wait_for_value;
   session->minibatch.trace.value_at = value_at;
   session->minibatch.trace.context = session->run;
+  session->minibatch.trace.element_bytes = (uint32_t)nn_element_bytes(model->device_model.element);
   return NULL;
 }
 
@@ -42,7 +43,8 @@ nn_status *nn_session_new(nn_model *model, nn_session **session) {
   if (!made)
     return status_no_memory();
   made->autobatch = model->options.autobatch;
-  made->limits = (struct example_limits){.turns = NN_DEFAULT_TURNS, .bytes = machine_memory() / 4};
+  nn_limits limits = nn_limits_default();
+  nn_session_set_limits(made, &limits, NULL);
   made->model = model;
   nn_status *status = fill_session(made);
   if (status)
@@ -63,7 +65,7 @@ void nn_session_free(nn_session *session) {
   if (!session)
     return;
   forget_examples(session);
-  heap_pool_clear(&session->heap_pool);
+  heap_pool_clear(&session->room.heaps);
   session_drop_view(session);
   minibatch_free(&session->minibatch);
   if (session->run)
@@ -74,13 +76,28 @@ void nn_session_free(nn_session *session) {
     value_arena_free(session->arena);
   free(session->examples);
   free(session->slot_types);
+  free(session->parts);
+  free(session->kept);
   free(session);
 }
 
 void nn_session_set_autobatch(nn_session *session, nn_autobatch autobatch) { session->autobatch = autobatch; }
 
-void nn_session_set_limits(nn_session *session, uint64_t turns, const volatile int *interrupt) {
-  session->limits.turns = turns;
+nn_limits nn_limits_default(void) {
+  uint64_t memory = machine_memory();
+  return (nn_limits){.turns = 100000000,
+                     .memory = memory / 4,
+                     .instances = 10000000,
+                     .waits = 100000,
+                     .minibatch_memory = memory / 2};
+}
+
+void nn_session_set_limits(nn_session *session, const nn_limits *limits, const volatile int *interrupt) {
+  session->limits = (struct example_limits){.turns = limits->turns,
+                                            .bytes = limits->memory,
+                                            .instances = limits->instances,
+                                            .waits = limits->waits};
+  session->room.limit = limits->minibatch_memory;
   session->interrupt = interrupt;
 }
 
@@ -148,20 +165,36 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
   for (size_t i = 0; i < n; i++) {
     struct session_example *example = &session->examples[i];
     *example = (struct session_example){.state = EXAMPLE_NEW};
-    example->traced.position = (uint32_t)i;
-    example->traced.host.trace = &session->minibatch.trace;
-    example->traced.host.arena = session->arena;
     example->traced.host.number = (uint32_t)examples[i];
-    example->traced.host.limits = &session->limits;
-    example->traced.host.heap.pool = &session->heap_pool;
-    example->traced.host.interrupt = session->interrupt;
+    example->traced.host.heap.pool = &session->room.heaps;
     example->run.entry = model->host->entries[entry->function];
-    example->run.example = &example->traced.host;
     example->run.args = args + i * width;
     example->run.results = results + i * function->n_results;
   }
   session->n_examples = n;
   return NULL;
+}
+
+void session_renew(nn_session *session, struct session_part part, bool done_only) {
+  for (size_t i = part.first; i < part.first + part.n; i++) {
+    struct session_example *example = &session->examples[i];
+    if (done_only && example->state != EXAMPLE_DONE)
+      continue;
+    heap_clear(&example->traced.host.heap);
+    struct host_run run = example->run;
+    uint32_t number = example->traced.host.number;
+    *example = (struct session_example){.state = EXAMPLE_NEW};
+    example->traced.position = (uint32_t)i;
+    example->traced.host = (struct example){.trace = &session->minibatch.trace,
+                                            .arena = session->arena,
+                                            .number = number,
+                                            .limits = &session->limits,
+                                            .room = &session->room,
+                                            .heap.pool = &session->room.heaps,
+                                            .interrupt = session->interrupt};
+    example->run = (struct host_run){
+        .entry = run.entry, .example = &example->traced.host, .args = run.args, .results = run.results};
+  }
 }
 
 // -------------------------------------------------------------------------------------------------- control
@@ -204,19 +237,31 @@ static void end_example(nn_session *session, struct session_example *example, en
     heap_clear(&example->traced.host.heap);
 }
 
-// Starts what is new and resumes what waits for a value that is there. *n_waiting of them wait afterwards;
-// false when there was no memory for a stack and none waits.
-static bool advance(nn_session *session, bool decides, size_t *n_waiting) {
-  bool refused = false;
-  *n_waiting = 0;
-  for (size_t i = 0; i < session->n_examples; i++) {
+// What became of a round over the examples of a part.
+struct round {
+  size_t n_waiting;   // afterwards
+  size_t crowded_at;  // SIZE_MAX, or the example that found no room among others: the round ended there
+  bool refused;       // there was no memory for a stack, and none waits
+};
+
+// Starts what is new and resumes what waits for a value that is there.
+static struct round advance(nn_session *session, struct session_part part, bool decides) {
+  struct round round = {.crowded_at = SIZE_MAX};
+  for (size_t i = part.first; i < part.first + part.n; i++) {
     struct session_example *example = &session->examples[i];
     enum host_outcome outcome;
-    if (example->state == EXAMPLE_NEW && !refused) {
+    struct trace_mark mark = trace_mark(&session->minibatch.trace);
+    uint64_t used = session->room.used;
+    if (example->state == EXAMPLE_NEW && !round.refused) {
       outcome = host_start(session->fibers, &example->run, decides);
+      // What it emitted is for nobody, when it did so in one go; a decision of another may have run what it shares.
+      if (outcome == HOST_FAILED && !decides) {
+        trace_rewind(&session->minibatch.trace, mark);
+        session->room.used = used;
+      }
     } else if (example->state == EXAMPLE_WAITS) {
       if (session->minibatch.trace.value_row[example->traced.waits_for] == TRACE_NO_ROW) {
-        ++*n_waiting;
+        round.n_waiting++;
         continue;
       }
       outcome = host_continue(&example->run);
@@ -224,21 +269,26 @@ static bool advance(nn_session *session, bool decides, size_t *n_waiting) {
       continue;
     }
     if (outcome == HOST_NO_MEMORY) {
-      refused = true;  // the others will make room
+      round.refused = true;  // the others will make room
     } else if (outcome == HOST_WAITS) {
       example->state = EXAMPLE_WAITS;
-      ++*n_waiting;
+      round.n_waiting++;
     } else {
       end_example(session, example, outcome);
+      if (example->traced.host.crowded && part.n > 1) {
+        round.crowded_at = i;
+        break;
+      }
     }
   }
-  return !refused || *n_waiting > 0;
+  round.refused = round.refused && round.n_waiting == 0;
+  return round;
 }
 
-static uint32_t lowest_phase_waited_for(const nn_session *session) {
+static uint32_t lowest_phase_waited_for(const nn_session *session, struct session_part part) {
   const struct trace *trace = &session->minibatch.trace;
   uint32_t lowest = UINT32_MAX;
-  for (size_t i = 0; i < session->n_examples; i++) {
+  for (size_t i = part.first; i < part.first + part.n; i++) {
     if (session->examples[i].state != EXAMPLE_WAITS)
       continue;
     uint32_t phase = trace->instances[trace->value_instance[session->examples[i].traced.waits_for]].phase;
@@ -248,27 +298,43 @@ static uint32_t lowest_phase_waited_for(const nn_session *session) {
   return lowest;
 }
 
-static nn_status *run_examples(nn_session *session, const struct ir_entry *entry) {
+static nn_status *run_examples(nn_session *session, const struct ir_entry *entry, struct session_part part,
+                               size_t *crowded_at) {
   bool decides = session->model->host->decides[entry->function];
-  size_t n_waiting;
   for (;;) {
-    if (!advance(session, decides, &n_waiting))
+    struct round round = advance(session, part, decides);
+    *crowded_at = round.crowded_at;
+    if (round.crowded_at != SIZE_MAX)
+      return NULL;
+    if (round.refused)
       return status_new(NN_NO_MEMORY, "out of memory for the stack of an example");
-    if (n_waiting == 0)
+    if (round.n_waiting == 0)
       break;
     // What only feeds losses and outputs stays pending as long as nobody asks for it.
-    STATUS_TRY(flush(session, lowest_phase_waited_for(session)));
+    STATUS_TRY(flush(session, lowest_phase_waited_for(session, part)));
   }
   return flush(session, SCHEDULE_ALL);
 }
 
-static void drop_examples(nn_session *session) {
-  for (size_t i = 0; i < session->n_examples; i++)
-    host_finish(&session->examples[i].run);
-}
-
 static enum kernel_variant variant_of(nn_mode mode) {
   return mode == NN_INFER ? KERNEL_INFER : mode == NN_TRAIN ? KERNEL_TRAIN : KERNEL_GRADIENT;
+}
+
+nn_status *session_run_part(nn_session *session, const struct ir_entry *entry, struct session_part part,
+                            size_t *crowded_at) {
+  *crowded_at = SIZE_MAX;
+  minibatch_reset(&session->minibatch);
+  session->minibatch.trace.trains = session->mode != NN_INFER;
+  session->room.used = 0;
+  session->run->device->ops->begin(session->run, variant_of(session->mode), session->model->training.epoch);
+  nn_status *status = run_examples(session, entry, part, crowded_at);
+  for (size_t i = part.first; i < part.first + part.n; i++) {
+    struct session_example *example = &session->examples[i];
+    host_finish(&example->run);
+    if (example->state == EXAMPLE_DONE && session->n_slots > 0)
+      example->seed = (uint32_t)example->run.results[0];
+  }
+  return status;
 }
 
 nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *dataset,
@@ -283,16 +349,11 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
   session->has_gradients = false;
   forget_examples(session);
   value_arena_reset(session->arena);
-  minibatch_reset(&session->minibatch);
-  session->run->device->ops->begin(session->run, variant_of(mode), session->model->training.epoch);
   session->mode = mode;
   session->entry_number = entry;
   session->data = dataset;
   STATUS_TRY(prepare(session, module->entries[entry], dataset, examples, n));
-  nn_status *status = run_examples(session, module->entries[entry]);
-  drop_examples(session);
-  if (status)
-    return status;
+  STATUS_TRY(session_run_parts(session, module->entries[entry]));
   session->entry = module->entries[entry];
   nn_stats *stats = &session->stats;
   double elsewhere = stats->schedule - before.schedule + stats->plan - before.plan + stats->forward -
@@ -300,9 +361,6 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
   stats->trace += clock_seconds() - start - elsewhere;
   stats->minibatches++;
   stats->examples += n;
-  stats->nodes += session->minibatch.trace.n_instances;
-  stats->batches += session->minibatch.schedule.n_batches;
-  stats->decisions += session->minibatch.trace.n_decisions;
   return NULL;
 }
 
@@ -310,6 +368,8 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
 // results
 
 double session_element(const nn_session *session, uint32_t value, size_t element) {
+  if (session->n_parts > 1)
+    return session->kept[value][element];
   return device_read_element(session->run, session->minibatch.trace.value_row[value], element);
 }
 
@@ -357,6 +417,16 @@ const char *nn_session_error(const nn_session *session, size_t i) {
 // ------------------------------------------------------------------------------------------------------
 // training
 
+// Of a part that is in memory.
+static nn_status *backward_of_part(nn_session *session, size_t number, double scale, bool adding) {
+  struct session_part part = session->parts[number];
+  uint32_t *seeds = value_arena_alloc(session->arena, (part.n + 1) * sizeof *seeds), n = 0;
+  for (size_t i = part.first; i < part.first + part.n; i++)
+    if (session->examples[i].state == EXAMPLE_DONE)
+      seeds[n++] = session->examples[i].seed;
+  return session->run->device->ops->backward(session->run, &session->minibatch, seeds, n, scale, adding);
+}
+
 nn_status *nn_session_backward(nn_session *session, double scale) {
   if (!session->entry || session->mode == NN_INFER)
     return status_new(NN_INVALID, "the backward pass needs a run in training mode before it");
@@ -364,12 +434,22 @@ nn_status *nn_session_backward(nn_session *session, double scale) {
   if (session->n_slots != 1 || result->kind != IR_TENSOR || result->shape.rank != 0)
     return status_new(NN_INVALID, "'%s' cannot be trained: its result is no f32", session->entry->name);
   double start = clock_seconds(), weights = session->run->weights_seconds;
-  uint32_t *seeds = value_arena_alloc(session->arena, (session->n_examples + 1) * sizeof *seeds), n = 0;
-  for (size_t i = 0; i < session->n_examples; i++)
-    if (session->examples[i].state == EXAMPLE_DONE)
-      seeds[n++] = (uint32_t)session->examples[i].run.results[0];
   session->has_gradients = false;
-  STATUS_TRY(session->run->device->ops->backward(session->run, &session->minibatch, seeds, n, scale));
+  // The part that is there comes first: the others have to run once more.
+  size_t there = session->in_memory;
+  STATUS_TRY(backward_of_part(session, there, scale, false));
+  for (size_t part = 0; part < session->n_parts; part++) {
+    if (part == there)
+      continue;
+    // Results stay as they were kept.
+    uint64_t *results = value_arena_alloc(session->arena, (session->n_examples + 1) * sizeof *results);
+    for (size_t i = 0; i < session->n_examples; i++)
+      results[i] = session->examples[i].run.results[0];
+    STATUS_TRY(session_rerun(session, session->entry, part));
+    STATUS_TRY(backward_of_part(session, part, scale, true));
+    for (size_t i = 0; i < session->n_examples; i++)
+      session->examples[i].run.results[0] = results[i];
+  }
   session->has_gradients = true;
   session->scale = scale;
   weights = session->run->weights_seconds - weights;

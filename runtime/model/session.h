@@ -12,7 +12,13 @@ struct session_example {
   struct trace_example traced;  // first: trace_read hands back its address
   struct host_run run;
   enum example_state state;
-  char *error;  // text of nn_session_error, in session.texts
+  uint32_t seed;  // value id of the first result, while its part is in memory
+  char *error;    // text of nn_session_error, in session.texts
+};
+
+// Examples [first, first + n) of the minibatch, that run at once.
+struct session_part {
+  size_t first, n;
 };
 
 struct nn_session {
@@ -23,8 +29,8 @@ struct nn_session {
   struct example_limits limits;  // nn_session_set_limits
   const volatile int *interrupt;
   struct fiber_pool *fibers;
-  struct heap_pool heap_pool;  // of the examples' lists and data
-  struct value_arena *arena;   // arguments and results of the examples, messages
+  struct example_room room;   // what the part that runs takes
+  struct value_arena *arena;  // arguments and results of the examples, messages
   struct session_example *examples;
   size_t n_examples, capacity;
   const struct ir_entry *entry;       // of the last run; NULL: none, or it failed
@@ -37,6 +43,13 @@ struct nn_session {
   const nn_dataset *data;  // of the last run
   nn_stats stats;
   double flops_before;  // the run's, at the last reset
+  // Parts that the last run was cut into, because all at once would have taken more memory than there is room for. With
+  // more than one the results are copies, in which `kept` takes the place of computed rows.
+  struct session_part *parts;
+  size_t n_parts, parts_capacity;
+  size_t in_memory;  // the part whose trace and rows are there
+  double **kept;     // [value] elements, in the arena
+  size_t n_kept, kept_capacity;
   // Answers of nn_session_node and nn_session_batch.
   struct session_view *view;
 };
@@ -46,5 +59,17 @@ void session_position(const nn_session *, size_t i, char *text, size_t size);
 // The first element of a tensor value that has been computed.
 double session_element(const nn_session *, uint32_t value, size_t element);
 void session_drop_view(nn_session *);
+
+// parts.c. Runs all prepared examples, as one part or several.
+nn_status *session_run_parts(nn_session *, const struct ir_entry *);
+// Brings a part of the last run back into memory: the same examples with the same results, of which value ids take the
+// place of what was kept.
+nn_status *session_rerun(nn_session *, const struct ir_entry *, size_t part);
+
+// session.c, for parts.c. Makes examples of the minibatch new again, those that are done alone when `done_only`.
+void session_renew(nn_session *, struct session_part, bool done_only);
+// Runs a part that has just been renewed. *crowded_at: SIZE_MAX, or the example that found no room; the part is then
+// to be renewed.
+nn_status *session_run_part(nn_session *, const struct ir_entry *, struct session_part, size_t *crowded_at);
 
 #endif

@@ -82,7 +82,9 @@ void example_tick(struct example *example, const struct ir_loc *loc) {
   if (limit) {
     if (example->steps >= limit)
       example_fail(example, loc,
-                   "more than %" PRIu64 " turns of loops and recursion: is there one without an end?", limit);
+                   "more than %" PRIu64
+                   " turns of loops and recursion: is there one without an end? (--turns)",
+                   limit);
     uint64_t left = limit - example->steps;
     grant = left < FUEL_TANK ? (int64_t)left : FUEL_TANK;
   }
@@ -92,18 +94,38 @@ void example_tick(struct example *example, const struct ir_loc *loc) {
 
 // ------------------------------------------------------------------------------------------ memory
 
+_Noreturn void example_fail_crowded(struct example *example, const struct ir_loc *loc, const char *what) {
+  example->crowded = true;
+  example_fail(example, loc, "%s", what);
+}
+
+static bool exceeds(uint64_t limit, uint64_t used, uint64_t more) {
+  return limit && (more > limit || used > limit - more);
+}
+
+void example_charge(struct example *example, const struct ir_loc *loc, uint64_t bytes) {
+  uint64_t limit = example->limits->bytes;
+  if (exceeds(limit, example->bytes + example->heap.held, bytes))
+    example_fail(example, loc, "the example needs more than %" PRIu64 " MiB of memory (--memory)",
+                 limit >> 20);
+  struct example_room *room = example->room;
+  if (!exceeds(room->limit, room->used + room->heaps.held, bytes))
+    return;
+  example->crowded = true;
+  example_fail(example, loc,
+               "the example alone needs more than the %" PRIu64 " MiB of a minibatch (--minibatch-memory)",
+               room->limit >> 20);
+}
+
 void *example_alloc(struct example *example, const struct ir_loc *loc, size_t bytes) {
   struct heap *heap = &example->heap;
   void *memory = heap_reuse(heap, bytes);
   if (memory)
     return memory;
-  uint64_t growth = heap_growth(heap, bytes), limit = example->limits->bytes;
-  if (limit && (growth > limit || heap->held > limit - growth))
-    example_fail(example, loc, "the lists and data of this example need more than %" PRIu64 " MiB",
-                 limit >> 20);
+  example_charge(example, loc, heap_growth(heap, bytes));
   memory = heap_alloc(heap, bytes);
   if (!memory)
-    example_fail(example, loc, "out of memory: %zu bytes for a list", bytes);
+    example_fail_crowded(example, loc, "out of memory for a list");
   return memory;
 }
 

@@ -17,10 +17,20 @@
 struct fiber;
 struct trace;
 
-// What one example may take; 0: any amount.
+// What one example may take; 0: any amount. None depends on the minibatch: shared instances count for nobody.
 struct example_limits {
-  uint64_t turns;  // of loops and recursion
-  uint64_t bytes;  // of lists and data
+  uint64_t turns;      // of loops and recursion
+  uint64_t bytes;      // of its lists and data, its trace and its tensors
+  uint64_t instances;  // of blocks
+  uint64_t waits;      // for values that decide
+};
+
+// What the examples of a minibatch take together. One that finds no room any more is told apart from one that takes
+// too much itself: it fails as `crowded`, and may succeed in a smaller minibatch.
+struct example_room {
+  uint64_t limit;  // bytes; 0: any amount
+  uint64_t used;   // by the trace and the tensors; by lists and data: heaps.held
+  struct heap_pool heaps;
 };
 
 // The layout is known to compiled code (offsets of the first members). Everything else about an example is
@@ -39,16 +49,25 @@ struct example {
   int64_t fuel;                         // 0 at the start
   uint64_t steps;                       // turns paid for so far
   const struct example_limits *limits;  // shared
+  struct example_room *room;            // shared by the minibatch
   // NULL, or a flag: the example ends with the error "interrupted" once it is not 0.
   const volatile int *interrupt;
   struct heap heap;  // lists and data that it has made
-  uint64_t copied;   // elements of lists copied because somebody else sees the list, too
+  uint64_t bytes;    // of its trace and its tensors
+  uint64_t instances, waits;
+  bool crowded;     // it failed, but only for want of room
+  uint64_t copied;  // elements of lists copied because somebody else sees the list, too
 };
 
 // Ends the running example with an error at this position of the model's source. Called by compiled code, and
 // by the trace for whatever goes wrong there.
 _Noreturn void example_fail(struct example *, const struct ir_loc *loc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+// The same for an example that would have gone on in a smaller minibatch.
+_Noreturn void example_fail_crowded(struct example *, const struct ir_loc *loc, const char *what);
+// Fails the example when `bytes` more are more than it may take, or than there is room for.
+void example_charge(struct example *, const struct ir_loc *loc, uint64_t bytes);
 
 // Memory of the example's heap, which counts against its limit. Never NULL: fails the example.
 void *example_alloc(struct example *, const struct ir_loc *, size_t bytes);

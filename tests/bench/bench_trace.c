@@ -101,14 +101,18 @@ static struct host_code *compile(const struct ir_module *ir, struct jit **jit, c
 }
 
 static void run_minibatch(struct fiber_pool *pool, host_entry_fn *entry, struct trace *trace,
-                          struct value_arena *arena, struct heap_pool *heaps, const uint64_t *trees) {
+                          struct value_arena *arena, struct example_room *room, const uint64_t *trees) {
   static const struct example_limits limits = {0};
   trace_reset(trace);
   value_arena_reset(arena);
   for (uint32_t i = 0; i < TREES; i++) {
-    struct trace_example example = {
-        .host = {.trace = trace, .arena = arena, .limits = &limits, .heap.pool = heaps, .number = i},
-        .position = i};
+    struct trace_example example = {.host = {.trace = trace,
+                                             .arena = arena,
+                                             .limits = &limits,
+                                             .room = room,
+                                             .heap.pool = &room->heaps,
+                                             .number = i},
+                                    .position = i};
     uint64_t result;
     struct host_run run = {.entry = entry, .example = &example.host, .args = &trees[i], .results = &result};
     if (host_start(pool, &run, false) != HOST_DONE)
@@ -121,7 +125,7 @@ static void run_minibatch(struct fiber_pool *pool, host_entry_fn *entry, struct 
 static void measure(struct host_code *code, uint32_t function, struct trace *trace, double limit) {
   struct value_arena *data = value_arena_new(), *arena = value_arena_new();
   struct fiber_pool *pool = fiber_pool_new(NULL);
-  struct heap_pool heaps = {0};
+  struct example_room room = {0};
   uint64_t random = 1, trees[TREES];
   for (int i = 0; i < TREES; i++)
     trees[i] = make_tree(data, LEAVES, &random);
@@ -131,7 +135,7 @@ static void measure(struct host_code *code, uint32_t function, struct trace *tra
   do {
     double start = seconds_now();
     for (int i = 0; i < 10; i++) {
-      run_minibatch(pool, code->entries[function], trace, arena, &heaps, trees);
+      run_minibatch(pool, code->entries[function], trace, arena, &room, trees);
       if (trace->n_instances != expected)
         stop("a wrong number of instances");
     }
@@ -140,7 +144,7 @@ static void measure(struct host_code *code, uint32_t function, struct trace *tra
   } while (seconds_now() - begin < limit);
   printf("%-22s %6.1f ns  (%" PRIu32 " instances of %d trees in %.1f us)\n", "per instance",
          1e9 * best / expected, expected, TREES, 1e6 * best);
-  heap_pool_clear(&heaps);
+  heap_pool_clear(&room.heaps);
   fiber_pool_free(pool);
   value_arena_free(data);
   value_arena_free(arena);

@@ -23,7 +23,7 @@ printf '{"n": 0}\n{"n": 1}\n' >data.jsonl
 # The limit: the other example goes on.
 status 1 predict endless.nn --data data.jsonl
 says out '^{"line": 1, "predict": 0}$'
-says out '^{"line": 2, "error": "endless.nn:4:3: more than 100000000 turns of loops and recursion: is there one without an end?"}$'
+says out '^{"line": 2, "error": "endless.nn:4:3: more than 100000000 turns of loops and recursion: is there one without an end? (--turns)"}$'
 status 1 predict endless.nn --data data.jsonl --turns 1000
 says out '"endless.nn:4:3: more than 1000 turns'
 refuses 2 '--turns takes an integer of at least 0, not `many`' predict endless.nn --data data.jsonl --turns many

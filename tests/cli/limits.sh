@@ -1,51 +1,133 @@
 #!/bin/sh
-# Limits of the system: little address space, few threads, a small stack. Each ends in a result or in a message, and
-# nothing waits for ever.
-#   limits.sh NNRUN SOURCE NNC
+# What one example may take, and minibatches that take more than there is memory for: they run in parts, with the
+# results that they have otherwise.
+#   limits.sh NNRUN SOURCE
 . "$(dirname "$0")/lib.sh"
-nnc=$3
-model=$examples/treelstm/treelstm.nn
-head -n 60 "$examples/treelstm/train.txt" >train.txt
-train="train $model --data train.txt -D D=8 -D H=8 --epochs 1 --quiet"
-"$nnrun" $train --save free.st >expected || fail "training without limits"
-loss() { grep -o 'loss [0-9.]*' "$1"; }
 
-# OpenBLAS asks for ever where it gets no memory: without it the results are the same to rounding. (The sanitizers need
-# more address space than that before they begin.)
-for limit in 400000 500000 1000000 4000000; do
-  (ulimit -v $limit && "$nnrun" --version) >/dev/null 2>&1 || continue
-  got=0
-  (ulimit -v $limit && timeout -s KILL 120 "$nnrun" $train --threads 2 --save limited.st) >out 2>err || got=$?
-  [ "$got" -eq 0 ] || { cat err >&2; fail "exit status $got with ulimit -v $limit"; }
-  [ "$(loss out)" = "$(loss expected)" ] || fail "another loss with ulimit -v $limit"
-  [ $limit -ne 400000 ] || says err 'the limit on memory (ulimit -v) leaves OpenBLAS no room'
-  if [ $limit -eq 4000000 ]; then
-    silent err
-    cmp limited.st free.st || fail "other weights within a limit that is large enough"
-  fi
+# Writes in place: each of these took gigabytes when a write copied the list, and 64 MiB are plenty.
+cat >writes.nn <<'MODEL'
+dim D = 4
+param p: f32[D] = ones
+fn loss(n: int) -> f32 {
+  var hs = [p for i in 0..n]
+  for i in 1..n { hs[i] = tanh(hs[i] + hs[i - 1]) }
+  sum(hs[n - 1])
+}
+fn fill(n: int) -> int {
+  var ys = [0 for i in 0..n]
+  for i in 0..n { ys[i] = i }
+  sum(ys)
+}
+fn table(n: int) -> int {
+  var t = [[0 for j in 0..n] for i in 0..n]
+  for i in 1..n {
+    for j in 1..n { t[i][j] = max(t[i - 1][j], t[i][j - 1]) + (i * j) % 3 }
+  }
+  t[n - 1][n - 1]
+}
+MODEL
+echo '{"n": 30000}' >loss.jsonl
+status 0 eval writes.nn --data loss.jsonl --memory 64
+says out '^loss 3.8447'
+echo '{"n": 1000000}' >fill.jsonl
+status 0 predict writes.nn --entry fill --data fill.jsonl --memory 64
+says out '^{"line": 1, "fill": 499999500000}$'
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do echo '{"n": 300}'; done >table.jsonl
+status 0 predict writes.nn --entry table --data table.jsonl --batch 16 --memory 8 --minibatch-memory 8
+says out '^{"line": 1, "table": 598}$' '^{"line": 16, "table": 598}$'
+
+# A decoder that never ends is ended, and says where; the others go on.
+cat >decoder.nn <<'MODEL'
+dim D = 8
+param E: f32[D] = ones
+fn predict(n: int) -> [int] {
+  var h = E
+  var out = [0]
+  while n > 1 {
+    h = tanh(h + E)
+    out = push(out, n)
+    if value(sum(h)) < 0 { break }
+  }
+  out
+}
+fn build(n: int) -> f32 {
+  var h = E
+  while n > 1 { h = tanh(h + E) }
+  sum(h)
+}
+fn hoard(n: int) -> int {
+  var xs = [0]
+  while n > 1 { xs = push(xs, n) }
+  len(xs)
+}
+MODEL
+printf '{"n": 1}\n{"n": 2}\n{"n": 1}\n{"n": 3}\n' >decoder.jsonl
+status 1 predict decoder.nn --data decoder.jsonl
+says out '^{"line": 1, "predict": \[0\]}$' '^{"line": 3, "predict": \[0\]}$' \
+  '^{"line": 2, "error": "decoder.nn:9:[0-9]*: more than 100000 waits for values that decide.*(--waits)"}$' '^{"line": 4, "error":'
+status 1 predict decoder.nn --data decoder.jsonl --waits 10
+says out '"line": 2, "error": "decoder.nn:9:[0-9]*: more than 10 waits'
+status 1 predict decoder.nn --entry build --data decoder.jsonl --instances 100000
+says out '"line": 3, "build": 8}' '"line": 2, "error": "decoder.nn:1[45]:[0-9]*: more than 100000 block instances.*(--instances)"'
+status 1 predict decoder.nn --entry build --data decoder.jsonl --memory 10
+says out '"line": 3, "build": 8}' '"line": 2, "error": "decoder.nn:1[45]:[0-9]*: the example needs more than 10 MiB of memory (--memory)"'
+status 1 predict decoder.nn --entry hoard --data decoder.jsonl --memory 10
+says out '"line": 3, "hoard": 1}' '"line": 2, "error": "decoder.nn:20:[0-9]*: the example needs more than 10 MiB'
+status 1 predict decoder.nn --entry hoard --data decoder.jsonl --memory 0 --minibatch-memory 10
+says out '"line": 3, "hoard": 1}' '"line": 4, "error": "decoder.nn:20:[0-9]*: the example alone needs more than the 10 MiB of a minibatch (--minibatch-memory)"'
+refuses 2 '--waits takes an integer of at least 0' predict decoder.nn --data decoder.jsonl --waits many
+
+# In parts: predictions have the same bits, with and without decisions; losses and gradients are those of the whole.
+for model in treelstm greedy-tagger; do
+  nn=$examples/$model/$model.nn
+  case $model in treelstm) name=train.txt ;; *) name=train.tsv ;; esac
+  status 0 train "$nn" --data "$examples/$model/$name" --limit 100 --epochs 1 --save whole.safetensors
+  status 0 train "$nn" --data "$examples/$model/$name" --limit 100 --epochs 1 --minibatch-memory 1 --save parts.safetensors
+  for weights in whole parts; do
+    for memory in 0 1; do
+      status 0 predict "$nn" --weights $weights.safetensors --data "$examples/$model/$name" --limit 100 \
+        --minibatch-memory $memory
+      mv out $weights.$memory
+    done
+    cmp $weights.0 $weights.1 || fail "$model: predictions in parts are not those of the whole"
+  done
+  for memory in 0 1; do
+    status 0 grad "$nn" --weights whole.safetensors --data "$examples/$model/$name" --limit 100 \
+      --minibatch-memory $memory --out grad.$memory
+    mv out losses.$memory
+  done
+  cmp losses.0 losses.1 || fail "$model: losses in parts are not those of the whole"
+  cmp -s grad.0 grad.1 && fail "$model: one part only"
+  python3 - grad.0 grad.1 <<'PYTHON' || fail "$model: gradients in parts are not those of the whole"
+import json, struct, sys
+def tensors(path):
+    data = open(path, "rb").read()
+    n = struct.unpack("<Q", data[:8])[0]
+    head = json.loads(data[8:8 + n])
+    return {k: struct.unpack("<%df" % ((v["data_offsets"][1] - v["data_offsets"][0]) // 4),
+                             data[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]])
+            for k, v in head.items() if k != "__metadata__"}
+a, b = tensors(sys.argv[1]), tensors(sys.argv[2])
+assert a.keys() == b.keys()
+for name in a:
+    size = max(abs(x) for x in a[name])
+    assert all(abs(x - y) <= 1e-5 * size + 1e-7 for x, y in zip(a[name], b[name])), name
+PYTHON
 done
 
-# A stack that is too small is said to be so; one that the system lets grow, grows.
-got=0
-(ulimit -s 64 && "$nnrun" $train) >out 2>err || got=$?
-[ "$got" -eq 1 ] || fail "exit status $got with ulimit -s 64"
-says err '^nnrun: the stack is limited to 64 KiB, and 1024 are needed'
-got=0
-(ulimit -s 64 && "$nnc" "$model" -o m.nnb) >out 2>err || got=$?
-[ "$got" -eq 1 ] || fail "exit status $got of nnc with ulimit -s 64"
-says err '^nnc: the stack is limited to 64 KiB'
-(ulimit -S -s 64 && "$nnrun" $train --threads 2 --save soft.st) >out 2>err || fail "a soft limit on the stack"
-cmp soft.st free.st
-
-# Fewer threads than were asked for. The limit is the user's, and root has none.
-if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
-  chmod -R go+rX "$work" && chmod go+rwx "$work"
-  run="setpriv --reuid=54321 --clear-groups"
-  if $run "$nnrun" --version >/dev/null 2>&1 && $run cat "$model" >/dev/null 2>&1; then
-    got=0
-    $run sh -c "ulimit -u 2 2>/dev/null || ulimit -p 2; exec '$nnrun' $train --threads 8 --cache-dir ''" >out 2>err || got=$?
-    [ "$got" -eq 0 ] || { cat err >&2; fail "exit status $got with ulimit -u 2"; }
-    says err '^nnrun: the system allows only [1-7] of 8 threads'
-    [ "$(loss out)" = "$(loss expected)" ] || fail "another loss with fewer threads"
-  fi
-fi
+# Results that hold tensors, in lists and data, are copied out of each part.
+cat >held.nn <<'MODEL'
+dim D = 300
+param p: f32[D]
+data Held = Nothing | Both(x: f32[D], rest: Held)
+fn predict(n: int) -> (Held, [(int, f32[D])], f32) {
+  var held = Nothing
+  for i in 0..n { held = Both(p * (i + 1), held) }
+  (held, [(i, tanh(p * i)) for i in 0..n], sum(p) * n)
+}
+MODEL
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "{\"n\": $((i * 7 % 40 + 100))}"; done >held.jsonl
+status 0 predict held.nn --data held.jsonl --minibatch-memory 0
+mv out held.0
+status 0 predict held.nn --data held.jsonl --minibatch-memory 1
+cmp out held.0 || fail "results with tensors differ in parts"

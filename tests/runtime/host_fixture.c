@@ -62,8 +62,9 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
   return give_values(log, block->n_results);
 }
 
-uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elements, uint32_t n,
-                           const uint32_t *values) {
+uint32_t trace_emit_reduce(struct example *example, const struct ir_loc *loc, uint32_t kind,
+                           uint32_t elements, uint32_t n, const uint32_t *values) {
+  (void)loc;
   struct fixture_trace *log = log_of(example);
   const char *name = kind == TRACE_REDUCE_SUM ? "sum" : kind == TRACE_REDUCE_MEAN ? "mean" : "max";
   if (!log->silent) {
@@ -75,7 +76,8 @@ uint32_t trace_emit_reduce(struct example *example, uint32_t kind, uint32_t elem
   return give_values(log, 1);
 }
 
-double trace_read(struct example *example, uint32_t value) {
+double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {
+  (void)loc;
   struct fixture_trace *log = log_of(example);
   if (!log->silent)
     fprintf(log->out, "read %%%u\n", value);
@@ -279,7 +281,7 @@ struct fixture *fixture_new(struct jit *jit, const char *name, const char *text,
   }
   f->pool = fiber_pool_new(NULL);
   f->arena = value_arena_new();
-  f->heaps.scribbles = true;
+  f->room.heaps.scribbles = true;
   compile(f);
   return f;
 }
@@ -294,7 +296,7 @@ void fixture_free(struct fixture *f) {
   ir_module_free(f->ir);
   fiber_pool_free(f->pool);
   forget(f);
-  heap_pool_clear(&f->heaps);
+  heap_pool_clear(&f->room.heaps);
   value_arena_free(f->arena);
   free(f->dims);
   free(f->results);
@@ -345,7 +347,8 @@ static void run(struct fixture *f, const struct ir_entry *entry, const uint64_t 
   *example = (struct example){.trace = (struct trace *)(void *)&log,
                               .arena = f->arena,
                               .limits = &f->limits,
-                              .heap.pool = &f->heaps,
+                              .room = &f->room,
+                              .heap.pool = &f->room.heaps,
                               .interrupt = f->interrupt};
   struct host_run host_run = {
       .entry = f->code->entries[entry->function], .example = example, .args = args, .results = results};

@@ -19,7 +19,7 @@ struct fixture {
   struct host_code *code;
   struct fiber_pool *pool;
   struct value_arena *arena;  // arguments
-  struct heap_pool heaps;
+  struct example_room room;
   struct example example;  // that ran last: the results of fixture_run_slots lie in its heap
   int64_t *dims;
   // Set before fixture_run.

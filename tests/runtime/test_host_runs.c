@@ -242,12 +242,12 @@ static void test_a_failure_frees_its_memory(void **state) {
   fixture_run_slots(f, "hoard", &small, &first);
   assert_int_equal(f->outcome, HOST_DONE);
   struct heap kept = f->example.heap;
-  f->example.heap = (struct heap){.pool = &f->heaps};
-  size_t held = f->heaps.held;
+  f->example.heap = (struct heap){.pool = &f->room.heaps};
+  size_t held = f->room.heaps.held;
   for (int round = 0; round < 3; round++) {
     fixture_run_slots(f, "hoard", &large, &result);
-    assert_string_equal(f->error, "0:0:0 the lists and data of this example need more than 10 MiB");
-    assert_int_equal(f->heaps.held, held);
+    assert_string_equal(f->error, "0:0:0 the example needs more than 10 MiB of memory (--memory)");
+    assert_int_equal(f->room.heaps.held, held);
     fixture_run_slots(f, "hoard", &small, &result);
     assert_int_equal(f->outcome, HOST_DONE);
   }
@@ -308,7 +308,8 @@ static void test_many_examples_wait(void **state) {
     examples[i] = (struct example){.trace = (struct trace *)(void *)trace,
                                    .arena = f->arena,
                                    .limits = &f->limits,
-                                   .heap.pool = &f->heaps};
+                                   .room = &f->room,
+                                   .heap.pool = &f->room.heaps};
     runs[i] = (struct host_run){.entry = f->code->entries[f->ir->entries[entry]->function],
                                 .example = &examples[i],
                                 .args = slots[i],

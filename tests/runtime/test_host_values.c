@@ -115,10 +115,11 @@ static void zip_and_take(struct scene *s, const struct model *a, const struct mo
 static void run_scene(uint64_t width, uint64_t seed) {
   enum { LISTS = 64, STEPS = 4000 };
   static const struct example_limits limits = {0};
-  struct heap_pool heaps = {.scribbles = true};
+  struct example_room room = {.heaps.scribbles = true};
   struct value_arena *data = value_arena_new();
   struct scene s = {.width = width, .shape.width = (uint32_t)width, .random = seed};
-  s.example.heap.pool = &heaps;
+  s.example.room = &room;
+  s.example.heap.pool = &room.heaps;
   s.example.limits = &limits;
   struct model *models = calloc(LISTS, sizeof *models);
   assert_non_null(models);
@@ -154,7 +155,7 @@ static void run_scene(uint64_t width, uint64_t seed) {
   assert_int_equal(s.example.heap.live, 0);
   free(models);
   heap_clear(&s.example.heap);
-  heap_pool_clear(&heaps);
+  heap_pool_clear(&room.heaps);
   value_arena_free(data);
 }
 
@@ -171,9 +172,9 @@ static void test_lists_of_a_data_set(void **state) {
   (void)state;
   static const struct example_limits limits = {0};
   static const struct value_shape shape = {.width = 1};
-  struct heap_pool heaps = {0};
+  struct example_room room = {0};
   struct value_arena *data = value_arena_new();
-  struct example example = {.heap.pool = &heaps, .limits = &limits};
+  struct example example = {.room = &room, .heap.pool = &room.heaps, .limits = &limits};
   uint64_t slots[] = {1, 2, 3}, element = 4;
   struct value_list *list = value_list_new(data, 1, 3, slots), before_list = *list;
   struct value_buffer before = *list->buffer;
@@ -193,7 +194,7 @@ static void test_lists_of_a_data_set(void **state) {
   assert_memory_equal(list->buffer, &before, sizeof before);
   assert_memory_equal(list->buffer->slots, slots, sizeof slots);
   assert_int_equal(value_arena_bytes(data), bytes);
-  heap_pool_clear(&heaps);
+  heap_pool_clear(&room.heaps);
   value_arena_free(data);
 }
 

@@ -406,7 +406,9 @@ static void test_limits(void **state) {
   struct rig rig;
   rig_open(&rig, endless_model, "turn", &options);
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-    nn_session_set_limits(rig.session, cases[c].turns, &cases[c].interrupt);
+    nn_limits limits = nn_limits_default();
+    limits.turns = cases[c].turns;
+    nn_session_set_limits(rig.session, &limits, &cases[c].interrupt);
     rig_run(&rig, cases[c].entry, NN_INFER);
     size_t failed = 0;
     for (size_t i = 0; i < rig.n; i++) {
