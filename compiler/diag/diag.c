@@ -51,9 +51,9 @@ static struct diag *add(struct diag_sink *sink, enum diag_severity severity, enu
                         struct span span, const char *format, va_list args) {
   if (is_duplicate(sink, code, span))
     return NULL;
-  if (severity == DIAG_ERROR)
-    sink->error_count++;
-  if (sink->count >= sink->limit)
+  /* Each severity has a limit of its own: warnings never crowd out an error. */
+  size_t *met = severity == DIAG_ERROR ? &sink->error_count : &sink->warning_count;
+  if ((*met)++ >= sink->limit)
     return NULL;
   struct diag *diag = arena_new(sink->arena, struct diag);
   diag->sink = sink;

@@ -64,10 +64,11 @@ struct diag_sink {
   size_t count;
   size_t capacity;
   size_t error_count; /* including dropped ones that were not duplicates */
-  size_t limit;       /* errors kept; further ones are counted only */
+  size_t warning_count;
+  size_t limit; /* errors kept, and warnings; further ones are counted only */
 };
 
-/* Errors kept unless the sink's `limit` is set to something else: more than anybody reads. */
+/* Errors kept, and warnings, unless the sink's `limit` is set to something else: more than anybody reads. */
 #define DIAG_DEFAULT_LIMIT 20
 
 void diag_sink_init(struct diag_sink *sink, struct arena *arena, struct source_set *sources);

@@ -363,14 +363,19 @@ static int compare_diags(const void *a, const void *b) {
   return x->order < y->order ? -1 : x->order > y->order;
 }
 
+static void print_count(size_t count, size_t shown, const char *noun, FILE *out) {
+  fprintf(out, "%zu %s%s", count, noun, count == 1 ? "" : "s");
+  if (count > shown)
+    fprintf(out, " (%zu shown)", shown);
+}
+
 static void print_summary(const struct diag_sink *sink, size_t shown_errors, FILE *out) {
-  size_t warnings = sink->count - shown_errors;
   if (sink->error_count)
-    fprintf(out, "%zu error%s", sink->error_count, sink->error_count == 1 ? "" : "s");
-  if (sink->error_count > shown_errors)
-    fprintf(out, " (%zu shown)", shown_errors);
-  if (warnings)
-    fprintf(out, "%s%zu warning%s", sink->error_count ? ", " : "", warnings, warnings == 1 ? "" : "s");
+    print_count(sink->error_count, shown_errors, "error", out);
+  if (sink->error_count && sink->warning_count)
+    fputs(", ", out);
+  if (sink->warning_count)
+    print_count(sink->warning_count, sink->count - shown_errors, "warning", out);
   fputc('\n', out);
 }
 
