@@ -1,12 +1,13 @@
 /* nnc: the compiler's command. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/base/stack.h"
+#include "compiler/cli/command_line.h"
 #include "compiler/command/native.h"
 #include "compiler/nnc.h"
 #include "compiler/passes/passes.h"
@@ -26,7 +27,9 @@ struct command {
   const char *path;
   const char *output;
   enum emit emit;
+  bool has_emit;
   bool only_check;
+  bool explains; /* `path` is a code, or NULL */
   bool colour;
   const char *dump_after;
   struct nnc_definition *definitions;
@@ -45,33 +48,6 @@ static _Noreturn void usage_error(const char *format, ...) {
   va_end(args);
   fputs("\nTry `nnc --help`.\n", stderr);
   exit(EXIT_USAGE);
-}
-
-static _Noreturn void print_help(void) {
-  puts("Usage: nnc [OPTION...] FILE.nn        compile a model to FILE.nnb\n"
-       "       nnc check [OPTION...] FILE.nn  only report errors\n"
-       "       nnc explain [NN0123]           explain an error code, or list them\n"
-       "\n"
-       "  -o, --output FILE       write the result to FILE (`-`: standard output)\n"
-       "  -D NAME=INT             give the dim NAME another value; may be repeated\n"
-       "      --emit=WHAT         ast      the syntax tree, as normalised source\n"
-       "                          ir       the module as lowered, before any pass\n"
-       "                          blocks   the finished module: blocks and adjoints\n"
-       "                          llvm     the generated code of this processor\n"
-       "                          asm      the same as assembly\n"
-       "      --dump-after=PASS   print the module after a pass (`all`: each) on standard error\n"
-       "      --stdlib DIR        look for `import std.x` in DIR first; may be repeated\n"
-       "      --color=WHEN        auto, always or never\n"
-       "  -h, --help              print this help\n"
-       "  -V, --version           print the version\n"
-       "\n"
-       "Passes, in the order in which they run:");
-  for (const struct pass *pass = passes; pass->name; pass++)
-    printf("  %-14s %s\n", pass->name, pass->what);
-  puts("\nThe standard library is also looked for in $NN_STDLIB. The exit status is 1 when the model has "
-       "errors\n"
-       "and 2 when something else went wrong.");
-  exit(EXIT_SUCCESS);
 }
 
 /* ---- Options ------------------------------------------------------------------------------------------------ */
@@ -118,47 +94,149 @@ static const char *parse_pass(const char *name) {
   usage_error("--dump-after=%s: there is no such pass", name);
 }
 
+enum { KEY_EMIT = 256, KEY_DUMP, KEY_STDLIB, KEY_COLOUR };
+
+static const struct argp_option option_table[] = {
+    {"output", 'o', "FILE", 0, "write the result to FILE (`-`: standard output)", 1},
+    {"define", 'D', "NAME=INT", 0, "give the dim NAME another value; may be repeated", 1},
+    {"emit", KEY_EMIT, "WHAT", 0,
+     "instead of the module: ast, the syntax tree as normalised source; ir, the module as lowered, before "
+     "any pass; "
+     "blocks, the finished module; llvm or asm, the generated code of this processor",
+     1},
+    {"dump-after", KEY_DUMP, "PASS", 0, "print the module after a pass (`all`: each) on standard error", 1},
+    {"stdlib", KEY_STDLIB, "DIR", 0, "look for `import std.x` in DIR first; may be repeated", 1},
+    {"color", KEY_COLOUR, "WHEN", 0, "auto, always or never", 1},
+    {"colour", KEY_COLOUR, "WHEN", OPTION_ALIAS | OPTION_HIDDEN, NULL, 1},
+    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, -1},
+    {0}};
+
+static const struct command_synonym synonyms[] = {
+    {"out", "output", NULL},
+    {"output-file", "output", NULL},
+    {"dim", "define", NULL},
+    {"set", "define", NULL},
+    {"dump", "dump-after", NULL},
+    {"print-after", "dump-after", NULL},
+    {"include", "stdlib", NULL},
+    {"lib", "stdlib", NULL},
+    {"library", "stdlib", NULL},
+    {"check", NULL, "`nnc check FILE` only reports errors"},
+    {"syntax-only", NULL, "`nnc check FILE` only reports errors"},
+    {"explain", NULL, "`nnc explain NN0123` explains an error code"},
+    {"emit-llvm", NULL, "it is `--emit=llvm`"},
+    {"emit-ir", NULL, "it is `--emit=ir`"},
+    {"verbose", NULL, "`--dump-after=all` shows what the passes do"},
+    {"optimize", NULL, "every module is optimised"},
+    {"debug", NULL, "every module knows the lines of its source"},
+};
+
+static _Noreturn void refuse_second(const struct command *command, const char *text) {
+  static const char *const words[] = {"check", "explain"};
+  const char *word = diag_nearest(command->path, words, sizeof words / sizeof *words);
+  if (word && !command->only_check && access(command->path, F_OK) != 0)
+    usage_error("there is no command `%s`; did you mean `%s`?", command->path, word);
+  usage_error("one %s at a time: %s and %s", command->explains ? "code" : "file", command->path, text);
+}
+
+static error_t set_option(int key, char *text, struct argp_state *state) {
+  struct command *command = state->input;
+  switch (key) {
+  case 'o': command->output = text; break;
+  case 'D': command->definitions[command->definition_count++] = parse_definition(text); break;
+  case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
+  case KEY_EMIT:
+    command->emit = parse_emit(text);
+    command->has_emit = true;
+    break;
+  case KEY_DUMP: command->dump_after = parse_pass(text); break;
+  case KEY_STDLIB: command->stdlib_dirs[command->stdlib_dir_count++] = text; break;
+  case KEY_COLOUR: command->colour = parse_colour(text); break;
+  case ARGP_KEY_ARG:
+    if (state->arg_num == 0 && strcmp(text, "check") == 0)
+      command->only_check = true;
+    else if (state->arg_num == 0 && strcmp(text, "explain") == 0)
+      command->explains = true;
+    else if (command->path)
+      refuse_second(command, text);
+    else
+      command->path = text;
+    break;
+  case ARGP_KEY_END:
+    if (!command->path && !command->explains)
+      usage_error("which file?");
+    break;
+  default: return ARGP_ERR_UNKNOWN;
+  }
+  return 0;
+}
+
+/* Options that would change nothing are refused rather than ignored. */
+static void refuse_idle_options(const struct command *command) {
+  const char *mode = command->explains ? "explain" : command->only_check ? "check" : NULL;
+  const char *idle = NULL;
+  if (command->output)
+    idle = "--output";
+  else if (command->has_emit)
+    idle = "--emit";
+  else if (command->dump_after)
+    idle = "--dump-after";
+  else if (command->explains && command->definition_count)
+    idle = "-D";
+  else if (command->explains && command->stdlib_dir_count)
+    idle = "--stdlib";
+  if (mode && idle)
+    usage_error("%s has no effect with `%s`", idle, mode);
+  if (command->dump_after && (command->emit == EMIT_AST || command->emit == EMIT_IR))
+    usage_error("--dump-after has no effect with --emit=%s: no pass runs before it",
+                emit_names[command->emit]);
+}
+
+/* The passes, below the options. */
+static char *add_passes(int key, const char *text, void *input) {
+  (void)input;
+  if (key != ARGP_KEY_HELP_POST_DOC)
+    return (char *)(uintptr_t)text;
+  char *all = NULL;
+  size_t length;
+  FILE *out = open_memstream(&all, &length);
+  if (!out)
+    return NULL;
+  fputs("Passes, in the order in which they run:\n", out);
+  for (const struct pass *pass = passes; pass->name; pass++)
+    fprintf(out, "  %-14s %s\n", pass->name, pass->what);
+  fputs("\nThe standard library is also looked for in $NN_STDLIB. The exit status is 1 when the model has "
+        "errors and 2 "
+        "when something else went wrong.",
+        out);
+  return fclose(out) == 0 ? all : NULL;
+}
+
 static struct command parse_command(int argc, char **argv) {
-  enum { OPTION_EMIT = 256, OPTION_DUMP, OPTION_STDLIB, OPTION_COLOR };
-  static const struct option options[] = {
-      {"output", required_argument, NULL, 'o'},
-      {"emit", required_argument, NULL, OPTION_EMIT},
-      {"dump-after", required_argument, NULL, OPTION_DUMP},
-      {"stdlib", required_argument, NULL, OPTION_STDLIB},
-      {"color", required_argument, NULL, OPTION_COLOR},
-      {"help", no_argument, NULL, 'h'},
-      {"version", no_argument, NULL, 'V'},
-      {NULL, 0, NULL, 0},
-  };
   struct command command = {.colour = parse_colour("auto")};
   /* Each option takes at least one argument, so there are no more of a kind than arguments. */
   command.definitions = calloc((size_t)argc, sizeof *command.definitions);
   command.stdlib_dirs = calloc((size_t)argc, sizeof *command.stdlib_dirs);
   if (!command.definitions || !command.stdlib_dirs)
     usage_error("out of memory");
-  int option;
-  while ((option = getopt_long(argc, argv, "o:D:hV", options, NULL)) != -1) {
-    switch (option) {
-    case 'o': command.output = optarg; break;
-    case 'D': command.definitions[command.definition_count++] = parse_definition(optarg); break;
-    case OPTION_EMIT: command.emit = parse_emit(optarg); break;
-    case OPTION_DUMP: command.dump_after = parse_pass(optarg); break;
-    case OPTION_STDLIB: command.stdlib_dirs[command.stdlib_dir_count++] = optarg; break;
-    case OPTION_COLOR: command.colour = parse_colour(optarg); break;
-    case 'h': print_help();
-    case 'V': puts("nnc " NN_VERSION); exit(EXIT_SUCCESS);
-    default: fputs("Try `nnc --help`.\n", stderr); exit(EXIT_USAGE);
-    }
-  }
-  if (optind < argc && strcmp(argv[optind], "check") == 0) {
-    command.only_check = true;
-    optind++;
-  }
-  if (optind == argc)
-    usage_error("which file?");
-  if (optind + 1 < argc)
-    usage_error("one file at a time: %s", argv[optind + 1]);
-  command.path = argv[optind];
+  static const struct argp argp = {option_table,
+                                   set_option,
+                                   "FILE.nn\ncheck FILE.nn\nexplain [NN0123]",
+                                   "Compiles a model to FILE.nnb; `check` only reports its errors, `explain` "
+                                   "tells more about an error code, or "
+                                   "lists them.\v",
+                                   NULL,
+                                   add_passes,
+                                   NULL};
+  static char name[] = "nnc";
+  argv[0] = name;
+  argp_program_version = "nnc " NN_VERSION;
+  argp_err_exit_status = EXIT_USAGE;
+  command_check_options(
+      argc, argv,
+      &(struct command_options){option_table, synonyms, sizeof synonyms / sizeof *synonyms, NULL});
+  argp_parse(&argp, argc, argv, 0, NULL, &command);
+  refuse_idle_options(&command);
   return command;
 }
 
@@ -201,15 +279,27 @@ static char *default_output(const char *path) {
   return output;
 }
 
-static int write_module(const struct command *command, const struct ir_module *module) {
-  char *chosen = command->output ? NULL : default_output(command->path);
-  const char *output = command->output ? command->output : chosen;
+/* Whether writing to the path would replace one of the files that were read, under whatever name: *source is its. */
+static bool is_source(const struct nnc_result *result, const char *path, const char **source) {
+  struct stat output, input;
+  if (strcmp(path, "-") == 0 || stat(path, &output) != 0)
+    return false;
+  for (size_t i = 0; i < result->sources.count; i++) {
+    *source = result->sources.items[i]->path;
+    if (stat(*source, &input) == 0 && input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+      return true;
+  }
+  return false;
+}
+
+static int write_module(const char *output, const struct ir_module *module) {
   char *error = NULL;
-  bool ok = ir_module_write(module, output, &error);
+  bool to_stdout = strcmp(output, "-") == 0;
+  bool ok = to_stdout ? ir_module_write_to(module, STDOUT_FILENO, &error)
+                      : ir_module_write(module, output, &error);
   if (!ok)
-    fprintf(stderr, "nnc: cannot write %s: %s\n", output, error ? error : "out of memory");
+    fprintf(stderr, "nnc: %s%s\n", to_stdout ? "standard output " : "", error ? error : "out of memory");
   free(error);
-  free(chosen);
   return ok ? EXIT_SUCCESS : EXIT_USAGE;
 }
 
@@ -233,19 +323,35 @@ static bool print_result(const struct command *command, const struct nnc_result 
   return text != NULL;
 }
 
-static int write_text(const struct command *command, const struct nnc_result *result) {
-  bool to_stdout = !command->output || strcmp(command->output, "-") == 0;
-  FILE *out = to_stdout ? stdout : fopen(command->output, "w");
+static int write_text(const struct command *command, const char *output, const struct nnc_result *result) {
+  bool to_stdout = strcmp(output, "-") == 0;
+  FILE *out = to_stdout ? stdout : fopen(output, "w");
   bool printed = out && print_result(command, result, out);
   /* A full disk is noticed when the last bytes are written. */
-  bool written = out && fflush(out) == 0 && !ferror(out);
+  bool written = out && (to_stdout ? command_flush_stdout() : fflush(out) == 0 && !ferror(out));
   int number = errno;
   if (out && !to_stdout && fclose(out) != 0)
     written = false;
   if (!written)
-    fprintf(stderr, "nnc: cannot write %s: %s\n", to_stdout ? "the output" : command->output,
+    fprintf(stderr, "nnc: %s could not be written: %s\n", to_stdout ? "standard output" : output,
             strerror(number));
   return printed && written ? EXIT_SUCCESS : EXIT_USAGE;
+}
+
+/* The result under its name, unless that would replace what it was made of. */
+static int write_result(const struct command *command, const struct nnc_result *result) {
+  char *chosen = command->output || command->emit != EMIT_MODULE ? NULL : default_output(command->path);
+  const char *output = command->output ? command->output : chosen ? chosen : "-";
+  const char *source;
+  int status = EXIT_USAGE;
+  if (is_source(result, output, &source))
+    fprintf(stderr, "nnc: writing %s would replace the source %s; nothing was written\n", output, source);
+  else if (command->emit == EMIT_MODULE)
+    status = write_module(output, result->module);
+  else
+    status = write_text(command, output, result);
+  free(chosen);
+  return status;
 }
 
 static enum nnc_stage last_stage(const struct command *command) {
@@ -273,8 +379,7 @@ static int compile(const struct command *command) {
   if (!ok)
     status = result.failure ? EXIT_USAGE : EXIT_DIAGNOSTICS;
   else if (!command->only_check)
-    status = command->emit == EMIT_MODULE ? write_module(command, result.module)
-                                          : write_text(command, &result);
+    status = write_result(command, &result);
   nnc_result_free(&result);
   return status;
 }
@@ -282,13 +387,13 @@ static int compile(const struct command *command) {
 int main(int argc, char **argv) {
   if (!stack_suffices("nnc"))
     return EXIT_FAILURE;
-  if (argc >= 2 && strcmp(argv[1], "explain") == 0) {
-    if (argc > 3)
-      usage_error("one code at a time");
-    return argc == 3 ? explain(argv[2]) : list_codes();
-  }
+  command_watch_stdout("nnc", EXIT_USAGE);
   struct command command = parse_command(argc, argv);
-  int status = compile(&command);
+  int status;
+  if (command.explains)
+    status = command.path ? explain(command.path) : list_codes();
+  else
+    status = compile(&command);
   free(command.definitions);
   free(command.stdlib_dirs);
   return status;

@@ -407,9 +407,10 @@ struct ir_module *ir_parse(const char *text, size_t length, char **error);
 bool ir_verify(const struct ir_module *, char **error);
 
 // module.c: the .nnb file: magic, format version, sizes, XXH64 checksum, then the text. Written to a
-// temporary file and renamed. NULL / false with *error on a missing, truncated, damaged, foreign or newer
-// file.
+// temporary file and renamed (to what a link leads to; a device or pipe is written to as it is). NULL / false
+// with *error on a missing, truncated, damaged, foreign or newer file.
 bool ir_module_write(const struct ir_module *, const char *path, char **error);
+bool ir_module_write_to(const struct ir_module *, int file, char **error);  // to an open file
 struct ir_module *ir_module_read(const char *path, char **error);
 struct ir_module *ir_module_decode(const void *bytes, size_t length, char **error);
 

@@ -47,7 +47,7 @@ static uint64_t checksum(const unsigned char *header, const void *payload, size_
 
 struct contents {
   unsigned char header[HEADER_BYTES];
-  const char *payload;
+  char *payload;
   size_t length;
 };
 
@@ -57,18 +57,32 @@ static bool write_contents(const void *context, int file) {
          file_write_all(file, contents->payload, contents->length);
 }
 
-bool ir_module_write(const struct ir_module *module, const char *path, char **error) {
+// The payload is malloc'd.
+static struct contents encode(const struct ir_module *module) {
   char *text = ir_print(module);
-  size_t length = strlen(text);
-  struct contents contents = {.payload = text, .length = length};
+  struct contents contents = {.payload = text, .length = strlen(text)};
   memcpy(contents.header, magic, sizeof magic);
   put_number(contents.header + 8, FORMAT_VERSION, 4);
-  put_number(contents.header + 16, length, 8);
-  put_number(contents.header + HASHED_BYTES, checksum(contents.header, text, length), 8);
+  put_number(contents.header + 16, contents.length, 8);
+  put_number(contents.header + HASHED_BYTES, checksum(contents.header, text, contents.length), 8);
+  return contents;
+}
+
+bool ir_module_write(const struct ir_module *module, const char *path, char **error) {
+  struct contents contents = encode(module);
   bool written = file_replace(path, write_contents, &contents);
   if (!written)
     *error = ir_text_message("%s: cannot be written: %s", path, strerror(errno));
-  free(text);
+  free(contents.payload);
+  return written;
+}
+
+bool ir_module_write_to(const struct ir_module *module, int file, char **error) {
+  struct contents contents = encode(module);
+  bool written = write_contents(&contents, file);
+  if (!written)
+    *error = ir_text_message("cannot be written: %s", strerror(errno));
+  free(contents.payload);
   return written;
 }
 

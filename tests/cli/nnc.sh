@@ -123,3 +123,63 @@ status 2 "$nnc" missing.nn
 says err 'missing.nn'
 status 2 "$nnc" .
 says err 'folder'
+
+# Nothing that was read is replaced, under whatever name; what a link leads to is, and devices stay what they are.
+mkdir -p outputs
+cd outputs
+printf 'import part\nparam W: f32\nfn loss(k: int) -> f32 { W * two(k) }\n' >me.nn
+printf 'fn two(k: int) -> int { 2 * k }\n' >part.nn
+cp me.nn me.keep
+cp part.nn part.keep
+ln -s me.nn link.nnb
+ln part.nn hard.nnb
+ln -s me.nn other.nn
+for output in me.nn ./me.nn ../outputs/me.nn link.nnb part.nn hard.nnb; do
+  for emit in nnb ir ast asm; do
+    status 2 "$nnc" --emit=$emit me.nn -o $output
+    says err 'would replace the source'
+  done
+done
+status 2 "$nnc" other.nn -o me.nn
+cmp me.nn me.keep && cmp part.nn part.keep || fail "a source was replaced"
+: >real.nnb
+ln -s real.nnb through.nnb
+status 0 "$nnc" me.nn -o through.nnb
+[ -L through.nnb ] && [ -s real.nnb ] || fail "a link was replaced, not what it leads to"
+"$nnc" me.nn -o - | cmp - real.nnb || fail "-o - writes another module"
+status 0 "$nnc" me.nn -o /dev/null
+[ -c /dev/null ] || fail "/dev/null was replaced"
+cd ..
+
+# What is printed has arrived, or the exit status says that it has not.
+if [ -c /dev/full ]; then
+  for arguments in --help --usage --version explain 'explain NN0101' "--emit=ir $model" "--emit=asm $model" "$model -o -"; do
+    got=0
+    "$nnc" $arguments >/dev/full 2>err || got=$?
+    [ "$got" -eq 2 ] || fail "exit status $got, not 2, of: nnc $arguments >/dev/full"
+    says err 'standard output'
+    [ "$(wc -l <err)" -eq 1 ] || { cat err >&2; fail "a lost output is told more than once"; }
+  done
+  status 2 "$nnc" "$model" -o /dev/full
+fi
+
+# Options that do not exist, and those that would change nothing.
+says_of() { # PATTERN ARGUMENTS...
+  pattern=$1
+  shift
+  status 2 "$nnc" "$@"
+  says err "$pattern"
+}
+says_of 'there is no option --outptu; did you mean --output?' --outptu x "$model"
+says_of 'there is no option --include; it is called --stdlib' --include=x "$model"
+says_of '`nnc check FILE`' --check "$model"
+says_of 'there is no option --unheard-of$' "$model" --unheard-of=3
+says_of 'there is no command `chekc`; did you mean `check`?' chekc "$model"
+says_of '--output has no effect with `check`' check "$model" -o x
+says_of '--emit has no effect with `check`' check --emit=ir "$model"
+says_of '--dump-after has no effect with `check`' check --dump-after=dce "$model"
+says_of '--dump-after has no effect with --emit=ir' --emit=ir --dump-after=dce "$model"
+says_of '-D has no effect with `explain`' explain -D A=3
+status 0 "$nnc" --define H=64 --stdlib -x "$model" -o other.nnb # the argument of an option may look like one
+status 2 "$nnc" -- --unheard-of
+says err 'cannot read --unheard-of'
