@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "compiler/base/stack.h"
+#include "compiler/cli/command_line.h"
+#include "compiler/diag/diag.h"
 #include "runtime/cli/run.h"
 
 static int (*const run[CLI_COMMANDS])(const struct cli_options *) = {
@@ -27,11 +29,39 @@ static bool is_one_of(const char *text, const char *a, const char *b, const char
   return !strcmp(text, a) || !strcmp(text, b) || !strcmp(text, c);
 }
 
+static void refuse_command(const char *word) {
+  static const char *const others[][2] = {{"test", "eval"},       {"evaluate", "eval"}, {"run", "predict"},
+                                          {"infer", "predict"},   {"fit", "train"},     {"learn", "train"},
+                                          {"benchmark", "bench"}, {"profile", "bench"}, {"gradients", "grad"},
+                                          {"plot", "graph"},      {"trace", "graph"},   {"show", "info"},
+                                          {"inspect", "info"},    {"summary", "info"}};
+  const char *names[CLI_COMMANDS], *meant = NULL;
+  for (int i = 0; i < CLI_COMMANDS; i++)
+    names[i] = cli_command_name((enum cli_command)i);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (!strcmp(others[i][0], word))
+      meant = others[i][1];
+  if (!meant)
+    meant = diag_nearest(word, names, CLI_COMMANDS);
+  const char *dot = strrchr(word, '.');
+  bool is_model = dot && (!strcmp(dot, ".nn") || !strcmp(dot, ".nnb"));
+  if (meant)
+    fprintf(stderr, "nnrun: there is no command `%s`; did you mean `%s`?\n\n", word, meant);
+  else if (is_model)
+    fprintf(stderr, "nnrun: the command comes before the model: nnrun train %s ...\n\n", word);
+  else if (*word == '-')
+    fprintf(stderr, "nnrun: the command comes before the options: nnrun train MODEL %s ...\n\n", word);
+  else
+    fprintf(stderr, "nnrun: there is no command `%s`\n\n", word);
+  usage(stderr);
+}
+
 int main(int argc, char **argv) {
   if (!stack_suffices("nnrun"))
     return 1;
   // A file that grows beyond a limit is a failed write, with its message, and no reason to die.
   signal(SIGXFSZ, SIG_IGN);
+  command_watch_stdout("nnrun", 1);
   if (argc < 2) {
     usage(stderr);
     return 2;
@@ -59,7 +89,6 @@ int main(int argc, char **argv) {
     cli_check_stdout();
     return status;
   }
-  fprintf(stderr, "nnrun: there is no command `%s`\n\n", argv[1]);
-  usage(stderr);
+  refuse_command(argv[1]);
   return 2;
 }

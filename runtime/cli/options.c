@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cli/option_checks.h"
+
 #define ONE(command) (1u << CLI_##command)
 #define WITH_DATA (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD) | ONE(GRAPH) | ONE(EXPLAIN))
 #define ALL (WITH_DATA | ONE(INFO))
@@ -16,19 +18,6 @@
 
 // More threads or larger dims than this are a slip of the finger.
 enum { MOST_THREADS = 1024, MOST_MIB = 1 << 30 };
-
-// clang-format off
-enum key {
-  KEY_DATA = 256, KEY_DEV, KEY_FORMAT, KEY_SKIP_BAD, KEY_WEIGHTS, KEY_ENTRY, KEY_PRECISION, KEY_THREADS,
-  KEY_AUTOBATCH, KEY_SEED, KEY_CACHE,
-  // Training: set_training.
-  KEY_EPOCHS, KEY_OPTIMISER, KEY_RATE, KEY_MOMENTUM, KEY_CLIP, KEY_DECAY, KEY_SPARSE, KEY_LOSS,
-  KEY_NO_SHUFFLE, KEY_INIT, KEY_SAVE, KEY_METRICS,
-  // Measuring and looking: set_looking.
-  KEY_MODE, KEY_SECONDS, KEY_OUT, KEY_EXAMPLE, KEY_LIMIT, KEY_JSON, KEY_QUIET, KEY_BEFORE,
-  KEY_BATCH, KEY_TURNS, KEY_MEMORY, KEY_INSTANCES, KEY_WAITS, KEY_MINIBATCH_MEMORY
-};
-// clang-format on
 
 static const struct {
   const char *name;
@@ -252,12 +241,15 @@ static void check_end(const struct cli_options *o, struct argp_state *state) {
     argp_error(state, "which model? Give a .nn or .nnb file");
   if (!o->n_data && commands[o->command].command & WITH_DATA)
     argp_error(state, "which data? Give --data FILE");
+  check_options(o, state);
 }
 
 static error_t set(int key, char *text, struct argp_state *state) {
   static const char *const precisions[] = {"f32", "f64", NULL}, *const autobatch[] = {"auto", "off", "depth",
                                                                                       "agenda", NULL};
   struct cli_options *o = state->input;
+  if (key >= KEY_DATA && key < KEY_DATA + 64)
+    o->given |= KEY_BIT(key);
   switch (key) {
   case KEY_DATA:
     if (o->n_data == CLI_MAX_FILES)
@@ -308,6 +300,36 @@ static error_t set(int key, char *text, struct argp_state *state) {
   return 0;
 }
 
+const char *option_name(int key) {
+  size_t i = 0;
+  while (table[i].option.key != key)
+    i++;
+  return table[i].option.name;
+}
+
+// "train and bench": the commands that have the option.
+static const char *commands_with(const char *option) {
+  unsigned having = 0;
+  for (size_t i = 0; i < N_TABLE; i++)
+    if (table[i].option.name && !strcmp(table[i].option.name, option))
+      having |= table[i].commands;
+  char *text = NULL;
+  for (int i = CLI_COMMANDS - 1; i >= 0; i--) {
+    if (!(having & commands[i].command))
+      continue;
+    char *longer;
+    // A list is made from behind, so that the last two are joined by `and`. It is not freed: the program ends.
+    if (asprintf(&longer, "%s%s%s", commands[i].name,
+                 !text                                        ? ""
+                 : strstr(text, " and ") || strchr(text, ',') ? ", "
+                                                              : " and ",
+                 text ? text : "") < 0)
+      return NULL;
+    text = longer;
+  }
+  return text;
+}
+
 void cli_options_parse(enum cli_command command, int argc, char **argv, struct cli_options *options) {
   *options = (struct cli_options){.command = command,
                                   .epochs = 5,
@@ -333,6 +355,7 @@ void cli_options_parse(enum cli_command command, int argc, char **argv, struct c
   snprintf(name, sizeof name, "nnrun %s", commands[command].name);
   argv[0] = name;
   argp_err_exit_status = 2;
+  check_unknown_options(argc, argv, valid, commands_with);
   argp_parse(&argp, argc, argv, 0, NULL, options);
   options->running.dims = options->dims;
   options->running.n_dims = options->n_dims;

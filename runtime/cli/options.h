@@ -27,6 +27,7 @@ enum cli_mode { CLI_MODE_FORWARD, CLI_MODE_BACKWARD, CLI_MODE_TRAIN };
 
 struct cli_options {
   enum cli_command command;
+  uint64_t given;     // which options: KEY_BIT of option_checks.h
   const char *model;  // .nnb or .nn; also .safetensors for info
   // data
   const char *data[CLI_MAX_FILES];

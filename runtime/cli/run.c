@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compiler/cli/command_line.h"
 #include "compiler/nnc.h"
 #include "runtime/cli/progress.h"
 #include "runtime/model/model.h"
@@ -44,9 +45,8 @@ void cli_check(nn_status *status) {
 }
 
 void cli_check_stdout(void) {
-  errno = 0;
-  if (fflush(stdout) || ferror(stdout))
-    cli_fail("standard output could not be written: %s", strerror(errno ? errno : EIO));
+  if (!command_flush_stdout())
+    cli_fail("standard output could not be written: %s", strerror(errno));
 }
 
 void cli_check_writable(const char *path) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/cli/command_line.h"
 #include "runtime/cli/progress.h"
 #include "runtime/cli/run.h"
 
@@ -173,7 +174,7 @@ static void report(struct training *training, const struct epoch *epoch, const s
   if (training->metrics)
     write_metrics(training, epoch, scores, n_scores);
   char saved[512];
-  if (fflush(stdout) || ferror(stdout))
+  if (!command_flush_stdout())
     cli_fail("standard output could not be written, so training ends after epoch %lld%s",
              (long long)epoch->number, what_is_saved(training, saved, sizeof saved));
 }
