@@ -17,6 +17,7 @@ compiler/base     arenas, growable text, files
 compiler/ir       the IR and the one table of operations
 compiler/passes   IR to IR
 compiler/diag     positions, diagnostics
+compiler/cli      command lines, for both programs
 compiler/syntax   the tree, from text and back
 compiler/check    names, types, sizes
 compiler/lower    typed tree to IR
@@ -37,7 +38,7 @@ runtime/cli       the program nnrun
 # Leaves that any room may include.
 PUBLIC = {"runtime/nn.h"}
 # What of the compiler the runtime's libraries do not know; nnrun, the program, does.
-FRONT = {"compiler", "compiler/passes", "compiler/diag", "compiler/syntax", "compiler/check", "compiler/lower"}
+FRONT = {"compiler", "compiler/passes", "compiler/diag", "compiler/cli", "compiler/syntax", "compiler/check", "compiler/lower"}
 
 
 def sources(top):
