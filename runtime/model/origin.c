@@ -34,10 +34,10 @@ static uint32_t value_elements(const nn_session *session, uint32_t value) {
   return session->model->blocks[instance->block].elements[value - instance->first_value];
 }
 
-static nn_finiteness value_worst(const nn_session *session, uint32_t value) {
+// `n`: elements of the value. One of a result that was kept is not in the trace, so its size is told by its type.
+static nn_finiteness value_worst(const nn_session *session, uint32_t value, uint64_t n) {
   nn_finiteness worst = NN_FINITE;
-  uint32_t n = value_elements(session, value);
-  for (uint32_t e = 0; e < n && worst != NN_NAN; e++) {
+  for (uint64_t e = 0; e < n && worst != NN_NAN; e++) {
     nn_finiteness found = class_of(session_element(session, value, e));
     if (found > worst)
       worst = found;
@@ -87,7 +87,10 @@ static void look(const nn_session *session, const struct ir_type *type, const ui
     memcpy(&number, slots, sizeof number);
     note(worst, class_of(number), false, 0);
     break;
-  case IR_TENSOR: note(worst, value_worst(session, (uint32_t)slots[0]), true, (uint32_t)slots[0]); break;
+  case IR_TENSOR:
+    note(worst, value_worst(session, (uint32_t)slots[0], model_elements(session->model, type)), true,
+         (uint32_t)slots[0]);
+    break;
   case IR_LIST:
     look_list(session, type->element, (const struct value_list *)(uintptr_t)slots[0], depth + 1, worst);
     break;
@@ -380,7 +383,7 @@ static bool search_block(struct search *search, const struct trace_instance *ins
 static bool search_reduction(struct search *search, const struct trace_instance *instance) {
   const uint32_t *args = search->session->minibatch.trace.args + instance->args;
   for (uint32_t t = 0; t < args[0]; t++) {
-    if (value_worst(search->session, args[2 + t]) != search->wanted)
+    if (value_worst(search->session, args[2 + t], args[1]) != search->wanted)
       continue;
     search->value = args[2 + t];
     return true;
@@ -394,12 +397,13 @@ static bool find_read(const nn_session *session, size_t i, nn_finiteness wanted,
   const struct trace *trace = &session->minibatch.trace;
   for (*value = 0; *value < trace->n_values; ++*value)
     if (trace->instances[trace->value_instance[*value]].example == i &&
-        value_worst(session, *value) == wanted)
+        value_worst(session, *value, value_elements(session, *value)) == wanted)
       return true;
   return false;
 }
 
-char *nn_session_origin(nn_session *session, size_t i) {
+// Of an example whose trace is in memory.
+static char *find_origin(const nn_session *session, size_t i) {
   enum { SIZE = 2000 };
   struct worst worst = worst_of(session, i);
   char *text = worst.finiteness == NN_FINITE ? NULL : calloc(1, SIZE);
@@ -415,5 +419,16 @@ char *nn_session_origin(nn_session *session, size_t i) {
     goes_on = trace_is_reduction(instance->block) ? search_reduction(&search, instance)
                                                   : search_block(&search, instance);
   }
+  return text;
+}
+
+char *nn_session_origin(nn_session *session, size_t i) {
+  if (worst_of(session, i).finiteness == NN_FINITE)
+    return NULL;
+  uint64_t *kept;
+  nn_status *status = session_enter_part(session, session_part_of(session, i), &kept);
+  char *text = status ? NULL : find_origin(session, i);
+  session_leave_part(session, kept);
+  nn_status_free(status);
   return text;
 }

@@ -166,6 +166,7 @@ nn_status *session_run_parts(nn_session *session, const struct ir_entry *entry) 
   nn_stats *stats = &session->stats;
   size_t n = session->n_examples, first = 0, most = n;
   session->n_parts = session->n_kept = 0;
+  session->results_kept = false;
   do {
     struct session_part part;
     STATUS_TRY(run_some(session, entry, first, n - first < most ? n - first : most, &part));
@@ -182,20 +183,51 @@ nn_status *session_run_parts(nn_session *session, const struct ir_entry *entry) 
     first += part.n;
   } while (first < n);
   session->in_memory = session->n_parts - 1;
+  session->results_kept = session->n_parts > 1;
   return NULL;
 }
 
-nn_status *session_rerun(nn_session *session, const struct ir_entry *entry, size_t number) {
+size_t session_part_of(const nn_session *session, size_t example) {
+  size_t part = 0;
+  while (part + 1 < session->n_parts && example >= session->parts[part + 1].first)
+    part++;
+  return part;
+}
+
+static nn_status *rerun(nn_session *session, size_t number) {
   struct session_part part = session->parts[number];
   const volatile int *interrupt = session->interrupt;
   size_t crowded_at;
   // It ended before and will again; half of a gradient would be worse than to wait for it.
   session->interrupt = NULL;
   session_renew(session, part, true);
-  nn_status *status = session_run_part(session, entry, part, &crowded_at);
+  nn_status *status = session_run_part(session, session->entry, part, &crowded_at);
   session->interrupt = interrupt;
   session->in_memory = number;
   if (!status && crowded_at != SIZE_MAX)
     status = status_new(NN_NO_MEMORY, "out of memory for what there was memory for before");
   return status;
+}
+
+// The results of all examples lie one behind the other.
+static size_t result_slots(const nn_session *session) { return session->n_examples * session->n_slots; }
+
+nn_status *session_enter_part(nn_session *session, size_t part, uint64_t **kept) {
+  *kept = NULL;
+  if (!session->results_kept)
+    return NULL;
+  size_t n = result_slots(session);
+  uint64_t *results = value_arena_alloc(session->arena, (n + 1) * sizeof *results);
+  memcpy(results, session->examples[0].run.results, n * sizeof *results);
+  *kept = results;
+  STATUS_TRY(rerun(session, part));
+  session->results_kept = false;
+  return NULL;
+}
+
+void session_leave_part(nn_session *session, const uint64_t *kept) {
+  if (!kept)
+    return;
+  memcpy(session->examples[0].run.results, kept, result_slots(session) * sizeof *kept);
+  session->results_kept = true;
 }

@@ -368,7 +368,7 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
 // results
 
 double session_element(const nn_session *session, uint32_t value, size_t element) {
-  if (session->n_parts > 1)
+  if (session->results_kept)
     return session->kept[value][element];
   return device_read_element(session->run, session->minibatch.trace.value_row[value], element);
 }
@@ -441,14 +441,12 @@ nn_status *nn_session_backward(nn_session *session, double scale) {
   for (size_t part = 0; part < session->n_parts; part++) {
     if (part == there)
       continue;
-    // Results stay as they were kept.
-    uint64_t *results = value_arena_alloc(session->arena, (session->n_examples + 1) * sizeof *results);
-    for (size_t i = 0; i < session->n_examples; i++)
-      results[i] = session->examples[i].run.results[0];
-    STATUS_TRY(session_rerun(session, session->entry, part));
-    STATUS_TRY(backward_of_part(session, part, scale, true));
-    for (size_t i = 0; i < session->n_examples; i++)
-      session->examples[i].run.results[0] = results[i];
+    uint64_t *kept;
+    nn_status *status = session_enter_part(session, part, &kept);
+    if (!status)
+      status = backward_of_part(session, part, scale, true);
+    session_leave_part(session, kept);
+    STATUS_TRY(status);
   }
   session->has_gradients = true;
   session->scale = scale;

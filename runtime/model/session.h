@@ -47,8 +47,9 @@ struct nn_session {
   // more than one the results are copies, in which `kept` takes the place of computed rows.
   struct session_part *parts;
   size_t n_parts, parts_capacity;
-  size_t in_memory;  // the part whose trace and rows are there
-  double **kept;     // [value] elements, in the arena
+  size_t in_memory;   // the part whose trace and rows are there
+  bool results_kept;  // results are such copies at present
+  double **kept;      // [value] elements, in the arena
   size_t n_kept, kept_capacity;
   // Answers of nn_session_node and nn_session_batch.
   struct session_view *view;
@@ -56,15 +57,17 @@ struct nn_session {
 
 // "dev.txt:17": where the i-th example of the last run stands in its data.
 void session_position(const nn_session *, size_t i, char *text, size_t size);
-// The first element of a tensor value that has been computed.
+// An element of a tensor value that a result refers to.
 double session_element(const nn_session *, uint32_t value, size_t element);
 void session_drop_view(nn_session *);
 
 // parts.c. Runs all prepared examples, as one part or several.
 nn_status *session_run_parts(nn_session *, const struct ir_entry *);
-// Brings a part of the last run back into memory: the same examples with the same results, of which value ids take the
-// place of what was kept.
-nn_status *session_rerun(nn_session *, const struct ir_entry *, size_t part);
+// Brings the part of an example back into memory, unless all examples are there: results of its examples then hold
+// value ids of the trace, until session_leave_part makes them what they were. *kept is what it needs for that.
+nn_status *session_enter_part(nn_session *, size_t part, uint64_t **kept);
+void session_leave_part(nn_session *, const uint64_t *kept);
+size_t session_part_of(const nn_session *, size_t example);
 
 // session.c, for parts.c. Makes examples of the minibatch new again, those that are done alone when `done_only`.
 void session_renew(nn_session *, struct session_part, bool done_only);

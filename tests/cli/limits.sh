@@ -131,3 +131,20 @@ status 0 predict held.nn --data held.jsonl --minibatch-memory 0
 mv out held.0
 status 0 predict held.nn --data held.jsonl --minibatch-memory 1
 cmp out held.0 || fail "results with tensors differ in parts"
+
+# What is not finite has the same origin in parts.
+cat >nan.nn <<'MODEL'
+param p: f32[64] = ones
+param q: f32 = zeros
+fn loss(n: int) -> f32 {
+  var s = q
+  for i in 0..n { s = s + sum(tanh(p * (i + 1))) }
+  if n == 135 { s + q / q } else { s }
+}
+MODEL
+for parts in 0 1; do
+  status 1 eval nan.nn --data held.jsonl --minibatch-memory $parts
+  grep -q 'held.jsonl:.*nan.nn:6:' err || fail "the origin of a nan is not named: $(cat err)"
+  sed -n '/nan/p' err >"nan.$parts"
+done
+cmp nan.0 nan.1 || fail "the origin of a nan differs in parts"
