@@ -61,7 +61,6 @@ static void sums_free(struct sums *sums) {
 int cli_grad(const struct cli_options *options) {
   struct cli_run run;
   cli_check_writable(options->out);
-  cli_check_output(options, "--out", options->out);
   cli_run_begin(&run, options, "loss", true, false);
   cli_want_examples(&run);
   bool f64 = options->running.precision == NN_PRECISION_F64;

@@ -135,7 +135,6 @@ static void print_graph(const struct graph *graph, bool batches) {
 int cli_graph(const struct cli_options *options) {
   struct cli_run run;
   cli_check_writable(options->out);
-  cli_check_output(options, "--out", options->out);
   cli_run_begin(&run, options, "loss", true, false);
   cli_want_examples(&run);
   size_t first = (size_t)options->example;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "compiler/cli/command_line.h"
 
@@ -162,37 +163,36 @@ static void refuse_idle(const struct cli_options *o, struct argp_state *state) {
 
 // ---------------------------------------------------------------------------- outputs
 
-static bool is_same_file(const char *a, const char *b) {
-  struct stat x, y;
-  return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev &&
-         x.st_ino == y.st_ino;
+static bool is_same_file(const struct stat *file, const char *path) {
+  struct stat other;
+  bool found = path && (strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &other) : stat(path, &other)) == 0;
+  return found && file->st_dev == other.st_dev && file->st_ino == other.st_ino;
 }
 
-static void refuse_input(struct argp_state *state, const char *option, const char *output,
-                         const char *input) {
-  if (is_same_file(output, input))
-    argp_error(state, "--%s %s would replace an input, %s", option, output, input);
-}
-
-static void refuse_inputs(const struct cli_options *o, struct argp_state *state) {
+static void refuse_inputs(const struct cli_options *o, struct argp_state *state, const char *option,
+                          const char *path) {
+  struct stat file;
+  if (!path || stat(path, &file) != 0 || !S_ISREG(file.st_mode))
+    return;
   const struct {
-    const char *option, *path;
-  } outputs_given[] = {{"out", o->out}, {"metrics", o->metrics}, {"save", o->save}};
-  for (size_t i = 0; i < sizeof outputs_given / sizeof *outputs_given; i++) {
-    const char *option = outputs_given[i].option, *path = outputs_given[i].path;
-    refuse_input(state, option, path, o->model);
-    refuse_input(state, option, path, o->dev);
-    for (size_t k = 0; k < o->n_data; k++)
-      refuse_input(state, option, path, o->data[k]);
-    // Training on from a checkpoint may replace it: that happens only when the new one is whole.
-    if (path != o->save)
-      refuse_input(state, option, path, o->weights);
-  }
-  if (is_same_file(o->metrics, o->save))
-    argp_error(state, "--metrics and --save are one file, %s", o->save);
+    const char *path, *what;
+  } inputs[] = {{o->model, "the model"},
+                {o->dev, "the data of --dev"},
+                {o->weights, "the checkpoint of --weights"},
+                {o->init, "the checkpoint of --init"}};
+  for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+    if (is_same_file(&file, inputs[i].path))
+      argp_error(state, "--%s %s would overwrite %s, which is read: give another file", option, path,
+                 inputs[i].what);
+  for (size_t i = 0; i < o->n_data; i++)
+    if (is_same_file(&file, o->data[i]))
+      argp_error(state, "--%s %s would overwrite the data of --data, which is read: give another file",
+                 option, path);
 }
 
 void check_options(const struct cli_options *options, struct argp_state *state) {
   refuse_idle(options, state);
-  refuse_inputs(options, state);
+  refuse_inputs(options, state, "out", options->out);
+  refuse_inputs(options, state, "metrics", options->metrics);
+  refuse_inputs(options, state, "save", options->save);
 }

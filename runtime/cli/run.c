@@ -73,30 +73,6 @@ void cli_check_writable(const char *path) {
   free(folder);
 }
 
-static bool is_same_file(const struct stat *file, const char *path) {
-  struct stat other;
-  bool found = path && (strcmp(path, "-") == 0 ? fstat(STDIN_FILENO, &other) : stat(path, &other)) == 0;
-  return found && file->st_dev == other.st_dev && file->st_ino == other.st_ino;
-}
-
-void cli_check_output(const struct cli_options *options, const char *option, const char *path) {
-  struct stat file;
-  if (!path || stat(path, &file) != 0 || !S_ISREG(file.st_mode))
-    return;
-  const struct {
-    const char *path, *what;
-  } inputs[] = {{options->model, "the model"},
-                {options->dev, "the data of --dev"},
-                {options->weights, "the checkpoint of --weights"},
-                {options->init, "the checkpoint of --init"}};
-  for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
-    if (is_same_file(&file, inputs[i].path))
-      cli_fail("%s %s would overwrite %s, which is read: give another file", option, path, inputs[i].what);
-  for (size_t i = 0; i < options->n_data; i++)
-    if (is_same_file(&file, options->data[i]))
-      cli_fail("%s %s would overwrite the data of --data, which is read: give another file", option, path);
-}
-
 // ------------------------------------------------------------------------------------------ models
 
 static bool has_suffix(const char *path, const char *suffix) {

@@ -32,8 +32,6 @@ void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_check_stdout(void);
 // Fails now rather than after the work when a file cannot be made there. NULL is no file.
 void cli_check_writable(const char *path);
-// Fails when what would be written is one of the files that are read, by whatever name. `option`: "--save".
-void cli_check_output(const struct cli_options *, const char *option, const char *path);
 
 // Opens the model (a .nn file is compiled first) without binding it.
 nn_model *cli_open_model(const struct cli_options *);

@@ -193,8 +193,6 @@ static void evaluate_and_report(struct training *training, const struct epoch *e
 
 static void begin(struct training *training, const struct cli_options *options) {
   cli_check_writable(options->save);
-  cli_check_output(options, "--save", options->save);
-  cli_check_output(options, "--metrics", options->metrics);
   if (options->save && options->metrics && !strcmp(options->save, options->metrics))
     cli_fail("--save and --metrics name the same file, %s", options->save);
   cli_run_begin(&training->run, options, "loss", true, options->dev != NULL);

@@ -169,12 +169,12 @@ cp two.st unchanged.st
 cp one.txt unchanged.txt
 for output in one.txt link.txt ./one.txt dev.txt copy.nn two.st hard.st; do
   cp one.txt dev.txt
-  refuses 1 "^nnrun: --save $output would overwrite the .*, which is read" train copy.nn --data one.txt --dev dev.txt \
+  refuses 2 "^nnrun train: --save $output would overwrite the .*, which is read" train copy.nn --data one.txt --dev dev.txt \
     --weights two.st --save "$output"
 done
-refuses 1 '^nnrun: --save two.st would overwrite the checkpoint of --init' train copy.nn --data one.txt --init two.st --save two.st
-refuses 1 '^nnrun: --metrics dev.txt would overwrite' train copy.nn --data one.txt --dev dev.txt --metrics dev.txt
-refuses 1 '^nnrun: --out one.txt would overwrite' grad copy.nn --data one.txt --out one.txt
+refuses 2 '^nnrun train: --save two.st would overwrite the checkpoint of --init' train copy.nn --data one.txt --init two.st --save two.st
+refuses 2 '^nnrun train: --metrics dev.txt would overwrite' train copy.nn --data one.txt --dev dev.txt --metrics dev.txt
+refuses 2 '^nnrun grad: --out one.txt would overwrite' grad copy.nn --data one.txt --out one.txt
 refuses 1 '^nnrun: --save and --metrics name the same file' train copy.nn --data one.txt --save x.st --metrics x.st
 cmp two.st unchanged.st && cmp one.txt unchanged.txt && cmp copy.nn "$model" || fail "an input was written over"
 

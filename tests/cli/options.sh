@@ -1,5 +1,5 @@
 #!/bin/sh
-# nnrun's command line: options that do not exist, that would change nothing, or whose output would replace an input, and
+# nnrun's command line: options that do not exist, that would change nothing, or whose output would overwrite, and
 # output that does not arrive.
 #   options.sh NNRUN SOURCE
 . "$(dirname "$0")/lib.sh"
@@ -45,13 +45,13 @@ refuses 2 '--autobatch has no effect' graph $run --before --autobatch off
 ln -s xy.jsonl link.jsonl
 ln line.nn hard.nn
 cp xy.jsonl xy.keep
-refuses 2 '--out xy.jsonl would replace an input' grad $run --out xy.jsonl
-refuses 2 '--out ./link.jsonl would replace an input' graph $run --out ./link.jsonl
-refuses 2 '--out line.st would replace an input' grad $run --weights line.st --out line.st
-refuses 2 '--metrics xy.jsonl would replace an input' train $run --metrics xy.jsonl
-refuses 2 '--metrics link.jsonl would replace an input' train line.nn --data xy.keep --dev xy.jsonl --metrics link.jsonl
-refuses 2 '--save hard.nn would replace an input' train $run --save hard.nn
-refuses 2 'are one file' train $run --save line.st --metrics line.st
+refuses 2 '--out xy.jsonl would overwrite' grad $run --out xy.jsonl
+refuses 2 '--out ./link.jsonl would overwrite' graph $run --out ./link.jsonl
+refuses 2 '--out line.st would overwrite' grad $run --weights line.st --out line.st
+refuses 2 '--metrics xy.jsonl would overwrite' train $run --metrics xy.jsonl
+refuses 2 '--metrics link.jsonl would overwrite' train line.nn --data xy.keep --dev xy.jsonl --metrics link.jsonl
+refuses 2 '--save hard.nn would overwrite' train $run --save hard.nn
+refuses 1 'name the same file' train $run --save line.st --metrics line.st
 cmp xy.jsonl xy.keep || fail "an input was replaced"
 
 # What is printed has arrived, or the exit status says that it has not, once.
