@@ -1,0 +1,278 @@
+// Random well-typed programs of the language as trees: made, printed, and evaluated by an interpreter of their own, in double
+// and with forward-mode derivatives. It shares nothing with the compiler, so that it can say what a program must give.
+//
+// A new feature of the language is a row of FORMS and a case of the interpreter, or a kind of statement.
+#ifndef NN_TESTS_FUZZ_PROGRAM_H
+#define NN_TESTS_FUZZ_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { MAX_H = 17, MAX_SLOTS = 160, MAX_FUNCTIONS = 8, MAX_PARAMETERS = 4, N_WORDS = 6, N_TAGS = 3 };
+
+enum fuzz_type {
+  INT,
+  BOOL,
+  NUM,
+  VEC,
+  WORD,
+  TAG,
+  LVEC,
+  LINT,
+  LWORD,
+  LLINT,
+  LREC,
+  PAIR,
+  REC,
+  TREE,
+  N_TYPES,
+  NONE
+};
+
+// F(NAME, result, first, second, third operand, text): $0 to $2 are operands, $v the variable `slot`, $i the integer.
+// Subscripts are brought into the list's range.
+#define FORMS(F)                                                                                             \
+  F(INT_CONSTANT, INT, NONE, NONE, NONE, "$i")                                                               \
+  F(INT_ADD, INT, INT, INT, NONE, "($0 + $1)")                                                               \
+  F(INT_SUB, INT, INT, INT, NONE, "($0 - $1)")                                                               \
+  F(INT_MUL, INT, INT, INT, NONE, "($0 * $1 % 11)")                                                          \
+  F(INT_DIV, INT, INT, NONE, NONE, "($0 / 3)")                                                               \
+  F(INT_MAX, INT, INT, INT, NONE, "max($0, $1)")                                                             \
+  F(INT_MIN, INT, INT, INT, NONE, "min($0, $1)")                                                             \
+  F(INT_OF_WORD, INT, WORD, NONE, NONE, "int($0)")                                                           \
+  F(INT_OF_TAG, INT, TAG, NONE, NONE, "int($0)")                                                             \
+  F(INT_OF_BOOL, INT, BOOL, NONE, NONE, "int($0)")                                                           \
+  F(INT_LEN_LVEC, INT, LVEC, NONE, NONE, "len($0)")                                                          \
+  F(INT_LEN_LINT, INT, LINT, NONE, NONE, "len($0)")                                                          \
+  F(INT_SUM, INT, LINT, NONE, NONE, "(sum($0) % 13)")                                                        \
+  F(INT_ARGMAX, INT, VEC, NONE, NONE, "argmax($0)")                                                          \
+  F(INT_AT, INT, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")                                  \
+  F(INT_OF_REC, INT, REC, NONE, NONE, "$0.n")                                                                \
+  F(INT_IF, INT, BOOL, INT, INT, "(if $0 { $1 } else { $2 })")                                               \
+  F(BOOL_LESS, BOOL, INT, INT, NONE, "($0 < $1)")                                                            \
+  F(BOOL_EQUAL, BOOL, INT, INT, NONE, "($0 % 3 == $1 % 3)")                                                  \
+  F(BOOL_TAGS, BOOL, TAG, TAG, NONE, "($0 == $1)")                                                           \
+  F(BOOL_WORDS, BOOL, WORD, WORD, NONE, "($0 != $1)")                                                        \
+  F(BOOL_VALUE, BOOL, NUM, NONE, NONE, "(value($0) > 0.25)")                                                 \
+  F(BOOL_NOT, BOOL, BOOL, NONE, NONE, "(!$0)")                                                               \
+  F(BOOL_AND, BOOL, BOOL, BOOL, NONE, "($0 && $1)")                                                          \
+  F(BOOL_OR, BOOL, BOOL, BOOL, NONE, "($0 || $1)")                                                           \
+  F(NUM_OF_INT, NUM, INT, NUM, NONE, "(float($0 % 5) * $1)")                                                 \
+  F(NUM_ADD, NUM, NUM, NUM, NONE, "($0 + $1)")                                                               \
+  F(NUM_SUB, NUM, NUM, NUM, NONE, "($0 - $1)")                                                               \
+  F(NUM_MUL, NUM, NUM, NUM, NONE, "($0 * $1)")                                                               \
+  F(NUM_DIV, NUM, NUM, NUM, NONE, "($0 / (square($1) + 1))")                                                 \
+  F(NUM_MAX, NUM, NUM, NUM, NONE, "max($0, $1)")                                                             \
+  F(NUM_AT_LEAST, NUM, NUM, NONE, NONE, "max($0, 0.125)")                                                    \
+  F(NUM_TANH, NUM, NUM, NONE, NONE, "tanh($0)")                                                              \
+  F(NUM_SIGMOID, NUM, NUM, NONE, NONE, "sigmoid($0)")                                                        \
+  F(NUM_SQRT, NUM, NUM, NONE, NONE, "sqrt(square($0) + 0.5)")                                                \
+  F(NUM_LOG, NUM, NUM, NONE, NONE, "log(abs($0) + 0.5)")                                                     \
+  F(NUM_LOG1P, NUM, NUM, NONE, NONE, "log1p(square($0))")                                                    \
+  F(NUM_NEG, NUM, NUM, NONE, NONE, "(-$0)")                                                                  \
+  F(NUM_HALF, NUM, NUM, NONE, NONE, "(0.5 * $0)")                                                            \
+  F(NUM_DOT, NUM, VEC, VEC, NONE, "dot($0, $1)")                                                             \
+  F(NUM_SUM, NUM, VEC, NONE, NONE, "sum($0)")                                                                \
+  F(NUM_MEAN, NUM, VEC, NONE, NONE, "mean($0)")                                                              \
+  F(NUM_LARGEST, NUM, VEC, NONE, NONE, "max($0)")                                                            \
+  F(NUM_LOGSUMEXP, NUM, VEC, NONE, NONE, "logsumexp($0)")                                                    \
+  F(NUM_NLL_WORD, NUM, VEC, WORD, NONE, "nll(C @ $0, $1)")                                                   \
+  F(NUM_NLL_TAG, NUM, VEC, TAG, NONE, "nll(D @ $0, $1)")                                                     \
+  F(NUM_PICK, NUM, VEC, INT, NONE, "$0[($1 % H + H) % H]")                                                   \
+  F(NUM_SUM_DOTS, NUM, LVEC, VEC, NONE, "sum([dot(it, $1) for it in $0])")                                   \
+  F(NUM_OF_REC, NUM, REC, NONE, NONE, "$0.s")                                                                \
+  F(NUM_OF_PAIR, NUM, PAIR, NONE, NONE, "$0.1")                                                              \
+  F(NUM_IF, NUM, BOOL, NUM, NUM, "(if $0 { $1 } else { $2 })")                                               \
+  F(VEC_B0, VEC, NONE, NONE, NONE, "b0")                                                                     \
+  F(VEC_B1, VEC, NONE, NONE, NONE, "b1")                                                                     \
+  F(VEC_ZEROS, VEC, NONE, NONE, NONE, "zeros[H]")                                                            \
+  F(VEC_WORD, VEC, WORD, NONE, NONE, "E[$0]")                                                                \
+  F(VEC_TAG, VEC, TAG, NONE, NONE, "D[$0]")                                                                  \
+  F(VEC_TANH, VEC, VEC, NONE, NONE, "tanh($0)")                                                              \
+  F(VEC_SIGMOID, VEC, VEC, NONE, NONE, "sigmoid($0)")                                                        \
+  F(VEC_RELU, VEC, VEC, NONE, NONE, "relu($0)")                                                              \
+  F(VEC_ABS, VEC, VEC, NONE, NONE, "abs($0)")                                                                \
+  F(VEC_EXP, VEC, VEC, NONE, NONE, "exp(tanh($0))")                                                          \
+  F(VEC_EXPM1, VEC, VEC, NONE, NONE, "expm1(sigmoid($0))")                                                   \
+  F(VEC_ERF, VEC, VEC, NONE, NONE, "erf($0)")                                                                \
+  F(VEC_SOFTPLUS, VEC, VEC, NONE, NONE, "softplus($0)")                                                      \
+  F(VEC_SOFTMAX, VEC, VEC, NONE, NONE, "softmax($0)")                                                        \
+  F(VEC_LOG_SOFTMAX, VEC, VEC, NONE, NONE, "log_softmax($0)")                                                \
+  F(VEC_W0, VEC, VEC, NONE, NONE, "(W0 @ $0)")                                                               \
+  F(VEC_W1, VEC, VEC, NONE, NONE, "($0 @ W1)")                                                               \
+  F(VEC_LAYER, VEC, VEC, NONE, NONE, "cell.apply($0)")                                                       \
+  F(VEC_MEMBER, VEC, INT, VEC, NONE, "stack[($0 % 2 + 2) % 2].apply($1)")                                    \
+  F(VEC_GENERIC, VEC, VEC, VEC, NONE, "mixed($0, $1)")                                                       \
+  F(VEC_GENERIC_WIDE, VEC, VEC, VEC, NONE, "mixed(concat($0, $1), concat($1, $0))[1..H + 1]")                \
+  F(VEC_ADD, VEC, VEC, VEC, NONE, "($0 + $1)")                                                               \
+  F(VEC_SUB, VEC, VEC, VEC, NONE, "($0 - $1)")                                                               \
+  F(VEC_MUL, VEC, VEC, VEC, NONE, "($0 * $1)")                                                               \
+  F(VEC_MAX, VEC, VEC, VEC, NONE, "max($0, $1)")                                                             \
+  F(VEC_MIN, VEC, VEC, VEC, NONE, "min($0, $1)")                                                             \
+  F(VEC_SCALED, VEC, NUM, VEC, NONE, "($0 * $1)")                                                            \
+  F(VEC_SLICE, VEC, VEC, VEC, NONE, "concat($0, $1)[1..H + 1]")                                              \
+  F(VEC_SPLIT, VEC, VEC, VEC, NONE, "split(concat($0, $1), 2).1")                                            \
+  F(VEC_STOP, VEC, VEC, NONE, NONE, "stop_gradient($0)")                                                     \
+  F(VEC_LIST_SUM, VEC, LVEC, NONE, NONE, "sum($0)")                                                          \
+  F(VEC_LIST_MEAN, VEC, LVEC, NONE, NONE, "mean($0)")                                                        \
+  F(VEC_LIST_MAX, VEC, LVEC, NONE, NONE, "max($0)")                                                          \
+  F(VEC_LAST, VEC, LVEC, NONE, NONE, "last($0)")                                                             \
+  F(VEC_AT, VEC, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")                                  \
+  F(VEC_OF_REC, VEC, REC, NONE, NONE, "$0.h")                                                                \
+  F(VEC_OF_PAIR, VEC, PAIR, NONE, NONE, "$0.0")                                                              \
+  F(VEC_IF, VEC, BOOL, VEC, VEC, "(if $0 { $1 } else { $2 })")                                               \
+  F(WORD_ARGMAX, WORD, VEC, NONE, NONE, "argmax(C @ $0)")                                                    \
+  F(WORD_AT, WORD, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")                                \
+  F(TAG_CONSTANT, TAG, NONE, NONE, NONE, "T$i")                                                              \
+  F(TAG_ARGMAX, TAG, VEC, NONE, NONE, "argmax(D @ $0)")                                                      \
+  F(LVEC_NEW, LVEC, VEC, VEC, NONE, "[$0, $1]")                                                              \
+  F(LVEC_PUSH, LVEC, LVEC, VEC, NONE, "push($0, $1)")                                                        \
+  F(LVEC_JOIN, LVEC, LVEC, LVEC, NONE, "($0 + $1)")                                                          \
+  F(LVEC_REVERSED, LVEC, LVEC, NONE, NONE, "reversed($0)")                                                   \
+  F(LVEC_MAP, LVEC, LVEC, VEC, NONE, "[tanh(it + $1) for it in $0]")                                         \
+  F(LVEC_OF_WORDS, LVEC, LWORD, NONE, NONE, "[E[it] for it in $0]")                                          \
+  F(LINT_NEW, LINT, INT, INT, NONE, "[$0, $1]")                                                              \
+  F(LINT_PUSH, LINT, LINT, INT, NONE, "push($0, $1)")                                                        \
+  F(LINT_REVERSED, LINT, LINT, NONE, NONE, "reversed($0)")                                                   \
+  F(LINT_MAP, LINT, LINT, NONE, NONE, "[it * 2 - 1 for it in $0]")                                           \
+  F(LINT_AT, LINT, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")                                \
+  F(LWORD_PUSH, LWORD, LWORD, WORD, NONE, "push($0, $1)")                                                    \
+  F(LWORD_REVERSED, LWORD, LWORD, NONE, NONE, "reversed($0)")                                                \
+  F(LLINT_NEW, LLINT, LINT, LINT, NONE, "[$0, $1]")                                                          \
+  F(LLINT_PUSH, LLINT, LLINT, LINT, NONE, "push($0, $1)")                                                    \
+  F(LREC_NEW, LREC, REC, NONE, NONE, "[$0]")                                                                 \
+  F(LREC_PUSH, LREC, LREC, REC, NONE, "push($0, $1)")                                                        \
+  F(PAIR_NEW, PAIR, VEC, NUM, NONE, "($0, $1)")                                                              \
+  F(REC_NEW, REC, VEC, INT, NUM, "State($0, $1, $2)")                                                        \
+  F(REC_AT, REC, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")
+
+enum form {
+#define FORM(name, result, a, b, c, text) name,
+  FORMS(FORM)
+#undef FORM
+      VARIABLE,
+  CALL,
+  N_FORMS
+};
+
+struct expr {
+  enum form form;
+  enum fuzz_type type;
+  int slot;         // variable; CALL: number of the function
+  int64_t integer;  // constant
+  struct expr *args[MAX_PARAMETERS];
+};
+
+enum stmt_kind {
+  LET,  // slot = a
+  VAR,
+  SET,
+  SET_AT,     // slot[a] = b
+  SET_AT_AT,  // slot[a][b] = c
+  POP,        // where something remains
+  LET_PAIR,   // (slot, second) = a
+  FOR_RANGE,  // slot in 0 .. integer
+  FOR_LIST,   // slot in the list a
+  FOR_ZIP,    // (slot, second) in zip(a, reversed(a))
+  FOR_TAG,    // slot over all
+  WHILE,      // slot counts to integer while b holds
+  IF,         // a: body, otherwise other
+  MATCH_TAG,  // slot: body, other, third
+  MATCH_INT,  // a % 3: body for 0, other for 1, third
+  BREAK_IF,   // a
+  CONTINUE_IF,
+  RETURN_IF,  // a: return b
+};
+
+struct stmt {
+  enum stmt_kind kind;
+  int slot, second;
+  int64_t integer;
+  struct expr *a, *b, *c;
+  struct stmt *body, *other, *third;  // first statements
+  struct stmt *next;
+  bool off;  // left out, when a program is reduced
+};
+
+enum function_kind {
+  PLAIN,
+  TREE_WALK,  // (Tree, VEC) -> PAIR: body at a leaf, `inner` at a node, after both calls of itself
+  COUNTDOWN,  // (INT, VEC) -> PAIR: `result` at 0, otherwise `inner`, a call of the partner with one less, and `body`
+};
+
+struct function {
+  enum function_kind kind;
+  int n_params;
+  enum fuzz_type params[MAX_PARAMETERS], result_type;  // parameters are slots 0, 1, ...
+  enum fuzz_type types[MAX_SLOTS];                     // [slot]
+  int n_slots;
+  struct stmt *body, *inner;
+  struct expr *result, *inner_result, *down[2];  // what recursive calls are given
+  // TREE_WALK: slots of the word, the subtrees, and the pairs that come back. COUNTDOWN: the pair, in left.
+  int word, left, right, left_pair[2], right_pair[2];
+  int partner;
+};
+
+struct program {
+  int h;
+  int n_functions;
+  struct function functions[MAX_FUNCTIONS];  // the last is `loss`: (words, tag, k, tree)
+};
+
+// Everything of a program lives until program_free_all.
+struct program *program_make(uint64_t seed);
+void program_free_all(void);
+void *program_alloc(size_t);
+const char *program_form_text(enum form);
+void program_print(FILE *, const struct program *);
+extern const char *const type_names[N_TYPES];
+
+// ---- evaluation ----
+
+struct number {
+  double v, d;  // value, derivative along the direction
+};
+
+struct tree {
+  int word;
+  const struct tree *left, *right;  // NULL at a leaf
+};
+
+struct fuzz_example {
+  int n_words, words[8], tag;
+  int64_t k;
+  const struct tree *tree;
+};
+
+enum fuzz_param {
+  PARAM_E,
+  PARAM_C,
+  PARAM_D,
+  PARAM_W0,
+  PARAM_W1,
+  PARAM_B0,
+  PARAM_B1,
+  PARAM_CELL_W,
+  PARAM_CELL_B,
+  PARAM_STACK_0_W,
+  PARAM_STACK_0_B,
+  PARAM_STACK_1_W,
+  PARAM_STACK_1_B,
+  N_PARAMS
+};
+extern const char *const param_names[N_PARAMS];
+
+// [param][element], row-major; words count from 0 in the order of the vocab.
+struct parameters {
+  struct number *values[N_PARAMS];
+};
+
+// The loss of an example. false: no verdict, because a decision or a kink is too near, or numbers, lists or work too large.
+bool program_eval(const struct program *, const struct parameters *, const struct fuzz_example *,
+                  struct number *loss);
+
+// For the test of the test: an operation of one operand whose derivative the interpreter takes 1 % too large.
+extern enum form program_eval_wrong;
+
+#endif
