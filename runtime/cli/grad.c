@@ -9,12 +9,16 @@
 struct sums {
   size_t n;
   struct safetensors_tensor *tensors;  // data is calloc'd
+  void **lost;                         // [tensor] as large as its data
 };
 
 static struct sums sums_new(const nn_model *model, bool f64) {
-  struct sums sums = {nn_model_param_count(model), NULL};
+  struct sums sums = {nn_model_param_count(model), NULL, NULL};
   sums.tensors = calloc(sums.n + 1, sizeof *sums.tensors);
-  for (size_t i = 0; sums.tensors && i < sums.n; i++) {
+  sums.lost = calloc(sums.n + 1, sizeof *sums.lost);
+  if (!sums.tensors || !sums.lost)
+    cli_fail("out of memory");
+  for (size_t i = 0; i < sums.n; i++) {
     nn_param_info info = nn_model_param(model, i);
     struct safetensors_tensor *tensor = &sums.tensors[i];
     tensor->type = f64 ? SAFETENSORS_F64 : SAFETENSORS_F32;
@@ -26,13 +30,25 @@ static struct sums sums_new(const nn_model *model, bool f64) {
       tensor->bytes *= (size_t)info.sizes[k];
     }
     tensor->data = calloc(1, tensor->bytes + 1);
-    if (!tensor->data || !tensor->name)
+    sums.lost[i] = calloc(1, tensor->bytes + 1);
+    if (!tensor->data || !tensor->name || !sums.lost[i])
       cli_fail("out of memory");
   }
-  if (!sums.tensors)
-    cli_fail("out of memory");
   return sums;
 }
+
+// Adds one minibatch's gradients; what rounding loses is kept (Knuth, The Art of Computer Programming 2, 4.2.2,
+// theorem B), so that many minibatches lose no digits.
+#define ADD_KEPT(NAME, REAL)                                                                                 \
+  static void NAME(REAL *sum, REAL *lost, const REAL *x, size_t n) {                                         \
+    for (size_t k = 0; k < n; k++) {                                                                         \
+      const REAL total = sum[k] + x[k], part = total - sum[k];                                               \
+      lost[k] += (sum[k] - (total - part)) + (x[k] - part);                                                  \
+      sum[k] = total;                                                                                        \
+    }                                                                                                        \
+  }
+ADD_KEPT(add_kept_f32, float)
+ADD_KEPT(add_kept_f64, double)
 
 // Adds the gradients of the last backward pass: an epoch need not fit one minibatch.
 static void sums_add(struct sums *sums, const nn_model *model, bool f64) {
@@ -41,12 +57,26 @@ static void sums_add(struct sums *sums, const nn_model *model, bool f64) {
     if (!info.gradients)
       continue;
     size_t n = sums->tensors[i].bytes / (f64 ? 8 : 4);
+    void *sum = (void *)sums->tensors[i].data;
     if (f64)
-      for (size_t k = 0; k < n; k++)
-        ((double *)sums->tensors[i].data)[k] += ((const double *)info.gradients)[k];
+      add_kept_f64(sum, sums->lost[i], info.gradients, n);
     else
-      for (size_t k = 0; k < n; k++)
-        ((float *)sums->tensors[i].data)[k] += ((const float *)info.gradients)[k];
+      add_kept_f32(sum, sums->lost[i], info.gradients, n);
+  }
+}
+
+// What was lost of an infinite sum is no number.
+static void sums_finish(struct sums *sums, bool f64) {
+  for (size_t i = 0; i < sums->n; i++) {
+    for (size_t k = 0; k < sums->tensors[i].bytes / (f64 ? 8 : 4); k++) {
+      double lost = f64 ? ((double *)sums->lost[i])[k] : (double)((float *)sums->lost[i])[k];
+      if (!isfinite(lost))
+        continue;
+      if (f64)
+        ((double *)sums->tensors[i].data)[k] += lost;
+      else
+        ((float *)sums->tensors[i].data)[k] += (float)lost;
+    }
   }
 }
 
@@ -54,7 +84,9 @@ static void sums_free(struct sums *sums) {
   for (size_t i = 0; i < sums->n; i++) {
     free((void *)sums->tensors[i].data);
     free((void *)sums->tensors[i].name);
+    free(sums->lost[i]);
   }
+  free(sums->lost);
   free(sums->tensors);
 }
 
@@ -85,6 +117,7 @@ int cli_grad(const struct cli_options *options) {
       cli_warn("%s", nn_status_message(status));
     nn_status_free(status);
   }
+  sums_finish(&sums, f64);
   char *error = NULL;
   if (options->out && !safetensors_write(options->out, sums.n, sums.tensors, 0, NULL, &error))
     cli_fail("%s", error);

@@ -5,13 +5,22 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/cpu/execute.h"
+#include "runtime/cpu/flow.h"
 #include "runtime/cpu/reduce.h"
 #include "runtime/cpu/weights.h"
 #include "runtime/value/value.h"
 
+// Gradients of a value that so many uses add to one after the other lose no digits worth having. The uses beyond them
+// add to rows of their own, FAN each, that are summed up when all are done: see make_clones.
+enum { FAN = 256 };
+
 struct backward {
   struct executor *executor;
-  bool *live;  // [batch] a gradient may reach it
+  uint32_t *reached;  // [value] how many gradients are added to its own; 0: it has none
+  uint32_t *live;     // [batch] how many of its instances have results with a gradient
+  uint32_t *clones;   // [value] first of the further rows of one with more than FAN uses, 0: it has none
+  uint32_t *given;    // [value] gradients added so far; NULL: there are no clones
+  uint32_t units;     // of values and clones
   struct sink_group *groups;
   uint32_t n_groups;
   uint32_t *group_of;   // [batch] UINT32_MAX: leaves nothing in sinks
@@ -32,36 +41,158 @@ static bool is_differentiable(const struct executor *executor, uint32_t block) {
   return trace_is_reduction(block) || executor->cpu->model->module->blocks[block]->adjoint;
 }
 
-// Batches that a gradient can reach: those of the seeds, and those that computed an operand of one that is
-// reached.
-static void find_live(struct backward *backward, const uint32_t *seeds, uint32_t n_seeds) {
-  const struct executor *executor = backward->executor;
+static nn_status *flow_of(const struct executor *executor, uint32_t block, const struct flow **flow) {
+  struct flow **known = &executor->cpu->flows[block];
+  if (!*known)
+    *known = flow_new(executor->cpu->model->module->blocks[block], adjoint_kernel(executor, block));
+  *flow = *known;
+  return *known ? NULL : status_no_memory();
+}
+
+// Results of an instance that have a gradient; see flow.h.
+static uint64_t live_results(const struct backward *backward, const struct trace *trace, uint32_t number) {
+  const struct trace_instance *instance = &trace->instances[number];
+  uint32_t n = trace_is_reduction(instance->block) ? 1 : trace->blocks[instance->block].n_values;
+  uint64_t live = 0;
+  for (uint32_t r = 0; r < n; r++)
+    if (backward->reached[instance->first_value + r])
+      live |= flow_result(r);
+  return live;
+}
+
+// Which values a gradient reaches, from the seeds on through operands. It is each example's own dataflow that
+// says so: neither the batch that an instance runs in nor what else is in it.
+static nn_status *find_live(struct backward *backward, const uint32_t *seeds, uint32_t n_seeds) {
+  struct executor *executor = backward->executor;
   const struct schedule *schedule = &executor->minibatch->schedule;
   const struct trace *trace = &executor->minibatch->trace;
-  uint32_t *batch_of = array(backward->executor, trace->n_instances, sizeof *batch_of);
-  backward->live = array(backward->executor, schedule->n_batches, sizeof *backward->live);
+  backward->reached = array(executor, trace->n_values, sizeof *backward->reached);
+  backward->live = array(executor, schedule->n_batches, sizeof *backward->live);
+  memset(backward->reached, 0, trace->n_values * sizeof *backward->reached);
   memset(backward->live, 0, schedule->n_batches * sizeof *backward->live);
-  for (uint32_t b = 0; b < schedule->n_batches; b++)
-    for (uint32_t i = 0; i < schedule->batches[b].count; i++)
-      batch_of[schedule->order[schedule->batches[b].first + i]] = b;
   for (uint32_t s = 0; s < n_seeds; s++)
-    backward->live[batch_of[trace->value_instance[seeds[s]]]] = true;
+    backward->reached[seeds[s]]++;
   for (uint32_t b = schedule->n_batches; b-- > 0;) {
     const struct batch *batch = &schedule->batches[b];
-    if (!backward->live[b])
+    const struct flow *flow = NULL;
+    if (!is_differentiable(executor, batch->block))
       continue;
-    if (!is_differentiable(executor, batch->block)) {
-      backward->live[b] = false;
-      continue;
-    }
+    if (!trace_is_reduction(batch->block))
+      STATUS_TRY(flow_of(executor, batch->block, &flow));
     for (uint32_t i = 0; i < batch->count; i++) {
+      uint32_t number = schedule->order[batch->first + i], n;
+      uint64_t live = live_results(backward, trace, number);
+      if (!live)
+        continue;
+      backward->live[b]++;
       const uint32_t *args;
       const uint16_t *map;
-      uint32_t n = trace_operands(trace, &trace->instances[schedule->order[batch->first + i]], &args, &map);
+      n = trace_operands(trace, &trace->instances[number], &args, &map);
       for (uint32_t t = 0; t < n; t++)
-        backward->live[batch_of[trace->value_instance[args[map ? map[t] : t]]]] = true;
+        if (!flow || flow->inputs[t] & live)
+          backward->reached[args[map ? map[t] : t]]++;
     }
   }
+  return NULL;
+}
+
+static uint32_t value_units(const struct backward *backward, uint32_t value) {
+  const struct minibatch *minibatch = backward->executor->minibatch;
+  const struct trace_instance *instance = &minibatch->trace.instances[minibatch->trace.value_instance[value]];
+  if (trace_is_reduction(instance->block))
+    return (uint32_t)(nn_row_elements(minibatch->trace.keys[instance->key].elements) / NN_LANES);
+  return backward->executor->cpu->model->blocks[instance->block].units[value - instance->first_value];
+}
+
+// Rows beyond the plan's for values with many uses. The value is copied there, because a gradient lies at the
+// offset of what it is the gradient of.
+static nn_status *make_clones(struct backward *backward) {
+  struct executor *executor = backward->executor;
+  const struct trace *trace = &executor->minibatch->trace;
+  uint64_t units = executor->minibatch->plan.values_units;
+  for (uint32_t v = 0; v < trace->n_values; v++)
+    if (backward->reached[v] > FAN)
+      units += (uint64_t)(backward->reached[v] - 1) / FAN * value_units(backward, v);
+  if (units > UINT32_MAX)
+    return status_new(NN_NO_MEMORY, "the minibatch needs more memory for its gradients than there is");
+  backward->units = (uint32_t)units;
+  if (units == executor->minibatch->plan.values_units)
+    return NULL;
+  if (!row_arena_reserve(&executor->values, units))
+    return status_no_memory();
+  backward->clones = array(executor, trace->n_values, sizeof *backward->clones);
+  backward->given = array(executor, trace->n_values, sizeof *backward->given);
+  memset(backward->clones, 0, trace->n_values * sizeof *backward->clones);
+  memset(backward->given, 0, trace->n_values * sizeof *backward->given);
+  uint32_t at = executor->minibatch->plan.values_units;
+  for (uint32_t v = 0; v < trace->n_values; v++) {
+    if (backward->reached[v] <= FAN)
+      continue;
+    uint32_t size = value_units(backward, v);
+    backward->clones[v] = at;
+    for (uint32_t c = (backward->reached[v] - 1) / FAN; c > 0; c--, at += size)
+      memcpy(row_arena_at(&executor->values, at), row_arena_at(&executor->values, trace->value_row[v]),
+             size * executor->values.unit);
+  }
+  return NULL;
+}
+
+// The row that the next use of a value reads and adds its gradient to.
+static uint32_t next_row(struct backward *backward, uint32_t value) {
+  const struct trace *trace = &backward->executor->minibatch->trace;
+  uint32_t use = backward->clones[value] ? backward->given[value]++ / FAN : 0;
+  return use ? backward->clones[value] + (use - 1) * value_units(backward, value) : trace->value_row[value];
+}
+
+// Adds up what the clones of the batch's results got.
+static void collect_clones(struct backward *backward, const struct batch *batch) {
+  struct executor *executor = backward->executor;
+  const struct trace *trace = &executor->minibatch->trace;
+  for (uint32_t i = 0; i < batch->count; i++) {
+    const struct trace_instance *instance =
+        &trace->instances[executor->minibatch->schedule.order[batch->first + i]];
+    uint32_t n = trace_is_reduction(instance->block) ? 1 : trace->blocks[instance->block].n_values;
+    for (uint32_t v = instance->first_value; v < instance->first_value + n; v++) {
+      if (!backward->clones[v])
+        continue;
+      uint32_t n_clones = (backward->reached[v] - 1) / FAN, size = value_units(backward, v);
+      executor->cpu->loops->sum_rows(row_arena_at(&executor->gradients, trace->value_row[v]), 1,
+                                     row_arena_at(&executor->gradients, backward->clones[v]), n_clones,
+                                     (size_t)size * NN_LANES, (size_t)size * NN_LANES);
+    }
+  }
+}
+
+// The rows of an operand of a batch, or the terms of its reductions: those of the plan, unless some are cloned.
+static const uint32_t *operand_rows(struct backward *backward, const struct batch *batch, uint32_t operand,
+                                    const uint32_t *planned) {
+  const struct minibatch *minibatch = backward->executor->minibatch;
+  const struct trace *trace = &minibatch->trace;
+  uint32_t *rows = array(backward->executor, batch->count, sizeof *rows);
+  for (uint32_t r = 0; r < batch->count; r++) {
+    uint32_t number = minibatch->schedule.order[batch->first + r];
+    const uint32_t *args = trace->args + trace->instances[number].args;
+    uint32_t value = args[trace->blocks[batch->block].tensor_words[operand]];
+    // Only uses with a gradient were counted.
+    const struct flow *flow = backward->executor->cpu->flows[batch->block];
+    bool adds = flow->inputs[operand] & live_results(backward, trace, number);
+    rows[r] = adds ? next_row(backward, value) : planned[r];
+  }
+  return rows;
+}
+
+static const uint32_t *term_rows(struct backward *backward, const struct batch *batch, uint32_t n_terms) {
+  const struct minibatch *minibatch = backward->executor->minibatch;
+  const struct trace *trace = &minibatch->trace;
+  uint32_t *rows = array(backward->executor, n_terms, sizeof *rows), at = 0;
+  for (uint32_t r = 0; r < batch->count; r++) {
+    uint32_t number = minibatch->schedule.order[batch->first + r];
+    const uint32_t *args = trace->args + trace->instances[number].args;
+    bool adds = live_results(backward, trace, number) != 0;
+    for (uint32_t t = 0; t < args[0]; t++)
+      rows[at++] = adds ? next_row(backward, args[2 + t]) : trace->value_row[args[2 + t]];
+  }
+  return rows;
 }
 
 // Batches of equal key share their sinks.
@@ -84,7 +215,8 @@ static nn_status *make_groups(struct backward *backward) {
       continue;
     if (group_of_key[batch->key] == UINT32_MAX) {
       group_of_key[batch->key] = backward->n_groups;
-      backward->groups[backward->n_groups++] = (struct sink_group){.kernel = kernel, .block = batch->block};
+      backward->groups[backward->n_groups++] = (struct sink_group){
+          .kernel = kernel, .block = batch->block, .flow = executor->cpu->flows[batch->block]};
     }
     struct sink_group *group = &backward->groups[group_of_key[batch->key]];
     backward->group_of[b] = group_of_key[batch->key];
@@ -116,13 +248,13 @@ static nn_status *make_groups(struct backward *backward) {
 // batch
 
 // Whether two rows of the batch add to the gradient of one value; then a single thread must run it.
-static bool shares_rows(struct executor *executor, uint32_t number) {
+static bool shares_rows(const struct backward *backward, uint32_t number, const uint32_t *const *rows) {
+  struct executor *executor = backward->executor;
   if (threads_count(executor->cpu->threads) == 1)
     return true;
   const struct batch *batch = &executor->minibatch->schedule.batches[number];
-  const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
   uint32_t n_tensors = executor->minibatch->trace.blocks[batch->block].n_tensors;
-  size_t wanted = executor->minibatch->plan.values_units + (size_t)1;
+  size_t wanted = backward->units + (size_t)1;
   if (wanted > executor->n_marks) {
     free(executor->marks);
     executor->marks = calloc(wanted * 2, sizeof *executor->marks);
@@ -139,13 +271,38 @@ static bool shares_rows(struct executor *executor, uint32_t number) {
   // rare.
   for (uint32_t t = 0; t < n_tensors; t++) {
     for (uint32_t r = 0; r < batch->count; r++) {
-      uint32_t *mark = &executor->marks[plan->rows[t][r]];
+      uint32_t *mark = &executor->marks[rows[t][r]];
       if (*mark == executor->mark)
         return true;
       *mark = executor->mark;
     }
   }
   return false;
+}
+
+// A batch of which not every row has a gradient: the others are passed over, since 0 times an infinite derivative is
+// no number.
+static nn_status *run_live_rows(struct backward *backward, const struct batch *batch,
+                                const struct kernel *kernel, const struct kernel_args *args) {
+  struct executor *executor = backward->executor;
+  const struct minibatch *minibatch = executor->minibatch;
+  for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
+    bool live = false, next;
+    for (end = begin; end < batch->count; end++) {
+      next = live_results(backward, &minibatch->trace, minibatch->schedule.order[batch->first + end]) != 0;
+      if (end > begin && next != live)
+        break;
+      live = next;
+    }
+    for (uint32_t i = 0; i < kernel->n_sink_buffers && !live; i++) {
+      size_t stride = nn_row_elements(kernel->sink_elements[i]) * nn_element_bytes(executor->cpu->element);
+      memset((char *)args->sinks[i] + begin * stride, 0, (end - begin) * stride);
+    }
+    if (live)
+      STATUS_TRY(
+          execute_rows(executor, kernel, args, begin, end, 0, false, &executor->run.adjoint[batch->block]));
+  }
+  return NULL;
 }
 
 static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
@@ -156,6 +313,14 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
   const struct kernel *kernel = adjoint_kernel(executor, batch->block);
   const void **params;
   STATUS_TRY(execute_params(executor, number, kernel, &params));
+  const uint32_t *const *rows = plan->rows;
+  uint32_t n_tensors = executor->minibatch->trace.blocks[batch->block].n_tensors;
+  if (backward->given) {
+    const uint32_t **chosen = array(executor, n_tensors, sizeof *chosen);
+    for (uint32_t t = 0; t < n_tensors; t++)
+      chosen[t] = operand_rows(backward, batch, t, plan->rows[t]);
+    rows = chosen;
+  }
   void **saved = array(executor, block->n_outputs - block->n_results, sizeof *saved);
   const void **gradients = array(executor, block->n_results, sizeof *gradients);
   void **sinks = array(executor, kernel->n_sink_buffers, sizeof *sinks);
@@ -170,7 +335,7 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
   }
   const struct kernel_args args = {.values = executor->values.base,
                                    .gradients = executor->gradients.base,
-                                   .rows = plan->rows,
+                                   .rows = rows,
                                    .indices = plan->indices,
                                    .numbers = plan->numbers,
                                    .params = params,
@@ -182,8 +347,10 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
                                    .seed = executor->cpu->model->seed,
                                    .epoch = executor->epoch,
                                    .kernel = kernel};
-  return execute_rows(executor, kernel, &args, batch->count, execute_row_elements(block) * 2,
-                      !shares_rows(executor, number), &executor->run.adjoint[batch->block]);
+  if (backward->live[number] < batch->count)
+    return run_live_rows(backward, batch, kernel, &args);
+  return execute_rows(executor, kernel, &args, 0, batch->count, execute_row_elements(block) * 2,
+                      !shares_rows(backward, number, rows), &executor->run.adjoint[batch->block]);
 }
 
 static nn_status *run_batches(struct backward *backward) {
@@ -191,9 +358,14 @@ static nn_status *run_batches(struct backward *backward) {
   for (uint32_t b = executor->minibatch->schedule.n_batches; b-- > 0;) {
     if (!backward->live[b])
       continue;
+    if (backward->given)
+      collect_clones(backward, &executor->minibatch->schedule.batches[b]);
     if (trace_is_reduction(executor->minibatch->schedule.batches[b].block)) {
       struct reduction reduction;
       execute_describe_reduction(executor, b, &reduction);
+      const struct batch *batch = &executor->minibatch->schedule.batches[b];
+      if (backward->given)
+        reduction.terms = term_rows(backward, batch, reduction.first_term[batch->count]);
       reduce_backward(&reduction, 0, executor->minibatch->schedule.batches[b].count);
     } else {
       STATUS_TRY(run_adjoint(backward, b));
@@ -205,11 +377,13 @@ static nn_status *run_batches(struct backward *backward) {
 // ---------------------------------------------------------------------------------------------------- the
 // pass
 
-static nn_status *seed(struct executor *executor, const uint32_t *seeds, uint32_t n_seeds, double scale) {
-  if (!row_arena_reserve(&executor->gradients, executor->minibatch->plan.values_units))
+static nn_status *seed(const struct backward *backward, const uint32_t *seeds, uint32_t n_seeds,
+                       double scale) {
+  struct executor *executor = backward->executor;
+  if (!row_arena_reserve(&executor->gradients, backward->units))
     return status_no_memory();
-  if (executor->minibatch->plan.values_units)
-    memset(executor->gradients.base, 0, executor->minibatch->plan.values_units * executor->gradients.unit);
+  if (backward->units)
+    memset(executor->gradients.base, 0, backward->units * executor->gradients.unit);
   for (uint32_t s = 0; s < n_seeds; s++) {
     char *row = row_arena_at(&executor->gradients, executor->minibatch->trace.value_row[seeds[s]]);
     if (executor->cpu->element == NN_F32)
@@ -229,12 +403,13 @@ nn_status *execute_backward(struct device_run *run, const struct minibatch *mini
   if (!adding)
     params_clear_gradients(&executor->cpu->params);
   struct backward backward = {.executor = executor};
-  STATUS_TRY(seed(executor, seeds, n_seeds, scale));
-  find_live(&backward, seeds, n_seeds);
+  STATUS_TRY(find_live(&backward, seeds, n_seeds));
+  STATUS_TRY(make_clones(&backward));
+  STATUS_TRY(seed(&backward, seeds, n_seeds, scale));
   STATUS_TRY(make_groups(&backward));
   STATUS_TRY(run_batches(&backward));
   double start = clock_seconds();
-  STATUS_TRY(weights_accumulate(executor, backward.groups, backward.n_groups));
+  STATUS_TRY(weights_accumulate(executor, backward.groups, backward.n_groups, backward.reached));
   if (!params_settle_gradients(&executor->cpu->params))
     return status_no_memory();
   executor->run.weights_seconds += clock_seconds() - start;

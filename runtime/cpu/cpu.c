@@ -17,6 +17,9 @@ static void close_cpu(struct device *device) {
     if (cpu->kernels[i])
       cpu->release(cpu->kernels[i]);
   free(cpu->kernels);
+  for (size_t i = 0; cpu->flows && i < cpu->model->module->n_blocks; i++)
+    free(cpu->flows[i]);
+  free(cpu->flows);
   params_free(&cpu->params);
   threads_free(cpu->threads);
   blas_close(cpu->blas);
@@ -30,7 +33,8 @@ static nn_status *fill_cpu(struct cpu *cpu) {
   int wanted = model->threads > 0 ? model->threads : threads_cores();
   cpu->threads = threads_new(wanted);
   cpu->kernels = calloc((size_t)model->module->n_blocks * CPU_VARIANTS + 1, sizeof *cpu->kernels);
-  if (!cpu->threads || !cpu->kernels)
+  cpu->flows = calloc((size_t)model->module->n_blocks + 1, sizeof(struct flow *));
+  if (!cpu->threads || !cpu->kernels || !cpu->flows)
     return status_no_memory();
   if (threads_count(cpu->threads) < wanted)
     snprintf(cpu->threads_note, sizeof cpu->threads_note,

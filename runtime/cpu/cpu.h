@@ -10,6 +10,7 @@
 #include "runtime/kernel/device.h"
 
 struct blas;
+struct flow;
 
 #define CPU_VARIANTS (KERNEL_ADJOINT_GRADIENT + 1)
 
@@ -28,6 +29,7 @@ struct cpu {
   struct threads *threads;            // shared by all runs
   char threads_note[96];              // said when there are fewer than were asked for; "" otherwise
   _Atomic(struct kernel *) *kernels;  // [block][variant], compiled on first use
+  struct flow **flows;                // [block] NULL until its first backward pass
   // kernel_compile and kernel_free; tests put slow stand-ins here.
   cpu_compile_fn *compile;
   void (*release)(struct kernel *);

@@ -204,14 +204,14 @@ struct rows_job {
   const struct kernel *kernel;
   const struct kernel_args *args;
   char **scratch;
-  uint32_t count, chunk;
+  uint32_t begin, end, chunk;
 };
 
 static void run_chunk(void *context, uint32_t item, int thread) {
   const struct rows_job *job = context;
-  uint32_t begin = item * job->chunk, end = begin + job->chunk;
-  if (end > job->count)
-    end = job->count;
+  uint32_t begin = job->begin + item * job->chunk, end = begin + job->chunk;
+  if (end > job->end)
+    end = job->end;
   job->kernel->run(job->args, begin, end, job->scratch[thread]);
 }
 
@@ -227,15 +227,16 @@ static uint32_t chunk_rows(const struct executor *executor, const struct kernel 
 }
 
 nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,
-                        const struct kernel_args *args, uint32_t count, uint32_t elements_per_row,
-                        bool may_split, struct device_tally *tally) {
+                        const struct kernel_args *args, uint32_t begin, uint32_t end,
+                        uint32_t elements_per_row, bool may_split, struct device_tally *tally) {
   STATUS_TRY(reserve_scratch(executor, kernel->scratch_bytes + 64));
   double start = executor->run.profile ? clock_seconds() : 0;
-  struct rows_job job = {kernel, args, executor->scratch, count, count};
+  uint32_t count = end - begin;
+  struct rows_job job = {kernel, args, executor->scratch, begin, end, count};
   if (may_split)
     job.chunk = chunk_rows(executor, kernel, count, elements_per_row);
   if (job.chunk >= count)
-    kernel->run(args, 0, count, executor->scratch[0]);
+    kernel->run(args, begin, end, executor->scratch[0]);
   else
     threads_run(executor->cpu->threads, (count + job.chunk - 1) / job.chunk, run_chunk, &job);
   if (executor->run.profile)
@@ -269,6 +270,12 @@ static void run_reduction(struct executor *executor, uint32_t number) {
   struct reduction reduction;
   execute_describe_reduction(executor, number, &reduction);
   uint32_t count = executor->minibatch->schedule.batches[number].count;
+  uint32_t longest = 0;
+  for (uint32_t r = 0; r < count; r++)
+    if (reduction.first_term[r + 1] - reduction.first_term[r] > longest)
+      longest = reduction.first_term[r + 1] - reduction.first_term[r];
+  reduction.pointers = value_arena_alloc(executor->memory,
+                                         (longest + (size_t)1) * sizeof *reduction.pointers);
   double start = executor->run.profile ? clock_seconds() : 0;
   reduce_forward(&reduction, 0, count);
   if (executor->run.profile)
@@ -304,7 +311,7 @@ static nn_status *run_batch(struct executor *executor, uint32_t number) {
                                    .seed = executor->cpu->model->seed,
                                    .epoch = executor->epoch,
                                    .kernel = kernel};
-  return execute_rows(executor, kernel, &args, batch->count, execute_row_elements(block), true,
+  return execute_rows(executor, kernel, &args, 0, batch->count, execute_row_elements(block), true,
                       &executor->run.forward[batch->block]);
 }
 

@@ -54,9 +54,9 @@ nn_status *execute_params(struct executor *, uint32_t batch, const struct kernel
 // The member that a batch uses of a family; `member` as in struct kernel_param.
 nn_status *execute_member(const struct executor *, uint32_t batch, uint32_t param, int32_t member,
                           uint32_t *which);
-// Calls a kernel on `count` rows, shared out when that is allowed and worth it.
-nn_status *execute_rows(struct executor *, const struct kernel *, const struct kernel_args *, uint32_t count,
-                        uint32_t elements_per_row, bool may_split, struct device_tally *);
+// Calls a kernel on rows [begin, end), shared out when that is allowed and worth it.
+nn_status *execute_rows(struct executor *, const struct kernel *, const struct kernel_args *, uint32_t begin,
+                        uint32_t end, uint32_t elements_per_row, bool may_split, struct device_tally *);
 // execute_rows's measure of a block: elements of all its results.
 uint32_t execute_row_elements(const struct plan_block *);
 struct reduction;

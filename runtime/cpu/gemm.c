@@ -112,6 +112,43 @@ struct product {
   int64_t k, panel_bytes, c_row_bytes, vectors;  // vectors of columns in all
 };
 
+// sum += x; the rounding error goes to `lost`, and at the end from there to the sum (as in loops_template.h).
+#define ADD_KEPT(NAME, REAL)                                                                                 \
+  static void NAME(void *sum_, void *lost_, const void *x_, int64_t n, bool last) {                          \
+    REAL *restrict sum = sum_, *restrict lost = lost_;                                                       \
+    const REAL *restrict x = x_;                                                                             \
+    for (int64_t i = 0; i < n; i++) {                                                                        \
+      const REAL total = sum[i] + x[i], part = total - sum[i];                                               \
+      lost[i] += (sum[i] - (total - part)) + (x[i] - part);                                                  \
+      sum[i] = last && lost[i] - lost[i] == 0 ? total + lost[i] : total;                                     \
+    }                                                                                                        \
+  }
+ADD_KEPT(add_kept_f32, float)
+ADD_KEPT(add_kept_f64, double)
+
+// The rest of k, stretch by stretch; the block is `bytes` wide.
+static void add_stretches(const struct product *p, gemm_micro_fn *micro, const void *const *x, int rows,
+                          int64_t bytes, const char *weights, char *c) {
+  enum { BLOCK_BYTES = GEMM_MAX_ROWS * (1 << (GEMM_WIDTHS - 1)) * 64 };
+  _Alignas(64) char part[BLOCK_BYTES], lost[BLOCK_BYTES];
+  const void *rest[GEMM_MAX_ROWS];
+  size_t size = nn_element_bytes(p->table->element);
+  memset(lost, 0, sizeof lost);
+  for (int64_t begin = GEMM_STRETCH; begin < p->k; begin += GEMM_STRETCH) {
+    int64_t k = p->k - begin < GEMM_STRETCH ? p->k - begin : GEMM_STRETCH, n = bytes / (int64_t)size;
+    bool last = begin + k == p->k;
+    for (int i = 0; i < rows; i++)
+      rest[i] = (const char *)x[i] + (size_t)begin * size;
+    micro(rest, weights + begin * GEMM_PANEL_BYTES, part, k, p->panel_bytes, bytes);
+    for (int i = 0; i < rows; i++) {
+      if (p->table->element == NN_F32)
+        add_kept_f32(c + i * p->c_row_bytes, lost + i * bytes, part + i * bytes, n, last);
+      else
+        add_kept_f64(c + i * p->c_row_bytes, lost + i * bytes, part + i * bytes, n, last);
+    }
+  }
+}
+
 // Columns from vector `from` on, as many before `limit` as the block's kernels take at once; gives the first
 // vector not done. A kernel that is wider than a panel starts at a panel's beginning.
 static int64_t run_block(const struct product *p, const void *const *x, int rows, int64_t from, int64_t limit,
@@ -123,7 +160,12 @@ static int64_t run_block(const struct product *p, const void *const *x, int rows
   while ((1 << width) > room)
     width--;
   const char *weights = packed + from / in_panel * p->panel_bytes + in * table->vector_bytes;
-  table->micro[rows][width](x, weights, c + from * table->vector_bytes, p->k, p->panel_bytes, p->c_row_bytes);
+  gemm_micro_fn *micro = table->micro[rows][width];
+  int64_t first = p->k < GEMM_STRETCH ? p->k : GEMM_STRETCH;
+  c += from * table->vector_bytes;
+  micro(x, weights, c, first, p->panel_bytes, p->c_row_bytes);
+  if (first < p->k)
+    add_stretches(p, micro, x, rows, (1 << width) * table->vector_bytes, weights, c);
   return from + (1 << width);
 }
 

@@ -1,9 +1,9 @@
 // Matrix products with packed weights: C[m, n] = X[m, k] W, for the few rows that a batch has.
 //
 // The work is done by micro-kernels that gemm_codegen.c emits for this processor: a block of a few rows times
-// a few vectors of columns, kept in registers over the whole of k. Each element of C is one chain of fused
-// multiply-adds in ascending k that starts at zero, whatever block it falls into; so a row's bits depend on
-// that row alone.
+// a few vectors of columns, kept in registers over GEMM_STRETCH steps of k. Each element of C is one chain of fused
+// multiply-adds in ascending k that starts at zero for each stretch, and the sum of the stretches in their order,
+// whatever block it falls into; so a row's bits depend on that row alone, and long rows lose few digits.
 //
 // Packed layout: columns in panels of GEMM_PANEL_BYTES, [panel][k][column within the panel], the last panel
 // filled up with zeros. It is the same on all processors.
@@ -18,6 +18,7 @@
 #define GEMM_PANEL_BYTES 128
 #define GEMM_MAX_ROWS 14  // 28 accumulators, two vectors of weights and a broadcast fill 32 registers
 #define GEMM_WIDTHS 4     // vectors of columns: 1, 2, 4, 8
+#define GEMM_STRETCH 512
 
 static inline int64_t gemm_panel_columns(enum nn_element e) {
   return GEMM_PANEL_BYTES / (int64_t)nn_element_bytes(e);

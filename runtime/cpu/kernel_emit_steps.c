@@ -89,6 +89,28 @@ static LLVMValueRef sum_but_one(struct emission *e, LLVMValueRef large, LLVMValu
   return LLVMBuildFAdd(cg->builder, rest, codegen_sum_lanes(cg, small), "");
 }
 
+// A row longer than this is summed up so that nothing is lost: carried[1] has the rounding errors of carried[0]
+// (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
+#define LONG_ROW 2048
+
+static void kept_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
+  LLVMBuilderRef b = e->cg.builder;
+  LLVMValueRef x = elements_or(e, context, 0), sum = carried[0];
+  LLVMValueRef total = LLVMBuildFAdd(b, sum, x, ""), part = LLVMBuildFSub(b, total, sum, "");
+  LLVMValueRef of_sum = LLVMBuildFSub(b, sum, LLVMBuildFSub(b, total, part, ""), "");
+  LLVMValueRef lost = LLVMBuildFAdd(b, of_sum, LLVMBuildFSub(b, x, part, ""), "");
+  carried[0] = total;
+  carried[1] = LLVMBuildFAdd(b, carried[1], lost, "");
+}
+
+// What was lost of an infinite sum is no number.
+static LLVMValueRef sum_with_lost(struct codegen *cg, LLVMValueRef sum, LLVMValueRef lost) {
+  LLVMValueRef total = codegen_sum_lanes(cg, sum), rest = codegen_sum_lanes(cg, lost);
+  LLVMValueRef zero = LLVMBuildFSub(cg->builder, rest, rest, "");
+  LLVMValueRef finite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, zero, codegen_real(cg, 1, 0), "");
+  return LLVMBuildSelect(cg->builder, finite, LLVMBuildFAdd(cg->builder, total, rest, ""), total, "");
+}
+
 static void largest_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
   carried[0] = codegen_maximum(&e->cg, carried[0], elements_or(e, context, -INFINITY));
 }
@@ -127,6 +149,12 @@ static void emit_reduction(struct emission *e, const struct step *step) {
   LLVMValueRef first = LLVMConstNull(codegen_lanes(cg, cg->int32, cg->lanes));
   switch (node->op) {
   case IR_OP_SUM: {
+    if (operand->n > LONG_ROW) {
+      LLVMValueRef sums[] = {zero, zero};
+      emit_elements(e, operand->n, 1, &operand, 2, sums, kept_chunk, operand);
+      result = sum_with_lost(cg, sums[0], sums[1]);
+      break;
+    }
     emit_elements(e, operand->n, 1, &operand, 1, &zero, sum_chunk, operand);
     result = codegen_sum_lanes(cg, zero);
     break;

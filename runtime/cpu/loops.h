@@ -2,8 +2,9 @@
 // exists for both element types and is compiled for several families of vector instructions; loops_for picks
 // the one for this processor.
 //
-// Every element is computed by itself, and sums over rows go from the first row to the last, so that
-// splitting the elements among threads changes no bit.
+// Every element is computed by itself, and sums over rows are taken in an order that depends on the number of rows
+// alone, so that splitting the elements among threads changes no bit. However many rows, a sum is right to some
+// units in the last place: see SUM_RUN.
 #ifndef NN_RUNTIME_CPU_LOOPS_H
 #define NN_RUNTIME_CPU_LOOPS_H
 
@@ -28,6 +29,11 @@ struct loops {
   void (*maximum)(void *to, const void *from, size_t n);
   // to[j] = or += the sum over rows of from[row * stride + j], j < n.
   void (*sum_rows)(void *to, int add, const void *from, size_t rows, size_t stride, size_t n);
+  // The same of rows that lie anywhere; n_terms > 0.
+  void (*sum_terms)(void *to, int add, const void *const *terms, size_t n_terms, size_t n);
+  // sum += x; what rounding loses goes to `lost`. keep_lost ends such a sum: sum += lost.
+  void (*add_kept)(void *sum, void *lost, const void *x, size_t n);
+  void (*keep_lost)(void *sum, const void *lost, size_t n);
   double (*sum_squares)(const void *x, size_t n);
   int (*is_finite)(const void *x, size_t n);
   void (*sgd)(const struct loops_step *, void *w, const void *g, size_t n);

@@ -31,28 +31,84 @@ TARGET static void LOOP(maximum)(void *to_, const void *from_, size_t n) {
     to[i] = from[i] > to[i] || from[i] != from[i] ? from[i] : to[i];
 }
 
-TARGET static void LOOP(sum_rows)(void *to_, int add, const void *from_, size_t rows, size_t stride,
-                                  size_t n) {
-  enum { TILE = 64 };  // columns whose sums stay in registers
-  REAL *restrict to = to_;
-  const REAL *restrict from = from_;
-  size_t j = 0;
-  for (; j + TILE <= n; j += TILE) {
-    REAL sum[TILE];
-    for (size_t c = 0; c < TILE; c++)
-      sum[c] = add ? to[j + c] : 0;
-    for (size_t r = 0; r < rows; r++)
-      for (size_t c = 0; c < TILE; c++)
-        sum[c] += from[r * stride + j + c];
-    for (size_t c = 0; c < TILE; c++)
-      to[j + c] = sum[c];
+// Sums of many rows: runs of SUM_RUN rows are added up one row after the other, and the sums of the runs so that
+// nothing is lost: the rounding error of each addition, which is a number of the same format, is added up by itself
+// (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B; Ogita, Rump & Oishi 2005, algorithm 4.1). SUM_TILE
+// columns are in registers.
+#ifndef SUM_RUN
+#define SUM_RUN 16
+#define SUM_TILE 64
+#endif
+
+TARGET static inline void LOOP(keep)(REAL *restrict sum, REAL *restrict lost, const REAL *restrict x,
+                                     size_t n) {
+  for (size_t c = 0; c < n; c++) {
+    const REAL total = sum[c] + x[c], part = total - sum[c];
+    lost[c] += (sum[c] - (total - part)) + (x[c] - part);
+    sum[c] = total;
   }
-  for (; j < n; j++) {
-    REAL sum = add ? to[j] : 0;
-    for (size_t r = 0; r < rows; r++)
-      sum += from[r * stride + j];
-    to[j] = sum;
+}
+
+// What was lost of an infinite sum is no number.
+TARGET static inline REAL LOOP(whole)(REAL sum, REAL lost) { return lost - lost == 0 ? sum + lost : sum; }
+
+TARGET static inline void LOOP(sum_tile)(REAL *restrict to, int add, const REAL *from, size_t stride,
+                                         const void *const *terms, size_t at, size_t rows, size_t n) {
+  REAL sum[SUM_TILE], lost[SUM_TILE], part[SUM_TILE];
+  for (size_t c = 0; c < n; c++)
+    lost[c] = 0;
+  for (size_t begin = 0; begin < rows; begin += SUM_RUN) {
+    const size_t end = begin + SUM_RUN < rows ? begin + SUM_RUN : rows;
+    const REAL *first = terms ? (const REAL *)terms[begin] + at : from + begin * stride + at;
+    for (size_t c = 0; c < n; c++)
+      part[c] = first[c];
+    for (size_t r = begin + 1; r < end; r++) {
+      const REAL *row = terms ? (const REAL *)terms[r] + at : from + r * stride + at;
+      for (size_t c = 0; c < n; c++)
+        part[c] += row[c];
+    }
+    if (begin == 0)
+      for (size_t c = 0; c < n; c++)
+        sum[c] = part[c];
+    else
+      LOOP(keep)(sum, lost, part, n);
   }
+  for (size_t c = 0; c < n; c++) {
+    const REAL all = rows > SUM_RUN ? LOOP(whole)(sum[c], lost[c]) : sum[c];
+    to[at + c] = add ? to[at + c] + all : all;
+  }
+}
+
+TARGET static void LOOP(sum_any)(REAL *to, int add, const REAL *from, size_t stride, const void *const *terms,
+                                 size_t rows, size_t n) {
+  size_t at = 0;
+  for (; at + SUM_TILE <= n; at += SUM_TILE)
+    LOOP(sum_tile)(to, add, from, stride, terms, at, rows, SUM_TILE);
+  for (; at + 16 <= n; at += 16)
+    LOOP(sum_tile)(to, add, from, stride, terms, at, rows, 16);
+  if (n - at == 1)
+    LOOP(sum_tile)(to, add, from, stride, terms, at, rows, 1);
+  else if (at < n)
+    LOOP(sum_tile)(to, add, from, stride, terms, at, rows, n - at);
+}
+
+TARGET static void LOOP(sum_rows)(void *to, int add, const void *from, size_t rows, size_t stride, size_t n) {
+  LOOP(sum_any)(to, add, from, stride, NULL, rows, n);
+}
+
+TARGET static void LOOP(sum_terms)(void *to, int add, const void *const *terms, size_t n_terms, size_t n) {
+  LOOP(sum_any)(to, add, NULL, 0, terms, n_terms, n);
+}
+
+TARGET static void LOOP(add_kept)(void *sum, void *lost, const void *x, size_t n) {
+  LOOP(keep)(sum, lost, x, n);
+}
+
+TARGET static void LOOP(keep_lost)(void *sum_, const void *lost_, size_t n) {
+  REAL *restrict sum = sum_;
+  const REAL *restrict lost = lost_;
+  for (size_t i = 0; i < n; i++)
+    sum[i] = LOOP(whole)(sum[i], lost[i]);
 }
 
 // In double, and in LANES sums that do not depend on how the compiler vectorises.
@@ -134,6 +190,7 @@ TARGET static void LOOP(adam)(const struct loops_step *step, void *w_, const voi
   }
 }
 
-static const struct loops LOOP(table) = {LOOP(add),      LOOP(add_scaled),  LOOP(scale),     LOOP(maximum),
-                                         LOOP(sum_rows), LOOP(sum_squares), LOOP(is_finite), LOOP(sgd),
-                                         LOOP(momentum), LOOP(adagrad),     LOOP(adam)};
+static const struct loops LOOP(table) = {LOOP(add),         LOOP(add_scaled), LOOP(scale),    LOOP(maximum),
+                                         LOOP(sum_rows),    LOOP(sum_terms),  LOOP(add_kept), LOOP(keep_lost),
+                                         LOOP(sum_squares), LOOP(is_finite),  LOOP(sgd),      LOOP(momentum),
+                                         LOOP(adagrad),     LOOP(adam)};

@@ -157,7 +157,7 @@ void params_free(struct params *params) {
       free(member->values);
       free(member->gradient);
       free(member->touched);
-      free(member->is_touched);
+      free(member->slots);
       for (int layout = 0; layout < 3; layout++)
         free(member->packed[layout].data);
     }
@@ -311,7 +311,7 @@ void params_clear_gradients(struct params *params) {
       member->written = false;
       for (uint32_t t = 0; t < member->n_touched; t++) {
         memset(member->gradient + member->touched[t] * row_bytes, 0, row_bytes);
-        member->is_touched[member->touched[t]] = 0;
+        member->slots[member->touched[t]] = 0;
       }
       member->n_touched = 0;
     }
@@ -324,9 +324,9 @@ char *params_gradient(struct params *params, uint32_t number, uint32_t which) {
   if (param->sparse) {
     if (!member->touched)
       member->touched = malloc((size_t)param->rows * sizeof *member->touched);
-    if (!member->is_touched)
-      member->is_touched = calloc((size_t)param->rows, 1);
-    if (!member->touched || !member->is_touched)
+    if (!member->slots)
+      member->slots = calloc((size_t)param->rows, sizeof *member->slots);
+    if (!member->touched || !member->slots)
       return NULL;
   }
   if (!member->gradient) {

@@ -39,7 +39,7 @@ struct param_member {
   struct param_packed packed[3];  // [enum kernel_layout]; NATURAL stays empty
   uint32_t *touched;              // sparse: rows with a gradient, in order of first touch
   uint32_t n_touched;
-  uint8_t *is_touched;  // [row]
+  uint32_t *slots;  // [row] its position in `touched` + 1; 0: it has no gradient
 };
 
 struct param {
@@ -90,10 +90,10 @@ void params_clear_gradients(struct params *);
 char *params_gradient(struct params *, uint32_t param, uint32_t member);
 // Marks a row of a sparse parameter, once params_gradient has been called.
 static inline void params_touch(struct param_member *member, uint32_t row) {
-  if (member->is_touched[row])
+  if (member->slots[row])
     return;
-  member->is_touched[row] = 1;
   member->touched[member->n_touched++] = row;
+  member->slots[row] = member->n_touched;
 }
 // Whether all gradients of the last backward pass are finite.
 bool params_gradients_are_finite(const struct params *, const struct loops *);

@@ -14,51 +14,35 @@ static char *output_row(const struct reduction *reduction, const struct row_aren
   return row_arena_at(arena, reduction->output) + row * row_bytes(reduction);
 }
 
-static void reduce_row(const struct reduction *reduction, uint32_t row) {
-  const struct loops *loops = reduction->loops;
+static void largest_row(const struct reduction *reduction, uint32_t row) {
   char *to = output_row(reduction, reduction->values, row);
-  size_t n = reduction->elements, used = n * nn_element_bytes(reduction->element);
+  size_t n = reduction->elements;
   uint32_t begin = reduction->first_term[row], end = reduction->first_term[row + 1];
-  memcpy(to, row_arena_at(reduction->values, reduction->terms[begin]), used);
-  // Padding must be finite, and what it held before may not be.
-  memset(to + used, 0, row_bytes(reduction) - used);
-  for (uint32_t t = begin + 1; t < end; t++) {
-    const char *term = row_arena_at(reduction->values, reduction->terms[t]);
-    if (reduction->kind == TRACE_REDUCE_MAX)
-      loops->maximum(to, term, n);
-    else
-      loops->add(to, term, n);
-  }
-  if (reduction->kind == TRACE_REDUCE_MEAN)
-    loops->scale(to, 1.0 / (end - begin), n);
+  memcpy(to, row_arena_at(reduction->values, reduction->terms[begin]),
+         n * nn_element_bytes(reduction->element));
+  for (uint32_t t = begin + 1; t < end; t++)
+    reduction->loops->maximum(to, row_arena_at(reduction->values, reduction->terms[t]), n);
 }
 
-// Sums of scalars, the losses of a minibatch, are too many for a call for each term.
-static void sum_scalars(const struct reduction *reduction, uint32_t row) {
+static void sum_row(const struct reduction *reduction, uint32_t row) {
   char *to = output_row(reduction, reduction->values, row);
   uint32_t begin = reduction->first_term[row], end = reduction->first_term[row + 1];
-  double factor = reduction->kind == TRACE_REDUCE_MEAN ? 1.0 / (end - begin) : 1;
-  memset(to, 0, row_bytes(reduction));
-  if (reduction->element == NN_F32) {
-    float sum = 0;
-    for (uint32_t t = begin; t < end; t++)
-      sum += *(const float *)row_arena_at(reduction->values, reduction->terms[t]);
-    *(float *)to = sum * (float)factor;
-  } else {
-    double sum = 0;
-    for (uint32_t t = begin; t < end; t++)
-      sum += *(const double *)row_arena_at(reduction->values, reduction->terms[t]);
-    *(double *)to = sum * factor;
-  }
+  for (uint32_t t = begin; t < end; t++)
+    reduction->pointers[t - begin] = row_arena_at(reduction->values, reduction->terms[t]);
+  reduction->loops->sum_terms(to, 0, reduction->pointers, end - begin, reduction->elements);
+  if (reduction->kind == TRACE_REDUCE_MEAN)
+    reduction->loops->scale(to, 1.0 / (end - begin), reduction->elements);
 }
 
 void reduce_forward(const struct reduction *reduction, uint32_t begin, uint32_t end) {
-  bool scalars = reduction->elements == 1 && reduction->kind != TRACE_REDUCE_MAX;
+  size_t used = reduction->elements * nn_element_bytes(reduction->element);
   for (uint32_t row = begin; row < end; row++) {
-    if (scalars)
-      sum_scalars(reduction, row);
+    if (reduction->kind == TRACE_REDUCE_MAX)
+      largest_row(reduction, row);
     else
-      reduce_row(reduction, row);
+      sum_row(reduction, row);
+    // Padding must be finite, and what it held before may not be.
+    memset(output_row(reduction, reduction->values, row) + used, 0, row_bytes(reduction) - used);
   }
 }
 

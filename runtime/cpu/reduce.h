@@ -1,5 +1,5 @@
 // Reductions over lists of rows: sum, mean and largest element, with their adjoints. The terms of a row are
-// taken in their order, so that a row's bits depend on nothing else.
+// taken in an order that depends on their number alone (loops.h), so that a row's bits depend on nothing else.
 #ifndef NN_RUNTIME_CPU_REDUCE_H
 #define NN_RUNTIME_CPU_REDUCE_H
 
@@ -14,6 +14,7 @@ struct reduction {
   uint32_t output;             // offset of the first result row
   const uint32_t *first_term;  // [row + 1] into terms
   const uint32_t *terms;       // offsets
+  const void **pointers;       // sums, forward: room for the terms of the longest row
   const struct row_arena *values;
   const struct row_arena *gradients;  // the adjoint only
 };

@@ -13,6 +13,11 @@
 enum { PANEL = 512 };
 // Rows that are copied, and columns that are summed, by one thread at a time.
 enum { COPY_ROWS = 512, SUM_COLUMNS = 64 };
+// Rows of a lookup table that one thread sums up at a time.
+enum { TABLE_ROWS = 64 };
+// A product over more rows than this is taken in parts, and the parts added up so that nothing is lost: BLAS adds up
+// what it has cut a product into one after the other.
+enum { PRODUCT_ROWS = 8192 };
 
 // Rows of a group that lie together.
 struct operand {
@@ -36,16 +41,26 @@ struct copy {
   uint32_t first, to, units, count;
 };
 
-// All contributions to a part of a parameter: rows [begin, end) of a product, otherwise columns.
+// The uses of a lookup table by row: terms[first[s], first[s + 1]) are the gradients that row rows[s] got.
+struct uses {
+  uint32_t n;
+  uint32_t *rows, *first;
+  const void **terms;
+};
+
+// All contributions to a part of a parameter: rows [begin, end) of a product, columns of a sum, or rows in use of a
+// table.
 struct task {
   const struct contribution *first;
   uint32_t n;
+  const struct uses *uses;  // NULL: no contribution is to rows alone
   size_t begin, end;
   bool fresh;  // the gradient holds nothing yet
 };
 
 struct weights {
   struct executor *executor;
+  const uint32_t *reached;  // [value id] 0: it has no gradient
   struct contribution *contributions;
   uint32_t n_contributions;
   struct copy *copies;
@@ -215,22 +230,107 @@ static int compare_contributions(const void *x, const void *y) {
   return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
-static nn_status *touch_rows(const struct weights *weights, const struct contribution *contribution) {
+// Calls `visit` for every use of a row in contributions [first, end) that has a gradient, in their order.
+struct use {
+  uint32_t row;
+  const void *gradient;
+};
+typedef void use_fn(void *context, struct use use);
+
+static nn_status *each_use(const struct weights *weights, uint32_t first, uint32_t end, use_fn *visit,
+                           void *context) {
   const struct executor *executor = weights->executor;
-  const struct sink_group *group = contribution->group;
-  const struct param *param = &executor->cpu->params.list[contribution->param];
-  uint16_t slot = executor->cpu->model->blocks[group->block].slots[contribution->sink->index];
-  for (uint32_t b = 0; b < group->n_batches; b++) {
-    const int32_t *rows = executor->minibatch->plan.batches[group->batches[b]].indices[slot];
-    uint32_t count = executor->minibatch->schedule.batches[group->batches[b]].count;
-    for (uint32_t r = 0; r < count; r++) {
-      if (rows[r] < 0 || rows[r] >= param->rows)
-        return status_new(NN_DATA, "row %d of '%s' was looked up, which has %lld", rows[r],
-                          param->members[contribution->member].name, (long long)param->rows);
-      if (param->sparse)
-        params_touch(&param->members[contribution->member], (uint32_t)rows[r]);
+  const struct minibatch *minibatch = executor->minibatch;
+  for (uint32_t i = first; i < end; i++) {
+    const struct contribution *c = &weights->contributions[i];
+    if (c->sink->kind != KERNEL_SINK_ROW)
+      continue;
+    const struct sink_group *group = c->group;
+    const struct param *param = &executor->cpu->params.list[c->param];
+    uint64_t wanted = group->flow->sinks[c->sink - group->kernel->sinks];
+    uint16_t slot = executor->cpu->model->blocks[group->block].slots[c->sink->index];
+    uint32_t n_results = executor->cpu->model->blocks[group->block].n_results;
+    const char *from = row_arena_at(c->a.arena, c->a.offset);
+    size_t stride = c->a.units * c->a.arena->unit;
+    for (uint32_t b = 0; b < group->n_batches; b++) {
+      const struct batch *batch = &minibatch->schedule.batches[group->batches[b]];
+      const int32_t *rows = minibatch->plan.batches[group->batches[b]].indices[slot];
+      for (uint32_t r = 0; r < batch->count; r++, from += stride) {
+        if (rows[r] < 0 || rows[r] >= param->rows)
+          return status_new(NN_DATA, "row %d of '%s' was looked up, which has %lld", rows[r],
+                            param->members[c->member].name, (long long)param->rows);
+        uint32_t value = minibatch->trace.instances[minibatch->schedule.order[batch->first + r]].first_value;
+        uint64_t live = 0;
+        for (uint32_t o = 0; o < n_results; o++)
+          if (weights->reached[value + o])
+            live |= flow_result(o);
+        if (live & wanted)
+          visit(context, (struct use){(uint32_t)rows[r], from});
+      }
     }
   }
+  return NULL;
+}
+
+// Uses are counted by row, then put where they belong: a counting sort, which keeps their order.
+struct sorting {
+  struct uses *uses;
+  uint32_t *slots;               // [row] its position in uses.rows + 1
+  struct param_member *touched;  // NULL: the parameter is dense
+};
+
+static void count_use(void *context, struct use use) {
+  struct sorting *sorting = context;
+  struct uses *uses = sorting->uses;
+  if (sorting->touched)
+    params_touch(sorting->touched, use.row);
+  else if (!sorting->slots[use.row])
+    sorting->slots[use.row] = uses->n + 1;
+  uint32_t slot = sorting->slots[use.row];
+  if (slot > uses->n) {
+    uses->rows[uses->n++] = use.row;
+    uses->first[slot] = 0;
+  }
+  uses->first[slot]++;
+}
+
+static void place_use(void *context, struct use use) {
+  struct sorting *sorting = context;
+  struct uses *uses = sorting->uses;
+  uses->terms[uses->first[sorting->slots[use.row] - 1]++] = use.gradient;
+}
+
+static nn_status *sort_uses(struct weights *weights, uint32_t first, uint32_t end, struct uses **made) {
+  const struct contribution *head = &weights->contributions[first];
+  struct value_arena *memory = weights->executor->memory;
+  const struct param *param = &weights->executor->cpu->params.list[head->param];
+  struct param_member *member = &param->members[head->member];
+  size_t most = 0;
+  for (uint32_t i = first; i < end; i++)
+    if (weights->contributions[i].sink->kind == KERNEL_SINK_ROW)
+      most += weights->contributions[i].group->n_rows;
+  size_t most_rows = most < (size_t)param->rows ? most : (size_t)param->rows;
+  struct uses *uses = value_arena_alloc(memory, sizeof *uses);
+  *uses = (struct uses){.rows = value_arena_alloc(memory, (most_rows + 1) * sizeof *uses->rows),
+                        .first = value_arena_alloc(memory, (most_rows + 2) * sizeof *uses->first),
+                        .terms = value_arena_alloc(memory, (most + 1) * sizeof *uses->terms)};
+  struct sorting sorting = {uses, member->slots, param->sparse ? member : NULL};
+  if (!param->sparse) {
+    sorting.slots = value_arena_alloc(memory, (size_t)param->rows * sizeof *sorting.slots);
+    memset(sorting.slots, 0, (size_t)param->rows * sizeof *sorting.slots);
+  }
+  STATUS_TRY(each_use(weights, first, end, count_use, &sorting));
+  // first[s]: where the next use of row s goes; afterwards, where those of row s + 1 begin.
+  uint32_t at = 0;
+  for (uint32_t s = 0; s < uses->n; s++) {
+    uint32_t count = uses->first[s + 1];
+    uses->first[s] = at;
+    at += count;
+  }
+  STATUS_TRY(each_use(weights, first, end, place_use, &sorting));
+  memmove(uses->first + 1, uses->first, uses->n * sizeof *uses->first);
+  uses->first[0] = 0;
+  *made = uses;
   return NULL;
 }
 
@@ -242,13 +342,14 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
   struct param_member *member = &param->members[head->member];
   if (!params_gradient(params, head->param, head->member))
     return status_no_memory();
-  bool alike = true;
+  bool alike = true, by_row = false;
   for (uint32_t i = first; i < end; i++) {
-    if (weights->contributions[i].sink->kind == KERNEL_SINK_ROW)
-      STATUS_TRY(touch_rows(weights, &weights->contributions[i]));
-    if (weights->contributions[i].sink->kind != head->sink->kind)
-      alike = false;
+    by_row |= weights->contributions[i].sink->kind == KERNEL_SINK_ROW;
+    alike &= weights->contributions[i].sink->kind == head->sink->kind;
   }
+  struct uses *uses = NULL;
+  if (by_row)
+    STATUS_TRY(sort_uses(weights, first, end, &uses));
   // Rows are added to a dense gradient after it has been zeroed as a whole.
   if (head->sink->kind == KERNEL_SINK_ROW && !param->sparse)
     alike = false;
@@ -259,15 +360,18 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
   if (alike && head->sink->kind == KERNEL_SINK_PARAM)
     extent = param->elements, step = SUM_COLUMNS * 4;
   if (alike && head->sink->kind == KERNEL_SINK_ROW)
-    extent = (size_t)param->columns, step = SUM_COLUMNS;
+    extent = uses->n, step = TABLE_ROWS;
   if (threads_count(weights->executor->cpu->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER)
-    step = extent;
+    step = extent ? extent : 1;
   for (size_t begin = 0; begin < extent; begin += step) {
     if (!grow(&weights->tasks, sizeof *weights->tasks, weights->n_tasks, &weights->tasks_capacity))
       return status_no_memory();
     struct task *task = &weights->tasks[weights->n_tasks++];
-    *task = (struct task){
-        .first = head, .n = end - first, .begin = begin, .fresh = !param->sparse && !member->written};
+    *task = (struct task){.first = head,
+                          .n = end - first,
+                          .uses = uses,
+                          .begin = begin,
+                          .fresh = !param->sparse && !member->written};
     task->end = !alike ? SIZE_MAX : begin + step < extent ? begin + step : extent;
   }
   member->written = true;
@@ -279,32 +383,53 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-static void add_product(const struct executor *executor, const struct contribution *c, char *gradient,
-                        const struct task *task, bool fresh) {
+// Rows [begin, end) of the product over n rows of both operands, from row `first` on.
+static void multiply(const struct executor *executor, const struct contribution *c, const struct task *task,
+                     uint32_t first, uint32_t n, bool add, char *to) {
   const struct param *param = &executor->cpu->params.list[c->param];
   size_t end = least(task->end, (size_t)param->rows), size = nn_element_bytes(executor->cpu->element);
   size_t columns = (size_t)param->columns;
-  blas_product(executor->cpu->blas, executor->cpu->element, !fresh, end - task->begin, columns,
-               c->group->n_rows, row_arena_at(c->a.arena, c->a.offset) + task->begin * size,
-               (size_t)c->a.units * NN_LANES, row_arena_at(c->b.arena, c->b.offset),
-               (size_t)c->b.units * NN_LANES, gradient + task->begin * columns * size, columns);
+  blas_product(executor->cpu->blas, executor->cpu->element, add, end - task->begin, columns, n,
+               row_arena_at(c->a.arena, c->a.offset + first * c->a.units) + task->begin * size,
+               (size_t)c->a.units * NN_LANES, row_arena_at(c->b.arena, c->b.offset + first * c->b.units),
+               (size_t)c->b.units * NN_LANES, to, columns);
 }
 
-static void add_rows(const struct executor *executor, const struct contribution *c, char *gradient,
-                     const struct task *task) {
+static void add_product(const struct executor *executor, const struct contribution *c, char *gradient,
+                        const struct task *task, bool fresh) {
   const struct param *param = &executor->cpu->params.list[c->param];
-  const struct sink_group *group = c->group;
-  size_t size = nn_element_bytes(executor->cpu->element), columns = (size_t)param->columns;
-  size_t end = least(task->end, columns), stride = c->a.units * c->a.arena->unit;
-  uint16_t slot = executor->cpu->model->blocks[group->block].slots[c->sink->index];
-  const char *from = row_arena_at(c->a.arena, c->a.offset) + task->begin * size;
-  char *to = gradient + task->begin * size;
-  for (uint32_t b = 0; b < group->n_batches; b++) {
-    const int32_t *rows = executor->minibatch->plan.batches[group->batches[b]].indices[slot];
-    uint32_t count = executor->minibatch->schedule.batches[group->batches[b]].count;
-    for (uint32_t r = 0; r < count; r++, from += stride)
-      executor->cpu->loops->add(to + (size_t)rows[r] * columns * size, from, end - task->begin);
+  size_t end = least(task->end, (size_t)param->rows), columns = (size_t)param->columns,
+         n = (end - task->begin) * columns, bytes = n * nn_element_bytes(executor->cpu->element);
+  char *to = gradient + task->begin * columns * nn_element_bytes(executor->cpu->element);
+  uint32_t rows = c->group->n_rows;
+  char *lost = rows > PRODUCT_ROWS ? calloc(2, bytes) : NULL, *part = lost ? lost + bytes : NULL;
+  if (!lost) {  // few rows, or no memory
+    multiply(executor, c, task, 0, rows, !fresh, to);
+    return;
   }
+  const struct loops *loops = executor->cpu->loops;
+  for (uint32_t first = 0; first < rows; first += PRODUCT_ROWS) {
+    uint32_t count = rows - first < PRODUCT_ROWS ? rows - first : PRODUCT_ROWS;
+    bool begins = fresh && first == 0;
+    multiply(executor, c, task, first, count, false, begins ? to : part);
+    if (!begins)
+      loops->add_kept(to, lost, part, n);
+  }
+  loops->keep_lost(to, lost, n);
+  free(lost);
+}
+
+// Rows in use [begin, end) of a table.
+static void add_rows(const struct executor *executor, const struct task *task, bool add) {
+  const struct contribution *c = task->first;
+  const struct param *param = &executor->cpu->params.list[c->param];
+  const struct uses *uses = task->uses;
+  char *gradient = param->members[c->member].gradient;
+  size_t columns = (size_t)param->columns, bytes = columns * nn_element_bytes(executor->cpu->element);
+  size_t end = least(task->end, uses->n);
+  for (size_t s = task->begin; s < end; s++)
+    executor->cpu->loops->sum_terms(gradient + uses->rows[s] * bytes, add, uses->terms + uses->first[s],
+                                    uses->first[s + 1] - uses->first[s], columns);
 }
 
 static void run_task(void *context, uint32_t item, int thread) {
@@ -312,27 +437,28 @@ static void run_task(void *context, uint32_t item, int thread) {
   const struct weights *weights = context;
   const struct executor *executor = weights->executor;
   const struct task *task = &weights->tasks[item];
+  const struct param *param = &executor->cpu->params.list[task->first->param];
+  char *gradient = param->members[task->first->member].gradient;
   size_t size = nn_element_bytes(executor->cpu->element);
   bool fresh = task->fresh;
   for (uint32_t i = 0; i < task->n; i++) {
     const struct contribution *c = &task->first[i];
-    const struct param *param = &executor->cpu->params.list[c->param];
-    char *gradient = param->members[c->member].gradient;
-    switch (c->sink->kind) {
-    case KERNEL_SINK_OUTER: add_product(executor, c, gradient, task, fresh); break;
-    case KERNEL_SINK_PARAM:
+    if (c->sink->kind == KERNEL_SINK_ROW)
+      continue;
+    if (c->sink->kind == KERNEL_SINK_OUTER)
+      add_product(executor, c, gradient, task, fresh);
+    else
       executor->cpu->loops->sum_rows(
           gradient + task->begin * size, !fresh, row_arena_at(c->a.arena, c->a.offset) + task->begin * size,
           c->group->n_rows, (size_t)c->a.units * NN_LANES, least(task->end, param->elements) - task->begin);
-      break;
-    case KERNEL_SINK_ROW:
-      if (fresh)
-        memset(gradient, 0, param->bytes);
-      add_rows(executor, c, gradient, task);
-      break;
-    }
     fresh = false;
   }
+  if (!task->uses)
+    return;
+  if (fresh)
+    memset(gradient, 0, param->bytes);
+  // A sparse gradient holds zeros where nothing was added yet.
+  add_rows(executor, task, !param->sparse);
 }
 
 static void count_flops(struct executor *executor, const struct weights *weights) {
@@ -361,8 +487,9 @@ static nn_status *accumulate(struct weights *weights, const struct sink_group *g
   return NULL;
 }
 
-nn_status *weights_accumulate(struct executor *executor, const struct sink_group *groups, uint32_t n_groups) {
-  struct weights weights = {.executor = executor};
+nn_status *weights_accumulate(struct executor *executor, const struct sink_group *groups, uint32_t n_groups,
+                              const uint32_t *reached) {
+  struct weights weights = {.executor = executor, .reached = reached};
   // On first use: a process that only infers need not load the library. A backward pass has the model to itself.
   if (!executor->cpu->blas)
     executor->cpu->blas = blas_open(threads_count(executor->cpu->threads));

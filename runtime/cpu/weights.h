@@ -8,16 +8,20 @@
 #define NN_RUNTIME_CPU_WEIGHTS_H
 
 #include "runtime/cpu/execute.h"
+#include "runtime/cpu/flow.h"
 
 struct sink_group {
   const struct kernel *kernel;  // of the adjoint
   uint32_t block;
+  const struct flow *flow;
   uint32_t n_rows;  // of all its batches
   uint32_t n_batches;
   uint32_t *batches;  // in the order of the schedule
   uint32_t *buffers;  // [sink buffer] offset of its first row in executor.sinks
 };
 
-nn_status *weights_accumulate(struct executor *, const struct sink_group *groups, uint32_t n_groups);
+// `reached`: [value id] 0: it has no gradient. Rows of a table are touched by instances with such results alone.
+nn_status *weights_accumulate(struct executor *, const struct sink_group *groups, uint32_t n_groups,
+                              const uint32_t *reached);
 
 #endif

@@ -9,8 +9,9 @@
 // stride(o).
 //
 // Same bits: the result of a row depends on nothing but the row's inputs: not on n, on the row's position, on
-// the range a call was given or on the variant. Every output element of a product is one chain of fused
-// multiply-adds in ascending k, however many rows are computed together.
+// the range a call was given or on the variant. Every output element of a product is a chain of fused
+// multiply-adds in ascending k, or the sum of such chains for fixed stretches of k, however many rows are computed
+// together.
 #ifndef NN_RUNTIME_KERNEL_KERNEL_H
 #define NN_RUNTIME_KERNEL_KERNEL_H
 

@@ -141,6 +141,15 @@ for precision in f32 f64; do
   echo '0 0 0 0 6 6 6 6 9 9 9 9 3 3 3 3 ' | tr -d '\n' | cmp - gradients || { cat gradients >&2; fail "gradients of the rows"; }
 done
 
+# Many minibatches lose no digits: 300,000 times 0.1.
+cat >tenths.nn <<'MODEL'
+param w: f32[2] = ones
+fn loss(x: float) -> f32 { sum(w * x) }
+MODEL
+yes '{"x": 0.1}' | head -n 300000 >tenths.jsonl
+status 0 grad tenths.nn --data tenths.jsonl --out gradients.st --batch 100
+tail -c 8 gradients.st | od -A n -v -t f4 | grep -q "^ *30000[.]*00*[0-9]*  *30000[.]*00*[0-9]*$" || fail "grad loses digits over many minibatches"
+
 # graph: DOT that Graphviz takes, with shapes, before and after batching.
 status 0 graph "$model" --weights one.st --data dev.txt
 says out '^digraph trace {$' 'label="batch 0: ' '{8}' 'treelstm.nn:[0-9]*' '^}$'

@@ -273,3 +273,8 @@ void rig_close(struct rig *rig) {
 void rig_run(struct rig *rig, const char *entry, nn_mode mode) {
   rig_check(nn_session_run(rig->session, rig_entry(rig, entry), rig->data, rig->examples, rig->n, mode));
 }
+
+void rig_set_words(struct rig *rig, size_t example, size_t n, const uint64_t *words) {
+  rig->data->slots[example * rig->data->width] = (uint64_t)(uintptr_t)value_list_new(rig->data->arena, 1, n,
+                                                                                     words);
+}

@@ -35,6 +35,9 @@ size_t rig_entry(const struct rig *, const char *name);
 // Runs an entry over all examples.
 void rig_run(struct rig *, const char *entry, nn_mode);
 
+// Gives an example other words: the data's first column is [Word].
+void rig_set_words(struct rig *, size_t example, size_t n, const uint64_t *words);
+
 // Models that the tests share.
 extern const char rig_tree_model[];    // Tree-LSTM, a loss at every node
 extern const char rig_tagger_model[];  // decisions that feed the next step, dropout, mean and max over lists
