@@ -274,9 +274,10 @@ uint64_t nn_training_epoch(const nn_model *);  // 0 before the first
 
 typedef enum nn_algorithm { NN_SGD, NN_MOMENTUM, NN_ADAGRAD, NN_ADAM } nn_algorithm;
 
-// Lookup tables: lazy updates the rows that the minibatch touched and no others (their moments stand still
-// too); exact updates every row as if the gradient were dense.
-typedef enum nn_sparse { NN_SPARSE_LAZY, NN_SPARSE_EXACT } nn_sparse;
+// Lookup tables: exact updates every row as if the gradient were dense, at the cost of the rows that a minibatch
+// touches (the others are brought up to date when they are read); lazy updates the rows that some example's result
+// depends on and no others: decay does not reach them and their moments stand still.
+typedef enum nn_sparse { NN_SPARSE_EXACT, NN_SPARSE_LAZY } nn_sparse;
 
 typedef struct nn_optimiser_options {
   nn_algorithm algorithm;

@@ -7,6 +7,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/cpu/reduce.h"
+#include "runtime/cpu/settle.h"
 #include "runtime/value/value.h"
 
 // ---------------------------------------------------------------------------------------------------- life
@@ -284,6 +285,30 @@ static void run_reduction(struct executor *executor, uint32_t number) {
   executor->run.reductions.rows += count;
 }
 
+// Lets rows that the batch is going to read make the steps of the optimiser that they have passed over.
+static nn_status *settle(struct executor *executor, uint32_t number) {
+  struct params *params = &executor->cpu->params;
+  if (!params->idle)
+    return NULL;
+  const struct batch *batch = &executor->minibatch->schedule.batches[number];
+  const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
+  const uint16_t *slots = executor->cpu->model->blocks[batch->block].slots;
+  const struct reads *reads = params->reads[batch->block];
+  for (uint32_t i = 0; i < reads->n; i++) {
+    const struct read *read = &reads->list[i];
+    uint32_t which;
+    STATUS_TRY(execute_member(executor, number, read->param, read->member, &which));
+    if (read->whole)
+      settle_member(params, read->param, which, executor->cpu->threads);
+    else if (read->index < 0)
+      STATUS_TRY(settle_rows(params, read->param, which, &read->row, 1, NULL));
+    else
+      STATUS_TRY(settle_rows(params, read->param, which, plan->indices[slots[read->index]], batch->count,
+                             executor->cpu->threads));
+  }
+  return NULL;
+}
+
 static nn_status *run_batch(struct executor *executor, uint32_t number) {
   const struct batch *batch = &executor->minibatch->schedule.batches[number];
   const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
@@ -294,6 +319,7 @@ static nn_status *run_batch(struct executor *executor, uint32_t number) {
   const struct plan_block *block = &executor->cpu->model->blocks[batch->block];
   const struct kernel *kernel = cpu_kernel(executor->cpu, batch->block, executor->variant);
   const void **params;
+  STATUS_TRY(settle(executor, number));
   STATUS_TRY(execute_params(executor, number, kernel, &params));
   void **outputs = value_arena_alloc(executor->memory, (kernel->n_outputs + 1) * sizeof *outputs);
   for (uint32_t o = 0; o < kernel->n_outputs; o++) {

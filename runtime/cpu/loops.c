@@ -10,23 +10,27 @@
 
 #define TARGET
 #define REAL float
+#define TERMS LOOPS_TERMS_F32
 #define BITS uint32_t
 #define EXPONENT UINT32_C(0x7F800000)
 #define SQRT sqrtf
 #define LOOP(name) name##_f32
 #include "runtime/cpu/loops_template.h"
 #undef REAL
+#undef TERMS
 #undef BITS
 #undef EXPONENT
 #undef SQRT
 #undef LOOP
 #define REAL double
+#define TERMS LOOPS_TERMS_F64
 #define BITS uint64_t
 #define EXPONENT UINT64_C(0x7FF0000000000000)
 #define SQRT sqrt
 #define LOOP(name) name##_f64
 #include "runtime/cpu/loops_template.h"
 #undef REAL
+#undef TERMS
 #undef BITS
 #undef EXPONENT
 #undef SQRT
@@ -36,23 +40,27 @@
 #if defined(__x86_64__)
 #define TARGET __attribute__((target("avx2,fma")))
 #define REAL float
+#define TERMS LOOPS_TERMS_F32
 #define BITS uint32_t
 #define EXPONENT UINT32_C(0x7F800000)
 #define SQRT sqrtf
 #define LOOP(name) name##_f32_avx2
 #include "runtime/cpu/loops_template.h"
 #undef REAL
+#undef TERMS
 #undef BITS
 #undef EXPONENT
 #undef SQRT
 #undef LOOP
 #define REAL double
+#define TERMS LOOPS_TERMS_F64
 #define BITS uint64_t
 #define EXPONENT UINT64_C(0x7FF0000000000000)
 #define SQRT sqrt
 #define LOOP(name) name##_f64_avx2
 #include "runtime/cpu/loops_template.h"
 #undef REAL
+#undef TERMS
 #undef BITS
 #undef EXPONENT
 #undef SQRT
@@ -65,23 +73,27 @@
 #define TARGET __attribute__((target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl,prefer-vector-width=512")))
 #endif
 #define REAL float
+#define TERMS LOOPS_TERMS_F32
 #define BITS uint32_t
 #define EXPONENT UINT32_C(0x7F800000)
 #define SQRT sqrtf
 #define LOOP(name) name##_f32_avx512
 #include "runtime/cpu/loops_template.h"
 #undef REAL
+#undef TERMS
 #undef BITS
 #undef EXPONENT
 #undef SQRT
 #undef LOOP
 #define REAL double
+#define TERMS LOOPS_TERMS_F64
 #define BITS uint64_t
 #define EXPONENT UINT64_C(0x7FF0000000000000)
 #define SQRT sqrt
 #define LOOP(name) name##_f64_avx512
 #include "runtime/cpu/loops_template.h"
 #undef REAL
+#undef TERMS
 #undef BITS
 #undef EXPONENT
 #undef SQRT

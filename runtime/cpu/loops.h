@@ -9,6 +9,7 @@
 #define NN_RUNTIME_CPU_LOOPS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/jit/cpu_features.h"
 #include "runtime/kernel/kernel.h"
@@ -20,6 +21,21 @@ struct loops_step {
   double epsilon;                   // ADAGRAD: h += g * g; w -= rate * g / (sqrt(h) + epsilon)
   double beta1, beta2;              // ADAM: see loops_template.h
   double correction1, correction2;  // 1 - beta1^t, 1 - beta2^t
+};
+
+// Terms of a part of loops_rest.
+enum { LOOPS_TERMS_F32 = 5, LOOPS_TERMS_F64 = 10, LOOPS_MOST_TERMS = LOOPS_TERMS_F64 };
+
+// Adam's steps without a gradient: see idle.h. Of x = sqrt(v), the sum over parts of
+//   sum over n of part[1 + n] (-z)^n / y  with  y = part[0] x + epsilon,  z = part[0] x / y.
+struct loops_rest {
+  uint32_t n_parts;
+  const double *parts;  // [part][1 + terms]
+};
+// w = keep * (w - m * before(v)) + first * m * after(second * v),  m *= first,  v *= second.
+struct loops_idle {
+  struct loops_rest before, after;
+  double epsilon, keep, first, second;
 };
 
 struct loops {
@@ -40,6 +56,9 @@ struct loops {
   void (*momentum)(const struct loops_step *, void *w, const void *g, void *m, size_t n);
   void (*adagrad)(const struct loops_step *, void *w, const void *g, void *h, size_t n);
   void (*adam)(const struct loops_step *, void *w, const void *g, void *m, void *v, size_t n);
+  // (w, m) = the matrix, by rows, times (w, m).
+  void (*turn)(void *w, void *m, const double *matrix, size_t n);
+  void (*adam_idle)(const struct loops_idle *, void *w, void *m, void *v, size_t n);
 };
 
 const struct loops *loops_for(enum nn_element element, enum cpu_simd simd);

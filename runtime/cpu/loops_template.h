@@ -190,7 +190,64 @@ TARGET static void LOOP(adam)(const struct loops_step *step, void *w_, const voi
   }
 }
 
-static const struct loops LOOP(table) = {LOOP(add),         LOOP(add_scaled), LOOP(scale),    LOOP(maximum),
-                                         LOOP(sum_rows),    LOOP(sum_terms),  LOOP(add_kept), LOOP(keep_lost),
-                                         LOOP(sum_squares), LOOP(is_finite),  LOOP(sgd),      LOOP(momentum),
-                                         LOOP(adagrad),     LOOP(adam)};
+TARGET static void LOOP(turn)(void *w_, void *m_, const double *matrix, size_t n) {
+  REAL *restrict w = w_, *restrict m = m_;
+  const REAL ww = (REAL)matrix[0], wm = (REAL)matrix[1], mw = (REAL)matrix[2], mm = (REAL)matrix[3];
+  for (size_t i = 0; i < n; i++) {
+    const REAL weight = ww * w[i] + wm * m[i];
+    m[i] = mw * w[i] + mm * m[i];
+    w[i] = weight;
+  }
+}
+
+TARGET static inline void LOOP(add_rest)(const struct loops_rest *rest, REAL epsilon, const REAL *restrict x,
+                                         REAL *restrict sum, size_t n) {
+  for (uint32_t p = 0; p < rest->n_parts; p++) {
+    REAL part[TERMS + 1];
+    for (size_t t = 0; t <= TERMS; t++)
+      part[t] = (REAL)rest->parts[p * (TERMS + 1) + t];
+    for (size_t i = 0; i < n; i++) {
+      const REAL scaled = part[0] * x[i], inverse = 1 / (scaled + epsilon), z = scaled * inverse;
+      REAL value = part[TERMS];
+      for (size_t t = TERMS; t-- > 1;)
+        value = part[t] - z * value;
+      sum[i] += value * inverse;
+    }
+  }
+}
+
+TARGET static inline void LOOP(adam_idle_tile)(const struct loops_idle *idle, REAL *restrict w,
+                                               REAL *restrict m, REAL *restrict v, size_t n) {
+  REAL x[SUM_TILE], before[SUM_TILE], after[SUM_TILE];
+  const REAL epsilon = (REAL)idle->epsilon, keep = (REAL)idle->keep, first = (REAL)idle->first,
+             second = (REAL)idle->second;
+  for (size_t i = 0; i < n; i++) {
+    x[i] = SQRT(v[i]);
+    before[i] = after[i] = 0;
+  }
+  LOOP(add_rest)(&idle->before, epsilon, x, before, n);
+  for (size_t i = 0; i < n; i++) {
+    v[i] *= second;
+    x[i] = SQRT(v[i]);
+  }
+  LOOP(add_rest)(&idle->after, epsilon, x, after, n);
+  for (size_t i = 0; i < n; i++) {
+    const REAL moment = first * m[i];
+    w[i] = keep * (w[i] - m[i] * before[i]) + moment * after[i];
+    m[i] = moment;
+  }
+}
+
+TARGET static void LOOP(adam_idle)(const struct loops_idle *idle, void *w_, void *m_, void *v_, size_t n) {
+  REAL *restrict w = w_, *restrict m = m_, *restrict v = v_;
+  size_t at = 0;
+  for (; at + SUM_TILE <= n; at += SUM_TILE)
+    LOOP(adam_idle_tile)(idle, w + at, m + at, v + at, SUM_TILE);
+  if (at < n)
+    LOOP(adam_idle_tile)(idle, w + at, m + at, v + at, n - at);
+}
+
+static const struct loops LOOP(table) = {
+    LOOP(add),      LOOP(add_scaled), LOOP(scale),       LOOP(maximum),   LOOP(sum_rows), LOOP(sum_terms),
+    LOOP(add_kept), LOOP(keep_lost),  LOOP(sum_squares), LOOP(is_finite), LOOP(sgd),      LOOP(momentum),
+    LOOP(adagrad),  LOOP(adam),       LOOP(turn),        LOOP(adam_idle)};

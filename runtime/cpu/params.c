@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <xxhash.h>
 
 #include "compiler/base/arena.h"
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
+#include "runtime/cpu/idle.h"
 #include "runtime/cpu/loops.h"
+#include "runtime/cpu/settle.h"
 #include "runtime/kernel/random.h"
 
 enum { ALIGNMENT = 64 };
@@ -146,9 +149,39 @@ nn_status *params_init(struct params *params, const struct ir_module *module, en
   return NULL;
 }
 
+char *params_map(size_t bytes) {
+  char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                      0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+void params_drop_optimiser(struct params *params) {
+  for (uint32_t i = 0; i < params->n; i++) {
+    for (uint32_t m = 0; m < params->list[i].n_members; m++) {
+      struct param_member *member = &params->list[i].members[m];
+      for (int k = 0; k < 2; k++)
+        if (member->moments[k])
+          munmap(member->moments[k], params->list[i].bytes);
+      free(member->seen);
+      free(member->queued);
+      member->moments[0] = member->moments[1] = NULL;
+      member->seen = NULL;
+      member->queued = NULL;
+      member->settled = 0;
+    }
+  }
+  idle_free(params->idle);
+  reads_free(params->reads, params->module->n_blocks);
+  params->idle = NULL;
+  params->reads = NULL;
+  params->steps = 0;
+  params->has_optimiser = false;
+}
+
 void params_free(struct params *params) {
   if (!params->list)
     return;
+  params_drop_optimiser(params);
   for (uint32_t i = 0; i < params->n; i++) {
     struct param *param = &params->list[i];
     for (uint32_t m = 0; m < param->n_members; m++) {
@@ -268,10 +301,17 @@ void params_initialise(struct params *params, struct threads *threads) {
   pthread_mutex_unlock(&params->lock);
 }
 
+static void loaded(const struct params *params, const struct param *param, struct param_member *member) {
+  params_changed(member);
+  // The new values are those of now.
+  for (int64_t row = 0; params->idle && member->seen && row < param->rows; row++)
+    atomic_store(&member->seen[row], idle_now(params->idle));
+}
+
 void params_loaded(struct params *params) {
   for (uint32_t i = 0; i < params->n; i++)
     for (uint32_t m = 0; m < params->list[i].n_members; m++)
-      params_changed(&params->list[i].members[m]);
+      loaded(params, &params->list[i], &params->list[i].members[m]);
   atomic_store(&params->initialised, true);
 }
 

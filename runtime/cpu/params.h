@@ -24,6 +24,8 @@
 
 struct threads;
 struct loops;
+struct idle;
+struct reads;
 
 struct param_packed {
   void *data;                    // NULL: never asked for
@@ -39,7 +41,14 @@ struct param_member {
   struct param_packed packed[3];  // [enum kernel_layout]; NATURAL stays empty
   uint32_t *touched;              // sparse: rows with a gradient, in order of first touch
   uint32_t n_touched;
-  uint32_t *slots;  // [row] its position in `touched` + 1; 0: it has no gradient
+  // The optimiser's: as large as the values; NULL where it has none.
+  char *moments[2];
+  // Steps of the optimiser that a row has made; fewer than there were means that it has some to make up for
+  // (settle.h). NULL: all rows have made all.
+  atomic_uint_least32_t *seen;
+  uint8_t *queued;   // [row] while settle.c collects rows; otherwise 0
+  uint32_t settled;  // the last step that all rows have made
+  uint32_t *slots;   // [row] its position in `touched` + 1; 0: it has no gradient
 };
 
 struct param {
@@ -61,6 +70,11 @@ struct params {
   struct param *list;  // [ir_module.params]
   uint32_t n_members;  // in all
   uint64_t n_elements;
+  uint64_t steps;  // of the optimiser
+  bool has_optimiser;
+  bool decays;           // its weight decay reaches rows without a gradient
+  struct idle *idle;     // NULL: no row ever has steps to make up for
+  struct reads **reads;  // [block] with `idle`
   atomic_bool initialised;
   pthread_mutex_t lock;
 };
@@ -72,6 +86,11 @@ void params_free(struct params *);
 
 // Draws the initial values unless they are there (params_loaded). `threads` may be NULL.
 void params_initialise(struct params *, struct threads *threads);
+// Zeros, of which only what is written ever becomes real memory. NULL without memory. For
+// moments, which params_drop_optimiser gives back.
+char *params_map(size_t bytes);
+// Forgets all that an optimiser left: moments, steps.
+void params_drop_optimiser(struct params *);
 // The values have been written by someone else.
 void params_loaded(struct params *);
 

@@ -7,6 +7,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/cpu/blas.h"
+#include "runtime/cpu/settle.h"
 #include "runtime/jit/jit.h"
 
 // ---------------------------------------------------------------------------------------------- opening and
@@ -432,6 +433,7 @@ uint64_t nn_model_parameters(const nn_model *model) { return model_params(model)
 nn_param_info nn_model_param(const nn_model *model, size_t number) {
   // Initial values are drawn on demand; that changes nothing an observer can see.
   params_initialise(model_params(model), NULL);
+  settle_all(model_params(model), cpu_of(model->device)->threads);
   uint32_t which = 0;
   while (number >= model_params(model)->list[which].n_members)
     number -= model_params(model)->list[which++].n_members;

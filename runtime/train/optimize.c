@@ -1,9 +1,12 @@
 // Optimisers: SGD, momentum, Adagrad, Adam (nn.h tells the options; loops_template.h has the formulas).
 //
-// Lookup tables have sparse gradients. `lazy` (the default) updates the rows that the minibatch touched:
-// other rows and their moments stand still, and decay does not reach them, as PyTorch's SparseAdam does it.
-// `exact` treats every row as if the gradient were dense. Adam's bias correction counts steps, not touches,
-// in both.
+// Lookup tables have sparse gradients: a step costs what the rows cost that have one. `exact` (the default) is what
+// a dense gradient would do: the other rows stand still until they are read, and then make their steps (idle.h).
+// Under `lazy` they and their moments stand still for good, and decay does not reach them, as PyTorch's SparseAdam
+// does it. Adam's bias correction counts steps, not touches, in both.
+//
+// Moments and the number of steps belong to the parameters (runtime/cpu/params.h), beside the values that they go
+// with; an optimiser holds nothing that a run would have to save.
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -12,22 +15,19 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
+#include "runtime/cpu/idle.h"
 #include "runtime/cpu/loops.h"
 #include "runtime/cpu/params.h"
+#include "runtime/cpu/settle.h"
 #include "runtime/model/session.h"
 
 // Elements of a dense parameter, and rows of a sparse one, that one thread updates at a time. Fixed, because
 // the global norm is summed piece by piece.
 enum { PIECE_ELEMENTS = 1 << 14, PIECE_ROWS = 64 };
 
-struct moments {
-  char *first, *second;  // as large as the values; NULL where the algorithm has none
-};
-
 struct piece {
   const struct param *param;
   struct param_member *member;
-  struct moments *moments;
   size_t begin, end;  // elements, or positions in the list of touched rows
   bool by_rows;
 };
@@ -35,9 +35,8 @@ struct piece {
 struct nn_optimiser {
   nn_model *model;
   nn_optimiser_options options;
-  uint64_t steps;
   double norm;
-  struct moments *moments;  // [member], in the order of params.list
+  uint64_t n_rows;  // of tables whose rows may have steps to make up for
   struct piece *pieces;
   uint32_t n_pieces, capacity;
   double *squares;  // [piece]
@@ -82,35 +81,55 @@ static nn_status *check_options(const nn_optimiser_options *options) {
   return NULL;
 }
 
-static char *zeros(size_t bytes) {
-  bytes = (bytes + 63) / 64 * 64;
-  char *memory = aligned_alloc(64, bytes);
-  if (memory)
-    memset(memory, 0, bytes);
-  return memory;
+static bool needs_rows(const nn_optimiser *optimiser, const struct param *param,
+                       const struct idle_rule *rule) {
+  return param->sparse && optimiser->options.sparse == NN_SPARSE_EXACT && !idle_does_nothing(rule);
 }
 
-static nn_status *make_moments(nn_optimiser *optimiser) {
-  const struct params *params = model_params(optimiser->model);
-  optimiser->moments = calloc((size_t)params->n_members + 1, sizeof *optimiser->moments);
-  if (!optimiser->moments)
-    return status_no_memory();
-  if (optimiser->options.algorithm == NN_SGD)
-    return NULL;
-  uint32_t at = 0;
-  for (uint32_t i = 0; i < params->n; i++) {
-    for (uint32_t m = 0; m < params->list[i].n_members; m++, at++) {
-      optimiser->moments[at].first = zeros(params->list[i].bytes);
-      if (!optimiser->moments[at].first)
+static nn_status *make_state_of(nn_optimiser *optimiser, const struct param *param,
+                                const struct idle_rule *rule) {
+  static const int n_moments[] = {[NN_SGD] = 0, [NN_MOMENTUM] = 1, [NN_ADAGRAD] = 1, [NN_ADAM] = 2};
+  for (uint32_t m = 0; m < param->n_members; m++) {
+    struct param_member *member = &param->members[m];
+    for (int i = 0; i < n_moments[rule->algorithm]; i++)
+      if (!(member->moments[i] = params_map(param->bytes)))
         return status_no_memory();
-      if (optimiser->options.algorithm != NN_ADAM)
-        continue;
-      optimiser->moments[at].second = zeros(params->list[i].bytes);
-      if (!optimiser->moments[at].second)
-        return status_no_memory();
-    }
+    if (!needs_rows(optimiser, param, rule))
+      continue;
+    member->seen = calloc((size_t)param->rows, sizeof *member->seen);
+    member->queued = calloc((size_t)param->rows, sizeof *member->queued);
+    if (!member->seen || !member->queued)
+      return status_no_memory();
   }
   return NULL;
+}
+
+static nn_status *make_state(nn_optimiser *optimiser) {
+  struct params *params = model_params(optimiser->model);
+  const nn_optimiser_options *options = &optimiser->options;
+  const struct idle_rule rule = {.algorithm = options->algorithm,
+                                 .element = params->element,
+                                 .momentum = options->momentum,
+                                 .beta1 = options->beta1,
+                                 .beta2 = options->beta2,
+                                 .epsilon = options->epsilon,
+                                 .decay = options->decay};
+  size_t columns = 0;
+  optimiser->n_rows = 0;
+  for (uint32_t i = 0; i < params->n; i++) {
+    const struct param *param = &params->list[i];
+    STATUS_TRY(make_state_of(optimiser, param, &rule));
+    if (!needs_rows(optimiser, param, &rule))
+      continue;
+    columns = (size_t)param->columns > columns ? (size_t)param->columns : columns;
+    optimiser->n_rows += (uint64_t)param->rows * param->n_members;
+  }
+  params->decays = options->decay > 0;
+  if (columns == 0)
+    return NULL;
+  params->reads = reads_find(params->module);
+  params->idle = idle_new(&rule, cpu_of(optimiser->model->device)->loops, columns);
+  return params->reads && params->idle ? NULL : status_no_memory();
 }
 
 nn_status *nn_optimiser_new(nn_model *model, const nn_optimiser_options *options, nn_optimiser **optimiser) {
@@ -120,13 +139,17 @@ nn_status *nn_optimiser_new(nn_model *model, const nn_optimiser_options *options
   if (chosen.rate == 0)
     chosen.rate = nn_optimiser_default(chosen.algorithm).rate;
   STATUS_TRY(check_options(&chosen));
+  struct params *params = model_params(model);
+  if (params->has_optimiser)
+    return status_new(NN_INVALID, "the model has an optimiser already");
   nn_optimiser *made = calloc(1, sizeof *made);
   if (!made)
     return status_no_memory();
   made->model = model;
   made->options = chosen;
   made->norm = NAN;
-  nn_status *status = make_moments(made);
+  params->has_optimiser = true;
+  nn_status *status = make_state(made);
   if (status)
     nn_optimiser_free(made);
   else
@@ -137,11 +160,10 @@ nn_status *nn_optimiser_new(nn_model *model, const nn_optimiser_options *options
 void nn_optimiser_free(nn_optimiser *optimiser) {
   if (!optimiser)
     return;
-  for (uint32_t i = 0; optimiser->moments && i < model_params(optimiser->model)->n_members; i++) {
-    free(optimiser->moments[i].first);
-    free(optimiser->moments[i].second);
-  }
-  free(optimiser->moments);
+  struct params *params = model_params(optimiser->model);
+  if (params->reads && params->idle)
+    settle_all(params, cpu_of(optimiser->model->device)->threads);
+  params_drop_optimiser(params);
   free(optimiser->pieces);
   free(optimiser->squares);
   free(optimiser);
@@ -174,16 +196,12 @@ static bool add_pieces(nn_optimiser *optimiser, struct piece whole, size_t n, si
 
 static bool make_pieces(nn_optimiser *optimiser) {
   struct params *params = model_params(optimiser->model);
-  uint32_t at = 0;
   optimiser->n_pieces = 0;
   for (uint32_t i = 0; i < params->n; i++) {
     const struct param *param = &params->list[i];
-    bool by_rows = param->sparse && optimiser->options.sparse == NN_SPARSE_LAZY;
-    for (uint32_t m = 0; m < param->n_members; m++, at++) {
-      struct piece whole = {.param = param,
-                            .member = &param->members[m],
-                            .moments = &optimiser->moments[at],
-                            .by_rows = by_rows};
+    bool by_rows = param->sparse;
+    for (uint32_t m = 0; m < param->n_members; m++) {
+      struct piece whole = {.param = param, .member = &param->members[m], .by_rows = by_rows};
       bool made = by_rows ? add_pieces(optimiser, whole, param->members[m].n_touched, PIECE_ROWS)
                           : add_pieces(optimiser, whole, param->elements, PIECE_ELEMENTS);
       if (!made)
@@ -198,6 +216,7 @@ struct update {
   const nn_optimiser *optimiser;
   const struct loops *loops;
   struct loops_step step;
+  uint64_t number;  // of the step, from 1
   size_t element_bytes;
   atomic_bool not_finite;
 };
@@ -205,13 +224,13 @@ struct update {
 static void update_range(const struct update *update, const struct piece *piece, size_t begin, size_t n) {
   size_t at = begin * update->element_bytes;
   char *w = piece->member->values + at;
-  char *first = piece->moments->first ? piece->moments->first + at : NULL;
+  char *first = piece->member->moments[0] ? piece->member->moments[0] + at : NULL;
   const char *g = piece->member->gradient + at;
   switch (update->optimiser->options.algorithm) {
   case NN_SGD: update->loops->sgd(&update->step, w, g, n); break;
   case NN_MOMENTUM: update->loops->momentum(&update->step, w, g, first, n); break;
   case NN_ADAGRAD: update->loops->adagrad(&update->step, w, g, first, n); break;
-  case NN_ADAM: update->loops->adam(&update->step, w, g, first, piece->moments->second + at, n); break;
+  case NN_ADAM: update->loops->adam(&update->step, w, g, first, piece->member->moments[1] + at, n); break;
   }
 }
 
@@ -223,8 +242,12 @@ static void update_piece(void *context, uint32_t item, int thread) {
   if (!piece->by_rows)
     update_range(update, piece, piece->begin, piece->end - piece->begin);
   else
-    for (size_t t = piece->begin; t < piece->end; t++)
-      update_range(update, piece, piece->member->touched[t] * columns, columns);
+    for (size_t t = piece->begin; t < piece->end; t++) {
+      uint32_t row = piece->member->touched[t];
+      update_range(update, piece, row * columns, columns);
+      if (piece->member->seen)
+        atomic_store_explicit(&piece->member->seen[row], (uint32_t)update->number, memory_order_relaxed);
+    }
 }
 
 static void square_piece(void *context, uint32_t item, int thread) {
@@ -268,12 +291,8 @@ static void check_piece(void *context, uint32_t item, int thread) {
   bool finite = true;
   if (!piece->param->sparse)
     finite = update->loops->is_finite(member->gradient + piece->begin * size, piece->end - piece->begin);
-  else if (piece->by_rows)
+  else
     for (size_t t = piece->begin; t < piece->end; t++)
-      finite &= update->loops->is_finite(member->gradient + member->touched[t] * columns * size, columns) !=
-                0;
-  else if (piece->begin == 0)
-    for (size_t t = 0; t < member->n_touched; t++)
       finite &= update->loops->is_finite(member->gradient + member->touched[t] * columns * size, columns) !=
                 0;
   if (!finite)
@@ -289,6 +308,28 @@ static nn_status *find_clipping(nn_optimiser *optimiser, struct threads *threads
   return NULL;
 }
 
+// Rows with a gradient make the steps that they have yet to make, and the step that is to come is noted.
+static nn_status *begin_step(nn_optimiser *optimiser) {
+  struct params *params = model_params(optimiser->model);
+  if (!params->idle)
+    return NULL;
+  for (uint32_t i = 0; i < params->n; i++)
+    for (uint32_t m = 0; m < params->list[i].n_members; m++)
+      STATUS_TRY(settle_rows(params, i, m, (const int32_t *)params->list[i].members[m].touched,
+                             params->list[i].members[m].n_touched,
+                             cpu_of(optimiser->model->device)->threads));
+  return idle_note_step(params->idle, optimiser->options.rate) ? NULL : status_no_memory();
+}
+
+// What has to be remembered for rows that nobody reads must not grow for ever.
+static void settle_long_history(nn_optimiser *optimiser) {
+  struct params *params = model_params(optimiser->model);
+  if (!params->idle || !idle_is_long(params->idle, optimiser->n_rows))
+    return;
+  settle_all(params, cpu_of(optimiser->model->device)->threads);
+  idle_forget(params->idle);
+}
+
 nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
   if (session->model != optimiser->model)
     return status_new(NN_INVALID, "the optimiser belongs to another model than the session");
@@ -296,8 +337,10 @@ nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
     return status_new(NN_INVALID, "there was no backward pass");
   const nn_optimiser_options *options = &optimiser->options;
   double start = clock_seconds();
-  double t = (double)optimiser->steps + 1;
+  struct params *params = model_params(optimiser->model);
+  double t = (double)params->steps + 1;
   struct update update = {.optimiser = optimiser,
+                          .number = params->steps + 1,
                           .loops = cpu_of(optimiser->model->device)->loops,
                           .element_bytes = nn_element_bytes(optimiser->model->element),
                           .step = {.rate = options->rate,
@@ -318,8 +361,10 @@ nn_status *nn_optimiser_step(nn_optimiser *optimiser, nn_session *session) {
   optimiser->norm = NAN;
   if (options->clip > 0)
     STATUS_TRY(find_clipping(optimiser, threads, &update));
+  STATUS_TRY(begin_step(optimiser));
   threads_run(threads, optimiser->n_pieces, update_piece, &update);
-  optimiser->steps++;
+  params->steps++;
+  settle_long_history(optimiser);
   session->stats.update += clock_seconds() - start;
   return NULL;
 }

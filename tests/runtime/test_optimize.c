@@ -209,7 +209,7 @@ static double *train_table(nn_sparse sparse, bool as_dense, int threads) {
     assert_int_equal(failed, 0);
   }
   double *table = malloc(40 * sizeof *table);
-  memcpy(table, info.values, 40 * sizeof *table);
+  memcpy(table, nn_model_param(rig.model, 0).values, 40 * sizeof *table);
   nn_optimiser_free(optimiser);
   rig_close(&rig);
   return table;
@@ -234,6 +234,136 @@ static void test_sparse(void **state) {
   free(threaded);
 }
 
+// ---- exact against dense: the same model trained with a table whose gradient is called sparse, and with one whose
+// gradient is called dense, which updates every element in every step.
+
+// Its gradients stay between 1 and 3 and vary with the weights, so that rounding is not magnified.
+static const char slope_model[] =
+    "dim H = 5\n"
+    "vocab Word\n"
+    "param E: f32[Word, H] = normal(0.5)\n"
+    "fn loss(words: [Word]) -> f32 { sum([2 * sum(E[w]) + sum(sqrt(square(E[w]) + 1)) for w in words]) }\n";
+
+struct course {
+  nn_algorithm algorithm;
+  double rate, decay, momentum, beta1, beta2, clip;
+  bool schedule;  // the rate changes every few steps
+  size_t steps;
+  nn_precision precision;
+};
+
+enum { TABLE = 8 * 5 };
+
+static double element_at(const nn_param_info *info, nn_precision precision, size_t i) {
+  return precision == NN_PRECISION_F64 ? ((const double *)info->values)[i]
+                                       : (double)((const float *)info->values)[i];
+}
+
+// Most steps look up one or two rows; each of the others is left alone for stretches of many lengths.
+static void words_of_step(size_t step, uint64_t words[2]) {
+  static const size_t periods[] = {1, 2, 5, 17, 60, 211, 700, 100000};
+  words[0] = words[1] = 0;
+  for (size_t row = 1; row < 8; row++)
+    if (step % periods[row] == row % periods[row])
+      words[1] = row;
+}
+
+// table[] after the course; looked at on the way when `look`.
+static void run_course(const struct course *course, bool dense, bool look, nn_autobatch autobatch,
+                       int threads, double *table) {
+  struct rig_options how = {.precision = course->precision,
+                            .stand_in = true,
+                            .n_examples = 1,
+                            .threads = threads,
+                            .autobatch = autobatch};
+  struct rig rig;
+  rig_open(&rig, slope_model, "loss", &how);
+  if (dense)
+    model_params(rig.model)->list[0].sparse = false;
+  nn_optimiser_options options = nn_optimiser_default(course->algorithm);
+  options.rate = course->rate;
+  options.decay = course->decay;
+  options.clip = course->clip;
+  if (course->momentum > 0)
+    options.momentum = course->momentum;
+  if (course->beta1 > 0)
+    options.beta1 = course->beta1;
+  if (course->beta2 > 0)
+    options.beta2 = course->beta2;
+  nn_optimiser *optimiser;
+  rig_check(nn_optimiser_new(rig.model, &options, &optimiser));
+  for (size_t step = 0; step < course->steps; step++) {
+    uint64_t words[2];
+    words_of_step(step, words);
+    rig_set_words(&rig, 0, 2, words);
+    if (course->schedule && step % 40 == 0)
+      nn_optimiser_set_rate(optimiser, course->rate * (1 + (double)(step / 40 % 5)));
+    double loss;
+    size_t failed;
+    rig_check(nn_session_train(rig.session, optimiser, rig_entry(&rig, "loss"), rig.data, rig.examples, 1,
+                               NN_LOSS_MEAN, &loss, &failed));
+    assert_int_equal(failed, 0);
+    if (look && step % 97 == 0)
+      (void)nn_model_param(rig.model, 0);
+  }
+  nn_param_info info = nn_model_param(rig.model, 0);
+  for (size_t i = 0; i < TABLE; i++)
+    table[i] = element_at(&info, course->precision, i);
+  nn_optimiser_free(optimiser);
+  rig_close(&rig);
+}
+
+static void expect_near(const double *a, const double *b, double tolerance, const char *what) {
+  for (size_t i = 0; i < TABLE; i++)
+    if (!(fabs(a[i] - b[i]) <= tolerance * (1 + fabs(b[i]))))
+      fail_msg("%s: element %zu: %.17g, dense %.17g: %.2g", what, i, a[i], b[i], fabs(a[i] - b[i]));
+}
+
+static void test_exact_is_dense(void **state) {
+  (void)state;
+  static const struct course courses[] = {
+      {.algorithm = NN_SGD, .rate = 0.02},
+      {.algorithm = NN_SGD, .rate = 0.02, .decay = 0.1},
+      {.algorithm = NN_SGD, .rate = 0.02, .decay = 0.1, .schedule = true},
+      {.algorithm = NN_SGD, .rate = 0.02, .decay = 60},  // more than all of it in one step
+      {.algorithm = NN_MOMENTUM, .rate = 0.01},
+      {.algorithm = NN_MOMENTUM, .rate = 0.01, .decay = 0.05, .clip = 0.1},
+      {.algorithm = NN_MOMENTUM, .rate = 0.0004, .decay = 0.01, .momentum = 0.99, .schedule = true},
+      {.algorithm = NN_ADAGRAD, .rate = 0.05},
+      {.algorithm = NN_ADAGRAD, .rate = 0.05, .decay = 0.01},
+      {.algorithm = NN_ADAM, .rate = 0.01},
+      {.algorithm = NN_ADAM, .rate = 0.01, .decay = 0.1, .clip = 0.5},
+      {.algorithm = NN_ADAM, .rate = 0.01, .decay = 0.1, .schedule = true},
+      {.algorithm = NN_ADAM, .rate = 0.002, .beta1 = 0.8, .beta2 = 0.9},
+      {.algorithm = NN_ADAM,
+       .rate = 0.002,
+       .beta1 = 0.95,
+       .beta2 = 0.8},  // the first moment outlives the second
+      {.algorithm = NN_ADAM, .rate = 0.002, .beta1 = 0.99, .beta2 = 0.9999},
+  };
+  for (size_t c = 0; c < sizeof courses / sizeof *courses; c++) {
+    for (int precision = 0; precision < 2; precision++) {
+      struct course course = courses[c];
+      course.steps = precision ? 900 : 500;
+      course.precision = precision ? NN_PRECISION_F64 : NN_PRECISION_F32;
+      double exact[TABLE], dense[TABLE], looked[TABLE];
+      char what[64];
+      snprintf(what, sizeof what, "course %zu, %s", c, precision ? "f64" : "f32");
+      run_course(&course, true, false, NN_AUTOBATCH_AUTO, 1, dense);
+      run_course(&course, false, false, NN_AUTOBATCH_AUTO, 1, exact);
+      run_course(&course, false, true, NN_AUTOBATCH_AUTO, 1, looked);
+      double tolerance = precision ? 1e-12 : 2e-5;
+      expect_near(exact, dense, tolerance, what);
+      expect_near(looked, dense, tolerance, what);
+      // The same bits in every mode and with every number of threads.
+      double again[TABLE];
+      run_course(&course, false, false, c % 2 ? NN_AUTOBATCH_OFF : NN_AUTOBATCH_AGENDA, 1 + (int)c % 3,
+                 again);
+      assert_memory_equal(again, exact, sizeof exact);
+    }
+  }
+}
+
 // A row that no example looks up does not move, even with decay.
 static void test_lazy_rows(void **state) {
   (void)state;
@@ -251,6 +381,7 @@ static void test_lazy_rows(void **state) {
   for (int algorithm = NN_SGD; algorithm <= NN_ADAM; algorithm++) {
     nn_optimiser_options options = nn_optimiser_default((nn_algorithm)algorithm);
     options.decay = 0.1;
+    options.sparse = NN_SPARSE_LAZY;
     nn_optimiser *optimiser;
     rig_check(nn_optimiser_new(rig.model, &options, &optimiser));
     double loss;
@@ -403,11 +534,17 @@ static void test_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sgd),        cmocka_unit_test(test_momentum),
-      cmocka_unit_test(test_adagrad),    cmocka_unit_test(test_adam),
-      cmocka_unit_test(test_clipping),   cmocka_unit_test(test_sparse),
-      cmocka_unit_test(test_lazy_rows),  cmocka_unit_test(test_learning),
-      cmocka_unit_test(test_refused),    cmocka_unit_test(test_untouched_rows),
+      cmocka_unit_test(test_sgd),
+      cmocka_unit_test(test_momentum),
+      cmocka_unit_test(test_adagrad),
+      cmocka_unit_test(test_adam),
+      cmocka_unit_test(test_clipping),
+      cmocka_unit_test(test_sparse),
+      cmocka_unit_test(test_lazy_rows),
+      cmocka_unit_test(test_learning),
+      cmocka_unit_test(test_refused),
+      cmocka_unit_test(test_exact_is_dense),
+      cmocka_unit_test(test_untouched_rows),
       cmocka_unit_test(test_not_finite),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
