@@ -183,11 +183,3 @@ const char *source_line(const struct source_set *set, uint32_t file_id, uint32_t
   *length = end - start;
   return file->text + start;
 }
-
-const char *source_describe(const struct source_set *set, struct span span) {
-  struct source_file *file = source_get(set, span.file);
-  if (!file)
-    return "<nowhere>";
-  struct source_position position = source_position(set, span.file, span.lo);
-  return arena_printf(set->arena, "%s:%u:%u", file->path, position.line, position.column);
-}

@@ -69,7 +69,5 @@ struct source_file *source_get(const struct source_set *set, uint32_t file);
 struct source_position source_position(const struct source_set *set, uint32_t file, uint32_t offset);
 /* The line's bytes, without its newline. `line` is 1-based. */
 const char *source_line(const struct source_set *set, uint32_t file, uint32_t line, size_t *length);
-/* "path:line:column" in the set's arena; the path alone for an empty span of file 0. For run-time errors too. */
-const char *source_describe(const struct source_set *set, struct span span);
 
 #endif

@@ -390,7 +390,6 @@ void ir_analyse_decides(struct ir_module *, struct arena *scratch);
 
 // ir_print.c: the whole module as text; the string is malloc'd, the caller frees it.
 char *ir_print(const struct ir_module *);
-char *ir_print_function(const struct ir_module *, const struct ir_function *);
 char *ir_print_block(const struct ir_module *, const struct ir_block *);
 // One line, without position and newline.
 char *ir_print_instr(const struct ir_module *, const struct ir_instr *);

@@ -533,13 +533,6 @@ char *ir_print(const struct ir_module *module) {
   return finish(&p);
 }
 
-char *ir_print_function(const struct ir_module *module, const struct ir_function *function) {
-  struct printer p;
-  begin(&p, module);
-  print_function(&p, function);
-  return finish(&p);
-}
-
 char *ir_print_block(const struct ir_module *module, const struct ir_block *block) {
   struct printer p;
   begin(&p, module);

@@ -19,6 +19,13 @@
 #include "compiler/nnc.h"
 #include "compiler/syntax/parse.h"
 
+/* "path:line:column". */
+static const char *describe(const struct source_set *set, struct span span) {
+  struct source_position position = source_position(set, span.file, span.lo);
+  return arena_printf(set->arena, "%s:%u:%u", source_get(set, span.file)->path, position.line,
+                      position.column);
+}
+
 struct program {
   struct arena arena;
   struct source_set sources;
@@ -80,7 +87,7 @@ static size_t compare_locals(struct program *program, const struct ast_fn *fn) {
     assert_non_null(local->type);
     const char *found = type_text(&program->arena, local->type);
     if (strcmp(stated, found) != 0)
-      fail_msg("%s: `%s` should be %s, is %s", source_describe(&program->sources, local->name.span),
+      fail_msg("%s: `%s` should be %s, is %s", describe(&program->sources, local->name.span),
                local->name.text, stated, found);
     compared++;
   }
@@ -244,7 +251,7 @@ static void walk_binary(struct program *program, const struct ast_expr *expr) {
 }
 
 static void walk_expr(struct program *program, const struct ast_expr *expr) {
-  where = source_describe(&program->sources, expr->span);
+  where = describe(&program->sources, expr->span);
   assert_known(expr->type);
   if (expr->conversion == AST_CONVERT_TO_SCALAR)
     assert_true(type_is_host_number(expr->type));
@@ -298,7 +305,7 @@ static void walk_expr(struct program *program, const struct ast_expr *expr) {
 }
 
 static void walk_stmt(struct program *program, const struct ast_stmt *stmt) {
-  where = source_describe(&program->sources, stmt->span);
+  where = describe(&program->sources, stmt->span);
   switch (stmt->kind) {
   case AST_STMT_LET:
     walk_expr(program, stmt->let.value);
@@ -338,7 +345,7 @@ static void walk_block(struct program *program, const struct ast_block *block) {
 }
 
 static void walk_fn(struct program *program, const struct ast_fn *fn) {
-  where = source_describe(&program->sources, fn->name.span);
+  where = describe(&program->sources, fn->name.span);
   assert_known(fn->result_type);
   for (size_t i = 0; i < fn->params.count; i++)
     assert_known(fn->params.items[i].local->type);
@@ -346,7 +353,7 @@ static void walk_fn(struct program *program, const struct ast_fn *fn) {
 }
 
 static void walk_instance(struct program *program, const struct ast_instance *instance) {
-  where = source_describe(&program->sources, instance->name.span);
+  where = describe(&program->sources, instance->name.span);
   assert_known(instance->type);
   assert_true(type_has_layer(instance->type));
   const struct ast_expr *value = instance->value;
