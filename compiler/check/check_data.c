@@ -18,7 +18,7 @@ struct data_graph {
   struct checker *checker;
   struct data_node **items;
   size_t count, capacity;
-  struct name_map by_name;
+  struct map by_name;
 };
 
 /* The data types in a field's type, for the check of recursion. */
@@ -71,7 +71,7 @@ static void visit_data(struct checker *checker, struct ast_decl *decl) {
 }
 
 static struct data_node *node_of(const struct data_graph *graph, const struct ast_data *data) {
-  return name_map_get(&graph->by_name, data->name.text);
+  return map_get_text(&graph->by_name, data->name.text);
 }
 
 /* ---- Finite values ------------------------------------------------------------------------------------- */
@@ -196,12 +196,12 @@ void check_data_types(struct checker *checker) {
     const struct ast_decls *decls = &checker->program->files.items[i]->decls;
     for (size_t k = 0; k < decls->count; k++) {
       if (decls->items[k]->kind != AST_DECL_DATA ||
-          name_map_get(&graph.by_name, decls->items[k]->data->name.text))
+          map_get_text(&graph.by_name, decls->items[k]->data->name.text))
         continue;
       struct data_node *node = arena_new(checker->arena, struct data_node);
       *node = (struct data_node){.data = decls->items[k]->data, .id = graph.count};
       arena_push(checker->arena, &graph, node);
-      name_map_set(checker->arena, &graph.by_name, node->data->name.text, node);
+      map_put_text(checker->arena, &graph.by_name, node->data->name.text, node);
     }
   }
   check_finite(checker, &graph);

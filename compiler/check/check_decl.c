@@ -336,7 +336,7 @@ void check_signatures(struct checker *checker) { check_each_decl(checker, visit_
 struct data_search {
   struct ast_data **items;
   size_t count, capacity;
-  struct name_map seen;
+  struct map seen;
   size_t done;
 };
 
@@ -350,8 +350,8 @@ static bool has_tensor_at_top(struct checker *checker, struct data_search *searc
         return true;
     return false;
   case TYPE_DATA:
-    if (!name_map_get(&search->seen, type->data.decl->name.text)) {
-      name_map_set(checker->arena, &search->seen, type->data.decl->name.text, type->data.decl);
+    if (!map_get_text(&search->seen, type->data.decl->name.text)) {
+      map_put_text(checker->arena, &search->seen, type->data.decl->name.text, type->data.decl);
       arena_push(checker->arena, search, type->data.decl);
     }
     return false;

@@ -195,7 +195,7 @@ struct layer_node {
 struct layer_graph {
   struct layer_node **items;
   size_t count, capacity;
-  struct name_map by_name;
+  struct map by_name;
 };
 
 static struct layer_node *layer_of_instance(const struct layer_graph *graph,
@@ -203,7 +203,7 @@ static struct layer_node *layer_of_instance(const struct layer_graph *graph,
   const struct type *type = instance->type;
   while (type->kind == TYPE_LIST)
     type = type->list.element;
-  return type->kind == TYPE_LAYER ? name_map_get(&graph->by_name, type->layer.decl->name.text) : NULL;
+  return type->kind == TYPE_LAYER ? map_get_text(&graph->by_name, type->layer.decl->name.text) : NULL;
 }
 
 /* An instance inside whose layer is not known to be finite; NULL when there is none. */
@@ -250,12 +250,12 @@ static void check_layer_cycles(struct checker *checker) {
     const struct ast_decls *decls = &checker->program->files.items[i]->decls;
     for (size_t k = 0; k < decls->count; k++) {
       if (decls->items[k]->kind != AST_DECL_LAYER ||
-          name_map_get(&graph.by_name, decls->items[k]->layer->name.text))
+          map_get_text(&graph.by_name, decls->items[k]->layer->name.text))
         continue;
       struct layer_node *node = arena_new(checker->arena, struct layer_node);
       *node = (struct layer_node){decls->items[k]->layer, graph.count, false};
       arena_push(checker->arena, &graph, node);
-      name_map_set(checker->arena, &graph.by_name, node->layer->name.text, node);
+      map_put_text(checker->arena, &graph.by_name, node->layer->name.text, node);
     }
   }
   find_finite_layers(&graph);

@@ -8,46 +8,6 @@
 #include "compiler/check/builtins.h"
 #include "compiler/diag/habits.h"
 
-/* ---- Maps ---------------------------------------------------------------------------------------------- */
-
-static size_t hash(const char *text) {
-  /* FNV-1a, 64 bits. */
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (; *text; text++)
-    hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-  return (size_t)(hash ^ hash >> 32);
-}
-
-static struct name_slot *find_slot(const struct name_map *map, const char *key) {
-  size_t mask = map->capacity - 1;
-  for (size_t i = hash(key) & mask;; i = (i + 1) & mask) {
-    struct name_slot *slot = &map->slots[i];
-    if (!slot->key || strcmp(slot->key, key) == 0)
-      return slot;
-  }
-}
-
-void *name_map_get(const struct name_map *map, const char *key) {
-  return map->capacity ? find_slot(map, key)->value : NULL;
-}
-
-void name_map_set(struct arena *arena, struct name_map *map, const char *key, void *value) {
-  if (map->count * 2 >= map->capacity) {
-    struct name_map grown = {.capacity = map->capacity ? map->capacity * 2 : 16};
-    grown.slots = arena_new_array(arena, struct name_slot, grown.capacity);
-    for (size_t i = 0; i < map->capacity; i++)
-      if (map->slots[i].key)
-        *find_slot(&grown, map->slots[i].key) = map->slots[i];
-    grown.count = map->count;
-    *map = grown;
-  }
-  struct name_slot *slot = find_slot(map, key);
-  if (!slot->key)
-    map->count++;
-  slot->key = key;
-  slot->value = value;
-}
-
 /* ---- Declarations -------------------------------------------------------------------------------------- */
 
 static bool is_builtin_type(const char *text) {
@@ -82,14 +42,14 @@ static void declare(struct names *names, size_t file, struct ast_name name, stru
     report_reserved(names, &name, "a builtin function");
     return;
   }
-  struct name_map *map = ref.kind == AST_REF_DATA ? &names->datas : &names->values;
-  const struct declared *other = name_map_get(map, name.text);
+  struct map *map = ref.kind == AST_REF_DATA ? &names->datas : &names->values;
+  const struct declared *other = map_get_text(map, name.text);
   if (!other && ref.kind == AST_REF_DATA) {
-    other = name_map_get(&names->values, name.text);
+    other = map_get_text(&names->values, name.text);
     if (other && other->ref.kind == AST_REF_CONSTRUCTOR && other->ref.constructor->parent == ref.data)
       other = NULL;
   } else if (!other) {
-    other = name_map_get(&names->datas, name.text);
+    other = map_get_text(&names->datas, name.text);
     if (other && ref.kind == AST_REF_CONSTRUCTOR && ref.constructor->parent == other->ref.data)
       other = NULL;
   }
@@ -99,7 +59,7 @@ static void declare(struct names *names, size_t file, struct ast_name name, stru
   }
   struct declared *declared = arena_new(names->arena, struct declared);
   *declared = (struct declared){ref, name, file};
-  name_map_set(names->arena, map, name.text, declared);
+  map_put_text(names->arena, map, name.text, declared);
 }
 
 static void declare_decl(struct names *names, size_t file, const struct ast_decl *decl) {
@@ -173,18 +133,18 @@ void names_init(struct names *names, struct arena *arena, struct diag_sink *sink
 void names_enter_file(struct names *names, size_t file) { names->file = file; }
 
 static void add_member(struct names *names, struct ast_name name, struct ast_ref ref) {
-  const struct declared *other = name_map_get(&names->members, name.text);
+  const struct declared *other = map_get_text(&names->members, name.text);
   if (other) {
     report_duplicate(names, &name, other->name.span);
     return;
   }
   struct declared *declared = arena_new(names->arena, struct declared);
   *declared = (struct declared){ref, name, names->file};
-  name_map_set(names->arena, &names->members, name.text, declared);
+  map_put_text(names->arena, &names->members, name.text, declared);
 }
 
 void names_enter_layer(struct names *names, const struct ast_layer *layer) {
-  names->members = (struct name_map){0};
+  names->members = (struct map){0};
   if (!layer)
     return;
   for (size_t i = 0; i < layer->layer_params.count; i++) {
@@ -205,7 +165,7 @@ void names_enter_layer(struct names *names, const struct ast_layer *layer) {
 void names_enter_body(struct names *names, const struct ast_size_vars *size_vars) {
   assert(names->bound.count == 0);
   names->size_vars = size_vars;
-  names->reported = (struct name_map){0};
+  names->reported = (struct map){0};
   names->scope_depth = 0;
 }
 
@@ -225,7 +185,7 @@ void names_close_scope(struct names *names) {
     const struct local_binding *binding = names->bound.items[names->bound.count - 1];
     if (binding->depth < names->scope_depth)
       break;
-    name_map_set(names->arena, &names->locals, binding->local->name.text, binding->hidden);
+    map_put_text(names->arena, &names->locals, binding->local->name.text, binding->hidden);
     names->bound.count--;
   }
   names->scope_depth--;
@@ -234,12 +194,12 @@ void names_close_scope(struct names *names) {
 void names_bind(struct names *names, struct ast_local *local) {
   if (is_fill(local->name.text))
     report_reserved(names, &local->name, "a builtin function");
-  struct local_binding *hidden = name_map_get(&names->locals, local->name.text);
+  struct local_binding *hidden = map_get_text(&names->locals, local->name.text);
   if (hidden && hidden->depth == names->scope_depth)
     report_duplicate(names, &local->name, hidden->local->name.span);
   struct local_binding *binding = arena_new(names->arena, struct local_binding);
   *binding = (struct local_binding){local, hidden, names->scope_depth};
-  name_map_set(names->arena, &names->locals, local->name.text, binding);
+  map_put_text(names->arena, &names->locals, local->name.text, binding);
   arena_push(names->arena, &names->bound, binding);
 }
 
@@ -250,21 +210,21 @@ static bool is_visible(const struct names *names, const struct declared *declare
 }
 
 struct ast_ref names_find_data(const struct names *names, const char *text) {
-  const struct declared *declared = name_map_get(&names->datas, text);
+  const struct declared *declared = map_get_text(&names->datas, text);
   return declared && is_visible(names, declared) ? declared->ref : (struct ast_ref){AST_REF_NONE, {NULL}};
 }
 
 struct ast_ref names_find(const struct names *names, const char *text) {
-  const struct local_binding *binding = name_map_get(&names->locals, text);
+  const struct local_binding *binding = map_get_text(&names->locals, text);
   if (binding)
     return (struct ast_ref){AST_REF_LOCAL, {.local = binding->local}};
   for (size_t i = 0; names->size_vars && i < names->size_vars->count; i++)
     if (strcmp(names->size_vars->items[i]->name.text, text) == 0)
       return (struct ast_ref){AST_REF_SIZE_VAR, {.size_var = names->size_vars->items[i]}};
-  const struct declared *declared = name_map_get(&names->members, text);
+  const struct declared *declared = map_get_text(&names->members, text);
   if (declared)
     return declared->ref;
-  declared = name_map_get(&names->values, text);
+  declared = map_get_text(&names->values, text);
   if (declared && is_visible(names, declared))
     return declared->ref;
   const struct builtin *builtin = builtin_find(text);
@@ -316,12 +276,12 @@ static bool is_wanted(const struct ast_ref *ref, enum names_wanted wanted) {
   }
 }
 
-static void collect(const struct names *names, const struct name_map *map, enum names_wanted wanted,
+static void collect(const struct names *names, const struct map *map, enum names_wanted wanted,
                     struct candidates *candidates) {
-  for (size_t i = 0; i < map->capacity; i++) {
-    const struct declared *declared = map->slots[i].value;
+  for (size_t i = 0; i < map->count; i++) {
+    const struct declared *declared = map->items[i].value;
     if (declared && is_visible(names, declared) && is_wanted(&declared->ref, wanted))
-      arena_push(names->arena, candidates, map->slots[i].key);
+      arena_push(names->arena, candidates, declared->name.text);
   }
 }
 
@@ -354,9 +314,9 @@ static const char *nearest(const struct names *names, const char *text, enum nam
 
 static const struct declared *find_unseen(const struct names *names, const char *text,
                                           enum names_wanted wanted) {
-  const struct declared *declared = name_map_get(&names->values, text);
+  const struct declared *declared = map_get_text(&names->values, text);
   if (!declared || wanted == NAMES_TYPES) {
-    const struct declared *data = name_map_get(&names->datas, text);
+    const struct declared *data = map_get_text(&names->datas, text);
     declared = data ? data : declared;
   }
   return declared;
@@ -364,13 +324,13 @@ static const struct declared *find_unseen(const struct names *names, const char 
 
 struct diag *names_report_unknown(struct names *names, const struct ast_name *name,
                                   enum names_wanted wanted) {
-  if (name_map_get(&names->reported, name->text))
+  if (map_get_text(&names->reported, name->text))
     return NULL;
-  name_map_set(names->arena, &names->reported, name->text, names);
+  map_put_text(names->arena, &names->reported, name->text, names);
   void *size_vars = (void *)(uintptr_t)names->size_vars;
-  if (size_vars && name_map_get(&names->reported_for, name->text) == size_vars)
+  if (size_vars && map_get_text(&names->reported_for, name->text) == size_vars)
     return NULL;
-  name_map_set(names->arena, &names->reported_for, name->text, size_vars);
+  map_put_text(names->arena, &names->reported_for, name->text, size_vars);
   const struct declared *unseen = find_unseen(names, name->text, wanted);
   if (unseen) {
     struct diag *d = diag_error(names->sink, DIAG_NAME_NOT_IMPORTED, name->span,

@@ -12,21 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "compiler/base/map.h"
 #include "compiler/diag/diag.h"
 #include "compiler/syntax/ast.h"
-
-/* From names to anything; hashed. A zeroed one is empty. */
-struct name_map {
-  struct name_slot {
-    const char *key; /* NULL: free */
-    void *value;
-  } * slots;
-  size_t count;
-  size_t capacity;
-};
-
-void *name_map_get(const struct name_map *map, const char *key);
-void name_map_set(struct arena *arena, struct name_map *map, const char *key, void *value);
 
 /* A declaration that has a name in the program. */
 struct declared {
@@ -41,23 +29,22 @@ struct names {
   struct arena *arena;
   struct diag_sink *sink;
   const struct ast_program *program;
-  struct name_map values; /* to struct declared: all but data types */
-  struct name_map datas;
+  struct map values; /* to struct declared: all but data types */
+  struct map datas;
   bool *sees; /* sees[i * files + k]: file i sees the declarations of file k */
 
   /* Where names are being looked up. */
   size_t file;
-  struct name_map members;               /* of the current layer, to struct declared; empty outside layers */
+  struct map members;                    /* of the current layer, to struct declared; empty outside layers */
   const struct ast_size_vars *size_vars; /* of the current function or data type; may be NULL */
-  struct name_map locals;                /* to the innermost struct local_binding */
+  struct map locals;                     /* to the innermost struct local_binding */
   struct {
     struct local_binding **items;
     size_t count, capacity;
   } bound; /* in order of binding */
   size_t scope_depth;
-  struct name_map reported; /* unknown names already complained about in this function */
-  struct name_map
-      reported_for; /* ... and the `size_vars` of the function, whose signature and body come apart */
+  struct map reported;     /* unknown names already complained about in this function */
+  struct map reported_for; /* ... and the `size_vars` of the function, whose signature and body come apart */
 };
 
 /* Enters every declaration of the program; reports names declared twice or reserved. */

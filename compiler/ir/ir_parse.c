@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "compiler/base/arena.h"
 #include "compiler/ir/ir_parser.h"
@@ -227,41 +226,22 @@ struct ir_loc ir_parse_location(struct ir_parser *p) {
 
 // ------------------------------------------------------------------------------------------- names
 
-static struct ir_names_slot *find_slot(const struct ir_names *names, const char *name) {
-  uint32_t i = (uint32_t)XXH64(name, strlen(name), 0);
-  for (;; i++) {
-    struct ir_names_slot *slot = &names->slots[i & (names->capacity - 1)];
-    if (!slot->name || strcmp(slot->name, name) == 0)
-      return slot;
-  }
-}
-
-bool ir_names_find(const struct ir_names *names, const char *name, uint32_t *value) {
-  const struct ir_names_slot *slot = names->capacity ? find_slot(names, name) : NULL;
-  if (!slot || !slot->name)
+// Values are kept one higher, so that none is NULL.
+bool ir_names_find(const struct map *names, const char *name, uint32_t *value) {
+  const void *found = map_get_text(names, name);
+  if (!found)
     return false;
-  *value = slot->value;
+  *value = (uint32_t)((uintptr_t)found - 1);
   return true;
 }
 
 // An error at `at` when the name is there already.
-static void declare(struct ir_parser *p, struct ir_names *names, struct ir_token at, const char *name,
+static void declare(struct ir_parser *p, struct map *names, struct ir_token at, const char *name,
                     uint32_t value) {
-  if (2 * (names->count + 1) > names->capacity) {
-    struct ir_names old = *names;
-    names->capacity = old.capacity ? 2 * old.capacity : 16;
-    names->slots = arena_new_array(p->module->arena, struct ir_names_slot, names->capacity);
-    for (uint32_t i = 0; i < old.capacity; i++)
-      if (old.slots[i].name)
-        *find_slot(names, old.slots[i].name) = old.slots[i];
-  }
-  struct ir_names_slot *slot = find_slot(names, name);
-  if (slot->name) {
+  if (map_get_text(names, name))
     ir_parse_fail_at(p, at.line, at.column, "`%s` is defined twice", name);
-    return;
-  }
-  *slot = (struct ir_names_slot){name, value};
-  names->count++;
+  else
+    map_put_text(p->module->arena, names, name, (void *)((uintptr_t)value + 1));
 }
 
 static void declare_data(struct ir_parser *p) {

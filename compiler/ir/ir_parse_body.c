@@ -193,7 +193,7 @@ static struct type_list parse_result_types(struct ir_parser *p) {
 
 // ------------------------------------------------------------------------------------ instructions
 
-static uint32_t parse_reference(struct ir_parser *p, const struct ir_names *names, const char *what) {
+static uint32_t parse_reference(struct ir_parser *p, const struct map *names, const char *what) {
   struct position at = here(p);
   const char *name = ir_parse_symbol(p, what);
   uint32_t id = 0;

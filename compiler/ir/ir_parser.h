@@ -6,17 +6,9 @@
 #ifndef NN_COMPILER_IR_IR_PARSER_H
 #define NN_COMPILER_IR_IR_PARSER_H
 
+#include "compiler/base/map.h"
 #include "compiler/ir/ir.h"
 #include "compiler/ir/ir_lex.h"
-
-// Names to numbers; open addressing, in the module's arena.
-struct ir_names {
-  uint32_t count, capacity;
-  struct ir_names_slot {
-    const char *name;  // NULL: free
-    uint32_t value;
-  } * slots;
-};
 
 // Values or basic blocks of the function at hand by the number that the text gives them. Reused for every
 // function.
@@ -31,9 +23,9 @@ struct ir_parser {
   struct ir_lexer lexer;
   struct ir_token token;  // the current one
   struct ir_module *module;
-  char *error;            // the first one, malloc'd
-  struct ir_names types;  // dims and data: index * 2 + (is data)
-  struct ir_names params, functions, blocks;
+  char *error;       // the first one, malloc'd
+  struct map types;  // dims and data: index * 2 + (is data)
+  struct map params, functions, blocks;
   uint32_t next_data, next_function, next_block;  // declared before the main pass, defined in the same order
   struct ir_ids values, labels;
 };
@@ -56,7 +48,7 @@ const struct size *ir_parse_size(struct ir_parser *p);
 const struct ir_type *ir_parse_type(struct ir_parser *p);
 struct ir_loc ir_parse_location(struct ir_parser *p);  // optional
 
-bool ir_names_find(const struct ir_names *names, const char *name, uint32_t *value);
+bool ir_names_find(const struct map *names, const char *name, uint32_t *value);
 
 // ir_parse_body.c: from behind the keyword to behind the closing brace's line.
 void ir_parse_function(struct ir_parser *p);

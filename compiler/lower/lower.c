@@ -78,7 +78,7 @@ struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_f
                                          const struct lower_node *self, const struct size *const *sizes,
                                          struct span use) {
   assert(!fn->layer == !self);
-  struct lower_instance *first = lower_map_get(&lower->instances, fn);
+  struct lower_instance *first = map_get(&lower->instances, fn);
   for (struct lower_instance *i = first; i; i = i->next_same)
     if (i->env.self == self && same_sizes(fn, i->env.sizes, sizes))
       return i;
@@ -91,7 +91,7 @@ struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_f
   struct lower_instance *instance = arena_new(lower->arena, struct lower_instance);
   *instance = (struct lower_instance){.fn = fn, .env = {self, sizes}, .next_same = first};
   instance->function = declare_function(lower, fn, &instance->env);
-  lower_map_put(lower->arena, &lower->instances, fn, instance);
+  map_put(lower->arena, &lower->instances, fn, instance);
   *lower->open_end = instance;
   lower->open_end = &instance->next_open;
   return instance;

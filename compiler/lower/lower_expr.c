@@ -111,7 +111,7 @@ struct lower_ref lower_layer_ref(struct lower_fn *fn, const struct ast_expr *exp
   const struct ast_instance *instance = expr->name.ref.instance;
   if (instance->layer)
     return member_ref(fn->self, instance);
-  return (struct lower_ref){.node = lower_map_get(&fn->lower->nodes, instance)};
+  return (struct lower_ref){.node = map_get(&fn->lower->nodes, instance)};
 }
 
 /* ---- Names -------------------------------------------------------------------------------------------- */
@@ -133,7 +133,7 @@ static struct ir_value *layer_param_value(struct lower_fn *fn, const struct lowe
 static struct ir_value *param_value(struct lower_fn *fn, const struct ast_param *param,
                                     const struct lower_ref *owner) {
   if (!param->layer)
-    return lower_param(fn, *(uint32_t *)lower_map_get(&fn->lower->params, param), owner);
+    return lower_param(fn, *(uint32_t *)map_get(&fn->lower->params, param), owner);
   const struct ast_params *params = &param->layer->params;
   size_t i = 0;
   while (params->items[i] != param)

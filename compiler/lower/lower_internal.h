@@ -1,6 +1,5 @@
 /* What the files of the lowering share. See lower.h for what it does as a whole.
  *
- *   lower_map.c      a hash map
  *   lower.c          the program; functions instantiated on demand
  *   lower_module.c   dims, parameters, layer instances, entry points
  *   lower_types.c    sizes, types, data
@@ -18,6 +17,7 @@
 
 #include <setjmp.h>
 
+#include "compiler/base/map.h"
 #include "compiler/check/builtins.h"
 #include "compiler/check/types.h"
 #include "compiler/diag/diag.h"
@@ -28,15 +28,6 @@
 
 /* ---- The whole program -------------------------------------------------------------------------------- */
 
-/* Pointer to pointer. */
-struct lower_map {
-  struct lower_map_entry {
-    const void *key;
-    void *value;
-  } * entries;
-  size_t count, capacity;
-};
-
 struct lower {
   struct arena *arena; /* scratch and diagnostics */
   struct diag_sink *sink;
@@ -46,13 +37,13 @@ struct lower {
   const struct size **atom_sizes; /* by the id of a dim's, vocab's or enum's atom: the same in the module */
   uint32_t *atom_dims;            /* and its index in module->dims */
   uint32_t n_atoms;
-  struct span where;          /* what is being lowered, for errors that have no place of their own */
-  uint32_t *files;            /* by source file id: index in module->files + 1, or 0 */
-  struct lower_map params;    /* top-level ast_param -> uint32_t */
-  struct lower_map nodes;     /* top-level ast_instance -> struct lower_node */
-  struct lower_map layouts;   /* ast_data -> struct lower_layout */
-  struct lower_map datas;     /* ast_data -> first struct lower_data */
-  struct lower_map instances; /* ast_fn -> first struct lower_instance */
+  struct span where;    /* what is being lowered, for errors that have no place of their own */
+  uint32_t *files;      /* by source file id: index in module->files + 1, or 0 */
+  struct map params;    /* top-level ast_param -> uint32_t */
+  struct map nodes;     /* top-level ast_instance -> struct lower_node */
+  struct map layouts;   /* ast_data -> struct lower_layout */
+  struct map datas;     /* ast_data -> first struct lower_data */
+  struct map instances; /* ast_fn -> first struct lower_instance */
   uint32_t n_nodes, n_datas, n_instances;
   struct lower_instance *open, **open_end; /* instances whose bodies are still to be lowered */
 };
@@ -66,9 +57,6 @@ enum {
   LOWER_MAX_RECORD_DEPTH = 32, /* records inside records */
   LOWER_MAX_DECISIONS = 5000,  /* tests of one `match` */
 };
-
-void *lower_map_get(const struct lower_map *map, const void *key);
-void lower_map_put(struct arena *arena, struct lower_map *map, const void *key, void *value);
 
 /* Gives up; the caller has reported a diagnostic. */
 _Noreturn void lower_fail(struct lower *lower);

@@ -229,13 +229,13 @@ static void declare(struct lower *lower, const struct ast_decl *decl) {
   case AST_DECL_PARAM: {
     uint32_t *id = arena_new(lower->arena, uint32_t);
     *id = declare_param(lower, decl->param, NULL);
-    lower_map_put(lower->arena, &lower->params, decl->param, id);
+    map_put(lower->arena, &lower->params, decl->param, id);
     break;
   }
   case AST_DECL_INSTANCE: {
     struct place place = {.path = decl->instance->name.text};
     struct lower_node *node = make_node(lower, place, decl->instance->value, decl->instance->type);
-    lower_map_put(lower->arena, &lower->nodes, decl->instance, node);
+    map_put(lower->arena, &lower->nodes, decl->instance, node);
     break;
   }
   case AST_DECL_DATA:  /* when used */
@@ -263,7 +263,7 @@ void lower_declarations(struct lower *lower) {
 /* ---- Entry points ------------------------------------------------------------------------------------- */
 
 /* Whether values of the type can be read from data: there is no tensor in it. */
-static bool is_data(struct lower *lower, struct lower_map *seen, const struct type *type) {
+static bool is_data(struct lower *lower, struct map *seen, const struct type *type) {
   switch (type->kind) {
   case TYPE_INT:
   case TYPE_BOOL:
@@ -277,9 +277,9 @@ static bool is_data(struct lower *lower, struct lower_map *seen, const struct ty
     return true;
   case TYPE_DATA: {
     const struct ast_constructors *constructors = &type->data.decl->constructors;
-    if (lower_map_get(seen, type->data.decl))
+    if (map_get(seen, type->data.decl))
       return true;
-    lower_map_put(lower->arena, seen, type->data.decl, lower);
+    map_put(lower->arena, seen, type->data.decl, lower);
     for (size_t c = 0; c < constructors->count; c++)
       for (size_t i = 0; i < constructors->items[c]->fields.count; i++)
         if (!is_data(lower, seen, constructors->items[c]->fields.items[i].type->type))
@@ -291,7 +291,7 @@ static bool is_data(struct lower *lower, struct lower_map *seen, const struct ty
 }
 
 static bool is_entry(struct lower *lower, const struct ast_fn *fn) {
-  struct lower_map seen = {0};
+  struct map seen = {0};
   for (size_t i = 0; i < fn->params.count; i++)
     if (!is_data(lower, &seen, fn->params.items[i].local->type))
       return false;

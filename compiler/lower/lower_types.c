@@ -56,14 +56,14 @@ static void add_width(struct lower *lower, const struct ast_type *type, int dept
 }
 
 static const struct lower_layout *layout_of(struct lower *lower, const struct ast_data *data, int depth) {
-  struct lower_layout *layout = lower_map_get(&lower->layouts, data);
+  struct lower_layout *layout = map_get(&lower->layouts, data);
   if (layout) {
     if (layout->kind == LAYOUT_OPEN)
       layout->kind = LAYOUT_BOX;
     return layout;
   }
   layout = arena_new(lower->arena, struct lower_layout);
-  lower_map_put(lower->arena, &lower->layouts, data, layout);
+  map_put(lower->arena, &lower->layouts, data, layout);
   if (data->constructors.count != 1 || depth > LOWER_MAX_RECORD_DEPTH) {
     layout->kind = LAYOUT_BOX;
     return layout;
@@ -126,7 +126,7 @@ static const char *data_name(struct lower *lower, const struct ast_data *decl,
 
 /* The fields are filled in when the id is known: they may be of the same type. */
 static uint32_t boxed_data(struct lower *lower, const struct ast_data *decl, const struct size **sizes) {
-  struct lower_data *first = lower_map_get(&lower->datas, decl);
+  struct lower_data *first = map_get(&lower->datas, decl);
   for (struct lower_data *data = first; data; data = data->next_same)
     if (same_data(decl, data, sizes))
       return data->id;
@@ -139,7 +139,7 @@ static uint32_t boxed_data(struct lower *lower, const struct ast_data *decl, con
   struct ir_data *ir = ir_add_data(lower->module, data_name(lower, decl, sizes));
   struct lower_data *data = arena_new(lower->arena, struct lower_data);
   *data = (struct lower_data){sizes, lower->module->n_datas - 1, first};
-  lower_map_put(lower->arena, &lower->datas, decl, data);
+  map_put(lower->arena, &lower->datas, decl, data);
   uint32_t id = data->id;
   struct lower_env env = {NULL, sizes};
   ir->n_constructors = (uint32_t)decl->constructors.count;
