@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "runtime/value/value.h"
 
 bool schedule_init(struct schedule *schedule) {
@@ -30,25 +31,9 @@ void schedule_reset(struct schedule *schedule) {
   schedule->n_phases = schedule->n_seen = 0;
 }
 
-static bool reserve(void *array, size_t element, uint32_t wanted, uint32_t *capacity) {
-  if (wanted <= *capacity)
-    return true;
-  size_t grown = *capacity ? *capacity : 256;
-  while (grown < wanted)
-    grown *= 2;
-  void *old;
-  memcpy(&old, array, sizeof old);
-  void *new = realloc(old, grown * element);
-  if (!new)
-    return false;
-  memcpy(array, &new, sizeof new);
-  *capacity = (uint32_t)grown;
-  return true;
-}
-
 static bool add_phase(struct schedule *schedule, uint32_t phase) {
   uint32_t before = schedule->phases_capacity;
-  if (!reserve(&schedule->phases, sizeof *schedule->phases, phase + 1, &schedule->phases_capacity))
+  if (!array_reserve_u32(&schedule->phases, sizeof *schedule->phases, phase + 1, &schedule->phases_capacity))
     return false;
   size_t more = schedule->phases_capacity - before;
   memset(schedule->phases + before, 0, more * sizeof *schedule->phases);
@@ -64,8 +49,8 @@ static bool take_new(struct schedule *schedule, const struct trace *trace) {
     if (phase >= schedule->n_phases && !add_phase(schedule, phase))
       return false;
     struct schedule_pending *pending = &schedule->phases[phase];
-    if (pending->n == pending->capacity &&
-        !reserve(&pending->instances, sizeof *pending->instances, pending->n + 1, &pending->capacity))
+    if (pending->n == pending->capacity && !array_reserve_u32(&pending->instances, sizeof *pending->instances,
+                                                              pending->n + 1, &pending->capacity))
       return false;
     pending->instances[pending->n++] = schedule->n_seen;
   }
@@ -74,8 +59,8 @@ static bool take_new(struct schedule *schedule, const struct trace *trace) {
 
 static bool append_batch(struct schedule *schedule, const struct trace *trace,
                          const struct schedule_graph *graph, const uint32_t *nodes, uint32_t count) {
-  if (!reserve(&schedule->batches, sizeof *schedule->batches, schedule->n_batches + 1,
-               &schedule->batches_capacity))
+  if (!array_reserve_u32(&schedule->batches, sizeof *schedule->batches, schedule->n_batches + 1,
+                         &schedule->batches_capacity))
     return false;
   const struct trace_instance *head = &trace->instances[graph->instances[nodes[0]]];
   struct batch *batch = &schedule->batches[schedule->n_batches++];
@@ -177,8 +162,10 @@ bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_aut
                     uint32_t max_phase) {
   value_arena_reset(schedule->scratch);
   if (!take_new(schedule, trace) ||
-      !reserve(&schedule->order, sizeof *schedule->order, trace->n_instances, &schedule->order_capacity) ||
-      !reserve(&schedule->local, sizeof *schedule->local, trace->n_instances, &schedule->local_capacity))
+      !array_reserve_u32(&schedule->order, sizeof *schedule->order, trace->n_instances,
+                         &schedule->order_capacity) ||
+      !array_reserve_u32(&schedule->local, sizeof *schedule->local, trace->n_instances,
+                         &schedule->local_capacity))
     return false;
   for (uint32_t p = 0; p < schedule->n_phases && p <= max_phase; p++) {
     struct schedule_pending *pending = &schedule->phases[p];

@@ -6,23 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "runtime/data/line_check.h"
 #include "runtime/data/message.h"
 
 bool reader_reserve(struct reader *reader, void *array, size_t *capacity, size_t needed, size_t size) {
-  if (needed <= *capacity)
-    return true;
-  size_t grown = *capacity ? *capacity : 256;
-  while (grown < needed)
-    grown *= 2;
-  void *memory;
-  memcpy(&memory, array, sizeof memory);
-  memory = realloc(memory, grown * size);
-  if (!memory)
-    return reader_refuse(reader, reader->line_number, 1, "out of memory");
-  memcpy(array, &memory, sizeof memory);
-  *capacity = grown;
-  return true;
+  return array_reserve(array, size, needed, capacity) ||
+         reader_refuse(reader, reader->line_number, 1, "out of memory");
 }
 
 // ------------------------------------------------------------------------------------------- lines

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
 
@@ -27,13 +28,8 @@ static LLVMValueRef find_shape(struct host_codegen *g, uint32_t n, LLVMValueRef 
   for (uint32_t i = 0; i < g->n_shapes; i++)
     if (g->shapes[i].n == n && memcmp(g->shapes[i].words, words, n * sizeof *words) == 0)
       return g->shapes[i].constant;
-  if (g->n_shapes == g->shapes_capacity) {
-    g->shapes_capacity = g->shapes_capacity ? 2 * g->shapes_capacity : 16;
-    struct host_shape_constant *grown = realloc(g->shapes, g->shapes_capacity * sizeof *grown);
-    if (!grown)
-      host_codegen_no_memory();
-    g->shapes = grown;
-  }
+  if (!array_reserve_u32(&g->shapes, sizeof *g->shapes, g->n_shapes + 1, &g->shapes_capacity))
+    host_codegen_no_memory();
   LLVMValueRef *copy = host_codegen_alloc(n, sizeof *copy);
   memcpy(copy, words, n * sizeof *copy);
   g->shapes[g->n_shapes] = (struct host_shape_constant){n, copy, make_shape(g, n, words)};

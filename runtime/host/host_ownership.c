@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
+
 #define NONE UINT32_MAX
 // Blocks that the search behind a vacated place looks at before it gives up; a longer way costs a copy.
 #define BLOCKS_SEARCHED 1000
@@ -437,15 +439,9 @@ static void find_borrowed(struct analysis *a) {
 static void act(struct analysis *a, enum host_action_kind kind, uint32_t instr, uint32_t when,
                 uint32_t value) {
   struct host_actions *actions = a->actions;
-  if (actions->n == actions->capacity) {
-    uint32_t capacity = actions->capacity ? 2 * actions->capacity : 32;
-    struct host_action *grown = realloc(actions->items, capacity * sizeof *grown);
-    if (!grown) {
-      a->ok = false;
-      return;
-    }
-    actions->items = grown;
-    actions->capacity = capacity;
+  if (!array_reserve_u32(&actions->items, sizeof *actions->items, actions->n + 1, &actions->capacity)) {
+    a->ok = false;
+    return;
   }
   actions->items[actions->n++] = (struct host_action){kind, instr, when, a->counted[value].value};
 }

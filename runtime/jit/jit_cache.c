@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "compiler/base/array.h"
 #include "compiler/base/files.h"
 
 #define DEFAULT_LIMIT (256u << 20)
@@ -256,13 +257,8 @@ static struct entry *list_entries(DIR *dir, size_t *count, uint64_t *total) {
     struct stat status;
     if (!is_entry(item->d_name) || fstatat(dirfd(dir), item->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
       continue;
-    if (*count == capacity) {
-      capacity = capacity ? capacity * 2 : 64;
-      struct entry *grown = realloc(entries, capacity * sizeof *entries);
-      if (grown == NULL)
-        break;
-      entries = grown;
-    }
+    if (!array_reserve(&entries, sizeof *entries, *count + 1, &capacity))
+      break;
     struct entry *entry = &entries[(*count)++];
     strcpy(entry->name, item->d_name);
     entry->used = status.st_mtime;
