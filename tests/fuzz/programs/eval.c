@@ -205,8 +205,8 @@ static struct fuzz_list list_of(struct run *run, int n) {
 
 static struct fuzz_list joined(struct run *run, struct fuzz_list a, struct fuzz_list b) {
   struct fuzz_list c = list_of(run, a.n + b.n);
-  memcpy(c.items, a.items, (size_t)a.n * sizeof *a.items);
-  memcpy(c.items + a.n, b.items, (size_t)b.n * sizeof *b.items);
+  for (int i = 0; i < c.n; i++)
+    c.items[i] = i < a.n ? a.items[i] : b.items[i - a.n];
   return c;
 }
 

@@ -513,9 +513,9 @@ static void make_countdown(struct maker *m, int n) {
 }
 
 struct program *program_make(uint64_t seed) {
-  static const int sizes[] = {2, 3, 3, 5, 17};
+  static const int sizes[] = {1, 2, 3, 3, 5, 16, 19, 40};
   struct maker m = {.state = seed, .program = program_alloc(sizeof(struct program)), .may_return = true};
-  m.program->h = sizes[pick(&m, 5)];
+  m.program->h = sizes[pick(&m, 8)];
   for (int i = 0; i < 16; i++)
     m.is_favourite[pick(&m, VARIABLE)] = true;
   make_plain(&m);

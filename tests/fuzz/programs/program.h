@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { MAX_H = 17, MAX_SLOTS = 160, MAX_FUNCTIONS = 8, MAX_PARAMETERS = 4, N_WORDS = 6, N_TAGS = 3 };
+enum { MAX_SLOTS = 160, MAX_FUNCTIONS = 8, MAX_PARAMETERS = 4, N_WORDS = 6, N_TAGS = 3 };
 
 enum fuzz_type {
   INT,
