@@ -84,7 +84,7 @@ uint32_t idle_now(const struct idle *idle) { return idle->now; }
 
 bool idle_is_long(const struct idle *idle, uint64_t rows) {
   uint64_t most = rows / 8 < 4096 ? 4096 : rows / 8;
-  return idle->now - idle->oldest > most || idle->now > UINT32_MAX - 2;
+  return idle->now - idle->oldest > most || idle->now > INT32_MAX - 2;
 }
 
 void idle_forget(struct idle *idle) {

@@ -226,9 +226,10 @@ TARGET static inline void LOOP(adam_idle_tile)(const struct loops_idle *idle, RE
     before[i] = after[i] = 0;
   }
   LOOP(add_rest)(&idle->before, epsilon, x, before, n);
+  const REAL root = SQRT(second);
   for (size_t i = 0; i < n; i++) {
     v[i] *= second;
-    x[i] = SQRT(v[i]);
+    x[i] *= root;
   }
   LOOP(add_rest)(&idle->after, epsilon, x, after, n);
   for (size_t i = 0; i < n; i++) {

@@ -163,10 +163,8 @@ void params_drop_optimiser(struct params *params) {
         if (member->moments[k])
           munmap(member->moments[k], params->list[i].bytes);
       free(member->seen);
-      free(member->queued);
       member->moments[0] = member->moments[1] = NULL;
       member->seen = NULL;
-      member->queued = NULL;
       member->settled = 0;
     }
   }

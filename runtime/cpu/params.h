@@ -46,7 +46,6 @@ struct param_member {
   // Steps of the optimiser that a row has made; fewer than there were means that it has some to make up for
   // (settle.h). NULL: all rows have made all.
   atomic_uint_least32_t *seen;
-  uint8_t *queued;   // [row] while settle.c collects rows; otherwise 0
   uint32_t settled;  // the last step that all rows have made
   uint32_t *slots;   // [row] its position in `touched` + 1; 0: it has no gradient
 };

@@ -8,6 +8,24 @@
 // Rows that one thread takes at a time, and the elements from which on that is worth it.
 enum { PIECE_ROWS = 256, WORTH_SHARING = 1 << 14 };
 
+// In `seen`, while a list of rows is made: the row is in it.
+#define QUEUED UINT32_C(0x80000000)
+// Rows of large tables lie in memory that no cache holds: so many rows ahead they are asked for.
+#define AHEAD 6
+
+static void ask_for(const void *memory, size_t bytes) {
+  for (size_t at = 0; memory && at < bytes; at += 64)
+    __builtin_prefetch((const char *)memory + at, 1);
+}
+
+static void ask_for_row(const struct params *params, const struct param *param,
+                        const struct param_member *member, uint32_t row) {
+  size_t bytes = (size_t)param->columns * nn_element_bytes(params->element), at = row * bytes;
+  ask_for(member->values + at, bytes);
+  for (int i = 0; i < 2; i++)
+    ask_for(member->moments[i] ? member->moments[i] + at : NULL, bytes);
+}
+
 static bool is_stale(const struct params *params, const struct param_member *member, uint32_t row) {
   uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_acquire);
   // A row that never had a gradient has no moments: decay alone moves it.
@@ -17,7 +35,7 @@ static bool is_stale(const struct params *params, const struct param_member *mem
 static void catch_up(const struct params *params, const struct param *param, struct param_member *member,
                      uint32_t row) {
   size_t columns = (size_t)param->columns, at = row * columns * nn_element_bytes(params->element);
-  uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_relaxed);
+  uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_relaxed) & ~QUEUED;
   char *first = member->moments[0], *second = member->moments[1];
   idle_catch_up(params->idle, seen, member->values + at, first ? first + at : NULL,
                 second ? second + at : NULL, columns);
@@ -35,9 +53,12 @@ static void run_piece(void *context, uint32_t item, int thread) {
   (void)thread;
   const struct job *job = context;
   uint32_t begin = item * PIECE_ROWS, end = job->n - begin < PIECE_ROWS ? job->n : begin + PIECE_ROWS;
-  for (uint32_t i = begin; i < end; i++)
+  for (uint32_t i = begin; i < end; i++) {
+    if (job->rows && i + AHEAD < end)
+      ask_for_row(job->params, job->param, job->member, job->rows[i + AHEAD]);
     if (job->rows || is_stale(job->params, job->member, i))
       catch_up(job->params, job->param, job->member, job->rows ? job->rows[i] : i);
+  }
 }
 
 static void run(struct job *job, struct threads *threads) {
@@ -82,16 +103,19 @@ static void settle_stale(struct params *params, const struct param *param, struc
   struct job job = {params, param, member, stale, 0};
   for (uint32_t r = 0; r < n; r++) {
     uint32_t row = (uint32_t)rows[r];
-    if (rows[r] < 0 || rows[r] >= param->rows || member->queued[row] || !is_stale(params, member, row))
+    if (r + AHEAD < n && rows[r + AHEAD] >= 0 && rows[r + AHEAD] < param->rows)
+      __builtin_prefetch(&member->seen[rows[r + AHEAD]], 1);
+    if (rows[r] < 0 || rows[r] >= param->rows || !is_stale(params, member, row))
       continue;
-    member->queued[row] = 1;
+    uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_relaxed);
+    if (seen & QUEUED)
+      continue;
+    atomic_store_explicit(&member->seen[row], seen | QUEUED, memory_order_relaxed);
     stale[job.n++] = row;
   }
   run(&job, threads);
-  for (uint32_t i = 0; i < job.n; i++) {
+  for (uint32_t i = 0; i < job.n; i++)
     publish(params, member, stale[i]);
-    member->queued[stale[i]] = 0;
-  }
 }
 
 nn_status *settle_rows(struct params *params, uint32_t number, uint32_t which, const int32_t *rows,

@@ -97,8 +97,7 @@ static nn_status *make_state_of(nn_optimiser *optimiser, const struct param *par
     if (!needs_rows(optimiser, param, rule))
       continue;
     member->seen = calloc((size_t)param->rows, sizeof *member->seen);
-    member->queued = calloc((size_t)param->rows, sizeof *member->queued);
-    if (!member->seen || !member->queued)
+    if (!member->seen)
       return status_no_memory();
   }
   return NULL;
