@@ -136,6 +136,8 @@ const char *nn_model_note(const nn_model *, nn_note);
 // After binding.
 size_t nn_model_dim_count(const nn_model *);  // dims, vocabs and enums
 const char *nn_model_dim(const nn_model *, size_t dim, int64_t *value);
+// Whether a checkpoint's value took the place of the one that the model was written with, which is *written.
+bool nn_model_dim_is_replaced(const nn_model *, size_t dim, int64_t *written);
 typedef struct nn_param_info {
   const char *name;  // path: "cell.W", "stack.0.W"
   int rank;

@@ -16,15 +16,16 @@ static double cpu_now(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void step(const struct cli_run *run, nn_optimiser *optimiser, size_t at, size_t size) {
+// Runs a minibatch. Returns the number of examples that failed in it, which did not do the work.
+static size_t step(const struct cli_run *run, nn_optimiser *optimiser, size_t at, size_t size) {
+  size_t n_failed = 0;
   const size_t *examples = run->order + at;
   if (run->options->mode == CLI_MODE_TRAIN) {
     double loss;
-    size_t n_failed;
     cli_check(nn_session_train(run->session, optimiser, run->entry, run->data, examples, size,
                                run->options->scale, &loss, &n_failed));
     cli_end_if_interrupted(run, examples, size);
-    return;
+    return n_failed;
   }
   nn_mode mode = run->options->mode == CLI_MODE_FORWARD ? NN_INFER : NN_TRAIN;
   cli_check(nn_session_run(run->session, run->entry, run->data, examples, size, mode));
@@ -33,11 +34,15 @@ static void step(const struct cli_run *run, nn_optimiser *optimiser, size_t at, 
     cli_fail("what is not finite takes its own time: nothing was measured");
   if (run->options->mode == CLI_MODE_BACKWARD)
     cli_check(nn_session_backward(run->session, 1));
+  for (size_t i = 0; i < size; i++)
+    n_failed += nn_session_error(run->session, i) != NULL;
+  return n_failed;
 }
 
 struct result {
   size_t batch;
   int threads;
+  uint64_t failed;  // examples, counted each time that they ran
   double wall, cpu, peak;
   nn_stats stats;
 };
@@ -47,12 +52,14 @@ static struct result measure(const struct cli_run *run, nn_optimiser *optimiser)
   if (result.threads < 1)
     result.threads = cpu_cores();
   size_t at = 0, batch = result.batch;
-  for (int i = 0; i < WARM_UP; i++)
-    step(run, optimiser, at, batch), at = at + 2 * batch <= run->n ? at + batch : 0;
+  bool is_reported = false;
+  for (int i = 0; i < WARM_UP; i++, at = at + 2 * batch <= run->n ? at + batch : 0)
+    if (step(run, optimiser, at, batch) && !is_reported)
+      is_reported = cli_report_failures(run, run->data, run->order + at, batch);
   nn_session_reset_stats(run->session);
   double started = progress_now(), cpu = cpu_now();
   do {
-    step(run, optimiser, at, batch);
+    result.failed += step(run, optimiser, at, batch);
     at = at + 2 * batch <= run->n ? at + batch : 0;
     result.wall = progress_now() - started;
   } while (result.wall < run->options->seconds);
@@ -72,10 +79,11 @@ struct row {
 
 static void print_json(const struct cli_run *run, const struct result *r, const char *mode,
                        const struct row *rows, size_t n) {
-  json_t *out = json_pack("{s:s, s:s, s:I, s:i, s:s, s:I, s:f}", "model", run->options->model, "mode", mode,
-                          "batch", (json_int_t)r->batch, "threads", r->threads, "precision",
+  json_t *out = json_pack("{s:s, s:s, s:I, s:i, s:s, s:I, s:I, s:f}", "model", run->options->model, "mode",
+                          mode, "batch", (json_int_t)r->batch, "threads", r->threads, "precision",
                           run->options->running.precision == NN_PRECISION_F64 ? "f64" : "f32", "minibatches",
-                          (json_int_t)r->stats.minibatches, "seconds", r->wall);
+                          (json_int_t)r->stats.minibatches, "failed", (json_int_t)r->failed, "seconds",
+                          r->wall);
   for (size_t i = 0; i < n; i++)
     json_object_set_new(out, rows[i].name, cli_json_number(rows[i].value));
   cli_print_json(out);
@@ -84,6 +92,8 @@ static void print_json(const struct cli_run *run, const struct result *r, const 
 static void print_text(const struct result *r, const char *mode, const struct row *rows, size_t n) {
   printf("%s, minibatches of %zu, %d thread%s: %llu minibatches in %.1f s\n", mode, r->batch, r->threads,
          r->threads == 1 ? "" : "s", (unsigned long long)r->stats.minibatches, r->wall);
+  if (r->failed)
+    printf("%-32s %10llu\n", "failed examples, not counted", (unsigned long long)r->failed);
   for (size_t i = 0; i < n; i++) {
     double value = rows[i].value;
     if (rows[i].unit == SHARE)
@@ -97,7 +107,8 @@ static void print_text(const struct result *r, const char *mode, const struct ro
 
 static void print(const struct cli_run *run, const struct result *r) {
   const nn_stats *s = &r->stats;
-  double examples = (double)s->examples, gflops = (double)s->flops / r->wall * 1e-9, total = r->wall;
+  double examples = (double)(s->examples - r->failed), gflops = (double)s->flops / r->wall * 1e-9,
+         total = r->wall;
   double kernels = s->forward + s->backward + s->weights;
   const struct row rows[] = {
       {"examples_per_second", "examples/s by wall clock", COUNT, examples / r->wall},
@@ -132,8 +143,11 @@ int cli_bench(const struct cli_options *options) {
   cli_want_examples(&run);
   nn_optimiser *optimiser = options->mode == CLI_MODE_TRAIN ? cli_optimiser(options, run.model) : NULL;
   struct result result = measure(&run, optimiser);
+  if (result.failed == result.stats.examples)
+    cli_fail("every example failed; there is nothing to measure");
   print(&run, &result);
+  int status = cli_status(&run, result.failed, result.stats.examples, " and count in no rate");
   nn_optimiser_free(optimiser);
   cli_run_end(&run);
-  return 0;
+  return status;
 }

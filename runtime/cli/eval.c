@@ -30,6 +30,7 @@ int cli_eval(const struct cli_options *options) {
       printf("%s %.6g\n", scores[i].name, cli_score_value(&scores[i]));
   }
   free(scores);
+  int status = cli_status(&run, n_failed, run.n, " and count in nothing");
   cli_run_end(&run);
-  return n_failed || n_not_finite ? 1 : 0;
+  return n_not_finite ? 1 : status;
 }

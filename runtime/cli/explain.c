@@ -89,6 +89,7 @@ int cli_explain(const struct cli_options *options) {
     print_text(&run, size, n, blocks);
   json_decref(blocks);
   json_decref(names);
+  int status = cli_status(&run, n_failed, size, " and stand here as far as they got");
   cli_run_end(&run);
-  return n_failed ? 1 : 0;
+  return status;
 }

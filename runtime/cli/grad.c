@@ -122,6 +122,7 @@ int cli_grad(const struct cli_options *options) {
   if (options->out && !safetensors_write(options->out, sums.n, sums.tensors, 0, NULL, &error))
     cli_fail("%s", error);
   sums_free(&sums);
+  int status = cli_status(&run, n_failed, run.n, " and have no part in the gradients");
   cli_run_end(&run);
-  return n_failed || n_not_finite ? 1 : 0;
+  return n_not_finite ? 1 : status;
 }

@@ -143,7 +143,8 @@ int cli_graph(const struct cli_options *options) {
   size_t n = cli_batch_size(&run, first, run.n);
   cli_check(nn_session_run(run.session, run.entry, run.data, run.order + first, n, NN_INFER));
   cli_end_if_interrupted(&run, run.order + first, n);
-  if (cli_report_failures(&run, run.data, run.order + first, n))
+  size_t n_failed = cli_report_failures(&run, run.data, run.order + first, n);
+  if (cli_status(&run, n_failed, n, " and would stand here as far as they got"))
     exit(1);
   struct graph graph = {stdout, run.model, run.session, n};
   if (options->out && !(graph.out = fopen(options->out, "w")))

@@ -123,6 +123,9 @@ static const struct {
       "the machine's; 0: any)",
       4},
      WITH_DATA},
+    {{"allow-failures", KEY_ALLOW_FAILURES, NULL, 0,
+      "examples whose control flow fails are left out, as always, and the exit status is 0 all the same", 4},
+     WITH_DATA},
     {{"autobatch", KEY_AUTOBATCH, "MODE", 0, "auto (default), depth, agenda or off", 4}, WITH_DATA},
     {{"cache-dir", KEY_CACHE, "DIR", 0,
       "of compiled code (default: $NN_CACHE_DIR, $XDG_CACHE_HOME/nn or ~/.cache/nn); empty: no cache", 4},
@@ -279,6 +282,7 @@ static error_t set(int key, char *text, struct argp_state *state) {
   case KEY_MINIBATCH_MEMORY:
     o->limits.minibatch_memory = (uint64_t)integer(state, "--minibatch-memory", text, 0, MOST_MIB) << 20;
     break;
+  case KEY_ALLOW_FAILURES: o->allow_failures = true; break;
   case KEY_THREADS: o->running.threads = (int)integer(state, "--threads", text, 1, MOST_THREADS); break;
   case KEY_AUTOBATCH:
     o->running.autobatch = (nn_autobatch)choice(state, "--autobatch", text, autobatch);

@@ -54,7 +54,8 @@ struct cli_options {
   const char *out;
   int64_t example;
   bool json, quiet;
-  bool before;  // graph: without batches
+  bool allow_failures;  // examples that fail leave the exit status alone
+  bool before;          // graph: without batches
 };
 
 // Parses the arguments of a command (argv[0] is the command's name). Ends the program on --help, with status

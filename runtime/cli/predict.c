@@ -60,11 +60,10 @@ int cli_predict(const struct cli_options *options) {
                                           size);
     cli_check_stdout();  // who reads it need not wait, and nobody works for a full disk
   }
-  if (n_failed)
-    cli_warn("%zu of %zu examples failed", n_failed, run.n);
+  int status = cli_status(&run, n_failed, run.n, "");
   if (n_not_finite)
     cli_warn("%zu of %zu results hold numbers that are not finite, written as null", n_not_finite, run.n);
   cli_run_end(&run);
   // An infinity may be meant, as in a logarithm of 0; what is no number is not.
-  return n_failed || n_nan ? 1 : 0;
+  return n_nan ? 1 : status;
 }

@@ -114,11 +114,30 @@ static unsigned say_notes(const nn_model *model, unsigned said) {
   return said;
 }
 
+// Dims that a checkpoint gives another value than the model's file does, and -D none.
+static void report_dims(const nn_model *model, const struct cli_options *options) {
+  char list[512] = "";
+  for (size_t i = 0; i < nn_model_dim_count(model); i++) {
+    int64_t value, written;
+    const char *name = nn_model_dim(model, i, &value);
+    size_t at = strlen(list), k = 0;
+    while (k < options->n_dims && strcmp(options->dims[k].name, name))
+      k++;
+    if (k == options->n_dims && nn_model_dim_is_replaced(model, i, &written))
+      snprintf(list + at, sizeof list - at, "%s%s = %lld (not %lld)", at ? ", " : "", name, (long long)value,
+               (long long)written);
+  }
+  if (*list)
+    cli_warn("%s: its dims are those that run, not the model's: %s", options->weights, list);
+}
+
 unsigned cli_bind(nn_model *model, const struct cli_options *options) {
   cli_check(nn_model_bind(model, &options->running));
   unsigned said = say_notes(model, 0);
-  if (options->weights)
+  if (options->weights) {
     cli_check(nn_model_load_weights(model, options->weights));
+    report_dims(model, options);
+  }
   if (options->init) {
     char *report = NULL;
     cli_check(nn_model_init_weights(model, options->init, &report));
@@ -314,6 +333,15 @@ size_t cli_report_not_finite(const struct cli_run *run, size_t entry, nn_dataset
 
 double cli_plain(double x) { return isnan(x) ? NAN : x; }
 
+int cli_status(const struct cli_run *run, size_t n_failed, size_t n, const char *fate) {
+  if (!n_failed)
+    return 0;
+  bool allowed = run->options->allow_failures;
+  cli_warn("%zu of %zu example%s failed%s%s", n_failed, n, n == 1 ? "" : "s", fate,
+           allowed ? "" : "; with --allow-failures the exit status is 0 all the same");
+  return allowed ? 0 : 1;
+}
+
 void cli_end_if_interrupted(const struct cli_run *run, const size_t *examples, size_t n) {
   if (!*interrupt_signal())
     return;
@@ -331,16 +359,27 @@ static void note_not_finite(const struct cli_run *run, size_t entry, nn_dataset 
   score->n_not_finite += cli_report_not_finite(run, entry, score->n_not_finite ? NULL : data, examples, n);
 }
 
-// One minibatch: the entry, then the metrics. Returns the number of examples that failed in any of them.
-static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const size_t *examples, size_t n,
-                             bool report, struct cli_score *scores) {
-  cli_check(nn_session_run(run->session, run->entry, data, examples, n, NN_INFER));
-  size_t n_failed = 0;
+// Marks the examples that failed in the last run, [n]. Returns the number of those that had not failed before.
+static size_t mark_failed(const struct cli_run *run, bool *failed, size_t n) {
+  size_t n_new = 0;
   for (size_t i = 0; i < n; i++) {
-    if (nn_session_error(run->session, i)) {
-      n_failed++;
+    bool fails = nn_session_error(run->session, i) != NULL;
+    n_new += fails && !failed[i];
+    failed[i] = failed[i] || fails;
+  }
+  return n_new;
+}
+
+// One minibatch: the entry, then the metrics. Returns the number of examples that failed in any of them; `failed`, [n],
+// is working memory.
+static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const size_t *examples, size_t n,
+                             bool report, bool *failed, struct cli_score *scores) {
+  memset(failed, 0, n * sizeof *failed);
+  cli_check(nn_session_run(run->session, run->entry, data, examples, n, NN_INFER));
+  size_t n_failed = mark_failed(run, failed, n);
+  for (size_t i = 0; i < n; i++) {
+    if (failed[i])
       continue;
-    }
     scores[0].sum += nn_session_number(run->session, i);
     scores[0].weight++;
   }
@@ -348,15 +387,15 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
     cli_report_failures(run, data, examples, n);
   note_not_finite(run, run->entry, data, examples, n, &scores[0]);
   for (size_t i = 0; i < run->n_metrics; i++) {
-    size_t failed;
+    size_t n_metric_failed;
     struct cli_score *score = &scores[1 + i];
     cli_check(nn_session_metric(run->session, run->metrics[i], data, examples, n, &score->sum, &score->weight,
-                                &failed));
+                                &n_metric_failed));
     // An example that has a loss may still fail a metric.
-    if (failed > n_failed && report)
+    size_t n_new = mark_failed(run, failed, n);
+    if (n_new && report)
       cli_report_failures(run, data, examples, n);
-    if (failed > n_failed)
-      n_failed = failed;
+    n_failed += n_new;
     note_not_finite(run, run->metrics[i], data, examples, n, score);
   }
   return n_failed;
@@ -367,7 +406,8 @@ size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *lab
   size_t n = data == run->data ? run->n : nn_dataset_size(data), n_scores = 1 + run->n_metrics;
   struct cli_score *scores = calloc(n_scores, sizeof *scores);
   size_t *examples = malloc((n + 1) * sizeof *examples);
-  if (!scores || !examples)
+  bool *failed = malloc(cli_batch_size(run, 0, n) + 1);
+  if (!scores || !examples || !failed)
     cli_fail("out of memory");
   for (size_t i = 0; i < n; i++)
     examples[i] = i;
@@ -379,11 +419,12 @@ size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *lab
   *n_failed = 0;
   for (size_t at = 0, size; at < n && !*interrupt_signal(); at += size) {
     size = cli_batch_size(run, at, n);
-    *n_failed += evaluate_batch(run, data, examples + at, size, *n_failed == 0, scores);
+    *n_failed += evaluate_batch(run, data, examples + at, size, *n_failed == 0, failed, scores);
     progress_update(&progress, at + size, "");
   }
   progress_end(&progress);
   free(examples);
+  free(failed);
   *out = scores;
   return n_scores;
 }

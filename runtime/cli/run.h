@@ -64,6 +64,10 @@ size_t cli_report_not_finite(const struct cli_run *, size_t entry, nn_dataset *,
 // The number as it is printed: nan has one spelling.
 double cli_plain(double);
 
+// The exit status of a command in which examples failed: 1, and 0 with --allow-failures. Says how many, of how many,
+// and what became of them ("were left out").
+int cli_status(const struct cli_run *, size_t n_failed, size_t n, const char *fate);
+
 struct cli_score {
   const char *name;
   double sum, weight;

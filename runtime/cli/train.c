@@ -20,14 +20,15 @@ struct training {
   bool metrics_lost;  // a line could not be written
   int64_t saved;      // last epoch whose weights are in --save, 0: none
   double started;
-  size_t done;        // examples since then
-  char dev_text[64];  // of the last epoch, for the line of progress
+  size_t done;                          // examples since then
+  size_t most_failed, most_dev_failed;  // of an epoch
+  char dev_text[64];                    // of the last epoch, for the line of progress
 };
 
 struct epoch {
   int64_t number;
   double loss, seconds;
-  size_t n_examples, n_failed;
+  size_t n_examples, n_failed, n_dev_failed;
 };
 
 // ------------------------------------------------------------------------------------------ saving
@@ -144,6 +145,8 @@ static void write_metrics(struct training *training, const struct epoch *epoch,
   json_t *dev = json_object();
   for (size_t i = 0; i < n_scores; i++)
     json_object_set_new(dev, scores[i].name, cli_json_number(cli_score_value(&scores[i])));
+  if (epoch->n_dev_failed)
+    json_object_set_new(line, "dev_failed", json_integer((json_int_t)epoch->n_dev_failed));
   if (n_scores)
     json_object_set(line, "dev", dev);
   json_decref(dev);
@@ -165,6 +168,8 @@ static void report(struct training *training, const struct epoch *epoch, const s
   printf("  %.1f s  %.0f examples/s", epoch->seconds, rate);
   if (epoch->n_failed)
     printf("  %zu failed", epoch->n_failed);
+  if (epoch->n_dev_failed)
+    printf("  dev %zu failed", epoch->n_dev_failed);
   putchar('\n');
   // The first metric says most; without one the loss.
   const struct cli_score *shown = n_scores ? &scores[n_scores > 1] : NULL;
@@ -179,11 +184,15 @@ static void report(struct training *training, const struct epoch *epoch, const s
              (long long)epoch->number, what_is_saved(training, saved, sizeof saved));
 }
 
-static void evaluate_and_report(struct training *training, const struct epoch *epoch) {
+static void evaluate_and_report(struct training *training, struct epoch *epoch) {
   struct cli_score *scores = NULL;
-  size_t n_scores = 0, n_failed = 0;
+  size_t n_scores = 0;
   if (training->dev)
-    n_scores = cli_evaluate(&training->run, training->dev, "dev", &scores, &n_failed);
+    n_scores = cli_evaluate(&training->run, training->dev, "dev", &scores, &epoch->n_dev_failed);
+  if (epoch->n_failed > training->most_failed)
+    training->most_failed = epoch->n_failed;
+  if (epoch->n_dev_failed > training->most_dev_failed)
+    training->most_dev_failed = epoch->n_dev_failed;
   if (!is_interrupted())
     report(training, epoch, scores, n_scores);
   free(scores);
@@ -213,10 +222,15 @@ static int end(struct training *training) {
     cli_warn("interrupted%s", what_is_saved(training, saved, sizeof saved));
   if (training->metrics && fclose(training->metrics))
     training->metrics_lost = true;
+  int status = cli_status(&training->run, training->most_failed, training->run.n,
+                          " in an epoch, and taught nothing");
+  if (training->dev)
+    status |= cli_status(&training->run, training->most_dev_failed, nn_dataset_size(training->dev),
+                         " in --dev, and count in nothing");
   nn_optimiser_free(training->optimiser);
   nn_dataset_free(training->dev);
   cli_run_end(&training->run);
-  return is_interrupted() ? 128 + *interrupt_signal() : training->metrics_lost ? 1 : 0;
+  return is_interrupted() ? 128 + *interrupt_signal() : training->metrics_lost ? 1 : status;
 }
 
 int cli_train(const struct cli_options *options) {

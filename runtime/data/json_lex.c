@@ -1,3 +1,4 @@
+// Tokens of JSON, line by line, and the checks that hold for any JSON: see json_lex.h.
 #include "runtime/data/json_lex.h"
 
 #include <stdlib.h>

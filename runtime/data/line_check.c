@@ -1,3 +1,4 @@
+// The check of a line's bytes: eight at once where they are ASCII.
 #include "runtime/data/line_check.h"
 
 #include <stdint.h>

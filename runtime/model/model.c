@@ -426,6 +426,13 @@ const char *nn_model_dim(const nn_model *model, size_t dim, int64_t *value) {
   return model->module->dims[dim]->atom.name;
 }
 
+bool nn_model_dim_is_replaced(const nn_model *model, size_t dim, int64_t *written) {
+  const struct ir_dim *declared = model->module->dims[dim];
+  return model_dim_is_free(declared) && size_is_constant(declared->value, written) &&
+         model->metadata_dims[dim] >= 0 && model->dims[dim] == model->metadata_dims[dim] &&
+         model->dims[dim] != *written;
+}
+
 size_t nn_model_param_count(const nn_model *model) { return model_params(model)->n_members; }
 
 uint64_t nn_model_parameters(const nn_model *model) { return model_params(model)->n_elements; }

@@ -89,7 +89,7 @@ status 0 eval "$model" --weights one.st --data dev.txt --limit 3
 says out '^examples 3$'
 
 # predict: a line of JSON an example; the file when there are several; standard input.
-status 0 predict "$model" --weights one.st --data dev.txt
+status 0 predict "$model" --weights one.st --data dev.txt $small
 silent err
 [ "$(grep -c '^{"line": [0-9]*, "predict": "[0-4]"}$' out)" -eq 20 ] || fail "20 predictions"
 mv out predictions

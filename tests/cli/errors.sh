@@ -66,6 +66,73 @@ printf '\001\002\377\376(\000' >binary.txt
 refuses 1 'binary.txt:1:1: a control character (byte 0x01) in a text' train "$model" --data binary.txt
 printf 'caf\351 x\n' >latin1.txt
 refuses 1 'latin1.txt:1:4: this is not UTF-8 (byte 0xe9); convert the file' train "$examples/rnnlm/rnnlm.nn" --data latin1.txt
+# The same bytes get the same verdict, whoever reads them, also where the field is one that predict does not read.
+tagger=$examples/bilstm-tagger/bilstm-tagger.nn
+printf 'words\ttags\na\tN\nb\tV\n' >good.tsv
+status 0 train "$tagger" --data good.tsv --epochs 1 --save tagger.st --quiet -D D=2 -D H=2
+says err 'good.tsv: line 1 is taken for the header; if it is data, give --format tsv-header'
+for bytes in 'b\tN\351' 'b\tN\000' 'b\001\tN' 'b\rc\tN'; do
+  printf "words\ttags\na\tN\n$bytes\n" >wrong.tsv
+  for command in train bench grad explain graph; do
+    status 1 "$command" "$tagger" --data wrong.tsv -D D=2 -D H=2
+    says err 'wrong.tsv:3:[24]: '
+    tail -n 1 err >verdict.$command
+  done
+  status 1 train "$tagger" --data good.tsv --dev wrong.tsv -D D=2 -D H=2
+  tail -n 1 err >verdict.dev
+  for command in predict eval; do
+    status 1 "$command" "$tagger" --data wrong.tsv --weights tagger.st
+    tail -n 1 err >verdict.$command
+  done
+  for command in bench grad explain graph dev predict eval; do
+    cmp verdict.train verdict.$command || fail "another verdict of $command on the same bytes"
+  done
+  status 0 predict "$tagger" --data wrong.tsv --weights tagger.st --skip-bad
+done
+# Which line is a header does not hang on which columns an entry reads.
+status 0 predict "$tagger" --data good.tsv --weights tagger.st
+[ "$(wc -l <out)" -eq 1 ] || fail "one sentence"
+says out '^{"line": 2, '
+printf 'words\tN\na\tN\n' >first.tsv
+for command in "train --epochs 1" "predict --weights tagger.st" "eval --weights tagger.st"; do
+  set -- $command
+  command=$1
+  shift
+  refuses 1 'first.tsv:1:1: ' "$command" "$tagger" --data first.tsv "$@"
+  says err 'tsv-header'
+done
+refuses 1 'first.tsv: --format names a column `wrods`, which is no parameter of an entry; did you mean `words`?' \
+  train "$tagger" --data first.tsv --format tsv:wrods,tags
+refuses 1 'data format `jsonl:a`: jsonl has no columns to be named' train "$tagger" --data first.tsv --format jsonl:a
+refuses 1 'data format `tsv-heading`: behind `tsv` may stand' train "$tagger" --data first.tsv --format tsv-heading
+printf 'EU NNP B-ORG\nrejects VBZ O\n' >spaces.tsv
+refuses 1 'spaces.tsv:1:13: .* Columns are separated by tabs, and this line has blanks; --format conll takes blanks' \
+  train "$tagger" --data spaces.tsv
+status 0 train "$tagger" --data spaces.tsv --format conll:words,_,tags --epochs 1 -D D=2 -D H=2 --save spaces.st
+status 0 info spaces.st
+says out '^vocab.Tag .*"B-ORG","O"'
+printf '1\tN\n' >two.conllu
+refuses 1 'two.conllu:1:4: this line has 2 columns, and CoNLL-U has 10' train "$tagger" --data two.conllu
+printf '{"words": ["a"], "tag": ["N"]}\n' >misspelt.jsonl
+refuses 1 'misspelt.jsonl:1:1: this record has no `tags`, which `loss` needs; did you mean `tag`? it has `words`, `tag`' \
+  train "$tagger" --data misspelt.jsonl
+printf '{"words": ["a"]}\n{"words": ["a"], "tags": ["N"], "id": 12345678901234567890123}\n' >second.jsonl
+status 0 train "$tagger" --data second.jsonl --skip-bad --epochs 1 -D D=2 -D H=2
+says err '1 bad record skipped: second.jsonl:1:1: this record has no `tags`, which `loss` needs'
+printf '[\n  {"words": ["a", "b"],\n   "tags": ["N", "V"]},\n  {"words": [], "tags": []}\n]\n' >array.json
+status 0 predict "$tagger" --data array.json --weights tagger.st
+says out '^{"line": 2, ' '^{"line": 4, '
+printf '{"words": [], "tags": []}\n' >nothing.jsonl
+refuses 1 "nothing.jsonl: vocabulary 'Tag' would be empty: of 1 example none has a value of it in \`tags\`" \
+  train "$tagger" --data nothing.jsonl
+# --limit: as if the file ended there.
+printf 'words\ttags\na\tN\n\nb\tV\n\nc\t\351\n' >long.tsv
+status 0 train "$tagger" --data long.tsv --limit 1 --epochs 1 --save limit.st -D D=2 -D H=2
+status 0 info limit.st
+says out '^vocab.Tag  *\["N"\]$'
+status 0 train "$tagger" --data good.tsv --data long.tsv --limit 2 --dev good.tsv --epochs 1 --save limit.st -D D=2 -D H=2
+status 0 info limit.st
+says out '^vocab.Tag  *\["N","V"\]$'
 cp one.txt one.what
 refuses 1 'one.what: the data format cannot be told from the name; give --format' train "$model" --data one.what
 refuses 1 'unknown data format `xml`' train "$model" --data one.txt --format xml
@@ -127,9 +194,39 @@ fn predict(words: [Word], k: int) -> Word { words[k] }
 metric share(words: [Word]) { (value(loss(words)) > 0, 1) }
 MODEL
 printf '{"words": ["a"], "k": 0}\n{"words": [], "k": 0}\n{"words": ["a", "b"], "k": 1}\n' >fails.jsonl
-status 0 train fails.nn --data fails.jsonl --epochs 1 --save fails.st
-says err 'fails.jsonl:2: fails.nn:3:3[0-9]: mean of an empty list'
+status 1 train fails.nn --data fails.jsonl --epochs 1 --save fails.st
+says err 'fails.jsonl:2: fails.nn:3:3[0-9]: mean of an empty list' \
+  '^nnrun: 1 of 3 examples failed in an epoch, and taught nothing; with --allow-failures the exit status is 0 all the same$'
 says out '  1 failed$'
+cp fails.st kept.st
+status 0 train fails.nn --data fails.jsonl --epochs 1 --save fails.st --allow-failures
+says err '^nnrun: 1 of 3 examples failed in an epoch, and taught nothing$'
+cmp fails.st kept.st || fail "--allow-failures changes what is learnt"
+# Failures of --dev alone: in the line of the epoch, in the metrics, in the status.
+printf '{"words": ["a"], "k": 0}\n' >fine.jsonl
+status 1 train fails.nn --data fine.jsonl --dev fails.jsonl --epochs 2 --metrics fails.metrics
+says out '  dev 1 failed$'
+says err '1 of 3 examples failed in --dev, and count in nothing'
+says fails.metrics '"dev_failed":1'
+status 0 train fails.nn --data fine.jsonl --dev fails.jsonl --epochs 2 --allow-failures
+status 0 train fails.nn --data fine.jsonl --dev fine.jsonl --epochs 1
+# bench counts what was done.
+status 1 bench fails.nn --data fails.jsonl --batch 3 --seconds 0.05 --json
+says out '"failed": [1-9]'
+python3 - <<'CHECK' || fail "bench counts failed examples as work"
+import json
+r = json.load(open("out"))
+assert r["failed"] == r["minibatches"], r
+done = r["examples_per_second"] * r["seconds"]
+assert abs(done - 2 * r["minibatches"]) < 0.5, r
+CHECK
+says err 'mean of an empty list' 'examples failed and count in no rate'
+for mode in forward backward train; do
+  status 1 bench fails.nn --data fails.jsonl --batch 3 --seconds 0.05 --mode $mode
+  says out '^failed examples, not counted  *[1-9]'
+  status 0 bench fails.nn --data fails.jsonl --batch 3 --seconds 0.05 --mode $mode --allow-failures
+  status 0 bench fails.nn --data fine.jsonl --seconds 0.05 --mode $mode
+done
 status 1 predict fails.nn --data fails.jsonl --weights fails.st
 says out '^{"line": 1, "predict": "a"}$' '^{"line": 2, "error": "fails.nn:4:[0-9]*: index 0 ' '^{"line": 3, "predict": "b"}$'
 says err '1 of 3 examples failed'
@@ -141,6 +238,27 @@ status 1 grad fails.nn --data fails.jsonl --weights fails.st
 [ "$(wc -l <out)" -eq 3 ] || fail "grad prints a line for each example"
 printf '{"words": [], "k": 0}\n' >all.jsonl
 refuses 1 'every example failed; nothing was learnt' train fails.nn --data all.jsonl --weights fails.st
+refuses 1 'every example failed; nothing was learnt' train fails.nn --data all.jsonl --weights fails.st --allow-failures
+refuses 1 'every example failed; there is nothing to measure' bench fails.nn --data all.jsonl --seconds 0.05 --allow-failures
+refuses 1 '1 of 1 example failed' graph fails.nn --data all.jsonl
+for command in "predict --weights fails.st" "eval --weights fails.st" grad explain graph; do
+  set -- $command
+  command=$1
+  shift
+  status 0 "$command" fails.nn "$@" --data all.jsonl --allow-failures
+  says err '1 of 1 example failed'
+done
+# Examples of which some fail the entry and others a metric are counted once each.
+cat >both.nn <<'MODEL'
+param p: f32 = ones
+fn loss(x: [float], y: [float]) -> f32 { p * x[0] }
+metric share(x: [float], y: [float]) { (y[0], 1) }
+MODEL
+printf '{"x": [], "y": [1]}\n{"x": [1], "y": []}\n{"x": [], "y": []}\n{"x": [1], "y": [1]}\n' >both.jsonl
+printf '{"x": [1], "y": [1]}\n' >both1.jsonl
+status 0 train both.nn --data both1.jsonl --epochs 1 --save both.st
+status 1 eval both.nn --data both.jsonl --weights both.st
+says out '^failed 3$'
 printf '{"words": ["a"]}\n' >lacks.jsonl
 refuses 1 'lacks.jsonl:1:1: this record has no `k`, which `predict` needs; it has `words`' predict fails.nn --data lacks.jsonl --weights fails.st
 
@@ -254,7 +372,9 @@ cmp out expected || fail "a truncated cache changes results"
 status 0 predict "$model" --data two.txt --weights two.st --cache-dir one.txt
 says err 'one.txt: compiled code cannot be kept there'
 cmp out expected || fail "no cache changes results"
-status 0 predict "$model" --data two.txt --weights two.st --cache-dir ''
+status 0 predict "$model" --data two.txt --weights two.st --cache-dir '' -D D=8 -D H=8
 silent err
+status 0 predict "$model" --data two.txt --weights two.st -D D=8
+says err '^nnrun: two.st: its dims are those that run, not the model.s: H = 8 (not 128)$'
 (unset NN_CACHE_DIR XDG_CACHE_HOME HOME && status 0 predict "$model" --data two.txt --weights two.st)
 cmp out expected || fail "no home changes results"
