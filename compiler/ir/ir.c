@@ -299,42 +299,51 @@ static struct ir_value *value_new(struct ir_module *module, const struct ir_type
   return value;
 }
 
-// Always a copy: passes set such arrays themselves, so that their capacity is not known here.
+// `room` is the array's capacity where this function made it; passes that set an array themselves set it to what
+// they made, or leave 0, and whoever only takes values out leaves it as it is.
 static struct ir_value **append_value(struct ir_module *module, struct ir_value **values, uint32_t n,
-                                      struct ir_value *value) {
-  struct ir_value **grown = arena_grow_array(module->arena, values, n, (size_t)n + 1, sizeof *values);
-  grown[n] = value;
-  return grown;
+                                      uint32_t *room, struct ir_value *value) {
+  if (n >= *room) {
+    *room = n < 4 ? 4 : 2 * n;
+    values = arena_grow_array(module->arena, values, n, *room, sizeof *values);
+  }
+  values[n] = value;
+  return values;
 }
 
 struct ir_bb *ir_add_bb(struct ir_module *module, struct ir_function *function) {
   struct ir_bb *bb = arena_new(module->arena, struct ir_bb);
   bb->id = function->n_bbs++;
-  struct ir_bb **link = &function->entry;
+  ir_append_bb(function, bb);
+  return bb;
+}
+
+void ir_append_bb(struct ir_function *function, struct ir_bb *bb) {
+  struct ir_bb **link = function->last_bb ? &function->last_bb->next : &function->entry;
   while (*link)
     link = &(*link)->next;
-  *link = bb;
-  return bb;
+  *link = function->last_bb = bb;
 }
 
 struct ir_value *ir_add_bb_param(struct ir_module *module, struct ir_function *function, struct ir_bb *bb,
                                  const struct ir_type *type) {
   struct ir_value *value = value_new(module, type, &function->n_values);
-  bb->params = append_value(module, bb->params, bb->n_params++, value);
+  bb->params = append_value(module, bb->params, bb->n_params++, &bb->params_room, value);
   return value;
 }
 
 struct ir_value *ir_add_function_param(struct ir_module *module, struct ir_function *function,
                                        const struct ir_type *type) {
   struct ir_value *value = value_new(module, type, &function->n_values);
-  function->params = append_value(module, function->params, function->n_params++, value);
+  function->params = append_value(module, function->params, function->n_params++, &function->params_room,
+                                  value);
   return value;
 }
 
 struct ir_value *ir_add_block_param(struct ir_module *module, struct ir_block *block,
                                     const struct ir_type *type) {
   struct ir_value *value = value_new(module, type, &block->n_values);
-  block->params = append_value(module, block->params, block->n_params++, value);
+  block->params = append_value(module, block->params, block->n_params++, &block->params_room, value);
   return value;
 }
 
@@ -399,6 +408,16 @@ void ir_block_insert_before(struct ir_block *block, struct ir_instr *at, struct 
   list_insert(&block->first, &block->last, at, instr);
 }
 
+void ir_move_rest(struct ir_bb *from, struct ir_instr *after, struct ir_bb *to) {
+  if (!after->next)
+    return;
+  after->next->prev = to->last;
+  *(to->last ? &to->last->next : &to->first) = after->next;
+  to->last = from->last;
+  from->last = after;
+  after->next = NULL;
+}
+
 void ir_remove(struct ir_bb *bb, struct ir_instr *instr) { list_remove(&bb->first, &bb->last, instr); }
 
 void ir_block_remove(struct ir_block *block, struct ir_instr *instr) {
@@ -420,6 +439,7 @@ void ir_renumber(struct ir_function *function) {
     next = number(next, bb->n_params, bb->params);
     for (struct ir_instr *instr = bb->first; instr; instr = instr->next)
       next = number(next, instr->n_results, instr->results);
+    function->last_bb = bb;
   }
   function->n_values = next;
   function->n_bbs = n_bbs;

@@ -252,6 +252,7 @@ struct ir_instr {
 struct ir_bb {
   uint32_t id;
   uint32_t n_params;
+  uint32_t params_room;  // of `params`, for ir_add_bb_param; 0: not known
   struct ir_value **params;
   struct ir_instr *first, *last;  // last is the terminator
   struct ir_bb *next;             // layout order; the entry is the first and has no parameters of its own
@@ -266,6 +267,8 @@ struct ir_function {
   const struct ir_type **results;
   struct ir_bb *entry;
   uint32_t n_values, n_bbs;  // next free ids
+  struct ir_bb *last_bb;     // of the layout, or an earlier one of it; NULL: not known. See ir_append_bb
+  uint32_t params_room;      // of `params`, for ir_add_function_param; 0: not known
   bool decides;              // contains a read.*, or calls what does: filled by ir_analyse_decides
   bool fails;                // may end the example, or never end: filled by failure_analyse
 };
@@ -283,6 +286,7 @@ struct ir_block {
   // Parameters: tensors, indices/ints, floats, in any order. In an adjoint: first those of the forward block,
   // then the values it saved (its n_outputs - n_results), then the gradients of its n_results results.
   uint32_t n_params;
+  uint32_t params_room;  // of `params`, for ir_add_block_param; 0: not known
   struct ir_value **params;
   struct ir_instr *first, *last;  // no terminator
   uint32_t n_outputs;             // forward: results first, then values saved for the adjoint. adjoint: 0
@@ -352,6 +356,9 @@ const struct ir_type *ir_type_tuple(struct ir_module *, const char *name, uint32
                                     const struct ir_field *fields);
 
 struct ir_bb *ir_add_bb(struct ir_module *, struct ir_function *);  // appended in layout order
+// Puts a basic block at the end of the layout. Whoever takes basic blocks out of it, or changes their order, renumbers
+// or sets last_bb to NULL.
+void ir_append_bb(struct ir_function *, struct ir_bb *);
 struct ir_value *ir_add_bb_param(struct ir_module *, struct ir_function *, struct ir_bb *,
                                  const struct ir_type *);
 struct ir_value *ir_add_function_param(struct ir_module *, struct ir_function *, const struct ir_type *);
@@ -367,6 +374,8 @@ void ir_append(struct ir_bb *, struct ir_instr *);
 void ir_block_append(struct ir_block *, struct ir_instr *);
 void ir_insert_before(struct ir_bb *, struct ir_instr *at, struct ir_instr *);  // at NULL: at the end
 void ir_block_insert_before(struct ir_block *, struct ir_instr *at, struct ir_instr *);
+// Moves the instructions after `after` to the end of another basic block, at once.
+void ir_move_rest(struct ir_bb *from, struct ir_instr *after, struct ir_bb *to);
 void ir_remove(struct ir_bb *, struct ir_instr *);
 void ir_block_remove(struct ir_block *, struct ir_instr *);
 void ir_set_target(struct ir_module *, struct ir_instr *, uint32_t which, struct ir_bb *, uint32_t n_args,

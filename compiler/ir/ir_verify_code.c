@@ -1,10 +1,8 @@
 // Checks of functions and blocks: their structure, and that every use of a value is dominated by its
 // definition.
-//
-// Dominators: Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001), section 3. The tree is
-// then numbered so that a question takes constant time.
 #include <string.h>
 
+#include "compiler/ir/dominators.h"
 #include "compiler/ir/ir_verifier.h"
 
 #define NONE UINT32_MAX
@@ -22,10 +20,9 @@ struct graph {
   struct place *places;      // by value id
   const struct ir_bb **bbs;  // by id; NULL: no such basic block
   uint32_t n_reached;
-  uint32_t *order;            // ids of reachable basic blocks in reverse postorder
-  uint32_t *rank;             // by id: position in `order`, NONE when not reachable
-  uint32_t *idom;             // by rank: rank of the immediate dominator
-  uint32_t *first, *subtree;  // by rank: preorder number in the dominator tree, size of the subtree
+  uint32_t *order;             // ids of reachable basic blocks in reverse postorder
+  uint32_t *rank;              // by id: position in `order`, NONE when not reachable
+  struct dominator_tree tree;  // by rank
 };
 
 // --------------------------------------------------------------------------------------- structure
@@ -168,57 +165,25 @@ static void order_bbs(struct graph *g, const struct ir_bb *entry) {
   }
 }
 
-static uint32_t intersect(const uint32_t *idom, uint32_t a, uint32_t b) {
-  while (a != b) {
-    while (a > b)
-      a = idom[a];
-    while (b > a)
-      b = idom[b];
-  }
-  return a;
-}
-
-// Works on edges rather than lists of predecessors: one round meets every edge once, in the order of their
-// sources.
 static void find_dominators(struct graph *g) {
-  g->idom = arena_new_array(g->arena, uint32_t, g->n_reached);
-  memset(g->idom, 0xff, g->n_reached * sizeof *g->idom);
-  g->idom[0] = 0;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (uint32_t from = 0; from < g->n_reached; from++) {
-      const struct ir_instr *end = g->bbs[g->order[from]]->last;
-      for (uint32_t t = 0; t < end->n_targets; t++) {
-        uint32_t to = g->rank[end->targets[t].bb->id];
-        uint32_t idom = g->idom[to] == NONE ? from : intersect(g->idom, g->idom[to], from);
-        changed = changed || idom != g->idom[to];
-        g->idom[to] = idom;
-      }
-    }
+  uint32_t n_edges = 0, e = 0;
+  for (uint32_t i = 0; i < g->n_reached; i++)
+    n_edges += g->bbs[g->order[i]]->last->n_targets;
+  uint32_t *first = arena_new_array(g->arena, uint32_t, (size_t)g->n_reached + 1);
+  uint32_t *to = arena_new_array(g->arena, uint32_t, n_edges);
+  for (uint32_t i = 0; i < g->n_reached; i++) {
+    const struct ir_instr *end = g->bbs[g->order[i]]->last;
+    first[i] = e;
+    for (uint32_t t = 0; t < end->n_targets; t++)
+      to[e++] = g->rank[end->targets[t].bb->id];
   }
-}
-
-static void number_tree(struct graph *g) {
-  uint32_t n = g->n_reached;
-  g->first = arena_new_array(g->arena, uint32_t, n);
-  g->subtree = arena_new_array(g->arena, uint32_t, n);
-  uint32_t *next = arena_new_array(g->arena, uint32_t, n);  // number for the next child
-  for (uint32_t i = n; i-- > 0;) {
-    g->subtree[i]++;
-    if (i > 0)
-      g->subtree[g->idom[i]] += g->subtree[i];
-  }
-  next[0] = 1;
-  for (uint32_t i = 1; i < n; i++) {  // a dominator comes before what it dominates
-    g->first[i] = next[g->idom[i]];
-    next[g->idom[i]] += g->subtree[i];
-    next[i] = g->first[i] + 1;
-  }
+  first[g->n_reached] = e;
+  g->tree = dominators_number(g->arena, g->n_reached, dominators_find(g->arena, g->n_reached, first, to));
 }
 
 static bool dominates(const struct graph *g, uint32_t a, uint32_t b) {
   uint32_t i = g->rank[a], j = g->rank[b];
-  return i != NONE && g->first[i] <= g->first[j] && g->first[j] < g->first[i] + g->subtree[i];
+  return i != NONE && dominator_tree_holds(&g->tree, i, j);
 }
 
 static bool check_use(struct ir_verifier *v, const struct graph *g, const struct ir_value *value, uint32_t bb,
@@ -259,9 +224,9 @@ static bool check_tags(struct ir_verifier *v, const struct graph *g) {
   struct ir_verify_tree tree = {g->n_reached, arena_new_array(g->arena, const struct ir_bb *, g->n_reached),
                                 size, position};
   for (uint32_t i = 0; i < g->n_reached; i++) {
-    tree.bbs[g->first[i]] = g->bbs[g->order[i]];
-    size[g->first[i]] = g->subtree[i];
-    position[g->order[i]] = g->first[i];
+    tree.bbs[g->tree.order[i]] = g->bbs[g->order[i]];
+    size[g->tree.order[i]] = g->tree.below[i];
+    position[g->order[i]] = g->tree.order[i];
   }
   return ir_verify_tags(v, &tree, g->n_values);
 }
@@ -284,7 +249,6 @@ static bool check_function(struct ir_verifier *v, struct graph *g, const struct 
     return false;
   order_bbs(g, function->entry);
   find_dominators(g);
-  number_tree(g);
   for (const struct ir_bb *bb = function->entry; bb; bb = bb->next)
     if (!check_uses(v, g, bb))
       return false;

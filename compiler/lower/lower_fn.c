@@ -161,6 +161,7 @@ void lower_body(struct lower *lower, const struct lower_instance *instance) {
   const struct ast_fn *ast = instance->fn;
   struct lower_fn fn = {.lower = lower, .arena = lower->arena, .instance = instance, .env = instance->env};
   fn.locals = arena_new_array(lower->arena, struct lower_local, ast->locals.count);
+  fn.bindings = arena_new_array(lower->arena, const struct binding *, ast->locals.count);
   ssa_init(&fn.ssa, lower->arena, lower->module, instance->function);
   lower_at(&fn, ast->name.span);
   bind_params(&fn);

@@ -50,12 +50,13 @@ struct lower {
 
 /* Limits. Each is far above what models need and keeps a mistake from filling the memory. */
 enum {
-  LOWER_MAX_NODES = 20000,     /* layer instances */
-  LOWER_MAX_INSTANCES = 20000, /* of functions */
-  LOWER_MAX_DATAS = 2000,      /* of generic data types */
-  LOWER_MAX_RECORD_WIDTH = 64, /* slots; a wider record is a data value of its own */
-  LOWER_MAX_RECORD_DEPTH = 32, /* records inside records */
-  LOWER_MAX_DECISIONS = 5000,  /* tests of one `match` */
+  LOWER_MAX_NODES = 20000,         /* layer instances */
+  LOWER_MAX_INSTANCES = 20000,     /* of functions */
+  LOWER_MAX_DATAS = 2000,          /* of generic data types */
+  LOWER_MAX_RECORD_WIDTH = 64,     /* slots; a wider record is a data value of its own */
+  LOWER_MAX_RECORD_DEPTH = 32,     /* records inside records */
+  LOWER_MAX_DECISIONS = 5000,      /* tests of one `match` */
+  LOWER_MAX_DECISIONS_AN_ARM = 10, /* and so many more for each of its arms */
 };
 
 /* Gives up; the caller has reported a diagnostic. */
@@ -173,10 +174,11 @@ struct lower_fn {
   const struct lower_instance *instance;
   struct lower_env env;
   struct ssa ssa;
-  struct lower_ref self;      /* node NULL outside layers */
-  struct lower_local *locals; /* by ast_local.index */
-  struct lower_loop *loop;    /* innermost */
-  uint32_t n_decisions;       /* of the current match */
+  struct lower_ref self;           /* node NULL outside layers */
+  struct lower_local *locals;      /* by ast_local.index */
+  struct lower_loop *loop;         /* innermost */
+  uint32_t n_decisions;            /* of the current match */
+  const struct binding **bindings; /* by ast_local.index: scratch of lower_match.c */
 };
 
 #define LOWER_NONE ((struct ssa_values){0, NULL})

@@ -7,6 +7,8 @@
  * arm's names.
  */
 #include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
 
 #include "compiler/lower/lower_internal.h"
 
@@ -107,6 +109,7 @@ struct arm {
 struct match {
   struct lower_fn *fn;
   struct arm *arms;
+  uint32_t most_decisions;
 };
 
 /* A name matches anything: the row remembers what it stands for. */
@@ -132,46 +135,92 @@ static const struct ast_pattern *part(const struct ast_pattern *pattern, size_t 
   return pattern->kind == AST_PATTERN_CONSTRUCTOR ? pattern->constructor.args.items[i] : NULL;
 }
 
-/* Whether a row is left when column c turns out to be of this constructor (or whatever `agrees` stands for).
- */
-typedef bool agrees_fn(const struct ast_pattern *pattern, int64_t outcome);
-
-static bool agrees_constructor(const struct ast_pattern *pattern, int64_t outcome) {
-  return constructor_of(pattern)->index == outcome;
-}
-
-static bool agrees_member(const struct ast_pattern *pattern, int64_t outcome) {
-  return pattern->name.ref.enum_member->index == outcome;
-}
-
-static bool agrees_bool(const struct ast_pattern *pattern, int64_t outcome) {
-  return pattern->boolean == (outcome != 0);
-}
-
-static bool agrees_int(const struct ast_pattern *pattern, int64_t outcome) {
-  return pattern->integer == outcome;
-}
-
-/* Rows whose pattern in column c agrees with the outcome, or is anything; NULL `agrees`: only the latter. */
-static struct row *select_rows(struct match *match, const struct table *table, size_t c, agrees_fn *agrees,
-                               int64_t outcome, size_t *n_rows) {
-  *n_rows = 0;
-  for (int pass = 0; pass < 2; pass++) {
-    struct row *rows = pass ? arena_new_array(match->fn->arena, struct row, *n_rows) : NULL;
-    size_t n = 0;
-    for (size_t r = 0; r < table->n_rows; r++) {
-      const struct ast_pattern *pattern = table->rows[r].patterns[c];
-      if (pattern && !(agrees && agrees(pattern, outcome)))
-        continue;
-      if (pass)
-        rows[n] = table->rows[r];
-      n++;
-    }
-    if (pass)
-      return rows;
-    *n_rows = n;
+/* Which outcome of a test on its column a pattern wants: the number of a constructor or member, an int, 0 or 1. */
+static int64_t outcome_of(const struct ast_pattern *pattern) {
+  const struct ast_constructor *constructor = constructor_of(pattern);
+  if (constructor)
+    return constructor->index;
+  switch (pattern->kind) {
+  case AST_PATTERN_NAME: return pattern->name.ref.enum_member->index;
+  case AST_PATTERN_BOOL: return pattern->boolean;
+  default: return pattern->integer;
   }
-  return NULL;
+}
+
+/* The rows that are left when a column has an outcome: those that want it, and those that take anything. */
+struct outcome {
+  int64_t value;
+  size_t n_rows;
+  struct row *rows;
+};
+
+/* All outcomes that rows want, by the first row that does, and the rows that take anything. */
+struct outcomes {
+  size_t n;
+  struct outcome *items;
+  struct outcome rest;
+};
+
+struct wish {
+  int64_t outcome;
+  size_t row;
+};
+
+static int compare_wishes(const void *a, const void *b) {
+  const struct wish *x = a, *y = b;
+  if (x->outcome != y->outcome)
+    return x->outcome < y->outcome ? -1 : 1;
+  return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Sets of wishes for one outcome each, by their first rows. */
+struct wish_set {
+  const struct wish *first;
+  size_t n;
+};
+
+static int compare_sets(const void *a, const void *b) {
+  const struct wish_set *x = a, *y = b;
+  return x->first->row < y->first->row ? -1 : x->first->row > y->first->row;
+}
+
+/* The rows that are wished for and those that take anything, in order. */
+static struct outcome merge_rows(struct arena *arena, const struct table *table, const struct wish_set *set,
+                                 size_t n_any, const size_t *any) {
+  struct outcome outcome = {set->n ? set->first->outcome : 0, 0,
+                            arena_new_array(arena, struct row, set->n + n_any)};
+  for (size_t w = 0, k = 0; w < set->n || k < n_any;) {
+    bool takes_wish = w < set->n && (k == n_any || set->first[w].row < any[k]);
+    outcome.rows[outcome.n_rows++] = table->rows[takes_wish ? set->first[w++].row : any[k++]];
+  }
+  return outcome;
+}
+
+static struct outcomes split_rows(struct match *match, const struct table *table, size_t c) {
+  struct arena *arena = match->fn->arena;
+  struct wish *wishes = arena_new_array(arena, struct wish, table->n_rows);
+  struct wish_set *sets = arena_new_array(arena, struct wish_set, table->n_rows);
+  size_t *any = arena_new_array(arena, size_t, table->n_rows), n_wishes = 0, n_any = 0;
+  for (size_t r = 0; r < table->n_rows; r++) {
+    const struct ast_pattern *pattern = table->rows[r].patterns[c];
+    if (pattern)
+      wishes[n_wishes++] = (struct wish){outcome_of(pattern), r};
+    else
+      any[n_any++] = r;
+  }
+  qsort(wishes, n_wishes, sizeof *wishes, compare_wishes);
+  struct outcomes outcomes = {0};
+  for (size_t w = 0; w < n_wishes; w++) {
+    if (w == 0 || wishes[w].outcome != wishes[w - 1].outcome)
+      sets[outcomes.n++] = (struct wish_set){&wishes[w], 0};
+    sets[outcomes.n - 1].n++;
+  }
+  qsort(sets, outcomes.n, sizeof *sets, compare_sets);
+  outcomes.items = arena_new_array(arena, struct outcome, outcomes.n);
+  for (size_t i = 0; i < outcomes.n; i++)
+    outcomes.items[i] = merge_rows(arena, table, &sets[i], n_any, any);
+  outcomes.rest = merge_rows(arena, table, &(struct wish_set){NULL, 0}, n_any, any);
+  return outcomes;
 }
 
 /* Replaces column c by columns for its parts. `parts` have no values yet where `constructor` is to give them.
@@ -213,10 +262,10 @@ static void decide(struct match *match, const struct table *table);
 
 static void count_decision(struct match *match) {
   struct lower *lower = match->fn->lower;
-  if (match->fn->n_decisions++ < LOWER_MAX_DECISIONS)
+  if (match->fn->n_decisions++ < match->most_decisions)
     return;
-  diag_error(lower->sink, DIAG_MATCH_TOO_LARGE, lower->where, "this `match` needs more than %d tests",
-             LOWER_MAX_DECISIONS);
+  diag_error(lower->sink, DIAG_MATCH_TOO_LARGE, lower->where,
+             "this `match` needs more than %" PRIu32 " tests", match->most_decisions);
   lower_fail(lower);
 }
 
@@ -228,10 +277,10 @@ static void reach_arm(struct match *match, const struct row *row) {
     struct ir_value **items;
     size_t count, capacity;
   } args = {0};
+  for (const struct binding *binding = row->bindings; binding; binding = binding->next)
+    fn->bindings[binding->local->index] = binding;
   for (size_t i = 0; i < arm->locals.count; i++) {
-    const struct binding *binding = row->bindings;
-    while (binding->local != arm->locals.items[i])
-      binding = binding->next;
+    const struct binding *binding = fn->bindings[arm->locals.items[i]->index];
     for (uint32_t k = 0; k < binding->value.n; k++)
       arena_push(fn->arena, &args, binding->value.items[k]);
   }
@@ -251,31 +300,22 @@ static void decide_tuple(struct match *match, const struct table *table, size_t 
 
 /* The value is known to have this constructor. */
 static void decide_fields(struct match *match, const struct table *table, size_t c,
-                          const struct ast_constructor *constructor) {
+                          const struct ast_constructor *constructor, const struct outcome *outcome) {
   struct lower_fn *fn = match->fn;
   const struct type *data = table->columns[c].type;
-  size_t n = constructor->fields.count, n_rows;
+  size_t n = constructor->fields.count;
   struct column *parts = arena_new_array(fn->arena, struct column, n);
   for (size_t i = 0; i < n; i++)
     parts[i].type = type_field(fn->arena, data, constructor, i);
-  struct row *rows = select_rows(match, table, c, agrees_constructor, constructor->index, &n_rows);
-  struct table inside = expand(match, table, c, n, parts, constructor, rows, n_rows);
+  struct table inside = expand(match, table, c, n, parts, constructor, outcome->rows, outcome->n_rows);
   decide(match, &inside);
 }
 
-/* The value has one of the outcomes that no row mentions. */
-static void decide_rest(struct match *match, const struct table *table, size_t c) {
-  size_t n_rows;
-  struct row *rows = select_rows(match, table, c, NULL, 0, &n_rows);
-  struct table inside = expand(match, table, c, 0, NULL, NULL, rows, n_rows);
+/* Nothing more is to be known of the column. */
+static void decide_others(struct match *match, const struct table *table, size_t c,
+                          const struct outcome *outcome) {
+  struct table inside = expand(match, table, c, 0, NULL, NULL, outcome->rows, outcome->n_rows);
   decide(match, &inside);
-}
-
-static bool is_mentioned(const struct table *table, size_t c, agrees_fn *agrees, int64_t outcome) {
-  for (size_t r = 0; r < table->n_rows; r++)
-    if (table->rows[r].patterns[c] && agrees(table->rows[r].patterns[c], outcome))
-      return true;
-  return false;
 }
 
 /* Constructors of a data type or members of an enum: one switch. Outcomes without a row of their own share
@@ -283,71 +323,60 @@ static bool is_mentioned(const struct table *table, size_t c, agrees_fn *agrees,
 static void decide_switch(struct match *match, const struct table *table, size_t c, struct ir_value *tag,
                           size_t n, const struct ast_constructors *constructors) {
   struct lower_fn *fn = match->fn;
-  agrees_fn *agrees = constructors ? agrees_constructor : agrees_member;
+  const struct outcomes outcomes = split_rows(match, table, c);
   struct ssa_label **labels = arena_new_array(fn->arena, struct ssa_label *, n), *rest = NULL;
-  for (size_t i = 0; i < n; i++) {
-    if (is_mentioned(table, c, agrees, (int64_t)i))
-      labels[i] = ssa_label(&fn->ssa);
-    else
+  for (size_t i = 0; i < outcomes.n; i++)
+    labels[outcomes.items[i].value] = ssa_label(&fn->ssa);
+  for (size_t i = 0; i < n; i++)
+    if (!labels[i])
       labels[i] = rest = rest ? rest : ssa_label(&fn->ssa);
-  }
   ssa_switch(&fn->ssa, tag, (uint32_t)n, labels);
-  for (size_t i = 0; i < n; i++) {
-    if (labels[i] == rest)
-      continue;
-    ssa_enter(&fn->ssa, labels[i], 0, NULL);
-    if (constructors) {
-      decide_fields(match, table, c, constructors->items[i]);
-    } else {
-      size_t n_rows;
-      struct row *rows = select_rows(match, table, c, agrees, (int64_t)i, &n_rows);
-      struct table inside = expand(match, table, c, 0, NULL, NULL, rows, n_rows);
-      decide(match, &inside);
-    }
+  for (size_t i = 0; i < outcomes.n; i++) {
+    const struct outcome *outcome = &outcomes.items[i];
+    ssa_enter(&fn->ssa, labels[outcome->value], 0, NULL);
+    if (constructors)
+      decide_fields(match, table, c, constructors->items[outcome->value], outcome);
+    else
+      decide_others(match, table, c, outcome);
   }
   if (rest) {
     ssa_enter(&fn->ssa, rest, 0, NULL);
-    decide_rest(match, table, c);
+    decide_others(match, table, c, &outcomes.rest);
   }
 }
 
 /* One outcome against all others; goes on where it is another. */
-static void decide_equal(struct match *match, const struct table *table, size_t c, agrees_fn *agrees,
-                         int64_t outcome, struct ir_value *condition) {
+static void decide_equal(struct match *match, const struct table *table, size_t c,
+                         const struct outcome *outcome, struct ir_value *condition) {
   struct ssa *ssa = &match->fn->ssa;
   struct ssa_label *yes = ssa_label(ssa), *no = ssa_label(ssa);
   ssa_branch(ssa, condition, yes, no);
   ssa_enter(ssa, yes, 0, NULL);
-  size_t n_rows;
-  struct row *rows = select_rows(match, table, c, agrees, outcome, &n_rows);
-  struct table inside = expand(match, table, c, 0, NULL, NULL, rows, n_rows);
-  decide(match, &inside);
+  decide_others(match, table, c, outcome);
   ssa_enter(ssa, no, 0, NULL);
 }
 
+/* Where only one of the two is wanted, the rest is the other. */
 static void decide_bool(struct match *match, const struct table *table, size_t c) {
-  decide_equal(match, table, c, agrees_bool, true, table->columns[c].value.items[0]);
-  size_t n_rows;
-  struct row *rows = select_rows(match, table, c, agrees_bool, false, &n_rows);
-  struct table inside = expand(match, table, c, 0, NULL, NULL, rows, n_rows);
-  decide(match, &inside);
+  const struct outcomes outcomes = split_rows(match, table, c);
+  const struct outcome *yes = &outcomes.rest, *no = &outcomes.rest;
+  for (size_t i = 0; i < outcomes.n; i++)
+    *(outcomes.items[i].value ? &yes : &no) = &outcomes.items[i];
+  decide_equal(match, table, c, yes, table->columns[c].value.items[0]);
+  decide_others(match, table, c, no);
 }
 
 /* Ints are compared one after the other. */
 static void decide_int(struct match *match, const struct table *table, size_t c) {
   struct ir_builder *build = &match->fn->ssa.build;
   struct ir_value *value = table->columns[c].value.items[0];
-  for (size_t r = 0; r < table->n_rows; r++) {
-    const struct ast_pattern *pattern = table->rows[r].patterns[c];
-    struct table before = *table;
-    before.n_rows = r;
-    if (!pattern || is_mentioned(&before, c, agrees_int, pattern->integer))
-      continue;
+  const struct outcomes outcomes = split_rows(match, table, c);
+  for (size_t i = 0; i < outcomes.n; i++) {
     count_decision(match);
-    struct ir_value *wanted = ir_build_int(build, pattern->integer);
-    decide_equal(match, table, c, agrees_int, pattern->integer, ir_build_host2(build, IR_IEQ, value, wanted));
+    struct ir_value *wanted = ir_build_int(build, outcomes.items[i].value);
+    decide_equal(match, table, c, &outcomes.items[i], ir_build_host2(build, IR_IEQ, value, wanted));
   }
-  decide_rest(match, table, c);
+  decide_others(match, table, c, &outcomes.rest);
 }
 
 static void decide_column(struct match *match, const struct table *table, size_t c) {
@@ -366,7 +395,8 @@ static void decide_column(struct match *match, const struct table *table, size_t
   case TYPE_DATA: {
     const struct ast_constructors *constructors = &column->type->data.decl->constructors;
     if (constructors->count == 1) {
-      decide_fields(match, table, c, constructors->items[0]);
+      const struct outcome all = {0, table->n_rows, table->rows};
+      decide_fields(match, table, c, constructors->items[0], &all);
     } else {
       struct ir_value *tag = ir_build_data_tag(&fn->ssa.build, column->value.items[0]);
       decide_switch(match, table, c, tag, constructors->count, constructors);
@@ -425,7 +455,7 @@ static void enter_arm(struct lower_fn *fn, const struct arm *arm) {
 static void build_decisions(struct lower_fn *fn, const struct ast_expr *expr, struct ssa_values value,
                             struct arm *arms) {
   const struct ast_match_arms *source = &expr->match.arms;
-  struct match match = {fn, arms};
+  struct match match = {fn, arms, LOWER_MAX_DECISIONS + LOWER_MAX_DECISIONS_AN_ARM * (uint32_t)source->count};
   struct column column = {expr->match.scrutinee->type, value};
   struct table table = {1, source->count, &column, arena_new_array(fn->arena, struct row, source->count)};
   for (size_t i = 0; i < source->count; i++) {

@@ -203,16 +203,14 @@ static void describe_cycles(struct accumulator *acc) {
 }
 
 // What only hands on a sum, such as the result of a function that has the sum so far as a parameter, is
-// one, too.
+// one, too. Component numbers fall along edges.
 static void hand_on_adds(struct accumulator *acc, const struct graph *graph) {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (uint32_t e = 0; e < graph->n_edges; e++) {
-      const struct cycle *from = &acc->cycles[acc->flow->of[graph->edge_from[e]]];
-      struct cycle *to = &acc->cycles[acc->flow->of[graph->edge_to[e]]];
-      if (from->adds && !to->adds)
-        to->adds = changed = true;
-    }
+  const uint32_t *order = components_order(acc->scratch, acc->flow, graph->n_nodes);
+  for (uint32_t k = graph->n_nodes; k-- > 0;) {
+    uint32_t node = order[k];
+    for (uint32_t e = graph->first[node]; e < graph->first[node + 1]; e++)
+      if (acc->cycles[acc->flow->of[node]].adds)
+        acc->cycles[acc->flow->of[graph->to[e]]].adds = true;
   }
 }
 
@@ -526,33 +524,30 @@ static void convert_operands(struct accumulator *acc, struct ir_function *functi
     convert_edge(acc, function, bb, instr, &instr->targets[t]);
 }
 
-// `acc.sum(a) + x` is one sum, too; found over and over until nothing changes, because each makes room for
-// the next.
-static bool join_sums(struct accumulator *acc, struct ir_function *function) {
-  bool changed = false;
+// `acc.sum(a) + x` is one sum, too; in order, because each makes room for the next.
+static void join_sums(struct accumulator *acc, struct ir_function *function) {
   ir_renumber(function);
   const uint32_t *uses = count_uses(acc->scratch, function);
+  uint32_t n_known = function->n_values;
   for_each_instr (function, bb, instr) {
     if (instr->op != IR_OP_ADD || !same_shapes(instr))
       continue;
-    const struct ir_value *left = instr->operands[0], *right = instr->operands[1];
-    bool left_sum = left->def && left->def->op == IR_ACC_SUM && uses[left->id] == 1;
-    bool right_sum = right->def && right->def->op == IR_ACC_SUM && uses[right->id] == 1;
-    if (!left_sum && !right_sum)
+    bool is_sum[2];
+    for (int i = 0; i < 2; i++) {
+      const struct ir_value *part = instr->operands[i];
+      is_sum[i] = part->def && part->def->op == IR_ACC_SUM && part->id < n_known && uses[part->id] == 1;
+    }
+    if (!is_sum[0] && !is_sum[1])
       continue;
     struct ir_builder build = build_before(acc->module, function, bb, instr);
     struct ir_value *parts[2];
     for (int i = 0; i < 2; i++)
-      parts[i] = (i == 0 ? left_sum : right_sum) ? instr->operands[i]->def->operands[0]
-                                                 : as_kind(&build, instr->operands[i], IR_ACC);
+      parts[i] = is_sum[i] ? instr->operands[i]->def->operands[0]
+                           : as_kind(&build, instr->operands[i], IR_ACC);
     instr->operands[0] = ir_build_value(&build, IR_ACC_ADD, 2, parts, parts[0]->type);
     instr->n_operands = 1;
     instr->op = IR_ACC_SUM;
-    changed = true;
-    // Counts are stale now.
-    break;
   }
-  return changed;
 }
 
 // A term that is the constant zero adds nothing.
@@ -629,8 +624,7 @@ static void rewrite_module(struct accumulator *acc) {
     struct ir_function *function = module->functions[f];
     for_each_instr (function, bb, instr)
       convert_operands(acc, function, bb, instr);
-    while (join_sums(acc, function))
-      continue;
+    join_sums(acc, function);
     drop_zero_terms(function);
     rewrite_layout(acc->scratch, function);
   }

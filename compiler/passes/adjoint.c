@@ -150,32 +150,37 @@ static struct adjoint_copy *list_copies(struct adjoint *adjoint, uint32_t *n) {
   return copies;
 }
 
-static void *insert(struct ir_module *module, void *old, uint32_t n, uint32_t at, struct ir_value *value) {
-  struct ir_value **grown = arena_grow_array(module->arena, old, n, (size_t)n + 1, sizeof *grown);
-  memmove(&grown[at + 1], &grown[at], (n - at) * sizeof *grown);
-  grown[at] = value;
-  return grown;
-}
-
-// The value becomes another output of the forward block, and a parameter of the adjoint before the gradients.
-static void save(struct ir_module *module, struct ir_block *forward, struct ir_block *adjoint,
-                 const struct adjoint_copy *copy) {
-  forward->outputs = insert(module, forward->outputs, forward->n_outputs, forward->n_outputs, copy->forward);
-  forward->n_outputs++;
-  struct ir_value *param = ir_add_block_param(module, adjoint, copy->twin->type);
-  uint32_t n = adjoint->n_params - 1;
-  adjoint->params = insert(module, adjoint->params, n, n - forward->n_results, param);
-  value_replace(copy->twin, param);
+// The values become further outputs of the forward block, and parameters of the adjoint before the gradients.
+static void save(struct adjoint *adjoint, struct ir_block *forward, struct ir_block *block, uint32_t n_saved,
+                 const struct adjoint_copy *const *saved) {
+  struct ir_module *module = adjoint->module;
+  uint32_t n_before = block->n_params - forward->n_results;
+  struct ir_value **gradients = arena_new_array(adjoint->scratch, struct ir_value *, forward->n_results);
+  memcpy(gradients, block->params + n_before, forward->n_results * sizeof *gradients);
+  struct ir_value **outputs = arena_new_array(module->arena, struct ir_value *,
+                                              (size_t)forward->n_outputs + n_saved);
+  memcpy(outputs, forward->outputs, forward->n_outputs * sizeof *outputs);
+  for (uint32_t i = 0; i < n_saved; i++) {
+    outputs[forward->n_outputs++] = saved[i]->forward;
+    value_replace(saved[i]->twin, ir_add_block_param(module, block, saved[i]->twin->type));
+  }
+  forward->outputs = outputs;
+  memmove(block->params + n_before, block->params + n_before + forward->n_results,
+          n_saved * sizeof *block->params);
+  memcpy(block->params + n_before + n_saved, gradients, forward->n_results * sizeof *gradients);
 }
 
 static void save_values(struct adjoint *adjoint, struct ir_block *forward, struct ir_block *block) {
-  uint32_t n;
+  uint32_t n, n_saved = 0;
   const struct adjoint_copy *copies = list_copies(adjoint, &n);
   bool *keep = arena_new_array(adjoint->scratch, bool, n);
   adjoint_choose_saved(adjoint->module, adjoint->scratch, block, n, copies, keep);
+  const struct adjoint_copy **saved = arena_new_array(adjoint->scratch, const struct adjoint_copy *, n);
   for (uint32_t i = 0; i < n; i++)
     if (keep[i])
-      save(adjoint->module, forward, block, &copies[i]);
+      saved[n_saved++] = &copies[i];
+  if (n_saved > 0)
+    save(adjoint, forward, block, n_saved, saved);
   rewrite_block_uses(block);
   // Copies that were replaced are no longer in use; their notes must not survive.
   dce_block(adjoint->scratch, block);

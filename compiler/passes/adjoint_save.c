@@ -99,41 +99,90 @@ static void add_edge(struct network *net, uint32_t from, uint32_t to, int64_t ca
   net->edges[back].twin = there;
 }
 
-// Breadth-first over edges with capacity left; came[node] is the edge by which it was reached. false: no way.
-static bool find_path(const struct network *net, uint32_t *came, uint32_t *queue, uint32_t source,
-                      uint32_t sink) {
-  memset(came, 0, net->n * sizeof *came);
+// Dinic's algorithm (1970): all shortest ways at once, then those that are longer. Blocks have very many ways of
+// a few lengths, so that the work is near linear.
+struct search {
+  struct network *net;
+  uint32_t source, sink;
+  uint32_t *level;    // [node] distance from the source + 1; 0: not reached
+  uint32_t *current;  // [node] edge to go on with
+  uint32_t *way;      // edges from the source
+  uint32_t *queue;
+};
+
+// false: the sink cannot be reached.
+static bool find_levels(struct search *s) {
+  memset(s->level, 0, s->net->n * sizeof *s->level);
+  memcpy(s->current, s->net->first, s->net->n * sizeof *s->current);
   uint32_t head = 0, tail = 0;
-  queue[tail++] = source;
-  while (head < tail && !came[sink]) {
-    uint32_t node = queue[head++];
-    for (uint32_t e = net->first[node]; e; e = net->edges[e].next) {
-      uint32_t to = net->edges[e].to;
-      if (net->edges[e].left == 0 || came[to] || to == source)
+  s->queue[tail++] = s->source;
+  s->level[s->source] = 1;
+  while (head < tail) {
+    uint32_t node = s->queue[head++];
+    for (uint32_t e = s->net->first[node]; e; e = s->net->edges[e].next) {
+      uint32_t to = s->net->edges[e].to;
+      if (s->net->edges[e].left == 0 || s->level[to])
         continue;
-      came[to] = e;
-      queue[tail++] = to;
+      s->level[to] = s->level[node] + 1;
+      s->queue[tail++] = to;
     }
   }
-  return came[sink] != 0;
+  return s->level[s->sink] != 0;
+}
+
+// Sends as much as fits along the way found; gives the length of what is left of it before the first full edge.
+static uint32_t send(struct search *s, uint32_t length) {
+  struct edge *edges = s->net->edges;
+  int64_t least = UNLIMITED;
+  for (uint32_t i = 0; i < length; i++)
+    least = edges[s->way[i]].left < least ? edges[s->way[i]].left : least;
+  uint32_t kept = length;
+  for (uint32_t i = length; i-- > 0;) {
+    struct edge *edge = &edges[s->way[i]];
+    if (edge->left != UNLIMITED)
+      edge->left -= least;
+    if (edges[edge->twin].left != UNLIMITED)
+      edges[edge->twin].left += least;
+    kept = edge->left == 0 ? i : kept;
+  }
+  return kept;
+}
+
+// Depth-first, without recursion: a node that leads nowhere is not met again.
+static void send_all(struct search *s) {
+  const struct edge *edges = s->net->edges;
+  uint32_t length = 0, node = s->source;
+  for (;;) {
+    if (node == s->sink) {
+      length = send(s, length);
+      node = length > 0 ? edges[s->way[length - 1]].to : s->source;
+      continue;
+    }
+    uint32_t *e = &s->current[node];
+    while (*e && (edges[*e].left == 0 || s->level[edges[*e].to] != s->level[node] + 1))
+      *e = edges[*e].next;
+    if (*e) {
+      s->way[length++] = *e;
+      node = edges[*e].to;
+    } else if (length == 0) {
+      return;
+    } else {
+      node = edges[edges[s->way[--length]].twin].to;
+      s->current[node] = edges[s->current[node]].next;
+    }
+  }
 }
 
 static void saturate(struct network *net, uint32_t source, uint32_t sink) {
-  uint32_t *came = arena_new_array(net->arena, uint32_t, net->n);
-  uint32_t *queue = arena_new_array(net->arena, uint32_t, net->n);
-  while (find_path(net, came, queue, source, sink)) {
-    int64_t least = UNLIMITED;
-    for (uint32_t at = sink; at != source; at = net->edges[net->edges[came[at]].twin].to)
-      if (net->edges[came[at]].left < least)
-        least = net->edges[came[at]].left;
-    for (uint32_t at = sink; at != source; at = net->edges[net->edges[came[at]].twin].to) {
-      struct edge *edge = &net->edges[came[at]];
-      if (edge->left != UNLIMITED)
-        edge->left -= least;
-      if (net->edges[edge->twin].left != UNLIMITED)
-        net->edges[edge->twin].left += least;
-    }
-  }
+  struct search s = {net,
+                     source,
+                     sink,
+                     arena_new_array(net->arena, uint32_t, net->n),
+                     arena_new_array(net->arena, uint32_t, net->n),
+                     arena_new_array(net->arena, uint32_t, net->n),
+                     arena_new_array(net->arena, uint32_t, net->n)};
+  while (find_levels(&s))
+    send_all(&s);
 }
 
 // [node] whether the sink can still be reached from it.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/ir/dominators.h"
 
 // --------------------------------------------------------------------------------- order of basic blocks
 
@@ -64,58 +65,45 @@ static void find_preds(struct arena *arena, struct cfg *cfg) {
 
 // -------------------------------------------------------------------------------------------- dominators
 
-uint32_t cfg_common_dominator(const struct cfg *cfg, uint32_t a, uint32_t b) {
-  while (a != b) {
-    if (a > b)
-      a = cfg->idom[a];
-    else
-      b = cfg->idom[b];
-  }
-  return a;
-}
-
-// Cooper, Harvey and Kennedy, "A simple, fast dominance algorithm" (2001).
 static void find_dominators(struct arena *arena, struct cfg *cfg) {
-  cfg->idom = arena_new_array(arena, uint32_t, cfg->n);
-  memset(cfg->idom, 0xff, cfg->n * sizeof *cfg->idom);
-  cfg->idom[0] = 0;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (uint32_t i = 1; i < cfg->n; i++) {
-      uint32_t dominator = CFG_NONE;
-      for (uint32_t p = 0; p < cfg->preds[i].n; p++) {
-        uint32_t pred = cfg->preds[i].from[p];
-        if (cfg->idom[pred] != CFG_NONE)
-          dominator = dominator == CFG_NONE ? pred : cfg_common_dominator(cfg, pred, dominator);
-      }
-      if (cfg->idom[i] != dominator) {
-        cfg->idom[i] = dominator;
-        changed = true;
-      }
-    }
+  uint32_t n_edges = 0;
+  for (uint32_t i = 0; i < cfg->n; i++)
+    n_edges += cfg->bbs[i]->last->n_targets;
+  uint32_t *first = arena_new_array(arena, uint32_t, (size_t)cfg->n + 1);
+  uint32_t *to = arena_new_array(arena, uint32_t, n_edges);
+  uint32_t e = 0;
+  for (uint32_t i = 0; i < cfg->n; i++) {
+    first[i] = e;
+    for (uint32_t t = 0; t < cfg->bbs[i]->last->n_targets; t++)
+      to[e++] = cfg->position[cfg->bbs[i]->last->targets[t].bb->id];
   }
+  first[cfg->n] = e;
+  cfg->idom = dominators_find(arena, cfg->n, first, to);
+  struct dominator_tree tree = dominators_number(arena, cfg->n, cfg->idom);
+  cfg->order = tree.order;
+  cfg->below = tree.below;
 }
 
-// Dominators come before what they dominate, so that one sweep each way will do.
-static void number_dominator_tree(struct arena *arena, struct cfg *cfg) {
-  cfg->order = arena_new_array(arena, uint32_t, cfg->n);
-  cfg->below = arena_new_array(arena, uint32_t, cfg->n);
-  uint32_t *next = arena_new_array(arena, uint32_t, cfg->n);  // number of the next child
-  for (uint32_t i = cfg->n; i-- > 0;) {
-    cfg->below[i]++;
-    if (i > 0)
-      cfg->below[cfg->idom[i]] += cfg->below[i];
-  }
-  next[0] = 1;
+// Pointers up the dominator tree over which any ancestor is O(log n) steps away: Myers, "An Applicative
+// Random-Access Stack" (1983).
+static void find_jumps(struct arena *arena, struct cfg *cfg) {
+  cfg->jump = arena_new_array(arena, uint32_t, cfg->n);
+  uint32_t *depth = arena_new_array(arena, uint32_t, cfg->n);
   for (uint32_t i = 1; i < cfg->n; i++) {
-    cfg->order[i] = next[cfg->idom[i]];
-    next[cfg->idom[i]] += cfg->below[i];
-    next[i] = cfg->order[i] + 1;
+    uint32_t up = cfg->idom[i], far = cfg->jump[up];
+    depth[i] = depth[up] + 1;
+    cfg->jump[i] = depth[up] - depth[far] == depth[far] - depth[cfg->jump[far]] ? cfg->jump[far] : up;
   }
 }
 
 bool cfg_dominates(const struct cfg *cfg, uint32_t a, uint32_t b) {
   return cfg->order[b] >= cfg->order[a] && cfg->order[b] - cfg->order[a] < cfg->below[a];
+}
+
+uint32_t cfg_common_dominator(const struct cfg *cfg, uint32_t a, uint32_t b) {
+  while (!cfg_dominates(cfg, a, b))
+    a = cfg_dominates(cfg, cfg->jump[a], b) ? cfg->idom[a] : cfg->jump[a];
+  return a;
 }
 
 // ------------------------------------------------------------------------------------------------- loops
@@ -135,7 +123,7 @@ static void collect_loop(struct cfg *cfg, uint32_t *stack, uint32_t header) {
       continue;
     if (loop == CFG_NONE) {
       loop = cfg->n_loops++;
-      cfg->loops[loop] = (struct cfg_loop){header, CFG_NONE, 0};
+      cfg->loops[loop] = (struct cfg_loop){.header = header, .parent = CFG_NONE};
     }
     stack[depth++] = pred;
   }
@@ -179,6 +167,24 @@ static void reverse_loops(struct cfg *cfg) {
       cfg->loop[i] = last - cfg->loop[i];
 }
 
+// Numbers the loops so that those inside a loop follow it without a gap.
+static void number_loops(struct arena *arena, struct cfg *cfg) {
+  uint32_t *next = arena_new_array(arena, uint32_t, cfg->n_loops), top = 0;  // number of the next loop inside
+  for (uint32_t l = cfg->n_loops; l-- > 0;) {
+    struct cfg_loop *loop = &cfg->loops[l];
+    loop->inside++;
+    if (loop->parent != CFG_NONE)
+      cfg->loops[loop->parent].inside += loop->inside;
+  }
+  for (uint32_t l = 0; l < cfg->n_loops; l++) {
+    struct cfg_loop *loop = &cfg->loops[l];
+    uint32_t *number = loop->parent == CFG_NONE ? &top : &next[loop->parent];
+    loop->order = *number;
+    *number += loop->inside;
+    next[l] = loop->order + 1;
+  }
+}
+
 static void find_loops(struct arena *arena, struct cfg *cfg) {
   uint32_t n_edges = 0;
   for (uint32_t i = 0; i < cfg->n; i++)
@@ -191,14 +197,13 @@ static void find_loops(struct arena *arena, struct cfg *cfg) {
     collect_loop(cfg, stack, i);
   if (cfg->n_loops > 0)
     reverse_loops(cfg);
+  number_loops(arena, cfg);
 }
 
 bool cfg_loop_contains(const struct cfg *cfg, uint32_t outer, uint32_t inner) {
   if (outer == CFG_NONE)
     return true;
-  while (inner != CFG_NONE && inner != outer)
-    inner = cfg->loops[inner].parent;
-  return inner == outer;
+  return inner != CFG_NONE && cfg->loops[inner].order - cfg->loops[outer].order < cfg->loops[outer].inside;
 }
 
 struct cfg *cfg_build(struct arena *arena, struct ir_function *function) {
@@ -207,7 +212,7 @@ struct cfg *cfg_build(struct arena *arena, struct ir_function *function) {
   order_bbs(arena, function, cfg);
   find_preds(arena, cfg);
   find_dominators(arena, cfg);
-  number_dominator_tree(arena, cfg);
+  find_jumps(arena, cfg);
   find_loops(arena, cfg);
   return cfg;
 }

@@ -22,6 +22,8 @@ struct cfg_loop {
   uint32_t header;  // position
   uint32_t parent;  // the loop around it, or CFG_NONE
   uint32_t depth;   // 1: outermost
+  uint32_t order;   // number in preorder of the tree of loops
+  uint32_t inside;  // loops in it, itself included
 };
 
 // Basic blocks are named by their position in reverse postorder; the entry is 0. Unreachable ones have none.
@@ -31,6 +33,7 @@ struct cfg {
   uint32_t *position;       // [bb->id], CFG_NONE: unreachable
   uint32_t *idom;           // [position] immediate dominator; the entry is its own
   uint32_t *order, *below;  // [position] preorder number in the dominator tree, size of the subtree
+  uint32_t *jump;           // [position] far up the dominator tree (cfg_common_dominator)
   struct cfg_preds *preds;  // [position]
   uint32_t n_loops;         // an outer loop comes before those inside it
   struct cfg_loop *loops;

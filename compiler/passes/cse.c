@@ -1,73 +1,49 @@
 // Common subexpressions: a hash table of pure instructions by operation, attributes and operands.
+//
+// The table is as large as what may be put in, and what was put in last is taken out first, so that a walk over
+// the dominator tree holds in it exactly what dominates where it is.
 #include "compiler/base/arena.h"
+#include "compiler/passes/equal.h"
 #include "compiler/passes/fold.h"
-
-#define N_BUCKETS 1024  // a power of two; functions have tens to thousands of instructions
 
 struct entry {
   struct ir_instr *instr;
-  struct entry *next;
+  uint32_t bucket;
+  struct entry *next;    // of the bucket
+  struct entry *before;  // put in before this one
 };
 
 struct cse {
   struct arena *arena;
-  struct entry *buckets[N_BUCKETS];
+  struct entry **buckets;
+  uint32_t mask;  // number of buckets less one
+  struct entry *last;
 };
 
-struct cse *cse_new(struct arena *arena) {
+struct cse *cse_new(struct arena *arena, uint32_t n_instrs) {
   struct cse *cse = arena_new(arena, struct cse);
-  cse->arena = arena;
+  uint32_t n = 16;
+  while (n < n_instrs && n < UINT32_MAX / 2)
+    n *= 2;
+  *cse = (struct cse){arena, arena_new_array(arena, struct entry *, n), n - 1, NULL};
   return cse;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word) { return (hash ^ word) * 0x9e3779b97f4a7c15u ^ hash >> 29; }
-
-static uint64_t hash_of(const struct ir_instr *instr) {
-  uint64_t hash = mix(instr->op, (uint64_t)instr->integer);
-  hash = mix(mix(hash, instr->symbol), instr->constructor);
-  for (uint32_t i = 0; i < instr->n_operands; i++)
-    hash = mix(hash, instr->operands[i]->id);
-  return hash ^ hash >> 32;
-}
-
-static bool sizes_equal(const struct size *a, const struct size *b) {
-  return a == b || (a && b && size_equal(a, b));
-}
-
-// Bits, so that 0 and -0 differ and a NaN equals itself.
-static bool numbers_equal(double a, double b) {
-  union {
-    double number;
-    uint64_t bits;
-  } x = {a}, y = {b};
-  return x.bits == y.bits;
-}
-
-static bool instrs_equal(const struct ir_instr *a, const struct ir_instr *b) {
-  if (a->op != b->op || a->n_operands != b->n_operands || a->n_results != b->n_results ||
-      a->integer != b->integer || a->symbol != b->symbol || a->constructor != b->constructor ||
-      a->site != b->site || a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b)
-    return false;
-  if (!numbers_equal(a->number, b->number) || !sizes_equal(a->size, b->size) ||
-      !sizes_equal(a->length, b->length))
-    return false;
-  for (uint32_t i = 0; i < a->n_operands; i++)
-    if (a->operands[i] != b->operands[i])
-      return false;
-  for (uint32_t i = 0; i < a->n_results; i++)
-    if (!ir_type_equal(a->results[i]->type, b->results[i]->type))
-      return false;
-  return true;
-}
-
-struct ir_instr *cse_find(struct cse *cse, struct ir_instr *instr,
-                          bool (*good)(void *context, const struct ir_instr *earlier), void *context) {
-  struct entry **bucket = &cse->buckets[hash_of(instr) & (N_BUCKETS - 1)];
-  for (struct entry *entry = *bucket; entry; entry = entry->next)
-    if (instrs_equal(entry->instr, instr) && (!good || good(context, entry->instr)))
+struct ir_instr *cse_find(struct cse *cse, struct ir_instr *instr) {
+  uint64_t hash = hash_mix(instr_hash(instr), instr->site);
+  uint32_t bucket = (uint32_t)(hash >> 20) & cse->mask;
+  for (struct entry *entry = cse->buckets[bucket]; entry; entry = entry->next)
+    if (entry->instr->site == instr->site && instrs_equal(entry->instr, instr))
       return entry->instr;
   struct entry *entry = arena_new(cse->arena, struct entry);
-  *entry = (struct entry){instr, *bucket};
-  *bucket = entry;
+  *entry = (struct entry){instr, bucket, cse->buckets[bucket], cse->last};
+  cse->buckets[bucket] = cse->last = entry;
   return NULL;
+}
+
+const struct entry *cse_mark(const struct cse *cse) { return cse->last; }
+
+void cse_return_to(struct cse *cse, const struct entry *mark) {
+  for (; cse->last != mark; cse->last = cse->last->before)
+    cse->buckets[cse->last->bucket] = cse->last->next;
 }

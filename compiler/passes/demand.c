@@ -10,6 +10,7 @@
 // In a recursion a variant is closed: it has every result that its own recursive calls use, and calls
 // nothing but itself. Otherwise the outermost call of a tree would run other code than the inner ones, and
 // its blocks would not join theirs in a batch.
+#include <stdio.h>
 #include <string.h>
 
 #include "compiler/base/arena.h"
@@ -24,18 +25,26 @@
 
 struct variant {
   uint32_t of;    // the function
-  bool **wanted;  // [function of the same recursion][result] which ones it and the others keep
+  bool **wanted;  // [place in the recursion][result] which ones it and the others keep
   struct ir_function *made;
   struct variant *next;  // of the same function
+};
+
+// A component of the call graph.
+struct recursion {
+  uint32_t n;
+  uint32_t *members;  // functions
 };
 
 struct demand {
   struct ir_module *module;
   struct arena *scratch;
   const struct components *calls;
-  uint32_t n_functions;       // before variants were added
-  bool **fails;               // [function] which of its instructions may (failure_find)
-  struct variant **variants;  // [function]
+  struct recursion *recursions;  // [component]
+  uint32_t *place;               // [function] among the members of its recursion
+  uint32_t n_functions;          // before variants were added
+  bool **fails;                  // [function] which of its instructions may (failure_find)
+  struct variant **variants;     // [function]
   struct variant **pending;
   uint32_t n_pending, capacity;
 };
@@ -47,16 +56,15 @@ static bool all_set(const bool *set, uint32_t n) {
   return true;
 }
 
-// Adds to wanted[g] what calls in the recursion of `f` use, given what is wanted of the functions. true: it
-// grew.
+// Adds to what is wanted of the recursion of `f` what its calls there use. true: it grew.
 static bool close_over_calls(struct demand *d, uint32_t f, bool **wanted) {
   struct ir_function *function = d->module->functions[f];
-  const unsigned char *live = live_values(d->scratch, function, d->fails[f], wanted[f], NULL);
+  const unsigned char *live = live_values(d->scratch, function, d->fails[f], wanted[d->place[f]], NULL);
   bool grew = false;
   for_each_instr (function, bb, instr) {
     if (instr->op != IR_CALL || !call_is_recursive(d->calls, f, instr->symbol))
       continue;
-    bool *callee = wanted[instr->symbol];
+    bool *callee = wanted[d->place[instr->symbol]];
     for (uint32_t i = 0; i < instr->n_results; i++) {
       if (live[instr->results[i]->id] && !callee[i])
         callee[i] = grew = true;
@@ -68,29 +76,43 @@ static bool close_over_calls(struct demand *d, uint32_t f, bool **wanted) {
 // The results that a variant of `f` needs when `asked` are used, and the other functions of its recursion
 // with it.
 static bool **close_demand(struct demand *d, uint32_t f, const bool *asked) {
-  bool **wanted = arena_new_array(d->scratch, bool *, d->n_functions);
-  for (uint32_t g = 0; g < d->n_functions; g++)
-    if (call_is_recursive(d->calls, f, g))
-      wanted[g] = arena_new_array(d->scratch, bool, d->module->functions[g]->n_results);
-  memcpy(wanted[f], asked, d->module->functions[f]->n_results * sizeof *asked);
+  const struct recursion *recursion = &d->recursions[d->calls->of[f]];
+  bool **wanted = arena_new_array(d->scratch, bool *, recursion->n);
+  for (uint32_t k = 0; k < recursion->n; k++)
+    wanted[k] = arena_new_array(d->scratch, bool, d->module->functions[recursion->members[k]]->n_results);
+  memcpy(wanted[d->place[f]], asked, d->module->functions[f]->n_results * sizeof *asked);
   if (!d->calls->cyclic[d->calls->of[f]])
     return wanted;
   for (bool grew = true; grew;) {
     grew = false;
-    for (uint32_t g = 0; g < d->n_functions; g++)
-      if (wanted[g])
-        grew = close_over_calls(d, g, wanted) || grew;
+    for (uint32_t k = 0; k < recursion->n; k++)
+      grew = close_over_calls(d, recursion->members[k], wanted) || grew;
   }
   return wanted;
+}
+
+static void find_recursions(struct demand *d) {
+  uint32_t n = d->module->n_functions;
+  uint32_t *order = components_order(d->scratch, d->calls, n);
+  d->recursions = arena_new_array(d->scratch, struct recursion, d->calls->n);
+  d->place = arena_new_array(d->scratch, uint32_t, n);
+  for (uint32_t i = 0; i < n; i++) {
+    struct recursion *recursion = &d->recursions[d->calls->of[order[i]]];
+    if (recursion->n == 0)
+      recursion->members = order + i;
+    d->place[order[i]] = recursion->n++;
+  }
 }
 
 static const char *variant_name(struct demand *d, const struct ir_function *function, const bool *results) {
   if (all_set(results, function->n_results))
     return function->name;
-  const char *name = arena_printf(d->scratch, "%s.only", function->name);
+  char *name = arena_alloc(d->scratch,
+                           strlen(function->name) + sizeof ".only" + 11 * (size_t)function->n_results);
+  char *end = name + sprintf(name, "%s.only", function->name);
   for (uint32_t i = 0; i < function->n_results; i++)
     if (results[i])
-      name = arena_printf(d->scratch, "%s_%u", name, i);
+      end += sprintf(end, "_%u", i);
   return name;
 }
 
@@ -142,15 +164,15 @@ static struct variant *find_variant(struct demand *d, uint32_t f, bool **wanted)
   struct ir_function *function = d->module->functions[f];
   uint32_t n = 0;
   for (struct variant *v = d->variants[f]; v; v = v->next, n++)
-    if (memcmp(v->wanted[f], wanted[f], function->n_results * sizeof *wanted[f]) == 0)
+    if (memcmp(v->wanted[d->place[f]], wanted[d->place[f]], function->n_results * sizeof **wanted) == 0)
       return v;
-  if (n >= MOST_VARIANTS && !all_set(wanted[f], function->n_results)) {
+  if (n >= MOST_VARIANTS && !all_set(wanted[d->place[f]], function->n_results)) {
     bool *all = arena_new_array(d->scratch, bool, function->n_results);
     memset(all, true, function->n_results * sizeof *all);
     return find_variant(d, f, close_demand(d, f, all));
   }
   struct variant *variant = arena_new(d->scratch, struct variant);
-  *variant = (struct variant){f, wanted, make_variant(d, function, wanted[f]), d->variants[f]};
+  *variant = (struct variant){f, wanted, make_variant(d, function, wanted[d->place[f]]), d->variants[f]};
   d->variants[f] = variant;
   push_pending(d, variant);
   return variant;
@@ -169,7 +191,7 @@ static void redirect_call(struct demand *d, const struct variant *caller, struct
   const struct variant *variant = find_variant(d, call->symbol, wanted);
   uint32_t kept = 0;
   for (uint32_t i = 0; i < call->n_results; i++)
-    if (variant->wanted[call->symbol][i])
+    if (variant->wanted[d->place[call->symbol]][i])
       call->results[kept++] = call->results[i];
   call->n_results = kept;
   call->symbol = variant->made->id;
@@ -200,11 +222,43 @@ static void keep_args(struct ir_instr *call, const bool *keep) {
   call->n_operands = kept;
 }
 
+// Functions whose bodies are to be looked at again, each once at a time.
+struct worklist {
+  uint32_t *functions, first, n, size;  // a ring
+  bool *waits;
+};
+
+static void add_work(struct worklist *work, uint32_t f) {
+  if (work->waits[f])
+    return;
+  work->waits[f] = true;
+  work->functions[(work->first + work->n++) % work->size] = f;
+}
+
+static uint32_t take_work(struct worklist *work) {
+  uint32_t f = work->functions[work->first];
+  work->first = (work->first + 1) % work->size;
+  work->n--;
+  work->waits[f] = false;
+  return f;
+}
+
+// Edges from functions to their callers.
+static const struct graph *find_callers(struct ir_module *module, struct arena *scratch) {
+  struct graph *graph = graph_new(scratch, module->n_functions);
+  for (uint32_t f = 0; f < module->n_functions; f++)
+    for_each_instr (module->functions[f], bb, instr)
+      if (instr->op == IR_CALL)
+        graph_add(scratch, graph, instr->symbol, f);
+  graph_finish(scratch, graph);
+  return graph;
+}
+
 // Optimistic: a parameter that is only handed on to itself in a recursion is not needed.
 static bool **find_needed_params(struct ir_module *module, struct arena *scratch) {
-  bool **needed = arena_new_array(scratch, bool *, module->n_functions);
-  bool **fails = arena_new_array(scratch, bool *, module->n_functions);
-  for (uint32_t f = 0; f < module->n_functions; f++) {
+  uint32_t n = module->n_functions;
+  bool **needed = arena_new_array(scratch, bool *, n), **fails = arena_new_array(scratch, bool *, n);
+  for (uint32_t f = 0; f < n; f++) {
     fails[f] = failure_find(scratch, module, module->functions[f]);
     needed[f] = arena_new_array(scratch, bool, module->functions[f]->n_params);
   }
@@ -212,20 +266,22 @@ static bool **find_needed_params(struct ir_module *module, struct arena *scratch
     uint32_t f = module->entries[e]->function;
     memset(needed[f], true, module->functions[f]->n_params * sizeof *needed[f]);
   }
-  // Callees first, so that only recursions take more than one round.
-  uint32_t n = module->n_functions;
+  // Callees first, so that only recursions are looked at more than once.
+  struct worklist work = {arena_new_array(scratch, uint32_t, n), 0, 0, n, arena_new_array(scratch, bool, n)};
   const uint32_t *order = components_order(scratch, call_components(scratch, module), n);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (uint32_t k = 0; k < n; k++) {
-      uint32_t f = order[k];
-      const struct ir_function *function = module->functions[f];
-      const unsigned char *live = live_values(scratch, function, fails[f], NULL, needed);
-      for (uint32_t i = 0; i < function->n_params; i++) {
-        if (live[function->params[i]->id] && !needed[f][i])
-          needed[f][i] = changed = true;
-      }
-    }
+  const struct graph *callers = find_callers(module, scratch);
+  for (uint32_t k = 0; k < n; k++)
+    add_work(&work, order[k]);
+  while (work.n > 0) {
+    uint32_t f = take_work(&work);
+    const struct ir_function *function = module->functions[f];
+    const unsigned char *live = live_values(scratch, function, fails[f], NULL, needed);
+    bool changed = false;
+    for (uint32_t i = 0; i < function->n_params; i++)
+      if (live[function->params[i]->id] && !needed[f][i])
+        needed[f][i] = changed = true;
+    for (uint32_t e = callers->first[f]; changed && e < callers->first[f + 1]; e++)
+      add_work(&work, callers->to[e]);
   }
   return needed;
 }
@@ -247,33 +303,13 @@ static void drop_params(struct ir_module *module, struct arena *scratch) {
 
 // -------------------------------------------------------------------------------------------- the module
 
-static void drop_functions(struct demand *d, const bool *reached) {
-  struct ir_module *module = d->module;
-  uint32_t *renamed = arena_new_array(d->scratch, uint32_t, module->n_functions);
-  uint32_t kept = 0;
-  for (uint32_t f = 0; f < module->n_functions; f++) {
-    if (!reached[f])
-      continue;
-    renamed[f] = kept;
-    module->functions[f]->id = kept;
-    module->functions[kept++] = module->functions[f];
-  }
-  module->n_functions = kept;
-  for (uint32_t f = 0; f < kept; f++) {
-    for_each_instr (module->functions[f], bb, instr)
-      if (instr->op == IR_CALL)
-        instr->symbol = renamed[instr->symbol];
-  }
-  for (uint32_t e = 0; e < module->n_entries; e++)
-    module->entries[e]->function = renamed[module->entries[e]->function];
-}
-
 void pass_demand(struct ir_module *module, struct arena *scratch) {
   struct demand d = {.module = module,
                      .scratch = scratch,
                      .calls = call_components(scratch, module),
                      .n_functions = module->n_functions,
                      .variants = arena_new_array(scratch, struct variant *, module->n_functions)};
+  find_recursions(&d);
   failure_analyse(module, scratch);
   d.fails = arena_new_array(scratch, bool *, module->n_functions);
   for (uint32_t f = 0; f < module->n_functions; f++) {
@@ -289,9 +325,6 @@ void pass_demand(struct ir_module *module, struct arena *scratch) {
   // The list grows while it is walked.
   for (uint32_t i = 0; i < d.n_pending; i++)
     redirect_calls(&d, d.pending[i]);
-  bool *reached = arena_new_array(scratch, bool, module->n_functions);
-  for (uint32_t i = 0; i < d.n_pending; i++)
-    reached[d.pending[i]->made->id] = true;
-  drop_functions(&d, reached);
+  rewrite_drop_functions(module, scratch);
   drop_params(module, scratch);
 }

@@ -54,56 +54,92 @@ static bool is_inside(const struct mover *m, uint32_t loop, const struct ir_valu
   return cfg_loop_contains(m->cfg, loop, m->cfg->loop[m->at[value->id]]);
 }
 
-// [value id]: tensor values of the loop that are the same in every round. DROPOUT draws anew each round.
-static bool *find_invariant(struct mover *m, struct arena *scratch, uint32_t loop) {
-  bool *invariant = arena_new_array(scratch, bool, m->function->n_values);
-  for (uint32_t b = m->cfg->loops[loop].header; b < m->cfg->n; b++) {
-    if (!cfg_loop_contains(m->cfg, loop, m->cfg->loop[b]))
-      continue;
-    for (const struct ir_instr *instr = m->cfg->bbs[b]->first; instr; instr = instr->next) {
+// The basic blocks of every loop, those of inner loops too, in reverse postorder.
+struct body {
+  uint32_t n;
+  uint32_t *at;  // positions
+};
+
+static struct body *find_bodies(struct arena *scratch, const struct cfg *cfg) {
+  struct body *bodies = arena_new_array(scratch, struct body, cfg->n_loops);
+  for (int fill = 0; fill < 2; fill++) {
+    for (uint32_t b = 0; b < cfg->n; b++) {
+      for (uint32_t l = cfg->loop[b]; l != CFG_NONE; l = cfg->loops[l].parent) {
+        if (fill)
+          bodies[l].at[bodies[l].n] = b;
+        bodies[l].n++;
+      }
+    }
+    for (uint32_t l = 0; l < cfg->n_loops && !fill; l++)
+      bodies[l] = (struct body){0, arena_new_array(scratch, uint32_t, bodies[l].n)};
+  }
+  return bodies;
+}
+
+// What is known of values while one loop is emptied: by the loop's number + 1, so that nothing need be cleared.
+struct emptying {
+  uint32_t *invariant;  // [value id] a tensor value of the loop that is the same in every round
+  uint32_t *wanted;     // [value id] moved, or needed by what is
+};
+
+// DROPOUT draws anew each round.
+static void find_invariant(struct mover *m, const struct body *body, uint32_t loop, struct emptying *e) {
+  for (uint32_t k = 0; k < body->n; k++) {
+    for (const struct ir_instr *instr = m->cfg->bbs[body->at[k]]->first; instr; instr = instr->next) {
       if (!ir_is_tensor_op(instr->op) || instr->op == IR_OP_DROPOUT)
         continue;
       bool same = true;
       for (uint32_t i = 0; i < instr->n_operands; i++)
-        same = same && (invariant[instr->operands[i]->id] || !is_inside(m, loop, instr->operands[i]));
-      invariant[instr->results[0]->id] = same;
+        same = same &&
+               (e->invariant[instr->operands[i]->id] == loop + 1 || !is_inside(m, loop, instr->operands[i]));
+      if (same)
+        e->invariant[instr->results[0]->id] = loop + 1;
     }
   }
-  return invariant;
+}
+
+static bool is_invariant(const struct emptying *e, const struct ir_instr *instr, uint32_t loop) {
+  return instr->n_results == 1 && e->invariant[instr->results[0]->id] == loop + 1;
 }
 
 // Backwards, so that what an operation needs is known to be wanted before it is met.
-static void mark_wanted(struct mover *m, uint32_t loop, const bool *invariant, bool *wanted) {
-  for (uint32_t b = m->cfg->n; b-- > m->cfg->loops[loop].header;) {
-    if (!cfg_loop_contains(m->cfg, loop, m->cfg->loop[b]))
-      continue;
-    for (const struct ir_instr *instr = m->cfg->bbs[b]->last; instr; instr = instr->prev) {
-      if (instr->n_results != 1 || !invariant[instr->results[0]->id])
+static void mark_wanted(struct mover *m, const struct body *body, uint32_t loop, struct emptying *e) {
+  for (uint32_t k = body->n; k-- > 0;) {
+    for (const struct ir_instr *instr = m->cfg->bbs[body->at[k]]->last; instr; instr = instr->prev) {
+      if (!is_invariant(e, instr, loop))
         continue;
       uint32_t id = instr->results[0]->id;
-      wanted[id] = wanted[id] || is_work(instr);
-      for (uint32_t i = 0; wanted[id] && i < instr->n_operands; i++)
-        wanted[instr->operands[i]->id] = true;
+      if (is_work(instr))
+        e->wanted[id] = loop + 1;
+      for (uint32_t i = 0; e->wanted[id] == loop + 1 && i < instr->n_operands; i++)
+        e->wanted[instr->operands[i]->id] = loop + 1;
     }
   }
 }
 
-static void empty_loop(struct mover *m, struct arena *scratch, uint32_t loop) {
+static void empty_loop(struct mover *m, const struct body *body, uint32_t loop, struct emptying *e) {
   uint32_t to = preheader(m->cfg, loop);
   if (to == CFG_NONE)
     return;
-  const bool *invariant = find_invariant(m, scratch, loop);
-  bool *wanted = arena_new_array(scratch, bool, m->function->n_values);
-  mark_wanted(m, loop, invariant, wanted);
-  for (uint32_t b = m->cfg->loops[loop].header; b < m->cfg->n; b++) {
-    if (!cfg_loop_contains(m->cfg, loop, m->cfg->loop[b]))
-      continue;
+  find_invariant(m, body, loop, e);
+  mark_wanted(m, body, loop, e);
+  for (uint32_t k = 0; k < body->n; k++) {
+    uint32_t b = body->at[k];
     for (struct ir_instr *instr = m->cfg->bbs[b]->first, *next; instr; instr = next) {
       next = instr->next;
-      if (instr->n_results == 1 && invariant[instr->results[0]->id] && wanted[instr->results[0]->id])
+      if (is_invariant(e, instr, loop) && e->wanted[instr->results[0]->id] == loop + 1)
         move_instr(m, instr, b, to, m->cfg->bbs[to]->last);
     }
   }
+}
+
+static void empty_loops(struct mover *m, struct arena *scratch) {
+  const struct body *bodies = find_bodies(scratch, m->cfg);
+  struct emptying e = {arena_new_array(scratch, uint32_t, m->function->n_values),
+                       arena_new_array(scratch, uint32_t, m->function->n_values)};
+  // Inner loops come last in the list; what leaves them may leave the next one, too.
+  for (uint32_t loop = m->cfg->n_loops; loop-- > 0;)
+    empty_loop(m, &bodies[loop], loop, &e);
 }
 
 // ------------------------------------------------------------------------------ into branches, downwards
@@ -144,8 +180,9 @@ static uint32_t place_for(const struct mover *m, const struct use *uses, uint32_
   }
   if (to == CFG_NONE)
     return from;
+  // Out of the loops that it lies in without `from`, by way of their headers.
   while (to != from && !cfg_loop_contains(m->cfg, m->cfg->loop[to], m->cfg->loop[from]))
-    to = m->cfg->idom[to];
+    to = m->cfg->idom[m->cfg->loops[m->cfg->loop[to]].header];
   return to;
 }
 
@@ -178,9 +215,7 @@ static void move_in_function(struct ir_module *module, struct arena *scratch, st
   rewrite_layout(scratch, function);
   struct mover m = {module, function, cfg_build(scratch, function), NULL};
   m.at = cfg_definitions(scratch, m.cfg, function);
-  // Inner loops come last in the list; what leaves them may leave the next one, too.
-  for (uint32_t loop = m.cfg->n_loops; loop-- > 0;)
-    empty_loop(&m, scratch, loop);
+  empty_loops(&m, scratch);
   sink_all(&m, scratch);
   ir_renumber(function);
 }

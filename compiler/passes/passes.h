@@ -21,7 +21,7 @@ struct ir_module;
 // Each file opens with what its pass requires, preserves and invalidates in detail.
 
 // inline.c: calls of functions outside the caller's recursion are replaced by their bodies, bottom-up,
-// while the caller stays of reasonable size. Entries stay.
+// while the caller and the module stay of reasonable size. Entries stay.
 void pass_inline(struct ir_module *, struct arena *scratch);
 
 // simplify.c: folds host constants and branches, cleans the control-flow graph, simplifies tensor

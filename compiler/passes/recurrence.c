@@ -3,6 +3,8 @@
 // operation. So a function that is called twice in a row does not make a cycle of its two calls.
 #include "compiler/passes/recurrence.h"
 
+#include <string.h>
+
 #include "compiler/base/arena.h"
 #include "compiler/passes/cfg.h"
 #include "compiler/passes/rewrite.h"
@@ -246,11 +248,14 @@ struct function_flow *recurrence_analyse(struct ir_module *module, struct arena 
     a.flows[f].values = arena_new_array(scratch, struct value_flow, function->n_values);
     a.flows[f].around = arena_new_array(scratch, recurrence_set, function->n_bbs);
   }
-  for (uint32_t c = a.calls->n; c-- > 0;) {
-    a.n_members = 0;
-    for (uint32_t f = 0; f < n; f++)
-      if (a.calls->of[f] == c)
-        a.members[a.n_members++] = f;
+  // Callers first: from the component with the highest number down.
+  const uint32_t *order = components_order(scratch, a.calls, n);
+  for (uint32_t end = n, begin; end > 0; end = begin) {
+    begin = end;
+    while (begin > 0 && a.calls->of[order[begin - 1]] == a.calls->of[order[end - 1]])
+      begin--;
+    a.n_members = end - begin;
+    memcpy(a.members, order + begin, a.n_members * sizeof *a.members);
     analyse_component(&a);
   }
   return a.flows;

@@ -92,6 +92,48 @@ void rewrite_layout(struct arena *scratch, struct ir_function *function) {
   ir_renumber(function);
 }
 
+static uint32_t mark_reached(bool *reached, uint32_t *pending, uint32_t n, uint32_t f) {
+  if (!reached[f])
+    pending[n++] = f;
+  reached[f] = true;
+  return n;
+}
+
+static bool *find_reached(struct ir_module *module, struct arena *scratch) {
+  bool *reached = arena_new_array(scratch, bool, module->n_functions);
+  uint32_t *pending = arena_new_array(scratch, uint32_t, module->n_functions), n = 0;
+  for (uint32_t e = 0; e < module->n_entries; e++)
+    n = mark_reached(reached, pending, n, module->entries[e]->function);
+  while (n > 0) {
+    const struct ir_function *function = module->functions[pending[--n]];
+    for_each_instr (function, bb, instr)
+      if (instr->op == IR_CALL)
+        n = mark_reached(reached, pending, n, instr->symbol);
+  }
+  return reached;
+}
+
+void rewrite_drop_functions(struct ir_module *module, struct arena *scratch) {
+  const bool *reached = find_reached(module, scratch);
+  uint32_t *renamed = arena_new_array(scratch, uint32_t, module->n_functions);
+  uint32_t kept = 0;
+  for (uint32_t f = 0; f < module->n_functions; f++) {
+    if (!reached[f])
+      continue;
+    renamed[f] = kept;
+    module->functions[f]->id = kept;
+    module->functions[kept++] = module->functions[f];
+  }
+  module->n_functions = kept;
+  for (uint32_t f = 0; f < kept; f++) {
+    for_each_instr (module->functions[f], bb, instr)
+      if (instr->op == IR_CALL)
+        instr->symbol = renamed[instr->symbol];
+  }
+  for (uint32_t e = 0; e < module->n_entries; e++)
+    module->entries[e]->function = renamed[module->entries[e]->function];
+}
+
 // ------------------------------------------------------------------------------------------------ counts
 
 static void count(uint32_t *uses, uint32_t n, struct ir_value *const *values) {
@@ -171,12 +213,8 @@ struct ir_bb *clone_body(struct ir_module *module, struct arena *scratch, struct
                      arena_new_array(scratch, struct ir_bb *, from->n_bbs), fresh_sites};
   for (uint32_t i = 0; i < from->n_params; i++)
     c.values[from->params[i]->id] = args[i];
-  struct ir_bb **end = &into->entry;
-  while (*end)
-    end = &(*end)->next;
-  for (const struct ir_bb *bb = from->entry; bb; bb = bb->next, end = &(*end)->next) {
-    struct ir_bb *copy = *end = arena_new(module->arena, struct ir_bb);
-    copy->id = into->n_bbs++;
+  for (const struct ir_bb *bb = from->entry; bb; bb = bb->next) {
+    struct ir_bb *copy = ir_add_bb(module, into);
     c.bbs[bb->id] = copy;
     for (uint32_t i = 0; i < bb->n_params; i++)
       c.values[bb->params[i]->id] = ir_add_bb_param(module, into, copy, bb->params[i]->type);

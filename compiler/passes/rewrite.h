@@ -50,6 +50,9 @@ struct ir_instr *instr_clone(struct ir_module *, const struct ir_instr *instr, u
 struct ir_bb *clone_body(struct ir_module *, struct arena *scratch, struct ir_function *from,
                          struct ir_function *into, struct ir_value *const *args, bool fresh_sites);
 
+// Removes the functions that no entry leads to, and renumbers the others.
+void rewrite_drop_functions(struct ir_module *, struct arena *scratch);
+
 uint32_t function_size(const struct ir_function *function);  // instructions
 
 // A builder whose instructions go before `at` (NULL: at the end), with its position.

@@ -8,37 +8,46 @@
 //
 // Dropout sites may differ as long as they coincide at the same places: a draw's key has the instance's
 // number, too.
+#include <string.h>
+
 #include "compiler/base/arena.h"
+#include "compiler/passes/equal.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
-static bool sizes_equal(const struct size *a, const struct size *b) {
-  return a == b || (a && b && size_equal(a, b));
+// The dropouts of a block, in order, each by the first one that has the same site: two blocks whose sites
+// coincide at the same places agree.
+struct draws {
+  uint32_t n;
+  uint32_t *first;
+};
+
+struct sites {
+  uint32_t *block, *first;  // [site] last block that has it (+ 1), and its first dropout there
+};
+
+static struct draws find_draws(struct arena *scratch, struct sites *sites, const struct ir_block *block) {
+  struct draws draws = {0};
+  if (!block->random)
+    return draws;
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
+    draws.n += instr->op == IR_OP_DROPOUT;
+  draws.first = arena_new_array(scratch, uint32_t, draws.n);
+  uint32_t n = 0;
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
+    if (instr->op != IR_OP_DROPOUT)
+      continue;
+    if (sites->block[instr->site] != block->id + 1) {
+      sites->block[instr->site] = block->id + 1;
+      sites->first[instr->site] = n;
+    }
+    draws.first[n++] = sites->first[instr->site];
+  }
+  return draws;
 }
 
-static bool instrs_equal(const struct ir_instr *a, const struct ir_instr *b) {
-  if (a->op != b->op || a->n_operands != b->n_operands || a->n_results != b->n_results ||
-      a->symbol != b->symbol || a->integer != b->integer || a->transpose_a != b->transpose_a ||
-      a->transpose_b != b->transpose_b)
-    return false;
-  // A NaN keeps two blocks apart, which is safe.
-  if (a->number != b->number || !sizes_equal(a->size, b->size) || !sizes_equal(a->length, b->length))
-    return false;
-  for (uint32_t i = 0; i < a->n_operands; i++)
-    if (a->operands[i]->id != b->operands[i]->id)
-      return false;
-  for (uint32_t i = 0; i < a->n_results; i++)
-    if (!ir_type_equal(a->results[i]->type, b->results[i]->type))
-      return false;
-  return true;
-}
-
-// Whether the dropouts before `a` and `b` share their sites with them alike.
-static bool sites_alike(const struct ir_instr *a, const struct ir_instr *b) {
-  for (const struct ir_instr *x = a->prev, *y = b->prev; x && y; x = x->prev, y = y->prev)
-    if (x->op == IR_OP_DROPOUT && (x->site == a->site) != (y->site == b->site))
-      return false;
-  return true;
+static bool draws_equal(const struct draws *a, const struct draws *b) {
+  return a->n == b->n && (a->n == 0 || memcmp(a->first, b->first, a->n * sizeof *a->first) == 0);
 }
 
 static bool values_equal(uint32_t n, struct ir_value *const *a, struct ir_value *const *b) {
@@ -59,21 +68,22 @@ static bool blocks_equal(const struct ir_block *a, const struct ir_block *b) {
     return false;
   const struct ir_instr *x = a->first, *y = b->first;
   for (; x && y; x = x->next, y = y->next)
-    if (!instrs_equal(x, y) || (x->op == IR_OP_DROPOUT && !sites_alike(x, y)))
+    if (!instrs_equal(x, y))
       return false;
   return !x && !y;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word) { return (hash ^ word) * 0x9e3779b97f4a7c15u ^ hash >> 29; }
-
-static uint64_t hash_of(const struct ir_block *block) {
-  uint64_t hash = mix(block->n_params, block->n_outputs);
-  for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
-    hash = mix(mix(hash, instr->op), instr->symbol);
-    for (uint32_t i = 0; i < instr->n_operands; i++)
-      hash = mix(hash, instr->operands[i]->id);
-  }
-  return hash;
+static uint64_t hash_of(const struct ir_block *block, const struct draws *draws) {
+  uint64_t hash = hash_mix(block->n_params, block->n_outputs);
+  for (uint32_t i = 0; i < block->n_params; i++)
+    hash = hash_mix(hash, type_hash(block->params[i]->type));
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
+    hash = hash_mix(hash, instr_hash(instr));
+  for (uint32_t i = 0; i < block->n_outputs; i++)
+    hash = hash_mix(hash, block->outputs[i]->id);
+  for (uint32_t i = 0; i < draws->n; i++)
+    hash = hash_mix(hash, draws->first[i]);
+  return hash_mix(hash, (uint64_t)block->deferred * 4 + block->hoisted * 2 + block->uniform);
 }
 
 // [block] the first block equal to it. Open addressing over at most twice as many slots as blocks.
@@ -83,10 +93,17 @@ static uint32_t *find_representatives(const struct ir_module *module, struct are
     n_slots *= 2;
   uint32_t *slots = arena_new_array(scratch, uint32_t, n_slots);  // block + 1, 0: empty
   uint32_t *same = arena_new_array(scratch, uint32_t, module->n_blocks);
+  uint64_t *hashes = arena_new_array(scratch, uint64_t, module->n_blocks);
+  struct draws *draws = arena_new_array(scratch, struct draws, module->n_blocks);
+  struct sites sites = {arena_new_array(scratch, uint32_t, module->n_sites),
+                        arena_new_array(scratch, uint32_t, module->n_sites)};
   for (uint32_t b = 0; b < module->n_blocks; b++) {
     const struct ir_block *block = module->blocks[b];
-    uint32_t at = (uint32_t)(hash_of(block) >> 16) & (n_slots - 1);
-    while (slots[at] && !blocks_equal(module->blocks[slots[at] - 1], block))
+    draws[b] = find_draws(scratch, &sites, block);
+    uint64_t hash = hashes[b] = hash_of(block, &draws[b]);
+    uint32_t at = (uint32_t)(hash >> 16) & (n_slots - 1);
+    while (slots[at] && !(hashes[slots[at] - 1] == hash && draws_equal(&draws[slots[at] - 1], &draws[b]) &&
+                          blocks_equal(module->blocks[slots[at] - 1], block)))
       at = (at + 1) & (n_slots - 1);
     if (!slots[at])
       slots[at] = b + 1;

@@ -211,37 +211,46 @@ static bool merge_chains(struct arena *scratch, struct ir_function *function) {
 
 // --------------------------------------------------------------------------------- common subexpressions
 
-struct dominance {
-  const struct cfg *cfg;
-  const uint32_t *defined_at;
-  uint32_t at;
-};
-
-static bool dominates(void *context, const struct ir_instr *earlier) {
-  const struct dominance *d = context;
-  return cfg_dominates(d->cfg, d->defined_at[earlier->results[0]->id], d->at);
+static bool share_in(struct cse *cse, struct ir_bb *bb) {
+  bool changed = false;
+  for (struct ir_instr *instr = bb->first, *next; instr; instr = next) {
+    next = instr->next;
+    if (!instr_is_pure(instr) || instr->n_results == 0)
+      continue;
+    for (uint32_t i = 0; i < instr->n_operands; i++)
+      instr->operands[i] = value_resolve(instr->operands[i]);
+    const struct ir_instr *earlier = cse_find(cse, instr);
+    if (!earlier)
+      continue;
+    for (uint32_t r = 0; r < instr->n_results; r++)
+      value_replace(instr->results[r], earlier->results[r]);
+    ir_remove(bb, instr);
+    changed = true;
+  }
+  return changed;
 }
 
+// A basic block of the dominator tree whose subtree is being walked.
+struct scope {
+  uint32_t end;              // preorder number after the subtree's last
+  const struct entry *mark;  // the table before it
+};
+
+// Walks the dominator tree, so that what is found always dominates.
 static bool share_subexpressions(struct arena *scratch, struct ir_function *function) {
   struct cfg *cfg = cfg_build(scratch, function);
-  struct dominance d = {cfg, cfg_definitions(scratch, cfg, function), 0};
-  struct cse *cse = cse_new(scratch);
+  struct cse *cse = cse_new(scratch, function_size(function));
+  struct ir_bb **preorder = arena_new_array(scratch, struct ir_bb *, cfg->n);
+  for (uint32_t i = 0; i < cfg->n; i++)
+    preorder[cfg->order[i]] = cfg->bbs[i];
+  struct scope *scopes = arena_new_array(scratch, struct scope, cfg->n);
+  uint32_t depth = 0;
   bool changed = false;
-  for (d.at = 0; d.at < cfg->n; d.at++) {
-    for (struct ir_instr *instr = cfg->bbs[d.at]->first, *next; instr; instr = next) {
-      next = instr->next;
-      if (!instr_is_pure(instr) || instr->n_results == 0)
-        continue;
-      for (uint32_t i = 0; i < instr->n_operands; i++)
-        instr->operands[i] = value_resolve(instr->operands[i]);
-      struct ir_instr *earlier = cse_find(cse, instr, dominates, &d);
-      if (!earlier)
-        continue;
-      for (uint32_t r = 0; r < instr->n_results; r++)
-        value_replace(instr->results[r], earlier->results[r]);
-      ir_remove(cfg->bbs[d.at], instr);
-      changed = true;
-    }
+  for (uint32_t i = 0; i < cfg->n; i++) {
+    for (; depth > 0 && scopes[depth - 1].end <= i; depth--)
+      cse_return_to(cse, scopes[depth - 1].mark);
+    scopes[depth++] = (struct scope){i + cfg->below[cfg->position[preorder[i]->id]], cse_mark(cse)};
+    changed = share_in(cse, preorder[i]) || changed;
   }
   rewrite_uses(function);
   return changed;

@@ -7,7 +7,10 @@
 #define MOST_ROUNDS 12
 
 static bool round_of_folding(struct ir_module *module, struct arena *scratch, struct ir_block *block) {
-  struct cse *cse = cse_new(scratch);
+  uint32_t n_instrs = 0;
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
+    n_instrs++;
+  struct cse *cse = cse_new(scratch, n_instrs);
   bool changed = false;
   for (struct ir_instr *instr = block->first, *next; instr; instr = next) {
     next = instr->next;
@@ -18,7 +21,7 @@ static bool round_of_folding(struct ir_module *module, struct arena *scratch, st
     struct ir_builder build = build_before_in_block(module, block, instr);
     struct ir_value *better = fold_tensor(&build, instr);
     if (!better) {
-      const struct ir_instr *earlier = cse_find(cse, instr, NULL, NULL);
+      const struct ir_instr *earlier = cse_find(cse, instr);
       better = earlier ? earlier->results[0] : NULL;
     }
     if (!better)
