@@ -1,0 +1,280 @@
+/* Compiling takes time and memory in proportion to the program: programs of each kind at two sizes, the second
+ * four times the first. Quadratic work would take sixteen times as long. `test_compile_growth KIND N` writes the program to
+ * standard output, for a profiler.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "compiler/nnc.h"
+
+enum { SMALL = 1000, TIMES = 4 };
+
+/* Time may grow by so much, which leaves room for caches and for a busy machine, and is not asked about below a
+ * time that says nothing. */
+#define MOST_GROWTH 12.0
+#define FEWEST_SECONDS 0.15
+
+static void declarations(FILE *out) {
+  fputs("dim H = 8\nvocab Word\nparam E: f32[Word, H] = normal(0.1)\nparam W: f32[H, H]\n", out);
+}
+
+/* ---- Kinds of programs: each writes one of size n ------------------------------------------------------ */
+
+static void chain_of_functions(FILE *out, int n) {
+  declarations(out);
+  fputs("fn g0(x: f32[H]) -> f32[H] { tanh(x) }\n", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, "fn g%d(x: f32[H]) -> f32[H] { g%d(W @ x) }\n", i, i - 1);
+  fprintf(out, "fn loss(w: Word) -> f32 { sum(g%d(E[w])) }\n", n - 1);
+}
+
+static void functions_called_twice(FILE *out, int n) {
+  declarations(out);
+  fputs("fn g0(x: f32[H]) -> f32[H] { tanh(x) }\nfn g1(x: f32[H]) -> f32[H] { g0(W @ x) }\n", out);
+  for (int i = 2; i < n; i++)
+    fprintf(out, "fn g%d(x: f32[H]) -> f32[H] { g%d(W @ x) + g%d(x) }\n", i, i - 1, i / 2);
+  fprintf(out, "fn loss(w: Word) -> f32 { sum(g%d(E[w])) }\n", n - 1);
+}
+
+static void entries(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word) -> f32 { sum(E[w]) }\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "fn e%d(w: Word) -> f32 { sum(tanh(E[w] * %d.0)) }\n", i, i);
+}
+
+static void ifs_on_ints(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, k: int) -> f32 {\n  var a = k\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  if a %% %d == 0 { a = a + %d } else { a = a - 1 }\n", i + 2, i);
+  fputs("  sum(E[w]) * a\n}\n", out);
+}
+
+static void ifs_on_tensors(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, k: int) -> f32 {\n  var t: f32 = 0\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  if k > %d { t = t + sum(tanh(E[w])) } else { t = t + sum(tanh(W @ E[w])) }\n", i);
+  fputs("  t\n}\n", out);
+}
+
+static void lets(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word) -> f32 {\n  let x0 = E[w]\n", out);
+  for (int i = 1; i <= n; i++)
+    fprintf(out, "  let x%d = tanh(x%d * %d.0) + x0\n", i, i - 1, i);
+  fprintf(out, "  sum(x%d)\n}\n", n);
+}
+
+static void sums(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word) -> f32 {\n  var t: f32 = 0\n  let x = E[w]\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  t = t + sum(tanh(x * %d.0))\n", i + 1);
+  fputs("  t\n}\n", out);
+}
+
+static void loops(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(ws: [Word]) -> f32 {\n  var t: f32 = 0\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  for w in ws { t = t + sum(tanh(E[w] * %d.0)) }\n", i + 1);
+  fputs("  t\n}\n", out);
+}
+
+static void variables(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, k: int) -> f32 {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  var v%d = k + %d\n", i, i);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  if k > %d { v%d = v%d * 2 }\n", i, i, i);
+  fputs("  var s = 0\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  s = s + v%d\n", i);
+  fputs("  sum(E[w]) * s\n}\n", out);
+}
+
+static void constructors(FILE *out, int n) {
+  declarations(out);
+  fputs("data T = C0(a: int, b: Word)", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, "\n  | C%d(a: int, b: Word)", i);
+  fputs("\nfn f(t: T) -> int {\n  match t {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "    C%d(a, _) => a + %d\n", i, i);
+  fputs("  }\n}\nfn loss(w: Word, t: T) -> f32 { sum(E[w]) * f(t) }\n", out);
+}
+
+static void nested_patterns(FILE *out, int n) {
+  declarations(out);
+  fputs("data T = C0(a: int, b: Word)", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, "\n  | C%d(a: int, b: Word)", i);
+  fputs("\nfn f(t: T) -> int {\n  match t {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "    C%d(1, _) => %d\n    C%d(_, w) => 2\n", i, i, i);
+  fputs("  }\n}\nfn loss(w: Word, t: T) -> f32 { sum(E[w]) * f(t) }\n", out);
+}
+
+static void members(FILE *out, int n) {
+  declarations(out);
+  fputs("enum T { M0", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, ", M%d", i);
+  fputs(" }\nparam C: f32[T, H]\nfn f(t: T) -> int {\n  match t {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "    M%d => %d\n", i, i);
+  fputs("  }\n}\nfn loss(w: Word, t: T) -> f32 { nll(C @ E[w], t) * f(t) }\n", out);
+}
+
+static void integers(FILE *out, int n) {
+  declarations(out);
+  fputs("fn f(t: int) -> int {\n  match t {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "    %d => %d\n", i, i * 7 % 11);
+  fputs("    _ => 0\n  }\n}\nfn loss(w: Word, k: int) -> f32 { sum(E[w]) * f(k) }\n", out);
+}
+
+static void pairs(FILE *out, int n) {
+  declarations(out);
+  fputs("fn f(t: int, u: int) -> int {\n  match (t, u) {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "    (%d, %d) => %d\n", i, i * 3, i * 7 % 11);
+  fputs("    _ => 0\n  }\n}\nfn loss(w: Word, k: int) -> f32 { sum(E[w]) * f(k, k) }\n", out);
+}
+
+static void layers(FILE *out, int n) {
+  declarations(out);
+  fputs("layer D(In: dim, Out: dim) {\n  param W: f32[Out, In]\n  param b: f32[Out] = zeros\n"
+        "  fn f(x: f32[In]) -> f32[Out] { tanh(W @ x + b) }\n}\n",
+        out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "let l%d = D(H, H)\n", i);
+  fputs("fn loss(w: Word) -> f32 {\n  var x = E[w]\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  x = l%d.f(x)\n", i);
+  fputs("  sum(x)\n}\n", out);
+}
+
+static void sizes(FILE *out, int n) {
+  declarations(out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "dim D%d = %d\nparam p%d: f32[D%d]\n", i, i + 1, i, i);
+  fputs("fn f[m](x: f32[m]) -> f32 { sum(tanh(x)) }\nfn loss(w: Word) -> f32 {\n  var t: f32 = sum(E[w])\n",
+        out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  t = t + f(p%d)\n", i);
+  fputs("  t\n}\n", out);
+}
+
+static void elements(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, k: int) -> f32 {\n  let x = E[w]\n  let xs = [x", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, ",\n    x * %d.0", i);
+  fputs("]\n  sum(sum(xs))\n}\n", out);
+}
+
+static void recursion(FILE *out, int n) {
+  declarations(out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "fn g%d(k: int, x: f32[H]) -> f32[H] { if k > %d { x } else { tanh(W @ g%d(k + 1, x)) } }\n",
+            i, i, (i + 1) % n);
+  fputs("fn loss(w: Word, k: int) -> f32 { sum(g0(k, E[w])) }\n", out);
+}
+
+static void decisions(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, k: int) -> f32 {\n  var x = E[w]\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  if value(sum(x)) > %d.0 { x = tanh(W @ x) }\n", i);
+  fputs("  sum(x)\n}\n", out);
+}
+
+static const struct kind {
+  const char *name;
+  void (*write)(FILE *out, int n);
+} kinds[] = {
+    {"chain_of_functions", chain_of_functions},
+    {"functions_called_twice", functions_called_twice},
+    {"entries", entries},
+    {"ifs_on_ints", ifs_on_ints},
+    {"ifs_on_tensors", ifs_on_tensors},
+    {"lets", lets},
+    {"sums", sums},
+    {"loops", loops},
+    {"variables", variables},
+    {"constructors", constructors},
+    {"nested_patterns", nested_patterns},
+    {"members", members},
+    {"integers", integers},
+    {"pairs", pairs},
+    {"layers", layers},
+    {"sizes", sizes},
+    {"elements", elements},
+    {"recursion", recursion},
+    {"decisions", decisions},
+};
+
+/* ---- Measuring ----------------------------------------------------------------------------------------- */
+
+static double processor_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static double compile(const struct kind *kind, int n) {
+  char *text = NULL;
+  size_t length = 0;
+  FILE *out = open_memstream(&text, &length);
+  kind->write(out, n);
+  fclose(out);
+  struct nnc_options options = {.path = "growth.nn", .text = text, .text_length = length};
+  struct nnc_result result;
+  double before = processor_seconds();
+  if (!nnc_compile(&options, &result)) {
+    nnc_render(&result, stderr, false);
+    fail_msg("%s of size %d does not compile", kind->name, n);
+  }
+  double seconds = processor_seconds() - before;
+  nnc_result_free(&result);
+  free(text);
+  return seconds;
+}
+
+/* The best of a few where the first looks too slow: other work on the machine only adds to it. */
+static void grows_with_the_program(void **state) {
+  const struct kind *kind = *state;
+  double small = compile(kind, SMALL), large = compile(kind, TIMES * SMALL);
+  for (int again = 0; again < 3 && large > FEWEST_SECONDS && large > MOST_GROWTH * small; again++) {
+    double next = compile(kind, TIMES * SMALL);
+    large = next < large ? next : large;
+  }
+  print_message("%-24s %6d: %.3f s  %6d: %.3f s\n", kind->name, SMALL, small, TIMES * SMALL, large);
+  if (large > FEWEST_SECONDS && large > MOST_GROWTH * small)
+    fail_msg("%s: %d times the program takes %.1f times as long", kind->name, TIMES, large / small);
+}
+
+int main(int argc, char **argv) {
+  enum { N = sizeof kinds / sizeof *kinds };
+  struct CMUnitTest tests[N];
+  for (size_t i = 0; i < N; i++) {
+    if (argc == 3 && strcmp(argv[1], kinds[i].name) == 0) {
+      kinds[i].write(stdout, atoi(argv[2]));
+      return 0;
+    }
+    tests[i] = (struct CMUnitTest){kinds[i].name, grows_with_the_program, NULL, NULL, (void *)&kinds[i]};
+  }
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
