@@ -398,6 +398,7 @@ void ir_analyse_decides(struct ir_module *, struct arena *scratch);
 // --------------------------------------------------------------------------------------- text, checks, files
 
 // ir_print.c: the whole module as text; the string is malloc'd, the caller frees it.
+// NULL without memory, like the next three.
 char *ir_print(const struct ir_module *);
 char *ir_print_block(const struct ir_module *, const struct ir_block *);
 // One line, without position and newline.

@@ -23,10 +23,12 @@ static void record(struct ir_parser *p, uint32_t line, uint32_t column, const ch
   if (p->error)
     return;
   char *what = NULL;
-  if (vasprintf(&what, format, args) < 0)
-    ir_text_out_of_memory();
-  p->error = ir_text_message("%" PRIu32 ":%" PRIu32 ": %s", line, column, what);
-  free(what);
+  if (vasprintf(&what, format, args) >= 0) {
+    p->error = ir_text_message("%" PRIu32 ":%" PRIu32 ": %s", line, column, what);
+    free(what);
+  }
+  if (!p->error)
+    arena_out_of_memory(p->module->arena);  // to parse_guarded
   p->token.kind = IR_TOKEN_END;
 }
 
@@ -591,6 +593,7 @@ static void parse_guarded(struct ir_parser *p, const char *text, size_t length) 
   if (setjmp(exhausted) != 0) {
     p->module->arena->on_out_of_memory = NULL;
     free(p->error);
+    p->exhausted = true;
     p->error = ir_text_message("out of memory");
     return;
   }
@@ -616,7 +619,7 @@ struct ir_module *ir_parse(const char *text, size_t length, char **error) {
   free_ids(&p.labels);
   ir_text_leave_c_locale(old_locale);
   *error = p.error;
-  if (!p.error)
+  if (!p.error && !p.exhausted)
     return p.module;
   ir_module_free(p.module);
   return NULL;

@@ -24,6 +24,7 @@ struct ir_parser {
   struct ir_token token;  // the current one
   struct ir_module *module;
   char *error;       // the first one, malloc'd
+  bool exhausted;    // memory ran out, perhaps for `error` as well
   struct map types;  // dims and data: index * 2 + (is data)
   struct map params, functions, blocks;
   uint32_t next_data, next_function, next_block;  // declared before the main pass, defined in the same order

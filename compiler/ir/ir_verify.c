@@ -22,6 +22,8 @@ bool ir_verify_fail(struct ir_verifier *v, const char *format, ...) {
                          v->forward ? v->forward->name : v->block->name);
   if (v->instr) {
     char *text = ir_print_instr(v->module, v->instr);
+    if (!text)
+      arena_out_of_memory(&v->arena);
     where = arena_printf(&v->arena, "%s`%s`: ", where, text);
     free(text);
   }

@@ -60,7 +60,9 @@ static bool write_contents(const void *context, int file) {
 // The payload is malloc'd.
 static struct contents encode(const struct ir_module *module) {
   char *text = ir_print(module);
-  struct contents contents = {.payload = text, .length = strlen(text)};
+  struct contents contents = {.payload = text, .length = text ? strlen(text) : 0};
+  if (!text)
+    return contents;
   memcpy(contents.header, magic, sizeof magic);
   put_number(contents.header + 8, FORMAT_VERSION, 4);
   put_number(contents.header + 16, contents.length, 8);
@@ -70,6 +72,9 @@ static struct contents encode(const struct ir_module *module) {
 
 bool ir_module_write(const struct ir_module *module, const char *path, char **error) {
   struct contents contents = encode(module);
+  *error = NULL;
+  if (!contents.payload)
+    return false;
   bool written = file_replace(path, write_contents, &contents);
   if (!written)
     *error = ir_text_message("%s: cannot be written: %s", path, strerror(errno));
@@ -79,6 +84,9 @@ bool ir_module_write(const struct ir_module *module, const char *path, char **er
 
 bool ir_module_write_to(const struct ir_module *module, int file, char **error) {
   struct contents contents = encode(module);
+  *error = NULL;
+  if (!contents.payload)
+    return false;
   bool written = write_contents(&contents, file);
   if (!written)
     *error = ir_text_message("cannot be written: %s", strerror(errno));
@@ -90,8 +98,8 @@ bool ir_module_write_to(const struct ir_module *module, int file, char **error) 
 
 #define REMEDY "compile the model again with nnc"
 
-// What is wrong with the envelope, or NULL.
-static char *check_envelope(const unsigned char *bytes, size_t length) {
+// What is wrong with the envelope; NULL when it is sound, or without memory.
+static char *check_envelope(const unsigned char *bytes, size_t length, bool *sound) {
   size_t compared = length < sizeof magic ? length : sizeof magic;
   if (length == 0)
     return ir_text_message("the file is empty; " REMEDY);
@@ -118,19 +126,21 @@ static char *check_envelope(const unsigned char *bytes, size_t length) {
                            (unsigned long long)(length - HEADER_BYTES - payload));
   if (get_number(bytes + HASHED_BYTES, 8) != checksum(bytes, bytes + HEADER_BYTES, (size_t)payload))
     return ir_text_message("the file is damaged: its checksum does not match; copy it again, or " REMEDY);
+  *sound = true;
   return NULL;
 }
 
 struct ir_module *ir_module_decode(const void *bytes, size_t length, char **error) {
-  *error = check_envelope(bytes, length);
-  if (*error)
+  bool sound = false;
+  *error = check_envelope(bytes, length, &sound);
+  if (!sound)
     return NULL;
   char *why = NULL;
   struct ir_module *module = ir_parse((const char *)bytes + HEADER_BYTES, length - HEADER_BYTES, &why);
   if (module && ir_verify(module, &why))
     return module;
   // The file is as it was written: by another version of the compiler, or by one with a bug.
-  *error = ir_text_message("the model in the file is not valid: %s; " REMEDY, why);
+  *error = why ? ir_text_message("the model in the file is not valid: %s; " REMEDY, why) : NULL;
   free(why);
   ir_module_free(module);
   return NULL;
@@ -192,7 +202,7 @@ struct ir_module *ir_module_read(const char *path, char **error) {
   struct ir_module *module = ir_module_decode(bytes, length, &why);
   free(bytes);
   if (!module)
-    *error = ir_text_message("%s: %s", path, why);
+    *error = why ? ir_text_message("%s: %s", path, why) : NULL;
   free(why);
   return module;
 }

@@ -50,7 +50,7 @@ static char *message(const char *format, ...) {
 
 static void dump(const struct ir_module *module, const struct pass *pass, FILE *file) {
   char *text = ir_print(module);
-  fprintf(file, "; after %s\n%s", pass->name, text);
+  fprintf(file, "; after %s\n%s", pass->name, text ? text : "out of memory\n");
   free(text);
 }
 

@@ -127,8 +127,8 @@ static nn_status *plan_reduction(struct plan *plan, struct trace *trace, const u
   return NULL;
 }
 
-nn_status *plan_extend(struct plan *plan, const struct plan_block *blocks, struct trace *trace,
-                       const struct schedule *schedule, bool saving) {
+static nn_status *extend(struct plan *plan, const struct plan_block *blocks, struct trace *trace,
+                         const struct schedule *schedule, bool saving) {
   if (schedule->n_batches > plan->capacity) {
     struct plan_batch *grown = realloc(plan->batches, schedule->batches_capacity * sizeof *grown);
     if (!grown)
@@ -149,4 +149,17 @@ nn_status *plan_extend(struct plan *plan, const struct plan_block *blocks, struc
     STATUS_TRY(plan_outputs(plan, &blocks[source->block], trace, instances, source->count, saving, batch));
   }
   return NULL;
+}
+
+nn_status *plan_extend(struct plan *plan, const struct plan_block *blocks, struct trace *trace,
+                       const struct schedule *schedule, bool saving) {
+  jmp_buf exhausted;
+  if (setjmp(exhausted) != 0) {
+    value_arena_catch(plan->memory, NULL);
+    return status_no_memory();
+  }
+  value_arena_catch(plan->memory, &exhausted);
+  nn_status *status = extend(plan, blocks, trace, schedule, saving);
+  value_arena_catch(plan->memory, NULL);
+  return status;
 }

@@ -158,8 +158,8 @@ static bool schedule_off(struct schedule *schedule, const struct trace *trace, u
   return true;
 }
 
-bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_autobatch policy,
-                    uint32_t max_phase) {
+static bool flush(struct schedule *schedule, const struct trace *trace, nn_autobatch policy,
+                  uint32_t max_phase) {
   value_arena_reset(schedule->scratch);
   if (!take_new(schedule, trace) ||
       !array_reserve_u32(&schedule->order, sizeof *schedule->order, trace->n_instances,
@@ -182,12 +182,25 @@ bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_aut
   return true;
 }
 
+bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_autobatch policy,
+                    uint32_t max_phase) {
+  jmp_buf exhausted;
+  if (setjmp(exhausted) != 0) {
+    value_arena_catch(schedule->scratch, NULL);
+    return false;
+  }
+  value_arena_catch(schedule->scratch, &exhausted);
+  bool done = flush(schedule, trace, policy, max_phase);
+  value_arena_catch(schedule->scratch, NULL);
+  return done;
+}
+
 static int compare_words(const void *a, const void *b) {
   uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
   return x < y ? -1 : x > y;
 }
 
-bool schedule_lower_bound(struct schedule *schedule, const struct trace *trace, uint64_t *bound) {
+static void lower_bound(struct schedule *schedule, const struct trace *trace, uint64_t *bound) {
   *bound = 0;
   for (uint32_t b = 0; b < schedule->n_batches;) {
     uint32_t end = b, first = schedule->batches[b].first, n = 0;
@@ -206,5 +219,16 @@ bool schedule_lower_bound(struct schedule *schedule, const struct trace *trace, 
                   : graph.n_keys;
     b = end;
   }
+}
+
+bool schedule_lower_bound(struct schedule *schedule, const struct trace *trace, uint64_t *bound) {
+  jmp_buf exhausted;
+  if (setjmp(exhausted) != 0) {
+    value_arena_catch(schedule->scratch, NULL);
+    return false;
+  }
+  value_arena_catch(schedule->scratch, &exhausted);
+  lower_bound(schedule, trace, bound);
+  value_arena_catch(schedule->scratch, NULL);
   return true;
 }

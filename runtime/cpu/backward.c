@@ -394,8 +394,8 @@ static nn_status *seed(const struct backward *backward, const uint32_t *seeds, u
   return NULL;
 }
 
-nn_status *execute_backward(struct device_run *run, const struct minibatch *minibatch, const uint32_t *seeds,
-                            uint32_t n_seeds, double scale, bool adding) {
+static nn_status *run_backward_pass(struct device_run *run, const struct minibatch *minibatch,
+                                    const uint32_t *seeds, uint32_t n_seeds, double scale, bool adding) {
   struct executor *executor = executor_of(run);
   executor->minibatch = minibatch;
   value_arena_reset(executor->memory);
@@ -414,4 +414,18 @@ nn_status *execute_backward(struct device_run *run, const struct minibatch *mini
     return status_no_memory();
   executor->run.weights_seconds += clock_seconds() - start;
   return NULL;
+}
+
+nn_status *execute_backward(struct device_run *run, const struct minibatch *minibatch, const uint32_t *seeds,
+                            uint32_t n_seeds, double scale, bool adding) {
+  struct executor *executor = executor_of(run);
+  jmp_buf exhausted;
+  if (setjmp(exhausted) != 0) {
+    value_arena_catch(executor->memory, NULL);
+    return status_no_memory();
+  }
+  value_arena_catch(executor->memory, &exhausted);
+  nn_status *status = run_backward_pass(run, minibatch, seeds, n_seeds, scale, adding);
+  value_arena_catch(executor->memory, NULL);
+  return status;
 }

@@ -341,8 +341,8 @@ static nn_status *run_batch(struct executor *executor, uint32_t number) {
                       &executor->run.forward[batch->block]);
 }
 
-nn_status *execute_forward(struct device_run *run, const struct minibatch *minibatch, uint32_t begin,
-                           uint32_t end) {
+static nn_status *run_forward_pass(struct device_run *run, const struct minibatch *minibatch, uint32_t begin,
+                                   uint32_t end) {
   struct executor *executor = executor_of(run);
   executor->minibatch = minibatch;
   value_arena_reset(executor->memory);
@@ -353,4 +353,18 @@ nn_status *execute_forward(struct device_run *run, const struct minibatch *minib
   for (uint32_t b = begin; b < end; b++)
     STATUS_TRY(run_batch(executor, b));
   return NULL;
+}
+
+nn_status *execute_forward(struct device_run *run, const struct minibatch *minibatch, uint32_t begin,
+                           uint32_t end) {
+  struct executor *executor = executor_of(run);
+  jmp_buf exhausted;
+  if (setjmp(exhausted) != 0) {
+    value_arena_catch(executor->memory, NULL);
+    return status_no_memory();
+  }
+  value_arena_catch(executor->memory, &exhausted);
+  nn_status *status = run_forward_pass(run, minibatch, begin, end);
+  value_arena_catch(executor->memory, NULL);
+  return status;
 }

@@ -237,7 +237,7 @@ bool reader_list(struct reader *reader, const struct ir_type *element, size_t ba
   reader->n_stack = base;
   if (!reader->counting)
     *slot = (uint64_t)(uintptr_t)value_list_new(reader->arena, width, n, slots);
-  return true;
+  return reader->counting || *slot || reader_refuse(reader, reader->line_number, 1, "out of memory");
 }
 
 bool reader_data(struct reader *reader, uint64_t tag, uint32_t n_slots, const uint64_t *slots,
@@ -246,5 +246,5 @@ bool reader_data(struct reader *reader, uint64_t tag, uint32_t n_slots, const ui
   *slot = 0;
   if (!reader->counting)
     *slot = (uint64_t)(uintptr_t)value_data_new(reader->arena, tag, n_slots, n_slots ? slots : &none);
-  return true;
+  return reader->counting || *slot || reader_refuse(reader, reader->line_number, 1, "out of memory");
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "compiler/base/files.h"
+#include "compiler/base/text.h"
 #include "runtime/data/message.h"
 
 // The reference implementation's own limit; a larger header is damage or an attack.
@@ -78,20 +79,22 @@ static const char *decode_tensor(const json_t *entry, const char *data, size_t d
   return NULL;
 }
 
-static bool decode_metadata(const json_t *entry, struct safetensors *out) {
+// NULL when it is right, otherwise what is wrong.
+static const char *decode_metadata(const json_t *entry, struct safetensors *out) {
+  static const char no_strings[] = "damaged checkpoint: __metadata__ is not an object of strings";
   if (!json_is_object(entry))
-    return false;
+    return no_strings;
   out->metadata = calloc(json_object_size(entry) + 1, sizeof *out->metadata);
   if (!out->metadata)
-    return false;
+    return "out of memory";
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)entry, key, value) {
     if (!json_is_string(value))
-      return false;
+      return no_strings;
     out->metadata[out->n_metadata++] = (struct safetensors_metadata){key, json_string_value(value)};
   }
-  return true;
+  return NULL;
 }
 
 static bool decode_header(const char *name, const json_t *header, const char *data, size_t data_bytes,
@@ -103,8 +106,9 @@ static bool decode_header(const char *name, const json_t *header, const char *da
   json_t *entry;
   json_object_foreach((json_t *)header, key, entry) {
     if (!strcmp(key, "__metadata__")) {
-      if (!decode_metadata(entry, out))
-        return message_set(error, "%s: damaged checkpoint: __metadata__ is not an object of strings", name);
+      const char *wrong = decode_metadata(entry, out);
+      if (wrong)
+        return message_set(error, "%s: %s", name, wrong);
       continue;
     }
     struct safetensors_tensor *tensor = &out->tensors[out->n_tensors];
@@ -174,7 +178,10 @@ static struct safetensors *decode(const char *name, char *bytes, size_t length, 
   json_error_t why;
   file->header = json_loadb(bytes + 8, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &why);
   if (!json_is_object(file->header)) {
-    message_set(error, "%s: not a safetensors file: its header is no JSON object", name);
+    if (!file->header && json_error_code(&why) == json_error_out_of_memory)
+      message_set(error, "%s: out of memory", name);
+    else
+      message_set(error, "%s: not a safetensors file: its header is no JSON object", name);
     safetensors_free(out);
     return NULL;
   }
@@ -280,6 +287,11 @@ static bool add_tensor(json_t *header, const struct safetensors_tensor *tensor, 
   return entry && json_object_set_new(header, tensor->name, entry) == 0;
 }
 
+static int append(const char *bytes, size_t length, void *context) {
+  const struct text *text = context;
+  return fwrite(bytes, 1, length, text->out) == length ? 0 : -1;
+}
+
 // The header's text, padded with blanks so that the data begins at a multiple of eight; NULL when memory runs
 // out: a header that lacks a tensor must not replace a good one.
 static char *header_text(size_t n_tensors, const struct safetensors_tensor *tensors, size_t n_metadata,
@@ -295,7 +307,17 @@ static char *header_text(size_t n_tensors, const struct safetensors_tensor *tens
     ok = add_tensor(header, &tensors[i], at);
     at += (json_int_t)tensors[i].bytes;
   }
-  char *text = ok ? json_dumps(header, JSON_COMPACT) : NULL, *padded = NULL;
+  struct text written;
+  char *text = NULL, *padded = NULL;
+  if (ok && text_open(&written)) {
+    // Not json_dumps: without memory it may give a text that lacks a part (jansson 2.14).
+    ok = json_dump_callback(header, append, &written, JSON_COMPACT) == 0;
+    text = text_close(&written);
+    if (!ok) {
+      free(text);
+      text = NULL;
+    }
+  }
   json_decref(strings);
   json_decref(header);
   if (text && asprintf(&padded, "%s%*s", text, (int)((8 - strlen(text) % 8) % 8), "") < 0)

@@ -20,24 +20,23 @@ struct vocab {
   int64_t min_count, max_size;
   size_t n, capacity;
   struct entry *entries;
-  size_t n_slots;   // power of two, at least twice n
-  uint32_t *slots;  // entry + 1; 0: free
-  bool marked;      // since the mark: entries from n_marked on are new, and these older ones were counted
+  size_t n_slots;      // power of two, at least twice n
+  uint32_t *slots;     // entry + 1; 0: free
+  bool out_of_memory;  // something was not counted
+  bool marked;         // since the mark: entries from n_marked on are new, and these older ones were counted
   size_t n_marked, n_journal, journal_capacity;
   uint32_t *journal;
 };
 
-static void *must(void *memory) {
-  if (!memory) {
-    fputs("out of memory\n", stderr);
-    abort();
-  }
-  return memory;
-}
-
 struct vocab *vocab_new(const char *name, bool closed, int64_t min_count, int64_t max_size) {
-  struct vocab *vocab = must(calloc(1, sizeof *vocab));
-  vocab->name = must(strdup(name));
+  struct vocab *vocab = calloc(1, sizeof *vocab);
+  char *copy = strdup(name);
+  if (!vocab || !copy) {
+    free(vocab);
+    free(copy);
+    return NULL;
+  }
+  vocab->name = copy;
   vocab->closed = closed;
   vocab->min_count = min_count;
   vocab->max_size = max_size;
@@ -76,26 +75,45 @@ static size_t probe(const struct vocab *vocab, const char *token, size_t length)
   }
 }
 
-static void rehash(struct vocab *vocab, size_t n_slots) {
+// false without memory, which is remembered.
+static bool rehash(struct vocab *vocab, size_t n_slots) {
+  uint32_t *slots = calloc(n_slots, sizeof *slots);
+  if (!slots) {
+    vocab->out_of_memory = true;
+    return false;
+  }
   free(vocab->slots);
   vocab->n_slots = n_slots;
-  vocab->slots = must(calloc(n_slots, sizeof *vocab->slots));
+  vocab->slots = slots;
   for (size_t i = 0; i < vocab->n; i++)
     vocab->slots[probe(vocab, vocab->entries[i].text, vocab->entries[i].length)] = (uint32_t)i + 1;
+  return true;
 }
 
+// NULL without memory, which is remembered.
 static struct entry *find_or_add(struct vocab *vocab, const char *token, size_t length) {
-  if (vocab->n_slots < 2 * (vocab->n + 1))
-    rehash(vocab, vocab->n_slots ? 2 * vocab->n_slots : 64);
+  if (vocab->n_slots < 2 * (vocab->n + 1) && !rehash(vocab, vocab->n_slots ? 2 * vocab->n_slots : 64))
+    return NULL;
   size_t at = probe(vocab, token, length);
   if (vocab->slots[at])
     return &vocab->entries[vocab->slots[at] - 1];
   if (vocab->n == vocab->capacity) {
-    vocab->capacity = vocab->capacity ? 2 * vocab->capacity : 32;
-    vocab->entries = must(realloc(vocab->entries, vocab->capacity * sizeof *vocab->entries));
+    size_t capacity = vocab->capacity ? 2 * vocab->capacity : 32;
+    struct entry *grown = realloc(vocab->entries, capacity * sizeof *grown);
+    if (!grown) {
+      vocab->out_of_memory = true;
+      return NULL;
+    }
+    vocab->entries = grown;
+    vocab->capacity = capacity;
+  }
+  char *text = strndup(token, length);
+  if (!text) {
+    vocab->out_of_memory = true;
+    return NULL;
   }
   struct entry *entry = &vocab->entries[vocab->n++];
-  *entry = (struct entry){must(strndup(token, length)), length, 0};
+  *entry = (struct entry){text, length, 0};
   vocab->slots[at] = (uint32_t)vocab->n;
   return entry;
 }
@@ -104,13 +122,22 @@ void vocab_count(struct vocab *vocab, const char *token, size_t length) {
   if (vocab->frozen)
     return;
   struct entry *entry = find_or_add(vocab, token, length);
+  if (!entry)
+    return;
   entry->count++;
   size_t i = (size_t)(entry - vocab->entries);
   if (!vocab->marked || i >= vocab->n_marked)
     return;
   if (vocab->n_journal == vocab->journal_capacity) {
-    vocab->journal_capacity = vocab->journal_capacity ? 2 * vocab->journal_capacity : 256;
-    vocab->journal = must(realloc(vocab->journal, vocab->journal_capacity * sizeof *vocab->journal));
+    size_t capacity = vocab->journal_capacity ? 2 * vocab->journal_capacity : 256;
+    uint32_t *grown = realloc(vocab->journal, capacity * sizeof *grown);
+    if (!grown) {
+      entry->count--;
+      vocab->out_of_memory = true;
+      return;
+    }
+    vocab->journal = grown;
+    vocab->journal_capacity = capacity;
   }
   vocab->journal[vocab->n_journal++] = (uint32_t)i;
 }
@@ -142,15 +169,23 @@ static int by_count(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
-void vocab_freeze(struct vocab *vocab) {
-  if (vocab->frozen)
-    return;
+static void keep(struct vocab *vocab, const struct entry *old) {
+  struct entry *entry = find_or_add(vocab, old->text, old->length);
+  if (entry)
+    entry->count = old->count;
+}
+
+bool vocab_freeze(struct vocab *vocab) {
+  if (vocab->frozen || vocab->out_of_memory)
+    return vocab->frozen;
   // With max_size: everything more frequent than `last` is kept, and of what is exactly as frequent the first
   // `ties`.
   size_t room = vocab->max_size > 0 ? (size_t)vocab->max_size - !vocab->closed : SIZE_MAX, above = 0;
   int64_t threshold = vocab->min_count > 1 ? vocab->min_count : 1, last = INT64_MIN;
   if (room < vocab->n) {
-    int64_t *counts = must(calloc(vocab->n, sizeof *counts));
+    int64_t *counts = calloc(vocab->n, sizeof *counts);
+    if (!counts)
+      return false;
     for (size_t i = 0; i < vocab->n; i++)
       counts[i] = vocab->entries[i].count;
     qsort(counts, vocab->n, sizeof *counts, by_count);
@@ -171,13 +206,14 @@ void vocab_freeze(struct vocab *vocab) {
     if (old[i].count == last && fits)
       ties--;
     if (fits && old[i].count >= threshold && !(is_unk(&old[i]) && !vocab->closed))
-      find_or_add(vocab, old[i].text, old[i].length)->count = old[i].count;
+      keep(vocab, &old[i]);
     free(old[i].text);
   }
   free(old);
   if (!vocab->n_slots)
     rehash(vocab, 64);
-  vocab->frozen = true;
+  vocab->frozen = !vocab->out_of_memory;
+  return vocab->frozen;
 }
 
 bool vocab_set(struct vocab *vocab, const char *const *entries, size_t n, char **error) {
@@ -186,12 +222,13 @@ bool vocab_set(struct vocab *vocab, const char *const *entries, size_t n, char *
     return message_set(error, "vocabulary %s: its first entry is not <unk>", vocab->name);
   for (size_t i = 0; i < n; i++) {
     size_t before = vocab->n;
-    find_or_add(vocab, entries[i], strlen(entries[i]));
+    if (!find_or_add(vocab, entries[i], strlen(entries[i])))
+      return message_set(error, "vocabulary %s: out of memory", vocab->name);
     if (vocab->n == before)
       return message_set(error, "vocabulary %s: `%s` is in it twice", vocab->name, entries[i]);
   }
-  if (!vocab->n_slots)
-    rehash(vocab, 64);
+  if (!vocab->n_slots && !rehash(vocab, 64))
+    return message_set(error, "vocabulary %s: out of memory", vocab->name);
   vocab->frozen = true;
   return true;
 }

@@ -13,6 +13,7 @@
 struct vocab;
 
 // closed: no <unk>. Otherwise index 0 is "<unk>". max_size 0: no limit (the limit counts <unk>).
+// NULL without memory.
 struct vocab *vocab_new(const char *name, bool closed, int64_t min_count, int64_t max_size);
 void vocab_free(struct vocab *);
 void vocab_count(struct vocab *, const char *token, size_t length);
@@ -21,8 +22,8 @@ void vocab_mark(struct vocab *);
 // Forgets what was counted since the mark, which stays.
 void vocab_take_back(struct vocab *);
 // Drops what is rarer than min_count or beyond max_size (rarest first, ties: later first). Indices are in
-// order of first occurrence.
-void vocab_freeze(struct vocab *);
+// order of first occurrence. false when memory ran out, now or while tokens were counted.
+bool vocab_freeze(struct vocab *);
 // All entries in order, <unk> included; freezes. false with *error (malloc'd) when an entry is twice there
 // or, in a vocabulary that is not closed, the first is not "<unk>".
 bool vocab_set(struct vocab *, const char *const *entries, size_t n, char **error);

@@ -129,7 +129,8 @@ static nn_status *freeze_vocabs(nn_model *model, const struct columns *columns, 
     struct vocab *vocab = model->vocabs[i];
     if (!vocab || vocab_is_frozen(vocab))
       continue;
-    vocab_freeze(vocab);
+    if (!vocab_freeze(vocab))
+      return status_no_memory();
     if (vocab_size(vocab) == 0)
       return no_values(model, columns, i, n_examples, path);
   }

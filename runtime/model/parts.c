@@ -49,7 +49,9 @@ static nn_status *keep_tensor(nn_session *session, const struct ir_type *type, u
     session->kept_capacity = capacity;
   }
   size_t n = (size_t)model_elements(session->model, type);
-  double *elements = value_arena_alloc(session->arena, n * sizeof *elements);
+  double *elements = value_arena_try(session->arena, n * sizeof *elements);
+  if (!elements)
+    return status_no_memory();
   uint32_t row = session->minibatch.trace.value_row[(uint32_t)*slot];
   session->run->device->ops->read_row(session->run, row, 0, n, elements);
   *slot = session->n_kept;
@@ -217,7 +219,9 @@ nn_status *session_enter_part(nn_session *session, size_t part, uint64_t **kept)
   if (!session->results_kept)
     return NULL;
   size_t n = result_slots(session);
-  uint64_t *results = value_arena_alloc(session->arena, (n + 1) * sizeof *results);
+  uint64_t *results = value_arena_try(session->arena, (n + 1) * sizeof *results);
+  if (!results)
+    return status_no_memory();
   memcpy(results, session->examples[0].run.results, n * sizeof *results);
   *kept = results;
   STATUS_TRY(rerun(session, part));

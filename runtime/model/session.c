@@ -123,7 +123,9 @@ static nn_status *make_arguments(nn_session *session, const struct ir_entry *ent
   *width = 0;
   for (uint32_t p = 0; p < entry->n_params; p++)
     *width += ir_type_width(entry->params[p].type);
-  *args = value_arena_alloc(session->arena, (n * *width + 1) * sizeof **args);
+  *args = value_arena_try(session->arena, (n * *width + 1) * sizeof **args);
+  if (!*args)
+    return status_no_memory();
   size_t at = 0;
   for (uint32_t p = 0; p < entry->n_params; p++) {
     const struct dataset_column *column = NULL;
@@ -160,7 +162,9 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
     return status_no_memory();
   memcpy(session->slot_types, function->results, function->n_results * sizeof *session->slot_types);
   session->n_slots = function->n_results;
-  uint64_t *results = value_arena_alloc(session->arena, (n * function->n_results + 1) * sizeof *results);
+  uint64_t *results = value_arena_try(session->arena, (n * function->n_results + 1) * sizeof *results);
+  if (!results)
+    return status_no_memory();
   memset(results, 0, n * function->n_results * sizeof *results);
   for (size_t i = 0; i < n; i++) {
     struct session_example *example = &session->examples[i];
@@ -409,7 +413,9 @@ const char *nn_session_error(const nn_session *session, size_t i) {
   if (loc->line == 0 || loc->file >= module->n_files)
     return message;
   size_t size = strlen(module->files[loc->file]) + strlen(message) + 64;
-  example->error = value_arena_alloc(session->arena, size);
+  example->error = value_arena_try(session->arena, size);
+  if (!example->error)
+    return message;
   snprintf(example->error, size, "%s:%u:%u: %s", module->files[loc->file], loc->line, loc->column, message);
   return example->error;
 }
@@ -420,7 +426,9 @@ const char *nn_session_error(const nn_session *session, size_t i) {
 // Of a part that is in memory.
 static nn_status *backward_of_part(nn_session *session, size_t number, double scale, bool adding) {
   struct session_part part = session->parts[number];
-  uint32_t *seeds = value_arena_alloc(session->arena, (part.n + 1) * sizeof *seeds), n = 0;
+  uint32_t *seeds = value_arena_try(session->arena, (part.n + 1) * sizeof *seeds), n = 0;
+  if (!seeds)
+    return status_no_memory();
   for (size_t i = part.first; i < part.first + part.n; i++)
     if (session->examples[i].state == EXAMPLE_DONE)
       seeds[n++] = session->examples[i].seed;

@@ -19,7 +19,11 @@ static const char *format_message(struct value_arena *arena, const char *format,
   va_copy(again, args);
   int length = vsnprintf(NULL, 0, format, args);
   size_t bytes = length < 0 ? 1 : (size_t)length + 1;
-  char *text = value_arena_alloc(arena, bytes);
+  char *text = value_arena_try(arena, bytes);
+  if (!text) {
+    va_end(again);
+    return "out of memory";
+  }
   text[0] = '\0';
   vsnprintf(text, bytes, format, again);
   va_end(again);

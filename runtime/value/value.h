@@ -6,6 +6,7 @@
 #ifndef NN_RUNTIME_VALUE_VALUE_H
 #define NN_RUNTIME_VALUE_VALUE_H
 
+#include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ struct value_buffer {
 
 // Values made outside of examples, by the readers of data: not counted. The slots are copied, and refer to
 // values of this kind only.
+// NULL without memory.
 struct value_data *value_data_new(struct value_arena *, uint64_t tag, uint32_t n_slots,
                                   const uint64_t *slots);
 struct value_list *value_list_new(struct value_arena *, uint32_t width, uint64_t length,
@@ -51,8 +53,13 @@ struct value_list *value_list_new(struct value_arena *, uint32_t width, uint64_t
 
 // Arena of values that are not counted: bump allocation, grows by itself, reset keeps the memory.
 struct value_arena *value_arena_new(void);
-// 16-byte aligned, never NULL: ends the process with a message when memory is exhausted.
+// 16-byte aligned, never NULL: when memory is exhausted it goes to where value_arena_catch says.
 void *value_arena_alloc(struct value_arena *, size_t bytes);
+// The same, but NULL when memory is exhausted.
+void *value_arena_try(struct value_arena *, size_t bytes);
+// Where value_arena_alloc goes when memory is exhausted: set by the functions that give a status for it, and reset to
+// NULL before they return. Nothing is owned by the frames that the jump leaves.
+void value_arena_catch(struct value_arena *, jmp_buf *on_out_of_memory);
 void value_arena_reset(struct value_arena *);
 void value_arena_free(struct value_arena *);
 // Handed out since the last reset.

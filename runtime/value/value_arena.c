@@ -1,5 +1,6 @@
 // The arena of host values, and values built outside of examples: by the readers of data. The contract is in
 // value.h.
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,18 +24,15 @@ struct value_arena {
   char *next, *end;  // free part of the current chunk
   struct chunk *first, *current;
   size_t before;  // handed out from the chunks before the current one
+  jmp_buf *on_out_of_memory;
 };
 
-static _Noreturn void out_of_memory(void) {
-  fputs("nn: out of memory\n", stderr);
-  abort();
+struct value_arena *value_arena_new(void) {
+  return calloc(1, sizeof(struct value_arena));
 }
 
-struct value_arena *value_arena_new(void) {
-  struct value_arena *arena = calloc(1, sizeof *arena);
-  if (!arena)
-    out_of_memory();
-  return arena;
+void value_arena_catch(struct value_arena *arena, jmp_buf *on_out_of_memory) {
+  arena->on_out_of_memory = on_out_of_memory;
 }
 
 size_t value_arena_bytes(const struct value_arena *arena) {
@@ -88,11 +86,18 @@ static void *try_alloc(struct value_arena *arena, size_t bytes) {
   return memory;
 }
 
+void *value_arena_try(struct value_arena *arena, size_t bytes) {
+  return bytes <= SIZE_MAX / 2 ? try_alloc(arena, bytes) : NULL;
+}
+
 void *value_arena_alloc(struct value_arena *arena, size_t bytes) {
-  void *memory = bytes <= SIZE_MAX / 2 ? try_alloc(arena, bytes) : NULL;
-  if (!memory)
-    out_of_memory();
-  return memory;
+  void *memory = value_arena_try(arena, bytes);
+  if (memory)
+    return memory;
+  if (arena->on_out_of_memory)
+    longjmp(*arena->on_out_of_memory, 1);
+  fputs("nn: out of memory\n", stderr);
+  abort();
 }
 
 void value_arena_reset(struct value_arena *arena) {
@@ -123,7 +128,9 @@ void value_arena_free(struct value_arena *arena) {
 
 struct value_data *value_data_new(struct value_arena *arena, uint64_t tag, uint32_t n_slots,
                                   const uint64_t *slots) {
-  struct value_data *data = value_arena_alloc(arena, sizeof *data + n_slots * sizeof *slots);
+  struct value_data *data = value_arena_try(arena, sizeof *data + n_slots * sizeof *slots);
+  if (!data)
+    return NULL;
   *data = (struct value_data){.tag = (uint32_t)tag};
   if (n_slots)
     memcpy(data->slots, slots, n_slots * sizeof *slots);
@@ -133,9 +140,11 @@ struct value_data *value_data_new(struct value_arena *arena, uint64_t tag, uint3
 // The buffer is full from the start: whoever appends has to copy, so lists of a data set never change.
 struct value_list *value_list_new(struct value_arena *arena, uint32_t width, uint64_t length,
                                   const uint64_t *slots) {
-  struct value_list *list = value_arena_alloc(arena, sizeof *list);
+  struct value_list *list = value_arena_try(arena, sizeof *list);
   size_t bytes = length * width * sizeof *slots;
-  struct value_buffer *buffer = value_arena_alloc(arena, sizeof *buffer + bytes);
+  struct value_buffer *buffer = value_arena_try(arena, sizeof *buffer + bytes);
+  if (!list || !buffer)
+    return NULL;
   *buffer = (struct value_buffer){.used = length, .capacity = length, .width = width};
   if (bytes)
     memcpy(buffer->slots, slots, bytes);
