@@ -49,9 +49,10 @@ typedef enum nn_code {
   NN_IO,       // a file cannot be read or written
   NN_DATA,     // a file's contents are not what they should be
   NN_NO_MEMORY,
-  NN_COMPILE,     // code generation failed
-  NN_EXAMPLE,     // an example's control flow failed, where the call has no result without it
-  NN_NOT_FINITE,  // a loss or a gradient is infinite or no number
+  NN_COMPILE,      // code generation failed
+  NN_EXAMPLE,      // an example's control flow failed, where the call has no result without it
+  NN_NOT_FINITE,   // a loss or a gradient is infinite or no number
+  NN_INTERRUPTED,  // the flag of nn_session_set_limits was set while kernels compiled
 } nn_code;
 
 nn_code nn_status_code(const nn_status *);         // NN_OK for NULL
@@ -211,8 +212,11 @@ typedef struct nn_limits {
 // memory. These hold until others are set.
 nn_limits nn_limits_default(void);
 // `interrupt`: a flag that ends examples with the error "interrupted" once it is not 0 (NULL: none); a signal handler may
-// set it. Examples of a few thousand turns do not look at it.
+// set it. Examples of a few thousand turns do not look at it. No kernel is begun to be compiled then: the call gives
+// NN_INTERRUPTED.
 void nn_session_set_limits(nn_session *, const nn_limits *, const volatile int *interrupt);
+// A flag that is not 0 while the session's kernels compile; a signal handler may read it.
+const volatile int *nn_session_compiling(const nn_session *);
 
 // What NN_TRAIN draws is a function of the seed, the epoch (nn_training_begin_epoch), the example's number in its
 // data set and the place in the example's run: the same in whatever minibatch and order, by any number of threads.

@@ -11,6 +11,8 @@
 enum { SPINS = 2000 };
 // Bytes: kernels and OpenBLAS need a few KiB.
 enum { LEAST_STACK = 1 << 20 };
+// Then it lets others run so often, some milliseconds, before it sleeps: kernels that compile take seconds.
+enum { YIELDS = 2000 };
 
 struct worker {
   struct threads *team;
@@ -30,8 +32,9 @@ struct threads {
   atomic_bool stop;
   atomic_flag taken;  // a caller's job is at work
   atomic_int sleepers;
+  atomic_bool caller_sleeps;  // until the last worker has finished
   pthread_mutex_t mutex;
-  pthread_cond_t wake;
+  pthread_cond_t wake, done;
 };
 
 static inline void relax(void) {
@@ -85,7 +88,12 @@ static void *worker_main(void *argument) {
     if (atomic_load_explicit(&team->stop, memory_order_acquire))
       return NULL;
     take_items(team, worker->number);
-    atomic_fetch_sub_explicit(&team->busy, 1, memory_order_release);
+    // As in start_job: the caller either sees that nobody is busy before it sleeps or is found sleeping here.
+    if (atomic_fetch_sub(&team->busy, 1) == 1 && atomic_load(&team->caller_sleeps)) {
+      pthread_mutex_lock(&team->mutex);
+      pthread_cond_signal(&team->done);
+      pthread_mutex_unlock(&team->mutex);
+    }
   }
 }
 
@@ -113,6 +121,7 @@ struct threads *threads_new(int count) {
   }
   pthread_mutex_init(&team->mutex, NULL);
   pthread_cond_init(&team->wake, NULL);
+  pthread_cond_init(&team->done, NULL);
   team->count = 1;
   pthread_attr_t attributes;
   bool has_attributes = pthread_attr_init(&attributes) == 0;
@@ -140,9 +149,19 @@ void threads_free(struct threads *team) {
   for (int i = 0; i < team->count - 1; i++)
     pthread_join(team->workers[i].thread, NULL);
   pthread_cond_destroy(&team->wake);
+  pthread_cond_destroy(&team->done);
   pthread_mutex_destroy(&team->mutex);
   free(team->workers);
   free(team);
+}
+
+static void sleep_until_done(struct threads *team) {
+  pthread_mutex_lock(&team->mutex);
+  atomic_store(&team->caller_sleeps, true);
+  while (atomic_load(&team->busy) > 0)
+    pthread_cond_wait(&team->done, &team->mutex);
+  atomic_store(&team->caller_sleeps, false);
+  pthread_mutex_unlock(&team->mutex);
 }
 
 int threads_count(const struct threads *team) { return team->count; }
@@ -166,8 +185,9 @@ void threads_run(struct threads *team, uint32_t n_items, threads_fn *work, void 
     // With more threads than free cores the worker we wait for may need this one.
     if (spins < SPINS)
       relax();
-    else
+    else if (spins < SPINS + YIELDS)
       sched_yield();
+    else
+      sleep_until_done(team);
   }
-  atomic_flag_clear_explicit(&team->taken, memory_order_release);
 }

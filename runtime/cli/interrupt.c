@@ -1,6 +1,7 @@
 // Ctrl-C and SIGTERM: a flag at first, the end at the second time.
 #include "runtime/cli/interrupt.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 // Minibatches take fractions of a second.
@@ -8,9 +9,22 @@ enum { GRACE_SECONDS = 2 };
 
 static volatile sig_atomic_t caught, is_graceful;
 static volatile int examples_end;
+static const volatile int *watched;
+static volatile sig_atomic_t keeps;
+
+// Standard output holds results of minibatches before: nobody writes to it while kernels compile.
+static void leave(void) {
+  static const char message[] = "nnrun: interrupted while kernels compiled\n";
+  ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+  (void)written;
+  fflush(stdout);
+  _exit(128 + caught);
+}
 
 static void on_signal(int signal_number) {
   caught = signal_number;
+  if (watched && *watched && !keeps)
+    leave();
   if (is_graceful)
     alarm(GRACE_SECONDS);
   else
@@ -34,5 +48,7 @@ void interrupt_catch(bool gracefully) {
     sigaction(SIGHUP, &action, NULL);
 }
 
+void interrupt_watch(const volatile int *compiling) { watched = compiling; }
+void interrupt_keep(void) { keeps = 1; }
 const volatile sig_atomic_t *interrupt_signal(void) { return &caught; }
 const volatile int *interrupt_of_examples(void) { return &examples_end; }

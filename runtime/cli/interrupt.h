@@ -9,6 +9,11 @@
 // control flow still runs then end with the error "interrupted": at once, or `gracefully` after a few seconds, in
 // which the minibatch usually ends by itself.
 void interrupt_catch(bool gracefully);
+// What may be waited for without end: `compiling` is not 0 meanwhile. While it is, and nothing would be lost, the first
+// signal ends the program, too.
+void interrupt_watch(const volatile int *compiling);
+// From now on something would be: what has been learnt and not saved.
+void interrupt_keep(void);
 // The signal that came, or 0.
 const volatile sig_atomic_t *interrupt_signal(void);
 // For nn_session_set_limits.

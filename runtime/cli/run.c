@@ -40,6 +40,10 @@ void cli_warn(const char *format, ...) {
 }
 
 void cli_check(nn_status *status) {
+  if (nn_status_code(status) == NN_INTERRUPTED && *interrupt_signal()) {
+    cli_warn("%s", nn_status_message(status));
+    exit(128 + *interrupt_signal());
+  }
   if (status)
     cli_fail("%s", nn_status_message(status));
 }
@@ -244,6 +248,7 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
   cli_check(nn_session_new(run->model, &run->session));
   nn_session_set_limits(run->session, &options->limits, interrupt_of_examples());
   read_data(run);
+  interrupt_watch(nn_session_compiling(run->session));
   interrupt_catch(options->command == CLI_TRAIN);
 }
 
@@ -266,6 +271,7 @@ nn_dataset *cli_read(const struct cli_run *run, const char *path) {
 
 void cli_run_end(struct cli_run *run) {
   say_notes(run->model, run->notes_said);  // what came up later
+  interrupt_watch(NULL);
   nn_session_free(run->session);
   nn_dataset_free(run->data);
   nn_model_free(run->model);

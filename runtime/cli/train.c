@@ -114,9 +114,14 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
       break;
     double loss;
     size_t n_failed;
-    check_minibatch(training, label, at,
-                    nn_session_train(run->session, training->optimiser, run->entry, run->data, examples, size,
-                                     run->options->scale, &loss, &n_failed));
+    nn_status *status = nn_session_train(run->session, training->optimiser, run->entry, run->data, examples,
+                                         size, run->options->scale, &loss, &n_failed);
+    if (nn_status_code(status) == NN_INTERRUPTED) {  // this minibatch is left out; what was learnt is kept
+      nn_status_free(status);
+      break;
+    }
+    check_minibatch(training, label, at, status);
+    interrupt_keep();
     if (n_failed && !epoch.n_failed)
       cli_report_failures(run, run->data, examples, size);
     epoch.loss += loss;

@@ -86,6 +86,7 @@ static enum kernel_variant adjoint_of(enum kernel_variant variant) {
 
 struct compile_job {
   struct cpu *cpu;
+  const volatile int *interrupt;
   struct compile_item {
     uint32_t block;
     enum kernel_variant variant;
@@ -96,6 +97,10 @@ struct compile_job {
 static void compile_item(void *context, uint32_t item, int thread) {
   (void)thread;
   struct compile_job *job = context;
+  if (job->interrupt && *job->interrupt) {
+    job->items[item].status = status_new(NN_INTERRUPTED, "interrupted while kernels compiled");
+    return;
+  }
   job->items[item].status = cpu_compile_kernel(job->cpu, job->items[item].block, job->items[item].variant);
 }
 
@@ -113,7 +118,7 @@ static void want(struct executor *executor, struct compile_job *job, uint32_t *n
 // threads.
 static nn_status *compile_missing(struct executor *executor, uint32_t begin, uint32_t end) {
   bool training = executor->variant != KERNEL_INFER;
-  struct compile_job job = {.cpu = executor->cpu};
+  struct compile_job job = {.cpu = executor->cpu, .interrupt = executor->run.interrupt};
   uint32_t n = 0, n_blocks = executor->cpu->model->module->n_blocks;
   for (uint32_t b = begin; b < end; b++) {
     uint32_t block = executor->minibatch->schedule.batches[b].block;
@@ -132,7 +137,9 @@ static nn_status *compile_missing(struct executor *executor, uint32_t begin, uin
   if (n == 0)
     return NULL;
   double start = clock_seconds();
+  executor->run.compiling = 1;
   threads_run(executor->cpu->threads, n, compile_item, &job);
+  executor->run.compiling = 0;
   executor->run.compile_seconds += clock_seconds() - start;
   nn_status *first = NULL;
   for (uint32_t i = 0; i < n; i++) {

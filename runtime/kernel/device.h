@@ -55,6 +55,8 @@ struct device {
 struct device_run {
   struct device *device;
   bool profile;                             // measure the time of single batches
+  const volatile int *interrupt;            // NULL, or not to begin a kernel when it is not 0
+  volatile int compiling;                   // kernels are being compiled
   struct device_tally *forward, *adjoint;   // [block]
   struct device_tally reductions;           // over lists
   double flops;                             // of matrix products, all passes

@@ -83,6 +83,8 @@ void nn_session_free(nn_session *session) {
 
 void nn_session_set_autobatch(nn_session *session, nn_autobatch autobatch) { session->autobatch = autobatch; }
 
+const volatile int *nn_session_compiling(const nn_session *session) { return &session->run->compiling; }
+
 nn_limits nn_limits_default(void) {
   uint64_t memory = machine_memory();
   return (nn_limits){.turns = 100000000,
@@ -330,6 +332,7 @@ nn_status *session_run_part(nn_session *session, const struct ir_entry *entry, s
   minibatch_reset(&session->minibatch);
   session->minibatch.trace.trains = session->mode != NN_INFER;
   session->room.used = 0;
+  session->run->interrupt = session->interrupt;
   session->run->device->ops->begin(session->run, variant_of(session->mode), session->model->training.epoch);
   nn_status *status = run_examples(session, entry, part, crowded_at);
   for (size_t i = part.first; i < part.first + part.n; i++) {

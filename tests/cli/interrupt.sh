@@ -53,3 +53,28 @@ if script -qec true /dev/null >/dev/null 2>&1; then
 fi
 # Elsewhere there are none of its escapes.
 grep -q "$(printf '\033')" err first out && fail "escapes in files" || true
+
+# While kernels compile, too: the first signal ends every command, and nobody spins while he waits. The model is one block
+# that takes long.
+{
+  printf 'dim D = 8\nparam p: f32[D] = ones\nfn loss(n: int) -> f32 {\n  let x0 = p * n\n'
+  i=0
+  while [ $i -lt 6000 ]; do
+    echo "  let x$((i + 1)) = tanh(x$i * p + x$((i / 2))) * x$((i / 3)) + sigmoid(x$((i / 4)))"
+    i=$((i + 1))
+  done
+  printf '  sum(x6000)\n}\nfn predict(n: int) -> f32 { loss(n) }\n'
+} >slow.nn
+echo '{"n": 1}' >one.jsonl
+for command in train predict; do
+  "$nnrun" $command slow.nn --data one.jsonl --cache-dir "" >out 2>err &
+  process=$!
+  sleep 6
+  kill -s TERM "$process" 2>/dev/null || fail "$command of the slow model is too soon done"
+  before=$(date +%s)
+  got=0
+  wait "$process" || got=$?
+  after=$(($(date +%s) - before))
+  [ "$got" -eq 143 ] || { cat err >&2; fail "exit status $got of $command after SIGTERM"; }
+  [ "$after" -le 5 ] || fail "$command goes on for $after s after SIGTERM"
+done
