@@ -23,7 +23,7 @@ static const struct builtin rows[] = {
   {BUILTIN_##ENUM, name, op, arg_count, false, usage, doc},
 #include "compiler/check/builtins.def"
 #undef BUILTIN
-#define OP(ENUM, name, arity, class, shape, derivatives, user, doc)                                          \
+#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc)                             \
   {BUILTIN_OP,  (user) ? name : NULL,       IR_OP_##ENUM, (arity) < 0 ? 1 : (arity),                         \
    (arity) < 0, LITERAL_USAGE(name, arity), doc},
 #include "compiler/ir/ops.def"

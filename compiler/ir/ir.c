@@ -15,13 +15,23 @@ const struct ir_op_info ir_op_infos[IR_N_OPS] = {
       .name = name_, .arity = -1, .class = IR_CLASS_HOST, .derivatives = "", .fails = fails_, .doc = doc_},
 #include "compiler/ir/hostops.def"
 #undef HOST
-#define TAKES_INDEX(ENUM)                                                                                    \
-  (IR_OP_##ENUM == IR_OP_PICK || IR_OP_##ENUM == IR_OP_NLL || IR_OP_##ENUM == IR_OP_LOOKUP ||                \
-   IR_OP_##ENUM == IR_OP_PUT || IR_OP_##ENUM == IR_OP_ONEHOT || IR_OP_##ENUM == IR_OP_D_ROW)
-#define OP(ENUM, name_, arity_, class_, shape_, derivatives_, user_, doc_)                                   \
-  [IR_OP_##ENUM] = {name_, arity_, IR_CLASS_##class_, derivatives_, user_, TAKES_INDEX(ENUM), false, doc_},
+#define FLAG_NONE 0
+#define FLAG_INDEX 1
+#define FLAG_RANDOM 2
+#define OPAQUE IR_COST_OPAQUE
+#define OP(ENUM, name_, arity_, class_, cost_, flags_, shape_, derivatives_, user_, doc_)                    \
+  [IR_OP_##ENUM] = {.name = name_,                                                                           \
+                    .arity = arity_,                                                                         \
+                    .class = IR_CLASS_##class_,                                                              \
+                    .cost = cost_,                                                                           \
+                    .derivatives = derivatives_,                                                             \
+                    .user = user_,                                                                           \
+                    .takes_index = FLAG_##flags_ == FLAG_INDEX,                                              \
+                    .random = FLAG_##flags_ == FLAG_RANDOM,                                                  \
+                    .doc = doc_},
 #include "compiler/ir/ops.def"
 #undef OP
+#undef OPAQUE
 };
 
 enum ir_op ir_op_find(const char *name) {

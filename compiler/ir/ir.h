@@ -160,7 +160,7 @@ enum ir_op {
 #define HOST(ENUM, name, fails, doc) IR_##ENUM,
 #include "compiler/ir/hostops.def"
 #undef HOST
-#define OP(ENUM, name, arity, class, shape, derivatives, user, doc) IR_OP_##ENUM,
+#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc) IR_OP_##ENUM,
 #include "compiler/ir/ops.def"
 #undef OP
   IR_N_OPS,
@@ -178,14 +178,18 @@ enum ir_class {
   IR_CLASS_SINK,
 };
 
+#define IR_COST_OPAQUE 10000
+
 struct ir_op_info {
   const char *name;
   int arity;  // value operands; -1: one or more; host operations: -1 always
   enum ir_class class;
+  int cost;                 // of an element, in simple operations; IR_COST_OPAQUE: never computed again
   const char *derivatives;  // "" for host operations
   bool user;
   bool takes_index;  // one host operand of kind index or int follows the value operands
   bool fails;        // may end the example with a run-time error
+  bool random;
   const char *doc;
 };
 extern const struct ir_op_info ir_op_infos[IR_N_OPS];

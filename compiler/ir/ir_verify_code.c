@@ -316,7 +316,7 @@ static bool check_one_block(struct ir_verifier *v, struct graph *g, const struct
   bool random = false;
   uint32_t position = 1;
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
-    random = random || instr->op == IR_OP_DROPOUT;
+    random = random || ir_op_infos[instr->op].random;
     if (!check_block_instr(v, g, instr, position++))
       return false;
   }

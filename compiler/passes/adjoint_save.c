@@ -40,26 +40,13 @@ static int64_t cost_of(const struct ir_module *module, const struct ir_type *typ
   return (elements + LANES - 1) / LANES * LANES;
 }
 
+// A saved element is written, read, and takes memory from the forward pass to the backward one: a few operations
+// on what is there anyway cost less.
+#define MAX_RECOMPUTED_COST 4
+
 static bool is_recomputable(const struct ir_instr *instr) {
-  switch (ir_op_infos[instr->op].class) {
-  case IR_CLASS_SOURCE: return true;
-  case IR_CLASS_MOVE: return instr->op != IR_OP_PUT;
-  case IR_CLASS_ELEMENTWISE: break;
-  default: return false;
-  }
-  switch (instr->op) {
-  case IR_OP_EXP:
-  case IR_OP_LOG:
-  case IR_OP_LOG1P:
-  case IR_OP_EXPM1:
-  case IR_OP_ERF:
-  case IR_OP_ERFC:
-  case IR_OP_SQRT:
-  case IR_OP_TANH:
-  case IR_OP_SIGMOID:
-  case IR_OP_DROPOUT: return false;
-  default: return true;
-  }
+  const struct ir_op_info *info = &ir_op_infos[instr->op];
+  return info->cost <= MAX_RECOMPUTED_COST && !info->random;
 }
 
 // The flow network. Node k is copy k; it stands for two, joined by an edge whose capacity is the cost of

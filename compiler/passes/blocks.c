@@ -25,22 +25,6 @@
 
 // ----------------------------------------------------------------------------------------- what is cheap
 
-static bool is_transcendental(enum ir_op op) {
-  switch (op) {
-  case IR_OP_EXP:
-  case IR_OP_LOG:
-  case IR_OP_LOG1P:
-  case IR_OP_EXPM1:
-  case IR_OP_ERF:
-  case IR_OP_ERFC:
-  case IR_OP_SQRT:
-  case IR_OP_TANH:
-  case IR_OP_SIGMOID:
-  case IR_OP_DIV: return true;
-  default: return false;
-  }
-}
-
 // Whether repeating the operation costs less than a block instance whose only purpose is to hand on its
 // result: nothing is computed from what examples computed, and little at all. A row of a parameter is read
 // where it lies.
@@ -52,17 +36,11 @@ static bool is_cheap(const struct former *former, const struct ir_instr *instr) 
     if (instr->operands[i]->type->kind == IR_TENSOR &&
         !(op_of(instr->operands[i]) && info_of(former, instr->operands[i])->is_cheap))
       return false;
-  switch (instr->op) {
-  case IR_OP_SLICE:
-  case IR_OP_TRANSPOSE:
-  case IR_OP_BROADCAST:
-  case IR_OP_LOOKUP:
-  case IR_OP_STOP: return true;
-  default:
-    // A vector's worth of simple arithmetic on parameters and constants.
-    return op->class == IR_CLASS_ELEMENTWISE && instr->op != IR_OP_DROPOUT && !is_transcendental(instr->op) &&
-           instr->results[0]->type->shape.rank <= 1;
-  }
+  // Slices and the like are read where they lie; else a vector's worth of simple arithmetic on parameters and
+  // constants.
+  if (op->class == IR_CLASS_ELEMENTWISE)
+    return op->cost == 0 || (op->cost <= 1 && instr->results[0]->type->shape.rank <= 1);
+  return op->class == IR_CLASS_MOVE && op->cost == 0;
 }
 
 static void mark_host_uses(struct former *former, uint32_t n, struct ir_value *const *values) {

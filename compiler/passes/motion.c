@@ -86,7 +86,7 @@ struct emptying {
 static void find_invariant(struct mover *m, const struct body *body, uint32_t loop, struct emptying *e) {
   for (uint32_t k = 0; k < body->n; k++) {
     for (const struct ir_instr *instr = m->cfg->bbs[body->at[k]]->first; instr; instr = instr->next) {
-      if (!ir_is_tensor_op(instr->op) || instr->op == IR_OP_DROPOUT)
+      if (!ir_is_tensor_op(instr->op) || ir_op_infos[instr->op].random)
         continue;
       bool same = true;
       for (uint32_t i = 0; i < instr->n_operands; i++)

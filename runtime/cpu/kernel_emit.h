@@ -81,6 +81,9 @@ struct emission {
   struct hash_index cuts_index;
 };
 
+// kernel_values.c: an element-wise operation on numbers or vectors; b NULL with one operand.
+LLVMValueRef emit_value(const struct codegen *, int op, LLVMValueRef a, LLVMValueRef b);
+
 // kernel_emit_args.c: functions, and what kernel_args holds.
 // A new function with parameters (args, a, b, scratch); the builder stands in its body.
 LLVMValueRef emit_function_begin(struct emission *, const char *name, bool internal);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "runtime/cpu/kernel_emit.h"
-#include "runtime/cpu/vector_math.h"
 
 // ------------------------------------------------------------------------------------------------- addresses
 
@@ -123,53 +122,6 @@ LLVMValueRef emit_address(struct emission *e, struct place place, LLVMValueRef e
 
 static LLVMValueRef zero_like(struct emission *e, LLVMValueRef a) { return codegen_real_like(&e->cg, a, 0); }
 
-static LLVMValueRef unary(struct emission *e, int op, LLVMValueRef a) {
-  struct codegen *cg = &e->cg;
-  switch (op) {
-  case IR_OP_NEG: return LLVMBuildFNeg(cg->builder, a, "");
-  case IR_OP_EXP: return vector_math_exp(cg, a);
-  case IR_OP_LOG: return vector_math_log(cg, a);
-  case IR_OP_LOG1P: return vector_math_log1p(cg, a);
-  case IR_OP_EXPM1: return vector_math_expm1(cg, a);
-  case IR_OP_ERF: return vector_math_erf(cg, a);
-  case IR_OP_ERFC: return vector_math_erfc(cg, a);
-  case IR_OP_SQRT: return codegen_intrinsic(cg, "llvm.sqrt", 1, &a);
-  case IR_OP_SQUARE: return LLVMBuildFMul(cg->builder, a, a, "");
-  case IR_OP_TANH: return vector_math_tanh(cg, a);
-  case IR_OP_SIGMOID: return vector_math_sigmoid(cg, a);
-  case IR_OP_RELU: return codegen_select_gt(cg, zero_like(e, a), a, zero_like(e, a), a);
-  case IR_OP_ABS: return codegen_intrinsic(cg, "llvm.fabs", 1, &a);
-  case NODE_FINITE: {
-    LLVMValueRef size = codegen_intrinsic(cg, "llvm.fabs", 1, &a);
-    LLVMValueRef infinite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, size, codegen_real_like(cg, a, INFINITY),
-                                          "");
-    return LLVMBuildSelect(cg->builder, infinite, zero_like(e, a), a, "");
-  }
-  default: graph_fail(e->graph, "the operation %s has no code generator", ir_op_infos[op].name);
-  }
-}
-
-static LLVMValueRef binary(struct emission *e, int op, LLVMValueRef a, LLVMValueRef b) {
-  struct codegen *cg = &e->cg;
-  switch (op) {
-  case IR_OP_ADD: return LLVMBuildFAdd(cg->builder, a, b, "");
-  case IR_OP_SUB: return LLVMBuildFSub(cg->builder, a, b, "");
-  case IR_OP_MUL: return LLVMBuildFMul(cg->builder, a, b, "");
-  case IR_OP_DIV: return LLVMBuildFDiv(cg->builder, a, b, "");
-  case IR_OP_MAX:
-  case IR_OP_AT_LEAST: return codegen_maximum(cg, a, b);
-  case IR_OP_MIN:
-  case IR_OP_AT_MOST: return codegen_minimum(cg, a, b);
-  case IR_OP_GT: {
-    LLVMValueRef unordered = LLVMBuildFCmp(cg->builder, LLVMRealUNO, a, b, "");
-    LLVMValueRef else_ = LLVMBuildSelect(cg->builder, unordered, codegen_real_like(cg, a, NAN),
-                                         zero_like(e, a), "");
-    return codegen_select_gt(cg, a, b, codegen_real_like(cg, a, 1), else_);
-  }
-  default: graph_fail(e->graph, "the operation %s has no code generator", ir_op_infos[op].name);
-  }
-}
-
 // a / (1 - p) where the word is not below the threshold, otherwise 0: see draws.h.
 static LLVMValueRef dropout(struct emission *e, const struct node *node, LLVMValueRef a, LLVMValueRef words) {
   struct codegen *cg = &e->cg;
@@ -225,8 +177,8 @@ LLVMValueRef emit_computed_scalar(struct emission *e, struct node *node) {
   if (!node_is_elementwise(node))
     return load_scalar(e, graph_place(e->graph, node), word(e, 0));
   LLVMValueRef a = emit_scalar(e, node->operands[0]);
-  return node->n_operands == 1 ? unary(e, node->op, a)
-                               : binary(e, node->op, a, emit_scalar(e, node->operands[1]));
+  LLVMValueRef b = node->n_operands > 1 ? emit_scalar(e, node->operands[1]) : NULL;
+  return emit_value(&e->cg, node->op, a, b);
 }
 
 bool emit_is_read(const struct emission *e, const struct node *node) {
@@ -337,8 +289,8 @@ LLVMValueRef emit_computed_vector(struct emission *e, struct node *node, int64_t
   if (!node_is_elementwise(node))
     return emit_load_chunk(e, graph_place(e->graph, node), shift);
   LLVMValueRef a = emit_vector(e, node->operands[0], shift);
-  return node->n_operands == 1 ? unary(e, node->op, a)
-                               : binary(e, node->op, a, emit_vector(e, node->operands[1], shift));
+  LLVMValueRef b = node->n_operands > 1 ? emit_vector(e, node->operands[1], shift) : NULL;
+  return emit_value(&e->cg, node->op, a, b);
 }
 
 struct vector_key {

@@ -137,21 +137,14 @@ static void set_order(struct graph *graph) {
 
 // Instructions that compute a vector or a number, roughly.
 static uint32_t own_weight(const struct node *node) {
-  switch (node->op) {
-  case IR_OP_LOG:
-  case IR_OP_LOG1P: return 40;
-  case IR_OP_ERF:
-  case IR_OP_ERFC: return 100;
-  case IR_OP_EXPM1:
-  case IR_OP_EXP:
-  case IR_OP_TANH:
-  case IR_OP_SIGMOID: return 22;
-  case NODE_DRAWS: return 400;
-  default: break;
-  }
+  if (node->op == NODE_DRAWS)
+    return 400;
   if (plan_is_row_step(node))
     return 40;
-  return node_is_leaf(node) ? 0 : node_is_elementwise(node) ? 2 : 1;
+  if (node_is_leaf(node) || !node_is_elementwise(node))
+    return !node_is_leaf(node);
+  int cost = node->op < IR_N_OPS ? ir_op_infos[node->op].cost : 2;
+  return cost > 2 ? (uint32_t)cost : 2;
 }
 
 // Of the loop over a part of a concatenation or padding.
@@ -253,21 +246,11 @@ static void set_cuts(struct graph *graph) {
 
 // ------------------------------------------------------------------------------------------------------- costs
 
+// Moves are address arithmetic here.
 static int own_cost(const struct node *node) {
-  switch (node->op) {
-  case IR_OP_EXP:
-  case IR_OP_LOG:
-  case IR_OP_LOG1P:
-  case IR_OP_EXPM1:
-  case IR_OP_TANH:
-  case IR_OP_SIGMOID: return 10;
-  case IR_OP_ERF:
-  case IR_OP_ERFC: return 20;
-  case IR_OP_DIV:
-  case IR_OP_SQRT: return 4;
-  case IR_OP_DROPOUT: return 2;
-  default: return node_is_elementwise(node) ? 1 : 0;
-  }
+  if (!node_is_elementwise(node))
+    return 0;
+  return node->op < IR_N_OPS ? ir_op_infos[node->op].cost : 1;
 }
 
 static void set_costs(struct graph *graph) {

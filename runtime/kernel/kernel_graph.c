@@ -202,34 +202,73 @@ static struct node *max_share(struct graph *graph, struct node *a) {
   return binary(graph, IR_OP_DIV, largest, unary(graph, IR_OP_SUM, largest));
 }
 
-static struct node *composite(struct graph *graph, enum ir_op op, struct node *const *operands,
-                              struct node_index at) {
-  struct node *a = operands[0];
-  switch (op) {
-  case IR_OP_STOP: return a;
-  case IR_OP_DOT: return unary(graph, IR_OP_SUM, binary(graph, IR_OP_MUL, a, operands[1]));
-  case IR_OP_MEAN: return binary(graph, IR_OP_DIV, unary(graph, IR_OP_SUM, a), constant(graph, (double)a->n));
-  case IR_OP_MAX_SHARE: return max_share(graph, a);
-  default: break;
+// expand_ENUM for each reduction, product and row-wise operation of ops.def: the nodes that it consists of, or NULL
+// where it is a node itself, with a step in the planner and the generators. A row without one does not compile.
+typedef struct node *expand_fn(struct graph *, struct node *const *operands, struct node_index at);
+
+#define EXPAND(ENUM, expression)                                                                             \
+  static struct node *expand_##ENUM(struct graph *graph, struct node *const *operands,                       \
+                                    struct node_index at) {                                                  \
+    struct node *a = operands[0];                                                                            \
+    (void)at;                                                                                                \
+    return expression;                                                                                       \
   }
-  struct exponentials e = exponentials_of(graph, a);
-  // One of the powers is 1; the log1p of the others keeps them however small they are.
-  struct node *log_sum = unary(graph, IR_OP_LOG1P, unary(graph, NODE_SUM_BUT_ONE, e.powers));
-  switch (op) {
-  case IR_OP_LOGSUMEXP: return binary(graph, IR_OP_ADD, e.top, log_sum);
-  case IR_OP_NLL:
-    return binary(graph, IR_OP_SUB, log_sum, binary(graph, IR_OP_SUB, pick(graph, a, at), e.top));
-  case IR_OP_SOFTMAX:
-    return binary(graph, IR_OP_MUL, e.powers, binary(graph, IR_OP_DIV, constant(graph, 1), e.sum));
-  case IR_OP_LOG_SOFTMAX: return binary(graph, IR_OP_SUB, e.shifted, log_sum);
-  default: graph_fail(graph, "the operation %s has no code generator", ir_op_infos[op].name);
-  }
+
+// One of the powers is 1; the log1p of the others keeps them however small they are.
+static struct node *log_sum(struct graph *graph, const struct exponentials *e) {
+  return unary(graph, IR_OP_LOG1P, unary(graph, NODE_SUM_BUT_ONE, e->powers));
 }
 
-static bool is_composite(enum ir_op op) {
-  return op == IR_OP_STOP || op == IR_OP_DOT || op == IR_OP_MEAN || op == IR_OP_MAX_SHARE ||
-         op == IR_OP_LOGSUMEXP || op == IR_OP_NLL || op == IR_OP_SOFTMAX || op == IR_OP_LOG_SOFTMAX;
+static struct node *expand_LOGSUMEXP(struct graph *graph, struct node *const *operands,
+                                     struct node_index at) {
+  (void)at;
+  struct exponentials e = exponentials_of(graph, operands[0]);
+  return binary(graph, IR_OP_ADD, e.top, log_sum(graph, &e));
 }
+
+static struct node *expand_NLL(struct graph *graph, struct node *const *operands, struct node_index at) {
+  struct exponentials e = exponentials_of(graph, operands[0]);
+  struct node *log = log_sum(graph, &e), *picked = pick(graph, operands[0], at);
+  return binary(graph, IR_OP_SUB, log, binary(graph, IR_OP_SUB, picked, e.top));
+}
+
+static struct node *expand_SOFTMAX(struct graph *graph, struct node *const *operands, struct node_index at) {
+  (void)at;
+  struct exponentials e = exponentials_of(graph, operands[0]);
+  return binary(graph, IR_OP_MUL, e.powers, binary(graph, IR_OP_DIV, constant(graph, 1), e.sum));
+}
+
+static struct node *expand_LOG_SOFTMAX(struct graph *graph, struct node *const *operands,
+                                       struct node_index at) {
+  (void)at;
+  struct exponentials e = exponentials_of(graph, operands[0]);
+  return binary(graph, IR_OP_SUB, e.shifted, log_sum(graph, &e));
+}
+
+EXPAND(DOT, unary(graph, IR_OP_SUM, binary(graph, IR_OP_MUL, a, operands[1])))
+EXPAND(MEAN, binary(graph, IR_OP_DIV, unary(graph, IR_OP_SUM, a), constant(graph, (double)a->n)))
+EXPAND(MAX_SHARE, max_share(graph, a))
+EXPAND(STOP, ((void)graph, a))
+#define expand_MATMUL NULL
+#define expand_OUTER NULL
+#define expand_SUM NULL
+#define expand_AMAX NULL
+#define expand_ARGMAX NULL
+#define expand_PICK NULL
+
+static expand_fn *const expansions[IR_N_OPS] = {
+#define EXPANSION_OF_ELEMENTWISE(ENUM)
+#define EXPANSION_OF_PRODUCT(ENUM) [IR_OP_##ENUM] = expand_##ENUM,
+#define EXPANSION_OF_REDUCE(ENUM) [IR_OP_##ENUM] = expand_##ENUM,
+#define EXPANSION_OF_ROWWISE(ENUM) [IR_OP_##ENUM] = expand_##ENUM,
+#define EXPANSION_OF_MOVE(ENUM)
+#define EXPANSION_OF_SOURCE(ENUM)
+#define EXPANSION_OF_SINK(ENUM)
+#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc) EXPANSION_OF_##class(ENUM)
+#include "compiler/ir/ops.def"
+#undef OP
+    [IR_OP_STOP] = expand_STOP,
+};
 
 // ----------------------------------------------------------------------------------- parameters of the block
 
@@ -401,8 +440,8 @@ static struct node *convert(struct graph *graph, const struct ir_instr *instr) {
     return host_scalar(graph, instr->operands[0]);
   if (instr->op == IR_OP_DROPOUT)
     return dropout(graph, instr, operands[0]);
-  if (is_composite(instr->op))
-    return composite(graph, instr->op, operands, at);
+  if (expansions[instr->op] != NULL)
+    return expansions[instr->op](graph, operands, at);
   if (info->class == IR_CLASS_ELEMENTWISE)
     return graph_node(graph, instr->op, n, operands);
   struct node node = new_node(instr->op, n, operands);

@@ -49,40 +49,49 @@ static double element(const struct reference_value *v, int64_t i) {
 
 // ---------------------------------------------------------------------------------------------- element-wise
 
-static double unary(enum ir_op op, double a) {
-  switch (op) {
-  case IR_OP_NEG: return -a;
-  case IR_OP_EXP: return exp(a);
-  case IR_OP_LOG: return log(a);
-  case IR_OP_LOG1P: return log1p(a);
-  case IR_OP_EXPM1: return expm1(a);
-  case IR_OP_ERF: return erf(a);
-  case IR_OP_ERFC: return erfc(a);
-  case IR_OP_SQRT: return sqrt(a);
-  case IR_OP_SQUARE: return a * a;
-  case IR_OP_TANH: return tanh(a);
-  case IR_OP_SIGMOID: return 1 / (1 + exp(-a));
-  case IR_OP_RELU: return a < 0 ? 0 : a;
-  case IR_OP_ABS: return fabs(a);
-  case IR_OP_STOP: return a;
-  default: assert(!"element-wise operation without a reference"); return NAN;
+// value_ENUM for each element-wise row of ops.def: a row without one does not compile.
+#define VALUE(ENUM, expression)                                                                              \
+  static double value_##ENUM(double a, double b) {                                                           \
+    (void)b;                                                                                                 \
+    return expression;                                                                                       \
   }
-}
+VALUE(NEG, -a)
+VALUE(EXP, exp(a))
+VALUE(LOG, log(a))
+VALUE(LOG1P, log1p(a))
+VALUE(EXPM1, expm1(a))
+VALUE(ERF, erf(a))
+VALUE(ERFC, erfc(a))
+VALUE(SQRT, sqrt(a))
+VALUE(SQUARE, a *a)
+VALUE(TANH, tanh(a))
+VALUE(SIGMOID, 1 / (1 + exp(-a)))
+VALUE(RELU, a < 0 ? 0 : a)
+VALUE(ABS, fabs(a))
+VALUE(STOP, a)
+VALUE(DROPOUT, a)  // where it is the identity
+VALUE(ADD, a + b)
+VALUE(SUB, a - b)
+VALUE(MUL, a *b)
+VALUE(DIV, a / b)
+VALUE(MAX, b > a || isnan(b) ? b : a)
+VALUE(AT_LEAST, value_MAX(a, b))
+VALUE(MIN, b < a || isnan(b) ? b : a)
+VALUE(AT_MOST, value_MIN(a, b))
+VALUE(GT, isnan(a) || isnan(b) ? NAN : a > b)
 
-static double binary(enum ir_op op, double a, double b) {
-  switch (op) {
-  case IR_OP_ADD: return a + b;
-  case IR_OP_SUB: return a - b;
-  case IR_OP_MUL: return a * b;
-  case IR_OP_DIV: return a / b;
-  case IR_OP_MAX:
-  case IR_OP_AT_LEAST: return b > a || isnan(b) ? b : a;
-  case IR_OP_MIN:
-  case IR_OP_AT_MOST: return b < a || isnan(b) ? b : a;
-  case IR_OP_GT: return isnan(a) || isnan(b) ? NAN : a > b;
-  default: assert(!"element-wise operation without a reference"); return NAN;
-  }
-}
+static double (*const values[IR_N_OPS])(double a, double b) = {
+#define VALUE_OF_ELEMENTWISE(ENUM) [IR_OP_##ENUM] = value_##ENUM,
+#define VALUE_OF_PRODUCT(ENUM)
+#define VALUE_OF_REDUCE(ENUM)
+#define VALUE_OF_ROWWISE(ENUM)
+#define VALUE_OF_MOVE(ENUM)
+#define VALUE_OF_SOURCE(ENUM)
+#define VALUE_OF_SINK(ENUM)
+#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc) VALUE_OF_##class(ENUM)
+#include "compiler/ir/ops.def"
+#undef OP
+};
 
 static void run_elementwise(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
   const struct reference_value *a = operand(run, instr, 0);
@@ -93,12 +102,9 @@ static void run_elementwise(const struct run *run, const struct ir_instr *instr,
                                            instr->site, (uint32_t)i, instr->number)
                            ? a->elements[i] / (1 - instr->number)
                            : 0;
-    else if (instr->op == IR_OP_DROPOUT)
-      y->elements[i] = a->elements[i];
-    else if (ir_op_infos[instr->op].arity == 1)
-      y->elements[i] = unary(instr->op, a->elements[i]);
     else
-      y->elements[i] = binary(instr->op, element(a, i), element(operand(run, instr, 1), i));
+      y->elements[i] = values[instr->op](
+          element(a, i), ir_op_infos[instr->op].arity > 1 ? element(operand(run, instr, 1), i) : 0);
 }
 
 // -------------------------------------------------------------------------------------------------- products
