@@ -144,6 +144,58 @@ static char *sum_of_parameters(uint32_t n) {
   return end(out);
 }
 
+// --------------------------------------------------------------------------------------------------- at random
+
+static uint32_t state;
+
+static uint32_t below(uint32_t n) {  // Numerical Recipes' linear congruential generator, its high bits
+  state = state * 1664525u + 1013904223u;
+  return (uint32_t)((uint64_t)(state >> 8) * n >> 24);
+}
+
+// Prefers late values now and then, so that there are long chains and long lives.
+static uint32_t earlier(uint32_t n) { return below(3) == 0 ? below(n) : n - 1 - below(n < 6 ? n : 6); }
+
+char *shape_random(uint32_t n, uint32_t seed) {
+  state = seed;
+  FILE *out = begin();
+  fprintf(out, "dim D = 20\nparam p: f32[D] = normal(0.3)\nparam W: f32[D, D] = normal(0.1)\n"
+               "param V: f32[D, 2 * D] = normal(0.1)\nfn loss(a: int) -> f32 {\n"
+               "  let x0 = tanh(p)\n  let y0 = concat(x0, p)\n  let s0 = sum(x0)\n");
+  // Vectors x of D and y of 2 D elements, and numbers s; n of each in the end.
+  for (uint32_t i = 1; i <= n; i++) {
+    uint32_t a = earlier(i), b = earlier(i), c = earlier(i);
+    static const char *const xs[] = {
+        "tanh(x%u * 1.5 + x%u)",     "x%u * sigmoid(x%u)",   "softmax(x%u) - x%u * 0.5",
+        "tanh(W @ x%u) + x%u * 0.1", "relu(x%u) - x%u * x0", "x%u / (x%u * x%u + 1.0)",
+    };
+    fprintf(out, "  let x%u = ", i);
+    switch (below(9)) {
+    case 0: fprintf(out, "y%u[0..D] * 0.5 + y%u[D..2 * D] * x%u", a, b, c); break;
+    case 1: fprintf(out, "tanh(V @ y%u)", a); break;
+    case 2: fprintf(out, "x%u * s%u", a, b); break;
+    default: fprintf(out, xs[below(6)], a, b, b); break;
+    }
+    fprintf(out, "\n  let y%u = ", i);
+    switch (below(4)) {
+    case 0: fprintf(out, "tanh(y%u) + concat(x%u, x%u * 0.5)", a, b, c); break;
+    case 1: fprintf(out, "concat(y%u[3..D + 3], x%u)", a, i); break;
+    case 2: fprintf(out, "tanh(y%u * y%u)", a, b); break;
+    default: fprintf(out, "concat(x%u * 0.1, x%u[1..D], x%u[0..1])", i, b, c); break;
+    }
+    fprintf(out, "\n  let s%u = ", i);
+    switch (below(4)) {
+    case 0: fprintf(out, "tanh(sum(x%u * x%u))", i, a); break;
+    case 1: fprintf(out, "tanh(s%u + 0.1) * s%u", a, b); break;
+    case 2: fprintf(out, "tanh(sum(y%u))", i); break;
+    default: fprintf(out, "tanh(max(x%u) + s%u * s%u)", a, b, c); break;
+    }
+    fprintf(out, "\n");
+  }
+  fprintf(out, "  sum(x%u * 0.3) + sum(y%u) + s%u\n}\n", n, n, n);
+  return end(out);
+}
+
 // ------------------------------------------------------------------------------------------------- control flow
 
 static char *branches(uint32_t n) {

@@ -15,4 +15,7 @@ struct shape {
 extern const struct shape shapes[];
 extern const uint32_t n_block_shapes;
 
+// A program of 3 n values of three sizes, each of one to three earlier ones, as the seed has it (malloc'd).
+char *shape_random(uint32_t n, uint32_t seed);
+
 #endif

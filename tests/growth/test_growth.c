@@ -77,27 +77,46 @@ static void scratch_is_shared(void **state) {
   jit_free(jit);
 }
 
+static void check_blocks(struct jit *jit, const char *text) {
+  struct stage_times times = {0};
+  struct ir_module *module = stages_compile(text, &times);
+  int64_t dims[64] = {0};
+  stages_sizes(module, dims);
+  for (uint32_t b = 0; b < module->n_blocks; b++)
+    if (module->blocks[b]->kind != IR_BLOCK_ADJOINT)
+      kernel_check(&(struct kernel_check){.jit = jit,
+                                          .module = module,
+                                          .block = module->blocks[b],
+                                          .dims = dims,
+                                          .low = -0.1,
+                                          .high = 0.1,
+                                          .rows = 3});
+  ir_module_free(module);
+}
+
 // Sizes at which the code is in two or more windows, or functions of a tile.
 static void large_blocks_agree_with_reference(void **state) {
   (void)state;
   static const uint32_t sizes[] = {70, 230, 30, 12, 60, 40, 9, 60, 90, 45, 40};
   struct jit *jit = new_jit();
   for (uint32_t i = 0; i < n_block_shapes; i++) {
-    struct stage_times times = {0};
     char *text = shapes[i].text(sizes[i]);
-    struct ir_module *module = stages_compile(text, &times);
-    int64_t dims[64] = {0};
-    stages_sizes(module, dims);
-    for (uint32_t b = 0; b < module->n_blocks; b++)
-      if (module->blocks[b]->kind != IR_BLOCK_ADJOINT)
-        kernel_check(&(struct kernel_check){.jit = jit,
-                                            .module = module,
-                                            .block = module->blocks[b],
-                                            .dims = dims,
-                                            .low = -0.1,
-                                            .high = 0.1,
-                                            .rows = 3});
-    ir_module_free(module);
+    check_blocks(jit, text);
+    free(text);
+  }
+  jit_free(jit);
+}
+
+// What is stored, shared between loops, read at other places and kept in reused memory, in combinations that
+// nobody thought of.
+static void random_blocks_agree_with_reference(void **state) {
+  (void)state;
+  struct jit *jit = new_jit();
+  const char *given = getenv("NN_SEED");
+  uint32_t first = given != NULL ? (uint32_t)atoi(given) : 1;
+  for (uint32_t seed = first; seed < first + 12; seed++) {
+    char *text = shape_random(4 + seed % 5 * 6, seed);
+    check_blocks(jit, text);
     free(text);
   }
   jit_free(jit);
@@ -135,6 +154,7 @@ int main(void) {
       cmocka_unit_test(code_grows_with_the_block),
       cmocka_unit_test(scratch_is_shared),
       cmocka_unit_test(large_blocks_agree_with_reference),
+      cmocka_unit_test(random_blocks_agree_with_reference),
       cmocka_unit_test(two_thousand_operations_compile_in_seconds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
