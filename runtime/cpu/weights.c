@@ -44,6 +44,7 @@ struct copy {
 // The uses of a lookup table by row: terms[first[s], first[s + 1]) are the gradients that row rows[s] got.
 struct uses {
   uint32_t n;
+  uint32_t earlier;  // of them have a gradient already
   uint32_t *rows, *first;
   const void **terms;
 };
@@ -309,11 +310,18 @@ static nn_status *sort_uses(struct weights *weights, uint32_t first, uint32_t en
   for (uint32_t i = first; i < end; i++)
     if (weights->contributions[i].sink->kind == KERNEL_SINK_ROW)
       most += weights->contributions[i].group->n_rows;
-  size_t most_rows = most < (size_t)param->rows ? most : (size_t)param->rows;
+  // The backward pass of another part of the minibatch may have touched rows: they keep their places.
+  uint32_t earlier = param->sparse ? member->n_touched : 0;
+  size_t most_rows = most + earlier < (size_t)param->rows ? most + earlier : (size_t)param->rows;
   struct uses *uses = value_arena_alloc(memory, sizeof *uses);
-  *uses = (struct uses){.rows = value_arena_alloc(memory, (most_rows + 1) * sizeof *uses->rows),
+  *uses = (struct uses){.n = earlier,
+                        .earlier = earlier,
+                        .rows = value_arena_alloc(memory, (most_rows + 1) * sizeof *uses->rows),
                         .first = value_arena_alloc(memory, (most_rows + 2) * sizeof *uses->first),
                         .terms = value_arena_alloc(memory, (most + 1) * sizeof *uses->terms)};
+  if (earlier)
+    memcpy(uses->rows, member->touched, earlier * sizeof *uses->rows);
+  memset(uses->first, 0, (earlier + (size_t)1) * sizeof *uses->first);
   struct sorting sorting = {uses, member->slots, param->sparse ? member : NULL};
   if (!param->sparse) {
     sorting.slots = value_arena_alloc(memory, (size_t)param->rows * sizeof *sorting.slots);
@@ -427,9 +435,12 @@ static void add_rows(const struct executor *executor, const struct task *task, b
   char *gradient = param->members[c->member].gradient;
   size_t columns = (size_t)param->columns, bytes = columns * nn_element_bytes(executor->cpu->element);
   size_t end = least(task->end, uses->n);
-  for (size_t s = task->begin; s < end; s++)
-    executor->cpu->loops->sum_terms(gradient + uses->rows[s] * bytes, add, uses->terms + uses->first[s],
-                                    uses->first[s + 1] - uses->first[s], columns);
+  for (size_t s = task->begin; s < end; s++) {
+    uint32_t n = uses->first[s + 1] - uses->first[s];
+    if (n)
+      executor->cpu->loops->sum_terms(gradient + uses->rows[s] * bytes, add || s < uses->earlier,
+                                      uses->terms + uses->first[s], n, columns);
+  }
 }
 
 static void run_task(void *context, uint32_t item, int thread) {

@@ -38,7 +38,7 @@ says err 'standard output could not be written, so training ends after epoch [0-
 status 0 info pipe.st
 
 # What prints results ends quietly, as filters do.
-"$nnrun" predict "$model" --weights pipe.st --data train.txt --batch 1 2>err | head -n 1 >first
+"$nnrun" predict "$model" -D D=8 -D H=8 --weights pipe.st --data train.txt --batch 1 2>err | head -n 1 >first
 says first '^{"line": 1, "predict": '
 silent err
 

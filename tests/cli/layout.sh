@@ -38,7 +38,6 @@ stack.0.W $type [2, 2] 1 0 0 1
 stack.1.W $type [2, 2] 1 0 0 1
 stack.0.b $type [2] 0 0
 stack.1.b $type [2] 0 0
-dim.G 3
 dim.H 2
 model model
 vocab.Label ['yes', 'no']

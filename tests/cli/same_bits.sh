@@ -7,7 +7,8 @@ name=$3 suffix=$4
 shift 4
 model=$examples/$name/$name.nn data=$examples/$name/dev.$suffix
 
-status 0 train "$model" --data "$data" --epochs 1 --limit 48 --save trained.st --quiet
+# Weights as they are drawn: what they give differs from example to example.
+status 0 train "$model" --data "$data" --epochs 1 --rate 0 --limit 48 --save trained.st --quiet
 for entry in "$@"; do
   run() { status 0 predict "$model" --weights trained.st --data "$data" --limit 48 --entry "$entry" "$@"; }
   run --batch 1 --threads 1 --autobatch off

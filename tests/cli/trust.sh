@@ -52,21 +52,21 @@ wait
 # The cache: a folder that others can write to is said, once, and left alone.
 mkdir -m 0777 open
 chmod 0777 open
-status 0 predict "$model" --data train.txt --weights w.st --cache-dir open
+status 0 predict "$model" -D D=4 -D H=4 --data train.txt --weights w.st --cache-dir open
 [ "$(grep -c 'compiled code is not kept there, because others may write to it' err)" -eq 1 ] || fail "it is not said once"
 [ -z "$(ls -A open)" ] || fail "code was kept in a folder of others"
 mv out expected
-status 0 predict "$model" --data train.txt --weights w.st --cache-dir own
+status 0 predict "$model" -D D=4 -D H=4 --data train.txt --weights w.st --cache-dir own
 silent err
 for file in own/*.nnobj; do chmod 0666 "$file"; done
-status 0 predict "$model" --data train.txt --weights w.st --cache-dir own
+status 0 predict "$model" -D D=4 -D H=4 --data train.txt --weights w.st --cache-dir own
 [ "$(grep -c 'not used, because others may write to it' err)" -eq 1 ] || fail "it is not said once"
 cmp out expected
 for file in own/*.nnobj; do rm "$file"; mkfifo "$file"; done
-status 0 predict "$model" --data train.txt --weights w.st --cache-dir own
+status 0 predict "$model" -D D=4 -D H=4 --data train.txt --weights w.st --cache-dir own
 [ "$(grep -c 'not used, because it is no regular file' err)" -eq 1 ] || fail "it is not said once"
 cmp out expected
-status 0 predict "$model" --data train.txt --weights w.st --cache-dir own
+status 0 predict "$model" -D D=4 -D H=4 --data train.txt --weights w.st --cache-dir own
 silent err
 
 # Killed in the middle of whatever it did, forty times; the next one cleans up.
@@ -79,4 +79,4 @@ left=$(ls -A . killed | grep -c -e '\.tmp\.' -e '^\.new-' || :)
 [ "$left" -eq 0 ] || fail "$left files of killed processes were left"
 
 # A name of vectors that means nothing is no wish for the best ones.
-NN_SIMD=avx1024 refuses 1 'NN_SIMD is `avx1024`; this processor has ' predict "$model" --data train.txt --weights w.st
+NN_SIMD=avx1024 refuses 1 'NN_SIMD is `avx1024`; this processor has ' predict "$model" -D D=4 -D H=4 --data train.txt --weights w.st
