@@ -312,27 +312,23 @@ const char *option_name(int key) {
   return table[i].option.name;
 }
 
-// "train and bench": the commands that have the option.
+// "train and bench": the commands that have the option. NULL: none. Until the next call.
 static const char *commands_with(const char *option) {
   unsigned having = 0;
   for (size_t i = 0; i < N_TABLE; i++)
     if (table[i].option.name && !strcmp(table[i].option.name, option))
       having |= table[i].commands;
-  char *text = NULL;
-  for (int i = CLI_COMMANDS - 1; i >= 0; i--) {
+  static char text[CLI_COMMANDS * 16];
+  char *at = text;
+  *at = 0;
+  for (int i = 0; i < CLI_COMMANDS; i++) {
     if (!(having & commands[i].command))
       continue;
-    char *longer;
-    // A list is made from behind, so that the last two are joined by `and`. It is not freed: the program ends.
-    if (asprintf(&longer, "%s%s%s", commands[i].name,
-                 !text                                        ? ""
-                 : strstr(text, " and ") || strchr(text, ',') ? ", "
-                                                              : " and ",
-                 text ? text : "") < 0)
-      return NULL;
-    text = longer;
+    having &= ~commands[i].command;
+    const char *before = at == text ? "" : having ? ", " : " and ";
+    at += snprintf(at, sizeof text - (size_t)(at - text), "%s%s", before, commands[i].name);
   }
-  return text;
+  return *text ? text : NULL;
 }
 
 void cli_options_parse(enum cli_command command, int argc, char **argv, struct cli_options *options) {

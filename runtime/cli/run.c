@@ -44,8 +44,11 @@ void cli_check(nn_status *status) {
     cli_warn("%s", nn_status_message(status));
     exit(128 + *interrupt_signal());
   }
-  if (status)
-    cli_fail("%s", nn_status_message(status));
+  if (!status)
+    return;
+  cli_warn("%s", nn_status_message(status));
+  nn_status_free(status);
+  exit(1);
 }
 
 void cli_check_stdout(void) {

@@ -227,7 +227,8 @@ static bool keep_series(struct idle *idle, double rate) {
   if (!grow(&idle->series, sizeof *idle->series, idle->n_series + 1, &idle->series_capacity) ||
       !grow(&idle->parts, sizeof *idle->parts, idle->n_parts + n, &idle->parts_capacity))
     return false;
-  memcpy(idle->parts + idle->n_parts, idle->last_parts, n * sizeof *idle->parts);
+  if (n)
+    memcpy(idle->parts + idle->n_parts, idle->last_parts, n * sizeof *idle->parts);
   idle->series[idle->n_series] = idle->last;
   idle->series[idle->n_series++].at = idle->n_parts;
   idle->n_parts += n;
