@@ -64,8 +64,7 @@ bool schedule_flush(struct schedule *, const struct trace *, nn_autobatch policy
 // Sum over flushes and keys of the longest chains.
 bool schedule_lower_bound(struct schedule *, const struct trace *, uint64_t *bound);
 
-// ------------------------------------------------------------------------- within the scheduler: the graph
-// of a phase
+// ---------------------------------------------------------------- within the scheduler: the graph of a phase
 
 // Instances that are scheduled together, numbered from 0 in the order of the trace, which is a topological
 // one.

@@ -9,8 +9,7 @@
 #include "compiler/ir/ir.h"
 #include "runtime/batch/row.h"
 
-// ------------------------------------------------------------------------------------------- the table of
-// blocks
+// --------------------------------------------------------------------------------------- the table of blocks
 
 bool trace_block_finish(struct trace_block *block) {
   uint16_t *positions = calloc((size_t)block->n_params * 3 + 1, sizeof *positions);
@@ -52,8 +51,7 @@ void trace_block_free(struct trace_block *block) {
   block->tensor_words = block->member_words = NULL;
 }
 
-// ------------------------------------------------------------------------------------------------- life and
-// growth
+// ------------------------------------------------------------------------------------------- life and growth
 
 bool trace_init(struct trace *trace, const struct trace_block *blocks, uint32_t n_blocks) {
   *trace = (struct trace){.blocks = blocks, .n_blocks = n_blocks};
@@ -141,8 +139,7 @@ static inline void reserve(struct example *example, struct trace *trace, uint64_
   reserve_slow(example, trace, words, values);
 }
 
-// ------------------------------------------------------------------------------------------------------------
-// keys
+// ------------------------------------------------------------------------------------------------------ keys
 
 static uint32_t hash_words(uint32_t seed, const uint32_t *words, uint32_t n) {
   uint64_t hash = seed * UINT64_C(0x9E3779B97F4A7C15);
@@ -216,8 +213,7 @@ static uint32_t block_key(struct example *example, struct trace *trace, uint32_t
   return find_key(example, trace, number, 0, block->n_members, members);
 }
 
-// -------------------------------------------------------------------------------------------------------
-// emission
+// -------------------------------------------------------------------------------------------------- emission
 
 // Where an instance stands, as far as its operands have been looked at.
 struct place {

@@ -244,8 +244,7 @@ static nn_status *make_groups(struct backward *backward) {
   return NULL;
 }
 
-// -------------------------------------------------------------------------------------------------- one
-// batch
+// ------------------------------------------------------------------------------------------------- one batch
 
 // Whether two rows of the batch add to the gradient of one value; then a single thread must run it.
 static bool shares_rows(const struct backward *backward, uint32_t number, const uint32_t *const *rows) {
@@ -374,8 +373,7 @@ static nn_status *run_batches(struct backward *backward) {
   return NULL;
 }
 
-// ---------------------------------------------------------------------------------------------------- the
-// pass
+// -------------------------------------------------------------------------------------------------- the pass
 
 static nn_status *seed(const struct backward *backward, const uint32_t *seeds, uint32_t n_seeds,
                        double scale) {

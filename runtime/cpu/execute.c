@@ -81,8 +81,7 @@ static enum kernel_variant adjoint_of(enum kernel_variant variant) {
   return variant == KERNEL_GRADIENT ? KERNEL_ADJOINT_GRADIENT : KERNEL_ADJOINT;
 }
 
-// -------------------------------------------------------------------------------------------------
-// compilation
+// ----------------------------------------------------------------------------------------------- compilation
 
 struct compile_job {
   struct cpu *cpu;
@@ -151,8 +150,7 @@ static nn_status *compile_missing(struct executor *executor, uint32_t begin, uin
   return first;
 }
 
-// --------------------------------------------------------------------------------------------- calling
-// kernels
+// ------------------------------------------------------------------------------------------- calling kernels
 
 nn_status *execute_member(const struct executor *executor, uint32_t batch, uint32_t param, int32_t member,
                           uint32_t *which) {
@@ -256,8 +254,7 @@ nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,
   return NULL;
 }
 
-// -------------------------------------------------------------------------------------------------------
-// forward
+// --------------------------------------------------------------------------------------------------- forward
 
 void execute_describe_reduction(const struct executor *executor, uint32_t number,
                                 struct reduction *reduction) {

@@ -46,8 +46,7 @@ void execute_read_row(const struct device_run *, uint32_t row, size_t first, siz
 
 static inline struct executor *executor_of(struct device_run *run) { return (struct executor *)run; }
 
-// ------------------------------------------------------------------------------------------------ within the
-// executor
+// --------------------------------------------------------------------------------------- within the executor
 
 // The array of a kernel's parameters for a batch, in executor.memory.
 nn_status *execute_params(struct executor *, uint32_t batch, const struct kernel *, const void ***params);

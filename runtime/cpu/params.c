@@ -199,8 +199,7 @@ void params_free(struct params *params) {
   pthread_mutex_destroy(&params->lock);
 }
 
-// ------------------------------------------------------------------------------------------------ initial
-// values
+// -------------------------------------------------------------------------------------------- initial values
 
 enum { CHUNK = 1 << 14 };  // elements that one thread fills at a time
 
@@ -313,8 +312,7 @@ void params_loaded(struct params *params) {
   atomic_store(&params->initialised, true);
 }
 
-// -------------------------------------------------------------------------------------------------- packed
-// copies
+// --------------------------------------------------------------------------------------------- packed copies
 
 const void *params_packed(struct params *params, uint32_t number, uint32_t which, enum kernel_layout layout) {
   struct param *param = &params->list[number];
@@ -337,8 +335,7 @@ const void *params_packed(struct params *params, uint32_t number, uint32_t which
   return packed->data;
 }
 
-// ------------------------------------------------------------------------------------------------------
-// gradients
+// ------------------------------------------------------------------------------------------------- gradients
 
 void params_clear_gradients(struct params *params) {
   for (uint32_t i = 0; i < params->n; i++) {

@@ -84,8 +84,7 @@ static bool grow(void *array, size_t element, uint32_t count, uint32_t *capacity
   return true;
 }
 
-// ------------------------------------------------------------------------------------------------------
-// operands
+// -------------------------------------------------------------------------------------------------- operands
 
 // Where the rows of one batch lie: their offsets, or NULL and the first of contiguous ones.
 static const uint32_t *batch_rows(const struct executor *executor, const struct sink_group *group,
@@ -195,8 +194,7 @@ static void run_copy(void *context, uint32_t item, int thread) {
       memcpy(to, row_arena_at(copy->from, copy->rows[r]), bytes);
 }
 
-// -------------------------------------------------------------------------------------------------
-// contributions
+// --------------------------------------------------------------------------------------------- contributions
 
 static nn_status *collect(struct weights *weights, const struct sink_group *groups, uint32_t n_groups) {
   uint32_t n = 0;
@@ -386,8 +384,7 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
   return NULL;
 }
 
-// ---------------------------------------------------------------------------------------------------------
-// tasks
+// ----------------------------------------------------------------------------------------------------- tasks
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 

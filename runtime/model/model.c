@@ -10,8 +10,7 @@
 #include "runtime/cpu/settle.h"
 #include "runtime/jit/jit.h"
 
-// ---------------------------------------------------------------------------------------------- opening and
-// closing
+// --------------------------------------------------------------------------------------- opening and closing
 
 nn_options nn_options_default(void) { return (nn_options){0}; }
 
@@ -135,8 +134,7 @@ void nn_model_free(nn_model *model) {
   free(model);
 }
 
-// ------------------------------------------------------------------------------------------------------
-// entries
+// --------------------------------------------------------------------------------------------------- entries
 
 size_t nn_model_entry_count(const nn_model *model) { return model->module->n_entries; }
 
@@ -178,8 +176,7 @@ const char *nn_model_note(const nn_model *model, nn_note note) {
 
 const char *nn_model_name(const nn_model *model) { return model->module->name; }
 
-// ------------------------------------------------------------------------------------------------------
-// binding
+// --------------------------------------------------------------------------------------------------- binding
 
 static int64_t bound_dim(void *context, const struct size_atom *atom) {
   return ((int64_t *)context)[atom->id];
@@ -416,8 +413,7 @@ nn_status *nn_model_bind(nn_model *model, const nn_options *options) {
   return NULL;
 }
 
-// ------------------------------------------------------------------------------------------------ what is
-// bound
+// --------------------------------------------------------------------------------------------- what is bound
 
 size_t nn_model_dim_count(const nn_model *model) { return model->module->n_dims; }
 

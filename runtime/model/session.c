@@ -10,8 +10,7 @@
 #include "runtime/base/machine.h"
 #include "runtime/base/status.h"
 
-// --------------------------------------------------------------------------------------------------------
-// life
+// ------------------------------------------------------------------------------------------------------ life
 
 static void wait_for_value(void *context, struct trace_example *example, uint32_t value) {
   (void)context;
@@ -103,8 +102,7 @@ void nn_session_set_limits(nn_session *session, const nn_limits *limits, const v
   session->interrupt = interrupt;
 }
 
-// -----------------------------------------------------------------------------------------------------
-// arguments
+// ------------------------------------------------------------------------------------------------- arguments
 
 static nn_status *find_column(const struct ir_field *param, const nn_dataset *dataset,
                               const struct dataset_column **column) {
@@ -203,8 +201,7 @@ void session_renew(nn_session *session, struct session_part part, bool done_only
   }
 }
 
-// -------------------------------------------------------------------------------------------------- control
-// flow
+// ---------------------------------------------------------------------------------------------- control flow
 
 static nn_status *flush(nn_session *session, uint32_t max_phase) {
   nn_stats *stats = &session->stats;
@@ -371,8 +368,7 @@ nn_status *nn_session_run(nn_session *session, size_t entry, const nn_dataset *d
   return NULL;
 }
 
-// -------------------------------------------------------------------------------------------------------
-// results
+// --------------------------------------------------------------------------------------------------- results
 
 double session_element(const nn_session *session, uint32_t value, size_t element) {
   if (session->results_kept)
@@ -423,8 +419,7 @@ const char *nn_session_error(const nn_session *session, size_t i) {
   return example->error;
 }
 
-// ------------------------------------------------------------------------------------------------------
-// training
+// -------------------------------------------------------------------------------------------------- training
 
 // Of a part that is in memory.
 static nn_status *backward_of_part(nn_session *session, size_t number, double scale, bool adding) {

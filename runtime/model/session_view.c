@@ -15,8 +15,7 @@ struct session_view {
   uint32_t inputs_capacity;
 };
 
-// ---------------------------------------------------------------------------------------------------
-// statistics
+// ------------------------------------------------------------------------------------------------ statistics
 
 nn_stats nn_session_stats(const nn_session *session) {
   nn_stats stats = session->stats;
@@ -53,8 +52,7 @@ nn_kernel_stats nn_session_kernel(const nn_session *session, size_t number) {
                            .flops = tally->flops};
 }
 
-// --------------------------------------------------------------------------------------------------- the
-// view
+// -------------------------------------------------------------------------------------------------- the view
 
 void session_drop_view(nn_session *session) {
   if (!session->view)
@@ -167,8 +165,7 @@ nn_node nn_session_node(nn_session *session, size_t number) {
                    .result = view->is_result[number]};
 }
 
-// -----------------------------------------------------------------------------------------------------
-// batches
+// --------------------------------------------------------------------------------------------------- batches
 
 // Whether an instance of `later` needs the result of one of `earlier`, directly or through others.
 static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {

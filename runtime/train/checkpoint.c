@@ -11,8 +11,7 @@
 #include "runtime/model/model.h"
 #include "runtime/train/checkpoint.h"
 
-// -------------------------------------------------------------------------------------------------------
-// writing
+// --------------------------------------------------------------------------------------------------- writing
 
 static char *vocab_json(const struct vocab *vocab) {
   json_t *array = json_array();
@@ -105,8 +104,7 @@ nn_status *nn_model_save_gradients(const nn_model *model, const char *path) {
   return write_file(model, path, true);
 }
 
-// -------------------------------------------------------------------------------------------------------
-// reading
+// --------------------------------------------------------------------------------------------------- reading
 
 static nn_status *set_vocab(struct vocab *vocab, const char *path, const char *text) {
   json_error_t problem;

@@ -172,8 +172,7 @@ void nn_optimiser_set_rate(nn_optimiser *optimiser, double rate) { optimiser->op
 double nn_optimiser_rate(const nn_optimiser *optimiser) { return optimiser->options.rate; }
 double nn_optimiser_norm(const nn_optimiser *optimiser) { return optimiser->norm; }
 
-// -----------------------------------------------------------------------------------------------------
-// pieces
+// ---------------------------------------------------------------------------------------------------- pieces
 
 static bool add_pieces(nn_optimiser *optimiser, struct piece whole, size_t n, size_t step) {
   for (size_t begin = 0; begin < n; begin += step) {

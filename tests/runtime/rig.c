@@ -117,8 +117,7 @@ size_t rig_entry(const struct rig *rig, const char *name) {
   return entry;
 }
 
-// ------------------------------------------------------------------------------------------------- random
-// data
+// ----------------------------------------------------------------------------------------------- random data
 
 struct maker {
   const nn_model *model;
@@ -195,8 +194,7 @@ static nn_dataset *make_dataset(const nn_model *model, const struct ir_entry *en
   return data;
 }
 
-// -------------------------------------------------------------------------------------------------------
-// models
+// ---------------------------------------------------------------------------------------------------- models
 
 static void set_vocabs(nn_model *model) {
   static const char *const entries[] = {"<unk>", "w1", "w2", "w3", "w4", "w5", "w6", "w7"};

@@ -28,8 +28,7 @@ static const bool stand_in = true;
 static const bool stand_in = false;
 #endif
 
-// ----------------------------------------------------------------------------------------------- the same
-// bits
+// --------------------------------------------------------------------------------------------- the same bits
 
 static double *losses(struct rig *rig, nn_mode mode) {
   double *values = calloc(rig->n, sizeof *values);
@@ -198,8 +197,7 @@ static void test_position(void **state) {
   rig_close(&rig);
 }
 
-// ----------------------------------------------------------------------------------------------------
-// gradients
+// ------------------------------------------------------------------------------------------------- gradients
 
 static double total_loss(struct rig *rig) {
   double *values = losses(rig, NN_GRADIENT), sum = 0;
@@ -328,8 +326,7 @@ static void test_gradient_bits(void **state) {
   }
 }
 
-// ------------------------------------------------------------------------------------------ decisions and
-// errors
+// -------------------------------------------------------------------------------------- decisions and errors
 
 static void test_decisions(void **state) {
   (void)state;

@@ -181,8 +181,7 @@ static void test_clipping(void **state) {
   close_setup(&setup);
 }
 
-// -------------------------------------------------------------------------------------------------- lookup
-// tables
+// --------------------------------------------------------------------------------------------- lookup tables
 
 // Five steps of Adam over a table; the words of each step are given. Returns a copy of the table.
 static double *train_table(nn_sparse sparse, bool as_dense, int threads) {

@@ -17,8 +17,7 @@
 #include "runtime/cpu/row_arena.h"
 #include "runtime/kernel/random.h"
 
-// ------------------------------------------------------------------------------------------------------
-// threads
+// --------------------------------------------------------------------------------------------------- threads
 
 struct tally {
   atomic_uint taken[1000];
@@ -82,8 +81,7 @@ static void test_threads_shared(void **state) {
   threads_free(team);
 }
 
-// --------------------------------------------------------------------------------------------------- row
-// arena
+// ------------------------------------------------------------------------------------------------- row arena
 
 static void test_row_arena(void **state) {
   (void)state;
@@ -107,8 +105,7 @@ static void test_row_arena(void **state) {
   row_arena_free(&arena);
 }
 
-// -------------------------------------------------------------------------------------------------------
-// random
+// ---------------------------------------------------------------------------------------------------- random
 
 static void test_random(void **state) {
   (void)state;
@@ -165,8 +162,7 @@ static void test_distributions(void **state) {
   assert_true(fabs(sums[3] / 40000 - 1) < 0.036);
 }
 
-// --------------------------------------------------------------------------------------------------------
-// loops
+// ----------------------------------------------------------------------------------------------------- loops
 
 // Every family of instructions against plain loops over lengths around the vectors'.
 static void check_loops(enum nn_element element, enum cpu_simd simd) {
@@ -219,8 +215,7 @@ static void test_loops(void **state) {
   }
 }
 
-// --------------------------------------------------------------------------------------------------------
-// status
+// ---------------------------------------------------------------------------------------------------- status
 
 static nn_status *passes_on(nn_status *status) {
   STATUS_TRY(status);

@@ -17,8 +17,7 @@
 static uint64_t first_seed = 1;
 static int n_programs = 12;
 
-// ------------------------------------------------------------------------------------------------- the
-// programs
+// ---------------------------------------------------------------------------------------------- the programs
 
 struct writer {
   struct random_stream stream;
@@ -120,8 +119,7 @@ static char *make_program(uint64_t seed) {
   return text;
 }
 
-// ----------------------------------------------------------------------------------------------------- the
-// tests
+// ------------------------------------------------------------------------------------------------- the tests
 
 static void same_bits(const char *program) {
   static const nn_autobatch policies[] = {NN_AUTOBATCH_OFF, NN_AUTOBATCH_DEPTH, NN_AUTOBATCH_AGENDA,

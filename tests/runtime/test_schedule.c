@@ -208,8 +208,7 @@ static void test_keys(void **state) {
   close_bench(&bench);
 }
 
-// ------------------------------------------------------------------------------------------------ random
-// traces
+// --------------------------------------------------------------------------------------------- random traces
 
 static void grow_trace(struct bench *bench, struct random_stream *stream, uint32_t n) {
   uint32_t values[2000], n_values = 0;
