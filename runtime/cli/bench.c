@@ -105,6 +105,9 @@ static void print_text(const struct result *r, const char *mode, const struct ro
   }
 }
 
+// Of nothing there is no mean: an entry without tensor work leaves no nodes and no batches.
+static double mean(uint64_t sum, uint64_t count) { return count ? (double)sum / (double)count : 0; }
+
 static void print(const struct cli_run *run, const struct result *r) {
   const nn_stats *s = &r->stats;
   double examples = (double)(s->examples - r->failed), gflops = (double)s->flops / r->wall * 1e-9,
@@ -114,9 +117,9 @@ static void print(const struct cli_run *run, const struct result *r) {
       {"examples_per_second", "examples/s by wall clock", COUNT, examples / r->wall},
       {"examples_per_cpu_second", "examples/s by CPU time", COUNT, examples / r->cpu},
       {"nodes_per_second", "trace nodes/s", COUNT, (double)s->nodes / r->wall},
-      {"nodes_per_example", "trace nodes per example", COUNT, (double)s->nodes / examples},
-      {"batches_per_minibatch", "batches per minibatch", COUNT, (double)s->batches / (double)s->minibatches},
-      {"mean_batch_size", "mean batch size", COUNT, (double)s->nodes / (double)s->batches},
+      {"nodes_per_example", "trace nodes per example", COUNT, mean(s->nodes, s->examples - r->failed)},
+      {"batches_per_minibatch", "batches per minibatch", COUNT, mean(s->batches, s->minibatches)},
+      {"mean_batch_size", "mean batch size", COUNT, mean(s->nodes, s->batches)},
       {"share_trace", "time: trace", SHARE, s->trace / total},
       {"share_schedule", "time: schedule and plan", SHARE, (s->schedule + s->plan) / total},
       {"share_kernels", "time: kernels", SHARE, kernels / total},

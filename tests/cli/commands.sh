@@ -109,6 +109,13 @@ ls cache >before
 status 0 predict "$model" --weights one.st --data dev.txt
 ls cache | cmp - before || fail "a second start compiles"
 
+# bench of what leaves no trace has no means, and says no nan.
+printf 'fn predict(n: int) -> int { n + 1 }\n' >plain.nn
+printf '{"n": 1}\n{"n": 2}\n' >plain.jsonl
+status 0 bench plain.nn --data plain.jsonl --entry predict --mode forward --seconds 0.05
+says out '^mean batch size  *0'
+grep -q nan out && fail "bench prints nan"
+
 # bench: the figures, by their names.
 status 0 bench "$model" --data dev.txt $small --seconds 0.1 --mode train --threads 1 --batch 8
 says out '^train, minibatches of 8, 1 thread: [0-9]* minibatches in ' '^examples/s by wall clock  *[0-9.]*$' \
