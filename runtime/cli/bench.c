@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/cli/progress.h"
 #include "runtime/cli/run.h"
 #include "runtime/cpu/peak.h"
@@ -57,11 +58,11 @@ static struct result measure(const struct cli_run *run, nn_optimiser *optimiser)
     if (step(run, optimiser, at, batch) && !is_reported)
       is_reported = cli_report_failures(run, run->data, run->order + at, batch);
   nn_session_reset_stats(run->session);
-  double started = progress_now(), cpu = cpu_now();
+  double started = clock_seconds(), cpu = cpu_now();
   do {
     result.failed += step(run, optimiser, at, batch);
     at = at + 2 * batch <= run->n ? at + batch : 0;
-    result.wall = progress_now() - started;
+    result.wall = clock_seconds() - started;
   } while (result.wall < run->options->seconds);
   result.cpu = cpu_now() - cpu;
   result.stats = nn_session_stats(run->session);

@@ -5,14 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
-double progress_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
+#include "runtime/base/clock.h"
 
 // A terminal whose line can be rewritten.
 static bool is_terminal(void) {
@@ -21,7 +16,7 @@ static bool is_terminal(void) {
 }
 
 void progress_begin(struct progress *progress, bool quiet, const char *label, size_t total) {
-  double now = progress_now();
+  double now = clock_seconds();
   *progress = (struct progress){.quiet = quiet,
                                 .terminal = is_terminal(),
                                 .started = now,
@@ -58,7 +53,7 @@ static void print_line(const char *text, bool terminal) {
 }
 
 void progress_update(struct progress *progress, size_t done, const char *text) {
-  double now = progress_now(), interval = progress->terminal ? 0.1 : 10;
+  double now = clock_seconds(), interval = progress->terminal ? 0.1 : 10;
   if (progress->quiet || now - progress->shown < interval)
     return;
   progress->shown = now;

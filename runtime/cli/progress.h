@@ -16,7 +16,6 @@ struct progress {
   size_t whole_done, whole_total;
 };
 
-double progress_now(void);
 void progress_begin(struct progress *, bool quiet, const char *label, size_t total);
 // `text` stands behind the rate and may be empty: "loss 1.234".
 void progress_update(struct progress *, size_t done, const char *text);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compiler/cli/command_line.h"
+#include "runtime/base/clock.h"
 #include "runtime/cli/progress.h"
 #include "runtime/cli/run.h"
 
@@ -133,7 +134,7 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
     progress_update(&progress, at + size, text);
   }
   progress_end(&progress);
-  epoch.seconds = progress_now() - progress.started;
+  epoch.seconds = clock_seconds() - progress.started;
   if (epoch.n_examples == 0 && !is_interrupted())
     cli_fail("%s: every example failed; nothing was learnt", label);
   return epoch;
@@ -218,7 +219,7 @@ static void begin(struct training *training, const struct cli_options *options) 
   if (!options->save && !options->quiet)
     cli_warn("the weights will not be kept: there is no --save FILE");
   training->optimiser = cli_optimiser(options, training->run.model);
-  training->started = progress_now();
+  training->started = clock_seconds();
 }
 
 static int end(struct training *training) {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
+
 // So many steps are soon made one by one.
 #define FEW_STEPS 2
 // Adam: steps beyond this many are not looked at together.
@@ -94,22 +96,6 @@ void idle_forget(struct idle *idle) {
     idle->runs[0] = idle->runs[idle->n_runs - 1];
     idle->n_runs = 1;
   }
-}
-
-static bool grow(void *array, size_t element, size_t wanted, size_t *capacity) {
-  if (wanted <= *capacity)
-    return true;
-  size_t grown = *capacity ? *capacity * 2 : 64;
-  while (grown < wanted)
-    grown *= 2;
-  void *old;
-  memcpy(&old, array, sizeof old);
-  void *new = realloc(old, grown * element);
-  if (!new)
-    return false;
-  memcpy(array, &new, sizeof new);
-  *capacity = grown;
-  return true;
 }
 
 // ------------------------------------------------------------------------------------------ learning rates
@@ -224,8 +210,8 @@ static bool keep_series(struct idle *idle, double rate) {
   if (idle->n_runs == 0 || idle->runs[idle->n_runs - 1].rate != rate || idle->last.n_parts == 0)
     make_series(idle, idle->now, rate, &idle->last, idle->last_parts);
   size_t n = idle->last.n_parts * width;
-  if (!grow(&idle->series, sizeof *idle->series, idle->n_series + 1, &idle->series_capacity) ||
-      !grow(&idle->parts, sizeof *idle->parts, idle->n_parts + n, &idle->parts_capacity))
+  if (!array_reserve(&idle->series, sizeof *idle->series, idle->n_series + 1, &idle->series_capacity) ||
+      !array_reserve(&idle->parts, sizeof *idle->parts, idle->n_parts + n, &idle->parts_capacity))
     return false;
   if (n)
     memcpy(idle->parts + idle->n_parts, idle->last_parts, n * sizeof *idle->parts);
@@ -237,7 +223,7 @@ static bool keep_series(struct idle *idle, double rate) {
 }
 
 bool idle_note_step(struct idle *idle, double rate) {
-  if (!grow(&idle->runs, sizeof *idle->runs, idle->n_runs + 1, &idle->runs_capacity))
+  if (!array_reserve(&idle->runs, sizeof *idle->runs, idle->n_runs + 1, &idle->runs_capacity))
     return false;
   if (idle->rule.algorithm == NN_ADAM && !keep_series(idle, rate))
     return false;

@@ -3,7 +3,8 @@
 
 #include <sched.h>
 #include <string.h>
-#include <time.h>
+
+#include "runtime/base/clock.h"
 
 // Enough chains to hide the latency of a fused multiply-add (4 cycles, 2 a cycle), few enough for 16 registers.
 enum { CHAINS = 12, ROUNDS = 100000 };
@@ -38,12 +39,6 @@ DEFINE_LOOP(f64_256, __attribute__((target("avx2,fma"))), double, 32)
 DEFINE_LOOP(f32_128, , float, 16)
 DEFINE_LOOP(f64_128, , double, 16)
 
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 double cpu_peak_gflops(bool f64) {
   void (*single)(float *) = f32_128;
   void (*twice)(double *) = f64_128;
@@ -58,13 +53,13 @@ double cpu_peak_gflops(bool f64) {
   double best = 0, lanes = bytes / (f64 ? 8.0 : 4.0);
   for (int i = 0; i < 30; i++) {
     float f = 0;
-    double d = 0, started = seconds();
+    double d = 0, started = clock_seconds();
     if (f64)
       twice(&d);
     else
       single(&f);
     __asm__ volatile("" ::"x"(f), "x"(d));
-    double rate = 2.0 * CHAINS * ROUNDS * lanes / (seconds() - started) * 1e-9;
+    double rate = 2.0 * CHAINS * ROUNDS * lanes / (clock_seconds() - started) * 1e-9;
     if (rate > best)
       best = rate;
   }

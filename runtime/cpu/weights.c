@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "runtime/base/status.h"
 #include "runtime/cpu/blas.h"
 #include "runtime/value/value.h"
@@ -70,20 +71,6 @@ struct weights {
   uint32_t n_tasks, tasks_capacity;
 };
 
-static bool grow(void *array, size_t element, uint32_t count, uint32_t *capacity) {
-  if (count < *capacity)
-    return true;
-  uint32_t grown = *capacity ? *capacity * 2 : 64;
-  void *old;
-  memcpy(&old, array, sizeof old);
-  void *new = realloc(old, grown * element);
-  if (!new)
-    return false;
-  memcpy(array, &new, sizeof new);
-  *capacity = grown;
-  return true;
-}
-
 // -------------------------------------------------------------------------------------------------- operands
 
 // Where the rows of one batch lie: their offsets, or NULL and the first of contiguous ones.
@@ -139,7 +126,8 @@ static nn_status *copy_together(struct weights *weights, const struct sink_group
     const uint32_t *rows = batch_rows(executor, group, group->batches[b], row, &first);
     while (left > 0) {
       uint32_t count = left < COPY_ROWS ? left : COPY_ROWS;
-      if (!grow(&weights->copies, sizeof *weights->copies, weights->n_copies, &weights->copies_capacity))
+      if (!array_reserve_u32(&weights->copies, sizeof *weights->copies, weights->n_copies + UINT64_C(1),
+                             &weights->copies_capacity))
         return status_no_memory();
       weights->copies[weights->n_copies++] = (struct copy){operand->arena, rows, first, to,
                                                            operand->units, count};
@@ -370,7 +358,8 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
   if (threads_count(weights->executor->cpu->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER)
     step = extent ? extent : 1;
   for (size_t begin = 0; begin < extent; begin += step) {
-    if (!grow(&weights->tasks, sizeof *weights->tasks, weights->n_tasks, &weights->tasks_capacity))
+    if (!array_reserve_u32(&weights->tasks, sizeof *weights->tasks, weights->n_tasks + UINT64_C(1),
+                           &weights->tasks_capacity))
       return status_no_memory();
     struct task *task = &weights->tasks[weights->n_tasks++];
     *task = (struct task){.first = head,

@@ -16,9 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <xxhash.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/jit/jit_cache.h"
 #include "runtime/jit/jit_perf.h"
 
@@ -55,12 +55,6 @@ struct jit {
   struct definition *definitions;
   struct jit_statistics statistics;
 };
-
-static double seconds_now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool fail(char **error, const char *what, const char *why) {
   if (asprintf(error, "%s: %s", what, why) < 0)
@@ -608,7 +602,7 @@ static bool make_code(struct jit *jit, const struct jit_request *request, struct
 }
 
 bool jit_compile(struct jit *jit, const struct jit_request *request, void **addresses, char **error) {
-  double start = seconds_now();
+  double start = clock_seconds();
   *error = NULL;
   struct jit_key key;
   // Without memory for its text a request has no key.
@@ -633,7 +627,7 @@ bool jit_compile(struct jit *jit, const struct jit_request *request, void **addr
                                  : &jit->statistics.compiled;
     ++*counter;
   }
-  jit->statistics.seconds += seconds_now() - start;
+  jit->statistics.seconds += clock_seconds() - start;
   pthread_mutex_unlock(&jit->lock);
   return ok;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "runtime/base/status.h"
 #include "runtime/model/session.h"
 
@@ -40,14 +41,8 @@ static bool holds_tensors(const struct ir_module *module, const struct ir_type *
 }
 
 static nn_status *keep_tensor(nn_session *session, const struct ir_type *type, uint64_t *slot) {
-  if (session->n_kept == session->kept_capacity) {
-    size_t capacity = session->kept_capacity ? 2 * session->kept_capacity : 64;
-    double **grown = realloc(session->kept, capacity * sizeof *grown);
-    if (!grown)
-      return status_no_memory();
-    session->kept = grown;
-    session->kept_capacity = capacity;
-  }
+  if (!array_reserve(&session->kept, sizeof *session->kept, session->n_kept + 1, &session->kept_capacity))
+    return status_no_memory();
   size_t n = (size_t)model_elements(session->model, type);
   double *elements = value_arena_try(session->arena, n * sizeof *elements);
   if (!elements)
@@ -125,14 +120,8 @@ static nn_status *keep_results(nn_session *session, struct session_part part) {
 // ------------------------------------------------------------------------------------------------ parts
 
 static nn_status *add_part(nn_session *session, struct session_part part) {
-  if (session->n_parts == session->parts_capacity) {
-    size_t capacity = session->parts_capacity ? 2 * session->parts_capacity : 16;
-    struct session_part *grown = realloc(session->parts, capacity * sizeof *grown);
-    if (!grown)
-      return status_no_memory();
-    session->parts = grown;
-    session->parts_capacity = capacity;
-  }
+  if (!array_reserve(&session->parts, sizeof *session->parts, session->n_parts + 1, &session->parts_capacity))
+    return status_no_memory();
   session->parts[session->n_parts++] = part;
   return NULL;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
@@ -176,14 +177,9 @@ double nn_optimiser_norm(const nn_optimiser *optimiser) { return optimiser->norm
 
 static bool add_pieces(nn_optimiser *optimiser, struct piece whole, size_t n, size_t step) {
   for (size_t begin = 0; begin < n; begin += step) {
-    if (optimiser->n_pieces == optimiser->capacity) {
-      uint32_t capacity = optimiser->capacity ? optimiser->capacity * 2 : 64;
-      struct piece *grown = realloc(optimiser->pieces, capacity * sizeof *grown);
-      if (!grown)
-        return false;
-      optimiser->pieces = grown;
-      optimiser->capacity = capacity;
-    }
+    if (!array_reserve_u32(&optimiser->pieces, sizeof *optimiser->pieces, optimiser->n_pieces + UINT64_C(1),
+                           &optimiser->capacity))
+      return false;
     struct piece *piece = &optimiser->pieces[optimiser->n_pieces++];
     *piece = whole;
     piece->begin = begin;
