@@ -28,12 +28,20 @@ status 1 predict endless.nn --data data.jsonl --turns 1000
 says out '"endless.nn:4:3: more than 1000 turns'
 refuses 2 '--turns takes an integer of at least 0, not `many`' predict endless.nn --data data.jsonl --turns many
 
+# Waits until the process takes care of SIGINT (2), and has then run for a while of its own time: it is in the example.
+ticks() { sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 12; }
+wait_for_example() {
+  while [ $((0x$(sed -n 's/^SigCgt:\t*//p' "/proc/$1/status") & 2)) -eq 0 ]; do sleep 0.05; done
+  begun=$(ticks "$1")
+  while [ "$(ticks "$1")" -lt $((begun + 20)) ]; do sleep 0.05; done
+}
+
 # Ctrl-C ends what runs, where it runs. Without the limit nothing else would.
 for command in train eval predict bench grad graph explain; do
   printf '{"n": 1}\n' >one.jsonl
   "$nnrun" "$command" endless.nn --data one.jsonl --turns 0 >out 2>err </dev/null &
   process=$!
-  sleep 1
+  wait_for_example "$process"
   kill -s INT "$process"
   got=0
   wait "$process" || got=$?
