@@ -122,8 +122,8 @@ static void random_blocks_agree_with_reference(void **state) {
   jit_free(jit);
 }
 
-// Generous: three seconds at most on the machine this was written on. What was exponential would take years.
-static void two_thousand_operations_compile_in_seconds(void **state) {
+// What was exponential would not end.
+static void two_thousand_operations_compile(void **state) {
   (void)state;
   static const struct {
     const char *name;
@@ -136,13 +136,10 @@ static void two_thousand_operations_compile_in_seconds(void **state) {
         continue;
       struct stage_times times = {0};
       struct kernel_counts counts = {0};
-      double start = stage_seconds();
       char *text = shapes[i].text(rows[r].n);
       struct ir_module *module = stages_compile(text, &times);
       stages_kernels(jit, module, true, &times, &counts);
-      double seconds = stage_seconds() - start;
-      if (seconds > 60)
-        fail_msg("%s: %.1f s", rows[r].name, seconds);
+      assert_true(counts.operations > 2000);
       ir_module_free(module);
       free(text);
     }
@@ -155,7 +152,7 @@ int main(void) {
       cmocka_unit_test(scratch_is_shared),
       cmocka_unit_test(large_blocks_agree_with_reference),
       cmocka_unit_test(random_blocks_agree_with_reference),
-      cmocka_unit_test(two_thousand_operations_compile_in_seconds),
+      cmocka_unit_test(two_thousand_operations_compile),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,26 +1,7 @@
-/* Compiling takes time and memory in proportion to the program: programs of each kind at two sizes, the second
- * four times the first. Quadratic work would take sixteen times as long. `test_compile_growth KIND N` writes the program to
- * standard output, for a profiler.
- */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "tests/growth/kinds.h"
+
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <cmocka.h>
-
-#include "compiler/nnc.h"
-
-enum { SMALL = 1000, TIMES = 4 };
-
-/* Time may grow by so much, which leaves room for caches and for a busy machine, and is not asked about below a
- * time that says nothing. */
-#define MOST_GROWTH 12.0
-#define FEWEST_SECONDS 0.15
 
 static void declarations(FILE *out) {
   fputs("dim H = 8\nvocab Word\nparam E: f32[Word, H] = normal(0.1)\nparam W: f32[H, H]\n", out);
@@ -201,10 +182,7 @@ static void decisions(FILE *out, int n) {
   fputs("  sum(x)\n}\n", out);
 }
 
-static const struct kind {
-  const char *name;
-  void (*write)(FILE *out, int n);
-} kinds[] = {
+const struct program_kind program_kinds[] = {
     {"chain_of_functions", chain_of_functions},
     {"functions_called_twice", functions_called_twice},
     {"entries", entries},
@@ -224,58 +202,21 @@ static const struct kind {
     {"elements", elements},
     {"recursion", recursion},
     {"decisions", decisions},
+    {NULL, NULL},
 };
 
-/* ---- Measuring ----------------------------------------------------------------------------------------- */
-
-static double processor_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+const struct program_kind *program_kind_find(const char *name) {
+  for (const struct program_kind *kind = program_kinds; kind->name != NULL; kind++)
+    if (strcmp(kind->name, name) == 0)
+      return kind;
+  return NULL;
 }
 
-static double compile(const struct kind *kind, int n) {
+char *program_kind_text(const struct program_kind *kind, int n) {
   char *text = NULL;
   size_t length = 0;
   FILE *out = open_memstream(&text, &length);
   kind->write(out, n);
   fclose(out);
-  struct nnc_options options = {.path = "growth.nn", .text = text, .text_length = length};
-  struct nnc_result result;
-  double before = processor_seconds();
-  if (!nnc_compile(&options, &result)) {
-    nnc_render(&result, stderr, false);
-    fail_msg("%s of size %d does not compile", kind->name, n);
-  }
-  double seconds = processor_seconds() - before;
-  nnc_result_free(&result);
-  free(text);
-  return seconds;
-}
-
-/* One good pair of measurements suffices: what is quadratic has none, whatever else the machine does. */
-static void grows_with_the_program(void **state) {
-  enum { TRIES = 10 };
-  const struct kind *kind = *state;
-  for (int try = 1;; try++) {
-    double small = compile(kind, SMALL), large = compile(kind, TIMES * SMALL);
-    print_message("%-24s %6d: %.3f s  %6d: %.3f s\n", kind->name, SMALL, small, TIMES * SMALL, large);
-    if (large <= FEWEST_SECONDS || large <= MOST_GROWTH * small)
-      return;
-    if (try == TRIES)
-      fail_msg("%s: %d times the program takes %.1f times as long", kind->name, TIMES, large / small);
-  }
-}
-
-int main(int argc, char **argv) {
-  enum { N = sizeof kinds / sizeof *kinds };
-  struct CMUnitTest tests[N];
-  for (size_t i = 0; i < N; i++) {
-    if (argc == 3 && strcmp(argv[1], kinds[i].name) == 0) {
-      kinds[i].write(stdout, atoi(argv[2]));
-      return 0;
-    }
-    tests[i] = (struct CMUnitTest){kinds[i].name, grows_with_the_program, NULL, NULL, (void *)&kinds[i]};
-  }
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return text;
 }
