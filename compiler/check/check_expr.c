@@ -313,6 +313,7 @@ static const struct type *check_comprehension(struct checker *checker, struct as
   names_open_scope(&checker->names);
   if (check_pattern(checker, expr->comprehension.pattern, item))
     check_irrefutable(checker, expr->comprehension.pattern, "a comprehension");
+  struct ast_assigned assigned = check_begin_assigned(checker);
   if (expr->comprehension.condition) {
     struct check_wanted why = {"the condition of a comprehension", SPAN_NONE, NULL};
     check_against(checker, expr->comprehension.condition, &type_bool, &why);
@@ -321,6 +322,7 @@ static const struct type *check_comprehension(struct checker *checker, struct as
   struct ast_expr *element = expr->comprehension.element;
   struct check_branch branch = {element, NULL, check_value(checker, element, wanted), element->span};
   const struct type *type = check_join(checker, &branch, 1, wanted, "elements of this list");
+  expr->comprehension.assigned = check_end_assigned(checker, assigned);
   names_close_scope(&checker->names);
   if (type->kind == TYPE_ERROR || item->kind == TYPE_ERROR)
     return &type_error;

@@ -87,6 +87,7 @@ static const struct type *check_target(struct checker *checker, struct ast_expr 
       return &type_error;
     }
     ref.local->is_assigned = true;
+    arena_push(checker->arena, &checker->fn->assigned, ref.local);
     check_set_type(checker, &target->type, ref.local->type);
     return type_resolve(ref.local->type);
   }
@@ -127,17 +128,28 @@ static bool check_assign(struct checker *checker, struct ast_stmt *stmt) {
 
 /* ---- Loops --------------------------------------------------------------------------------------------- */
 
+struct ast_assigned check_begin_assigned(const struct checker *checker) {
+  return (struct ast_assigned){checker->fn ? checker->fn->assigned.count : 0, 0};
+}
+
+struct ast_assigned check_end_assigned(const struct checker *checker, struct ast_assigned begun) {
+  begun.count = checker->fn ? checker->fn->assigned.count - begun.first : 0;
+  return begun;
+}
+
 static bool check_for(struct checker *checker, struct ast_stmt *stmt) {
   const struct type *element = check_sequence(checker, stmt->for_loop.sequence);
   names_open_scope(&checker->names);
   if (check_pattern(checker, stmt->for_loop.pattern, element)) {
     check_irrefutable(checker, stmt->for_loop.pattern, "`for`");
   }
+  struct ast_assigned assigned = check_begin_assigned(checker);
   bool outer_break = checker->loop_has_break;
   checker->loop_depth++;
   check_unit_block(checker, stmt->for_loop.body);
   checker->loop_depth--;
   checker->loop_has_break = outer_break;
+  stmt->for_loop.assigned = check_end_assigned(checker, assigned);
   names_close_scope(&checker->names);
   return true;
 }
@@ -146,6 +158,7 @@ static bool check_for(struct checker *checker, struct ast_stmt *stmt) {
 static bool check_while(struct checker *checker, struct ast_stmt *stmt) {
   struct ast_expr *condition = stmt->while_loop.condition;
   struct check_wanted why = {"the condition of `while`", SPAN_NONE, NULL};
+  struct ast_assigned assigned = check_begin_assigned(checker);
   check_against(checker, condition, &type_bool, &why);
   bool outer_break = checker->loop_has_break;
   checker->loop_has_break = false;
@@ -154,6 +167,7 @@ static bool check_while(struct checker *checker, struct ast_stmt *stmt) {
   checker->loop_depth--;
   bool is_endless = condition->kind == AST_EXPR_BOOL && condition->boolean && !checker->loop_has_break;
   checker->loop_has_break = outer_break;
+  stmt->while_loop.assigned = check_end_assigned(checker, assigned);
   return !is_endless;
 }
 

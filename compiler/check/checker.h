@@ -120,6 +120,9 @@ void check_bodies(struct checker *checker);
 const struct type *check_block(struct checker *checker, struct ast_block *block, const struct type *hint);
 /* The same for the body of a loop: its value, if any, must be (). */
 void check_unit_block(struct checker *checker, struct ast_block *block);
+/* Around the checks of what a loop repeats: gives the assignments in between. */
+struct ast_assigned check_begin_assigned(const struct checker *checker);
+struct ast_assigned check_end_assigned(const struct checker *checker, struct ast_assigned begun);
 /* Reports a value that nothing is done with; whether what follows is reached. */
 bool check_unused(struct checker *checker, const struct ast_expr *expr, const struct type *type);
 /* check_training.c: for each declaration; warns of a `loss` that uses no parameter. */

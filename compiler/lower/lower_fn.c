@@ -25,6 +25,7 @@ void lower_bind(struct lower_fn *fn, const struct ast_local *local, struct ssa_v
     slot->kind = LOCAL_VARIABLE;
     slot->variable.first = ssa_declare(&fn->ssa, values);
     slot->variable.n = values.n;
+    slot->variable.loop = 0;
   } else {
     slot->kind = LOCAL_VALUES;
     slot->values = values;

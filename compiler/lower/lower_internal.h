@@ -157,6 +157,7 @@ struct lower_local {
     struct ssa_values values;
     struct {
       uint32_t first, n; /* ssa variables */
+      uint32_t loop;     /* the last whose head has parameters for it */
     } variable;
     struct lower_ref ref;
   };
@@ -177,6 +178,7 @@ struct lower_fn {
   struct lower_ref self;           /* node NULL outside layers */
   struct lower_local *locals;      /* by ast_local.index */
   struct lower_loop *loop;         /* innermost */
+  uint32_t n_loops;                /* entered so far */
   uint32_t n_decisions;            /* of the current match */
   const struct binding **bindings; /* by ast_local.index: scratch of lower_match.c */
 };

@@ -72,6 +72,23 @@ static void bind_element(struct lower_fn *fn, const struct sequence *sequence,
   }
 }
 
+/* The slots of the variables that are assigned to in a loop and declared before it. */
+static struct ssa_slots assigned_slots(struct lower_fn *fn, struct ast_assigned assigned) {
+  struct ssa_slots slots = {0};
+  uint32_t loop = ++fn->n_loops;
+  struct ast_local *const *locals = fn->instance->fn->assigned.items;
+  for (size_t i = assigned.first; i < assigned.first + assigned.count; i++) {
+    struct lower_local *local = &fn->locals[locals[i]->index];
+    /* What the loop declares has no variable yet. */
+    if (local->kind != LOCAL_VARIABLE || local->variable.loop == loop)
+      continue;
+    local->variable.loop = loop;
+    for (uint32_t k = 0; k < local->variable.n; k++)
+      arena_push(fn->arena, &slots, local->variable.first + k);
+  }
+  return slots;
+}
+
 /* A loop over a sequence. What a comprehension or sum collects, if any, goes round with the counter. */
 struct counted_loop {
   struct ssa_label *head, *next, *exit;
@@ -88,15 +105,16 @@ static struct ssa_values carried(struct lower_fn *fn, struct ir_value *i, struct
 }
 
 /* Begins the body; the caller binds the element. */
-static void begin_loop(struct lower_fn *fn, const struct sequence *sequence, struct ir_value *collected,
-                       struct counted_loop *loop) {
+static void begin_loop(struct lower_fn *fn, const struct sequence *sequence, struct ast_assigned assigned,
+                       struct ir_value *collected, struct counted_loop *loop) {
   struct ssa *ssa = &fn->ssa;
   loop->scope = ssa->n_variables;
   loop->next = ssa_label(ssa);
   loop->exit = ssa_label(ssa);
   struct ssa_label *body = ssa_label(ssa);
   struct ssa_values params;
-  loop->head = ssa_enter_loop(ssa, carried(fn, sequence->low, collected), &params);
+  loop->head = ssa_enter_loop(ssa, carried(fn, sequence->low, collected), assigned_slots(fn, assigned),
+                              &params);
   loop->i = params.items[0];
   loop->collected = collected ? params.items[1] : NULL;
   struct ir_value *more = ir_build_host2(&ssa->build, IR_ILT, loop->i, sequence->high);
@@ -134,7 +152,7 @@ void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt) {
   if (!open_sequence(fn, stmt->for_loop.sequence, &sequence))
     return;
   lower_at(fn, stmt->span);
-  begin_loop(fn, &sequence, NULL, &loop);
+  begin_loop(fn, &sequence, stmt->for_loop.assigned, NULL, &loop);
   bind_element(fn, &sequence, stmt->for_loop.pattern, loop.i);
   loop_body(fn, loop.next, loop.exit, stmt->for_loop.body);
   lower_at(fn, stmt->span);
@@ -151,7 +169,7 @@ struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr
   lower_at(fn, expr->span);
   const struct ir_type *type = lower_type_here(fn, expr->type);
   struct ir_value *empty = ir_build_value(&ssa->build, IR_LIST_NEW, 0, NULL, type);
-  begin_loop(fn, &sequence, empty, &loop);
+  begin_loop(fn, &sequence, expr->comprehension.assigned, empty, &loop);
   bind_element(fn, &sequence, expr->comprehension.pattern, loop.i);
   if (expr->comprehension.condition) {
     struct ir_value *condition = lower_scalar(fn, expr->comprehension.condition);
@@ -185,7 +203,7 @@ struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_exp
   lower_at(fn, expr->span);
   bool is_float = type_resolve(expr->type)->kind == TYPE_FLOAT;
   struct ir_value *zero = is_float ? ir_build_float(build, 0) : ir_build_int(build, 0);
-  begin_loop(fn, &sequence, zero, &loop);
+  begin_loop(fn, &sequence, (struct ast_assigned){0}, zero, &loop);
   struct ir_value *element = ir_build_list_get(build, sequence.list, loop.i)->results[0];
   end_loop(fn, &loop, ir_build_host2(build, is_float ? IR_FADD : IR_IADD, loop.collected, element));
   return lower_one(fn, loop.collected);
@@ -200,7 +218,8 @@ void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt) {
   struct ssa *ssa = &fn->ssa;
   struct ssa_values none;
   struct ssa_label *exit = ssa_label(ssa), *body = ssa_label(ssa);
-  struct ssa_label *head = ssa_enter_loop(ssa, LOWER_NONE, &none);
+  struct ssa_label *head = ssa_enter_loop(ssa, LOWER_NONE, assigned_slots(fn, stmt->while_loop.assigned),
+                                          &none);
   /* `while true` ends by `break` or `return` alone: the checker takes it so, too. */
   if (is_true(fn, stmt->while_loop.condition))
     ssa_jump(ssa, body, LOWER_NONE);

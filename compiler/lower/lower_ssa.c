@@ -2,7 +2,7 @@
 #include "compiler/lower/lower_ssa.h"
 
 #include <assert.h>
-#include <string.h>
+#include <stdlib.h>
 
 static struct ir_bb *new_bb(struct ssa *ssa) {
   struct ir_bb *bb = arena_new(ssa->build.module->arena, struct ir_bb);
@@ -39,34 +39,126 @@ struct ir_value *ssa_undefined(struct ssa *ssa, const struct ir_type *type) {
 
 /* ---- Variables ---------------------------------------------------------------------------------------- */
 
-uint32_t ssa_declare(struct ssa *ssa, struct ssa_values values) {
-  uint32_t first = ssa->n_variables, needed = first + values.n;
-  if (needed > ssa->variable_capacity) {
-    uint32_t grown = ssa->variable_capacity * 2 > needed ? ssa->variable_capacity * 2 : needed;
-    ssa->variables = arena_grow_array(ssa->scratch, ssa->variables, first, grown, sizeof *ssa->variables);
-    ssa->variable_capacity = grown;
+enum { FAN_BITS = 2, FAN = 1 << FAN_BITS };
+
+/* On the lowest level the items are values, above it nodes. */
+struct ssa_state_node {
+  uint32_t time; /* of its making */
+  void *items[FAN];
+};
+
+static uint32_t digit(uint32_t variable, uint32_t level) {
+  return (variable >> (level * FAN_BITS)) & (FAN - 1);
+}
+
+static struct ir_value *state_get(struct ssa_state state, uint32_t variable) {
+  const struct ssa_state_node *node = state.root;
+  for (uint32_t level = state.height - 1; level > 0; level--)
+    node = node->items[digit(variable, level)];
+  return node->items[digit(variable, 0)];
+}
+
+/* The node, or a copy of it when jumps may share it. */
+static struct ssa_state_node *own_node(struct ssa *ssa, struct ssa_state_node *node) {
+  if (node && node->time == ssa->time)
+    return node;
+  struct ssa_state_node *own = arena_new(ssa->scratch, struct ssa_state_node);
+  if (node)
+    *own = *node;
+  own->time = ssa->time;
+  return own;
+}
+
+static void state_set(struct ssa *ssa, uint32_t variable, struct ir_value *value) {
+  struct ssa_state *state = &ssa->state;
+  while (state->height == 0 || (uint64_t)variable >> (state->height * FAN_BITS) != 0) {
+    struct ssa_state_node *root = own_node(ssa, NULL);
+    root->items[0] = state->root;
+    *state = (struct ssa_state){root, state->height + 1};
   }
-  ssa->n_variables = needed;
+  struct ssa_state_node *node = state->root = own_node(ssa, state->root);
+  for (uint32_t level = state->height - 1; level > 0; level--) {
+    void **item = &node->items[digit(variable, level)];
+    node = *item = own_node(ssa, *item);
+  }
+  node->items[digit(variable, 0)] = value;
+}
+
+/* Appends the variables below `n` whose values differ, those that both have. */
+static void find_differences(struct arena *scratch, const struct ssa_state_node *a,
+                             const struct ssa_state_node *b, uint32_t level, uint32_t first, uint32_t n,
+                             struct ssa_slots *different) {
+  if (a == b || !a || !b)
+    return;
+  for (uint32_t i = 0; i < FAN; i++) {
+    uint32_t variable = first + (i << (level * FAN_BITS));
+    if (variable >= n)
+      return;
+    if (level > 0)
+      find_differences(scratch, a->items[i], b->items[i], level - 1, variable, n, different);
+    else if (a->items[i] != b->items[i])
+      arena_push(scratch, different, variable);
+  }
+}
+
+/* The tree of a state at this height, which has all variables that the caller wants to know of. */
+static const struct ssa_state_node *root_at(struct ssa_state state, uint32_t height) {
+  const struct ssa_state_node *root = state.root;
+  for (; state.height > height; state.height--)
+    root = root->items[0];
+  return root;
+}
+
+static int compare_slots(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Ascending, each once. */
+static void sort_slots(struct ssa_slots *slots) {
+  if (slots->count > 1)
+    qsort(slots->items, slots->count, sizeof *slots->items, compare_slots);
+  size_t kept = 0;
+  for (size_t i = 0; i < slots->count; i++)
+    if (kept == 0 || slots->items[kept - 1] != slots->items[i])
+      slots->items[kept++] = slots->items[i];
+  slots->count = kept;
+}
+
+/* The variables that do not have the same value at all jumps to a label. */
+static struct ssa_slots merged_variables(struct ssa *ssa, const struct ssa_label *label) {
+  struct ssa_slots merged = {0};
+  struct ssa_state first = label->edges.items[0].state;
+  for (size_t e = 1; e < label->edges.count; e++) {
+    struct ssa_state other = label->edges.items[e].state;
+    uint32_t height = first.height < other.height ? first.height : other.height;
+    if (height > 0)
+      find_differences(ssa->scratch, root_at(first, height), root_at(other, height), height - 1, 0,
+                       label->n_variables, &merged);
+  }
+  sort_slots(&merged);
+  return merged;
+}
+
+uint32_t ssa_declare(struct ssa *ssa, struct ssa_values values) {
+  uint32_t first = ssa->n_variables;
+  ssa->n_variables = first + values.n;
   ssa_write(ssa, first, values);
   return first;
 }
 
-static struct ir_value **copy_values(struct arena *arena, uint32_t n, struct ir_value *const *values) {
-  struct ir_value **copy = arena_new_array(arena, struct ir_value *, n);
-  if (n)
-    memcpy(copy, values, n * sizeof *copy);
-  return copy;
-}
-
 struct ssa_values ssa_read(struct ssa *ssa, uint32_t first, uint32_t n) {
   assert(first + n <= ssa->n_variables);
-  return (struct ssa_values){n, copy_values(ssa->scratch, n, ssa->variables + first)};
+  struct ssa_values values = {n, arena_new_array(ssa->scratch, struct ir_value *, n)};
+  for (uint32_t i = 0; i < n; i++)
+    values.items[i] = state_get(ssa->state, first + i);
+  return values;
 }
 
 void ssa_write(struct ssa *ssa, uint32_t first, struct ssa_values values) {
   assert(first + values.n <= ssa->n_variables);
   for (uint32_t i = 0; i < values.n; i++)
-    ssa->variables[first + i] = values.items[i];
+    state_set(ssa, first + i, values.items[i]);
 }
 
 /* ---- Jumps -------------------------------------------------------------------------------------------- */
@@ -78,23 +170,25 @@ struct ssa_label *ssa_label(struct ssa *ssa) {
   return label;
 }
 
-/* Edges into a loop's head carry every variable. */
-static void complete_loop_edge(struct ssa *ssa, struct ssa_label *label, const struct ssa_edge *edge) {
-  uint32_t n = edge->args.n + label->n_variables;
+/* The arguments of a jump with these variables after its own. */
+static void complete_edge(struct ssa *ssa, const struct ssa_label *label, const struct ssa_edge *edge,
+                          const struct ssa_slots *variables) {
+  uint32_t n = edge->args.n + (uint32_t)variables->count;
   assert(n == label->bb->n_params);
   struct ir_value **args = arena_new_array(ssa->scratch, struct ir_value *, n);
   for (uint32_t i = 0; i < n; i++)
-    args[i] = i < edge->args.n ? edge->args.items[i] : edge->variables[i - edge->args.n];
+    args[i] = i < edge->args.n ? edge->args.items[i]
+                               : state_get(edge->state, variables->items[i - edge->args.n]);
   ir_set_target(ssa->build.module, edge->jump, edge->which, label->bb, n, args);
 }
 
 static void add_edge(struct ssa *ssa, struct ssa_label *label, struct ir_instr *jump, uint32_t which,
                      struct ssa_values args) {
   assert(ssa->n_variables >= label->n_variables);
-  struct ssa_edge edge = {jump, which, args, NULL};
-  edge.variables = copy_values(ssa->scratch, label->n_variables, ssa->variables);
+  struct ssa_edge edge = {jump, which, args, ssa->state};
+  ssa->time++; /* the edge shares the tree from now on */
   if (label->is_loop)
-    complete_loop_edge(ssa, label, &edge);
+    complete_edge(ssa, label, &edge, &label->assigned);
   else
     arena_push(ssa->scratch, &label->edges, edge);
 }
@@ -149,13 +243,6 @@ static struct ir_value *add_param(struct ssa *ssa, struct ir_bb *bb, const struc
   return ir_add_bb_param(ssa->build.module, ssa->build.function, bb, type);
 }
 
-static bool variable_differs(const struct ssa_label *label, uint32_t variable) {
-  for (size_t e = 1; e < label->edges.count; e++)
-    if (label->edges.items[e].variables[variable] != label->edges.items[0].variables[variable])
-      return true;
-  return false;
-}
-
 struct ssa_values ssa_enter(struct ssa *ssa, struct ssa_label *label, uint32_t n,
                             const struct ir_type *const *types) {
   assert(!ssa->reachable && !label->is_loop);
@@ -168,42 +255,37 @@ struct ssa_values ssa_enter(struct ssa *ssa, struct ssa_label *label, uint32_t n
   if (n_edges == 0)
     return params;
 
-  uint32_t *merged = arena_new_array(ssa->scratch, uint32_t, label->n_variables), n_merged = 0;
-  for (uint32_t v = 0; v < label->n_variables; v++) {
-    ssa->variables[v] = label->edges.items[0].variables[v];
-    if (variable_differs(label, v)) {
-      ssa->variables[v] = add_param(ssa, label->bb, ssa->variables[v]->type);
-      merged[n_merged++] = v;
-    }
+  struct ssa_slots merged = merged_variables(ssa, label);
+  ssa->state = label->edges.items[0].state;
+  for (size_t i = 0; i < merged.count; i++) {
+    const struct ir_type *type = state_get(ssa->state, merged.items[i])->type;
+    state_set(ssa, merged.items[i], add_param(ssa, label->bb, type));
   }
-  struct ir_value **args = arena_new_array(ssa->scratch, struct ir_value *, n + n_merged);
   for (size_t e = 0; e < n_edges; e++) {
-    const struct ssa_edge *edge = &label->edges.items[e];
-    assert(edge->args.n == n);
-    for (uint32_t i = 0; i < n; i++)
-      args[i] = edge->args.items[i];
-    for (uint32_t i = 0; i < n_merged; i++)
-      args[n + i] = edge->variables[merged[i]];
-    ir_set_target(ssa->build.module, edge->jump, edge->which, label->bb, n + n_merged, args);
+    assert(label->edges.items[e].args.n == n);
+    complete_edge(ssa, label, &label->edges.items[e], &merged);
   }
   return params;
 }
 
-struct ssa_label *ssa_enter_loop(struct ssa *ssa, struct ssa_values args, struct ssa_values *params) {
+struct ssa_label *ssa_enter_loop(struct ssa *ssa, struct ssa_values args, struct ssa_slots assigned,
+                                 struct ssa_values *params) {
   struct ssa_label *head = ssa_label(ssa);
+  head->assigned = assigned;
+  sort_slots(&head->assigned);
   params->n = args.n;
   params->items = arena_new_array(ssa->scratch, struct ir_value *, args.n);
   for (uint32_t i = 0; i < args.n; i++)
     params->items[i] = add_param(ssa, head->bb, args.items[i]->type);
-  for (uint32_t v = 0; v < head->n_variables; v++)
-    add_param(ssa, head->bb, ssa->variables[v]->type);
+  for (size_t i = 0; i < head->assigned.count; i++)
+    add_param(ssa, head->bb, state_get(ssa->state, head->assigned.items[i])->type);
   bool reachable = ssa->reachable;
   ssa_jump(ssa, head, args);
   head->is_loop = true;
   if (reachable)
-    complete_loop_edge(ssa, head, &head->edges.items[0]);
+    complete_edge(ssa, head, &head->edges.items[0], &head->assigned);
   start_bb(ssa, head->bb, reachable);
-  for (uint32_t v = 0; v < head->n_variables; v++)
-    ssa->variables[v] = head->bb->params[args.n + v];
+  for (size_t i = 0; i < head->assigned.count; i++)
+    state_set(ssa, head->assigned.items[i], head->bb->params[args.n + i]);
   return head;
 }

@@ -167,6 +167,11 @@ struct ast_local {
   bool is_used;            /* checker */
 };
 
+/* checker: a range of the function's `assigned`: the assignments inside a loop. */
+struct ast_assigned {
+  size_t first, count;
+};
+
 /* ---- Patterns ----------------------------------------------------------------------------------------------- */
 
 enum ast_pattern_kind {
@@ -356,6 +361,7 @@ struct ast_expr {
       struct ast_pattern *pattern;
       struct ast_expr *sequence;
       struct ast_expr *condition; /* NULL without `if` */
+      struct ast_assigned assigned;
     } comprehension;
     struct {
       struct ast_expr *condition;
@@ -409,10 +415,12 @@ struct ast_stmt {
       struct ast_pattern *pattern;
       struct ast_expr *sequence; /* a RANGE or a list */
       struct ast_block *body;
+      struct ast_assigned assigned;
     } for_loop;
     struct {
       struct ast_expr *condition;
       struct ast_block *body;
+      struct ast_assigned assigned; /* also in the condition */
     } while_loop;
     struct ast_expr *value;      /* RETURN: NULL for a bare one */
     struct ast_expr *expression; /* EXPR */
@@ -586,6 +594,7 @@ struct ast_fn {
   struct ast_block *body;
   struct ast_layer *layer;        /* NULL at top level */
   struct ast_locals locals;       /* every binding of the function; locals.items[i]->index == i */
+  struct ast_locals assigned;     /* checker: the variable of every assignment, in the order of the text */
   bool names_param;               /* checker: a parameter stands in its body */
   bool is_met;                    /* checker: scratch of walks over calls */
   const struct type *result_type; /* checker */

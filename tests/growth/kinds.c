@@ -85,6 +85,46 @@ static void variables(FILE *out, int n) {
   fputs("  sum(E[w]) * s\n}\n", out);
 }
 
+static void variables_and_loops(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, ks: [int]) -> f32 {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  var v%d = len(ks) + %d\n", i, i);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  for k in ks { if k > %d { v%d = v%d * k } }\n", i, i, i);
+  fputs("  var s = 0\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  s = s + v%d\n", i);
+  fputs("  sum(E[w]) * s\n}\n", out);
+}
+
+static void variables_and_arms(FILE *out, int n) {
+  declarations(out);
+  fputs("data T = A(k: int) | B(k: int) | C\nfn loss(w: Word, t: T) -> f32 {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  var v%d = %d\n", i, i);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  match t {\n    A(k) => { v%d = k }\n    B(%d) => { v%d = 1 }\n    _ => {}\n  }\n", i, i,
+            i);
+  fputs("  var s = 0\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  s = s + v%d\n", i);
+  fputs("  sum(E[w]) * s\n}\n", out);
+}
+
+static void variables_and_decisions(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, k: int) -> f32 {\n", out);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  var x%d = E[w]\n", i);
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  if value(sum(x%d)) > %d.0 { x%d = tanh(W @ x%d) }\n", i / 2, i, i, i);
+  fprintf(out, "  var t: f32 = 0\n");
+  for (int i = 0; i < n; i++)
+    fprintf(out, "  t = t + sum(x%d)\n", i);
+  fputs("  t\n}\n", out);
+}
+
 static void constructors(FILE *out, int n) {
   declarations(out);
   fputs("data T = C0(a: int, b: Word)", out);
@@ -192,6 +232,9 @@ const struct program_kind program_kinds[] = {
     {"sums", sums},
     {"loops", loops},
     {"variables", variables},
+    {"variables_and_loops", variables_and_loops},
+    {"variables_and_arms", variables_and_arms},
+    {"variables_and_decisions", variables_and_decisions},
     {"constructors", constructors},
     {"nested_patterns", nested_patterns},
     {"members", members},
