@@ -16,9 +16,12 @@ enum { PANEL = 512 };
 enum { COPY_ROWS = 512, SUM_COLUMNS = 64 };
 // Rows of a lookup table that one thread sums up at a time.
 enum { TABLE_ROWS = 64 };
-// A product over more rows than this is taken in parts, and the parts added up so that nothing is lost: BLAS adds up
-// what it has cut a product into one after the other.
-enum { PRODUCT_ROWS = 8192 };
+// A product over more rows than STRETCH_ROWS is taken in stretches of nearly equal length, each added to those before
+// it, and PRODUCT_ROWS are one part; parts are added up so that nothing is lost. So an element is off by at most
+// STRETCH_ROWS + PRODUCT_ROWS / STRETCH_ROWS units in the last place of the sum of its terms' magnitudes, however many
+// rows there are and whatever kernel BLAS picks: some add up all rows in one chain. STRETCH_ROWS is what most of
+// OpenBLAS's kernels for large products cut the rows into themselves, so that it costs nothing there.
+enum { STRETCH_ROWS = 384, PRODUCT_ROWS = 4096 };
 
 // Rows of a group that lie together.
 struct operand {
@@ -383,10 +386,16 @@ static void multiply(const struct executor *executor, const struct contribution 
   const struct param *param = &executor->cpu->params.list[c->param];
   size_t end = least(task->end, (size_t)param->rows), size = nn_element_bytes(executor->cpu->element);
   size_t columns = (size_t)param->columns;
-  blas_product(executor->cpu->blas, executor->cpu->element, add, end - task->begin, columns, n,
-               row_arena_at(c->a.arena, c->a.offset + first * c->a.units) + task->begin * size,
-               (size_t)c->a.units * NN_LANES, row_arena_at(c->b.arena, c->b.offset + first * c->b.units),
-               (size_t)c->b.units * NN_LANES, to, columns);
+  uint32_t stretches = (n + STRETCH_ROWS - 1) / STRETCH_ROWS;
+  for (uint32_t s = 0, left = n; s < stretches; s++) {
+    uint32_t count = left / (stretches - s);
+    blas_product(executor->cpu->blas, executor->cpu->element, add || s > 0, end - task->begin, columns, count,
+                 row_arena_at(c->a.arena, c->a.offset + first * c->a.units) + task->begin * size,
+                 (size_t)c->a.units * NN_LANES, row_arena_at(c->b.arena, c->b.offset + first * c->b.units),
+                 (size_t)c->b.units * NN_LANES, to, columns);
+    first += count;
+    left -= count;
+  }
 }
 
 static void add_product(const struct executor *executor, const struct contribution *c, char *gradient,

@@ -1,6 +1,8 @@
 // Sums over very many terms keep their digits in f32, wherever they are taken: within kernels, over lists, and in the
 // gradients of values, biases, weights and rows of tables. The right values are worked out by hand in double; adding
-// one term after the other is off by per cents. Forward sums have the same bits however examples are run.
+// one term after the other is off by per cents. Forward sums have the same bits however examples are run. Gradients are
+// looked at again under every family of vector instructions, and those of weights with every set of OpenBLAS's kernels
+// that this processor has, each in a process of its own.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include "runtime/jit/cpu_features.h"
 
 #include "tests/runtime/rig.h"
 
@@ -25,6 +31,11 @@ static const char model[] =
     "param E: f32[5, K] = constant(0.1)\n"
     "param wide: f32[L] = constant(0.1)\n"
     "param long: f32[2, L] = constant(0.1)\n"
+    "dim R = 7\n"
+    "dim C = 37\n"
+    "param V: f32[R, C] = normal(1)\n"
+    "param X: f32[1009, C] = normal(1)\n"
+    "param Y: f32[997, R] = normal(1)\n"
     "fn list(ws: [Word]) -> f32 { sum([s * 1 for i in 0..N]) }\n"
     "fn rows(ws: [Word]) -> f32 { sum(sum([b * 1 for i in 0..N])) }\n"
     "fn average(ws: [Word]) -> f32 { sum(mean([b * 1 for i in 0..N])) }\n"
@@ -39,6 +50,7 @@ static const char model[] =
     "fn bias(ws: [Word]) -> f32 { sum([sum(b * 0.1) for i in 0..N]) }\n"
     "fn table(ws: [Word]) -> f32 { sum([sum(E[i % 2] * 0.1) for i in 0..N]) }\n"
     "fn weight(ws: [Word]) -> f32 { sum([sum(W @ (b + float(i) * 0)) for i in 0..N]) }\n"
+    "fn random(ws: [Word]) -> f32 { sum([dot(Y[i % 997], V @ X[i % 1009]) for i in 0..N]) }\n"
     "fn shared(ws: [Word]) -> f32 {\n"
     "  let h = tanh(b)\n"
     "  sum([sum(h * (0.1 + 0 * float(i))) for i in 0..N])\n"
@@ -96,6 +108,23 @@ static void test_forward(void **state) {
   }
 }
 
+static nn_param_info find_param(const char *name) {
+  for (size_t p = 0; p < nn_model_param_count(rig.model); p++) {
+    nn_param_info info = nn_model_param(rig.model, p);
+    if (strcmp(info.name, name) == 0)
+      return info;
+  }
+  fail_msg("no parameter %s", name);
+  return (nn_param_info){0};
+}
+
+static void expect_gradient(const char *entry, const char *param, size_t element, double wanted) {
+  rig_run(&rig, entry, NN_GRADIENT);
+  rig_check(nn_session_backward(rig.session, 1));
+  const float *gradients = find_param(param).gradients;
+  expect(entry, gradients[element], wanted);
+}
+
 static void test_gradients(void **state) {
   (void)state;
   double slope = 1 - tanh(tenth) * tanh(tenth);
@@ -108,26 +137,95 @@ static void test_gradients(void **state) {
                {"table", "E", 0, tenth * N / 2},
                {"table", "E", 5, tenth * N / 2},
                {"table", "E", 6, 0},
-               {"weight", "W", 4, tenth * N},
-               {"weight", "b", 2, 2 * tenth * N},
                {"shared", "b", 0, slope * tenth * N},
                {"terms", "s", 0, slope * tenth * N}};
-  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-    rig_run(&rig, cases[c].entry, NN_GRADIENT);
-    rig_check(nn_session_backward(rig.session, 1));
-    bool found = false;
-    for (size_t p = 0; p < nn_model_param_count(rig.model) && !found; p++) {
-      nn_param_info info = nn_model_param(rig.model, p);
-      if (strcmp(info.name, cases[c].param) != 0)
-        continue;
-      found = true;
-      expect(cases[c].entry, ((const float *)info.gradients)[cases[c].element], cases[c].wanted);
-    }
-    assert_true(found);
-  }
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+    expect_gradient(cases[c].entry, cases[c].param, cases[c].element, cases[c].wanted);
 }
 
-int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_forward), cmocka_unit_test(test_gradients)};
+static void test_weights(void **state) {
+  (void)state;
+  expect_gradient("weight", "W", 4, tenth * N);
+  expect_gradient("weight", "b", 2, 2 * tenth * N);
+}
+
+// Terms of both signs that differ: an error is measured by the sum of their magnitudes.
+static void test_random_weights(void **state) {
+  (void)state;
+  enum { R = 7, C = 37 };
+  rig_run(&rig, "random", NN_GRADIENT);
+  rig_check(nn_session_backward(rig.session, 1));
+  const float *x = find_param("X").values, *y = find_param("Y").values, *got = find_param("V").gradients;
+  for (size_t r = 0; r < R; r++)
+    for (size_t c = 0; c < C; c++) {
+      double wanted = 0, magnitude = 0;
+      for (size_t i = 0; i < N; i++) {
+        double term = (double)y[i % 997 * R + r] * (double)x[i % 1009 * C + c];
+        wanted += term;
+        magnitude += fabs(term);
+      }
+      double error = fabs((double)got[r * C + c] - wanted) / magnitude;
+      if (!(error <= 1e-6))
+        fail_msg("element %zu, %zu is %.9g, not %.9g: off by %.1e of its terms' magnitudes", r, c,
+                 (double)got[r * C + c], wanted, error);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ other ways
+
+enum tests { ALL, GRADIENTS, WEIGHTS, N_TESTS };
+static const char *const names[N_TESTS] = {"all", "gradients", "weights"};
+
+// Runs these tests in another process, with a variable of its environment set.
+static void run_with(const char *variable, const char *value, enum tests tests) {
+  pid_t child = fork();
+  if (child == 0) {
+    setenv(variable, value, 1);
+    execl("/proc/self/exe", "test_sums", names[tests], (char *)NULL);
+    _exit(126);
+  }
+  int status = 0;
+  assert_true(child > 0 && waitpid(child, &status, 0) == child);
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    fail_msg("with %s=%s", variable, value);
+}
+
+static void test_every_simd(void **state) {
+  (void)state;
+  for (enum cpu_simd simd = CPU_SIMD_BASE128; simd <= CPU_SIMD_AVX512; simd++)
+    if (cpu_features_get(simd).simd == simd)
+      run_with("NN_SIMD", cpu_simd_name(simd), GRADIENTS);
+}
+
+// Kernels that need more than this processor has are not asked for: OpenBLAS might take them.
+static void test_every_blas(void **state) {
+  (void)state;
+#if defined(__x86_64__)
+  const struct {
+    const char *name;
+    enum cpu_simd simd;
+  } cores[] = {{"PRESCOTT", CPU_SIMD_BASE128}, {"NEHALEM", CPU_SIMD_AVX2}, {"SANDYBRIDGE", CPU_SIMD_AVX2},
+               {"HASWELL", CPU_SIMD_AVX2},     {"ZEN", CPU_SIMD_AVX2},     {"SKYLAKEX", CPU_SIMD_AVX512}};
+  for (size_t i = 0; i < sizeof cores / sizeof *cores; i++)
+    if (cores[i].simd <= cpu_features_get(CPU_SIMD_HOST).simd)
+      run_with("OPENBLAS_CORETYPE", cores[i].name, WEIGHTS);
+  // Processors that have these instructions were made after the kernels' own ones.
+  if (__builtin_cpu_supports("avx512bf16"))
+    run_with("OPENBLAS_CORETYPE", "COOPERLAKE", WEIGHTS);
+  if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
+    run_with("OPENBLAS_CORETYPE", "SAPPHIRERAPIDS", WEIGHTS);
+#endif
+}
+
+int main(int argc, char **argv) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_forward),    cmocka_unit_test(test_every_simd),
+      cmocka_unit_test(test_every_blas), cmocka_unit_test(test_gradients),
+      cmocka_unit_test(test_weights),    cmocka_unit_test(test_random_weights)};
+  const struct CMUnitTest *gradients = tests + 3, *weights = tests + 4;
+  if (argc > 1 && strcmp(argv[1], names[GRADIENTS]) == 0)
+    return _cmocka_run_group_tests(names[GRADIENTS], gradients, 3, open_rig, close_rig);
+  if (argc > 1 && strcmp(argv[1], names[WEIGHTS]) == 0)
+    return _cmocka_run_group_tests(names[WEIGHTS], weights, 2, open_rig, close_rig);
   return cmocka_run_group_tests(tests, open_rig, close_rig);
 }
