@@ -39,6 +39,18 @@ _Noreturn void arena_out_of_memory(struct arena *arena) {
   exit(EXIT_FAILURE);
 }
 
+bool arena_attempt(struct arena *arena, void (*body)(void *context), void *context) {
+  jmp_buf here, *outer = arena->on_out_of_memory;
+  if (setjmp(here) != 0) {
+    arena->on_out_of_memory = outer;
+    return false;
+  }
+  arena->on_out_of_memory = &here;
+  body(context);
+  arena->on_out_of_memory = outer;
+  return true;
+}
+
 static struct arena_chunk *add_chunk(struct arena *arena, size_t bytes) {
   size_t capacity = bytes > CHUNK_BYTES / 4 ? bytes : CHUNK_BYTES;
   if (capacity > SIZE_MAX - sizeof(struct arena_chunk))

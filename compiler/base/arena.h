@@ -11,6 +11,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_chunk;
@@ -22,6 +23,9 @@ struct arena {
 };
 
 void arena_init(struct arena *arena);
+/* Calls body(context); false when memory ran out in it, and `body` was left where it did. `on_out_of_memory` is
+ * afterwards what it was. */
+bool arena_attempt(struct arena *arena, void (*body)(void *context), void *context);
 /* Releases every allocation; the arena can be used again. */
 void arena_free(struct arena *arena);
 

@@ -57,6 +57,8 @@ void execute_free(struct device_run *run) {
   row_arena_free(&executor->saved);
   row_arena_free(&executor->gradients);
   row_arena_free(&executor->sinks);
+  free(executor->copies);
+  free(executor->tasks);
   free(executor->marks);
   free(run->forward);
   free(run->adjoint);

@@ -14,6 +14,9 @@
 #include "runtime/cpu/row_arena.h"
 #include "runtime/kernel/device.h"
 
+struct weight_copy;
+struct weight_task;
+
 struct executor {
   struct device_run run;  // first: the address that others know
   struct cpu *cpu;
@@ -24,6 +27,10 @@ struct executor {
   struct value_arena *memory;         // small arrays of the pass that is running
   char **scratch;                     // [thread]
   size_t scratch_bytes;
+  // Of weights.c. They live as long as the executor because memory that runs out leaves its frames by a jump.
+  struct weight_copy *copies;
+  struct weight_task *tasks;
+  uint32_t copies_capacity, tasks_capacity;
   uint32_t *marks;  // [offset in the values arena] batch that marked it; to find shared rows
   size_t n_marks;
   uint32_t mark;

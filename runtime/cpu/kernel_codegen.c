@@ -154,13 +154,14 @@ struct kernel *kernel_compile(struct jit *jit, const struct ir_module *module, c
       define_runtime(jit, element, error)) {
     key = cache_key(&compilation.graph, variant, sizes);
     kernel = describe(&compilation.graph);
-    struct jit_request request = {
-        .key = key,
-        .build = build,
-        .context = &compilation,
-        .n_symbols = 1,
-        .symbols = symbols,
-        .label = arena_printf(&arena, "%s.%s", block->name, variant_names[variant])};
+    char label[256];
+    snprintf(label, sizeof label, "%s.%s", block->name, variant_names[variant]);
+    struct jit_request request = {.key = key,
+                                  .build = build,
+                                  .context = &compilation,
+                                  .n_symbols = 1,
+                                  .symbols = symbols,
+                                  .label = label};
     if (key == NULL || kernel == NULL || !jit_compile(jit, &request, &address, error)) {
       if (*error == NULL)
         *error = strdup("out of memory");

@@ -36,20 +36,33 @@ static int64_t dim_value(void *context, const struct size_atom *atom) {
   return ((const struct dims_lookup *)context)->dims[atom->id];
 }
 
+struct written_size {
+  struct arena texts;
+  const struct size *size;
+  const char *text;
+};
+
+static void write_size(void *context) {
+  struct written_size *written = context;
+  written->text = size_text(&written->texts, written->size);
+}
+
 static nn_status *evaluate(const char *name, const struct size *size, const int64_t *dims, int64_t *value) {
   struct dims_lookup lookup = {dims};
   bool known = size_evaluate(size, dim_value, &lookup, value);
   if (known && *value > 0 && *value <= MAX_ELEMENTS)
     return NULL;
-  struct arena texts;
-  arena_init(&texts);
-  const char *text = size_text(&texts, size);
-  nn_status *status = known && *value <= 0
-                          ? status_new(NN_INVALID,
-                                       "parameter '%s': its size %s is %lld, but must be positive", name,
-                                       text, (long long)*value)
-                          : status_new(NN_INVALID, "parameter '%s': its size %s is too large", name, text);
-  arena_free(&texts);
+  struct written_size written = {.size = size};
+  arena_init(&written.texts);
+  nn_status *status;
+  if (!arena_attempt(&written.texts, write_size, &written))
+    status = status_no_memory();
+  else if (known && *value <= 0)
+    status = status_new(NN_INVALID, "parameter '%s': its size %s is %lld, but must be positive", name,
+                        written.text, (long long)*value);
+  else
+    status = status_new(NN_INVALID, "parameter '%s': its size %s is too large", name, written.text);
+  arena_free(&written.texts);
   return status;
 }
 

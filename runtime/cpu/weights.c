@@ -39,7 +39,7 @@ struct contribution {
 };
 
 // Rows of one batch that must be copied together with those of the others.
-struct copy {
+struct weight_copy {
   const struct row_arena *from;
   const uint32_t *rows;  // offsets, or NULL: contiguous from `first`
   uint32_t first, to, units, count;
@@ -55,7 +55,7 @@ struct uses {
 
 // All contributions to a part of a parameter: rows [begin, end) of a product, columns of a sum, or rows in use of a
 // table.
-struct task {
+struct weight_task {
   const struct contribution *first;
   uint32_t n;
   const struct uses *uses;  // NULL: no contribution is to rows alone
@@ -68,10 +68,7 @@ struct weights {
   const uint32_t *reached;  // [value id] 0: it has no gradient
   struct contribution *contributions;
   uint32_t n_contributions;
-  struct copy *copies;
-  uint32_t n_copies, copies_capacity;
-  struct task *tasks;
-  uint32_t n_tasks, tasks_capacity;
+  uint32_t n_copies, n_tasks;  // in the executor's arrays
 };
 
 // -------------------------------------------------------------------------------------------------- operands
@@ -129,11 +126,11 @@ static nn_status *copy_together(struct weights *weights, const struct sink_group
     const uint32_t *rows = batch_rows(executor, group, group->batches[b], row, &first);
     while (left > 0) {
       uint32_t count = left < COPY_ROWS ? left : COPY_ROWS;
-      if (!array_reserve_u32(&weights->copies, sizeof *weights->copies, weights->n_copies + UINT64_C(1),
-                             &weights->copies_capacity))
+      if (!array_reserve_u32(&executor->copies, sizeof *executor->copies, weights->n_copies + UINT64_C(1),
+                             &executor->copies_capacity))
         return status_no_memory();
-      weights->copies[weights->n_copies++] = (struct copy){operand->arena, rows, first, to,
-                                                           operand->units, count};
+      executor->copies[weights->n_copies++] = (struct weight_copy){operand->arena, rows, first, to,
+                                                                   operand->units, count};
       if (rows)
         rows += count;
       else
@@ -174,7 +171,7 @@ static nn_status *find_operand(struct weights *weights, const struct sink_group 
 static void run_copy(void *context, uint32_t item, int thread) {
   (void)thread;
   const struct weights *weights = context;
-  const struct copy *copy = &weights->copies[item];
+  const struct weight_copy *copy = &weights->executor->copies[item];
   const struct row_arena *sinks = &weights->executor->sinks;
   size_t bytes = copy->units * sinks->unit;
   char *to = row_arena_at(sinks, copy->to);
@@ -334,7 +331,8 @@ static nn_status *sort_uses(struct weights *weights, uint32_t first, uint32_t en
 // Contributions [first, end) go to one parameter.
 static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t end) {
   const struct contribution *head = &weights->contributions[first];
-  struct params *params = &weights->executor->cpu->params;
+  struct executor *executor = weights->executor;
+  struct params *params = &executor->cpu->params;
   const struct param *param = &params->list[head->param];
   struct param_member *member = &param->members[head->member];
   if (!params_gradient(params, head->param, head->member))
@@ -358,18 +356,18 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
     extent = param->elements, step = SUM_COLUMNS * 4;
   if (alike && head->sink->kind == KERNEL_SINK_ROW)
     extent = uses->n, step = TABLE_ROWS;
-  if (threads_count(weights->executor->cpu->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER)
+  if (threads_count(executor->cpu->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER)
     step = extent ? extent : 1;
   for (size_t begin = 0; begin < extent; begin += step) {
-    if (!array_reserve_u32(&weights->tasks, sizeof *weights->tasks, weights->n_tasks + UINT64_C(1),
-                           &weights->tasks_capacity))
+    if (!array_reserve_u32(&executor->tasks, sizeof *executor->tasks, weights->n_tasks + UINT64_C(1),
+                           &executor->tasks_capacity))
       return status_no_memory();
-    struct task *task = &weights->tasks[weights->n_tasks++];
-    *task = (struct task){.first = head,
-                          .n = end - first,
-                          .uses = uses,
-                          .begin = begin,
-                          .fresh = !param->sparse && !member->written};
+    struct weight_task *task = &executor->tasks[weights->n_tasks++];
+    *task = (struct weight_task){.first = head,
+                                 .n = end - first,
+                                 .uses = uses,
+                                 .begin = begin,
+                                 .fresh = !param->sparse && !member->written};
     task->end = !alike ? SIZE_MAX : begin + step < extent ? begin + step : extent;
   }
   member->written = true;
@@ -381,8 +379,8 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 // Rows [begin, end) of the product over n rows of both operands, from row `first` on.
-static void multiply(const struct executor *executor, const struct contribution *c, const struct task *task,
-                     uint32_t first, uint32_t n, bool add, char *to) {
+static void multiply(const struct executor *executor, const struct contribution *c,
+                     const struct weight_task *task, uint32_t first, uint32_t n, bool add, char *to) {
   const struct param *param = &executor->cpu->params.list[c->param];
   size_t end = least(task->end, (size_t)param->rows), size = nn_element_bytes(executor->cpu->element);
   size_t columns = (size_t)param->columns;
@@ -399,7 +397,7 @@ static void multiply(const struct executor *executor, const struct contribution 
 }
 
 static void add_product(const struct executor *executor, const struct contribution *c, char *gradient,
-                        const struct task *task, bool fresh) {
+                        const struct weight_task *task, bool fresh) {
   const struct param *param = &executor->cpu->params.list[c->param];
   size_t end = least(task->end, (size_t)param->rows), columns = (size_t)param->columns,
          n = (end - task->begin) * columns, bytes = n * nn_element_bytes(executor->cpu->element);
@@ -423,7 +421,7 @@ static void add_product(const struct executor *executor, const struct contributi
 }
 
 // Rows in use [begin, end) of a table.
-static void add_rows(const struct executor *executor, const struct task *task, bool add) {
+static void add_rows(const struct executor *executor, const struct weight_task *task, bool add) {
   const struct contribution *c = task->first;
   const struct param *param = &executor->cpu->params.list[c->param];
   const struct uses *uses = task->uses;
@@ -442,7 +440,7 @@ static void run_task(void *context, uint32_t item, int thread) {
   (void)thread;
   const struct weights *weights = context;
   const struct executor *executor = weights->executor;
-  const struct task *task = &weights->tasks[item];
+  const struct weight_task *task = &executor->tasks[item];
   const struct param *param = &executor->cpu->params.list[task->first->param];
   char *gradient = param->members[task->first->member].gradient;
   size_t size = nn_element_bytes(executor->cpu->element);
@@ -499,8 +497,5 @@ nn_status *weights_accumulate(struct executor *executor, const struct sink_group
   // On first use: a process that only infers need not load the library. A backward pass has the model to itself.
   if (!executor->cpu->blas)
     executor->cpu->blas = blas_open(threads_count(executor->cpu->threads));
-  nn_status *status = accumulate(&weights, groups, n_groups);
-  free(weights.copies);
-  free(weights.tasks);
-  return status;
+  return accumulate(&weights, groups, n_groups);
 }

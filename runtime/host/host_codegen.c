@@ -22,18 +22,6 @@
 // Part of the cache key: change it with the generated code or with what the helpers are passed.
 #define CODE_VERSION 3
 
-_Noreturn void host_codegen_no_memory(void) {
-  fputs("nn: out of memory\n", stderr);
-  abort();
-}
-
-void *host_codegen_alloc(size_t count, size_t size) {
-  void *memory = calloc(count ? count : 1, size);
-  if (!memory)
-    host_codegen_no_memory();
-  return memory;
-}
-
 // ------------------------------------------------------------------------------------- checks, key
 
 static int64_t dim_value(void *context, const struct size_atom *atom) {
@@ -121,7 +109,7 @@ static bool check_instr(const struct host_codegen *g, const struct ir_function *
 // Everything that can go wrong goes wrong here, so that the generator need not look. Marks the functions
 // reached.
 static bool check_functions(struct host_codegen *g, char **error) {
-  uint32_t *queue = host_codegen_alloc(g->ir->n_functions, sizeof *queue), n = 0;
+  uint32_t *queue = arena_new_array(&g->arena, uint32_t, g->ir->n_functions), n = 0;
   for (uint32_t i = 0; i < g->ir->n_entries; i++) {
     uint32_t function = g->ir->entries[i]->function;
     if (!g->reachable[function])
@@ -141,7 +129,6 @@ static bool check_functions(struct host_codegen *g, char **error) {
       }
     }
   }
-  free(queue);
   return ok;
 }
 
@@ -279,8 +266,8 @@ LLVMValueRef host_call(struct host_codegen *g, enum host_helper helper, unsigned
 // -------------------------------------------------------------------------------------- the module
 
 static LLVMTypeRef function_type(struct host_codegen *g, const struct ir_function *function) {
-  LLVMTypeRef *params = host_codegen_alloc(function->n_params + 1, sizeof *params);
-  LLVMTypeRef *results = host_codegen_alloc(function->n_results, sizeof *results);
+  LLVMTypeRef *params = arena_new_array(&g->arena, LLVMTypeRef, (size_t)function->n_params + 1);
+  LLVMTypeRef *results = arena_new_array(&g->arena, LLVMTypeRef, function->n_results);
   params[0] = g->ptr;
   for (uint32_t i = 0; i < function->n_params; i++)
     params[i + 1] = host_llvm_type(g, function->params[i]->type);
@@ -290,10 +277,7 @@ static LLVMTypeRef function_type(struct host_codegen *g, const struct ir_functio
                        : function->n_results == 1
                            ? results[0]
                            : LLVMStructTypeInContext(g->context, results, function->n_results, 0);
-  LLVMTypeRef type = LLVMFunctionType(result, params, function->n_params + 1, 0);
-  free(params);
-  free(results);
-  return type;
+  return LLVMFunctionType(result, params, function->n_params + 1, 0);
 }
 
 static void declare_functions(struct host_codegen *g) {
@@ -319,7 +303,7 @@ static void build_entry(struct host_codegen *g, const struct ir_function *ir) {
   LLVMValueRef function = LLVMAddFunction(g->module, name, type);
   jit_set_attributes(g->jit, function);
   LLVMPositionBuilderAtEnd(g->builder, LLVMAppendBasicBlockInContext(g->context, function, ""));
-  LLVMValueRef *args = host_codegen_alloc(ir->n_params + 1, sizeof *args);
+  LLVMValueRef *args = arena_new_array(&g->arena, LLVMValueRef, (size_t)ir->n_params + 1);
   args[0] = LLVMGetParam(function, 0);
   for (uint32_t i = 0; i < ir->n_params; i++) {
     LLVMValueRef address = host_slot_address(g, LLVMGetParam(function, 1), 0, i);
@@ -327,7 +311,6 @@ static void build_entry(struct host_codegen *g, const struct ir_function *ir) {
   }
   LLVMValueRef result = LLVMBuildCall2(g->builder, g->types[ir->id], g->functions[ir->id], args,
                                        ir->n_params + 1, "");
-  free(args);
   for (uint32_t i = 0; i < ir->n_results; i++) {
     LLVMValueRef value = ir->n_results == 1 ? result : LLVMBuildExtractValue(g->builder, result, i, "");
     host_store_slot(g, host_slot_address(g, LLVMGetParam(function, 2), 0, i), value);
@@ -342,38 +325,43 @@ static bool is_entry(const struct ir_module *ir, uint32_t function) {
   return false;
 }
 
-static bool build_module(void *context, LLVMModuleRef module, char **error) {
-  (void)error;
+static void build_all(void *context) {
   struct host_codegen *g = context;
-  g->module = module;
-  g->context = LLVMGetModuleContext(module);
-  g->builder = LLVMCreateBuilderInContext(g->context);
   g->i1 = LLVMInt1TypeInContext(g->context);
   g->i32 = LLVMInt32TypeInContext(g->context);
   g->i64 = LLVMInt64TypeInContext(g->context);
   g->f64 = LLVMDoubleTypeInContext(g->context);
   g->ptr = LLVMPointerTypeInContext(g->context, 0);
   g->nothing = LLVMVoidTypeInContext(g->context);
-  g->types = host_codegen_alloc(g->ir->n_functions, sizeof *g->types);
-  g->functions = host_codegen_alloc(g->ir->n_functions, sizeof *g->functions);
-  g->set_names = host_codegen_alloc(g->ir->n_dims, sizeof *g->set_names);
+  g->types = arena_new_array(&g->arena, LLVMTypeRef, g->ir->n_functions);
+  g->functions = arena_new_array(&g->arena, LLVMValueRef, g->ir->n_functions);
+  g->set_names = arena_new_array(&g->arena, LLVMValueRef, g->ir->n_dims);
+  g->shape_index = hash_index_new(&g->arena);
   declare_functions(g);
   g->owned_params = host_owned_params(g->ir, g->reachable);
   if (!g->owned_params)
-    host_codegen_no_memory();
+    arena_out_of_memory(&g->arena);
   for (uint32_t i = 0; i < g->ir->n_functions; i++) {
     if (g->reachable[i])
       host_build_function(g, g->ir->functions[i]);
     if (is_entry(g->ir, i))
       build_entry(g, g->ir->functions[i]);
   }
+}
+
+static bool build_module(void *context, LLVMModuleRef module, char **error) {
+  struct host_codegen *g = context;
+  g->module = module;
+  g->context = LLVMGetModuleContext(module);
+  g->builder = LLVMCreateBuilderInContext(g->context);
+  bool ok = arena_attempt(&g->arena, build_all, g);
   LLVMDisposeBuilder(g->builder);
-  host_owned_params_free(g->ir, g->owned_params);
-  host_shapes_free(g);
-  free(g->types);
-  free(g->functions);
-  free(g->set_names);
-  return true;
+  host_actions_free(&g->actions);
+  if (g->owned_params)
+    host_owned_params_free(g->ir, g->owned_params);
+  if (!ok)
+    *error = strdup("out of memory");
+  return ok;
 }
 
 // ---------------------------------------------------------------------------------------- requests
@@ -382,35 +370,36 @@ static bool build_module(void *context, LLVMModuleRef module, char **error) {
 struct symbols {
   uint32_t n;
   uint32_t *functions;
-  char (*names)[32];
-  const char **pointers;
+  const char **names;
 };
 
-static struct symbols make_symbols(const struct ir_module *ir) {
-  struct symbols symbols = {.functions = host_codegen_alloc(ir->n_functions, sizeof(uint32_t)),
-                            .names = host_codegen_alloc(ir->n_functions, sizeof(char[32])),
-                            .pointers = host_codegen_alloc(ir->n_functions, sizeof(char *))};
+static struct symbols make_symbols(struct host_codegen *g) {
+  const struct ir_module *ir = g->ir;
+  struct symbols symbols = {.functions = arena_new_array(&g->arena, uint32_t, ir->n_functions),
+                            .names = arena_new_array(&g->arena, const char *, ir->n_functions)};
   for (uint32_t i = 0; i < ir->n_functions; i++) {
     if (!is_entry(ir, i))
       continue;
-    entry_name(i, symbols.names[symbols.n]);
-    symbols.pointers[symbols.n] = symbols.names[symbols.n];
+    char name[32];
+    entry_name(i, name);
+    symbols.names[symbols.n] = arena_strdup(&g->arena, name);
     symbols.functions[symbols.n++] = i;
   }
   return symbols;
 }
 
-static void free_symbols(struct symbols *symbols) {
-  free(symbols->functions);
-  free(symbols->names);
-  free(symbols->pointers);
-}
-
+// NULL without memory.
 static struct host_code *make_code(const struct ir_module *ir, const struct symbols *symbols,
                                    void *const *addresses) {
-  struct host_code *code = host_codegen_alloc(1, sizeof *code);
-  code->entries = host_codegen_alloc(ir->n_functions, sizeof *code->entries);
-  code->decides = host_codegen_alloc(ir->n_functions, sizeof *code->decides);
+  struct host_code *code = calloc(1, sizeof *code);
+  if (!code)
+    return NULL;
+  code->entries = calloc((size_t)ir->n_functions + 1, sizeof *code->entries);
+  code->decides = calloc((size_t)ir->n_functions + 1, sizeof *code->decides);
+  if (!code->entries || !code->decides) {
+    host_code_free(code);
+    return NULL;
+  }
   for (uint32_t i = 0; i < ir->n_functions; i++)
     code->decides[i] = ir->functions[i]->decides;
   for (uint32_t i = 0; i < symbols->n; i++)
@@ -418,29 +407,62 @@ static struct host_code *make_code(const struct ir_module *ir, const struct symb
   return code;
 }
 
-struct host_code *host_compile(struct jit *jit, const struct ir_module *ir, const int64_t *dims,
-                               char **error) {
-  struct host_codegen g = {.ir = ir, .dims = dims, .jit = jit};
-  g.reachable = host_codegen_alloc(ir->n_functions, sizeof *g.reachable);
-  struct symbols symbols = make_symbols(ir);
-  void **addresses = host_codegen_alloc(symbols.n, sizeof *addresses);
-  bool ok = check_functions(&g, error) && define_helpers(jit, error);
+struct host_request {
+  struct host_codegen g;
+  bool assembly;
+  char **error;
+  struct host_code *code;  // of compile
+  char *text;              // of print
+};
+
+static void compile(void *context) {
+  struct host_request *request = context;
+  struct host_codegen *g = &request->g;
+  g->reachable = arena_new_array(&g->arena, bool, g->ir->n_functions);
+  struct symbols symbols = make_symbols(g);
+  void **addresses = arena_new_array(&g->arena, void *, symbols.n);
+  bool ok = check_functions(g, request->error) && define_helpers(g->jit, request->error);
   if (ok && symbols.n > 0) {
-    char *key = make_key(&g);
-    struct jit_request request = {.key = key,
-                                  .build = build_module,
-                                  .context = &g,
-                                  .pipeline = PIPELINE,
-                                  .n_symbols = symbols.n,
-                                  .symbols = symbols.pointers};
-    ok = jit_compile(jit, &request, addresses, error);
+    char *key = make_key(g);
+    struct jit_request wanted = {.key = key,
+                                 .build = build_module,
+                                 .context = g,
+                                 .pipeline = PIPELINE,
+                                 .n_symbols = symbols.n,
+                                 .symbols = symbols.names};
+    ok = jit_compile(g->jit, &wanted, addresses, request->error);
     free(key);
   }
-  struct host_code *code = ok ? make_code(ir, &symbols, addresses) : NULL;
-  free(addresses);
-  free_symbols(&symbols);
-  free(g.reachable);
-  return code;
+  request->code = ok ? make_code(g->ir, &symbols, addresses) : NULL;
+}
+
+static void print(void *context) {
+  struct host_request *request = context;
+  struct host_codegen *g = &request->g;
+  g->reachable = arena_new_array(&g->arena, bool, g->ir->n_functions);
+  struct symbols symbols = make_symbols(g);
+  struct jit_request wanted = {.key = "",
+                               .build = build_module,
+                               .context = g,
+                               .pipeline = PIPELINE,
+                               .n_symbols = symbols.n,
+                               .symbols = symbols.names};
+  if (check_functions(g, request->error))
+    request->text = jit_text(g->jit, &wanted, request->assembly, request->error);
+}
+
+static void carry_out(struct host_request *request, void (*what)(void *)) {
+  *request->error = NULL;
+  arena_init(&request->g.arena);
+  arena_attempt(&request->g.arena, what, request);
+  arena_free(&request->g.arena);
+}
+
+struct host_code *host_compile(struct jit *jit, const struct ir_module *ir, const int64_t *dims,
+                               char **error) {
+  struct host_request request = {.g = {.ir = ir, .dims = dims, .jit = jit}, .error = error};
+  carry_out(&request, compile);
+  return request.code;
 }
 
 void host_code_free(struct host_code *code) {
@@ -453,20 +475,8 @@ void host_code_free(struct host_code *code) {
 
 char *host_text(struct jit *jit, const struct ir_module *ir, const int64_t *dims, bool assembly,
                 char **error) {
-  struct host_codegen g = {.ir = ir, .dims = dims, .jit = jit};
-  g.reachable = host_codegen_alloc(ir->n_functions, sizeof *g.reachable);
-  struct symbols symbols = make_symbols(ir);
-  char *text = NULL;
-  if (check_functions(&g, error)) {
-    struct jit_request request = {.key = "",
-                                  .build = build_module,
-                                  .context = &g,
-                                  .pipeline = PIPELINE,
-                                  .n_symbols = symbols.n,
-                                  .symbols = symbols.pointers};
-    text = jit_text(jit, &request, assembly, error);
-  }
-  free_symbols(&symbols);
-  free(g.reachable);
-  return text;
+  struct host_request request = {
+      .g = {.ir = ir, .dims = dims, .jit = jit}, .assembly = assembly, .error = error};
+  carry_out(&request, print);
+  return request.text;
 }

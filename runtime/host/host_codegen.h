@@ -14,6 +14,8 @@
 #include <llvm-c/Core.h>
 #include <stddef.h>
 
+#include "compiler/base/arena.h"
+#include "compiler/base/hash_index.h"
 #include "compiler/ir/ir.h"
 #include "runtime/host/host_ownership.h"
 
@@ -28,6 +30,7 @@ struct host_codegen {
   const struct ir_module *ir;
   const int64_t *dims;
   struct jit *jit;
+  struct arena arena;   // of the translation; jumps out of it where there is no memory
   bool *reachable;      // [ir_module.functions index]
   bool **owned_params;  // host_owned_params
   // From here on: while the LLVM module is built.
@@ -40,9 +43,13 @@ struct host_codegen {
   LLVMTypeRef *types;                    // [function]
   LLVMValueRef *functions;               // [function]
   LLVMValueRef *set_names;               // [dim], made when first used
-  struct host_shape_constant *shapes;    // made so far
-  uint32_t n_shapes, shapes_capacity;
-  LLVMValueRef loc_constant;  // the position used last
+  struct hash_index shape_index;
+  struct {
+    struct host_shape_constant *items;  // made so far
+    size_t count, capacity;
+  } shapes;
+  struct host_actions actions;  // of the function being translated
+  LLVMValueRef loc_constant;    // the position used last
   struct ir_loc loc;
 };
 
@@ -59,16 +66,10 @@ struct host_function {
   const struct ir_bb **reached;  // in that order
   const struct ir_instr *instr;  // being translated
   uint32_t number;               // of that instruction, in order
-  struct host_actions actions;
 };
 
-// What is done when memory is exhausted: ends the process, as LLVM does.
-_Noreturn void host_codegen_no_memory(void);
-// Zeroed memory, to be freed. Never NULL.
-void *host_codegen_alloc(size_t count, size_t size);
 // A constant struct value_shape for n slots of these types.
 LLVMValueRef host_shape(struct host_codegen *, uint32_t n, const struct ir_type *const *types);
-void host_shapes_free(struct host_codegen *);
 // Code for the actions (host_ownership.h) of the instruction being translated that have this `when`.
 void host_build_actions(struct host_function *, uint32_t when);
 bool host_has_actions(const struct host_function *, uint32_t when);

@@ -1,9 +1,7 @@
 // The counts of data and lists in compiled code: constants that tell the runtime where in a value others lie, and the
 // calls that host_ownership.c asks for.
-#include <stdlib.h>
 #include <string.h>
 
-#include "compiler/base/array.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
 
@@ -24,47 +22,50 @@ static LLVMValueRef make_shape(struct host_codegen *g, uint32_t n, LLVMValueRef 
   return constant;
 }
 
+struct wanted_shape {
+  const struct host_codegen *g;
+  uint32_t n;
+  LLVMValueRef *words;
+};
+
+static bool is_wanted(const void *context, uint32_t item) {
+  const struct wanted_shape *wanted = context;
+  const struct host_shape_constant *shape = &wanted->g->shapes.items[item];
+  return shape->n == wanted->n && memcmp(shape->words, wanted->words, wanted->n * sizeof *wanted->words) == 0;
+}
+
 static LLVMValueRef find_shape(struct host_codegen *g, uint32_t n, LLVMValueRef *words) {
-  for (uint32_t i = 0; i < g->n_shapes; i++)
-    if (g->shapes[i].n == n && memcmp(g->shapes[i].words, words, n * sizeof *words) == 0)
-      return g->shapes[i].constant;
-  if (!array_reserve_u32(&g->shapes, sizeof *g->shapes, g->n_shapes + 1, &g->shapes_capacity))
-    host_codegen_no_memory();
-  LLVMValueRef *copy = host_codegen_alloc(n, sizeof *copy);
-  memcpy(copy, words, n * sizeof *copy);
-  g->shapes[g->n_shapes] = (struct host_shape_constant){n, copy, make_shape(g, n, words)};
-  return g->shapes[g->n_shapes++].constant;
+  uint64_t hash = n;
+  for (uint32_t i = 0; i < n; i++)
+    hash = hash_mix(hash, (uint64_t)(uintptr_t)words[i]);
+  uint32_t found = hash_index_find(&g->shape_index, hash, is_wanted, &(struct wanted_shape){g, n, words});
+  if (found != HASH_INDEX_NONE)
+    return g->shapes.items[found].constant;
+  hash_index_add(&g->shape_index, hash, (uint32_t)g->shapes.count);
+  struct host_shape_constant shape = {n, words, make_shape(g, n, words)};
+  arena_push(&g->arena, &g->shapes, shape);
+  return shape.constant;
 }
 
 LLVMValueRef host_shape(struct host_codegen *g, uint32_t n, const struct ir_type *const *types) {
-  LLVMValueRef *words = host_codegen_alloc(n + 2, sizeof *words);
+  LLVMValueRef *words = arena_new_array(&g->arena, LLVMValueRef, (size_t)n + 2);
   uint32_t counted = 0;
   for (uint32_t i = 0; i < n; i++)
     if (host_is_counted(types[i]))
       words[2 + counted++] = LLVMConstInt(g->i32, 2 * i + (types[i]->kind == IR_LIST), 0);
   words[0] = LLVMConstInt(g->i32, n, 0);
   words[1] = LLVMConstInt(g->i32, counted, 0);
-  LLVMValueRef shape = find_shape(g, counted + 2, words);
-  free(words);
-  return shape;
-}
-
-void host_shapes_free(struct host_codegen *g) {
-  for (uint32_t i = 0; i < g->n_shapes; i++)
-    free(g->shapes[i].words);
-  free(g->shapes);
-  g->shapes = NULL;
-  g->n_shapes = g->shapes_capacity = 0;
+  return find_shape(g, counted + 2, words);
 }
 
 // ----------------------------------------------------------------------------------------- actions
 
 // The first action of the instruction being translated that has this `when` or a later one.
 static uint32_t first_action(const struct host_function *f, uint32_t when) {
-  uint32_t low = 0, high = f->actions.n;
+  uint32_t low = 0, high = f->g->actions.n;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
-    const struct host_action *action = &f->actions.items[middle];
+    const struct host_action *action = &f->g->actions.items[middle];
     if (action->instr < f->number || (action->instr == f->number && action->when < when))
       low = middle + 1;
     else
@@ -74,8 +75,8 @@ static uint32_t first_action(const struct host_function *f, uint32_t when) {
 }
 
 static bool is_of(const struct host_function *f, uint32_t action, uint32_t when) {
-  return action < f->actions.n && f->actions.items[action].instr == f->number &&
-         f->actions.items[action].when == when;
+  return action < f->g->actions.n && f->g->actions.items[action].instr == f->number &&
+         f->g->actions.items[action].when == when;
 }
 
 bool host_has_actions(const struct host_function *f, uint32_t when) {
@@ -100,7 +101,7 @@ static void build_vacate(struct host_function *f, const struct ir_value *value) 
 
 void host_build_actions(struct host_function *f, uint32_t when) {
   for (uint32_t i = first_action(f, when); is_of(f, i, when); i++) {
-    const struct host_action *action = &f->actions.items[i];
+    const struct host_action *action = &f->g->actions.items[i];
     LLVMValueRef value = f->values[action->value->id];
     bool is_list = action->value->type->kind == IR_LIST;
     switch (action->kind) {

@@ -3,7 +3,6 @@
 // Basic block parameters become phis. A terminator with several targets gets a block of its own on every edge
 // that carries arguments, because two edges between the same blocks may carry different ones.
 #include <assert.h>
-#include <stdlib.h>
 
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
@@ -19,8 +18,8 @@ static void find_order(struct host_function *f) {
   struct {
     const struct ir_bb *bb;
     uint32_t next_target;
-  } *path = host_codegen_alloc(n, sizeof *path);
-  bool *seen = host_codegen_alloc(n, sizeof *seen);
+  } *path = arena_alloc_array(&f->g->arena, n, sizeof *path);
+  bool *seen = arena_new_array(&f->g->arena, bool, n);
   uint32_t depth = 0, place = n;
   path[depth++].bb = f->ir->entry;
   seen[f->ir->entry->id] = true;
@@ -43,8 +42,6 @@ static void find_order(struct host_function *f) {
     f->reached[i] = f->reached[place + i];
     f->order[f->reached[i]->id] = i;
   }
-  free(path);
-  free(seen);
 }
 
 // ---------------------------------------------------------------------------------------- prologue
@@ -241,21 +238,17 @@ static void build_body(struct host_function *f) {
 
 void host_build_function(struct host_codegen *g, const struct ir_function *ir) {
   struct host_function f = {.g = g, .ir = ir, .function = g->functions[ir->id]};
-  f.values = host_codegen_alloc(ir->n_values + 1, sizeof *f.values);
-  f.blocks = host_codegen_alloc(ir->n_bbs, sizeof *f.blocks);
-  f.order = host_codegen_alloc(ir->n_bbs, sizeof *f.order);
-  f.reached = host_codegen_alloc(ir->n_bbs, sizeof *f.reached);
+  f.values = arena_new_array(&g->arena, LLVMValueRef, (size_t)ir->n_values + 1);
+  f.blocks = arena_new_array(&g->arena, LLVMBasicBlockRef, ir->n_bbs);
+  f.order = arena_new_array(&g->arena, uint32_t, ir->n_bbs);
+  f.reached = arena_new_array(&g->arena, const struct ir_bb *, ir->n_bbs);
   f.example = LLVMGetParam(f.function, 0);
   for (uint32_t i = 0; i < ir->n_params; i++)
     f.values[ir->params[i]->id] = LLVMGetParam(f.function, i + 1);
   find_order(&f);
-  if (!host_ownership(ir, f.n_reached, f.reached, g->owned_params, &f.actions))
-    host_codegen_no_memory();
+  if (!host_ownership(ir, f.n_reached, f.reached, g->owned_params, &g->actions))
+    arena_out_of_memory(&g->arena);
   build_prologue(&f);
   build_body(&f);
-  host_actions_free(&f.actions);
-  free(f.values);
-  free(f.blocks);
-  free(f.order);
-  free(f.reached);
+  host_actions_free(&g->actions);
 }

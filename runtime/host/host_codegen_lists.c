@@ -1,7 +1,5 @@
 // Instructions of host functions that work on data, lists and sums. Reading is inline; whatever makes a new
 // value calls the runtime, with the slots in scratch memory on the stack.
-#include <stdlib.h>
-
 #include "runtime/batch/trace.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
@@ -48,11 +46,10 @@ static LLVMValueRef build_data_new(struct host_function *f) {
   uint32_t n = f->instr->n_operands;
   if (n == 0)
     return build_constant_data(f, tag);
-  const struct ir_type **types = host_codegen_alloc(n, sizeof *types);
+  const struct ir_type **types = arena_new_array(&g->arena, const struct ir_type *, n);
   for (uint32_t i = 0; i < n; i++)
     types[i] = f->instr->operands[i]->type;
   LLVMValueRef args[] = {tag, host_shape(g, n, types), build_slots(f, 0)};
-  free(types);
   return host_call_with_loc(f, HELPER_value_data_make, 3, args);
 }
 
@@ -100,11 +97,9 @@ static void build_list_get(struct host_function *f) {
 static LLVMValueRef result_shape(struct host_function *f) {
   const struct ir_type *element = f->instr->results[0]->type->element;
   uint32_t width = ir_type_width(element);
-  const struct ir_type **types = host_codegen_alloc(width, sizeof *types);
+  const struct ir_type **types = arena_new_array(&f->g->arena, const struct ir_type *, width);
   ir_type_flatten(element, types);
-  LLVMValueRef shape = host_shape(f->g, width, types);
-  free(types);
-  return shape;
+  return host_shape(f->g, width, types);
 }
 
 static LLVMValueRef build_list_new(struct host_function *f) {

@@ -196,14 +196,12 @@ static void build_call(struct host_function *f) {
   const struct ir_instr *instr = f->instr;
   LLVMValueRef few[16], *args = few;
   if (instr->n_operands + 1 > sizeof few / sizeof *few)
-    args = host_codegen_alloc(instr->n_operands + 1, sizeof *args);
+    args = arena_new_array(&g->arena, LLVMValueRef, (size_t)instr->n_operands + 1);
   args[0] = f->example;
   for (uint32_t i = 0; i < instr->n_operands; i++)
     args[i + 1] = host_operand(f, i);
   LLVMValueRef result = LLVMBuildCall2(g->builder, g->types[instr->symbol], g->functions[instr->symbol], args,
                                        instr->n_operands + 1, "");
-  if (args != few)
-    free(args);
   if (instr->n_results == 1)
     host_set_result(f, 0, result);
   for (uint32_t i = 0; instr->n_results > 1 && i < instr->n_results; i++)

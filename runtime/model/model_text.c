@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/text.h"
 #include "runtime/model/model.h"
 
 static void write_type(FILE *out, struct arena *scratch, const struct ir_module *module,
@@ -51,19 +52,31 @@ static void write_type(FILE *out, struct arena *scratch, const struct ir_module 
   }
 }
 
+struct text_request {
+  FILE *out;
+  struct arena scratch;
+  const struct ir_module *module;
+  const struct ir_type *type;
+};
+
+static void write_request(void *context) {
+  struct text_request *request = context;
+  write_type(request->out, &request->scratch, request->module, request->type);
+}
+
 char *model_type_text(const struct ir_module *module, const struct ir_type *type) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *out = open_memstream(&text, &size);
+  struct text text;
+  FILE *out = text_open(&text);
   if (!out)
     return NULL;
-  struct arena scratch;
-  arena_init(&scratch);
-  write_type(out, &scratch, module, type);
-  arena_free(&scratch);
-  if (fclose(out) != 0) {
-    free(text);
+  struct text_request request = {.out = out, .module = module, .type = type};
+  arena_init(&request.scratch);
+  bool written = arena_attempt(&request.scratch, write_request, &request);
+  arena_free(&request.scratch);
+  char *whole = text_close(&text);
+  if (!written) {
+    free(whole);
     return NULL;
   }
-  return text;
+  return whole;
 }

@@ -136,11 +136,19 @@ size_t nn_session_node_count(const nn_session *session) {
   return session->entry ? session->minibatch.trace.n_instances : 0;
 }
 
-nn_node nn_session_node(nn_session *session, size_t number) {
+struct view_request {
+  nn_session *session;
+  uint32_t number;
+  nn_node node;
+  nn_batch batch;
+};
+
+static void describe_node(void *context) {
+  struct view_request *request = context;
+  nn_session *session = request->session;
+  uint32_t number = request->number;
   const struct trace *trace = &session->minibatch.trace;
-  struct session_view *view = get_view(session);
-  if (!view || number >= trace->n_instances)
-    return (nn_node){.name = "", .shape = ""};
+  struct session_view *view = session->view;
   const struct trace_instance *instance = &trace->instances[number];
   const uint32_t *args;
   const uint16_t *map;
@@ -154,15 +162,22 @@ nn_node nn_session_node(nn_session *session, size_t number) {
   }
   for (uint32_t t = 0; t < n; t++)
     view->inputs[t] = trace->value_instance[args[map ? map[t] : t]];
-  return (nn_node){.name = block_name(session->model, instance->block),
-                   .shape = shapes_text(session, &view->texts, instance),
-                   .example = instance->example,
-                   .batch = view->batch_of[number],
-                   .level = instance->level,
-                   .phase = instance->phase,
-                   .n_inputs = n,
-                   .inputs = view->inputs,
-                   .result = view->is_result[number]};
+  request->node = (nn_node){.name = block_name(session->model, instance->block),
+                            .shape = shapes_text(session, &view->texts, instance),
+                            .example = instance->example,
+                            .batch = view->batch_of[number],
+                            .level = instance->level,
+                            .phase = instance->phase,
+                            .n_inputs = n,
+                            .inputs = view->inputs,
+                            .result = view->is_result[number]};
+}
+
+nn_node nn_session_node(nn_session *session, size_t number) {
+  struct view_request request = {session, (uint32_t)number, .node = {.name = "", .shape = ""}};
+  if (number < nn_session_node_count(session) && get_view(session))
+    arena_attempt(&session->view->texts, describe_node, &request);
+  return request.node;
 }
 
 // --------------------------------------------------------------------------------------------------- batches
@@ -224,10 +239,11 @@ size_t nn_session_batch_count(const nn_session *session) {
   return session->entry ? session->minibatch.schedule.n_batches : 0;
 }
 
-nn_batch nn_session_batch(nn_session *session, size_t number) {
-  struct session_view *view = get_view(session);
-  if (!view || number >= session->minibatch.schedule.n_batches)
-    return (nn_batch){.name = "", .key = "", .reason = ""};
+static void describe_batch(void *context) {
+  struct view_request *request = context;
+  nn_session *session = request->session;
+  uint32_t number = request->number;
+  struct session_view *view = session->view;
   const struct batch *batch = &session->minibatch.schedule.batches[number];
   const struct trace_key *key = &session->minibatch.trace.keys[batch->key];
   const char *name = block_name(session->model, batch->block), *text = name;
@@ -236,13 +252,20 @@ nn_batch nn_session_batch(nn_session *session, size_t number) {
                         session->minibatch.trace.key_members[key->members + m]);
   if (key->elements)
     text = arena_printf(&view->texts, "%s {%u}", text, key->elements);
-  return (nn_batch){.name = name,
-                    .key = text,
-                    .rows = batch->count,
-                    .flush = batch->flush,
-                    .phase = batch->phase,
-                    .level = batch->level,
-                    .reason = reason_text(session, (uint32_t)number)};
+  request->batch = (nn_batch){.name = name,
+                              .key = text,
+                              .rows = batch->count,
+                              .flush = batch->flush,
+                              .phase = batch->phase,
+                              .level = batch->level,
+                              .reason = reason_text(session, number)};
+}
+
+nn_batch nn_session_batch(nn_session *session, size_t number) {
+  struct view_request request = {session, (uint32_t)number, .batch = {.name = "", .key = "", .reason = ""}};
+  if (number < nn_session_batch_count(session) && get_view(session))
+    arena_attempt(&session->view->texts, describe_batch, &request);
+  return request.batch;
 }
 
 size_t nn_session_batch_lower_bound(const nn_session *session) {

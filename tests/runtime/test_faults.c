@@ -1,6 +1,6 @@
 // Memory runs out in the runtime: for every N the Nth allocation of a step fails, and the step ends in a status or in
-// success, never in an abort, and damages no file. Each try runs in a child of its own, from the same state. Kernels are
-// compiled beforehand, because LLVM does not survive it (nn.h).
+// success, never in an abort, damages no file and leaves no memory behind. Each try runs in a child of its own, from the same state. LLVM's own
+// allocations are left alone, because it does not survive it (nn.h).
 //
 // Linked with --wrap, so that allocations of the library's own code come here. NN_FAULT_STRIDE=k tries every k-th (1 by
 // hand; the number of tries is printed).
@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 #include "compiler/nnc.h"
+#include "runtime/base/status.h"
 #include "runtime/model/model.h"
 
 void *__real_malloc(size_t size);
@@ -27,6 +28,10 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t length);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void __real_free(void *memory);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void __wrap_free(void *memory);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
@@ -38,12 +43,61 @@ static long countdown = -1;
 
 static bool fails_now(void) { return countdown > 0 && --countdown == 0; }
 
-void *__wrap_malloc(size_t size) { return fails_now() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t count, size_t size) { return fails_now() ? NULL : __real_calloc(count, size); }
-void *__wrap_realloc(void *old, size_t size) { return fails_now() ? NULL : __real_realloc(old, size); }
-char *__wrap_strdup(const char *text) { return fails_now() ? NULL : __real_strdup(text); }
+// What was allocated and not freed: nothing may be left in the end. A set of addresses, open addressing.
+enum { MOST_HELD = 1 << 20 };
+static uintptr_t held[MOST_HELD];
+static size_t n_held;
+
+static size_t slot_of(uintptr_t address) {
+  size_t slot = (address >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 44;
+  while (held[slot] && held[slot] != address)
+    slot = (slot + 1) % MOST_HELD;
+  return slot;
+}
+
+static void *note(void *memory) {
+  if (!memory)
+    return NULL;
+  held[slot_of((uintptr_t)memory)] = (uintptr_t)memory;
+  if (++n_held > MOST_HELD / 2)
+    abort();
+  return memory;
+}
+
+// Memory of other libraries is freed here, too.
+static void forget(void *memory) {
+  size_t slot = slot_of((uintptr_t)memory);
+  if (!memory || !held[slot])
+    return;
+  held[slot] = 0;
+  n_held--;
+  for (size_t next = (slot + 1) % MOST_HELD; held[next]; next = (next + 1) % MOST_HELD) {
+    uintptr_t moved = held[next];
+    held[next] = 0;
+    held[slot_of(moved)] = moved;
+  }
+}
+
+void *__wrap_malloc(size_t size) { return fails_now() ? NULL : note(__real_malloc(size)); }
+void *__wrap_calloc(size_t count, size_t size) {
+  return fails_now() ? NULL : note(__real_calloc(count, size));
+}
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+  return fails_now() ? NULL : note(__real_aligned_alloc(alignment, size));
+}
+void *__wrap_realloc(void *old, size_t size) {
+  if (fails_now())
+    return NULL;
+  forget(old);
+  return note(__real_realloc(old, size));
+}
+char *__wrap_strdup(const char *text) { return fails_now() ? NULL : note(__real_strdup(text)); }
 char *__wrap_strndup(const char *text, size_t length) {
-  return fails_now() ? NULL : __real_strndup(text, length);
+  return fails_now() ? NULL : note(__real_strndup(text, length));
+}
+void __wrap_free(void *memory) {
+  forget(memory);
+  __real_free(memory);
 }
 
 static const char source[] =
@@ -57,6 +111,8 @@ struct world {
   char folder[64], data[96], weights[96], module[96];
   nn_model *model;  // bound, or NULL
   nn_model *unbound;
+  nn_model *ready;  // to be bound
+  nn_model *cold;   // bound, without a kernel
   nn_dataset *set;
   nn_session *session;
   nn_optimiser *optimiser;
@@ -99,6 +155,11 @@ static void open_world(struct world *world) {
   options.threads = 1;
   options.cache_dir = "";
   check(nn_model_bind(world->model, &options));
+  world->ready = compile();
+  world->cold = compile();
+  check(nn_model_build_vocabs(world->ready, paths, 1, &entry, 1, NULL));
+  check(nn_model_build_vocabs(world->cold, paths, 1, &entry, 1, NULL));
+  check(nn_model_bind(world->cold, &options));
   check(nn_dataset_load(world->model, world->data, &entry, 1, NULL, &world->set));
   check(nn_session_new(world->model, &world->session));
   nn_optimiser_options how = nn_optimiser_default(NN_ADAM);
@@ -111,12 +172,19 @@ static void open_world(struct world *world) {
   check(nn_model_save(world->model, world->weights));
 }
 
-static void close_world(struct world *world) {
+static void free_world(struct world *world) {
   nn_optimiser_free(world->optimiser);
   nn_session_free(world->session);
   nn_dataset_free(world->set);
   nn_model_free(world->model);
   nn_model_free(world->unbound);
+  nn_model_free(world->ready);
+  nn_model_free(world->cold);
+}
+
+// Also its files.
+static void close_world(struct world *world) {
+  free_world(world);
   unlink(world->data);
   unlink(world->weights);
   unlink(world->module);
@@ -148,6 +216,51 @@ static nn_status *vocabs(struct world *world) {
 
 static nn_status *metadata(struct world *world) {
   return nn_model_load_metadata(world->unbound, world->weights);
+}
+
+// Sizes, parameters, the code of the control flow; freed, whatever became of it.
+static nn_status *bind(struct world *world) {
+  nn_options options = nn_options_default();
+  options.threads = 1;
+  options.cache_dir = "";
+  nn_status *status = nn_model_bind(world->ready, &options);
+  if (status) {
+    nn_model_free(world->ready);
+    world->ready = NULL;
+  }
+  return status;
+}
+
+// The first minibatch of a model: its kernels are compiled.
+static nn_status *compile_kernels(struct world *world) {
+  nn_session *session = NULL;
+  nn_dataset *set = NULL;
+  nn_status *status = nn_session_new(world->cold, &session);
+  if (!status)
+    status = nn_dataset_load(world->cold, world->data, &entry, 1, NULL, &set);
+  if (!status)
+    status = nn_session_run(session, entry, set, examples, 3, NN_TRAIN);
+  nn_session_free(session);
+  nn_dataset_free(set);
+  return status;
+}
+
+// What a run did, for reports. Their answers are empty without memory.
+static nn_status *view(struct world *world) {
+  for (size_t i = 0; i < nn_session_node_count(world->session); i++)
+    nn_session_node(world->session, i);
+  for (size_t i = 0; i < nn_session_batch_count(world->session); i++)
+    nn_session_batch(world->session, i);
+  return NULL;
+}
+
+static nn_status *write_module(struct world *world) {
+  char *error = NULL;
+  nn_status *status = ir_module_write(world->model->module, world->module, &error)
+                          ? NULL
+                          : status_new(NN_IO, "%s", error ? error : "out of memory");
+  free(error);
+  return status;
 }
 
 static nn_status *load_data(struct world *world) {
@@ -216,7 +329,7 @@ static nn_status *init(struct world *world) {
   return status;
 }
 
-enum { SUCCEEDED = 0, REFUSED = 1, NOT_REACHED = 2, NOT_USABLE = 3 };
+enum { SUCCEEDED = 0, REFUSED = 1, NOT_REACHED = 2, NOT_USABLE = 3, LEAKED = 4 };
 
 // What a child does: the step with the fault, then the same again without one, which must work, and whatever happened
 // the checkpoint is whole.
@@ -229,14 +342,19 @@ static int try_step(struct world *world, step_fn *step, long at) {
     fprintf(stderr, "allocation %ld: %s\n", at, nn_status_message(status));
   bool refused = status != NULL;
   nn_status_free(status);
-  json_set_alloc_funcs(__real_malloc, free);
-  bool once_only = step == vocabs || step == metadata;
+  json_set_alloc_funcs(__real_malloc, __real_free);
+  bool once_only = step == vocabs || step == metadata || step == bind;
   nn_status *after = nn_model_load_weights(world->model, world->weights);
   if (!after && !once_only)
     after = step(world);
   if (after) {
     fprintf(stderr, "after allocation %ld: %s\n", at, nn_status_message(after));
     return NOT_USABLE;
+  }
+  free_world(world);
+  if (n_held > 0) {
+    fprintf(stderr, "allocation %ld: %zu blocks of memory are left\n", at, n_held);
+    return LEAKED;
   }
   return !reached ? NOT_REACHED : refused ? REFUSED : SUCCEEDED;
 }
@@ -257,7 +375,7 @@ static void sweep(struct world *world, const char *name, step_fn *step) {
     assert_int_equal(waitpid(child, &status, 0), child);
     if (WIFSIGNALED(status) || WEXITSTATUS(status) > NOT_REACHED)
       fail_msg("%s, allocation %ld: %s %d", name, at,
-               WIFSIGNALED(status) ? "signal" : "unusable, exit status",
+               WIFSIGNALED(status) ? "signal" : "unusable or leaking, exit status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (WEXITSTATUS(status) == NOT_REACHED)
       break;
@@ -272,15 +390,27 @@ static void every_step(void **state) {
   static const struct {
     const char *name;
     step_fn *step;
-  } steps[] = {{"open", open_model},     {"open what is no model", open_damaged},
-               {"vocabularies", vocabs}, {"metadata", metadata},
-               {"data", load_data},      {"append", append_data},
-               {"session", new_session}, {"predict", predict},
-               {"backward", backward},   {"train", train},
-               {"eval", evaluate},       {"save", save},
-               {"load", load},           {"init", init}};
+  } steps[] = {{"open", open_model},
+               {"open what is no model", open_damaged},
+               {"write module", write_module},
+               {"vocabularies", vocabs},
+               {"metadata", metadata},
+               {"data", load_data},
+               {"append", append_data},
+               {"bind", bind},
+               {"compile kernels", compile_kernels},
+               {"view", view},
+               {"session", new_session},
+               {"predict", predict},
+               {"backward", backward},
+               {"train", train},
+               {"eval", evaluate},
+               {"save", save},
+               {"load", load},
+               {"init", init}};
   struct world world = {.model = NULL};
   open_world(&world);
+  assert_true(n_held > 0);
   for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
     sweep(&world, steps[i].name, steps[i].step);
   close_world(&world);
