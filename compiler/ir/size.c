@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/hash_index.h"
 
 // Far beyond any model; they bound the work that a hostile IR text can cause.
 #define MAX_TERMS 256
@@ -125,6 +126,17 @@ bool size_equal(const struct size *a, const struct size *b) {
         return false;
   }
   return true;
+}
+
+uint64_t size_hash(const struct size *size) {
+  uint64_t hash = size->n_terms;
+  for (uint32_t i = 0; i < size->n_terms; i++) {
+    const struct size_term *term = &size->terms[i];
+    hash = hash_mix(hash, (uint64_t)term->coefficient);
+    for (uint32_t k = 0; k < term->degree; k++)
+      hash = hash_mix(hash, term->atoms[k]->id);
+  }
+  return hash;
 }
 
 const struct size *size_divide(struct arena *arena, const struct size *a, int64_t by) {

@@ -45,6 +45,7 @@ const struct size *size_add(struct arena *arena, const struct size *a, const str
 const struct size *size_sub(struct arena *arena, const struct size *a, const struct size *b);
 const struct size *size_mul(struct arena *arena, const struct size *a, const struct size *b);
 bool size_equal(const struct size *a, const struct size *b);
+uint64_t size_hash(const struct size *);  // the same for equal sizes
 // a == k * b for an integer constant k: true and *k; the way `split` finds the part's size is size_divide.
 // Exact division by a positive integer: NULL when some coefficient is not divisible.
 const struct size *size_divide(struct arena *arena, const struct size *a, int64_t by);

@@ -21,13 +21,6 @@ const struct size *lower_checked_size(struct lower *lower, const struct size *si
 
 /* ---- Function instances ------------------------------------------------------------------------------- */
 
-static bool same_sizes(const struct ast_fn *fn, const struct size *const *a, const struct size *const *b) {
-  for (size_t i = 0; i < fn->size_vars.count; i++)
-    if (!size_equal(a[i], b[i]))
-      return false;
-  return true;
-}
-
 /* `encode`, `cell.step`, `norm[4*H]`. */
 static const char *instance_name(struct lower *lower, const struct ast_fn *fn, const struct lower_env *env) {
   const char *name = fn->name.text;
@@ -74,24 +67,40 @@ static struct ir_function *declare_function(struct lower *lower, const struct as
   return function;
 }
 
+struct wanted_instance {
+  const struct lower *lower;
+  const struct ast_fn *fn;
+  struct lower_env env;
+};
+
+static bool is_wanted_instance(const void *context, uint32_t item) {
+  const struct wanted_instance *wanted = context;
+  const struct lower_instance *instance = wanted->lower->instances.items[item];
+  return instance->fn == wanted->fn && instance->env.self == wanted->env.self &&
+         lower_same_sizes(wanted->fn->size_vars.count, instance->env.sizes, wanted->env.sizes);
+}
+
 struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_fn *fn,
                                          const struct lower_node *self, const struct size *const *sizes,
                                          struct span use) {
   assert(!fn->layer == !self);
-  struct lower_instance *first = map_get(&lower->instances, fn);
-  for (struct lower_instance *i = first; i; i = i->next_same)
-    if (i->env.self == self && same_sizes(fn, i->env.sizes, sizes))
-      return i;
-  if (lower->n_instances++ == LOWER_MAX_INSTANCES) {
+  struct wanted_instance wanted = {lower, fn, {self, sizes}};
+  uint64_t hash = hash_mix(hash_mix(0, (uint64_t)(uintptr_t)fn), (uint64_t)(uintptr_t)self);
+  hash = lower_hash_sizes(hash, fn->size_vars.count, sizes);
+  uint32_t found = hash_index_find(&lower->instance_index, hash, is_wanted_instance, &wanted);
+  if (found != HASH_INDEX_NONE)
+    return lower->instances.items[found];
+  if (lower->instances.count == LOWER_MAX_INSTANCES) {
     struct diag *diag = diag_error(lower->sink, DIAG_TOO_MANY_INSTANCES, use,
                                    "more than %d instances of functions are needed", LOWER_MAX_INSTANCES);
     diag_primary_label(diag, "this call needs another instance of `%s`", fn->name.text);
     lower_fail(lower);
   }
   struct lower_instance *instance = arena_new(lower->arena, struct lower_instance);
-  *instance = (struct lower_instance){.fn = fn, .env = {self, sizes}, .next_same = first};
+  *instance = (struct lower_instance){.fn = fn, .env = wanted.env};
   instance->function = declare_function(lower, fn, &instance->env);
-  map_put(lower->arena, &lower->instances, fn, instance);
+  hash_index_add(&lower->instance_index, hash, (uint32_t)lower->instances.count);
+  arena_push(lower->arena, &lower->instances, instance);
   *lower->open_end = instance;
   lower->open_end = &instance->next_open;
   return instance;
@@ -114,6 +123,8 @@ struct ir_module *lower_program(struct arena *arena, struct diag_sink *sink,
   jmp_buf *outer = arena->on_out_of_memory, *out_of_memory = arena_new(arena, jmp_buf);
   *lower = (struct lower){.arena = arena, .sink = sink, .program = program};
   lower->open_end = &lower->open;
+  lower->data_index = hash_index_new(arena);
+  lower->instance_index = hash_index_new(arena);
   lower->files = arena_new_array(arena, uint32_t, sink->sources->count + 1);
   lower->module = ir_module_new(name);
   if (!lower->module)

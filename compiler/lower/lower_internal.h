@@ -17,6 +17,7 @@
 
 #include <setjmp.h>
 
+#include "compiler/base/hash_index.h"
 #include "compiler/base/map.h"
 #include "compiler/check/builtins.h"
 #include "compiler/check/types.h"
@@ -37,14 +38,21 @@ struct lower {
   const struct size **atom_sizes; /* by the id of a dim's, vocab's or enum's atom: the same in the module */
   uint32_t *atom_dims;            /* and its index in module->dims */
   uint32_t n_atoms;
-  struct span where;    /* what is being lowered, for errors that have no place of their own */
-  uint32_t *files;      /* by source file id: index in module->files + 1, or 0 */
-  struct map params;    /* top-level ast_param -> uint32_t */
-  struct map nodes;     /* top-level ast_instance -> struct lower_node */
-  struct map layouts;   /* ast_data -> struct lower_layout */
-  struct map datas;     /* ast_data -> first struct lower_data */
-  struct map instances; /* ast_fn -> first struct lower_instance */
-  uint32_t n_nodes, n_datas, n_instances;
+  struct span where;  /* what is being lowered, for errors that have no place of their own */
+  uint32_t *files;    /* by source file id: index in module->files + 1, or 0 */
+  struct map params;  /* top-level ast_param -> uint32_t */
+  struct map nodes;   /* top-level ast_instance -> struct lower_node */
+  struct map layouts; /* ast_data -> struct lower_layout */
+  uint32_t n_nodes;
+  struct hash_index data_index, instance_index; /* of the two arrays, by what they are instances of */
+  struct {
+    struct lower_data **items;
+    size_t count, capacity;
+  } datas;
+  struct {
+    struct lower_instance **items;
+    size_t count, capacity;
+  } instances;
   struct lower_instance *open, **open_end; /* instances whose bodies are still to be lowered */
 };
 
@@ -118,6 +126,8 @@ const struct size *lower_size(struct lower *lower, const struct lower_env *env, 
 const struct ir_type *lower_type(struct lower *lower, const struct lower_env *env, const struct type *type);
 /* Index in module->dims of an index type. */
 uint32_t lower_index_dim(const struct lower *lower, const struct lower_env *env, const struct type *type);
+bool lower_same_sizes(size_t n, const struct size *const *a, const struct size *const *b);
+uint64_t lower_hash_sizes(uint64_t hash, size_t n, const struct size *const *sizes);
 /* The slots' types; their number is ir_type_width. */
 const struct ir_type **lower_flatten(struct lower *lower, const struct ir_type *type);
 /* Whether values of this data type are flattened: one constructor, not recursive, not too large. */
@@ -130,7 +140,6 @@ struct lower_instance {
   struct lower_env env;
   struct ir_function *function; /* parameters: one int per list around env.self, then the flattened ones */
   struct lower_instance *next_open;
-  struct lower_instance *next_same; /* of the same ast_fn */
 };
 
 /* The instance of fn for these sizes (one per size variable), made when it does not exist. `use` is where. */

@@ -80,19 +80,37 @@ bool lower_is_record(struct lower *lower, const struct ast_data *data) {
   return layout_of(lower, data, 0)->kind == LAYOUT_RECORD;
 }
 
-/* A data type with its sizes chosen. */
-struct lower_data {
-  const struct size **sizes;
-  uint32_t id; /* in module->datas */
-  struct lower_data *next_same;
-};
-
-static bool same_data(const struct ast_data *decl, const struct lower_data *data,
-                      const struct size *const *sizes) {
-  for (size_t i = 0; i < decl->size_vars.count; i++)
-    if (!size_equal(data->sizes[i], sizes[i]))
+bool lower_same_sizes(size_t n, const struct size *const *a, const struct size *const *b) {
+  for (size_t i = 0; i < n; i++)
+    if (!size_equal(a[i], b[i]))
       return false;
   return true;
+}
+
+uint64_t lower_hash_sizes(uint64_t hash, size_t n, const struct size *const *sizes) {
+  for (size_t i = 0; i < n; i++)
+    hash = hash_mix(hash, size_hash(sizes[i]));
+  return hash;
+}
+
+/* A data type with its sizes chosen. */
+struct lower_data {
+  const struct ast_data *decl;
+  const struct size **sizes;
+  uint32_t id; /* in module->datas */
+};
+
+struct wanted_data {
+  const struct lower *lower;
+  const struct ast_data *decl;
+  const struct size **sizes;
+};
+
+static bool is_wanted_data(const void *context, uint32_t item) {
+  const struct wanted_data *wanted = context;
+  const struct lower_data *data = wanted->lower->datas.items[item];
+  return data->decl == wanted->decl &&
+         lower_same_sizes(wanted->decl->size_vars.count, data->sizes, wanted->sizes);
 }
 
 static const struct size **data_sizes(struct lower *lower, const struct lower_env *env,
@@ -126,11 +144,13 @@ static const char *data_name(struct lower *lower, const struct ast_data *decl,
 
 /* The fields are filled in when the id is known: they may be of the same type. */
 static uint32_t boxed_data(struct lower *lower, const struct ast_data *decl, const struct size **sizes) {
-  struct lower_data *first = map_get(&lower->datas, decl);
-  for (struct lower_data *data = first; data; data = data->next_same)
-    if (same_data(decl, data, sizes))
-      return data->id;
-  if (lower->n_datas++ == LOWER_MAX_DATAS) {
+  struct wanted_data wanted = {lower, decl, sizes};
+  uint64_t hash = hash_mix(0, (uint64_t)(uintptr_t)decl);
+  hash = lower_hash_sizes(hash, decl->size_vars.count, sizes);
+  uint32_t found = hash_index_find(&lower->data_index, hash, is_wanted_data, &wanted);
+  if (found != HASH_INDEX_NONE)
+    return lower->datas.items[found]->id;
+  if (lower->datas.count == LOWER_MAX_DATAS) {
     diag_error(lower->sink, DIAG_TOO_MANY_INSTANCES, decl->name.span,
                "more than %d instances of data types are needed", LOWER_MAX_DATAS);
     lower_fail(lower);
@@ -138,8 +158,9 @@ static uint32_t boxed_data(struct lower *lower, const struct ast_data *decl, con
   struct arena *arena = lower->module->arena;
   struct ir_data *ir = ir_add_data(lower->module, data_name(lower, decl, sizes));
   struct lower_data *data = arena_new(lower->arena, struct lower_data);
-  *data = (struct lower_data){sizes, lower->module->n_datas - 1, first};
-  map_put(lower->arena, &lower->datas, decl, data);
+  *data = (struct lower_data){decl, sizes, lower->module->n_datas - 1};
+  hash_index_add(&lower->data_index, hash, (uint32_t)lower->datas.count);
+  arena_push(lower->arena, &lower->datas, data);
   uint32_t id = data->id;
   struct lower_env env = {NULL, sizes};
   ir->n_constructors = (uint32_t)decl->constructors.count;

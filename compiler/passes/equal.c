@@ -30,18 +30,7 @@ bool instrs_equal(const struct ir_instr *a, const struct ir_instr *b) {
   return true;
 }
 
-static uint64_t size_hash(const struct size *size) {
-  if (!size)
-    return 1;
-  uint64_t hash = size->n_terms;
-  for (uint32_t i = 0; i < size->n_terms; i++) {
-    const struct size_term *term = &size->terms[i];
-    hash = hash_mix(hash, (uint64_t)term->coefficient);
-    for (uint32_t k = 0; k < term->degree; k++)
-      hash = hash_mix(hash, term->atoms[k]->id);
-  }
-  return hash;
-}
+static uint64_t hash_of_size(const struct size *size) { return size ? size_hash(size) : 1; }
 
 // Of a tuple or list only what it is: a hash that is the same for two of them costs a comparison.
 uint64_t type_hash(const struct ir_type *type) {
@@ -52,7 +41,7 @@ uint64_t type_hash(const struct ir_type *type) {
   case IR_TENSOR:
   case IR_ACC:
     for (uint32_t i = 0; i < type->shape.rank; i++)
-      hash = hash_mix(hash, size_hash(type->shape.sizes[i]));
+      hash = hash_mix(hash, hash_of_size(type->shape.sizes[i]));
     return hash;
   default: return hash;
   }
@@ -63,7 +52,7 @@ uint64_t instr_hash(const struct ir_instr *instr) {
   hash = hash_mix(hash_mix(hash, instr->symbol), instr->constructor);
   hash = hash_mix(hash, bits_of(instr->number));
   hash = hash_mix(hash, (uint64_t)instr->transpose_a * 2 + instr->transpose_b);
-  hash = hash_mix(hash_mix(hash, size_hash(instr->size)), size_hash(instr->length));
+  hash = hash_mix(hash_mix(hash, hash_of_size(instr->size)), hash_of_size(instr->length));
   for (uint32_t i = 0; i < instr->n_operands; i++)
     hash = hash_mix(hash, instr->operands[i]->id);
   for (uint32_t i = 0; i < instr->n_results; i++)

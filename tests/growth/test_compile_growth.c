@@ -20,19 +20,6 @@ enum { SMALL = 1000, TIMES = 4 };
 // A factor of 4 is linear and some 5 is n log n, with room for arrays that double; quadratic work gives up to 16.
 #define MOST_GROWTH 6.0
 
-// Those that are known to grow faster, and no faster than this. There should be none.
-static const struct {
-  const char *kind;
-  double most;
-} known[] = {{"sizes", 7.2}};
-
-static double most_growth(const struct program_kind *kind) {
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (strcmp(known[i].kind, kind->name) == 0)
-      return known[i].most;
-  return MOST_GROWTH;
-}
-
 static struct work compile(const struct program_kind *kind, int n) {
   char *text = program_kind_text(kind, n);
   struct nnc_options options = {.path = "growth.nn", .text = text, .text_length = strlen(text)};
@@ -66,7 +53,7 @@ static void grows_with_the_program(void **state) {
                   (double)rows[i].large / (double)rows[i].small);
   print_message("\n");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    if ((double)rows[i].large > most_growth(kind) * (double)rows[i].small)
+    if ((double)rows[i].large > MOST_GROWTH * (double)rows[i].small)
       fail_msg("%s: from %d to %d, %llu %s become %llu", kind->name, SMALL, TIMES * SMALL,
                (unsigned long long)rows[i].small, rows[i].what, (unsigned long long)rows[i].large);
 }
