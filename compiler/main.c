@@ -1,6 +1,5 @@
 /* nnc: the compiler's command. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,13 +7,11 @@
 
 #include "compiler/base/stack.h"
 #include "compiler/cli/command_line.h"
+#include "compiler/command/command.h"
 #include "compiler/command/native.h"
 #include "compiler/nnc.h"
 #include "compiler/passes/passes.h"
 #include "compiler/syntax/ast_print.h"
-
-/* Exit statuses: the program has errors; the command line is wrong or a file cannot be written. */
-enum { EXIT_DIAGNOSTICS = 1, EXIT_USAGE = 2 };
 
 enum emit { EMIT_MODULE, EMIT_AST, EMIT_IR, EMIT_BLOCKS, EMIT_LLVM, EMIT_ASM };
 
@@ -38,18 +35,6 @@ struct command {
   size_t stdlib_dir_count;
 };
 
-static _Noreturn void usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static _Noreturn void usage_error(const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  fputs("nnc: ", stderr);
-  vfprintf(stderr, format, args);
-  va_end(args);
-  fputs("\nTry `nnc --help`.\n", stderr);
-  exit(EXIT_USAGE);
-}
-
 /* ---- Options ------------------------------------------------------------------------------------------------ */
 
 static enum emit parse_emit(const char *text) {
@@ -71,17 +56,6 @@ static struct nnc_definition parse_definition(char *text) {
   if (*end != '\0' || errno == ERANGE)
     usage_error("-D %s=%s: the value is no integer", text, equals + 1);
   return (struct nnc_definition){text, value};
-}
-
-static bool parse_colour(const char *when) {
-  if (strcmp(when, "always") == 0)
-    return true;
-  if (strcmp(when, "never") == 0)
-    return false;
-  if (strcmp(when, "auto") != 0)
-    usage_error("--color=%s: it is auto, always or never", when);
-  const char *term = getenv("TERM");
-  return isatty(STDERR_FILENO) && !getenv("NO_COLOR") && !(term && strcmp(term, "dumb") == 0);
 }
 
 static const char *parse_pass(const char *name) {
@@ -122,6 +96,8 @@ static const struct command_synonym synonyms[] = {
     {"lib", "stdlib", NULL},
     {"library", "stdlib", NULL},
     {"check", NULL, "`nnc check FILE` only reports errors"},
+    {"format", NULL, "`nnc fmt FILE` lays it out"},
+    {"fmt", NULL, "`nnc fmt FILE` lays it out"},
     {"syntax-only", NULL, "`nnc check FILE` only reports errors"},
     {"explain", NULL, "`nnc explain NN0123` explains an error code"},
     {"emit-llvm", NULL, "it is `--emit=llvm`"},
@@ -132,7 +108,7 @@ static const struct command_synonym synonyms[] = {
 };
 
 static _Noreturn void refuse_second(const struct command *command, const char *text) {
-  static const char *const words[] = {"check", "explain"};
+  static const char *const words[] = {"check", "explain", "fmt"};
   const char *word = diag_nearest(command->path, words, sizeof words / sizeof *words);
   if (word && !command->only_check && access(command->path, F_OK) != 0)
     usage_error("there is no command `%s`; did you mean `%s`?", command->path, word);
@@ -221,17 +197,15 @@ static struct command parse_command(int argc, char **argv) {
     usage_error("out of memory");
   static const struct argp argp = {option_table,
                                    set_option,
-                                   "FILE.nn\ncheck FILE.nn\nexplain [NN0123]",
+                                   "FILE.nn\ncheck FILE.nn\nexplain [NN0123]\nfmt FILE.nn...",
                                    "Compiles a model to FILE.nnb; `check` only reports its errors, `explain` "
                                    "tells more about an error code, or "
-                                   "lists them.\v",
+                                   "lists them, `fmt` lays files out (`nnc fmt --help`).\v",
                                    NULL,
                                    add_passes,
                                    NULL};
   static char name[] = "nnc";
   argv[0] = name;
-  argp_program_version = "nnc " NN_VERSION;
-  argp_err_exit_status = EXIT_USAGE;
   command_check_options(
       argc, argv,
       &(struct command_options){option_table, synonyms, sizeof synonyms / sizeof *synonyms, NULL});
@@ -388,6 +362,13 @@ int main(int argc, char **argv) {
   if (!stack_suffices("nnc"))
     return EXIT_FAILURE;
   command_watch_stdout("nnc", EXIT_USAGE);
+  argp_program_version = "nnc " NN_VERSION;
+  argp_err_exit_status = EXIT_USAGE;
+  if (argc > 1 && strcmp(argv[1], "fmt") == 0) {
+    static char name[] = "nnc fmt";
+    argv[1] = name;
+    return command_fmt(argc - 1, argv + 1);
+  }
   struct command command = parse_command(argc, argv);
   int status;
   if (command.explains)

@@ -10,6 +10,7 @@
 #include "compiler/check/check.h"
 #include "compiler/lower/lower.h"
 #include "compiler/passes/passes.h"
+#include "compiler/syntax/format.h"
 #include "compiler/syntax/parse.h"
 
 /* Directories of the standard library besides those that the caller gives: $NN_STDLIB, installed beside the
@@ -118,23 +119,27 @@ static void define(struct nnc_result *result, const struct nnc_definition *defin
 
 /* ---- Stages ------------------------------------------------------------------------------------------------- */
 
-static bool parse(const struct nnc_options *options, struct nnc_result *result) {
+/* The file that is named; NULL with a failure. */
+static struct source_file *load(const struct nnc_options *options, struct nnc_result *result) {
   struct arena *arena = &result->arena;
-  struct source_file *file;
   if (options->text && options->text_length > SOURCE_LENGTH_LIMIT) {
     result->failure = "the text is larger than 64 MiB";
+    return NULL;
+  }
+  if (options->text)
+    return source_add_text(&result->sources, options->path, options->text, options->text_length);
+  const char *error;
+  struct source_file *file = source_load(&result->sources, options->path, FILE_OR_STREAM, &error);
+  if (!file)
+    result->failure = arena_printf(arena, "cannot read %s: %s", options->path, error);
+  return file;
+}
+
+static bool parse(const struct nnc_options *options, struct nnc_result *result) {
+  struct arena *arena = &result->arena;
+  struct source_file *file = load(options, result);
+  if (!file)
     return false;
-  }
-  if (options->text) {
-    file = source_add_text(&result->sources, options->path, options->text, options->text_length);
-  } else {
-    const char *error;
-    file = source_load(&result->sources, options->path, FILE_OR_STREAM, &error);
-    if (!file) {
-      result->failure = arena_printf(arena, "cannot read %s: %s", options->path, error);
-      return false;
-    }
-  }
   struct parse_options how = find_stdlib(arena, options);
   result->program = parse_program(arena, &result->sink, &result->sources, file, &how);
   if (!result->program)
@@ -187,11 +192,15 @@ static bool compile(const struct nnc_options *options, struct nnc_result *result
   return options->stop_after == NNC_STAGE_LOWERED || run_passes(options, result);
 }
 
-bool nnc_compile(const struct nnc_options *options, struct nnc_result *result) {
+static void begin(struct nnc_result *result) {
   *result = (struct nnc_result){0};
   arena_init(&result->arena);
   source_set_init(&result->sources, &result->arena);
   diag_sink_init(&result->sink, &result->arena, &result->sources);
+}
+
+bool nnc_compile(const struct nnc_options *options, struct nnc_result *result) {
+  begin(result);
   jmp_buf out_of_memory;
   volatile bool ok = false;
   if (setjmp(out_of_memory) == 0) {
@@ -206,6 +215,24 @@ bool nnc_compile(const struct nnc_options *options, struct nnc_result *result) {
     result->module = NULL;
   }
   return ok;
+}
+
+bool nnc_format(const struct nnc_options *options, struct nnc_result *result, const char **text,
+                size_t *length) {
+  begin(result);
+  *text = NULL;
+  jmp_buf out_of_memory;
+  if (setjmp(out_of_memory) == 0) {
+    result->arena.on_out_of_memory = &out_of_memory;
+    struct source_file *file = load(options, result);
+    if (file)
+      *text = format_file(&result->arena, &result->sink, file, length, &result->failure);
+  } else {
+    result->failure = "out of memory";
+    *text = NULL;
+  }
+  result->arena.on_out_of_memory = NULL;
+  return *text != NULL;
 }
 
 void nnc_result_free(struct nnc_result *result) {

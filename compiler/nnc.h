@@ -68,6 +68,11 @@ struct nnc_result {
 
 /* True when there were no errors; warnings may be in the sink. *result is to be freed in any case. */
 bool nnc_compile(const struct nnc_options *options, struct nnc_result *result);
+/* The file in the project's layout (compiler/syntax/format.h), without its imports: *text in the result's arena, of
+ * *length bytes. Of the options only the path and the text are read. False when it has syntax errors, or with a
+ * failure; then it is to be left alone. */
+bool nnc_format(const struct nnc_options *options, struct nnc_result *result, const char **text,
+                size_t *length);
 void nnc_result_free(struct nnc_result *result);
 /* The module becomes the caller's, who frees it with ir_module_free. */
 struct ir_module *nnc_take_module(struct nnc_result *result);

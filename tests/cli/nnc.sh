@@ -83,6 +83,46 @@ says out '^# control flow'
 says out '^# block @'
 says out '^kernel:'
 
+# Layout.
+printf 'dim  H=3 // three\n\n\nfn f( k:int )->int{k+H}\n' >rough.nn
+printf 'dim H = 3 // three\n\nfn f(k: int) -> int { k + H }\n' >smooth.nn
+cp rough.nn rough.keep
+chmod 640 rough.nn
+status 1 "$nnc" fmt --check rough.nn smooth.nn
+says out '^rough.nn:1: this line would change$'
+grep -q smooth out && fail "fmt --check names a file that would not change"
+cmp rough.nn rough.keep || fail "fmt --check changes a file"
+status 0 "$nnc" fmt --stdout rough.nn
+cmp out smooth.nn || fail "fmt --stdout prints something else"
+cmp rough.nn rough.keep || fail "fmt --stdout changes a file"
+"$nnc" fmt - <rough.nn | cmp - smooth.nn || fail "fmt - prints something else"
+printf 'dim H=\n' >bad.nn
+cp bad.nn bad.keep
+touch -d 2001-01-01 smooth.nn
+status 1 "$nnc" fmt bad.nn rough.nn smooth.nn
+says err 'bad.nn:2:1'
+silent out
+cmp bad.nn bad.keep || fail "fmt changes a file with errors"
+cmp rough.nn smooth.nn || fail "fmt did not write"
+[ "$(stat -c %a rough.nn)" = 640 ] || fail "fmt changes access rights"
+[ "$(stat -c %Y smooth.nn)" = "$(date -d 2001-01-01 +%s)" ] || fail "fmt writes what has not changed"
+status 0 "$nnc" fmt --check rough.nn smooth.nn
+silent out
+ln -s rough.keep linked.nn
+status 0 "$nnc" fmt linked.nn
+[ -L linked.nn ] || fail "fmt replaced a link, not what it leads to"
+cmp rough.keep smooth.nn || fail "fmt did not write what a link leads to"
+status 2 "$nnc" fmt
+status 2 "$nnc" fmt missing.nn
+says err 'cannot read missing.nn'
+status 2 "$nnc" fmt --check --stdout rough.nn
+status 2 "$nnc" fmt --indent=4 rough.nn
+says err 'there is one layout'
+status 0 "$nnc" fmt --help
+says out '--check'
+status 2 "$nnc" --fmt rough.nn
+says err '`nnc fmt FILE`'
+
 # The standard library.
 mkdir -p library mine
 printf 'import std.special\ndim H = 3\nlet s = Special(H)\nfn loss(i: int) -> f32 { s.f() }\n' >user.nn

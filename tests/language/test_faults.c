@@ -118,6 +118,36 @@ static void every_allocation_fails_once(void **state) {
 }
 
 /* True when no allocation failed any more. */
+static bool format_with_fault(const char *text, long at) {
+  struct nnc_options options = {.path = "test.nn", .text = text, .text_length = strlen(text)};
+  struct nnc_result result;
+  const char *formatted;
+  size_t length;
+  countdown = at;
+  bool ok = nnc_format(&options, &result, &formatted, &length);
+  bool was_reached = countdown == 0;
+  countdown = -1;
+  assert_true(ok != was_reached);
+  assert_true(ok == !result.failure);
+  if (was_reached)
+    assert_string_equal(result.failure, "out of memory");
+  nnc_result_free(&result);
+  return !was_reached;
+}
+
+static void files_are_formatted_with_faults(void **state) {
+  (void)state;
+  struct program longer = model;
+  longer.repeat = 1000;
+  char *text = text_of(&longer);
+  long at = 1;
+  while (!format_with_fault(text, at))
+    at++;
+  assert_true(at > 5);
+  free(text);
+}
+
+/* True when no allocation failed any more. */
 static bool read_with_fault(const char *text, long at) {
   char *error = NULL;
   countdown = at;
@@ -152,6 +182,7 @@ static void modules_are_read_with_faults(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_allocation_fails_once),
+      cmocka_unit_test(files_are_formatted_with_faults),
       cmocka_unit_test(modules_are_read_with_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,17 @@
+/* What nnc does besides compiling: a command each, with options of its own. */
+#ifndef NN_COMPILER_COMMAND_COMMAND_H
+#define NN_COMPILER_COMMAND_COMMAND_H
+
+#include <stdbool.h>
+
+/* Exit statuses: the program has errors; the command line is wrong or a file cannot be read or written. */
+enum { EXIT_DIAGNOSTICS = 1, EXIT_USAGE = 2 };
+
+_Noreturn void usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What `--color=WHEN` says about standard error. */
+bool parse_colour(const char *when);
+
+/* `nnc fmt`: argv[0] is what messages begin with, and the arguments follow. Gives the exit status. */
+int command_fmt(int argc, char **argv);
+
+#endif
