@@ -149,13 +149,23 @@ typedef struct nn_param_info {
   const char *name;  // path: "cell.W", "stack.0.W"
   int rank;
   int64_t sizes[4];
-  bool sparse;            // gradients arrive by rows (lookups only)
-  const void *values;     // row-major, of the model's precision
-  const void *gradients;  // the same; NULL before the first backward pass
+  size_t elements;
+  bool sparse;  // gradients arrive by rows (lookups only)
 } nn_param_info;
 size_t nn_model_param_count(const nn_model *);  // members of families count one each
 nn_param_info nn_model_param(const nn_model *, size_t param);
 uint64_t nn_model_parameters(const nn_model *);  // elements in all
+// Elements [first, first + n) of a parameter's values, row-major: floats, or doubles under NN_PRECISION_F64. The model's
+// device may keep them in a memory of its own, so it is faster to ask for many at a time.
+NN_MUST_CHECK nn_status *nn_model_read_param(const nn_model *, size_t param, size_t first, size_t n,
+                                             void *to);
+NN_MUST_CHECK nn_status *nn_model_write_param(nn_model *, size_t param, size_t first, size_t n,
+                                              const void *from);
+// The same of the gradient that the last backward pass left; NN_INVALID before the first.
+NN_MUST_CHECK nn_status *nn_model_read_gradient(const nn_model *, size_t param, size_t first, size_t n,
+                                                void *to);
+// NN_NOT_FINITE with the name of the first parameter that has an infinite value or none.
+NN_MUST_CHECK nn_status *nn_model_check_finite(const nn_model *);
 
 // Checkpoints are safetensors files: parameters by name, dims and vocabularies in the metadata. Written
 // atomically.

@@ -24,11 +24,9 @@ static struct sums sums_new(const nn_model *model, bool f64) {
     tensor->type = f64 ? SAFETENSORS_F64 : SAFETENSORS_F32;
     tensor->name = strdup(info.name);
     tensor->rank = (uint32_t)info.rank;
-    tensor->bytes = f64 ? 8 : 4;
-    for (int k = 0; k < info.rank; k++) {
+    tensor->bytes = info.elements * (f64 ? 8 : 4);
+    for (int k = 0; k < info.rank; k++)
       tensor->shape[k] = info.sizes[k];
-      tensor->bytes *= (size_t)info.sizes[k];
-    }
     tensor->data = calloc(1, tensor->bytes + 1);
     sums.lost[i] = calloc(1, tensor->bytes + 1);
     if (!tensor->data || !tensor->name || !sums.lost[i])
@@ -50,18 +48,23 @@ static struct sums sums_new(const nn_model *model, bool f64) {
 ADD_KEPT(add_kept_f32, float)
 ADD_KEPT(add_kept_f64, double)
 
-// Adds the gradients of the last backward pass: an epoch need not fit one minibatch.
+// Adds the gradients of the last backward pass, a piece at a time: an epoch need not fit one minibatch.
 static void sums_add(struct sums *sums, const nn_model *model, bool f64) {
+  enum { PIECE = 1 << 12 };
+  union {
+    float f32[PIECE];
+    double f64[PIECE];
+  } piece;
   for (size_t i = 0; i < sums->n; i++) {
-    nn_param_info info = nn_model_param(model, i);
-    if (!info.gradients)
-      continue;
-    size_t n = sums->tensors[i].bytes / (f64 ? 8 : 4);
-    void *sum = (void *)sums->tensors[i].data;
-    if (f64)
-      add_kept_f64(sum, sums->lost[i], info.gradients, n);
-    else
-      add_kept_f32(sum, sums->lost[i], info.gradients, n);
+    size_t elements = nn_model_param(model, i).elements;
+    for (size_t at = 0, n; at < elements; at += n) {
+      n = elements - at < PIECE ? elements - at : PIECE;
+      cli_check(nn_model_read_gradient(model, i, at, n, &piece));
+      if (f64)
+        add_kept_f64((double *)sums->tensors[i].data + at, (double *)sums->lost[i] + at, piece.f64, n);
+      else
+        add_kept_f32((float *)sums->tensors[i].data + at, (float *)sums->lost[i] + at, piece.f32, n);
+    }
   }
 }
 

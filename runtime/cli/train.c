@@ -42,36 +42,18 @@ static const char *what_is_saved(const struct training *training, char *text, si
   return text;
 }
 
-static bool all_finite(const nn_model *model, bool f64, const char **name) {
-  for (size_t i = 0; i < nn_model_param_count(model); i++) {
-    nn_param_info info = nn_model_param(model, i);
-    size_t n = 1;
-    for (int axis = 0; axis < info.rank; axis++)
-      n *= (size_t)info.sizes[axis];
-    // A sum of finite numbers may overflow; x - x is 0 for those alone.
-    double sum = 0;
-    for (size_t k = 0; k < n; k++) {
-      double value = f64 ? ((const double *)info.values)[k] : (double)((const float *)info.values)[k];
-      sum += value - value;
-    }
-    *name = info.name;
-    if (sum != 0)
-      return false;
-  }
-  return true;
-}
-
 // A checkpoint that cannot be written is tried again after the next epoch, if there is one.
 static void save(struct training *training, int64_t number, bool last) {
   const struct cli_options *options = training->run.options;
   char saved[512];
-  const char *name = "";
-  if (!all_finite(training->run.model, options->running.precision == NN_PRECISION_F64, &name))
-    cli_fail("epoch %lld: parameter `%s` is not finite any more; try a smaller --rate, or --clip%s",
-             (long long)number, name, what_is_saved(training, saved, sizeof saved));
+  nn_status *status = nn_model_check_finite(training->run.model);
+  if (nn_status_code(status) == NN_NOT_FINITE)
+    cli_fail("epoch %lld: %s; try a smaller --rate, or --clip%s", (long long)number,
+             nn_status_message(status), what_is_saved(training, saved, sizeof saved));
+  cli_check(status);
   if (!options->save)
     return;
-  nn_status *status = nn_model_save(training->run.model, options->save);
+  status = nn_model_save(training->run.model, options->save);
   if (!status) {
     training->saved = number;
     return;

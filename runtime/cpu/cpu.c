@@ -7,6 +7,7 @@
 #include "runtime/base/status.h"
 #include "runtime/cpu/blas.h"
 #include "runtime/cpu/execute.h"
+#include "runtime/cpu/update.h"
 #include "runtime/jit/jit.h"
 
 static void close_cpu(struct device *device) {
@@ -20,6 +21,7 @@ static void close_cpu(struct device *device) {
   for (size_t i = 0; cpu->flows && i < cpu->model->module->n_blocks; i++)
     free(cpu->flows[i]);
   free(cpu->flows);
+  update_end(device);
   params_free(&cpu->params);
   threads_free(cpu->threads);
   blas_close(cpu->blas);
@@ -39,7 +41,7 @@ static nn_status *fill_cpu(struct cpu *cpu) {
   if (threads_count(cpu->threads) < wanted)
     snprintf(cpu->threads_note, sizeof cpu->threads_note,
              "the system allows only %d of %d threads (ulimit -u, -v)", threads_count(cpu->threads), wanted);
-  return params_init(&cpu->params, model->module, model->element, model->dims, model->seed);
+  return params_init(&cpu->params, model);
 }
 
 static nn_status *open_cpu(const struct device_model *model, struct device **device) {
@@ -57,6 +59,15 @@ static nn_status *open_cpu(const struct device_model *model, struct device **dev
   else
     *device = &cpu->device;
   return status;
+}
+
+static const char *note(const struct device *device, nn_note note) {
+  const struct cpu *cpu = (const struct cpu *)device;
+  switch (note) {
+  case NN_NOTE_THREADS: return *cpu->threads_note ? cpu->threads_note : NULL;
+  case NN_NOTE_PRODUCTS: return cpu->blas ? blas_problem(cpu->blas) : NULL;
+  default: return NULL;
+  }
 }
 
 nn_status *cpu_compile_kernel(struct cpu *cpu, uint32_t number, enum kernel_variant variant) {
@@ -79,6 +90,13 @@ nn_status *cpu_compile_kernel(struct cpu *cpu, uint32_t number, enum kernel_vari
 const struct device_ops cpu_device = {.name = "cpu",
                                       .open = open_cpu,
                                       .close = close_cpu,
+                                      .note = note,
+                                      .read_param = params_read,
+                                      .write_param = params_write,
+                                      .find_not_finite = params_find_not_finite,
+                                      .begin_updates = update_begin,
+                                      .end_updates = update_end,
+                                      .update = update_step,
                                       .run_new = execute_new,
                                       .run_free = execute_free,
                                       .begin = execute_begin,

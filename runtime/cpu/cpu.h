@@ -11,6 +11,7 @@
 
 struct blas;
 struct flow;
+struct updates;
 
 #define CPU_VARIANTS (KERNEL_ADJOINT_GRADIENT + 1)
 
@@ -23,6 +24,7 @@ struct cpu {
   const struct device_model *model;
   enum nn_element element;
   struct params params;
+  struct updates *updates;  // NULL: no optimiser
   enum cpu_simd simd;
   const struct loops *loops;
   struct blas *blas;                  // NULL until the first backward pass

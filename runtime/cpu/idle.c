@@ -50,12 +50,14 @@ bool idle_does_nothing(const struct idle_rule *rule) {
   return rule->decay == 0 && (rule->algorithm == NN_SGD || rule->algorithm == NN_ADAGRAD);
 }
 
-struct idle *idle_new(const struct idle_rule *rule, const struct loops *loops, size_t columns) {
+struct idle *idle_new(const struct idle_rule *rule, const struct loops *loops, size_t columns,
+                      uint32_t steps) {
   struct idle *idle = calloc(1, sizeof *idle);
   if (!idle)
     return NULL;
   idle->rule = *rule;
   idle->loops = loops;
+  idle->now = idle->oldest = steps;
   idle->zeros = calloc(columns + 64, sizeof(double));
   bool is_adam = rule->algorithm == NN_ADAM;
   if (is_adam) {

@@ -32,8 +32,8 @@ struct idle;
 
 // Whether a row without a gradient stays as it is.
 bool idle_does_nothing(const struct idle_rule *);
-// For rows of at most `columns` elements. NULL without memory.
-struct idle *idle_new(const struct idle_rule *, const struct loops *, size_t columns);
+// For rows of at most `columns` elements, which have all made `steps` steps. NULL without memory.
+struct idle *idle_new(const struct idle_rule *, const struct loops *, size_t columns, uint32_t steps);
 void idle_free(struct idle *);
 
 // One more step has been made, with this learning rate. false without memory.

@@ -1,15 +1,15 @@
-// The parameters of a bound model: values, gradients and the packed copies that kernels read.
+// The parameters' memory on the processor: values, gradients, moments and the packed copies that kernels read.
 //
-// A *family* (ir_param with a count) has members of equal shape; a plain parameter is a family of one. Values
-// are row-major without padding, NN_LANES readable elements behind them.
+// Values have no padding; NN_LANES readable elements lie behind them. Those that nobody wrote are drawn
+// (param_shapes.h) when the first of them is needed.
 //
-// Gradients. A parameter that adjoint blocks reach through d_row alone is *sparse*: its gradient is a dense
-// array that is zero outside the rows listed as touched. Every other gradient is dense, and not even zeroed
-// where nothing was added: `written` tells whether it holds anything. params_clear_gradients begins a
-// backward pass; params_settle_gradients ends one, after which every allocated gradient may be read whole.
+// Gradients. That of a sparse parameter is a dense array that is zero outside the rows listed as touched. Every other
+// gradient is dense, and not even zeroed where nothing was added: `written` tells whether it holds anything.
+// params_clear_gradients begins a backward pass; params_settle_gradients ends one, after which every allocated
+// gradient may be read whole.
 //
-// Threads: params_packed and params_initialise may be called by several at once; everything else needs the
-// parameters to itself.
+// Threads: params_packed, params_initialise and params_read of values may be called by several at once; everything
+// else needs the parameters to itself.
 #ifndef NN_RUNTIME_CPU_PARAMS_H
 #define NN_RUNTIME_CPU_PARAMS_H
 
@@ -19,11 +19,10 @@
 #include <stdint.h>
 
 #include "compiler/ir/ir.h"
-#include "runtime/kernel/kernel.h"
+#include "runtime/kernel/device.h"
 #include "runtime/nn.h"
 
 struct threads;
-struct loops;
 struct idle;
 struct reads;
 
@@ -33,8 +32,8 @@ struct param_packed {
 };
 
 struct param_member {
-  char *name;  // "stack.0.W"
   char *values;
+  size_t n_drawn;                 // the elements in front that have their first values, or others
   char *gradient;                 // NULL: none yet
   bool written;                   // dense: the gradient holds something
   uint64_t version;               // of the values, from 1
@@ -51,51 +50,44 @@ struct param_member {
 };
 
 struct param {
-  uint32_t rank;
-  int64_t sizes[IR_MAX_RANK];
-  int64_t rows, columns;  // as a matrix: sizes[0] and the product of the others; a scalar or vector: 1 row
-  size_t elements;
-  size_t bytes;  // of values, padding and slack included
-  bool sparse;
-  uint32_t n_members;
-  struct param_member *members;
+  const struct param_shape *shape;
+  size_t bytes;                  // of values, slack included
+  struct param_member *members;  // [shape.n_members]
 };
 
 struct params {
-  const struct ir_module *module;
+  const struct param_shapes *shapes;
   enum nn_element element;
   uint64_t seed;
-  uint32_t n;
-  struct param *list;  // [ir_module.params]
-  uint32_t n_members;  // in all
-  uint64_t n_elements;
-  uint64_t steps;  // of the optimiser
-  bool has_optimiser;
-  bool decays;           // its weight decay reaches rows without a gradient
+  struct param *list;  // [shapes.n]
+  bool has_gradients;  // of a backward pass that came to its end, or written
+  // Whether rows move that never had a gradient: weight decay reaches them, or their moments were written.
+  bool all_move;
   struct idle *idle;     // NULL: no row ever has steps to make up for
   struct reads **reads;  // [block] with `idle`
   atomic_bool initialised;
   pthread_mutex_t lock;
 };
 
-// Values are allocated, not filled: params_initialise or params_loaded must follow.
-nn_status *params_init(struct params *, const struct ir_module *, enum nn_element, const int64_t *dims,
-                       uint64_t seed);
+// Values are allocated, not filled.
+nn_status *params_init(struct params *, const struct device_model *);
 void params_free(struct params *);
 
-// Draws the initial values unless they are there (params_loaded). `threads` may be NULL.
+// Draws the first values of what was not written.
 void params_initialise(struct params *, struct threads *threads);
-// Zeros, of which only what is written ever becomes real memory. NULL without memory. For
-// moments, which params_drop_optimiser gives back.
-char *params_map(size_t bytes);
-// Forgets all that an optimiser left: moments, steps.
-void params_drop_optimiser(struct params *);
-// The values have been written by someone else.
-void params_loaded(struct params *);
+// The same of a member's elements in front of `end`, while there are some: before an element further on is written.
+void params_draw_until(struct params *, uint32_t number, size_t end);
 
-static inline struct param_member *params_member(const struct params *params, uint32_t param,
-                                                 uint32_t member) {
-  return &params->list[param].members[member];
+// As device.h says (param_access.c).
+nn_status *params_read(struct device *, enum device_array, uint32_t number, size_t first, size_t n, void *to);
+nn_status *params_write(struct device *, enum device_array, uint32_t number, size_t first, size_t n,
+                        const void *from);
+nn_status *params_find_not_finite(struct device *, enum device_array, uint32_t *number);
+
+// By its number among all (param_shapes.h).
+static inline struct param_member *params_numbered(const struct params *params, uint32_t number) {
+  const struct param *param = &params->list[params->shapes->families[number]];
+  return &param->members[number - param->shape->first];
 }
 
 // The member's values in a layout, packed anew where the copy is out of date. NULL without memory.
@@ -113,8 +105,6 @@ static inline void params_touch(struct param_member *member, uint32_t row) {
   member->touched[member->n_touched++] = row;
   member->slots[row] = member->n_touched;
 }
-// Whether all gradients of the last backward pass are finite.
-bool params_gradients_are_finite(const struct params *, const struct loops *);
 // Zeroes dense gradients that were not written; allocates the missing ones. false without memory.
 bool params_settle_gradients(struct params *);
 

@@ -20,7 +20,7 @@ static void ask_for(const void *memory, size_t bytes) {
 
 static void ask_for_row(const struct params *params, const struct param *param,
                         const struct param_member *member, uint32_t row) {
-  size_t bytes = (size_t)param->columns * nn_element_bytes(params->element), at = row * bytes;
+  size_t bytes = (size_t)param->shape->columns * nn_element_bytes(params->element), at = row * bytes;
   ask_for(member->values + at, bytes);
   for (int i = 0; i < 2; i++)
     ask_for(member->moments[i] ? member->moments[i] + at : NULL, bytes);
@@ -29,12 +29,12 @@ static void ask_for_row(const struct params *params, const struct param *param,
 static bool is_stale(const struct params *params, const struct param_member *member, uint32_t row) {
   uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_acquire);
   // A row that never had a gradient has no moments: decay alone moves it.
-  return seen != idle_now(params->idle) && (seen > 0 || params->decays);
+  return seen != idle_now(params->idle) && (seen > 0 || params->all_move);
 }
 
 static void catch_up(const struct params *params, const struct param *param, struct param_member *member,
                      uint32_t row) {
-  size_t columns = (size_t)param->columns, at = row * columns * nn_element_bytes(params->element);
+  size_t columns = (size_t)param->shape->columns, at = row * columns * nn_element_bytes(params->element);
   uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_relaxed) & ~QUEUED;
   char *first = member->moments[0], *second = member->moments[1];
   idle_catch_up(params->idle, seen, member->values + at, first ? first + at : NULL,
@@ -63,7 +63,7 @@ static void run_piece(void *context, uint32_t item, int thread) {
 
 static void run(struct job *job, struct threads *threads) {
   uint32_t pieces = (job->n + PIECE_ROWS - 1) / PIECE_ROWS;
-  if (threads && (uint64_t)job->n * (uint64_t)job->param->columns >= WORTH_SHARING)
+  if (threads && (uint64_t)job->n * (uint64_t)job->param->shape->columns >= WORTH_SHARING)
     threads_run(threads, pieces, run_piece, job);
   else
     for (uint32_t i = 0; i < pieces; i++)
@@ -81,7 +81,7 @@ void settle_member(struct params *params, uint32_t number, uint32_t which, struc
     return;
   pthread_mutex_lock(&params->lock);
   if (member->settled != idle_now(params->idle)) {
-    struct job job = {params, param, member, NULL, (uint32_t)param->rows};
+    struct job job = {params, param, member, NULL, (uint32_t)param->shape->rows};
     run(&job, threads);
     for (uint32_t row = 0; row < job.n; row++)
       if (is_stale(params, member, row))
@@ -93,8 +93,8 @@ void settle_member(struct params *params, uint32_t number, uint32_t which, struc
 }
 
 void settle_all(struct params *params, struct threads *threads) {
-  for (uint32_t i = 0; params->idle && i < params->n; i++)
-    for (uint32_t m = 0; m < params->list[i].n_members; m++)
+  for (uint32_t i = 0; params->idle && i < params->shapes->n; i++)
+    for (uint32_t m = 0; m < params->list[i].shape->n_members; m++)
       settle_member(params, i, m, threads);
 }
 
@@ -103,9 +103,9 @@ static void settle_stale(struct params *params, const struct param *param, struc
   struct job job = {params, param, member, stale, 0};
   for (uint32_t r = 0; r < n; r++) {
     uint32_t row = (uint32_t)rows[r];
-    if (r + AHEAD < n && rows[r + AHEAD] >= 0 && rows[r + AHEAD] < param->rows)
+    if (r + AHEAD < n && rows[r + AHEAD] >= 0 && rows[r + AHEAD] < param->shape->rows)
       __builtin_prefetch(&member->seen[rows[r + AHEAD]], 1);
-    if (rows[r] < 0 || rows[r] >= param->rows || !is_stale(params, member, row))
+    if (rows[r] < 0 || rows[r] >= param->shape->rows || !is_stale(params, member, row))
       continue;
     uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_relaxed);
     if (seen & QUEUED)
@@ -125,8 +125,8 @@ nn_status *settle_rows(struct params *params, uint32_t number, uint32_t which, c
   if (!params->idle || !member->seen)
     return NULL;
   uint32_t first = 0;
-  while (first < n &&
-         (rows[first] < 0 || rows[first] >= param->rows || !is_stale(params, member, (uint32_t)rows[first])))
+  while (first < n && (rows[first] < 0 || rows[first] >= param->shape->rows ||
+                       !is_stale(params, member, (uint32_t)rows[first])))
     first++;
   if (first == n)
     return NULL;

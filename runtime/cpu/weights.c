@@ -243,9 +243,10 @@ static nn_status *each_use(const struct weights *weights, uint32_t first, uint32
       const struct batch *batch = &minibatch->schedule.batches[group->batches[b]];
       const int32_t *rows = minibatch->plan.batches[group->batches[b]].indices[slot];
       for (uint32_t r = 0; r < batch->count; r++, from += stride) {
-        if (rows[r] < 0 || rows[r] >= param->rows)
+        if (rows[r] < 0 || rows[r] >= param->shape->rows)
           return status_new(NN_DATA, "row %d of '%s' was looked up, which has %lld", rows[r],
-                            param->members[c->member].name, (long long)param->rows);
+                            executor->cpu->model->params->names[param->shape->first + c->member],
+                            (long long)param->shape->rows);
         uint32_t value = minibatch->trace.instances[minibatch->schedule.order[batch->first + r]].first_value;
         uint64_t live = 0;
         for (uint32_t o = 0; o < n_results; o++)
@@ -297,8 +298,9 @@ static nn_status *sort_uses(struct weights *weights, uint32_t first, uint32_t en
     if (weights->contributions[i].sink->kind == KERNEL_SINK_ROW)
       most += weights->contributions[i].group->n_rows;
   // The backward pass of another part of the minibatch may have touched rows: they keep their places.
-  uint32_t earlier = param->sparse ? member->n_touched : 0;
-  size_t most_rows = most + earlier < (size_t)param->rows ? most + earlier : (size_t)param->rows;
+  uint32_t earlier = param->shape->sparse ? member->n_touched : 0;
+  size_t most_rows = most + earlier < (size_t)param->shape->rows ? most + earlier
+                                                                 : (size_t)param->shape->rows;
   struct uses *uses = value_arena_alloc(memory, sizeof *uses);
   *uses = (struct uses){.n = earlier,
                         .earlier = earlier,
@@ -308,10 +310,10 @@ static nn_status *sort_uses(struct weights *weights, uint32_t first, uint32_t en
   if (earlier)
     memcpy(uses->rows, member->touched, earlier * sizeof *uses->rows);
   memset(uses->first, 0, (earlier + (size_t)1) * sizeof *uses->first);
-  struct sorting sorting = {uses, member->slots, param->sparse ? member : NULL};
-  if (!param->sparse) {
-    sorting.slots = value_arena_alloc(memory, (size_t)param->rows * sizeof *sorting.slots);
-    memset(sorting.slots, 0, (size_t)param->rows * sizeof *sorting.slots);
+  struct sorting sorting = {uses, member->slots, param->shape->sparse ? member : NULL};
+  if (!param->shape->sparse) {
+    sorting.slots = value_arena_alloc(memory, (size_t)param->shape->rows * sizeof *sorting.slots);
+    memset(sorting.slots, 0, (size_t)param->shape->rows * sizeof *sorting.slots);
   }
   STATUS_TRY(each_use(weights, first, end, count_use, &sorting));
   // first[s]: where the next use of row s goes; afterwards, where those of row s + 1 begin.
@@ -346,14 +348,14 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
   if (by_row)
     STATUS_TRY(sort_uses(weights, first, end, &uses));
   // Rows are added to a dense gradient after it has been zeroed as a whole.
-  if (head->sink->kind == KERNEL_SINK_ROW && !param->sparse)
+  if (head->sink->kind == KERNEL_SINK_ROW && !param->shape->sparse)
     alike = false;
   // Rows of a product, columns of a sum. A parameter with contributions of several kinds is one task.
   size_t extent = 1, step = 1;
   if (alike && head->sink->kind == KERNEL_SINK_OUTER)
-    extent = (size_t)param->rows, step = PANEL;
+    extent = (size_t)param->shape->rows, step = PANEL;
   if (alike && head->sink->kind == KERNEL_SINK_PARAM)
-    extent = param->elements, step = SUM_COLUMNS * 4;
+    extent = param->shape->elements, step = SUM_COLUMNS * 4;
   if (alike && head->sink->kind == KERNEL_SINK_ROW)
     extent = uses->n, step = TABLE_ROWS;
   if (threads_count(executor->cpu->threads) == 1 && head->sink->kind != KERNEL_SINK_OUTER)
@@ -367,7 +369,7 @@ static nn_status *make_tasks(struct weights *weights, uint32_t first, uint32_t e
                                  .n = end - first,
                                  .uses = uses,
                                  .begin = begin,
-                                 .fresh = !param->sparse && !member->written};
+                                 .fresh = !param->shape->sparse && !member->written};
     task->end = !alike ? SIZE_MAX : begin + step < extent ? begin + step : extent;
   }
   member->written = true;
@@ -382,8 +384,8 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static void multiply(const struct executor *executor, const struct contribution *c,
                      const struct weight_task *task, uint32_t first, uint32_t n, bool add, char *to) {
   const struct param *param = &executor->cpu->params.list[c->param];
-  size_t end = least(task->end, (size_t)param->rows), size = nn_element_bytes(executor->cpu->element);
-  size_t columns = (size_t)param->columns;
+  size_t end = least(task->end, (size_t)param->shape->rows), size = nn_element_bytes(executor->cpu->element);
+  size_t columns = (size_t)param->shape->columns;
   uint32_t stretches = (n + STRETCH_ROWS - 1) / STRETCH_ROWS;
   for (uint32_t s = 0, left = n; s < stretches; s++) {
     uint32_t count = left / (stretches - s);
@@ -399,7 +401,7 @@ static void multiply(const struct executor *executor, const struct contribution 
 static void add_product(const struct executor *executor, const struct contribution *c, char *gradient,
                         const struct weight_task *task, bool fresh) {
   const struct param *param = &executor->cpu->params.list[c->param];
-  size_t end = least(task->end, (size_t)param->rows), columns = (size_t)param->columns,
+  size_t end = least(task->end, (size_t)param->shape->rows), columns = (size_t)param->shape->columns,
          n = (end - task->begin) * columns, bytes = n * nn_element_bytes(executor->cpu->element);
   char *to = gradient + task->begin * columns * nn_element_bytes(executor->cpu->element);
   uint32_t rows = c->group->n_rows;
@@ -426,7 +428,7 @@ static void add_rows(const struct executor *executor, const struct weight_task *
   const struct param *param = &executor->cpu->params.list[c->param];
   const struct uses *uses = task->uses;
   char *gradient = param->members[c->member].gradient;
-  size_t columns = (size_t)param->columns, bytes = columns * nn_element_bytes(executor->cpu->element);
+  size_t columns = (size_t)param->shape->columns, bytes = columns * nn_element_bytes(executor->cpu->element);
   size_t end = least(task->end, uses->n);
   for (size_t s = task->begin; s < end; s++) {
     uint32_t n = uses->first[s + 1] - uses->first[s];
@@ -452,9 +454,10 @@ static void run_task(void *context, uint32_t item, int thread) {
     if (c->sink->kind == KERNEL_SINK_OUTER)
       add_product(executor, c, gradient, task, fresh);
     else
-      executor->cpu->loops->sum_rows(
-          gradient + task->begin * size, !fresh, row_arena_at(c->a.arena, c->a.offset) + task->begin * size,
-          c->group->n_rows, (size_t)c->a.units * NN_LANES, least(task->end, param->elements) - task->begin);
+      executor->cpu->loops->sum_rows(gradient + task->begin * size, !fresh,
+                                     row_arena_at(c->a.arena, c->a.offset) + task->begin * size,
+                                     c->group->n_rows, (size_t)c->a.units * NN_LANES,
+                                     least(task->end, param->shape->elements) - task->begin);
     fresh = false;
   }
   if (!task->uses)
@@ -462,14 +465,15 @@ static void run_task(void *context, uint32_t item, int thread) {
   if (fresh)
     memset(gradient, 0, param->bytes);
   // A sparse gradient holds zeros where nothing was added yet.
-  add_rows(executor, task, !param->sparse);
+  add_rows(executor, task, !param->shape->sparse);
 }
 
 static void count_flops(struct executor *executor, const struct weights *weights) {
   for (uint32_t i = 0; i < weights->n_contributions; i++) {
     const struct contribution *c = &weights->contributions[i];
     if (c->sink->kind == KERNEL_SINK_OUTER)
-      executor->run.flops += 2.0 * c->group->n_rows * (double)executor->cpu->params.list[c->param].elements;
+      executor->run.flops += 2.0 * c->group->n_rows *
+                             (double)executor->cpu->params.list[c->param].shape->elements;
   }
 }
 

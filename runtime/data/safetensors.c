@@ -330,7 +330,24 @@ struct contents {
   const char *header;
   size_t n_tensors;
   const struct safetensors_tensor *tensors;
+  const struct safetensors_source *source;  // NULL: the tensors' own data
+  char *piece;                              // [SAFETENSORS_PIECE] with a source
+  bool *source_ended;
 };
+
+static bool write_tensor(const struct contents *contents, size_t number, int file) {
+  const struct safetensors_tensor *tensor = &contents->tensors[number];
+  if (!contents->source)
+    return file_write_all(file, tensor->data, tensor->bytes);
+  for (size_t at = 0, n; at < tensor->bytes; at += n) {
+    n = tensor->bytes - at < SAFETENSORS_PIECE ? tensor->bytes - at : SAFETENSORS_PIECE;
+    *contents->source_ended = !contents->source->read(contents->source->context, number, at, n,
+                                                      contents->piece);
+    if (*contents->source_ended || !file_write_all(file, contents->piece, n))
+      return false;
+  }
+  return true;
+}
 
 static bool write_contents(const void *context, int file) {
   const struct contents *contents = context;
@@ -340,18 +357,30 @@ static bool write_contents(const void *context, int file) {
   bool ok = file_write_all(file, length, 8) &&
             file_write_all(file, contents->header, strlen(contents->header));
   for (size_t i = 0; ok && i < contents->n_tensors; i++)
-    ok = file_write_all(file, contents->tensors[i].data, contents->tensors[i].bytes);
+    ok = write_tensor(contents, i, file);
+  return ok;
+}
+
+bool safetensors_write_from(const char *path, size_t n_tensors, const struct safetensors_tensor *tensors,
+                            size_t n_metadata, const struct safetensors_metadata *metadata,
+                            const struct safetensors_source *source, char **error) {
+  bool source_ended = false;
+  char *header = header_text(n_tensors, tensors, n_metadata, metadata);
+  char *piece = source ? malloc(SAFETENSORS_PIECE) : NULL;
+  const struct contents contents = {header, n_tensors, tensors, source, piece, &source_ended};
+  bool ok = header && (piece || !source);
+  if (!ok)
+    message_set(error, "%s: out of memory", path);
+  else if (!(ok = file_replace(path, write_contents, &contents)) && source_ended)
+    *error = NULL;
+  else if (!ok)
+    message_set(error, "%s: the checkpoint could not be written: %s", path, strerror(errno));
+  free(piece);
+  free(header);
   return ok;
 }
 
 bool safetensors_write(const char *path, size_t n_tensors, const struct safetensors_tensor *tensors,
                        size_t n_metadata, const struct safetensors_metadata *metadata, char **error) {
-  char *header = header_text(n_tensors, tensors, n_metadata, metadata);
-  if (!header)
-    return message_set(error, "%s: out of memory", path);
-  struct contents contents = {header, n_tensors, tensors};
-  bool ok = file_replace(path, write_contents, &contents) ||
-            message_set(error, "%s: the checkpoint could not be written: %s", path, strerror(errno));
-  free(header);
-  return ok;
+  return safetensors_write_from(path, n_tensors, tensors, n_metadata, metadata, NULL, error);
 }

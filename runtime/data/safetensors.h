@@ -60,4 +60,16 @@ const char *safetensors_metadata_value(const struct safetensors *, const char *k
 bool safetensors_write(const char *path, size_t n_tensors, const struct safetensors_tensor *tensors,
                        size_t n_metadata, const struct safetensors_metadata *metadata, char **error);
 
+// Where tensors come from that do not lie in this memory: bytes [first, first + n) of the given one, in pieces of
+// SAFETENSORS_PIECE bytes, in order. false ends the writing.
+#define SAFETENSORS_PIECE ((size_t)1 << 20)
+struct safetensors_source {
+  bool (*read)(void *context, size_t tensor, size_t first, size_t n, void *to);
+  void *context;
+};
+// The same with the tensors' data from there. *error is NULL when the source ended it.
+bool safetensors_write_from(const char *path, size_t n_tensors, const struct safetensors_tensor *tensors,
+                            size_t n_metadata, const struct safetensors_metadata *metadata,
+                            const struct safetensors_source *source, char **error);
+
 #endif

@@ -6,6 +6,11 @@
 // for the backward pass: lists of batches, not one at a time, so that a device may make them one launch. Nothing
 // but the functions below reads or writes a value, a gradient or a parameter: they may lie in another memory.
 //
+// Parameters go by their numbers among all members (param_shapes.h) and in the model's element type. No pointer to
+// them leaves the device: they are copied, in pieces of the caller's choice. What is the same for all devices is not
+// theirs: names, sizes and first values (param_shapes.h), what settings mean and which rate a step has (train/), how
+// many steps there were (training_state.h). A device has the arrays and makes the steps.
+//
 // Contract of every device, checked by tests/runtime/test_device.c:
 //   - rows, kernels and their results are as runtime/kernel/kernel.h says: a row's bits depend on nothing but
 //     its inputs;
@@ -23,6 +28,7 @@
 #include "runtime/batch/minibatch.h"
 #include "runtime/batch/row.h"
 #include "runtime/kernel/kernel.h"
+#include "runtime/kernel/param_shapes.h"
 #include "runtime/nn.h"
 
 struct device;
@@ -34,8 +40,9 @@ struct device_model {
   const struct ir_module *module;
   const int64_t *dims;              // [ir_module.dims]
   const struct plan_block *blocks;  // [ir_module.blocks]
+  const struct param_shapes *params;
   enum nn_element element;
-  uint64_t seed;    // key of draws
+  uint64_t seed;    // key of draws and of first values
   int threads;      // of the host that the device may use; 0: all cores
   struct jit *jit;  // code for this processor; compiled host code comes from it too
 };
@@ -63,11 +70,54 @@ struct device_run {
   double compile_seconds, weights_seconds;  // weights: the gradients of parameters
 };
 
+// What a device keeps of each member of a parameter. Gradients are there after the first backward pass, moments while
+// there is an optimiser that has them: momentum's velocity and Adagrad's sum of squares are the first, Adam has two.
+enum device_array { DEVICE_VALUES, DEVICE_GRADIENTS, DEVICE_MOMENT_1, DEVICE_MOMENT_2 };
+
+// One step of the optimiser. With g the gradient of element w, multiplied by clip / norm where clip > 0 and the global
+// norm of the gradients is larger, and t the number of the step:
+//   SGD       g += decay w;  w -= rate g
+//   MOMENTUM  g += decay w;  m = momentum m + g;  w -= rate m
+//   ADAGRAD   g += decay w;  m += g g;  w -= rate g / (sqrt(m) + epsilon)
+//   ADAM      m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g g;
+//             w -= rate (decay w + m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon))
+// A sparse parameter has a gradient in the rows that some result depends on. NN_SPARSE_LAZY: the others do not move.
+// NN_SPARSE_EXACT: they move as with a gradient of 0, to rounding, and by the time that they are read.
+struct device_step {
+  double rate, clip;
+  uint64_t number;  // from 1
+};
+
+struct device_step_result {
+  bool finite;  // every gradient, and their norm if there was need of it; otherwise nothing has changed
+  double
+      norm;  // of the gradients, before clipping, infinite when it overflows; NaN when there was no need of it
+};
+
 struct device_ops {
   const char *name;  // as --device has it
 
   nn_status *(*open)(const struct device_model *, struct device **);
   void (*close)(struct device *);
+  // Something of the device that the user should know; NULL when there is nothing to say.
+  const char *(*note)(const struct device *, nn_note);
+
+  // Elements [first, first + n) of an array of a member. Reading values or moments lets rows make the steps that they
+  // have yet to make. NN_INVALID where there is no such array; gradients can be written where there are none: those
+  // that nobody wrote are then 0, and rows of a sparse one that nobody wrote have none.
+  nn_status *(*read_param)(struct device *, enum device_array, uint32_t member, size_t first, size_t n,
+                           void *to);
+  nn_status *(*write_param)(struct device *, enum device_array, uint32_t member, size_t first, size_t n,
+                            const void *from);
+  // The first member with an element that is infinite or no number; param_shapes.n_members when there is none.
+  nn_status *(*find_not_finite)(struct device *, enum device_array, uint32_t *member);
+
+  // Moments of 0, and what else steps of these settings need; `steps` were made before. Its rate and clip are not
+  // looked at. Moments that go on from elsewhere are written afterwards.
+  nn_status *(*begin_updates)(struct device *, const nn_optimiser_options *, uint64_t steps);
+  // Lets all rows make their steps, and forgets the moments.
+  void (*end_updates)(struct device *);
+  nn_status *(*update)(struct device *, const struct device_step *, struct device_step_result *);
 
   nn_status *(*run_new)(struct device *, struct device_run **);
   void (*run_free)(struct device_run *);
@@ -83,6 +133,10 @@ struct device_ops {
   // Elements [first, first + n) of a computed row, converted; waits for its batch.
   void (*read_row)(const struct device_run *, uint32_t row, size_t first, size_t n, double *to);
 };
+
+// The same as read_param, as doubles.
+nn_status *device_read_numbers(struct device *, enum device_array, uint32_t member, size_t first, size_t n,
+                               double *to);
 
 static inline double device_read_element(const struct device_run *run, uint32_t row, size_t element) {
   double value;

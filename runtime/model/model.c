@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/status.h"
-#include "runtime/cpu/blas.h"
-#include "runtime/cpu/settle.h"
+#include "runtime/cpu/cpu.h"
 #include "runtime/jit/jit.h"
 
 // --------------------------------------------------------------------------------------- opening and closing
@@ -124,6 +123,7 @@ void nn_model_free(nn_model *model) {
   if (model->device)
     model->device->ops->close(model->device);
   free_blocks(model);
+  param_shapes_free(&model->params);
   free(model->training.order);
   if (model->host)
     host_code_free(model->host);
@@ -166,12 +166,9 @@ const char *nn_model_entry_parameters(const nn_model *model, size_t entry) {
 }
 const char *nn_model_entry_result(const nn_model *model, size_t entry) { return model->entry_results[entry]; }
 const char *nn_model_note(const nn_model *model, nn_note note) {
-  const struct cpu *cpu = model->device ? cpu_of(model->device) : NULL;
-  switch (note) {
-  case NN_NOTE_CACHE: return model->jit ? jit_cache_message(model->jit) : NULL;
-  case NN_NOTE_THREADS: return cpu && *cpu->threads_note ? cpu->threads_note : NULL;
-  default: return cpu && cpu->blas ? blas_problem(cpu->blas) : NULL;
-  }
+  if (note == NN_NOTE_CACHE)
+    return model->jit ? jit_cache_message(model->jit) : NULL;
+  return model->device ? model->device->ops->note(model->device, note) : NULL;
 }
 
 const char *nn_model_name(const nn_model *model) { return model->module->name; }
@@ -380,6 +377,7 @@ static nn_status *bind_device(nn_model *model, const nn_options *options) {
     return status_take(NN_COMPILE, error);
   model->device_model = (struct device_model){.module = model->module,
                                               .dims = model->dims,
+                                              .params = &model->params,
                                               .element = model->element,
                                               .seed = options->seed,
                                               .threads = options->threads,
@@ -405,6 +403,7 @@ nn_status *nn_model_bind(nn_model *model, const nn_options *options) {
   model->options.cache_dir = NULL;
   model->options.device = NULL;
   model->element = options->precision == NN_PRECISION_F64 ? NN_F64 : NN_F32;
+  STATUS_TRY(param_shapes_init(&model->params, model->module, model->dims));
   STATUS_TRY(bind_device(model, options));
   STATUS_TRY(bind_blocks(model));
   model->device_model.blocks = model->blocks;
@@ -429,24 +428,47 @@ bool nn_model_dim_is_replaced(const nn_model *model, size_t dim, int64_t *writte
          model->dims[dim] != *written;
 }
 
-size_t nn_model_param_count(const nn_model *model) { return model_params(model)->n_members; }
+size_t nn_model_param_count(const nn_model *model) { return model->params.n_members; }
 
-uint64_t nn_model_parameters(const nn_model *model) { return model_params(model)->n_elements; }
+uint64_t nn_model_parameters(const nn_model *model) { return model->params.n_elements; }
 
 nn_param_info nn_model_param(const nn_model *model, size_t number) {
-  // Initial values are drawn on demand; that changes nothing an observer can see.
-  params_initialise(model_params(model), NULL);
-  settle_all(model_params(model), cpu_of(model->device)->threads);
-  uint32_t which = 0;
-  while (number >= model_params(model)->list[which].n_members)
-    number -= model_params(model)->list[which++].n_members;
-  const struct param *param = &model_params(model)->list[which];
-  const struct param_member *member = &param->members[number];
-  nn_param_info info = {.name = member->name,
-                        .rank = (int)param->rank,
-                        .sparse = param->sparse,
-                        .values = member->values,
-                        .gradients = member->gradient};
-  memcpy(info.sizes, param->sizes, sizeof info.sizes);
+  const struct param_shape *shape = param_shapes_of(&model->params, (uint32_t)number);
+  nn_param_info info = {.name = model->params.names[number],
+                        .rank = (int)shape->rank,
+                        .elements = shape->elements,
+                        .sparse = shape->sparse};
+  memcpy(info.sizes, shape->sizes, sizeof info.sizes);
   return info;
+}
+
+// Numbers of parameters have 32 bits within.
+static uint32_t narrow(size_t param) { return param < UINT32_MAX ? (uint32_t)param : UINT32_MAX; }
+
+static nn_status *check_bound(const nn_model *model) {
+  return model->bound ? NULL : status_new(NN_INVALID, "the model is not bound");
+}
+
+nn_status *nn_model_read_param(const nn_model *model, size_t param, size_t first, size_t n, void *to) {
+  STATUS_TRY(check_bound(model));
+  return model->device->ops->read_param(model->device, DEVICE_VALUES, narrow(param), first, n, to);
+}
+
+nn_status *nn_model_write_param(nn_model *model, size_t param, size_t first, size_t n, const void *from) {
+  STATUS_TRY(check_bound(model));
+  return model->device->ops->write_param(model->device, DEVICE_VALUES, narrow(param), first, n, from);
+}
+
+nn_status *nn_model_read_gradient(const nn_model *model, size_t param, size_t first, size_t n, void *to) {
+  STATUS_TRY(check_bound(model));
+  return model->device->ops->read_param(model->device, DEVICE_GRADIENTS, narrow(param), first, n, to);
+}
+
+nn_status *nn_model_check_finite(const nn_model *model) {
+  STATUS_TRY(check_bound(model));
+  uint32_t number;
+  STATUS_TRY(model->device->ops->find_not_finite(model->device, DEVICE_VALUES, &number));
+  if (number == model->params.n_members)
+    return NULL;
+  return status_new(NN_NOT_FINITE, "parameter `%s` is not finite any more", model->params.names[number]);
 }

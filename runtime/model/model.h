@@ -5,7 +5,6 @@
 #include "compiler/ir/ir.h"
 #include "runtime/batch/plan.h"
 #include "runtime/batch/trace.h"
-#include "runtime/cpu/cpu.h"
 #include "runtime/data/vocab.h"
 #include "runtime/host/host.h"
 #include "runtime/kernel/device.h"
@@ -23,7 +22,8 @@ struct nn_model {
   bool bound;
   nn_options options;  // its pointers are not kept
   enum nn_element element;
-  int64_t *dims;  // [dim]
+  int64_t *dims;               // [dim]
+  struct param_shapes params;  // their values are on the device
   struct training_state training;
   struct jit *jit;  // of compiled host code, and of a device that is this processor
   struct host_code *host;
@@ -36,11 +36,8 @@ struct nn_model {
 // A model of a module in memory; takes the module over, also when it fails.
 nn_status *model_from_module(struct ir_module *, nn_model **model);
 
-// The parameters on the model's device.
 // Whether the dim can be given a value: not if it is computed from others.
 bool model_dim_is_free(const struct ir_dim *);
-
-static inline struct params *model_params(const nn_model *model) { return &cpu_of(model->device)->params; }
 
 // The text of a type as a model's author writes it: `[Word]`, `(f32[4*H], int)`. malloc'd, NULL without
 // memory.

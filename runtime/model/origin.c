@@ -122,15 +122,16 @@ nn_finiteness nn_session_finiteness(const nn_session *session, size_t i) {
 static void read_param(void *context, uint32_t param, int64_t member, int64_t first, int64_t n, double *to) {
   const struct origin_run *run = context;
   const nn_model *model = run->session->model;
-  const struct param *values = &model_params(model)->list[param];
-  if (member < 0 || member >= values->n_members || first < 0 || first + n > (int64_t)values->elements) {
+  const struct param_shape *shape = &model->params.list[param];
+  bool is_there = member >= 0 && member < shape->n_members && first >= 0 &&
+                  first + n <= (int64_t)shape->elements;
+  nn_status *status = is_there
+                          ? device_read_numbers(model->device, DEVICE_VALUES, shape->first + (uint32_t)member,
+                                                (size_t)first, (size_t)n, to)
+                          : NULL;
+  if (!is_there || status)
     memset(to, 0, (size_t)n * sizeof *to);
-    return;
-  }
-  const void *from = values->members[member].values;
-  for (int64_t i = 0; i < n; i++)
-    to[i] = model->element == NN_F32 ? (double)((const float *)from)[first + i]
-                                     : ((const double *)from)[first + i];
+  nn_status_free(status);
 }
 
 // What led to the number: the operands at the first element that is not finite, or within a reduction the first

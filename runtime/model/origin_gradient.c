@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "runtime/base/status.h"
-#include "runtime/cpu/params.h"
 #include "runtime/model/origin.h"
 
 // The backward pass of a session's only example, by the slow reference, down to the first gradient that is not
@@ -197,14 +196,20 @@ static void explain(nn_session *session, double scale, char *text, size_t size) 
     snprintf(text, size, "not finite: it overflows where it is added up");
 }
 
-static bool gradients_are_finite(const nn_session *session) {
-  return params_gradients_are_finite(model_params(session->model), cpu_of(session->model->device)->loops);
+static nn_status *gradients_are_finite(const nn_session *session, bool *finite) {
+  struct device *device = session->model->device;
+  uint32_t member;
+  STATUS_TRY(device->ops->find_not_finite(device, DEVICE_GRADIENTS, &member));
+  *finite = member == session->model->params.n_members;
+  return NULL;
 }
 
 nn_status *nn_session_check_gradients(nn_session *session) {
   if (!session->has_gradients)
     return status_new(NN_INVALID, "there was no backward pass");
-  if (gradients_are_finite(session))
+  bool finite;
+  STATUS_TRY(gradients_are_finite(session, &finite));
+  if (finite)
     return NULL;
   // Run again one by one: the example that fails alone is the one.
   size_t n = session->n_examples, *examples = malloc((n + 1) * sizeof *examples);
@@ -222,7 +227,9 @@ nn_status *nn_session_check_gradients(nn_session *session) {
     if (status || session->examples[0].state != EXAMPLE_DONE)
       continue;
     status = nn_session_backward(session, scale);
-    if (status || gradients_are_finite(session))
+    if (!status)
+      status = gradients_are_finite(session, &finite);
+    if (status || finite)
       continue;
     char text[2000] = "", position[300];
     explain(session, scale, text, sizeof text);

@@ -54,7 +54,7 @@ static bool make_metadata(const nn_model *model, struct safetensors_metadata *pa
   return true;
 }
 
-static void list_tensors(const nn_model *model, bool gradients, struct safetensors_tensor *tensors) {
+static void list_tensors(const nn_model *model, struct safetensors_tensor *tensors) {
   for (size_t i = 0; i < nn_model_param_count(model); i++) {
     nn_param_info info = nn_model_param(model, i);
     struct safetensors_tensor *tensor = &tensors[i];
@@ -62,16 +62,28 @@ static void list_tensors(const nn_model *model, bool gradients, struct safetenso
                                           .type = model->element == NN_F32 ? SAFETENSORS_F32
                                                                            : SAFETENSORS_F64,
                                           .rank = (uint32_t)info.rank,
-                                          .data = gradients ? info.gradients : info.values};
-    tensor->bytes = nn_element_bytes(model->element);
-    for (int axis = 0; axis < info.rank; axis++) {
+                                          .bytes = info.elements * nn_element_bytes(model->element)};
+    for (int axis = 0; axis < info.rank; axis++)
       tensor->shape[axis] = info.sizes[axis];
-      tensor->bytes *= (size_t)info.sizes[axis];
-    }
   }
 }
 
-static nn_status *write_file(const nn_model *model, const char *path, bool gradients) {
+struct reading {
+  const nn_model *model;
+  enum device_array array;
+  nn_status *status;
+};
+
+static bool read_tensor(void *context, size_t tensor, size_t first, size_t n, void *to) {
+  struct reading *reading = context;
+  struct device *device = reading->model->device;
+  size_t size = nn_element_bytes(reading->model->element);
+  reading->status = device->ops->read_param(device, reading->array, (uint32_t)tensor, first / size, n / size,
+                                            to);
+  return !reading->status;
+}
+
+static nn_status *write_file(const nn_model *model, const char *path, enum device_array array) {
   if (!model->bound)
     return status_new(NN_INVALID, "the model is not bound");
   struct safetensors_tensor *tensors = calloc(nn_model_param_count(model) + 1, sizeof *tensors);
@@ -82,9 +94,11 @@ static nn_status *write_file(const nn_model *model, const char *path, bool gradi
     status = status_no_memory();
   } else {
     char *error = NULL;
-    list_tensors(model, gradients, tensors);
-    if (!safetensors_write(path, nn_model_param_count(model), tensors, n_pairs, pairs, &error))
-      status = status_take(NN_IO, error);
+    struct reading reading = {model, array, NULL};
+    const struct safetensors_source source = {read_tensor, &reading};
+    list_tensors(model, tensors);
+    if (!safetensors_write_from(path, nn_model_param_count(model), tensors, n_pairs, pairs, &source, &error))
+      status = reading.status ? reading.status : status_take(NN_IO, error);
   }
   for (size_t i = 0; i < n_pairs; i++) {
     free((char *)pairs[i].key);
@@ -95,13 +109,12 @@ static nn_status *write_file(const nn_model *model, const char *path, bool gradi
   return status;
 }
 
-nn_status *nn_model_save(const nn_model *model, const char *path) { return write_file(model, path, false); }
+nn_status *nn_model_save(const nn_model *model, const char *path) {
+  return write_file(model, path, DEVICE_VALUES);
+}
 
 nn_status *nn_model_save_gradients(const nn_model *model, const char *path) {
-  for (size_t i = 0; model->bound && i < nn_model_param_count(model); i++)
-    if (!nn_model_param(model, i).gradients)
-      return status_new(NN_INVALID, "there was no backward pass");
-  return write_file(model, path, true);
+  return write_file(model, path, DEVICE_GRADIENTS);
 }
 
 // --------------------------------------------------------------------------------------------------- reading

@@ -70,18 +70,35 @@ static bool fits(const struct safetensors_tensor *tensor, enum nn_element elemen
   return true;
 }
 
-static void copy_values(const struct safetensors_tensor *tensor, enum nn_element element, void *to) {
-  if (tensor->type == (element == NN_F32 ? SAFETENSORS_F32 : SAFETENSORS_F64)) {
-    if (tensor->bytes)
-      memcpy(to, tensor->data, tensor->bytes);
-    return;
-  }
-  for (size_t i = 0; i < element_count(tensor); i++) {
+// Elements converted at once.
+enum { PIECE = 1 << 12 };
+
+union piece {
+  float f32[PIECE];
+  double f64[PIECE];
+};
+
+static void convert(const struct safetensors_tensor *tensor, enum nn_element element, size_t first, size_t n,
+                    union piece *to) {
+  for (size_t i = 0; i < n; i++) {
     if (element == NN_F32)
-      ((float *)to)[i] = (float)element_at(tensor, i);
+      to->f32[i] = (float)element_at(tensor, first + i);
     else
-      ((double *)to)[i] = element_at(tensor, i);
+      to->f64[i] = element_at(tensor, first + i);
   }
+}
+
+static nn_status *write_values(nn_model *model, size_t param, const struct safetensors_tensor *tensor) {
+  union piece piece;
+  size_t elements = element_count(tensor);
+  if (tensor->type == (model->element == NN_F32 ? SAFETENSORS_F32 : SAFETENSORS_F64))
+    return nn_model_write_param(model, param, 0, elements, tensor->data);
+  for (size_t at = 0, n; at < elements; at += n) {
+    n = elements - at < PIECE ? elements - at : PIECE;
+    convert(tensor, model->element, at, n, &piece);
+    STATUS_TRY(nn_model_write_param(model, param, at, n, &piece));
+  }
+  return NULL;
 }
 
 // ---------------------------------------------------------------------------------------- comparing
@@ -155,10 +172,7 @@ static void compare_dims(const nn_model *model, const struct safetensors *file, 
 
 // Whether rows or columns of the parameter belong to entries of a vocabulary that differs.
 static bool has_other_entries(const nn_model *model, size_t number, const bool *differs) {
-  uint32_t which = 0;
-  while (number >= model_params(model)->list[which].n_members)
-    number -= model_params(model)->list[which++].n_members;
-  const struct ir_type *type = model->module->params[which]->type;
+  const struct ir_type *type = model->module->params[model->params.families[number]]->type;
   for (uint32_t axis = 0; axis < type->shape.rank; axis++)
     for (uint32_t i = 0; i < model->module->n_dims; i++)
       if (differs[i] && size_mentions(type->shape.sizes[axis], &model->module->dims[i]->atom))
@@ -281,25 +295,23 @@ static nn_status *compare(const nn_model *model, const struct safetensors *file,
   return status_no_memory();
 }
 
-static void take(nn_model *model, const struct safetensors *file, const struct comparison *comparison) {
-  for (size_t i = 0; i < nn_model_param_count(model); i++) {
-    nn_param_info info = nn_model_param(model, i);
+static nn_status *take(nn_model *model, const struct safetensors *file, const struct comparison *comparison) {
+  for (size_t i = 0; i < nn_model_param_count(model); i++)
     if (comparison->matches[i] == TAKEN)
-      copy_values(safetensors_find(file, info.name), model->element, (void *)info.values);
-  }
+      STATUS_TRY(write_values(model, i, safetensors_find(file, nn_model_param(model, i).name)));
+  return NULL;
 }
 
 // ------------------------------------------------------------------------------------------ loading
 
 static nn_status *load_all(nn_model *model, const char *path, const struct safetensors *file) {
   struct comparison comparison;
-  params_loaded(model_params(model));  // no need to draw what will be overwritten
   STATUS_TRY(compare(model, file, &comparison));
-  nn_status *status = NULL;
+  nn_status *status;
   // A dim may differ that no parameter depends on.
   bool whole = comparison.n_taken == nn_model_param_count(model) && comparison.n_taken == file->n_tensors;
   if (whole)
-    take(model, file, &comparison);
+    status = take(model, file, &comparison);
   else
     status = status_new(NN_DATA, "%s does not fit the model: %s%s", path, comparison.text,
                         checkpoint_origin(model, file).text);
@@ -319,10 +331,12 @@ static nn_status *load_fitting(nn_model *model, const char *path, const struct s
   else if (asprintf(&text, "%s: %zu of %zu parameters taken%s%s", path, comparison.n_taken,
                     nn_model_param_count(model), *comparison.text ? "; " : "", comparison.text) < 0)
     status = status_no_memory();
-  if (!status) {
-    take(model, file, &comparison);
+  if (!status)
+    status = take(model, file, &comparison);
+  if (status)
+    free(text);
+  else
     *report = text;
-  }
   comparison_free(&comparison);
   return status;
 }
@@ -338,10 +352,7 @@ static nn_status *read_file(const nn_model *model, const char *path, struct safe
 nn_status *nn_model_load_weights(nn_model *model, const char *path) {
   struct safetensors *file;
   STATUS_TRY(read_file(model, path, &file));
-  bool had_values = atomic_load(&model_params(model)->initialised);
   nn_status *status = load_all(model, path, file);
-  if (status)
-    atomic_store(&model_params(model)->initialised, had_values);
   safetensors_free(file);
   return status;
 }

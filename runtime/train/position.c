@@ -30,6 +30,7 @@ nn_status *nn_training_begin_epoch(nn_model *model, uint64_t epoch, size_t n, bo
       order[i] = i;
   }
   state->epoch = epoch;
+  state->shuffled = shuffled;
   state->n = n;
   state->done = 0;
   return NULL;

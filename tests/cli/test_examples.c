@@ -14,6 +14,7 @@
 #include "compiler/nnc.h"
 #include "runtime/model/model.h"
 #include "runtime/nn.h"
+#include "tests/runtime/param_values.h"
 
 static const struct example_model {
   const char *path, *data;
@@ -86,40 +87,39 @@ static double loss_of(struct running *run, size_t n) {
 
 // Five points: the error is of order step^4, which lets the step be large enough that differences of losses keep their
 // digits.
-static double finite_difference(struct running *run, struct param_member *member, size_t at, double step,
-                                size_t n) {
+static double finite_difference(struct running *run, size_t param, size_t at, double step, size_t n) {
   static const double offsets[4] = {-2, -1, 1, 2};
-  double *values = (double *)member->values, kept = values[at], sums[4];
+  double kept = param_value(run->model, param, at), sums[4];
   for (int s = 0; s < 4; s++) {
-    values[at] = kept + offsets[s] * step;
-    params_changed(member);
+    double moved = kept + offsets[s] * step;
+    param_set(run->model, param, at, 1, &moved);
     sums[s] = loss_of(run, n);
   }
-  values[at] = kept;
-  params_changed(member);
+  param_set(run->model, param, at, 1, &kept);
   return (sums[0] - 8 * sums[1] + 8 * sums[2] - sums[3]) / (12 * step);
 }
 
 // The element with the largest gradient and two others of a parameter.
-static void check_member(struct running *run, const char *path, struct param *param,
-                         struct param_member *member, size_t n, const double *gradient) {
+static void check_param(struct running *run, const char *path, size_t param, size_t n,
+                        const double *gradient) {
+  const nn_param_info info = nn_model_param(run->model, param);
   // Smaller steps are for losses with decisions: a difference across the place where a decision changes is none.
   static const double steps[] = {3e-4, 3e-5, 3e-6};
   double largest = 0, numeric = 0;
-  size_t places[3] = {0, param->elements / 3, param->elements * 2 / 3};
-  for (size_t i = 0; i < param->elements; i++)
+  size_t places[3] = {0, info.elements / 3, info.elements * 2 / 3};
+  for (size_t i = 0; i < info.elements; i++)
     if (fabs(gradient[i]) > largest)
       largest = fabs(gradient[i]), places[0] = i;
   for (int k = 0; k < 3; k++) {
     size_t at = places[k];
     bool agrees = false;
     for (size_t s = 0; s < sizeof steps / sizeof *steps && !agrees; s++) {
-      numeric = finite_difference(run, member, at, steps[s], n);
+      numeric = finite_difference(run, param, at, steps[s], n);
       double scale = fmax(fmax(fabs(numeric), fabs(gradient[at])), 0.01 * largest);
       agrees = fabs(numeric - gradient[at]) <= 1e-6 * fmax(scale, 1e-3);
     }
     if (!agrees)
-      fail_msg("%s: %s[%zu]: gradient %.12g, finite difference %.12g", path, member->name, at, gradient[at],
+      fail_msg("%s: %s[%zu]: gradient %.12g, finite difference %.12g", path, info.name, at, gradient[at],
                numeric);
   }
 }
@@ -132,22 +132,12 @@ static void gradients_match_finite_differences(void **state) {
     start(&run, &models[m], NN_PRECISION_F64, NN_AUTOBATCH_AUTO, 1);
     loss_of(&run, N);
     check(nn_session_backward(run.session, 1));
-    struct params *params = model_params(run.model);
-    size_t n_checked = 0;
-    for (uint32_t p = 0; p < params->n; p++) {
-      for (uint32_t i = 0; i < params->list[p].n_members; i++) {
-        struct param *param = &params->list[p];
-        struct param_member *member = &param->members[i];
-        assert_non_null(member->gradient);
-        // The next runs do not touch the gradients, but keep a copy to be safe from that assumption.
-        double *gradient = malloc(param->elements * sizeof *gradient);
-        memcpy(gradient, member->gradient, param->elements * sizeof *gradient);
-        check_member(&run, models[m].path, param, member, N, gradient);
-        free(gradient);
-        n_checked++;
-      }
+    assert_true(nn_model_param_count(run.model) > 0);
+    for (size_t p = 0; p < nn_model_param_count(run.model); p++) {
+      double *gradient = param_gradients(run.model, p);
+      check_param(&run, models[m].path, p, N, gradient);
+      free(gradient);
     }
-    assert_true(n_checked > 0);
     stop(&run);
   }
 }
@@ -159,34 +149,28 @@ static void single_precision_agrees_with_double(void **state) {
     start(&narrow, &models[m], NN_PRECISION_F32, NN_AUTOBATCH_AUTO, 1);
     start(&wide, &models[m], NN_PRECISION_F64, NN_AUTOBATCH_AUTO, 1);
     // The same start: f32 values are exact in f64.
-    for (uint32_t p = 0; p < model_params(wide.model)->n; p++) {
-      params_initialise(model_params(narrow.model), NULL);
-      params_initialise(model_params(wide.model), NULL);
-      struct param *a = &model_params(narrow.model)->list[p], *b = &model_params(wide.model)->list[p];
-      for (uint32_t i = 0; i < a->n_members; i++) {
-        for (size_t k = 0; k < a->elements; k++)
-          ((double *)b->members[i].values)[k] = ((float *)a->members[i].values)[k];
-        params_changed(&b->members[i]);
-      }
+    for (size_t p = 0; p < nn_model_param_count(wide.model); p++) {
+      double *values = param_values(narrow.model, p);
+      param_set(wide.model, p, 0, nn_model_param(wide.model, p).elements, values);
+      free(values);
     }
     double x = loss_of(&narrow, N_EXAMPLES), y = loss_of(&wide, N_EXAMPLES);
     if (fabs(x - y) > 1e-4 * fabs(y))
       fail_msg("%s: loss %.9g in f32, %.9g in f64", models[m].path, x, y);
     check(nn_session_backward(narrow.session, 1));
     check(nn_session_backward(wide.session, 1));
-    for (uint32_t p = 0; p < model_params(wide.model)->n; p++) {
-      struct param *a = &model_params(narrow.model)->list[p], *b = &model_params(wide.model)->list[p];
-      for (uint32_t i = 0; i < a->n_members; i++) {
-        double difference = 0, norm = 0;
-        for (size_t k = 0; k < a->elements; k++) {
-          double g = ((double *)b->members[i].gradient)[k], d = ((float *)a->members[i].gradient)[k] - g;
-          difference += d * d;
-          norm += g * g;
-        }
-        if (sqrt(difference) > 1e-4 * sqrt(norm))
-          fail_msg("%s: %s: gradients differ by %.3g of their norm", models[m].path, a->members[i].name,
-                   sqrt(difference / norm));
+    for (size_t p = 0; p < nn_model_param_count(wide.model); p++) {
+      double *a = param_gradients(narrow.model, p), *b = param_gradients(wide.model, p);
+      double difference = 0, norm = 0;
+      for (size_t k = 0; k < nn_model_param(wide.model, p).elements; k++) {
+        difference += (a[k] - b[k]) * (a[k] - b[k]);
+        norm += b[k] * b[k];
       }
+      if (sqrt(difference) > 1e-4 * sqrt(norm))
+        fail_msg("%s: %s: gradients differ by %.3g of their norm", models[m].path,
+                 nn_model_param(wide.model, p).name, sqrt(difference / norm));
+      free(a);
+      free(b);
     }
     stop(&narrow);
     stop(&wide);

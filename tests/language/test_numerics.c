@@ -17,6 +17,7 @@
 #include "runtime/jit/jit.h"
 #include "runtime/model/model.h"
 #include "runtime/nn.h"
+#include "tests/runtime/param_values.h"
 
 typedef long double real;
 
@@ -361,41 +362,19 @@ static char *make_program(void) {
   return text;
 }
 
-static struct param_member *parameter(const struct rig *rig, const char *name) {
-  struct params *params = model_params(rig->model);
-  for (uint32_t p = 0; p < params->n; p++)
-    if (strcmp(nn_model_param(rig->model, p).name, name) == 0)
-      return &params->list[p].members[0];
-  fail_msg("no parameter %s", name);
-  return NULL;
-}
-
-static double get(const struct rig *rig, const void *values, size_t i) {
-  return rig->precision == NN_PRECISION_F32 ? (double)((const float *)values)[i]
-                                            : ((const double *)values)[i];
-}
-
-static void set(const struct rig *rig, struct param_member *member, size_t i, double value) {
-  if (rig->precision == NN_PRECISION_F32)
-    ((float *)member->values)[i] = (float)value;
-  else
-    ((double *)member->values)[i] = value;
+static void set(struct rig *rig, const char *name, size_t i, double value) {
+  param_set(rig->model, param_find(rig->model, name), i, 1, &value);
 }
 
 static void fill(struct rig *rig) {
-  struct param_member *x = parameter(rig, "X"), *v = parameter(rig, "V"), *n = parameter(rig, "N"),
-                      *o = parameter(rig, "O");
   for (size_t i = 0; i < N_POINTS * COLUMNS; i++)
-    set(rig, x, i, points[i / COLUMNS]);
+    set(rig, "X", i, points[i / COLUMNS]);
   for (size_t i = 0; i < N_TRIPLES * 3; i++)
-    set(rig, v, i, triples[i / 3][i % 3]);
+    set(rig, "V", i, triples[i / 3][i % 3]);
   for (size_t i = 0; i < WIDE * WIDE; i++)
-    set(rig, n, i, i / WIDE == i % WIDE ? NAN : -0.5 * (double)(i % WIDE));
+    set(rig, "N", i, i / WIDE == i % WIDE ? NAN : -0.5 * (double)(i % WIDE));
   for (size_t i = 0; i < 3; i++)
-    set(rig, o, i, (double)i + 1);
-  struct param_member *all[] = {x, v, n, o};
-  for (int i = 0; i < 4; i++)
-    params_changed(all[i]);
+    set(rig, "O", i, (double)i + 1);
 }
 
 static void load_numbers(struct rig *rig, size_t n) {
@@ -461,12 +440,12 @@ static void run(struct rig *rig, char kind, int row, size_t n, bool backward) {
     check(nn_session_backward(rig->session, 1));
 }
 
-static const void *gradients(const struct rig *rig, const char *name) {
-  for (size_t i = 0; i < nn_model_param_count(rig->model); i++)
-    if (strcmp(nn_model_param(rig->model, i).name, name) == 0)
-      return nn_model_param(rig->model, i).gradients;
-  fail_msg("no parameter %s", name);
-  return NULL;
+static double *gradients(const struct rig *rig, const char *name) {
+  return param_gradients(rig->model, param_find(rig->model, name));
+}
+
+static double *values(const struct rig *rig, const char *name) {
+  return param_values(rig->model, param_find(rig->model, name));
 }
 
 // ---- Comparison ----
@@ -502,31 +481,31 @@ static real derivative_at(const struct row *row, real x) {
 static void check_row(struct rig *rig, int r) {
   const struct row *row = &rows[r];
   run(rig, 'x', r, N_POINTS, true);
-  const void *d = gradients(rig, "X");
-  const struct param_member *x_values = parameter(rig, "X");
+  double *d = gradients(rig, "X"), *xs = values(rig, "X");
   for (size_t i = 0; i < N_POINTS; i++) {
-    double x = get(rig, x_values->values, i * COLUMNS + 17);
+    double x = xs[i * COLUMNS + 17];
     char at[32];
     snprintf(at, sizeof at, "%g", x);
     compare(rig, row->text, "value", at, nn_session_number(rig->session, i), isnan(x) ? NAN : row->value(x),
             row->tolerance, 0);
     if (!isinf(x))
-      compare(rig, row->text, "derivative", at, get(rig, d, i * COLUMNS + 17), derivative_at(row, x),
-              row->tolerance, row->slack);
+      compare(rig, row->text, "derivative", at, d[i * COLUMNS + 17], derivative_at(row, x), row->tolerance,
+              row->slack);
   }
+  free(d);
+  free(xs);
 }
 
 static void check_triple_row(struct rig *rig, int r) {
   const struct triple_row *row = &triple_rows[r];
   run(rig, 'v', r, N_TRIPLES, true);
-  const void *gradient = gradients(rig, "V");
-  const struct param_member *values = parameter(rig, "V");
+  double *gradient = gradients(rig, "V"), *vs = values(rig, "V");
   for (size_t i = 0; i < N_TRIPLES; i++) {
     real v[3], d[3];
     real top = 1e-8;
     bool tried = true;
     for (size_t j = 0; j < 3; j++) {
-      v[j] = get(rig, values->values, i * 3 + j);
+      v[j] = vs[i * 3 + j];
       top = fmaxl(top, fabsl(v[j]));
       tried = tried && (isinf(row->most) || fabsl(v[j]) <= row->most);
     }
@@ -538,18 +517,19 @@ static void check_triple_row(struct rig *rig, int r) {
     compare(rig, row->text, "value", at, nn_session_number(rig->session, i), value, row->tolerance,
             row->slack);
     for (size_t j = 0; j < 3; j++)
-      compare(rig, row->text, "derivative", at, get(rig, gradient, i * 3 + j), d[j], row->tolerance,
+      compare(rig, row->text, "derivative", at, gradient[i * 3 + j], d[j], row->tolerance,
               row->by_length ? (double)(row->slack / top) : row->slack);
   }
+  free(gradient);
+  free(vs);
 }
 
 static void check_nan(struct rig *rig) {
   for (int r = 0; r < N_NAN_ROWS; r++) {
     run(rig, 'n', r, WIDE, true);
-    const void *d = gradients(rig, "N");
+    double *d = gradients(rig, "N");
     for (size_t i = 0; i < WIDE; i++) {
-      bool value_is = isnan(nn_session_number(rig->session, i)),
-           derivative_is = isnan(get(rig, d, i * WIDE + i));
+      bool value_is = isnan(nn_session_number(rig->session, i)), derivative_is = isnan(d[i * WIDE + i]);
       // Linear ones do not look at the value.
       bool linear = strstr(nan_rows[r], "sum(") || strstr(nan_rows[r], "mean(") ||
                     strstr(nan_rows[r], "dot(") || strstr(nan_rows[r], "0 * y");
@@ -559,6 +539,7 @@ static void check_nan(struct rig *rig) {
       print_error("%s: a NaN at %zu does not reach the %s of %s\n", rig->simd, i,
                   value_is ? "derivative" : "value", nan_rows[r]);
     }
+    free(d);
   }
   for (int r = 0; r < N_HOST_NAN_ROWS; r++) {
     run(rig, 'h', r, WIDE, false);

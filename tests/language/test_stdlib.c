@@ -16,6 +16,7 @@
 #include "compiler/nnc.h"
 #include "runtime/model/model.h"
 #include "runtime/nn.h"
+#include "tests/runtime/param_values.h"
 
 #define PROGRAM "tests/language/stdlib_values.nn"
 
@@ -27,6 +28,7 @@ struct rig {
   nn_dataset *data;
   double expected[MOST_VALUES]; /* of the entry under test, in the order of its result */
   size_t n_expected;
+  double **values; /* [parameter] */
 };
 
 static void check(nn_status *status) {
@@ -44,15 +46,14 @@ static double arbitrary(uint64_t n) {
 }
 
 static void fill_params(struct rig *rig) {
-  struct params *params = model_params(rig->model);
   uint64_t n = 0;
-  for (uint32_t p = 0; p < params->n; p++) {
-    for (uint32_t m = 0; m < params->list[p].n_members; m++) {
-      double *values = (double *)params->list[p].members[m].values;
-      for (size_t i = 0; i < params->list[p].elements; i++)
-        values[i] = arbitrary(n++);
-      params_changed(&params->list[p].members[m]);
-    }
+  rig->values = calloc(nn_model_param_count(rig->model), sizeof *rig->values);
+  for (size_t p = 0; p < nn_model_param_count(rig->model); p++) {
+    size_t elements = nn_model_param(rig->model, p).elements;
+    rig->values[p] = calloc(elements, sizeof **rig->values);
+    for (size_t i = 0; i < elements; i++)
+      rig->values[p][i] = arbitrary(n++);
+    param_set(rig->model, p, 0, elements, rig->values[p]);
   }
 }
 
@@ -97,17 +98,16 @@ static int tear_down(void **state) {
   struct rig *rig = *state;
   nn_dataset_free(rig->data);
   nn_session_free(rig->session);
+  for (size_t p = 0; p < nn_model_param_count(rig->model); p++)
+    free(rig->values[p]);
+  free(rig->values);
   nn_model_free(rig->model);
   free(rig);
   return 0;
 }
 
 static const double *param(const struct rig *rig, const char *name) {
-  for (size_t i = 0; i < nn_model_param_count(rig->model); i++)
-    if (strcmp(nn_model_param(rig->model, i).name, name) == 0)
-      return nn_model_param(rig->model, i).values;
-  fail_msg("no parameter %s", name);
-  return NULL;
+  return rig->values[param_find(rig->model, name)];
 }
 
 /* `layer.name` */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "compiler/nnc.h"
+#include "runtime/cpu/cpu.h"
 #include "runtime/cpu/execute.h"
 #include "runtime/data/dataset.h"
 #include "runtime/kernel/random.h"

@@ -6,6 +6,7 @@
 #include "runtime/model/model.h"
 #include "runtime/model/session.h"
 #include "runtime/nn.h"
+#include "tests/runtime/param_values.h"
 
 struct rig {
   nn_model *model;

@@ -88,29 +88,43 @@ static nn_options options_with(nn_precision precision, uint64_t seed) {
   return options;
 }
 
-static nn_model *fresh(const struct workplace *place, nn_precision precision, uint64_t seed) {
+static nn_model *fresh_on(const struct workplace *place, nn_precision precision, uint64_t seed, int threads) {
   nn_model *model = compile(init_model);
   const char *paths[] = {place->data};
   size_t entry = 0;
   rig_check(nn_model_build_vocabs(model, paths, 1, &entry, 1, NULL));
   nn_options options = options_with(precision, seed);
+  options.threads = threads;
   rig_check(nn_model_bind(model, &options));
   return model;
 }
 
-static nn_param_info param(const nn_model *model, const char *name) {
-  for (size_t p = 0; p < nn_model_param_count(model); p++)
-    if (strcmp(nn_model_param(model, p).name, name) == 0)
-      return nn_model_param(model, p);
-  fail_msg("no parameter %s", name);
-  return (nn_param_info){0};
+static nn_model *fresh(const struct workplace *place, nn_precision precision, uint64_t seed) {
+  return fresh_on(place, precision, seed, 1);
 }
 
-static size_t size_of(const nn_param_info *info) {
-  size_t n = 1;
-  for (int i = 0; i < info->rank; i++)
-    n *= (size_t)info->sizes[i];
-  return n;
+static double element(const nn_model *model, const char *name, size_t i) {
+  return param_value(model, param_find(model, name), i);
+}
+
+static int64_t first_size(const nn_model *model, const char *name) {
+  return nn_model_param(model, param_find(model, name)).sizes[0];
+}
+
+// All values are the same, to the bit.
+static bool is_equal(const nn_model *a, const char *in_a, const nn_model *b, const char *in_b) {
+  size_t n = nn_model_param(a, param_find(a, in_a)).elements;
+  double *x = param_values(a, param_find(a, in_a)), *y = param_values(b, param_find(b, in_b));
+  bool equal = memcmp(x, y, n * sizeof *x) == 0;
+  free(x);
+  free(y);
+  return equal;
+}
+
+static void assert_equal_values(const nn_model *a, const nn_model *b) {
+  assert_int_equal(nn_model_param_count(a), nn_model_param_count(b));
+  for (size_t p = 0; p < nn_model_param_count(a); p++)
+    assert_true(is_equal(a, nn_model_param(a, p).name, b, nn_model_param(b, p).name));
 }
 
 static void refused(nn_status *status, nn_code code, const char *part) {
@@ -124,36 +138,28 @@ static void test_initial_values(void **state) {
   (void)state;
   struct workplace place;
   open_workplace(&place);
-  nn_model *model = fresh(&place, NN_PRECISION_F64, 3), *same = fresh(&place, NN_PRECISION_F64, 3);
+  nn_model *model = fresh(&place, NN_PRECISION_F64, 3);
   nn_model *other = fresh(&place, NN_PRECISION_F64, 4);
-  // Drawn by several threads, or by one.
-  struct threads *threads = threads_new(3);
-  params_initialise(model_params(same), threads);
-  threads_free(threads);
+  nn_model *same = fresh_on(&place, NN_PRECISION_F64, 3, 3);
   double bound = sqrt(6.0 / 100), most = 0, squares = 0;
-  nn_param_info g = param(model, "g"), n = param(model, "n"), u = param(model, "u"), i = param(model, "i");
   for (size_t e = 0; e < 2400; e++) {
-    double value = ((const double *)g.values)[e];
+    double value = element(model, "g", e);
     assert_true(fabs(value) < bound);
     most = fmax(most, fabs(value));
   }
   assert_true(most > 0.98 * bound);
   for (size_t e = 0; e < 1600; e++)
-    squares += pow(((const double *)n.values)[e], 2);
+    squares += pow(element(model, "n", e), 2);
   assert_true(fabs(squares / 1600 - 4) < 0.75);  // five standard errors
   for (size_t e = 0; e < 40; e++)
-    assert_true(fabs(((const double *)u.values)[e]) < 0.25);
-  assert_true(*(const double *)param(model, "c").values == 3);
+    assert_true(fabs(element(model, "u", e)) < 0.25);
+  assert_true(element(model, "c", 0) == 3);
   for (size_t e = 0; e < 16; e++)
-    assert_true(((const double *)i.values)[e] == (e / 4 == e % 4));
-  assert_true(((const double *)param(model, "one").values)[39] == 1);
-  assert_memory_not_equal(param(model, "parts.0.W").values, param(model, "parts.1.W").values,
-                          9 * sizeof(double));
-  for (size_t p = 0; p < nn_model_param_count(model); p++) {
-    nn_param_info info = nn_model_param(model, p);
-    assert_memory_equal(info.values, nn_model_param(same, p).values, size_of(&info) * sizeof(double));
-  }
-  assert_memory_not_equal(g.values, param(other, "g").values, 2400 * sizeof(double));
+    assert_true(element(model, "i", e) == (e / 4 == e % 4));
+  assert_true(element(model, "one", 39) == 1);
+  assert_false(is_equal(model, "parts.0.W", model, "parts.1.W"));
+  assert_equal_values(model, same);
+  assert_false(is_equal(model, "g", other, "g"));
   assert_int_equal(nn_model_parameters(model), 2400 + 1600 + 40 + 1 + 16 + 40 + 3 * 3 + 2 * 3 + 18);
   nn_model_free(model);
   nn_model_free(same);
@@ -197,20 +203,14 @@ static void test_round_trip(void **state) {
   nn_options options = options_with(NN_PRECISION_F64, 12);
   rig_check(nn_model_bind(to, &options));
   rig_check(nn_model_load_weights(to, place.weights));
-  for (size_t p = 0; p < nn_model_param_count(from); p++) {
-    nn_param_info a = nn_model_param(from, p), b = nn_model_param(to, p);
-    assert_string_equal(a.name, b.name);
-    for (size_t e = 0; e < size_of(&a); e++)
-      assert_true((double)((const float *)a.values)[e] == ((const double *)b.values)[e]);
-  }
+  for (size_t p = 0; p < nn_model_param_count(from); p++)
+    assert_string_equal(nn_model_param(from, p).name, nn_model_param(to, p).name);
+  assert_equal_values(from, to);
   // And back: nothing is lost.
   rig_check(nn_model_save(to, place.other));
   nn_model *back = fresh(&place, NN_PRECISION_F32, 13);
   rig_check(nn_model_load_weights(back, place.other));
-  for (size_t p = 0; p < nn_model_param_count(from); p++) {
-    nn_param_info a = nn_model_param(from, p);
-    assert_memory_equal(a.values, nn_model_param(back, p).values, size_of(&a) * sizeof(float));
-  }
+  assert_equal_values(from, back);
   nn_model_free(from);
   nn_model_free(to);
   nn_model_free(back);
@@ -230,18 +230,18 @@ static void test_dims_of_a_checkpoint(void **state) {
   options.dims = &seven;
   options.n_dims = 1;
   rig_check(nn_model_bind(small, &options));
-  assert_int_equal(param(small, "u").sizes[0], 7);
+  assert_int_equal(first_size(small, "u"), 7);
   rig_check(nn_model_save(small, place.weights));
   options.n_dims = 0;
   nn_model *again = compile(init_model);
   rig_check(nn_model_load_metadata(again, place.weights));
   rig_check(nn_model_bind(again, &options));
   rig_check(nn_model_load_weights(again, place.weights));
-  assert_int_equal(param(again, "u").sizes[0], 7);
+  assert_int_equal(first_size(again, "u"), 7);
   // Without the metadata the sizes do not fit.
   nn_model *large = fresh(&place, NN_PRECISION_F32, 1);
   refused(nn_model_load_weights(large, place.weights), NN_DATA, "'g' is [7, 60], but [40, 60] in the model");
-  assert_true(*(const float *)param(large, "c").values == 3);  // still has its own
+  assert_true(element(large, "c", 0) == 3);  // still has its own
   nn_model_free(small);
   nn_model_free(again);
   nn_model_free(large);
@@ -282,9 +282,8 @@ static void test_other_types(void **state) {
                     sizeof half);
       nn_model *model = numbers(wide ? NN_PRECISION_F64 : NN_PRECISION_F32);
       rig_check(nn_model_load_weights(model, place.weights));
-      const void *values = param(model, "a").values;
-      for (int i = 0; i < 6; i++) {
-        double value = wide ? ((const double *)values)[i] : (double)((const float *)values)[i];
+      for (size_t i = 0; i < 6; i++) {
+        double value = element(model, "a", i);
         double expected = (type ? brain_values : half_values)[i];
         assert_true(value == expected && !signbit(value) == !signbit(expected));
       }
@@ -300,16 +299,16 @@ static void test_numbers_that_do_not_fit(void **state) {
   double values[6] = {1, 2, 3, 4, 1e300, 6};
   write_numbers(place.weights, SAFETENSORS_F64, values, sizeof values);
   nn_model *model = numbers(NN_PRECISION_F32);
-  float before = *(const float *)param(model, "a").values;
+  double before = element(model, "a", 0);
   refused(nn_model_load_weights(model, place.weights), NN_DATA,
           "'a' is 1e+300 somewhere, more than f32 can hold");
-  assert_true(*(const float *)param(model, "a").values == before);
+  assert_true(element(model, "a", 0) == before);
   char *report = NULL;
   refused(nn_model_init_weights(model, place.weights, &report), NN_DATA, "nothing for the model");
   nn_model_free(model);
   model = numbers(NN_PRECISION_F64);
   rig_check(nn_model_load_weights(model, place.weights));
-  assert_true(((const double *)param(model, "a").values)[4] == 1e300);
+  assert_true(element(model, "a", 4) == 1e300);
   nn_model_free(model);
   int64_t integers[6] = {0};
   write_numbers(place.weights, SAFETENSORS_I64, integers, sizeof integers);
@@ -337,7 +336,7 @@ static void test_computed_dims(void **state) {
   rig_check(nn_model_load_metadata(again, place.weights));
   rig_check(nn_model_bind(again, &options));
   rig_check(nn_model_load_weights(again, place.weights));
-  assert_int_equal(param(again, "a").sizes[0], 2);
+  assert_int_equal(first_size(again, "a"), 2);
   char *error = NULL;
   struct safetensors *file = safetensors_read(place.weights, &error);
   assert_null(safetensors_metadata_value(file, "dim.B"));
@@ -368,16 +367,18 @@ static void test_other_vocabulary(void **state) {
   }
   rig_check(nn_model_save(models[0], place.weights));
   refused(nn_model_load_weights(models[1], place.weights), NN_DATA, "vocabulary 'Word' has other entries");
-  float before[4];
-  memcpy(before, param(models[1], "e").values, sizeof before);
+  double *before = param_values(models[1], param_find(models[1], "e"));
   char *report = NULL;
   rig_check(nn_model_init_weights(models[1], place.weights, &report));
   assert_non_null(strstr(report,
                          "1 of 2 parameters taken; vocabulary 'Word' has other entries there; of that "
                          "vocabulary: 'e'"));
   free(report);
-  assert_memory_equal(param(models[1], "e").values, before, sizeof before);
-  assert_memory_equal(param(models[1], "g").values, param(models[0], "g").values, 2 * sizeof(float));
+  double *after = param_values(models[1], param_find(models[1], "e"));
+  assert_memory_equal(after, before, 4 * sizeof *before);
+  assert_true(is_equal(models[1], "g", models[0], "g"));
+  free(before);
+  free(after);
   nn_model_free(models[0]);
   nn_model_free(models[1]);
   close_workplace(&place);

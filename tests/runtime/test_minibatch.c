@@ -142,23 +142,25 @@ static void test_dropout_gradients(void **state) {
   struct rig rig;
   rig_open(&rig, rig_tagger_model, "loss", &options);
   rig_check(nn_training_begin_epoch(rig.model, 3, N, false));
-  nn_param_info info = nn_model_param(rig.model, 0);
-  size_t elements = (size_t)(info.sizes[0] * info.sizes[1]);
+  size_t elements = nn_model_param(rig.model, 0).elements;
   double *sum = calloc(elements, sizeof *sum), largest = 0;
   for (size_t i = 0; i < N; i++) {
     rig_check(nn_session_run(rig.session, rig_entry(&rig, "loss"), rig.data, &i, 1, NN_TRAIN));
     rig_check(nn_session_backward(rig.session, 1));
+    double *gradients = param_gradients(rig.model, 0);
     for (size_t e = 0; e < elements; e++)
-      sum[e] += ((const double *)nn_model_param(rig.model, 0).gradients)[e];
+      sum[e] += gradients[e];
+    free(gradients);
   }
   rig_run(&rig, "loss", NN_TRAIN);
   rig_check(nn_session_backward(rig.session, 1));
-  const double *whole = nn_model_param(rig.model, 0).gradients;
+  double *whole = param_gradients(rig.model, 0);
   for (size_t e = 0; e < elements; e++) {
     assert_true(fabs(whole[e] - sum[e]) <= 1e-12 * (1 + fabs(sum[e])));
     largest = fmax(largest, fabs(sum[e]));
   }
   assert_true(largest > 0.01);
+  free(whole);
   free(sum);
   rig_close(&rig);
 }
@@ -207,18 +209,6 @@ static double total_loss(struct rig *rig) {
   return sum;
 }
 
-static void change(struct rig *rig, const nn_param_info *info, size_t element, double value) {
-  ((double *)info->values)[element] = value;
-  params_loaded(model_params(rig->model));  // packed copies are out of date
-}
-
-static size_t elements_of(const nn_param_info *info) {
-  size_t n = 1;
-  for (int i = 0; i < info->rank; i++)
-    n *= (size_t)info->sizes[i];
-  return n;
-}
-
 // A few elements of every parameter. Decisions make the loss piecewise smooth; the step is too small to cross
 // a border in these examples.
 static void gradients_are_right(const struct model *model, nn_autobatch policy, int threads) {
@@ -234,16 +224,15 @@ static void gradients_are_right(const struct model *model, nn_autobatch policy, 
   double largest = 0;
   for (size_t p = 0; p < nn_model_param_count(rig.model); p++) {
     nn_param_info info = nn_model_param(rig.model, p);
-    size_t n = elements_of(&info), step = n / 7 + 1;
-    double *gradients = malloc(n * sizeof *gradients);
-    memcpy(gradients, info.gradients, n * sizeof *gradients);
+    size_t n = info.elements, step = n / 7 + 1;
+    double *gradients = param_gradients(rig.model, p);
     for (size_t e = 0; e < n; e += step) {
-      double value = ((const double *)info.values)[e], h = 1e-5;
-      change(&rig, &info, e, value + h);
+      double value = param_value(rig.model, p, e), h = 1e-5, plus = value + h, minus = value - h;
+      param_set(rig.model, p, e, 1, &plus);
       double above = total_loss(&rig);
-      change(&rig, &info, e, value - h);
+      param_set(rig.model, p, e, 1, &minus);
       double below = total_loss(&rig);
-      change(&rig, &info, e, value);
+      param_set(rig.model, p, e, 1, &value);
       double expected = (above - below) / (2 * h), error = fabs(gradients[e] - expected);
       if (error > 1e-6 * (1 + fabs(expected)))
         fail_msg("%s: %s[%zu]: %.9g, finite differences say %.9g", model->name, info.name, e, gradients[e],
@@ -277,24 +266,25 @@ static void test_gradients_add_up(void **state) {
     size_t n_params = nn_model_param_count(whole.model);
     double **sums = calloc(n_params, sizeof *sums);
     for (size_t p = 0; p < n_params; p++) {
-      nn_param_info info = nn_model_param(parts.model, p);
-      sums[p] = calloc(elements_of(&info), sizeof **sums);
+      sums[p] = calloc(nn_model_param(parts.model, p).elements, sizeof **sums);
     }
     for (size_t i = 0; i < parts.n; i++) {
       rig_check(nn_session_run(parts.session, rig_entry(&parts, "loss"), parts.data, &i, 1, NN_GRADIENT));
       rig_check(nn_session_backward(parts.session, 0.5));
       for (size_t p = 0; p < n_params; p++) {
-        nn_param_info info = nn_model_param(parts.model, p);
-        for (size_t e = 0; e < elements_of(&info); e++)
-          sums[p][e] += ((const double *)info.gradients)[e];
+        double *gradients = param_gradients(parts.model, p);
+        for (size_t e = 0; e < nn_model_param(parts.model, p).elements; e++)
+          sums[p][e] += gradients[e];
+        free(gradients);
       }
     }
     rig_run(&whole, "loss", NN_GRADIENT);
     rig_check(nn_session_backward(whole.session, 0.5));
     for (size_t p = 0; p < n_params; p++) {
-      nn_param_info info = nn_model_param(whole.model, p);
-      for (size_t e = 0; e < elements_of(&info); e++)
-        assert_true(fabs(((const double *)info.gradients)[e] - sums[p][e]) <= 1e-12 * (1 + fabs(sums[p][e])));
+      double *gradients = param_gradients(whole.model, p);
+      for (size_t e = 0; e < nn_model_param(whole.model, p).elements; e++)
+        assert_true(fabs(gradients[e] - sums[p][e]) <= 1e-12 * (1 + fabs(sums[p][e])));
+      free(gradients);
       free(sums[p]);
     }
     free(sums);
@@ -316,10 +306,13 @@ static void test_gradient_bits(void **state) {
       rig_check(nn_session_backward(rigs[t].session, 1));
     }
     for (size_t p = 0; p < nn_model_param_count(rigs[0].model); p++) {
-      nn_param_info info = nn_model_param(rigs[0].model, p);
-      for (int t = 1; t < 3; t++)
-        assert_memory_equal(info.gradients, nn_model_param(rigs[t].model, p).gradients,
-                            elements_of(&info) * sizeof(float));
+      double *one = param_gradients(rigs[0].model, p);
+      for (int t = 1; t < 3; t++) {
+        double *more = param_gradients(rigs[t].model, p);
+        assert_memory_equal(one, more, nn_model_param(rigs[0].model, p).elements * sizeof *one);
+        free(more);
+      }
+      free(one);
     }
     for (int t = 0; t < 3; t++)
       rig_close(&rigs[t]);

@@ -33,7 +33,7 @@ static const char lookup_model[] =
 struct setup {
   struct rig rig;
   nn_optimiser *optimiser;
-  double *w, *g;  // of the parameter `w`: values, and the gradient by counting
+  double *w, *g;  // of the parameter `w`: values after the last step, and the gradient by counting
   size_t n;
 };
 
@@ -44,8 +44,8 @@ static void open_setup(struct setup *setup, const nn_optimiser_options *options)
   rig_check(nn_optimiser_new(setup->rig.model, options, &setup->optimiser));
   nn_param_info info = nn_model_param(setup->rig.model, 0);
   assert_string_equal(info.name, "w");
-  setup->w = (double *)info.values;
-  setup->n = (size_t)info.sizes[0];
+  setup->w = param_values(setup->rig.model, 0);
+  setup->n = info.elements;
   setup->g = calloc(setup->n, sizeof *setup->g);
   for (size_t i = 0; i < setup->rig.n; i++) {
     const struct value_list *words = (const struct value_list *)(uintptr_t)setup->rig.data->slots[i];
@@ -57,13 +57,20 @@ static void open_setup(struct setup *setup, const nn_optimiser_options *options)
 static void close_setup(struct setup *setup) {
   nn_optimiser_free(setup->optimiser);
   rig_close(&setup->rig);
+  free(setup->w);
   free(setup->g);
+}
+
+static void read_values(struct setup *setup) {
+  free(setup->w);
+  setup->w = param_values(setup->rig.model, 0);
 }
 
 static void step(struct setup *setup) {
   rig_run(&setup->rig, "loss", NN_TRAIN);
   rig_check(nn_session_backward(setup->rig.session, 1));
   rig_check(nn_optimiser_step(setup->optimiser, setup->rig.session));
+  read_values(setup);
 }
 
 static void expect(const struct setup *setup, const double *w) {
@@ -193,7 +200,7 @@ static double *train_table(nn_sparse sparse, bool as_dense, int threads) {
   assert_string_equal(info.name, "E");
   assert_true(info.sparse);
   if (as_dense)
-    model_params(rig.model)->list[0].sparse = false;
+    rig.model->params.list[0].sparse = false;
   nn_optimiser_options options = nn_optimiser_default(NN_ADAM);
   options.sparse = sparse;
   options.rate = 0.05;
@@ -207,8 +214,7 @@ static double *train_table(nn_sparse sparse, bool as_dense, int threads) {
                                &rig.examples[2 * i], 2, NN_LOSS_MEAN, &loss, &failed));
     assert_int_equal(failed, 0);
   }
-  double *table = malloc(40 * sizeof *table);
-  memcpy(table, nn_model_param(rig.model, 0).values, 40 * sizeof *table);
+  double *table = param_values(rig.model, 0);
   nn_optimiser_free(optimiser);
   rig_close(&rig);
   return table;
@@ -253,11 +259,6 @@ struct course {
 
 enum { TABLE = 8 * 5 };
 
-static double element_at(const nn_param_info *info, nn_precision precision, size_t i) {
-  return precision == NN_PRECISION_F64 ? ((const double *)info->values)[i]
-                                       : (double)((const float *)info->values)[i];
-}
-
 // Most steps look up one or two rows; each of the others is left alone for stretches of many lengths.
 static void words_of_step(size_t step, uint64_t words[2]) {
   static const size_t periods[] = {1, 2, 5, 17, 60, 211, 700, 100000};
@@ -278,7 +279,7 @@ static void run_course(const struct course *course, bool dense, bool look, nn_au
   struct rig rig;
   rig_open(&rig, slope_model, "loss", &how);
   if (dense)
-    model_params(rig.model)->list[0].sparse = false;
+    rig.model->params.list[0].sparse = false;
   nn_optimiser_options options = nn_optimiser_default(course->algorithm);
   options.rate = course->rate;
   options.decay = course->decay;
@@ -303,11 +304,11 @@ static void run_course(const struct course *course, bool dense, bool look, nn_au
                                NN_LOSS_MEAN, &loss, &failed));
     assert_int_equal(failed, 0);
     if (look && step % 97 == 0)
-      (void)nn_model_param(rig.model, 0);
+      free(param_values(rig.model, 0));
   }
-  nn_param_info info = nn_model_param(rig.model, 0);
-  for (size_t i = 0; i < TABLE; i++)
-    table[i] = element_at(&info, course->precision, i);
+  double *values = param_values(rig.model, 0);
+  memcpy(table, values, TABLE * sizeof *table);
+  free(values);
   nn_optimiser_free(optimiser);
   rig_close(&rig);
 }
@@ -369,8 +370,7 @@ static void test_lazy_rows(void **state) {
   struct rig_options how = {.precision = NN_PRECISION_F64, .stand_in = true, .n_examples = 2};
   struct rig rig;
   rig_open(&rig, lookup_model, "loss", &how);
-  double before[40];
-  memcpy(before, nn_model_param(rig.model, 0).values, sizeof before);
+  double *before = param_values(rig.model, 0);
   bool used[8] = {0};
   for (size_t i = 0; i < rig.n; i++) {
     const struct value_list *words = (const struct value_list *)(uintptr_t)rig.data->slots[i];
@@ -389,10 +389,12 @@ static void test_lazy_rows(void **state) {
                                NN_LOSS_SUM, &loss, &failed));
     nn_optimiser_free(optimiser);
   }
-  const double *after = nn_model_param(rig.model, 0).values;
+  double *after = param_values(rig.model, 0);
   for (int row = 0; row < 8; row++)
     for (int i = 0; i < 5; i++)
       assert_int_equal(after[row * 5 + i] != before[row * 5 + i], used[row]);
+  free(before);
+  free(after);
   rig_close(&rig);
 }
 
@@ -442,9 +444,10 @@ static void test_untouched_rows(void **state) {
       size_t failed;
       rig_check(nn_session_train(rig.session, optimiser, rig_entry(&rig, "loss"), rig.data, rig.examples, 2,
                                  NN_LOSS_MEAN, &loss, &failed));
-      const float *E = nn_model_param(rig.model, 0).values;
+      double *E = param_values(rig.model, 0);
       assert_true(E[2] != 1 && E[3] != 1 && isfinite(E[2]));
       assert_true(E[6] == 1 && E[7] == 1);
+      free(E);
       nn_optimiser_free(optimiser);
       rig_close(&rig);
     }
@@ -465,10 +468,13 @@ static void test_not_finite(void **state) {
     for (int infinite = 0; infinite < 2; infinite++) {
       rig_run(&setup.rig, "loss", NN_TRAIN);
       rig_check(nn_session_backward(setup.rig.session, 1));
-      ((double *)nn_model_param(setup.rig.model, 0).gradients)[setup.n - 1] = infinite ? -INFINITY : NAN;
+      const double bad = infinite ? -INFINITY : NAN;
+      struct device *device = setup.rig.model->device;
+      rig_check(device->ops->write_param(device, DEVICE_GRADIENTS, 0, setup.n - 1, 1, &bad));
       nn_status *status = nn_optimiser_step(setup.optimiser, setup.rig.session);
       assert_int_equal(nn_status_code(status), NN_NOT_FINITE);
       nn_status_free(status);
+      read_values(&setup);
       assert_memory_equal(w, setup.w, setup.n * sizeof *w);
     }
     step(&setup);

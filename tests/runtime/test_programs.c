@@ -164,23 +164,20 @@ static bool right_gradients(const char *program) {
   bool tame = fabs(sum) < 1e3;
   for (size_t p = 0; tame && p < nn_model_param_count(rig.model); p++) {
     nn_param_info info = nn_model_param(rig.model, p);
-    size_t n = (size_t)info.sizes[0] * (info.rank > 1 ? (size_t)info.sizes[1] : 1);
-    double *values = (double *)info.values, *gradients = malloc(n * sizeof *gradients), numeric = 0;
-    memcpy(gradients, info.gradients, n * sizeof *gradients);
+    size_t n = info.elements;
+    double *gradients = param_gradients(rig.model, p), numeric = 0;
     for (size_t e = 0; e < n; e += n / 5 + 1) {
-      double kept = values[e];
+      double kept = param_value(rig.model, p, e);
       bool agrees = false;
       for (double h = 1e-4; h > 1e-7 && !agrees; h /= 10) {
-        values[e] = kept + h;
-        params_loaded(model_params(rig.model));
+        double plus = kept + h, minus = kept - h;
+        param_set(rig.model, p, e, 1, &plus);
         double above = total(&rig);
-        values[e] = kept - h;
-        params_loaded(model_params(rig.model));
+        param_set(rig.model, p, e, 1, &minus);
         numeric = (above - total(&rig)) / (2 * h);
         agrees = fabs(numeric - gradients[e]) <= 2e-6 * (1 + fabs(numeric));
       }
-      values[e] = kept;
-      params_loaded(model_params(rig.model));
+      param_set(rig.model, p, e, 1, &kept);
       if (!agrees)
         fail_msg("%s[%zu]: %.10g, finite differences say %.10g\n%s", info.name, e, gradients[e], numeric,
                  program);

@@ -108,21 +108,12 @@ static void test_forward(void **state) {
   }
 }
 
-static nn_param_info find_param(const char *name) {
-  for (size_t p = 0; p < nn_model_param_count(rig.model); p++) {
-    nn_param_info info = nn_model_param(rig.model, p);
-    if (strcmp(info.name, name) == 0)
-      return info;
-  }
-  fail_msg("no parameter %s", name);
-  return (nn_param_info){0};
-}
-
 static void expect_gradient(const char *entry, const char *param, size_t element, double wanted) {
   rig_run(&rig, entry, NN_GRADIENT);
   rig_check(nn_session_backward(rig.session, 1));
-  const float *gradients = find_param(param).gradients;
+  double *gradients = param_gradients(rig.model, param_find(rig.model, param));
   expect(entry, gradients[element], wanted);
+  free(gradients);
 }
 
 static void test_gradients(void **state) {
@@ -155,20 +146,25 @@ static void test_random_weights(void **state) {
   enum { R = 7, C = 37 };
   rig_run(&rig, "random", NN_GRADIENT);
   rig_check(nn_session_backward(rig.session, 1));
-  const float *x = find_param("X").values, *y = find_param("Y").values, *got = find_param("V").gradients;
+  double *x = param_values(rig.model, param_find(rig.model, "X")),
+         *y = param_values(rig.model, param_find(rig.model, "Y")),
+         *got = param_gradients(rig.model, param_find(rig.model, "V"));
   for (size_t r = 0; r < R; r++)
     for (size_t c = 0; c < C; c++) {
       double wanted = 0, magnitude = 0;
       for (size_t i = 0; i < N; i++) {
-        double term = (double)y[i % 997 * R + r] * (double)x[i % 1009 * C + c];
+        double term = y[i % 997 * R + r] * x[i % 1009 * C + c];
         wanted += term;
         magnitude += fabs(term);
       }
-      double error = fabs((double)got[r * C + c] - wanted) / magnitude;
+      double error = fabs(got[r * C + c] - wanted) / magnitude;
       if (!(error <= 1e-6))
         fail_msg("element %zu, %zu is %.9g, not %.9g: off by %.1e of its terms' magnitudes", r, c,
-                 (double)got[r * C + c], wanted, error);
+                 got[r * C + c], wanted, error);
     }
+  free(x);
+  free(y);
+  free(got);
 }
 
 // ------------------------------------------------------------------------------------------------ other ways

@@ -19,6 +19,7 @@
 #include "runtime/model/model.h"
 #include "runtime/nn.h"
 #include "tests/fuzz/programs/program.h"
+#include "tests/runtime/param_values.h"
 
 enum { N_EXAMPLES = 8, REDUCTION_SECONDS = 90 };
 
@@ -199,13 +200,6 @@ static void number_words(struct trial *t) {
   }
 }
 
-static size_t elements_of(const nn_param_info *info) {
-  size_t n = 1;
-  for (int i = 0; i < info->rank; i++)
-    n *= (size_t)info->sizes[i];
-  return n;
-}
-
 static int param_of(const char *name) {
   for (int i = 0; i < N_PARAMS; i++)
     if (strcmp(param_names[i], name) == 0)
@@ -216,10 +210,11 @@ static int param_of(const char *name) {
 static void read_parameters(struct trial *t) {
   for (size_t p = 0; p < nn_model_param_count(t->model); p++) {
     nn_param_info info = nn_model_param(t->model, p);
-    size_t n = elements_of(&info);
-    struct number *values = program_alloc(n * sizeof *values);
-    for (size_t i = 0; i < n; i++)
-      values[i] = (struct number){((const double *)info.values)[i], (double)pick(2001) / 1000 - 1};
+    struct number *values = program_alloc(info.elements * sizeof *values);
+    double *read = param_values(t->model, p);
+    for (size_t i = 0; i < info.elements; i++)
+      values[i] = (struct number){read[i], (double)pick(2001) / 1000 - 1};
+    free(read);
     t->parameters.values[param_of(info.name)] = values;
   }
 }
@@ -230,8 +225,10 @@ static double derivative(const struct trial *t) {
   for (size_t p = 0; p < nn_model_param_count(t->model); p++) {
     nn_param_info info = nn_model_param(t->model, p);
     const struct number *values = t->parameters.values[param_of(info.name)];
-    for (size_t i = 0; i < elements_of(&info); i++)
-      sum += ((const double *)info.gradients)[i] * values[i].d;
+    double *gradients = param_gradients(t->model, p);
+    for (size_t i = 0; i < info.elements; i++)
+      sum += gradients[i] * values[i].d;
+    free(gradients);
   }
   return sum;
 }
