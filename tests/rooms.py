@@ -35,6 +35,10 @@ runtime/train     optimisers, checkpoints
 compiler/command  what only the program nnc needs
 runtime/cli       the program nnrun
 """
+# Rooms of a device: others know it by runtime/kernel/device.h alone, but for the list of devices and for what measures
+# this one.
+DEVICES = {"runtime/cpu"}
+KNOW_DEVICES = {"runtime/model/model.c", "runtime/cli/bench.c"}
 # Leaves that any room may include.
 PUBLIC = {"runtime/nn.h"}
 # What of the compiler the runtime's libraries do not know; nnrun, the program, does.
@@ -75,6 +79,8 @@ def main():
             arrows[room, to] += 1
             if rank.get(to, len(rank)) > own:
                 wrong.append(f"{path}:{line}: {room} includes {match.group(1)}, of a room above it")
+            if to in DEVICES and path not in KNOW_DEVICES:
+                wrong.append(f"{path}:{line}: a device is known by runtime/kernel/device.h alone, not by {match.group(1)}")
             compiler, runtime = room.startswith("compiler"), to.startswith("runtime")
             if compiler and runtime and own < rank["compiler/command"]:
                 wrong.append(f"{path}:{line}: the compiler does not know the runtime")

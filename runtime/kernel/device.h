@@ -11,7 +11,7 @@
 // theirs: names, sizes and first values (param_shapes.h), what settings mean and which rate a step has (train/), how
 // many steps there were (training_state.h). A device has the arrays and makes the steps.
 //
-// Contract of every device, checked by tests/runtime/test_device.c:
+// Contract of every device, checked by tests/runtime/test_device.c and test_device_params.c:
 //   - rows, kernels and their results are as runtime/kernel/kernel.h says: a row's bits depend on nothing but
 //     its inputs;
 //   - calls on one run come from one thread at a time. Several runs may infer at once in different threads;
