@@ -23,7 +23,6 @@ struct blas {
   void *library;  // counted by the dynamic loader: every open has its own
   __typeof__(&cblas_sgemm) sgemm;
   __typeof__(&cblas_dgemm) dgemm;
-  const char *core;
   const char *problem;
 };
 
@@ -125,7 +124,6 @@ static void find_functions(struct blas *blas) {
   // POSIX lets an object pointer become a function pointer, ISO C does not: hence the copies.
   void *sgemm = dlsym(blas->library, "cblas_sgemm"), *dgemm = dlsym(blas->library, "cblas_dgemm");
   void *set_threads = dlsym(blas->library, "openblas_set_num_threads");
-  void *core_name = dlsym(blas->library, "openblas_get_corename");
   if (!sgemm || !dgemm || !set_threads)
     return;
   __typeof__(&openblas_set_num_threads) threads;
@@ -133,19 +131,12 @@ static void find_functions(struct blas *blas) {
   threads(1);
   memcpy(&blas->sgemm, &sgemm, sizeof sgemm);
   memcpy(&blas->dgemm, &dgemm, sizeof dgemm);
-  blas->core = "unknown";
-  if (core_name) {
-    __typeof__(&openblas_get_corename) name;
-    memcpy(&name, &core_name, sizeof name);
-    blas->core = name();
-  }
 }
 
 struct blas *blas_open(int threads) {
   struct blas *blas = calloc(1, sizeof *blas);
   if (!blas)
     return NULL;
-  blas->core = "none";
   bool limited = is_limited();
   if (limited && !works_within_limits(threads)) {
     blas->problem =
@@ -169,8 +160,6 @@ void blas_close(struct blas *blas) {
     dlclose(blas->library);
   free(blas);
 }
-
-const char *blas_core(const struct blas *blas) { return blas ? blas->core : "none"; }
 
 // Row k of a and b after the other: every row of c is a sum of scaled rows of b, which the compiler
 // vectorises.

@@ -25,8 +25,6 @@ struct blas *blas_open(int threads);
 // Why the library is not used although memory is not exhausted, for the user; NULL otherwise.
 const char *blas_problem(const struct blas *);
 void blas_close(struct blas *);
-// "SkylakeX", "Haswell", ...; "none" for the plain loops.
-const char *blas_core(const struct blas *);
 
 // c [m, n] = transpose(a) b, or += when `accumulate`: a [k, m] with rows `lda` elements apart, b [k, n]
 // `ldb`, c `ldc`. May be called by several threads at once.

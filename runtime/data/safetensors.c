@@ -195,16 +195,6 @@ static struct safetensors *decode(const char *name, char *bytes, size_t length, 
   return out;
 }
 
-struct safetensors *safetensors_decode(const char *name, const void *bytes, size_t length, char **error) {
-  char *copy = malloc(length + 1);
-  if (!copy) {
-    message_set(error, "%s: out of memory", name);
-    return NULL;
-  }
-  memcpy(copy, bytes, length);
-  return decode(name, copy, length, error);
-}
-
 // The whole of an open file, malloc'd; NULL with *problem, a string that is not to be freed.
 static char *read_bytes(int file, size_t *length, const char **problem) {
   struct stat info;

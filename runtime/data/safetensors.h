@@ -48,8 +48,6 @@ struct safetensors {
 
 // NULL with *error when the file cannot be read or is not a well-formed safetensors file.
 struct safetensors *safetensors_read(const char *path, char **error);
-// As above from memory, for tests and fuzzing; `name` stands for the path in messages. The bytes are copied.
-struct safetensors *safetensors_decode(const char *name, const void *bytes, size_t length, char **error);
 void safetensors_free(struct safetensors *);
 
 const struct safetensors_tensor *safetensors_find(const struct safetensors *, const char *name);

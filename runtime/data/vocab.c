@@ -236,7 +236,6 @@ bool vocab_set(struct vocab *vocab, const char *const *entries, size_t n, char *
 bool vocab_is_frozen(const struct vocab *vocab) { return vocab->frozen; }
 size_t vocab_size(const struct vocab *vocab) { return vocab->n; }
 const char *vocab_name(const struct vocab *vocab) { return vocab->name; }
-bool vocab_is_closed(const struct vocab *vocab) { return vocab->closed; }
 const char *vocab_entry(const struct vocab *vocab, int64_t index) { return vocab->entries[index].text; }
 
 int64_t vocab_find(const struct vocab *vocab, const char *token, size_t length) {

@@ -30,7 +30,6 @@ bool vocab_set(struct vocab *, const char *const *entries, size_t n, char **erro
 bool vocab_is_frozen(const struct vocab *);
 size_t vocab_size(const struct vocab *);
 const char *vocab_name(const struct vocab *);
-bool vocab_is_closed(const struct vocab *);
 // -1: not there and the vocabulary is closed.
 int64_t vocab_find(const struct vocab *, const char *token, size_t length);
 // NUL-terminated; index < vocab_size.

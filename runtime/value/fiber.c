@@ -366,8 +366,6 @@ void fiber_release(struct fiber *fiber) {
   pool->free[fiber->size] = fiber;
 }
 
-enum fiber_state fiber_get_state(const struct fiber *fiber) { return fiber->state; }
-
 char *fiber_stack_limit(const struct fiber *fiber) { return fiber->stack + FIBER_HEADROOM; }
 
 size_t fiber_stack_bytes(const struct fiber *fiber) { return fiber->stack_bytes; }

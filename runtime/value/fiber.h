@@ -64,7 +64,6 @@ _Noreturn void fiber_leave(struct fiber *self);
 // fiber_leave.
 void fiber_release(struct fiber *fiber);
 
-enum fiber_state fiber_get_state(const struct fiber *fiber);
 // The lowest address at which a function that checks may begin its frame.
 char *fiber_stack_limit(const struct fiber *fiber);
 // Address space of its stack, for messages.

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/data/dataset.h"
-#include "runtime/data/safetensors.h"
+#include "tests/data/decode.h"
 
 static const char module_text[] = "module fuzz\n"
                                   "vocab Word\n"
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t length) {
   size_t choice = bytes[0] % (sizeof formats / sizeof *formats + 1);
   char *error = NULL;
   if (choice == sizeof formats / sizeof *formats) {
-    safetensors_free(safetensors_decode("fuzz", bytes + 1, length - 1, &error));
+    safetensors_free(decode(bytes + 1, length - 1, &error));
     free(error);
     return 0;
   }

@@ -203,7 +203,7 @@ static void set_vocabs(nn_model *model) {
     if (!model->vocabs[i])
       continue;
     char *error = NULL;
-    size_t skip = vocab_is_closed(model->vocabs[i]) ? 1 : 0;
+    size_t skip = model->module->dims[i]->closed ? 1 : 0;
     if (!vocab_set(model->vocabs[i], entries + skip, 8 - skip, &error))
       fail_msg("%s", error);
   }
