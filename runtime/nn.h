@@ -102,6 +102,8 @@ size_t nn_model_entry_count(const nn_model *);
 const char *nn_model_entry_name(const nn_model *, size_t entry);
 bool nn_model_entry_is_metric(const nn_model *, size_t entry);
 bool nn_model_entry_is_trainable(const nn_model *, size_t entry);  // its result is an f32
+// Whether it, or a function that it calls, reads a parameter: otherwise training changes nothing.
+bool nn_model_entry_learns(const nn_model *, size_t entry);
 // Position of the entry of that name; false when there is none.
 bool nn_model_find_entry(const nn_model *, const char *name, size_t *entry);
 // Schema of an entry, `t: Tree, n: int` and `f32`. Owned by the model.
@@ -350,7 +352,7 @@ nn_kernel_stats nn_session_kernel(const nn_session *, size_t kernel);
 
 // ------------------------------------------------------------ the last run's trace and schedule
 
-// Of the part that ran last, when the minibatch ran in parts.
+// Of the part that ran last, when the minibatch ran in parts (nn_stats.parts).
 
 // A block instance of the last run.
 typedef struct nn_node {

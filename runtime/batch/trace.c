@@ -11,6 +11,11 @@
 
 // --------------------------------------------------------------------------------------- the table of blocks
 
+// What an instance takes of the minibatch's memory.
+static inline uint64_t instance_bytes(uint64_t words, uint64_t values, uint64_t row_bytes) {
+  return sizeof(struct trace_instance) + words * sizeof(uint32_t) + values * 2 * sizeof(uint32_t) + row_bytes;
+}
+
 bool trace_block_finish(struct trace_block *block) {
   uint16_t *positions = calloc((size_t)block->n_params * 3 + 1, sizeof *positions);
   uint16_t *members = calloc((size_t)block->n_params * 2 + 1, sizeof *members);
@@ -42,6 +47,8 @@ bool trace_block_finish(struct trace_block *block) {
     }
   }
   block->n_args = word + (block->random ? 2 : 0);
+  block->bytes = instance_bytes(block->n_args, block->n_values, block->bytes);
+  block->trained_bytes += block->bytes;
   return true;
 }
 
@@ -292,27 +299,30 @@ static void grow_uniform_table(struct example *example, struct trace *trace) {
   free(old);
 }
 
-// What an instance takes of the minibatch's memory.
-static inline uint64_t instance_bytes(uint64_t words, uint64_t values, uint64_t row_bytes) {
-  return sizeof(struct trace_instance) + words * sizeof(uint32_t) + values * 2 * sizeof(uint32_t) + row_bytes;
-}
+// A limit of 0 is none: less 1 it is the largest there is.
+static inline bool within(uint64_t limit, uint64_t used) { return used - 1 <= limit - 1; }
 
-// Counts an instance against the example's limits and the minibatch's room.
-static inline void charge(struct example *example, const struct ir_loc *loc, uint64_t bytes) {
+__attribute__((noinline, cold)) static void refuse(struct example *example, const struct ir_loc *loc,
+                                                   uint64_t bytes) {
   const struct example_limits *limits = example->limits;
-  if (limits->instances && example->instances >= limits->instances)
+  if (!within(limits->instances, example->instances + 1))
     example_fail(example, loc,
                  "more than %" PRIu64 " block instances: is there a loop without an end? (--instances)",
                  limits->instances);
   example_charge(example, loc, bytes);
-  example->instances++;
-  example->bytes += bytes;
-  example->room->used += bytes;
 }
 
-static inline uint64_t block_bytes(const struct trace *trace, const struct trace_block *block) {
-  uint64_t rows = block->row_bytes + (trace->trains ? block->trained_bytes : 0);
-  return instance_bytes(block->n_args, block->n_values, rows);
+// Counts an instance against the example's limits and the minibatch's room. `bytes` is not 0.
+static inline void charge(struct example *example, const struct ir_loc *loc, uint64_t bytes) {
+  const struct example_limits *limits = example->limits;
+  struct example_room *room = example->room;
+  uint64_t instances = example->instances + 1, own = example->bytes + bytes, all = room->used + bytes;
+  if (!within(limits->instances, instances) | !within(limits->bytes, own + example->heap.held) |
+      !within(room->limit, all + room->heaps.held))
+    refuse(example, loc, bytes);
+  example->instances = instances;
+  example->bytes = own;
+  room->used = all;
 }
 
 static uint32_t emit_instance(struct example *example, struct trace *trace, uint32_t number,
@@ -383,12 +393,13 @@ void trace_rewind(struct trace *trace, struct trace_mark mark) {
   trace->n_values = mark.n_values;
 }
 
-uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args) {
+uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args,
+                    const struct ir_loc *loc) {
   struct trace *trace = example->trace;
   const struct trace_block *block = &trace->blocks[number];
   bool is_shared = block->uniform && !block->random;
   if (!is_shared)
-    charge(example, &block->loc, block_bytes(trace, block));
+    charge(example, loc, trace->trains ? block->trained_bytes : block->bytes);
   uint32_t value = is_shared ? emit_uniform(example, trace, number, args)
                              : emit_instance(example, trace, number, args);
   example->ordinal++;
@@ -399,9 +410,10 @@ uint32_t trace_emit_reduce(struct example *example, const struct ir_loc *loc, ui
                            uint32_t elements, uint32_t n, const uint32_t *values) {
   struct trace *trace = example->trace;
   uint64_t row = nn_row_elements(elements) * trace->element_bytes;
-  charge(example, loc, instance_bytes((uint64_t)n + 2, 1, trace->trains ? 2 * row : row));
+  const uint64_t n_words = (uint64_t)n + 2 + sizeof *loc / sizeof(uint32_t);
+  charge(example, loc, instance_bytes(n_words, 1, trace->trains ? 2 * row : row));
   uint32_t key = find_key(example, trace, kind, elements, 0, NULL);
-  reserve(example, trace, (uint64_t)n + 2, 1);
+  reserve(example, trace, n_words, 1);
   uint32_t *words = trace->args + trace->n_args;
   words[0] = n;
   words[1] = elements;
@@ -410,8 +422,16 @@ uint32_t trace_emit_reduce(struct example *example, const struct ir_loc *loc, ui
     words[i + 2] = values[i];
     place_after(trace, &place, key, false, values[i]);
   }
+  memcpy(words + 2 + n, loc, sizeof *loc);
   example->ordinal++;
-  return append(trace, example, kind, key, place, n + 2, 1);
+  return append(trace, example, kind, key, place, (uint32_t)n_words, 1);
+}
+
+struct ir_loc trace_reduction_loc(const struct trace *trace, const struct trace_instance *instance) {
+  const uint32_t *words = trace->args + instance->args;
+  struct ir_loc loc;
+  memcpy(&loc, words + 2 + words[0], sizeof loc);
+  return loc;
 }
 
 double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {

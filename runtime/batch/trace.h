@@ -29,7 +29,7 @@ struct trace_instance {
   uint32_t first_value;
   uint32_t args;     // into trace.args: a word per tensor (value id) and per index or int, two per
                      // float (bits of the double), then for random blocks example and ordinal. A
-                     // reduction: number of terms, elements of a row, then the value ids
+                     // reduction: number of terms, elements of a row, the value ids, its struct ir_loc
   uint32_t example;  // position in the minibatch
   uint32_t chain;    // pending instances of its key and phase one behind the other as operands, up to itself:
                      // no more than the longest chain within the phase, and often equal to it
@@ -43,9 +43,8 @@ struct trace_block {
   const uint8_t *is_member;  // [param] an int that selects a member of a parameter family: part of the key
   uint32_t n_values;         // results (and saved values when training get rows of their batch, no ids)
   bool deferred, uniform, random;
-  uint64_t row_bytes;      // of a row of each result
-  uint64_t trained_bytes;  // of what training needs besides: rows of saved values and gradients
-  struct ir_loc loc;       // in the model's source, for messages
+  uint64_t bytes;          // of a row of each result; then of an instance
+  uint64_t trained_bytes;  // of what training needs besides, rows of saved values and gradients; then of all
   // What follows is derived from the above by trace_block_finish.
   uint32_t n_tensors, n_indices, n_numbers, n_members;
   uint16_t *tensor_words;  // position among the words of each tensor, index or int, float, member
@@ -105,8 +104,8 @@ struct trace {
   void *context;
 };
 
-// Fills the derived members of a block's record; kinds, is_member, n_params, n_values and the flags are set,
-// n_args is set here. false without memory. trace_block_free releases what it made.
+// Fills the derived members of a block's record; kinds, is_member, n_params, n_values, the bytes and the flags are
+// set, n_args is set here. false without memory. trace_block_free releases what it made.
 bool trace_block_finish(struct trace_block *);
 void trace_block_free(struct trace_block *);
 
@@ -126,6 +125,8 @@ static inline struct trace_mark trace_mark(const struct trace *trace) {
 void trace_rewind(struct trace *, struct trace_mark);
 
 static inline bool trace_is_reduction(uint32_t block) { return block >= TRACE_REDUCE_SUM; }
+// Where in the model's source a reduction stands.
+struct ir_loc trace_reduction_loc(const struct trace *, const struct trace_instance *);
 // Number of tensor operands of an instance, and the value ids: operand i is words[map ? map[i] : i].
 static inline uint32_t trace_operands(const struct trace *trace, const struct trace_instance *instance,
                                       const uint32_t **words, const uint16_t **map) {
@@ -144,7 +145,7 @@ static inline uint32_t trace_operands(const struct trace *trace, const struct tr
 // Appends an instance; returns the value id of its first result. A uniform block is instantiated once per
 // minibatch and set of arguments; later calls return the same ids. `args` in the order of the block's
 // parameters, words as above.
-uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args);
+uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args, const struct ir_loc *);
 // A reduction over n value ids.
 uint32_t trace_emit_reduce(struct example *, const struct ir_loc *, uint32_t kind, uint32_t elements,
                            uint32_t n, const uint32_t *values);

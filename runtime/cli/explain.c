@@ -82,6 +82,7 @@ int cli_explain(const struct cli_options *options) {
   cli_end_if_interrupted(&run, run.order, size);
   size_t n_failed = cli_report_failures(&run, run.data, run.order, size),
          n = nn_session_batch_count(run.session);
+  cli_warn_of_parts(&run);
   json_t *names = names_used(run.session, n), *blocks = blocks_describe(run.model, names);
   if (options->json)
     print_json(&run, size, n, blocks);

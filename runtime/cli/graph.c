@@ -146,6 +146,7 @@ int cli_graph(const struct cli_options *options) {
   size_t n_failed = cli_report_failures(&run, run.data, run.order + first, n);
   if (cli_status(&run, n_failed, n, " and would stand here as far as they got"))
     exit(1);
+  cli_warn_of_parts(&run);
   struct graph graph = {stdout, run.model, run.session, n};
   if (options->out && !(graph.out = fopen(options->out, "w")))
     cli_fail("%s: %s", options->out, strerror(errno));

@@ -172,6 +172,13 @@ static void want_trainable(const struct cli_run *run) {
            nn_model_entry_name(run->model, run->entry), nn_model_entry_result(run->model, run->entry), list);
 }
 
+// Of a model in source form nnc has said it.
+static void warn_of_nothing_to_learn(const struct cli_run *run) {
+  if (run->options->command == CLI_TRAIN && !has_suffix(run->options->model, ".nn") &&
+      !nn_model_entry_learns(run->model, run->entry))
+    cli_warn("`%s` uses no parameter: training changes nothing", nn_model_entry_name(run->model, run->entry));
+}
+
 static void find_entries(struct cli_run *run, const char *usual, bool with_metrics) {
   const char *name = run->options->entry ? run->options->entry : usual;
   if (!nn_model_find_entry(run->model, name, &run->entry)) {
@@ -185,6 +192,7 @@ static void find_entries(struct cli_run *run, const char *usual, bool with_metri
   if (!run->needed)
     cli_fail("out of memory");
   want_trainable(run);
+  warn_of_nothing_to_learn(run);
   run->needed[0] = run->entry;
   run->metrics = run->needed + 1;
   for (size_t i = 0; i < nn_model_entry_count(run->model); i++)
@@ -253,6 +261,14 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
   read_data(run);
   interrupt_watch(nn_session_compiling(run->session));
   interrupt_catch(options->command == CLI_TRAIN);
+}
+
+void cli_warn_of_parts(const struct cli_run *run) {
+  uint64_t parts = nn_session_stats(run->session).parts;
+  if (parts > 1)
+    cli_warn(
+        "the minibatch ran in %llu parts, for want of room (--minibatch-memory): only the last one is shown",
+        (unsigned long long)parts);
 }
 
 void cli_want_examples(const struct cli_run *run) {

@@ -50,6 +50,8 @@ void cli_run_end(struct cli_run *);
 // As --optimiser and its options say.
 nn_optimiser *cli_optimiser(const struct cli_options *, nn_model *);
 
+// Says so when the last run was in parts, of which only one can be looked at.
+void cli_warn_of_parts(const struct cli_run *);
 // Ends with 128 + the signal, naming the failed examples of the last run, when a signal came (interrupt.h).
 void cli_end_if_interrupted(const struct cli_run *, const size_t *examples, size_t n);
 // Size of the minibatch that begins at example `at`.

@@ -20,7 +20,7 @@
 #define PIPELINE "function(simplifycfg,early-cse,instcombine<no-verify-fixpoint>,simplifycfg)"
 
 // Part of the cache key: change it with the generated code or with what the helpers are passed.
-#define CODE_VERSION 3
+#define CODE_VERSION 4
 
 // ------------------------------------------------------------------------------------- checks, key
 

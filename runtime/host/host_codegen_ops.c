@@ -176,8 +176,8 @@ static void build_emit(struct host_function *f) {
     word += block->params[i]->type->kind == IR_FLOAT ? 2 : 1;
   }
   LLVMValueRef words = f->scratch ? f->scratch : LLVMConstNull(g->ptr);
-  LLVMValueRef args[] = {f->example, LLVMConstInt(g->i32, instr->symbol, 0), words};
-  LLVMValueRef first = host_call(g, HELPER_trace_emit, 3, args);
+  LLVMValueRef args[] = {f->example, LLVMConstInt(g->i32, instr->symbol, 0), words, host_loc(g, instr->loc)};
+  LLVMValueRef first = host_call(g, HELPER_trace_emit, 4, args);
   for (uint32_t i = 0; i < instr->n_results; i++)
     host_set_result(f, i, LLVMBuildAdd(g->builder, first, LLVMConstInt(g->i32, i, 0), ""));
 }

@@ -151,6 +151,31 @@ bool nn_model_entry_is_trainable(const nn_model *model, size_t entry) {
   return result->kind == IR_TENSOR && result->shape.rank == 0;
 }
 
+static bool reads_param(const struct ir_block *block) {
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
+    if (instr->op == IR_OP_PARAM)
+      return true;
+  return false;
+}
+
+bool nn_model_entry_learns(const nn_model *model, size_t entry) {
+  const struct ir_module *module = model->module;
+  uint32_t n = 0, *met = calloc((size_t)module->n_functions + 1, sizeof *met);
+  bool *is_met = calloc((size_t)module->n_functions + 1, sizeof *is_met), found = !met || !is_met;
+  if (!found)
+    is_met[met[n++] = module->entries[entry]->function] = true;
+  for (uint32_t done = 0; !found && done < n; done++)
+    for (const struct ir_bb *bb = module->functions[met[done]]->entry; bb; bb = bb->next)
+      for (const struct ir_instr *instr = bb->first; instr; instr = instr->next) {
+        found |= instr->op == IR_EMIT && reads_param(module->blocks[instr->symbol]);
+        if (instr->op == IR_CALL && !is_met[instr->symbol])
+          is_met[met[n++] = instr->symbol] = true;
+      }
+  free(met);
+  free(is_met);
+  return found;
+}
+
 bool nn_model_find_entry(const nn_model *model, const char *name, size_t *entry) {
   for (uint32_t i = 0; i < model->module->n_entries; i++) {
     if (strcmp(model->module->entries[i]->name, name) != 0)
@@ -325,9 +350,8 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
     row += o < block->n_results ? bound->units[o] * unit : 0;
     trained += bound->units[o] * unit;  // the gradient of a result, or a saved value
   }
-  traced->row_bytes = row;
+  traced->bytes = row;
   traced->trained_bytes = trained;
-  traced->loc = block->loc;
   if (!trace_block_finish(traced))
     return status_no_memory();
   if (traced->n_members > UINT8_MAX)

@@ -389,7 +389,11 @@ static bool search_reduction(struct search *search, const struct trace_instance 
     search->value = args[2 + t];
     return true;
   }
-  append(search->text, search->size, "a sum over %u values", args[0]);
+  static const char *const names[] = {"sum", "mean", "max"};
+  append(search->text, search->size, "`%s` of a list of %u at ", names[instance->block - TRACE_REDUCE_SUM],
+         args[0]);
+  struct ir_loc loc = trace_reduction_loc(&search->session->minibatch.trace, instance);
+  append_place(search->text, search->size, search->session->model->module, &loc, true);
   return false;
 }
 

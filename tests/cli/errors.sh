@@ -1,7 +1,8 @@
 #!/bin/sh
 # What nnrun says, and its exit status, when something is wrong: 2 for the command line, 1 for everything else.
-#   errors.sh NNRUN SOURCE
+#   errors.sh NNRUN SOURCE NNC
 . "$(dirname "$0")/lib.sh"
+nnc=$3
 model=$examples/treelstm/treelstm.nn
 
 printf '(3 (2 It) (4 good))\n' >one.txt
@@ -378,3 +379,12 @@ status 0 predict "$model" --data two.txt --weights two.st -D D=8
 says err '^nnrun: two.st: its dims are those that run, not the model.s: H = 8 (not 128)$'
 (unset NN_CACHE_DIR XDG_CACHE_HOME HOME && status 0 predict "$model" --data two.txt --weights two.st)
 cmp out expected || fail "no home changes results"
+
+# Training that can change nothing is said to, of a compiled model as of a source (nnc's warning).
+printf 'param w: f32 = ones\nfn g(x: float) -> f32 { x }\nfn loss(x: float) -> f32 { g(x) }\nfn with(x: float) -> f32 { w * x }\n' >idle.nn
+"$nnc" idle.nn -o idle.nnb 2>/dev/null
+echo '{"x": 1}' >idle.jsonl
+status 0 train idle.nnb --data idle.jsonl --epochs 1 --quiet
+says err '^nnrun: `loss` uses no parameter: training changes nothing$'
+status 0 train idle.nnb --entry with --data idle.jsonl --epochs 1 --quiet
+silent err

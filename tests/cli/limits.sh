@@ -75,6 +75,26 @@ status 1 predict decoder.nn --entry hoard --data decoder.jsonl --memory 10
 says out '"line": 3, "hoard": 1}' '"line": 2, "error": "decoder.nn:20:[0-9]*: the example needs more than 10 MiB'
 status 1 predict decoder.nn --entry hoard --data decoder.jsonl --memory 0 --minibatch-memory 10
 says out '"line": 3, "hoard": 1}' '"line": 4, "error": "decoder.nn:20:[0-9]*: the example alone needs more than the 10 MiB of a minibatch (--minibatch-memory)"'
+# Two loops of one block: the line is that of the loop that takes too much.
+cat >places.nn <<'MODEL'
+param w: f32 = zeros
+fn short(n: int) -> f32 {
+  var x = w
+  for i in 0..n { x = x * 2 + value(x) }
+  x
+}
+fn long(n: int) -> f32 {
+  var x = w
+  for i in 0..100 * n {
+    x = x * 2 + value(x)
+  }
+  x
+}
+fn predict(n: int) -> f32 { short(n) + long(n) }
+MODEL
+printf '{"n": 1}\n{"n": 50}\n' >places.jsonl
+status 1 predict places.nn --data places.jsonl --instances 1000
+says out '^{"line": 1, "predict": 0}$' '^{"line": 2, "error": "places.nn:10:[0-9]*: more than 1000 block instances'
 refuses 2 '--waits takes an integer of at least 0' predict decoder.nn --data decoder.jsonl --waits many
 
 # In parts: predictions have the same bits, with and without decisions; losses and gradients are those of the whole.
@@ -148,3 +168,12 @@ for parts in 0 1; do
   sed -n '/nan/p' err >"nan.$parts"
 done
 cmp nan.0 nan.1 || fail "the origin of a nan differs in parts"
+
+# One part is left to be looked at, and that is said.
+for i in $(seq 150); do echo '{"n": 140}'; done >many.jsonl
+for command in graph explain; do
+  status 0 $command nan.nn --data many.jsonl --batch 150 --minibatch-memory 0
+  ! grep -q parts err || fail "$command: in parts"
+  status 0 $command nan.nn --data many.jsonl --batch 150 --minibatch-memory 1
+  says err '^nnrun: the minibatch ran in [0-9]* parts, for want of room (--minibatch-memory): only the last one is shown$'
+done

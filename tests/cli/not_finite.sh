@@ -53,6 +53,16 @@ says err "one.jsonl:1: \`share\` is nan: \`log\` of -1 at log.nn:12:29"
 # An infinity on the way is named too; infinities alone do not fail predict.
 status 1 predict log.nn --data one.jsonl --entry wide
 says err '`wide` is nan: `div` of inf and inf at log.nn:10:11 .*; the inf is from `exp` of 100 at log.nn:'
+# A sum that overflows, though each of its terms is finite.
+cat >sums.nn <<'MODEL'
+param w: f32[2] = ones
+fn loss(x: [float]) -> f32 {
+  sum([sum(w * v) for v in x])
+}
+MODEL
+printf '{"x":[1]}\n{"x":[1.5e38, 1e38]}\n' >sums.jsonl
+status 0 predict sums.nn --entry loss --data sums.jsonl
+says err 'sums.jsonl:2: `loss` is infinite: `sum` of a list of 2 at sums.nn:3:3$'
 printf '{"x":[0]}\n' >zero.jsonl
 status 0 predict log.nn --data zero.jsonl --entry loss
 says err '`loss` is infinite: `log` of 0 at log.nn:4:36'

@@ -39,7 +39,9 @@ static uint32_t give_values(struct fixture_trace *log, uint32_t n) {
   return first;
 }
 
-uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args) {
+uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args,
+                    const struct ir_loc *loc) {
+  (void)loc;
   struct fixture_trace *log = log_of(example);
   const struct ir_block *block = log->ir->blocks[number];
   if (!log->silent) {
