@@ -45,6 +45,7 @@ static void add_symbol(struct plan *plan, int rows, int vectors, void **slot) {
 static void plan_table(struct plan *plan, struct gemm_table *table) {
   const struct cpu_features *cpu = jit_cpu(plan->jit);
   table->element = plan->element;
+  table->loops = loops_for(plan->element, cpu->simd);
   table->vector_bytes = cpu->vector_bytes;
   table->max_rows = ((int)cpu->vector_registers - 4) / 2;
   for (int rows = 1; rows <= table->max_rows; rows++) {
@@ -112,41 +113,44 @@ struct product {
   int64_t k, panel_bytes, c_row_bytes, vectors;  // vectors of columns in all
 };
 
-// sum += x; the rounding error goes to `lost`, and at the end from there to the sum (as in loops_template.h).
-#define ADD_KEPT(NAME, REAL)                                                                                 \
-  static void NAME(void *sum_, void *lost_, const void *x_, int64_t n, bool last) {                          \
-    REAL *restrict sum = sum_, *restrict lost = lost_;                                                       \
-    const REAL *restrict x = x_;                                                                             \
-    for (int64_t i = 0; i < n; i++) {                                                                        \
-      const REAL total = sum[i] + x[i], part = total - sum[i];                                               \
-      lost[i] += (sum[i] - (total - part)) + (x[i] - part);                                                  \
-      sum[i] = last && lost[i] - lost[i] == 0 ? total + lost[i] : total;                                     \
-    }                                                                                                        \
-  }
-ADD_KEPT(add_kept_f32, float)
-ADD_KEPT(add_kept_f64, double)
+// A block of rows x vectors of columns.
+struct block {
+  gemm_micro_fn *micro;
+  int rows;
+  int64_t bytes;  // of a row's columns
+  const char *weights;
+  char *c;
+};
 
-// The rest of k, stretch by stretch; the block is `bytes` wide.
-static void add_stretches(const struct product *p, gemm_micro_fn *micro, const void *const *x, int rows,
-                          int64_t bytes, const char *weights, char *c) {
+// Steps [begin, end) of k, to a corner with rows so far apart.
+static void multiply_part(const struct product *p, const struct block *block, const void *const *x,
+                          int64_t begin, int64_t end, char *c, int64_t c_row_bytes) {
+  const void *rest[GEMM_MAX_ROWS];
+  for (int64_t at = begin; at < end; at += GEMM_STRETCH) {
+    int64_t k = end - at < GEMM_STRETCH ? end - at : GEMM_STRETCH;
+    for (int i = 0; i < block->rows; i++)
+      rest[i] = (const char *)x[i] + (size_t)at * nn_element_bytes(p->table->element);
+    block->micro(rest, block->weights + at * GEMM_PANEL_BYTES, c, k, p->panel_bytes, c_row_bytes, at > begin);
+  }
+}
+
+static void multiply_long(const struct product *p, const struct block *block, const void *const *x) {
   enum { BLOCK_BYTES = GEMM_MAX_ROWS * (1 << (GEMM_WIDTHS - 1)) * 64 };
   _Alignas(64) char part[BLOCK_BYTES], lost[BLOCK_BYTES];
-  const void *rest[GEMM_MAX_ROWS];
-  size_t size = nn_element_bytes(p->table->element);
-  memset(lost, 0, sizeof lost);
-  for (int64_t begin = GEMM_STRETCH; begin < p->k; begin += GEMM_STRETCH) {
-    int64_t k = p->k - begin < GEMM_STRETCH ? p->k - begin : GEMM_STRETCH, n = bytes / (int64_t)size;
-    bool last = begin + k == p->k;
-    for (int i = 0; i < rows; i++)
-      rest[i] = (const char *)x[i] + (size_t)begin * size;
-    micro(rest, weights + begin * GEMM_PANEL_BYTES, part, k, p->panel_bytes, bytes);
-    for (int i = 0; i < rows; i++) {
-      if (p->table->element == NN_F32)
-        add_kept_f32(c + i * p->c_row_bytes, lost + i * bytes, part + i * bytes, n, last);
-      else
-        add_kept_f64(c + i * p->c_row_bytes, lost + i * bytes, part + i * bytes, n, last);
-    }
+  const struct loops *loops = p->table->loops;
+  size_t n = (size_t)block->bytes / nn_element_bytes(p->table->element);
+  multiply_part(p, block, x, 0, p->k < GEMM_PART ? p->k : GEMM_PART, block->c, p->c_row_bytes);
+  if (p->k <= GEMM_PART)
+    return;
+  memset(lost, 0, (size_t)(block->rows * block->bytes));
+  for (int64_t begin = GEMM_PART; begin < p->k; begin += GEMM_PART) {
+    multiply_part(p, block, x, begin, p->k - begin < GEMM_PART ? p->k : begin + GEMM_PART, part,
+                  block->bytes);
+    for (int i = 0; i < block->rows; i++)
+      loops->add_kept(block->c + i * p->c_row_bytes, lost + i * block->bytes, part + i * block->bytes, n);
   }
+  for (int i = 0; i < block->rows; i++)
+    loops->keep_lost(block->c + i * p->c_row_bytes, lost + i * block->bytes, n);
 }
 
 // Columns from vector `from` on, as many before `limit` as the block's kernels take at once; gives the first
@@ -160,12 +164,15 @@ static int64_t run_block(const struct product *p, const void *const *x, int rows
   while ((1 << width) > room)
     width--;
   const char *weights = packed + from / in_panel * p->panel_bytes + in * table->vector_bytes;
-  gemm_micro_fn *micro = table->micro[rows][width];
-  int64_t first = p->k < GEMM_STRETCH ? p->k : GEMM_STRETCH;
-  c += from * table->vector_bytes;
-  micro(x, weights, c, first, p->panel_bytes, p->c_row_bytes);
-  if (first < p->k)
-    add_stretches(p, micro, x, rows, (1 << width) * table->vector_bytes, weights, c);
+  struct block block = {.micro = table->micro[rows][width],
+                        .rows = rows,
+                        .bytes = (1 << width) * table->vector_bytes,
+                        .weights = weights,
+                        .c = c + from * table->vector_bytes};
+  if (p->k <= GEMM_STRETCH)
+    block.micro(x, weights, block.c, p->k, p->panel_bytes, p->c_row_bytes, 0);
+  else
+    multiply_long(p, &block, x);
   return from + (1 << width);
 }
 
