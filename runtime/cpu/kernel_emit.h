@@ -25,14 +25,26 @@ struct known_base {  // address of a row's first element
 
 struct known_vector {
   const struct node *node;
-  int64_t shift;
+  struct index_map map;
   LLVMValueRef value;
+};
+
+// Part of the loops over elements: of each group, [begin, end).
+struct emit_box {
+  int64_t begin[IR_MAX_RANK], end[IR_MAX_RANK];
 };
 
 // Where loops over elements have been looked at for cuts.
 struct known_cuts {
   const struct node *node;
-  int64_t shift, begin, end;
+  struct index_map map;
+  struct emit_box box;
+};
+
+// The space of an expression and the loops over it; targets of one loop have spaces of their own.
+struct emit_frame {
+  struct index_shape space;
+  struct index_groups groups;
 };
 
 // Arrays of pointers that kernel_args holds.
@@ -68,11 +80,14 @@ struct emission {
   struct known_base *bases;  // memo of the row
   struct hash_index base_index;
   bool in_chunk;
-  // Elements: lanes [0, valid) of a chunk that begins at `index`.
+  // Elements: lanes [0, valid) of a chunk that begins at `index` of the group `inner`.
+  struct emit_frame frame;       // of what is being evaluated
+  LLVMValueRef at[IR_MAX_RANK];  // [group] where the loops are; of `inner`, `index`
+  struct emit_box box;           // within which no expression changes its form
+  uint32_t inner;
   LLVMValueRef index;
   int64_t known_index;  // -1: not known while compiling
   unsigned valid;
-  int64_t region_begin, region_end;
   uint32_t n_vectors, vectors_capacity;
   struct known_vector *vectors;  // memo of the chunk
   struct hash_index vector_index;
@@ -106,19 +121,34 @@ LLVMValueRef emit_scalar(struct emission *, struct node *);
 bool emit_is_read(const struct emission *, const struct node *);
 // Emits what the row's memo must hold before a loop over elements may evaluate the node.
 void emit_prepare(struct emission *, struct node *);
-LLVMValueRef emit_vector(struct emission *, struct node *, int64_t shift);
-// As emit_scalar and emit_vector, but computes the node even when it has a place.
-LLVMValueRef emit_computed_scalar(struct emission *, struct node *);
-LLVMValueRef emit_computed_vector(struct emission *, struct node *, int64_t shift);
-// Loads and stores the chunk of a place.
-LLVMValueRef emit_load_chunk(struct emission *, struct place, int64_t shift);
-void emit_store_chunk(struct emission *, struct place, LLVMValueRef value, bool may_fill_padding);
+// The elements of a node that the chunk needs; `map`: from the frame's space to them.
+LLVMValueRef emit_vector(struct emission *, struct node *, const struct index_map *map);
+// Loads and stores the chunk of a value that lies at a place.
+LLVMValueRef emit_load_chunk(struct emission *, struct place, const struct index_map *map,
+                             const struct index_shape *value);
+void emit_store_chunk(struct emission *, struct place, const struct index_map *map,
+                      const struct index_shape *place_shape, LLVMValueRef value, bool may_fill_padding);
+// Address of the element at the point where the loops are, but for the group `inner`.
+LLVMValueRef emit_point(struct emission *, struct place, const struct index_map *map,
+                        const struct index_shape *value);
 
-// A loop over elements [0, n) in chunks, split where the expressions of `nodes` change their form (parts of a
-// concatenation, ends of a padding). `body` finds the chunk in the emission and updates the carried values.
+// kernel_emit_loops.c: loops over elements, split where expressions change their form (parts of a concatenation, ends
+// of a padding).
+struct emit_cuts {
+  uint32_t n[IR_MAX_RANK];
+  int64_t *at[IR_MAX_RANK];  // [group] ascending, from 0 to its size
+};
+void emit_find_cuts(struct emission *, uint32_t n, struct node *const *nodes, const struct emit_frame *frames,
+                    struct emit_cuts *);
+// `body` evaluates at the point or the chunk that it finds in the emission, and updates the carried values.
 typedef void emit_body_fn(struct emission *, void *context, LLVMValueRef *carried);
-void emit_elements(struct emission *, int64_t n, uint32_t n_nodes, struct node *const *nodes,
-                   unsigned n_carried, LLVMValueRef *carried, emit_body_fn *body, void *context);
+// The loop over one group, in chunks or one by one.
+enum emit_stride { EMIT_CHUNKS, EMIT_SINGLY };
+void emit_loop(struct emission *, const struct emit_cuts *, uint32_t group, enum emit_stride,
+               unsigned n_carried, LLVMValueRef *carried, emit_body_fn *body, void *context);
+// The loops over the groups of a list, one by one but for the last.
+void emit_loops(struct emission *, const struct emit_cuts *, uint32_t n_groups, const uint32_t *groups,
+                enum emit_stride last, emit_body_fn *body, void *context);
 
 // kernel_emit_steps.c: one step, for the current row; products for the tile.
 void emit_row_step(struct emission *, const struct step *);

@@ -17,31 +17,52 @@ static LLVMTypeRef vector_type(const struct emission *e) {
 
 // ---------------------------------------------------------------------------------------------------- groups
 
+struct group {
+  const struct step *step;
+  const struct emit_frame *frames;  // [target]
+};
+
 // All values first: a store may change what a load of the same row's gradients would find, and nothing else.
 static void group_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
   (void)carried;
-  const struct step *step = context;
+  const struct group *group = context;
   struct codegen *cg = &e->cg;
-  for (uint32_t i = 0; i < step->n_targets; i++)
-    emit_vector(e, step->targets[i].node, 0);
-  for (uint32_t i = 0; i < step->n_targets; i++) {
-    const struct target *target = &step->targets[i];
-    LLVMValueRef value = emit_vector(e, target->node, 0);
+  for (uint32_t i = 0; i < group->step->n_targets; i++) {
+    struct index_map map = index_map_identity(group->frames[i].space.rank);
+    e->frame = group->frames[i];
+    emit_vector(e, group->step->targets[i].node, &map);
+  }
+  for (uint32_t i = 0; i < group->step->n_targets; i++) {
+    const struct target *target = &group->step->targets[i];
+    const struct emit_frame *frame = &group->frames[i];
+    struct index_map map = index_map_identity(frame->space.rank);
+    e->frame = *frame;
+    LLVMValueRef value = emit_vector(e, target->node, &map);
     bool add = target->kind == TARGET_ADD;
     if (add)
-      value = LLVMBuildFAdd(cg->builder, emit_load_chunk(e, target->place, 0), value, "");
-    emit_store_chunk(e, target->place, value, !add && e->region_end == step->n);
+      value = LLVMBuildFAdd(cg->builder, emit_load_chunk(e, target->place, &map, &frame->space), value, "");
+    bool is_last = frame->groups.n == 1 && e->box.end[0] == frame->groups.size[0];
+    emit_store_chunk(e, target->place, &map, &frame->space, value, !add && is_last);
   }
 }
 
 static void emit_group(struct emission *e, const struct step *step) {
   struct node **nodes = arena_new_array(e->graph->arena, struct node *, step->n_targets);
+  struct emit_frame *frames = arena_new_array(e->graph->arena, struct emit_frame, step->n_targets);
   for (uint32_t i = 0; i < step->n_targets; i++) {
     nodes[i] = step->targets[i].node;
+    frames[i].space = node_shape(nodes[i]);
+    frames[i].groups = index_group_like(&frames[i].space, &step->groups);
     emit_prepare(e, nodes[i]);
     emit_base(e, step->targets[i].place);
   }
-  emit_elements(e, step->n, step->n_targets, nodes, 0, NULL, group_chunk, (void *)(uintptr_t)step);
+  struct emit_cuts cuts;
+  emit_find_cuts(e, step->n_targets, nodes, frames, &cuts);
+  uint32_t groups[IR_MAX_RANK];
+  for (uint32_t i = 0; i < step->groups.n; i++)
+    groups[i] = i;
+  struct group group = {step, frames};
+  emit_loops(e, &cuts, step->groups.n, groups, EMIT_CHUNKS, group_chunk, &group);
 }
 
 static void emit_scalar_group(struct emission *e, const struct step *step) {
@@ -58,14 +79,32 @@ static void emit_scalar_group(struct emission *e, const struct step *step) {
 
 // ------------------------------------------------------------------------------------------------ reductions
 
+// A reduction runs over the operand's elements; the axis that it goes over, or all as one, is a loop that carries
+// vectors. Along the lanes of a chunk where that axis is the last one, so that the lanes are put together in the end;
+// otherwise an element of the chunk after it is a result of its own.
+struct reducer {
+  struct node *node, *operand;
+  emit_body_fn *chunk;  // takes the chunk's elements
+  unsigned n_carried;
+  LLVMValueRef first[2];
+  bool along_lanes;
+  uint32_t group;  // that it goes over
+  struct emit_cuts cuts;
+};
+
 // The chunk's elements, with `filler` in the lanes that are none.
-static LLVMValueRef elements_or(struct emission *e, struct node *node, double filler) {
+static LLVMValueRef elements_or(struct emission *e, const struct reducer *r, double filler) {
   struct codegen *cg = &e->cg;
-  LLVMValueRef x = emit_vector(e, node, 0);
-  if (e->valid == cg->lanes)
+  struct index_map map = index_map_identity(r->operand->rank);
+  LLVMValueRef x = emit_vector(e, r->operand, &map);
+  if (e->valid == cg->lanes || !r->along_lanes)
     return x;
   return LLVMBuildSelect(cg->builder, codegen_prefix_mask(cg, cg->lanes, e->valid), x,
                          codegen_real(cg, cg->lanes, filler), "");
+}
+
+static LLVMValueRef summed(struct codegen *cg, const struct reducer *r, LLVMValueRef x) {
+  return r->along_lanes ? codegen_sum_lanes(cg, x) : x;
 }
 
 static void sum_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
@@ -83,13 +122,14 @@ static void sum_but_one_chunk(struct emission *e, void *context, LLVMValueRef *c
     carried[i] = LLVMBuildFAdd(cg->builder, carried[i], parts[i], "");
 }
 
-static LLVMValueRef sum_but_one(struct emission *e, LLVMValueRef large, LLVMValueRef small) {
-  struct codegen *cg = &e->cg;
-  LLVMValueRef rest = LLVMBuildFSub(cg->builder, codegen_sum_lanes(cg, large), codegen_real(cg, 1, 1), "");
-  return LLVMBuildFAdd(cg->builder, rest, codegen_sum_lanes(cg, small), "");
+static LLVMValueRef sum_but_one(struct codegen *cg, const struct reducer *r, LLVMValueRef large,
+                                LLVMValueRef small) {
+  LLVMValueRef total = summed(cg, r, large);
+  LLVMValueRef rest = LLVMBuildFSub(cg->builder, total, codegen_real_like(cg, total, 1), "");
+  return LLVMBuildFAdd(cg->builder, rest, summed(cg, r, small), "");
 }
 
-// A row longer than this is summed up so that nothing is lost: carried[1] has the rounding errors of carried[0]
+// More terms than this are summed up so that nothing is lost: carried[1] has the rounding errors of carried[0]
 // (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
 #define LONG_ROW 2048
 
@@ -104,10 +144,11 @@ static void kept_chunk(struct emission *e, void *context, LLVMValueRef *carried)
 }
 
 // What was lost of an infinite sum is no number.
-static LLVMValueRef sum_with_lost(struct codegen *cg, LLVMValueRef sum, LLVMValueRef lost) {
-  LLVMValueRef total = codegen_sum_lanes(cg, sum), rest = codegen_sum_lanes(cg, lost);
+static LLVMValueRef sum_with_lost(struct codegen *cg, const struct reducer *r, LLVMValueRef sum,
+                                  LLVMValueRef lost) {
+  LLVMValueRef total = summed(cg, r, sum), rest = summed(cg, r, lost);
   LLVMValueRef zero = LLVMBuildFSub(cg->builder, rest, rest, "");
-  LLVMValueRef finite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, zero, codegen_real(cg, 1, 0), "");
+  LLVMValueRef finite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, zero, codegen_real_like(cg, total, 0), "");
   return LLVMBuildSelect(cg->builder, finite, LLVMBuildFAdd(cg->builder, total, rest, ""), total, "");
 }
 
@@ -130,8 +171,7 @@ static void position_chunk(struct emission *e, void *context, LLVMValueRef *carr
 }
 
 // The smallest position among the lanes that hold the largest element, or a NaN where there is one.
-static LLVMValueRef first_position(struct emission *e, LLVMValueRef largest, LLVMValueRef positions) {
-  struct codegen *cg = &e->cg;
+static LLVMValueRef first_position(struct codegen *cg, LLVMValueRef largest, LLVMValueRef positions) {
   LLVMValueRef top = codegen_splat(cg, codegen_max_lanes(cg, largest), cg->lanes);
   LLVMValueRef is_top = LLVMBuildOr(cg->builder, LLVMBuildFCmp(cg->builder, LLVMRealOEQ, largest, top, ""),
                                     LLVMBuildFCmp(cg->builder, LLVMRealUNO, largest, largest, ""), "");
@@ -140,43 +180,88 @@ static LLVMValueRef first_position(struct emission *e, LLVMValueRef largest, LLV
   return LLVMBuildSIToFP(cg->builder, first, cg->real, "");
 }
 
-static void emit_reduction(struct emission *e, const struct step *step) {
+static void choose_reducer(struct emission *e, struct reducer *r, int64_t terms) {
   struct codegen *cg = &e->cg;
-  struct node *node = step->node, *operand = node->operands[0];
-  emit_prepare(e, operand);
-  LLVMValueRef base = emit_address(e, node->place, word(e, 0)), result;
   LLVMValueRef zero = codegen_real(cg, cg->lanes, 0), least = codegen_real(cg, cg->lanes, -INFINITY);
-  LLVMValueRef first = LLVMConstNull(codegen_lanes(cg, cg->int32, cg->lanes));
-  switch (node->op) {
-  case IR_OP_SUM: {
-    if (operand->n > LONG_ROW) {
-      LLVMValueRef sums[] = {zero, zero};
-      emit_elements(e, operand->n, 1, &operand, 2, sums, kept_chunk, operand);
-      result = sum_with_lost(cg, sums[0], sums[1]);
-      break;
-    }
-    emit_elements(e, operand->n, 1, &operand, 1, &zero, sum_chunk, operand);
-    result = codegen_sum_lanes(cg, zero);
+  r->n_carried = 2;
+  r->first[0] = r->first[1] = zero;
+  switch (r->node->op) {
+  case IR_OP_SUM:
+    r->chunk = terms > LONG_ROW ? kept_chunk : sum_chunk;
+    r->n_carried = terms > LONG_ROW ? 2 : 1;
     break;
-  }
-  case NODE_SUM_BUT_ONE: {
-    LLVMValueRef sums[] = {zero, zero};
-    emit_elements(e, operand->n, 1, &operand, 2, sums, sum_but_one_chunk, operand);
-    result = sum_but_one(e, sums[0], sums[1]);
-    break;
-  }
+  case NODE_SUM_BUT_ONE: r->chunk = sum_but_one_chunk; break;
   case IR_OP_AMAX:
-    emit_elements(e, operand->n, 1, &operand, 1, &least, largest_chunk, operand);
-    result = codegen_max_lanes(cg, least);
+    r->chunk = largest_chunk;
+    r->n_carried = 1;
+    r->first[0] = least;
     break;
-  default: {
-    LLVMValueRef best[] = {least, first};
-    emit_elements(e, operand->n, 1, &operand, 2, best, position_chunk, operand);
-    result = first_position(e, best[0], best[1]);
+  default:
+    assert(r->node->op == IR_OP_ARGMAX && r->along_lanes);
+    r->chunk = position_chunk;
+    r->first[0] = least;
+    r->first[1] = LLVMConstNull(codegen_lanes(cg, cg->int32, cg->lanes));
   }
+}
+
+// What the carried vectors come to.
+static LLVMValueRef reduced(struct emission *e, const struct reducer *r, LLVMValueRef *carried) {
+  struct codegen *cg = &e->cg;
+  switch (r->node->op) {
+  case IR_OP_SUM:
+    return r->n_carried == 2 ? sum_with_lost(cg, r, carried[0], carried[1]) : summed(cg, r, carried[0]);
+  case NODE_SUM_BUT_ONE: return sum_but_one(cg, r, carried[0], carried[1]);
+  case IR_OP_AMAX: return r->along_lanes ? codegen_max_lanes(cg, carried[0]) : carried[0];
+  default: return first_position(cg, carried[0], carried[1]);
   }
-  codegen_store(cg, result, base);
-  e->scalars[node->id] = (struct known){result, e->row_round};
+}
+
+// The result, or a chunk of results, where the other loops are.
+static void reduce_here(struct emission *e, void *context, LLVMValueRef *unused) {
+  struct reducer *r = context;
+  (void)unused;
+  LLVMValueRef carried[] = {r->first[0], r->first[1]};
+  struct index_map map = node_result_map(r->node);
+  struct index_shape shape = node_shape(r->node);
+  emit_loop(e, &r->cuts, r->group, r->along_lanes ? EMIT_CHUNKS : EMIT_SINGLY, r->n_carried, carried,
+            r->chunk, r);
+  LLVMValueRef result = reduced(e, r, carried);
+  if (!r->along_lanes) {
+    emit_store_chunk(e, r->node->place, &map, &shape, result, false);
+    return;
+  }
+  codegen_store(&e->cg, result, emit_point(e, r->node->place, &map, &shape));
+  if (node_is_scalar(r->node))
+    e->scalars[r->node->id] = (struct known){result, e->row_round};
+}
+
+// The axis that is reduced is a group of its own; of a whole value there is one group.
+static struct emit_frame reduction_frame(const struct reducer *r) {
+  struct emit_frame frame = {.space = node_space(r->node)};
+  uint8_t mergeable = r->operand->mergeable;
+  if (!node_is_scalar(r->node))
+    mergeable = index_apart(&frame.space, mergeable, r->node->axis);
+  frame.groups = index_group(&frame.space, mergeable);
+  return frame;
+}
+
+static void emit_reduction(struct emission *e, const struct step *step) {
+  struct node *operand = step->node->operands[0];
+  struct reducer r = {.node = step->node, .operand = operand};
+  emit_prepare(e, operand);
+  emit_base(e, r.node->place);
+  e->frame = reduction_frame(&r);
+  const struct index_groups *groups = &e->frame.groups;
+  r.group = node_is_scalar(r.node) ? 0 : (uint32_t)groups->group[r.node->axis];
+  r.along_lanes = r.group + 1 == groups->n;
+  choose_reducer(e, &r, groups->size[r.group]);
+  emit_find_cuts(e, 1, &operand, &e->frame, &r.cuts);
+  uint32_t others[IR_MAX_RANK], n = 0;
+  for (uint32_t i = 0; i < groups->n; i++)
+    if (i != r.group)
+      others[n++] = i;
+  e->inner = r.group;
+  emit_loops(e, &r.cuts, n, others, r.along_lanes ? EMIT_SINGLY : EMIT_CHUNKS, reduce_here, &r);
 }
 
 // ---------------------------------------------------------------------------------------------- random draws
@@ -318,20 +403,6 @@ static void emit_put(struct emission *e, const struct step *step) {
   over_row(e, node->n, copy_chunk, &clear);
   struct copy copy = {from, after(e, y, at, part->n), NULL};
   over_row(e, part->n, copy_chunk, &copy);
-}
-
-static void emit_transpose(struct emission *e, const struct step *step) {
-  struct node *node = step->node;
-  struct codegen *cg = &e->cg;
-  LLVMValueRef from = start_of(e, node->operands[0]), y = start_of(e, node);
-  struct codegen_loop rows, columns;
-  begin_loop(e, &rows, node->size[0]);
-  begin_loop(e, &columns, node->size[1]);
-  LLVMValueRef source = codegen_at(cg, cg->real, after(e, from, columns.index, node->size[0]), rows.index);
-  LLVMValueRef target = codegen_at(cg, cg->real, after(e, y, rows.index, node->size[1]), columns.index);
-  codegen_store(cg, codegen_load(cg, cg->real, source), target);
-  codegen_loop_end(cg, &columns, NULL);
-  codegen_loop_end(cg, &rows, NULL);
 }
 
 static void emit_unpad(struct emission *e, const struct step *step) {
@@ -520,7 +591,6 @@ void emit_row_step(struct emission *e, const struct step *step) {
   case STEP_DRAWS: emit_draws(e, step); break;
   case STEP_OUTER: emit_outer(e, step); break;
   case STEP_PUT: emit_put(e, step); break;
-  case STEP_TRANSPOSE: emit_transpose(e, step); break;
   case STEP_MATMUL: emit_matmul(e, step); break;
   case STEP_UNPAD: emit_unpad(e, step); break;
   case STEP_PRODUCT: assert(!"a product is no step of a row"); break;

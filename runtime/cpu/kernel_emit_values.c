@@ -1,7 +1,6 @@
 // Numbers, addresses and vectors of a kernel.
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "runtime/cpu/kernel_emit.h"
 
@@ -136,10 +135,8 @@ static LLVMValueRef dropout(struct emission *e, const struct node *node, LLVMVal
   return LLVMBuildSelect(cg->builder, keep, scaled, zero_like(e, a), "");
 }
 
-static LLVMValueRef words_at(struct emission *e, const struct node *draws, LLVMValueRef element,
-                             unsigned lanes) {
-  LLVMValueRef address = codegen_at(&e->cg, e->cg.int32, emit_base(e, draws->place), element);
-  return codegen_load(&e->cg, codegen_lanes(&e->cg, e->cg.int32, lanes), address);
+static LLVMValueRef first_word(struct emission *e, const struct node *draws) {
+  return codegen_load(&e->cg, e->cg.int32, emit_base(e, draws->place));
 }
 
 // ------------------------------------------------------------------------------------------ numbers of a row
@@ -161,7 +158,7 @@ static LLVMValueRef load_scalar(struct emission *e, struct place place, LLVMValu
   return codegen_load(&e->cg, e->cg.real, emit_address(e, place, element));
 }
 
-LLVMValueRef emit_computed_scalar(struct emission *e, struct node *node) {
+static LLVMValueRef computed_scalar(struct emission *e, struct node *node) {
   switch (node->op) {
   case IR_OP_CONSTANT: return codegen_real(&e->cg, 1, node->number);
   case NODE_HOST: return host_number(e, node);
@@ -169,9 +166,8 @@ LLVMValueRef emit_computed_scalar(struct emission *e, struct node *node) {
     struct node *from = node->operands[0];
     return load_scalar(e, graph_place(e->graph, from), emit_index(e, node->at, from->n));
   }
-  case IR_OP_BROADCAST: return emit_scalar(e, node->operands[0]);
   case IR_OP_DROPOUT:
-    return dropout(e, node, emit_scalar(e, node->operands[0]), words_at(e, node->operands[1], word(e, 0), 1));
+    return dropout(e, node, emit_scalar(e, node->operands[0]), first_word(e, node->operands[1]));
   default: break;
   }
   if (!node_is_elementwise(node))
@@ -191,7 +187,7 @@ LLVMValueRef emit_scalar(struct emission *e, struct node *node) {
     return known->value;
   assert(!e->in_chunk && "the number was not prepared");
   LLVMValueRef value = emit_is_read(e, node) ? load_scalar(e, node->place, word(e, 0))
-                                             : emit_computed_scalar(e, node);
+                                             : computed_scalar(e, node);
   *known = (struct known){value, e->row_round};
   return value;
 }
@@ -219,32 +215,125 @@ void emit_prepare(struct emission *e, struct node *node) {
     emit_prepare(e, node->operands[i]);
 }
 
-// Lanes' distance from a position that is the same for all: position - shift - index, as int32.
-static LLVMValueRef one_at(struct emission *e, LLVMValueRef position, int64_t shift) {
+// How the chunk's elements lie in a value: offset + position + lane * step.
+struct chunk_access {
+  int64_t offset, step;
+  LLVMValueRef position;  // what the loops around the chunk's add; NULL: nothing
+};
+
+static struct chunk_access access_of(struct emission *e, const struct index_map *map,
+                                     const struct index_shape *value) {
+  const struct emit_frame *frame = &e->frame;
+  struct index_strides strides = index_map_strides(map, &frame->space, value);
+  struct chunk_access access = {.offset = strides.offset};
+  for (uint32_t i = 0; i < frame->groups.n; i++) {
+    int64_t step = index_group_stride(&strides, &frame->groups, frame->space.rank, i);
+    if (i == e->inner) {
+      access.step = step;
+    } else if (step != 0) {
+      LLVMValueRef part = LLVMBuildMul(e->cg.builder, e->at[i], word(e, step), "");
+      access.position = access.position == NULL ? part
+                                                : LLVMBuildAdd(e->cg.builder, access.position, part, "");
+    }
+  }
+  return access;
+}
+
+// Where the chunk's first element lies, which is `offset` elements from there already.
+static LLVMValueRef chunk_address(struct emission *e, LLVMTypeRef item, LLVMValueRef base,
+                                  const struct chunk_access *access) {
   struct codegen *cg = &e->cg;
-  LLVMValueRef first = LLVMBuildAdd(cg->builder, e->index, word(e, shift), "");
+  if (access->position != NULL)
+    base = codegen_at(cg, item, base, access->position);
+  if (access->step == 0)
+    return base;
+  LLVMValueRef index = e->index;
+  if (access->step != 1)
+    index = LLVMBuildMul(cg->builder, index, word(e, access->step), "");
+  return codegen_at(cg, item, base, index);
+}
+
+// Elements that do not lie side by side.
+static LLVMValueRef load_scattered(struct emission *e, LLVMTypeRef item, LLVMValueRef address, int64_t step) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef vector = LLVMConstNull(codegen_lanes(cg, item, cg->lanes));
+  for (unsigned i = 0; i < e->valid; i++) {
+    LLVMValueRef x = codegen_load(cg, item, codegen_at(cg, item, address, word(e, step * (int64_t)i)));
+    vector = LLVMBuildInsertElement(cg->builder, vector, x, LLVMConstInt(cg->int32, i, 0), "");
+  }
+  return vector;
+}
+
+// Loads the first `lanes` that lie side by side, however many are wanted otherwise.
+static LLVMValueRef load_lanes(struct emission *e, LLVMTypeRef item, LLVMValueRef base,
+                               const struct chunk_access *access, unsigned lanes) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef address = chunk_address(e, item, base, access);
+  if (access->step == 0)
+    return codegen_splat(cg, codegen_load(cg, item, address), cg->lanes);
+  if (access->step != 1)
+    return load_scattered(e, item, address, access->step);
+  return codegen_load_prefix(cg, codegen_lanes(cg, item, cg->lanes), address, lanes);
+}
+
+// One of the lanes, or none, is the element at a position of the value: 1 there, 0 elsewhere.
+static LLVMValueRef one_at(struct emission *e, LLVMValueRef position, const struct index_map *map,
+                           const struct index_shape *value) {
+  struct codegen *cg = &e->cg;
+  struct chunk_access access = access_of(e, map, value);
+  LLVMValueRef first = access.position, lanes = codegen_iota(cg, cg->lanes);
+  if (access.step != 0)
+    first = access.step == 1 ? e->index : LLVMBuildMul(cg->builder, e->index, word(e, access.step), "");
+  if (access.step != 0 && access.position != NULL)
+    first = LLVMBuildAdd(cg->builder, first, access.position, "");
+  first = first == NULL ? word(e, access.offset)
+                        : LLVMBuildAdd(cg->builder, first, word(e, access.offset), "");
   LLVMValueRef distance = LLVMBuildTrunc(cg->builder, LLVMBuildSub(cg->builder, position, first, ""),
                                          cg->int32, "");
-  LLVMValueRef here = LLVMBuildICmp(cg->builder, LLVMIntEQ, codegen_splat(cg, distance, cg->lanes),
-                                    codegen_iota(cg, cg->lanes), "");
+  if (access.step != 1)
+    lanes = LLVMBuildMul(cg->builder, lanes, codegen_int_constant(LLVMTypeOf(lanes), access.step), "");
+  LLVMValueRef here = LLVMBuildICmp(cg->builder, LLVMIntEQ, codegen_splat(cg, distance, cg->lanes), lanes,
+                                    "");
   return LLVMBuildSelect(cg->builder, here, codegen_real(cg, cg->lanes, 1), codegen_real(cg, cg->lanes, 0),
                          "");
 }
 
-LLVMValueRef emit_load_chunk(struct emission *e, struct place place, int64_t shift) {
+LLVMValueRef emit_load_chunk(struct emission *e, struct place place, const struct index_map *map,
+                             const struct index_shape *value) {
   struct codegen *cg = &e->cg;
-  LLVMTypeRef vector = codegen_lanes(cg, cg->real, cg->lanes);
-  LLVMValueRef base = at_bytes(e, emit_base(e, place), (place.offset + shift) * element_bytes(e));
-  LLVMValueRef address = codegen_at(cg, cg->real, base, e->index);
+  struct chunk_access access = access_of(e, map, value);
+  LLVMValueRef base = at_bytes(e, emit_base(e, place), (place.offset + access.offset) * element_bytes(e));
+  // What a whole vector reads behind the valid lanes must be there.
+  int64_t begin = e->known_index + place.offset + access.offset;
   bool inside = e->valid == cg->lanes ||
-                e->known_index + place.offset + shift + (int64_t)cg->lanes <= place.extent;
-  return codegen_load_prefix(cg, vector, address, inside ? cg->lanes : e->valid);
+                (access.position == NULL && begin + (int64_t)cg->lanes <= place.extent);
+  return load_lanes(e, cg->real, base, &access, inside ? cg->lanes : e->valid);
 }
 
-void emit_store_chunk(struct emission *e, struct place place, LLVMValueRef value, bool may_fill_padding) {
+void emit_store_chunk(struct emission *e, struct place place, const struct index_map *map,
+                      const struct index_shape *value_shape, LLVMValueRef value, bool may_fill_padding) {
   struct codegen *cg = &e->cg;
-  bool whole = may_fill_padding && e->known_index >= 0 && e->known_index + (int64_t)cg->lanes <= place.extent;
-  codegen_store_prefix(cg, value, emit_address(e, place, e->index), whole ? cg->lanes : e->valid);
+  struct chunk_access access = access_of(e, map, value_shape);
+  bool whole = may_fill_padding && access.position == NULL && e->known_index >= 0 &&
+               e->known_index + (int64_t)cg->lanes <= place.extent;
+  LLVMValueRef base = at_bytes(e, emit_base(e, place), (place.offset + access.offset) * element_bytes(e));
+  codegen_store_prefix(cg, value, chunk_address(e, cg->real, base, &access), whole ? cg->lanes : e->valid);
+}
+
+LLVMValueRef emit_point(struct emission *e, struct place place, const struct index_map *map,
+                        const struct index_shape *value) {
+  struct chunk_access access = access_of(e, map, value);
+  access.step = 0;
+  LLVMValueRef base = at_bytes(e, emit_base(e, place), (place.offset + access.offset) * element_bytes(e));
+  return chunk_address(e, e->cg.real, base, &access);
+}
+
+// Where the box begins along an axis of a node that is cut, which is the outermost of its group.
+static int64_t box_begin(const struct emission *e, const struct index_map *map, uint32_t axis) {
+  int64_t begin = map->begin[axis];
+  int follows = map->axis[axis];
+  int group = follows == INDEX_FIXED ? INDEX_FIXED : e->frame.groups.group[follows];
+  return group == INDEX_FIXED ? begin : begin + e->box.begin[group] / e->frame.groups.inner[follows];
 }
 
 // The last part of a concatenation that begins at `at` or before.
@@ -257,52 +346,62 @@ static uint32_t part_at(const struct node *node, int64_t at) {
   return low;
 }
 
-// The part of a concatenation that the whole region reads.
-static LLVMValueRef joined_vector(struct emission *e, struct node *node, int64_t shift) {
-  uint32_t part = part_at(node, e->region_begin + shift);
-  return emit_vector(e, node->operands[part], shift - node->part_begin[part]);
+static LLVMValueRef operand_vector(struct emission *e, struct node *node, uint32_t operand,
+                                   const struct index_map *map) {
+  struct index_map own = node_map(node, operand), whole = index_map_compose(map, &own);
+  return emit_vector(e, node->operands[operand], &whole);
 }
 
-static LLVMValueRef padded_vector(struct emission *e, struct node *node, int64_t shift) {
-  struct node *part = node->operands[0];
-  int64_t from = e->region_begin + shift - node->offset;
-  return from >= 0 && from < part->n ? emit_vector(e, part, shift - node->offset)
-                                     : codegen_real(&e->cg, e->cg.lanes, 0);
+static LLVMValueRef padded_vector(struct emission *e, struct node *node, const struct index_map *map) {
+  const struct node *part = node->operands[0];
+  for (uint32_t i = 0; i < node->rank; i++) {
+    int64_t from = box_begin(e, map, i) + node->map.begin[i];
+    if (part->size[i] < node->size[i] && (from < 0 || from >= part->size[i]))
+      return codegen_real(&e->cg, e->cg.lanes, 0);
+  }
+  return operand_vector(e, node, 0, map);
 }
 
-LLVMValueRef emit_computed_vector(struct emission *e, struct node *node, int64_t shift) {
+// Words of a dropout's draws, whole vectors of them: there are more than elements.
+static LLVMValueRef words_at(struct emission *e, const struct node *draws, const struct index_map *map) {
+  struct index_shape shape = node_shape(draws);
+  struct chunk_access access = access_of(e, map, &shape);
+  LLVMValueRef base = at_bytes(e, emit_base(e, draws->place), access.offset * 4);
+  return load_lanes(e, e->cg.int32, base, &access, e->cg.lanes);
+}
+
+static LLVMValueRef computed_vector(struct emission *e, struct node *node, const struct index_map *map) {
   struct codegen *cg = &e->cg;
+  struct index_shape shape = node_shape(node);
   switch (node->op) {
   case IR_OP_CONSTANT: return codegen_real(cg, cg->lanes, node->number);
-  case IR_OP_ONEHOT: return one_at(e, emit_index(e, node->at, node->n), shift);
-  case IR_OP_SLICE: return emit_vector(e, node->operands[0], shift + node->offset);
-  case IR_OP_CONCAT: return joined_vector(e, node, shift);
-  case IR_OP_PAD: return padded_vector(e, node, shift);
-  case IR_OP_BROADCAST: return emit_vector(e, node->operands[0], 0);
+  case IR_OP_ONEHOT: return one_at(e, emit_index(e, node->at, node->n), map, &shape);
+  case NODE_VIEW: return operand_vector(e, node, 0, map);
+  case IR_OP_CONCAT: return operand_vector(e, node, part_at(node, box_begin(e, map, node->axis)), map);
+  case IR_OP_PAD: return padded_vector(e, node, map);
   case IR_OP_DROPOUT: {
-    LLVMValueRef a = emit_vector(e, node->operands[0], shift);
-    LLVMValueRef element = LLVMBuildAdd(cg->builder, e->index, word(e, shift), "");
-    return dropout(e, node, a, words_at(e, node->operands[1], element, cg->lanes));
+    LLVMValueRef a = operand_vector(e, node, 0, map);
+    return dropout(e, node, a, words_at(e, node->operands[1], map));
   }
   default: break;
   }
   if (!node_is_elementwise(node))
-    return emit_load_chunk(e, graph_place(e->graph, node), shift);
-  LLVMValueRef a = emit_vector(e, node->operands[0], shift);
-  LLVMValueRef b = node->n_operands > 1 ? emit_vector(e, node->operands[1], shift) : NULL;
+    return emit_load_chunk(e, graph_place(e->graph, node), map, &shape);
+  LLVMValueRef a = operand_vector(e, node, 0, map);
+  LLVMValueRef b = node->n_operands > 1 ? operand_vector(e, node, 1, map) : NULL;
   return emit_value(&e->cg, node->op, a, b);
 }
 
 struct vector_key {
   const struct emission *e;
   const struct node *node;
-  int64_t shift;
+  const struct index_map *map;
 };
 
 static bool is_vector(const void *context, uint32_t item) {
   const struct vector_key *key = context;
   const struct known_vector *known = &key->e->vectors[item];
-  return known->node == key->node && known->shift == key->shift;
+  return known->node == key->node && index_map_equal(&known->map, key->map);
 }
 
 static void remember_vector(struct emission *e, uint64_t hash, struct known_vector known) {
@@ -315,154 +414,16 @@ static void remember_vector(struct emission *e, uint64_t hash, struct known_vect
   e->vectors[e->n_vectors++] = known;
 }
 
-LLVMValueRef emit_vector(struct emission *e, struct node *node, int64_t shift) {
+LLVMValueRef emit_vector(struct emission *e, struct node *node, const struct index_map *map) {
   if (node_is_scalar(node))
     return codegen_splat(&e->cg, emit_scalar(e, node), e->cg.lanes);
-  uint64_t hash = hash_mix(node->id, (uint64_t)shift);
-  uint32_t found = hash_index_find(&e->vector_index, hash, is_vector, &(struct vector_key){e, node, shift});
+  uint64_t hash = index_map_hash(node->id, map);
+  uint32_t found = hash_index_find(&e->vector_index, hash, is_vector, &(struct vector_key){e, node, map});
   if (found != HASH_INDEX_NONE)
     return e->vectors[found].value;
-  LLVMValueRef value = emit_is_read(e, node) ? emit_load_chunk(e, node->place, shift)
-                                             : emit_computed_vector(e, node, shift);
-  remember_vector(e, hash, (struct known_vector){node, shift, value});
+  struct index_shape shape = node_shape(node);
+  LLVMValueRef value = emit_is_read(e, node) ? emit_load_chunk(e, node->place, map, &shape)
+                                             : computed_vector(e, node, map);
+  remember_vector(e, hash, (struct known_vector){node, *map, value});
   return value;
-}
-
-// ----------------------------------------------------------------------------------------- loops over elements
-
-// Where a loop is cut: in any order, with repetitions, until sorted.
-struct cuts {
-  struct emission *e;
-  uint32_t n, capacity;
-  int64_t *at;
-};
-
-static void cut(struct cuts *cuts, int64_t at) {
-  if (cuts->n == cuts->capacity) {
-    uint32_t capacity = cuts->capacity ? cuts->capacity * 2 : 16;
-    cuts->at = arena_grow_array(cuts->e->graph->arena, cuts->at, cuts->n, capacity, sizeof *cuts->at);
-    cuts->capacity = capacity;
-  }
-  cuts->at[cuts->n++] = at;
-}
-
-static int by_position(const void *a, const void *b) {
-  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-  return (x > y) - (x < y);
-}
-
-static void sort_cuts(struct cuts *cuts) {
-  qsort(cuts->at, cuts->n, sizeof *cuts->at, by_position);
-  uint32_t n = 0;
-  for (uint32_t i = 0; i < cuts->n; i++)
-    if (n == 0 || cuts->at[n - 1] != cuts->at[i])
-      cuts->at[n++] = cuts->at[i];
-  cuts->n = n;
-}
-
-struct cuts_key {
-  const struct emission *e;
-  struct known_cuts wanted;
-};
-
-static bool is_looked_at(const void *context, uint32_t item) {
-  const struct cuts_key *key = context;
-  const struct known_cuts *known = &key->e->cuts_known[item], *wanted = &key->wanted;
-  return known->node == wanted->node && known->shift == wanted->shift && known->begin == wanted->begin &&
-         known->end == wanted->end;
-}
-
-// Whether [begin, end) of a node has been looked at; from now on it has.
-static bool has_been_looked_at(struct emission *e, struct known_cuts wanted) {
-  uint64_t hash = hash_mix(hash_mix(wanted.node->id, (uint64_t)wanted.shift), (uint64_t)wanted.begin);
-  hash = hash_mix(hash, (uint64_t)wanted.end);
-  if (hash_index_find(&e->cuts_index, hash, is_looked_at, &(struct cuts_key){e, wanted}) != HASH_INDEX_NONE)
-    return true;
-  if (e->n_cuts_known == e->cuts_capacity) {
-    uint32_t capacity = e->cuts_capacity ? e->cuts_capacity * 2 : 32;
-    e->cuts_known = arena_grow_array(e->graph->arena, e->cuts_known, e->n_cuts_known, capacity,
-                                     sizeof *e->cuts_known);
-    e->cuts_capacity = capacity;
-  }
-  hash_index_add(&e->cuts_index, hash, e->n_cuts_known);
-  e->cuts_known[e->n_cuts_known++] = wanted;
-  return false;
-}
-
-// Cuts [begin, end) where what `node` reads changes.
-static void find_cuts(struct cuts *cuts, struct node *node, int64_t shift, int64_t begin, int64_t end) {
-  if (node->cuts == 0 || node_is_scalar(node) || emit_is_read(cuts->e, node) ||
-      has_been_looked_at(cuts->e, (struct known_cuts){node, shift, begin, end}))
-    return;
-  if (node->op != IR_OP_CONCAT && node->op != IR_OP_PAD) {
-    shift += node->op == IR_OP_SLICE ? node->offset : 0;
-    for (uint32_t i = 0; i < node->n_operands; i++)
-      find_cuts(cuts, node->operands[i], shift, begin, end);
-    return;
-  }
-  for (uint32_t i = 0; i < node->n_operands; i++) {
-    int64_t part_begin = (node->op == IR_OP_PAD ? node->offset : node->part_begin[i]) - shift;
-    int64_t part_end = part_begin + node->operands[i]->n;
-    int64_t from = part_begin > begin ? part_begin : begin, to = part_end < end ? part_end : end;
-    if (from < to) {
-      cut(cuts, from);
-      cut(cuts, to);
-      find_cuts(cuts, node->operands[i], -part_begin, from, to);
-    }
-  }
-}
-
-struct chunk_body {
-  emit_body_fn *body;
-  void *context;
-  LLVMValueRef *carried;
-};
-
-static void emit_chunk(struct emission *e, const struct chunk_body *b, LLVMValueRef index, int64_t known,
-                       unsigned valid) {
-  e->index = index;
-  e->known_index = known;
-  e->valid = valid;
-  e->n_vectors = 0;
-  hash_index_clear(&e->vector_index);
-  e->in_chunk = true;
-  b->body(e, b->context, b->carried);
-  e->in_chunk = false;
-}
-
-static void emit_region(struct emission *e, const struct chunk_body *b, unsigned n_carried) {
-  int64_t lanes = e->cg.lanes, begin = e->region_begin, whole = (e->region_end - begin) / lanes * lanes;
-  if (whole == lanes) {
-    emit_chunk(e, b, word(e, begin), begin, e->cg.lanes);
-  } else if (whole > 0) {
-    struct codegen_loop loop;
-    codegen_loop_begin(&e->cg, &loop, word(e, begin), word(e, begin + whole), word(e, lanes), n_carried,
-                       b->carried);
-    for (unsigned i = 0; i < n_carried; i++)
-      b->carried[i] = loop.carried[i];
-    emit_chunk(e, b, loop.index, -1, e->cg.lanes);
-    codegen_loop_end(&e->cg, &loop, b->carried);
-    for (unsigned i = 0; i < n_carried; i++)
-      b->carried[i] = loop.carried[i];
-  }
-  if (begin + whole < e->region_end)
-    emit_chunk(e, b, word(e, begin + whole), begin + whole, (unsigned)(e->region_end - begin - whole));
-}
-
-void emit_elements(struct emission *e, int64_t n, uint32_t n_nodes, struct node *const *nodes,
-                   unsigned n_carried, LLVMValueRef *carried, emit_body_fn *body, void *context) {
-  struct cuts cuts = {.e = e};
-  cut(&cuts, 0);
-  cut(&cuts, n);
-  e->n_cuts_known = 0;
-  hash_index_clear(&e->cuts_index);
-  for (uint32_t i = 0; i < n_nodes; i++)
-    find_cuts(&cuts, nodes[i], 0, 0, n);
-  sort_cuts(&cuts);
-  struct chunk_body b = {body, context, carried};
-  for (uint32_t i = 0; i + 1 < cuts.n; i++) {
-    e->region_begin = cuts.at[i];
-    e->region_end = cuts.at[i + 1];
-    emit_region(e, &b, n_carried);
-  }
 }

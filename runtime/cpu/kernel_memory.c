@@ -50,7 +50,7 @@ bool plan_is_packed(const struct node *node) {
 
 bool plan_is_row_step(const struct node *node) {
   return node->op == IR_OP_MATMUL || node->op == IR_OP_OUTER || node->op == IR_OP_PUT ||
-         node->op == IR_OP_TRANSPOSE || node->op == NODE_DRAWS || node_is_reduction(node);
+         node->op == NODE_DRAWS || node_is_reduction(node);
 }
 
 bool plan_lies_in_memory(const struct node *node) {
@@ -59,21 +59,22 @@ bool plan_lies_in_memory(const struct node *node) {
   case NODE_SAVED:
   case NODE_GRADIENT:
   case IR_OP_PARAM: return true;
-  case IR_OP_SLICE: return node->memory || plan_lies_in_memory(node->operands[0]);
+  case NODE_VIEW: return node->memory || (node_is_run(node) && plan_lies_in_memory(node->operands[0]));
   case IR_OP_LOOKUP:
     return node->memory || (plan_lies_in_memory(node->operands[0]) && node->operands[0]->op != IR_OP_LOOKUP);
   default: return node->memory;
   }
 }
 
-// Element i of the node needs elements of the operand at a fixed distance from i.
+// Each element of the node needs one of each operand: node_map says which.
 static bool is_by_element(const struct node *node) {
-  return node_is_elementwise(node) || node->op == IR_OP_SLICE || node->op == IR_OP_CONCAT ||
+  return node_is_elementwise(node) || node->op == NODE_VIEW || node->op == IR_OP_CONCAT ||
          node->op == IR_OP_PAD;
 }
 
+// Of an element-wise node that is all but scalar operands.
 bool plan_is_aligned(const struct node *node, const struct node *operand) {
-  return is_by_element(node) && node_is_scalar(node) == node_is_scalar(operand) && node->n == operand->n;
+  return node_is_elementwise(node) && node_is_scalar(node) == node_is_scalar(operand);
 }
 
 // ------------------------------------------------------------------------------------------------------- order
@@ -135,12 +136,27 @@ static void set_order(struct graph *graph) {
 
 // ----------------------------------------------------------------------------------------------------- windows
 
+// Of a vector whose elements do not lie side by side in an operand.
+#define SCATTERED_WEIGHT 40
+
+// Whether neighbours of the last axis are neighbours in the operand, or the same.
+static bool is_scattered(const struct node *node) {
+  if (node->op != NODE_VIEW || node_is_scalar(node->operands[0]))
+    return false;
+  struct index_shape space = node_shape(node), value = node_shape(node->operands[0]);
+  struct index_groups groups = index_group(&space, 0);
+  struct index_strides strides = index_map_strides(&node->map, &space, &value);
+  return index_group_stride(&strides, &groups, space.rank, groups.n - 1) > 1;
+}
+
 // Instructions that compute a vector or a number, roughly.
 static uint32_t own_weight(const struct node *node) {
   if (node->op == NODE_DRAWS)
     return 400;
   if (plan_is_row_step(node))
     return 40;
+  if (is_scattered(node))
+    return SCATTERED_WEIGHT;
   if (node_is_leaf(node) || !node_is_elementwise(node))
     return !node_is_leaf(node);
   int cost = node->op < IR_N_OPS ? ir_op_infos[node->op].cost : 2;
@@ -201,7 +217,7 @@ static void require_by_operation(struct graph *graph) {
   for (uint32_t i = 0; i < graph->n_nodes; i++) {
     struct node *node = graph->nodes[i];
     bool needed = node->op == IR_OP_MATMUL || node->op == IR_OP_OUTER || node->op == IR_OP_PUT ||
-                  node->op == IR_OP_TRANSPOSE || node->op == IR_OP_PICK || node->op == IR_OP_LOOKUP;
+                  node->op == IR_OP_PICK || node->op == IR_OP_LOOKUP;
     for (uint32_t j = 0; node->live && needed && j < node->n_operands; j++)
       require_memory(node->operands[j]);
     node->memory |= node->live && plan_is_row_step(node);
@@ -217,20 +233,52 @@ static uint32_t count_cuts(const struct node *node) {
   uint64_t cuts = node->op == IR_OP_PAD ? 2 : node->op == IR_OP_CONCAT ? node->n_operands : 0;
   for (uint32_t i = 0; i < node->n_operands; i++)
     cuts += node->operands[i]->memory ? 0 : node->operands[i]->cuts;
-  if (node->op == IR_OP_SLICE && cuts > 0)
+  if (node->op == NODE_VIEW && cuts > 0 && node->n < node->operands[0]->n)
     cuts = (uint64_t)((double)cuts * (double)node->n / (double)node->operands[0]->n) + 1;
   return cuts > UINT32_MAX ? UINT32_MAX : (uint32_t)cuts;
 }
 
-// Where a loop over the node's elements has to be cut, and memory where that would be too often.
+uint8_t plan_mergeable(const struct node *node) {
+  uint8_t mergeable = INDEX_MERGE_ALL;
+  struct index_shape space = node_shape(node);
+  for (uint32_t i = 0; is_by_element(node) && i < node->n_operands; i++) {
+    if (node_is_scalar(node->operands[i]))
+      continue;
+    struct index_map map = node_map(node, i);
+    struct index_shape value = node_shape(node->operands[i]);
+    mergeable &= index_mergeable(&map, &space, &value, node->operands[i]->mergeable);
+  }
+  return mergeable;
+}
+
+// What the reductions want of a node.
+enum wanted {
+  WANTED_WHOLE = 1 << 0,  // as a single loop
+  WANTED_SUMMED =
+      1 << 1,  // not in pieces: the order of a sum must not depend on whether its terms happen to be
+               // kept for another reason
+};
+
+static uint8_t *list_wanted(struct graph *graph) {
+  uint8_t *wanted = arena_new_array(graph->arena, uint8_t, graph->n_nodes);
+  for (uint32_t i = 0; i < graph->n_nodes; i++) {
+    const struct node *node = graph->nodes[i];
+    if (!node->live || !node_is_reduction(node))
+      continue;
+    uint32_t operand = node->operands[0]->id;
+    wanted[operand] |= node_is_scalar(node) ? WANTED_WHOLE : 0;
+    wanted[operand] |= node->op == IR_OP_SUM || node->op == NODE_SUM_BUT_ONE ? WANTED_SUMMED : 0;
+  }
+  return wanted;
+}
+
+// Where a loop over the node's elements has to be cut, or takes several loops, and memory where that would be too
+// often.
 static void set_cuts(struct graph *graph) {
-  bool *summed = arena_new_array(graph->arena, bool, graph->n_nodes);
-  for (uint32_t i = 0; i < graph->n_nodes; i++)
-    if (graph->nodes[i]->live &&
-        (graph->nodes[i]->op == IR_OP_SUM || graph->nodes[i]->op == NODE_SUM_BUT_ONE))
-      summed[graph->nodes[i]->operands[0]->id] = true;
+  const uint8_t *wanted = list_wanted(graph);
   for (uint32_t i = 0; i < graph->n_nodes; i++) {
     struct node *node = graph->nodes[i];
+    node->mergeable = INDEX_MERGE_ALL;
     if (!node->live || node_is_scalar(node) || !is_by_element(node) ||
         (plan_lies_in_memory(node) && !node->memory))
       continue;
@@ -239,8 +287,11 @@ static void set_cuts(struct graph *graph) {
     for (uint32_t j = 0; node->cuts > MAX_CUTS && node->op == IR_OP_CONCAT && j < node->n_operands; j++)
       node->operands[j]->memory |= node->operands[j]->cuts > 0;
     node->cuts = count_cuts(node);
-    // The order of a sum must not depend on whether its terms happen to be kept for another reason.
-    node->memory |= node->cuts > MAX_CUTS || (node->cuts > 0 && summed[i]);
+    struct index_shape shape = node_shape(node);
+    uint8_t mergeable = plan_mergeable(node);
+    node->memory |= node->cuts > MAX_CUTS || (node->cuts > 0 && (wanted[i] & WANTED_SUMMED)) ||
+                    ((wanted[i] & WANTED_WHOLE) && index_group(&shape, mergeable).n > 1);
+    node->mergeable = node->memory ? INDEX_MERGE_ALL : mergeable;
   }
 }
 
@@ -271,19 +322,24 @@ static void set_costs(struct graph *graph) {
 struct reader_key {
   const struct graph *graph;
   uint32_t window;
-  int64_t n;
+  struct index_groups loops;
   bool scalar;
 };
 
 static bool is_reader(const void *context, uint32_t item) {
   const struct reader_key *key = context;
   const struct reader *reader = &key->graph->readers[item];
-  return reader->window == key->window && reader->n == key->n && reader->scalar == key->scalar;
+  return reader->window == key->window && reader->scalar == key->scalar &&
+         index_groups_equal(&reader->loops, &key->loops);
 }
 
 uint32_t plan_reader(struct graph *graph, const struct node *target) {
-  struct reader_key key = {graph, target->window, target->n, node_is_scalar(target)};
-  uint64_t hash = hash_mix(hash_mix(key.window, (uint64_t)key.n), key.scalar);
+  struct index_shape shape = node_shape(target);
+  struct reader_key key = {graph, target->window, index_group(&shape, plan_mergeable(target)),
+                           node_is_scalar(target)};
+  uint64_t hash = hash_mix(key.window, key.scalar);
+  for (uint32_t i = 0; i < key.loops.n; i++)
+    hash = hash_mix(hash, (uint64_t)key.loops.size[i]);
   uint32_t found = hash_index_find(&graph->reader_index, hash, is_reader, &key);
   if (found != HASH_INDEX_NONE)
     return found;
@@ -293,7 +349,8 @@ uint32_t plan_reader(struct graph *graph, const struct node *target) {
                                       sizeof *graph->readers);
     graph->readers_capacity = capacity;
   }
-  graph->readers[graph->n_readers] = (struct reader){.window = key.window, .n = key.n, .scalar = key.scalar};
+  graph->readers[graph->n_readers] =
+      (struct reader){.window = key.window, .loops = key.loops, .scalar = key.scalar};
   hash_index_add(&graph->reader_index, hash, graph->n_readers);
   return graph->n_readers++;
 }
@@ -302,9 +359,8 @@ uint32_t plan_reader(struct graph *graph, const struct node *target) {
 struct approach {
   uint32_t reader;  // + 1; numbers of the row: the window + 1, since all steps of a window share them
   uint32_t window;
-  int64_t shift;
-  int64_t n;  // elements of the reader's loop
-  bool several;
+  struct index_map map;  // from the reader's space
+  bool several, crooked, repeated;
 };
 
 static void note_access(struct node *node, struct approach approach) {
@@ -314,39 +370,41 @@ static void note_access(struct node *node, struct approach approach) {
     approach.reader = approach.window + 1;
   if (node->access.n_users++ == 0) {
     node->access.reader = approach.reader;
-    node->access.shift = approach.shift;
+    node->access.map = approach.map;
   }
   node->access.several |= approach.several || node->access.reader != approach.reader ||
-                          node->access.shift != approach.shift || node->window != approach.window;
-  node->access.crooked |= approach.shift != 0 || node->n != approach.n;
+                          !index_map_equal(&node->access.map, &approach.map) ||
+                          node->window != approach.window;
+  node->access.crooked |= approach.crooked;
+  node->access.repeated |= approach.repeated;
 }
 
 static void note_operands(const struct node *node, struct approach from) {
+  struct index_shape space = node_space(node);
   for (uint32_t i = 0; i < node->n_operands; i++) {
     struct approach approach = from;
-    if (node->op == IR_OP_SLICE)
-      approach.shift += node->offset;
-    if (node->op == IR_OP_PAD)
-      approach.shift -= node->offset;
-    if (node->op == IR_OP_CONCAT)
-      approach.shift -= node->part_begin[i];
-    if (node_is_scalar(node->operands[i])) {
-      approach.shift = 0;
-      approach.n = 1;
-    }
+    struct index_shape value = node_shape(node->operands[i]);
+    struct index_map map = node_map(node, i);
+    approach.map = index_map_compose(&from.map, &map);
+    approach.crooked |= !index_map_is_identity(&map, &space, &value);
+    approach.repeated |= index_map_repeats(&map, &space);
+    if (node_is_scalar(node->operands[i]))
+      approach.crooked = approach.repeated = false;
     note_access(node->operands[i], approach);
   }
 }
 
 static struct approach approach_of(struct graph *graph, const struct node *target) {
-  return (struct approach){plan_reader(graph, target) + 1, target->window, 0, target->n, false};
+  return (struct approach){.reader = plan_reader(graph, target) + 1,
+                           .window = target->window,
+                           .map = index_map_identity(target->rank)};
 }
 
 // Whether it would be computed several times. Nodes that a loop needs at other places than it computes are
 // beyond what kernel_plan.c can share between the loops of a reader.
 static bool repeats_work(const struct node *node) {
-  return node->cost > PLAN_CHEAP &&
-         (node->access.several || (node->access.crooked && node->access.n_users > 1));
+  return node->cost > PLAN_CHEAP && (node->access.several || node->access.repeated ||
+                                     (node->access.crooked && node->access.n_users > 1));
 }
 
 static void choose_memory(struct graph *graph) {
@@ -358,15 +416,14 @@ static void choose_memory(struct graph *graph) {
       continue;
     if (!plan_lies_in_memory(node) && repeats_work(node))
       node->memory = true;
-    struct approach approach = {node->access.reader, node->window, node->access.shift, node->n,
-                                node->access.several};
+    struct approach approach = {node->access.reader,  node->window,         node->access.map,
+                                node->access.several, node->access.crooked, node->access.repeated};
     if (node->memory && plan_is_row_step(node))
-      approach = (struct approach){0x80000000u | node->id, node->window, 0,
-                                   node->n_operands > 0 ? node->operands[0]->n : 0, false};
+      approach = (struct approach){.reader = 0x80000000u | node->id,
+                                   .window = node->window,
+                                   .map = index_map_identity(node_space(node).rank)};
     else if (node->memory)
       approach = approach_of(graph, node);
-    else
-      approach.n = node->access.crooked ? -1 : node->n;
     note_operands(node, approach);
   }
 }

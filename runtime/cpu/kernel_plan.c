@@ -33,9 +33,12 @@ struct place graph_place(struct graph *graph, struct node *node) {
     // Followed by NN_LANES readable elements: no vector load within the parameter goes too far.
     return (struct place){
         .kind = PLACE_PARAM, .index = graph_use(graph, node, KERNEL_NATURAL), .extent = INT64_MAX / 2};
-  case IR_OP_SLICE: {
+  case NODE_VIEW: {
+    if (!node_is_run(node))
+      return (struct place){.kind = PLACE_NONE};
+    struct index_shape space = node_shape(node), value = node_shape(node->operands[0]);
     struct place place = graph_place(graph, node->operands[0]);
-    place.offset += node->offset;
+    place.offset += index_map_strides(&node->map, &space, &value).offset;
     return place;
   }
   case IR_OP_LOOKUP: {
@@ -134,7 +137,7 @@ static uint32_t find_group(struct graph *graph, uint32_t number, const struct no
     if (takes(graph->steps[reader->groups[low]], node))
       return reader->groups[low];
   struct step *step = add_step(graph, STEP_GROUP, NULL, node->window);
-  step->n = node->n;
+  step->groups = reader->loops;
   step->scalar = node_is_scalar(node);
   if (reader->n_groups == reader->groups_capacity) {
     uint32_t capacity = reader->groups_capacity ? reader->groups_capacity * 2 : 4;
@@ -214,7 +217,6 @@ static enum step_kind row_step_kind(const struct node *node) {
   case IR_OP_MATMUL: return STEP_MATMUL;
   case IR_OP_OUTER: return STEP_OUTER;
   case IR_OP_PUT: return STEP_PUT;
-  case IR_OP_TRANSPOSE: return STEP_TRANSPOSE;
   case NODE_DRAWS: return STEP_DRAWS;
   default: return STEP_REDUCE;
   }

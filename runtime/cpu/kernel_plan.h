@@ -8,11 +8,11 @@
 // Recomputing a virtual node costs more than this many simple operations: better stored once.
 #define PLAN_CHEAP 2
 
-// A loop over `n` elements, or numbers of the row, in one window: targets of one reader share loops where none
-// of them waits for another.
+// Loops over elements, or numbers of the row, in one window: targets of one reader share them where none of them
+// waits for another.
 struct reader {
   uint32_t window;
-  int64_t n;
+  struct index_groups loops;
   bool scalar;
   uint32_t n_groups, groups_capacity;
   uint32_t *groups;  // steps, ascending
@@ -20,6 +20,8 @@ struct reader {
 
 // kernel_memory.c. Requires the graph's nodes, outputs, adds and sinks; sets phases, windows and what has memory.
 void plan_memory(struct graph *);
+// How the axes of a node can be one where it is computed, see index_map.h.
+uint8_t plan_mergeable(const struct node *);
 // The reader of a target in the node's window, as a position in graph->readers.
 uint32_t plan_reader(struct graph *, const struct node *target);
 // A packed product: its row operand and how the parameter must lie. false: it is worked row by row.

@@ -61,12 +61,49 @@ bool node_is_leaf(const struct node *node) {
          node->op == IR_OP_ONEHOT;
 }
 
+struct index_shape node_shape(const struct node *node) {
+  struct index_shape shape = {.rank = node->rank};
+  memcpy(shape.size, node->size, sizeof shape.size);
+  return shape;
+}
+
+struct index_shape node_space(const struct node *node) {
+  return node_shape(node_is_reduction(node) ? node->operands[0] : node);
+}
+
+struct index_map node_map(const struct node *node, uint32_t operand) {
+  if (node->op == NODE_VIEW || node->op == IR_OP_PAD)
+    return node->map;
+  struct index_map map = index_map_identity(node->operands[operand]->rank);
+  if (node->op == IR_OP_CONCAT)
+    map.begin[node->axis] = -node->part_begin[operand];
+  return map;
+}
+
+struct index_map node_result_map(const struct node *node) {
+  struct index_map map = index_map_identity(node->rank);
+  for (uint32_t i = node->axis; node_is_reduction(node) && i < node->rank; i++)
+    map.axis[i] = (int8_t)(i + 1);
+  return map;
+}
+
+bool node_is_run(const struct node *node) {
+  const struct node *operand = node->operands[0];
+  if (node->op != NODE_VIEW || node_is_scalar(operand))
+    return false;
+  struct index_shape space = node_shape(node), value = node_shape(operand);
+  struct index_groups groups = index_group(&space,
+                                           index_mergeable(&node->map, &space, &value, INDEX_MERGE_ALL));
+  struct index_strides strides = index_map_strides(&node->map, &space, &value);
+  return groups.n == 1 && (node->n == 1 || index_group_stride(&strides, &groups, space.rank, 0) == 1);
+}
+
 static bool same_node(const struct node *a, const struct node *b) {
   if (a->op != b->op || a->n_operands != b->n_operands || a->rank != b->rank || a->n != b->n ||
-      a->offset != b->offset || memcmp(&a->number, &b->number, sizeof a->number) != 0 ||
-      a->index != b->index || a->member != b->member || a->integer != b->integer ||
-      a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b || a->at.input != b->at.input ||
-      a->at.constant != b->at.constant)
+      a->axis != b->axis || !index_map_equal(&a->map, &b->map) ||
+      memcmp(&a->number, &b->number, sizeof a->number) != 0 || a->index != b->index ||
+      a->member != b->member || a->integer != b->integer || a->transpose_a != b->transpose_a ||
+      a->transpose_b != b->transpose_b || a->at.input != b->at.input || a->at.constant != b->at.constant)
     return false;
   for (uint32_t i = 0; i < a->rank; i++)
     if (a->size[i] != b->size[i])
@@ -81,7 +118,7 @@ static uint64_t hash_node(const struct node *node) {
   uint64_t number;
   memcpy(&number, &node->number, sizeof number);
   uint64_t hash = hash_mix((uint64_t)node->op, (uint64_t)node->n);
-  hash = hash_mix(hash, (uint64_t)node->offset);
+  hash = index_map_hash(hash, &node->map);
   hash = hash_mix(hash, number);
   hash = hash_mix(hash, (uint64_t)node->index << 32 | (uint32_t)node->member);
   hash = hash_mix(hash, (uint64_t)node->at.constant ^ (uint64_t)(uint32_t)node->at.input << 32);
@@ -103,7 +140,7 @@ static bool is_wanted(const void *context, uint32_t item) {
 static void note_parts(struct graph *graph, struct node *node) {
   node->part_begin = arena_new_array(graph->arena, int64_t, node->n_operands);
   for (uint32_t i = 1; i < node->n_operands; i++)
-    node->part_begin[i] = node->part_begin[i - 1] + node->operands[i - 1]->n;
+    node->part_begin[i] = node->part_begin[i - 1] + node->operands[i - 1]->size[node->axis];
 }
 
 // Adds a node, or gives the equal one that is there.
@@ -348,9 +385,6 @@ static struct node *host_scalar(struct graph *graph, const struct ir_value *valu
   return intern(graph, &node);
 }
 
-// Elements from one entry of the first axis to the next.
-static int64_t stride_of(const struct node *node) { return node->n / node->size[0]; }
-
 static void check_range(struct graph *graph, const struct ir_instr *instr, int64_t from, int64_t length,
                         int64_t limit) {
   if (from < 0 || length < 1 || from > limit - length)
@@ -358,16 +392,39 @@ static void check_range(struct graph *graph, const struct ir_instr *instr, int64
                ir_op_infos[instr->op].name, from, from + length - 1, limit);
 }
 
+static void make_view(struct node *node, struct index_map map) {
+  node->op = NODE_VIEW;
+  node->map = map;
+}
+
+// The other of a matrix's two ways to lie.
+static bool is_transpose(const struct node *node) {
+  return node->op == NODE_VIEW && node->rank == 2 && node->map.rank == 2 && node->map.axis[0] == 1 &&
+         node->map.axis[1] == 0 && node->n == node->operands[0]->n;
+}
+
 static void set_attributes(struct graph *graph, const struct ir_instr *instr, struct node *node) {
   switch (instr->op) {
-  case IR_OP_SLICE:
-    node->offset = size_of(graph, instr->size) * stride_of(node->operands[0]);
-    check_range(graph, instr, node->offset, node->n, node->operands[0]->n);
+  case IR_OP_SLICE: {
+    int64_t offset = size_of(graph, instr->size);
+    check_range(graph, instr, offset, node->size[0], node->operands[0]->size[0]);
+    make_view(node, index_map_identity(node->rank));
+    node->map.begin[0] = offset;
     break;
-  case IR_OP_PAD:
-    node->offset = size_of(graph, instr->size) * stride_of(node);
-    check_range(graph, instr, node->offset, node->operands[0]->n, node->n);
+  }
+  case IR_OP_PAD: {
+    int64_t offset = size_of(graph, instr->size);
+    check_range(graph, instr, offset, node->operands[0]->size[0], node->size[0]);
+    node->map = index_map_identity(node->rank);
+    node->map.begin[0] = -offset;
     break;
+  }
+  case IR_OP_TRANSPOSE:
+    make_view(node, index_map_identity(2));
+    node->map.axis[0] = 1;
+    node->map.axis[1] = 0;
+    break;
+  case IR_OP_BROADCAST: make_view(node, index_map_fixed()); break;
   case IR_OP_CONSTANT: node->number = instr->number; break;
   case IR_OP_PARAM:
     node->index = instr->symbol;
@@ -378,7 +435,7 @@ static void set_attributes(struct graph *graph, const struct ir_instr *instr, st
     node->transpose_b = instr->transpose_b;
     // A transposed operand is read where it lies.
     for (int i = 0; i < 2; i++)
-      if (node->operands[i]->op == IR_OP_TRANSPOSE) {
+      if (is_transpose(node->operands[i])) {
         node->operands[i] = node->operands[i]->operands[0];
         *(i == 0 ? &node->transpose_a : &node->transpose_b) ^= true;
       }
@@ -397,10 +454,10 @@ static struct node *join(struct graph *graph, const struct node *wanted) {
       struct node run = *wanted;
       run.operands = whole.operands + i * GRAPH_MAX_PARTS;
       run.n_operands = i + 1 < n ? GRAPH_MAX_PARTS : whole.n_operands - i * GRAPH_MAX_PARTS;
-      run.n = 0;
+      run.size[wanted->axis] = 0;
       for (uint32_t j = 0; j < run.n_operands; j++)
-        run.n += run.operands[j]->n;
-      run.size[0] = run.n / (wanted->n / wanted->size[0]);
+        run.size[wanted->axis] += run.operands[j]->size[wanted->axis];
+      run.n = wanted->n / wanted->size[wanted->axis] * run.size[wanted->axis];
       joined[i] = run.n_operands == 1 ? run.operands[0] : intern(graph, &run);
     }
     whole.operands = joined;
@@ -409,23 +466,22 @@ static struct node *join(struct graph *graph, const struct node *wanted) {
   return intern(graph, &whole);
 }
 
-// A slice of a slice, of a concatenation's part and the like: look through it, so that less needs memory.
+// A view of a view, of all in its place and the like: look through it, so that less needs memory.
 static struct node *simplified(struct graph *graph, struct node *node) {
-  if (node->op == IR_OP_SLICE) {
+  if (node->op == NODE_VIEW || node->op == IR_OP_PAD) {
     struct node *from = node->operands[0];
-    if (node->n == from->n && node->rank == from->rank)
+    struct index_shape space = node_shape(node), value = node_shape(from);
+    if (index_map_is_identity(&node->map, &space, &value))
       return from;
-    if (from->op == IR_OP_SLICE) {
+    if (node->op == NODE_VIEW && from->op == NODE_VIEW) {
       struct node whole = *node;
       whole.operands = &from->operands[0];
-      whole.offset += from->offset;
-      return intern(graph, &whole);
+      whole.map = index_map_compose(&node->map, &from->map);
+      return simplified(graph, &whole);
     }
   }
   if (node->op == IR_OP_CONCAT)
     return node->n_operands == 1 ? node->operands[0] : join(graph, node);
-  if (node->op == IR_OP_PAD && node->n == node->operands[0]->n && node->rank == node->operands[0]->rank)
-    return node->operands[0];
   return intern(graph, node);
 }
 

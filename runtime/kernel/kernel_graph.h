@@ -5,8 +5,8 @@
 //   kernel_graph.c   rewrites the block's operations as nodes. Equal nodes are one; composite operations
 //                    (softmax, nll, mean, ...) become the primitive ones that they consist of.
 //   kernel_memory.c  decides which nodes get memory. All others are virtual: they are computed in registers
-//                    where a step needs them. Element-wise operations, slices, concatenations, paddings and
-//                    broadcasts are virtual unless that would repeat much work.
+//                    where a step needs them. Element-wise operations, views (slices, broadcasts, transposes),
+//                    concatenations and paddings are virtual unless that would repeat much work.
 //   kernel_plan.c    decides in which steps what has memory is computed; kernel_scratch.c where it lies.
 //   kernel_emit*.c   turn the steps into LLVM code.
 #ifndef NN_RUNTIME_KERNEL_KERNEL_GRAPH_H
@@ -18,10 +18,11 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/base/hash_index.h"
+#include "runtime/kernel/index_map.h"
 #include "runtime/kernel/kernel.h"
 
-// Besides the operations of ops.def. The composite ones and sinks do not occur as nodes; nor does
-// stop_gradient.
+// Besides the operations of ops.def. The composite ones and sinks do not occur as nodes; nor do stop_gradient and
+// those that are views.
 enum node_kind {
   NODE_INPUT = IR_N_OPS,  // tensor input `index`
   NODE_SAVED,             // saved value `index` of the forward block
@@ -30,6 +31,7 @@ enum node_kind {
   NODE_DRAWS,        // random words of dropout site `index`, one per element
   NODE_FINITE,       // the scalar operand, or 0 when it is infinite
   NODE_SUM_BUT_ONE,  // sum of the elements, less 1; those below 1 keep their digits beside one that is 1
+  NODE_VIEW,         // each element is one of the operand's: `map`. slice, transpose, broadcast
 };
 
 // Parts of a concatenation.
@@ -75,14 +77,15 @@ struct node {
   int64_t size[IR_MAX_RANK];
   int64_t n;  // elements
   // attributes
-  int64_t offset;  // SLICE, PAD: in elements
-  double number;   // CONSTANT: value. DROPOUT: probability
-  uint32_t index;  // INPUT, ...: number. PARAM: in the module. DRAWS: site
-  int32_t member;  // PARAM: block parameter that chooses the member of a family, -1: none
-  bool integer;    // HOST
+  struct index_map map;  // VIEW, PAD: of the operand
+  uint32_t axis;         // CONCAT; reductions to a shape of less rank: the operand's axis that they go over
+  double number;         // CONSTANT: value. DROPOUT: probability
+  uint32_t index;        // INPUT, ...: number. PARAM: in the module. DRAWS: site
+  int32_t member;        // PARAM: block parameter that chooses the member of a family, -1: none
+  bool integer;          // HOST
   bool transpose_a, transpose_b;
   struct node_index at;  // LOOKUP, PICK, PUT, ONEHOT
-  int64_t *part_begin;   // CONCAT: [operand] its first element
+  int64_t *part_begin;   // CONCAT: [operand] where it begins along the axis
   uint32_t use[3];       // PARAM: [layout] use of it + 1, 0: none yet
   uint32_t sink;         // its sink buffer + 1, 0: none
   // plan: memory
@@ -92,13 +95,15 @@ struct node {
   uint32_t window;  // that holds its code, see struct window
   uint32_t weight;  // of its code, in instructions
   uint32_t cuts;    // places where a loop over a virtual node's elements changes its form
-  int cost;         // of computing an element, or a number, of a virtual node anew
+  uint8_t mergeable;  // its axes that are one for whoever reads it, see index_map.h
+  int cost;           // of computing an element, or a number, of a virtual node anew
   struct {
-    uint32_t reader;  // see kernel_memory.c, 0: none yet
-    int64_t shift;    // the reader's element i needs element i + shift
+    uint32_t reader;       // see kernel_memory.c, 0: none yet
+    struct index_map map;  // from the reader's elements
     uint32_t n_users;
-    bool several;  // other readers, or other shifts
-    bool crooked;  // a reader of another size, or a shift
+    bool several;   // other readers, or other maps
+    bool crooked;   // a reader of another shape, or another element of it
+    bool repeated;  // several elements of a reader need the same one
   } access;
   // plan: steps
   struct place place;
@@ -133,16 +138,15 @@ enum step_kind {
   STEP_DRAWS,
   STEP_OUTER,
   STEP_PUT,
-  STEP_TRANSPOSE,
   STEP_MATMUL,  // product with no packed parameter, row by row
   STEP_UNPAD,   // result of a packed product of matrices, from padded to dense rows
 };
 struct step {
   enum step_kind kind;
-  uint32_t window;    // all but products
-  struct node *node;  // all but groups
-  bool scalar;        // group: of scalars
-  int64_t n;          // group: elements of each target
+  uint32_t window;             // all but products
+  struct node *node;           // all but groups
+  bool scalar;                 // group: of scalars
+  struct index_groups groups;  // group: the loops over each target's elements
   uint32_t n_targets, targets_capacity;
   struct target *targets;
   uint32_t cuts;  // group: of its targets
@@ -220,6 +224,15 @@ static inline bool node_is_scalar(const struct node *node) { return node->rank =
 bool node_is_elementwise(const struct node *);
 bool node_is_reduction(const struct node *);
 bool node_is_leaf(const struct node *);
+struct index_shape node_shape(const struct node *);
+// What the code for a node runs over: its elements; of a reduction, its operand's.
+struct index_shape node_space(const struct node *);
+// From that space to an operand that is needed by element.
+struct index_map node_map(const struct node *, uint32_t operand);
+// From that space to the node's own elements.
+struct index_map node_result_map(const struct node *);
+// A view whose elements lie one after the other in its operand.
+bool node_is_run(const struct node *);
 // A use of a parameter in that layout; the same use twice is one.
 uint32_t graph_use(struct graph *, struct node *param, enum kernel_layout);
 
