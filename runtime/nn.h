@@ -375,7 +375,17 @@ typedef struct nn_batch {
   uint32_t flush;         // in which flush it ran; more than one when entries decide
   uint32_t phase, level;  // level: smallest of its rows
   const char *reason;     // why its rows did not join the previous batch of the same key; "" for the first
+  int reason_code;        // number of the kind of reason, 0 for the first
 } nn_batch;
+
+// A kind of reason; its number stays the same in later versions.
+typedef struct nn_reason {
+  int code;
+  const char *text;  // as it is said; %u stands for a batch's number
+  const char *explanation;
+} nn_reason;
+size_t nn_reason_count(void);
+nn_reason nn_reason_info(size_t reason);
 size_t nn_session_batch_count(const nn_session *);
 nn_batch nn_session_batch(nn_session *, size_t batch);
 // No schedule of this trace has fewer batches: over flushes and keys, the longest chain of instances of one

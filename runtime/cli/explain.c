@@ -1,6 +1,7 @@
 // nnrun explain: the batches of a minibatch and why they are not fewer.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/cli/blocks.h"
 #include "runtime/cli/run.h"
@@ -13,14 +14,22 @@ static json_t *names_used(nn_session *session, size_t n_batches) {
   return names;
 }
 
+static const char *reason_name(int code, char name[16]) {
+  snprintf(name, 16, "NNR%04d", code);
+  return name;
+}
+
 static void print_json(const struct cli_run *run, size_t n_examples, size_t n, json_t *blocks) {
   json_t *list = json_array();
   for (size_t i = 0; i < n; i++) {
     nn_batch batch = nn_session_batch(run->session, i);
-    json_array_append_new(list,
-                          json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "block", batch.name, "key",
-                                    batch.key, "rows", (int)batch.rows, "flush", (int)batch.flush, "phase",
-                                    (int)batch.phase, "level", (int)batch.level, "reason", batch.reason));
+    json_t *entry = json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:s}", "block", batch.name, "key", batch.key,
+                              "rows", (int)batch.rows, "flush", (int)batch.flush, "phase", (int)batch.phase,
+                              "level", (int)batch.level, "reason", batch.reason);
+    char code[16];
+    if (batch.reason_code)
+      json_object_set_new(entry, "code", json_string(reason_name(batch.reason_code, code)));
+    json_array_append_new(list, entry);
   }
   cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o, s:O}", "examples", (json_int_t)n_examples, "nodes",
                            (json_int_t)nn_session_node_count(run->session), "n_batches", (json_int_t)n,
@@ -61,15 +70,31 @@ static void print_text(const struct cli_run *run, size_t n_examples, size_t n, c
     printf("; no schedule has fewer than %zu\n", least);
   printf("\n%5s %7s  %-24s %s\n", "batch", "rows", "block",
          "why its rows did not join the batch before of their kind");
+  bool coded = false;
   for (size_t i = 0; i < n; i++) {
     nn_batch batch = nn_session_batch(run->session, i);
+    char code[16];
     printf("%5zu %7u  ", i, batch.rows);
+    coded |= batch.reason_code != 0;
     if (*batch.reason)
-      printf("%-24s %s\n", batch.key, batch.reason);
+      printf("%-24s %s  %s\n", batch.key, reason_name(batch.reason_code, code), batch.reason);
     else
       puts(batch.key);
   }
+  if (coded)
+    puts("\n`nnrun explain --reasons` explains the codes");
   print_blocks(blocks);
+}
+
+void cli_explain_reasons(void) {
+  char code[16];
+  for (size_t i = 0; i < nn_reason_count(); i++) {
+    nn_reason reason = nn_reason_info(i);
+    const char *batch = strstr(reason.text, "%u");
+    printf("%s%s: %.*s%s%s\n\n%s", i ? "\n" : "", reason_name(reason.code, code),
+           batch ? (int)(batch - reason.text) : (int)strlen(reason.text), reason.text, batch ? "N" : "",
+           batch ? batch + 2 : "", reason.explanation);
+  }
 }
 
 int cli_explain(const struct cli_options *options) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/cli/option_checks.h"
+#include "runtime/cli/run.h"
 
 #define ONE(command) (1u << CLI_##command)
 #define WITH_DATA (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD) | ONE(GRAPH) | ONE(EXPLAIN))
@@ -140,6 +141,7 @@ static const struct {
     {{"example", KEY_EXAMPLE, "N", 0, "number of the first example, from 0 (default 0)", 4}, ONE(GRAPH)},
     {{"before", KEY_BEFORE, NULL, 0, "show the trace without batches", 4}, ONE(GRAPH)},
     {{NULL, 0, NULL, 0, "Output:", 5}, ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO) | ONE(TRAIN)},
+    {{"reasons", KEY_REASONS, NULL, 0, "explain the codes of the reasons, and run nothing", 5}, ONE(EXPLAIN)},
     {{"json", KEY_JSON, NULL, 0, "print JSON", 5}, ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO)},
     {{"quiet", KEY_QUIET, NULL, 0, "no progress", 5}, ONE(TRAIN) | ONE(EVAL) | ONE(BENCH)},
     {{NULL, 'h', NULL, OPTION_HIDDEN, NULL, -1}, ALL},
@@ -264,6 +266,7 @@ static error_t set(int key, char *text, struct argp_state *state) {
   case KEY_FORMAT: o->reading.format = text; break;
   case KEY_SKIP_BAD: o->reading.skip_bad = true; break;
   case 'D': define(state, o, text); break;
+  case KEY_REASONS: cli_explain_reasons(); exit(0);
   case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
   case KEY_WEIGHTS: o->weights = text; break;
   case KEY_ENTRY: o->entry = text; break;

@@ -97,6 +97,7 @@ int cli_bench(const struct cli_options *);
 int cli_grad(const struct cli_options *);
 int cli_graph(const struct cli_options *);
 int cli_explain(const struct cli_options *);
+void cli_explain_reasons(void);  // the kinds of reasons that it gives
 int cli_info(const struct cli_options *);
 
 #endif

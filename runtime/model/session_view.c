@@ -213,26 +213,54 @@ static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
   return found;
 }
 
-static const char *reason_text(nn_session *session, uint32_t number) {
-  const struct schedule *schedule = &session->minibatch.schedule;
-  const struct batch *batch = &schedule->batches[number];
-  uint32_t before = number;
-  while (before > 0 && schedule->batches[before - 1].key != batch->key)
-    before--;
-  if (before == 0)
-    return "";
-  const struct batch *previous = &schedule->batches[--before];
-  struct arena *texts = &session->view->texts;
+enum reason {
+#define REASON(name, number, text, explanation) REASON_##name,
+#include "runtime/model/reasons.def"
+#undef REASON
+  N_REASONS,
+};
+
+static const nn_reason reasons[N_REASONS] = {
+#define REASON(name, number, text, explanation) {number, text, explanation},
+#include "runtime/model/reasons.def"
+#undef REASON
+};
+
+size_t nn_reason_count(void) { return N_REASONS; }
+nn_reason nn_reason_info(size_t reason) {
+  return reason < N_REASONS ? reasons[reason] : (nn_reason){0, "", ""};
+}
+
+// Why a batch is not one with the batch before of its key.
+static enum reason reason_of(nn_session *session, uint32_t number, uint32_t before) {
+  const struct batch *batch = &session->minibatch.schedule.batches[number],
+                     *previous = &session->minibatch.schedule.batches[before];
   if (session->autobatch == NN_AUTOBATCH_OFF)
-    return "batching is off";
+    return REASON_OFF;
   if (previous->flush != batch->flush)
-    return arena_printf(texts, "its examples waited for decisions when batch %u ran", before);
+    return REASON_DECISION;
   if (previous->phase != batch->phase)
-    return arena_printf(texts, "it needs what was deferred until after batch %u", before);
-  if (depends(session, number, before))
-    return arena_printf(texts, "it needs results of batch %u", before);
-  return arena_printf(texts, "it was not ready when batch %u ran, and waiting would have held up other work",
-                      before);
+    return REASON_DEFERRED;
+  return depends(session, number, before) ? REASON_RESULT : REASON_ORDER;
+}
+
+// The text with the batch's number in the place of its `%u`.
+static const char *reason_text(struct arena *texts, const char *text, uint32_t before) {
+  const char *at = strstr(text, "%u");
+  return at ? arena_printf(texts, "%.*s%u%s", (int)(at - text), text, before, at + 2) : text;
+}
+
+static void explain_batch(nn_session *session, uint32_t number, nn_batch *to) {
+  const struct batch *batches = session->minibatch.schedule.batches;
+  uint32_t before = number;
+  while (before > 0 && batches[before - 1].key != batches[number].key)
+    before--;
+  to->reason = "";
+  if (before == 0)
+    return;
+  const nn_reason *reason = &reasons[reason_of(session, number, --before)];
+  to->reason_code = reason->code;
+  to->reason = reason_text(&session->view->texts, reason->text, before);
 }
 
 size_t nn_session_batch_count(const nn_session *session) {
@@ -252,13 +280,14 @@ static void describe_batch(void *context) {
                         session->minibatch.trace.key_members[key->members + m]);
   if (key->elements)
     text = arena_printf(&view->texts, "%s {%u}", text, key->elements);
-  request->batch = (nn_batch){.name = name,
-                              .key = text,
-                              .rows = batch->count,
-                              .flush = batch->flush,
-                              .phase = batch->phase,
-                              .level = batch->level,
-                              .reason = reason_text(session, number)};
+  nn_batch described = {.name = name,
+                        .key = text,
+                        .rows = batch->count,
+                        .flush = batch->flush,
+                        .phase = batch->phase,
+                        .level = batch->level};
+  explain_batch(session, number, &described);
+  request->batch = described;
 }
 
 nn_batch nn_session_batch(nn_session *session, size_t number) {
