@@ -21,19 +21,24 @@ static void leave(void) {
   _exit(128 + caught);
 }
 
-static void on_signal(int signal_number) {
-  caught = signal_number;
+static void leave_kernels(void) {
   if (watched && *watched && !keeps)
     leave();
-  if (is_graceful)
-    alarm(GRACE_SECONDS);
-  else
+}
+
+// The alarm also ends the compilation of a kernel that began right behind the signal.
+static void on_signal(int signal_number) {
+  caught = signal_number;
+  leave_kernels();
+  if (!is_graceful)
     examples_end = 1;
+  alarm(GRACE_SECONDS);
 }
 
 static void on_alarm(int signal_number) {
   (void)signal_number;
   examples_end = 1;
+  leave_kernels();
 }
 
 void interrupt_catch(bool gracefully) {

@@ -10,7 +10,8 @@
 // which the minibatch usually ends by itself.
 void interrupt_catch(bool gracefully);
 // What may be waited for without end: `compiling` is not 0 meanwhile. While it is, and nothing would be lost, the first
-// signal ends the program, too.
+// signal ends the program, too. Where something would be, no further kernel is begun, and the one at hand is waited
+// for: LLVM cannot be stopped within it.
 void interrupt_watch(const volatile int *compiling);
 // From now on something would be: what has been learnt and not saved.
 void interrupt_keep(void);
