@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "compiler/ir/ir.h"
 #include "runtime/batch/row.h"
 
@@ -116,16 +117,8 @@ static void grow(struct example *example, void *array, size_t element, uint64_t 
     return;
   if (count + more > TRACE_LIMIT)
     fail(example, too_large);
-  uint64_t grown = *capacity ? (uint64_t)*capacity * 2 : 1024;
-  while (grown < count + more)
-    grown *= 2;
-  void *old;
-  memcpy(&old, array, sizeof old);
-  void *new = realloc(old, grown * element);
-  if (!new)
+  if (!array_reserve_u32(array, element, count + more, capacity))
     fail(example, exhausted);
-  memcpy(array, &new, sizeof new);
-  *capacity = (uint32_t)grown;
 }
 
 __attribute__((noinline)) static void reserve_slow(struct example *example, struct trace *trace,
