@@ -3,15 +3,30 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
 
 enum { ALIGNMENT = 64 };
 
+// Less than this is left as it is.
+#define LARGE_BYTES (UINT64_C(4) << 20)
+
+void params_use_large_pages(void *memory, size_t bytes) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)memory + page - 1) / page * page,
+            end = ((uintptr_t)memory + bytes) / page * page;
+  if (bytes >= LARGE_BYTES)
+    madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
 static void *allocate(size_t bytes) {
   bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  return aligned_alloc(ALIGNMENT, bytes ? bytes : ALIGNMENT);
+  void *memory = aligned_alloc(ALIGNMENT, bytes ? bytes : ALIGNMENT);
+  if (memory)
+    params_use_large_pages(memory, bytes);
+  return memory;
 }
 
 // -------------------------------------------------------------------------------------------------- life

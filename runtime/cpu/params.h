@@ -108,4 +108,17 @@ static inline void params_touch(struct param_member *member, uint32_t row) {
 // Zeroes dense gradients that were not written; allocates the missing ones. false without memory.
 bool params_settle_gradients(struct params *);
 
+// Rows are visited all over a large table: small pages would miss the TLB on every one.
+void params_use_large_pages(void *memory, size_t bytes);
+
+// Rows of large tables lie in memory that no cache holds: so many rows ahead their values and moments are asked for.
+enum { PARAMS_AHEAD = 6 };
+
+static inline void params_ask_for_row(const struct param_member *member, uint32_t row, size_t row_bytes) {
+  const char *const arrays[] = {member->values, member->moments[0], member->moments[1]};
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+    for (size_t at = 0; arrays[i] && at < row_bytes; at += 64)
+      __builtin_prefetch(arrays[i] + row * row_bytes + at, 1);
+}
+
 #endif

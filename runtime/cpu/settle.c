@@ -10,22 +10,6 @@ enum { PIECE_ROWS = 256, WORTH_SHARING = 1 << 14 };
 
 // In `seen`, while a list of rows is made: the row is in it.
 #define QUEUED UINT32_C(0x80000000)
-// Rows of large tables lie in memory that no cache holds: so many rows ahead they are asked for.
-#define AHEAD 6
-
-static void ask_for(const void *memory, size_t bytes) {
-  for (size_t at = 0; memory && at < bytes; at += 64)
-    __builtin_prefetch((const char *)memory + at, 1);
-}
-
-static void ask_for_row(const struct params *params, const struct param *param,
-                        const struct param_member *member, uint32_t row) {
-  size_t bytes = (size_t)param->shape->columns * nn_element_bytes(params->element), at = row * bytes;
-  ask_for(member->values + at, bytes);
-  for (int i = 0; i < 2; i++)
-    ask_for(member->moments[i] ? member->moments[i] + at : NULL, bytes);
-}
-
 static bool is_stale(const struct params *params, const struct param_member *member, uint32_t row) {
   uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_acquire);
   // A row that never had a gradient has no moments: decay alone moves it.
@@ -54,8 +38,9 @@ static void run_piece(void *context, uint32_t item, int thread) {
   const struct job *job = context;
   uint32_t begin = item * PIECE_ROWS, end = job->n - begin < PIECE_ROWS ? job->n : begin + PIECE_ROWS;
   for (uint32_t i = begin; i < end; i++) {
-    if (job->rows && i + AHEAD < end)
-      ask_for_row(job->params, job->param, job->member, job->rows[i + AHEAD]);
+    if (job->rows && i + PARAMS_AHEAD < end)
+      params_ask_for_row(job->member, job->rows[i + PARAMS_AHEAD],
+                         (size_t)job->param->shape->columns * nn_element_bytes(job->params->element));
     if (job->rows || is_stale(job->params, job->member, i))
       catch_up(job->params, job->param, job->member, job->rows ? job->rows[i] : i);
   }
@@ -103,8 +88,8 @@ static void settle_stale(struct params *params, const struct param *param, struc
   struct job job = {params, param, member, stale, 0};
   for (uint32_t r = 0; r < n; r++) {
     uint32_t row = (uint32_t)rows[r];
-    if (r + AHEAD < n && rows[r + AHEAD] >= 0 && rows[r + AHEAD] < param->shape->rows)
-      __builtin_prefetch(&member->seen[rows[r + AHEAD]], 1);
+    if (r + PARAMS_AHEAD < n && rows[r + PARAMS_AHEAD] >= 0 && rows[r + PARAMS_AHEAD] < param->shape->rows)
+      __builtin_prefetch(&member->seen[rows[r + PARAMS_AHEAD]], 1);
     if (rows[r] < 0 || rows[r] >= param->shape->rows || !is_stale(params, member, row))
       continue;
     uint32_t seen = atomic_load_explicit(&member->seen[row], memory_order_relaxed);

@@ -39,11 +39,14 @@ struct updates {
 
 // ----------------------------------------------------------------------------------------------------- life
 
-// Zeros, of which only what is written ever becomes real memory. NULL without memory.
+// Zeros, of which only pages that are written ever become real memory. NULL without memory.
 static char *map_zeros(size_t bytes) {
   char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
                       0);
-  return memory == MAP_FAILED ? NULL : memory;
+  if (memory == MAP_FAILED)
+    return NULL;
+  params_use_large_pages(memory, bytes);
+  return memory;
 }
 
 static bool needs_rows(const struct updates *updates, const struct param *param,
@@ -208,6 +211,9 @@ static void update_piece(void *context, uint32_t item, int thread) {
   else
     for (size_t t = piece->begin; t < piece->end; t++) {
       uint32_t row = piece->member->touched[t];
+      if (t + PARAMS_AHEAD < piece->end)
+        params_ask_for_row(piece->member, piece->member->touched[t + PARAMS_AHEAD],
+                           columns * update->element_bytes);
       update_range(update, piece, row * columns, columns);
       if (piece->member->seen)
         atomic_store_explicit(&piece->member->seen[row], update->number, memory_order_relaxed);
