@@ -61,11 +61,10 @@ static struct parse_options find_stdlib(struct arena *arena, const struct nnc_op
 /* ---- Definitions -------------------------------------------------------------------------------------------- */
 
 static bool mentions_names(const struct ast_size *size) {
-  switch (size->kind) {
-  case AST_SIZE_INT: return false;
-  case AST_SIZE_NAME: return true;
-  default: return mentions_names(size->op.left) || (size->op.right && mentions_names(size->op.right));
-  }
+  for (; size->kind != AST_SIZE_INT && size->kind != AST_SIZE_NAME; size = size->op.left)
+    if (size->op.right && mentions_names(size->op.right))
+      return true;
+  return size->kind == AST_SIZE_NAME;
 }
 
 AST_LIST(text_list, const char *);

@@ -34,21 +34,24 @@ static bool differs(const struct type *actual, const struct type *wanted) {
 static bool is_integer_literal(const struct ast_expr *expr) {
   if (type_resolve(expr->type)->kind != TYPE_INT)
     return false;
+  for (; expr->kind == AST_EXPR_BINARY; expr = expr->binary.left) {
+    enum ast_binary_op op = expr->binary.op;
+    bool is_exact = op == AST_BINARY_ADD || op == AST_BINARY_SUBTRACT || op == AST_BINARY_MULTIPLY;
+    if (!is_exact || !is_integer_literal(expr->binary.right))
+      return false;
+  }
   if (expr->kind == AST_EXPR_UNARY)
     return expr->unary.op == AST_UNARY_NEGATE && is_integer_literal(expr->unary.operand);
-  if (expr->kind != AST_EXPR_BINARY)
-    return expr->kind == AST_EXPR_INT;
-  enum ast_binary_op op = expr->binary.op;
-  bool is_exact = op == AST_BINARY_ADD || op == AST_BINARY_SUBTRACT || op == AST_BINARY_MULTIPLY;
-  return is_exact && is_integer_literal(expr->binary.left) && is_integer_literal(expr->binary.right);
+  return expr->kind == AST_EXPR_INT;
 }
 
 static void make_float(struct ast_expr *expr) {
+  for (; expr->kind == AST_EXPR_BINARY; expr = expr->binary.left) {
+    make_float(expr->binary.right);
+    expr->type = &type_float;
+  }
   if (expr->kind == AST_EXPR_UNARY) {
     make_float(expr->unary.operand);
-  } else if (expr->kind == AST_EXPR_BINARY) {
-    make_float(expr->binary.left);
-    make_float(expr->binary.right);
   } else {
     expr->kind = AST_EXPR_FLOAT;
     expr->floating = (double)expr->integer;

@@ -407,6 +407,10 @@ static const struct type *type_of(struct checker *checker, struct ast_expr *expr
 }
 
 const struct type *check_expr(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+  if (expr == checker->checked_left) {
+    checker->checked_left = NULL;
+    return expr->type;
+  }
   check_set_type(checker, &expr->type, type_of(checker, expr, hint));
   return expr->type;
 }

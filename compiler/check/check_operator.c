@@ -269,7 +269,7 @@ static const struct type *check_arithmetic(struct checker *checker, struct ast_e
   return &type_int;
 }
 
-const struct type *check_binary(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+static const struct type *check_one(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   switch (expr->binary.op) {
   case AST_BINARY_OR:
   case AST_BINARY_AND: return check_logic(checker, expr);
@@ -289,6 +289,22 @@ const struct type *check_binary(struct checker *checker, struct ast_expr *expr, 
   return &type_error;
 }
 
+/* A chain of operators from the first one on: each finds its left side checked. The hint is for operands of `+`. */
+const struct type *check_binary(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
+  struct ast_expr *op = ast_first_of_chain(expr), *hinted = expr;
+  while (hinted != op && hinted->binary.op == AST_BINARY_ADD)
+    hinted = hinted->binary.left;
+  const struct type *here = NULL;
+  for (;; op = op->outer) {
+    here = op == hinted ? hint : here;
+    const struct type *type = check_one(checker, op, here);
+    if (op == expr)
+      return type;
+    check_set_type(checker, &op->type, type);
+    checker->checked_left = op;
+  }
+}
+
 /* ---- Constant expressions ------------------------------------------------------------------------------ */
 
 /* The part that is not constant; NULL when all of it is. The expression has been checked. */
@@ -302,8 +318,11 @@ static const struct ast_expr *not_constant(const struct ast_expr *expr) {
     return expr->name.ref.kind == AST_REF_LAYER_PARAM && !expr->name.ref.layer_param->size ? NULL : expr;
   case AST_EXPR_UNARY: return not_constant(expr->unary.operand);
   case AST_EXPR_BINARY:
-    culprit = not_constant(expr->binary.left);
-    return culprit ? culprit : not_constant(expr->binary.right);
+    for (; expr->kind == AST_EXPR_BINARY; expr = expr->binary.left) {
+      const struct ast_expr *right = not_constant(expr->binary.right);
+      culprit = right ? right : culprit;
+    }
+    return not_constant(expr) ? not_constant(expr) : culprit; /* the first in the text */
   case AST_EXPR_CALL: {
     const struct ast_call *call = &expr->call.resolved;
     bool converts = call->kind == AST_CALL_BUILTIN && (call->target.builtin->kind == BUILTIN_FLOAT ||

@@ -77,14 +77,13 @@ static const struct size *divide(struct checker *checker, struct ast_size *size,
   return NULL;
 }
 
-const struct size *check_size(struct checker *checker, struct ast_size *size) {
-  const struct size *left = NULL, *right = NULL, *result = NULL;
-  if (size->kind == AST_SIZE_INT)
-    return size->size = size_constant(checker->arena, size->integer);
-  if (size->kind == AST_SIZE_NAME)
-    return size->size = size_of_name(checker, size);
+static bool is_operation(const struct ast_size *size) {
+  return size->kind != AST_SIZE_INT && size->kind != AST_SIZE_NAME;
+}
 
-  left = check_size(checker, size->op.left);
+/* The left side has been checked. */
+static const struct size *check_operation(struct checker *checker, struct ast_size *size) {
+  const struct size *left = size->op.left->size, *right = NULL, *result = NULL;
   if (size->op.right)
     right = check_size(checker, size->op.right);
   if (!left || (size->op.right && !right))
@@ -99,6 +98,19 @@ const struct size *check_size(struct checker *checker, struct ast_size *size) {
   if (!result)
     report_overflow(checker, size->span);
   return size->size = result;
+}
+
+const struct size *check_size(struct checker *checker, struct ast_size *size) {
+  struct ast_size *part = size;
+  while (is_operation(part))
+    part = part->op.left;
+  part->size = part->kind == AST_SIZE_INT ? size_constant(checker->arena, part->integer)
+                                          : size_of_name(checker, part);
+  while (part != size) {
+    part = part->outer;
+    part->size = check_operation(checker, part);
+  }
+  return size->size;
 }
 
 const struct size *check_size_expr(struct checker *checker, const struct ast_expr *expr, const char *what) {

@@ -38,6 +38,8 @@ struct checker {
   bool in_dim;       /* only earlier dims are visible */
   unsigned loop_depth;
   bool loop_has_break; /* of the innermost loop */
+  const struct ast_expr
+      *checked_left; /* the left side of the operator being checked, which has been; or NULL */
 
   /* Of the current function: places that hold types with variables, rewritten at its end, and all its `[]`.
    */

@@ -63,11 +63,11 @@ static bool comparison(enum ast_binary_op op, int order, bool *value) {
   }
 }
 
-static bool binary(const struct lower_node *self, const struct ast_expr *expr, struct lower_constant *value) {
+/* *value is the left side's. */
+static bool operation(const struct lower_node *self, const struct ast_expr *expr,
+                      struct lower_constant *value) {
   enum ast_binary_op op = expr->binary.op;
-  struct lower_constant a, b;
-  if (!lower_constant(self, expr->binary.left, &a))
-    return false;
+  struct lower_constant a = *value, b;
   if ((op == AST_BINARY_AND && !a.integer) || (op == AST_BINARY_OR && a.integer)) {
     *value = a;
     return true;
@@ -86,6 +86,18 @@ static bool binary(const struct lower_node *self, const struct ast_expr *expr, s
   value->kind = a.kind;
   return a.kind == TYPE_FLOAT ? float_arithmetic(op, a.number, b.number, &value->number)
                               : int_arithmetic(op, a.integer, b.integer, &value->integer);
+}
+
+static bool binary(const struct lower_node *self, const struct ast_expr *expr, struct lower_constant *value) {
+  const struct ast_expr *op = expr;
+  while (op->binary.left->kind == AST_EXPR_BINARY)
+    op = op->binary.left;
+  if (!lower_constant(self, op->binary.left, value))
+    return false;
+  for (; operation(self, op, value); op = op->outer)
+    if (op == expr)
+      return true;
+  return false;
 }
 
 static bool unary(const struct lower_node *self, const struct ast_expr *expr, struct lower_constant *value) {

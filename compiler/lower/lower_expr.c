@@ -222,7 +222,7 @@ static struct ir_value *binary_operation(struct lower_fn *fn, const struct opera
   }
 }
 
-static struct ssa_values lower_binary(struct lower_fn *fn, const struct ast_expr *expr) {
+static struct ssa_values lower_operation(struct lower_fn *fn, const struct ast_expr *expr) {
   if (expr->binary.op == AST_BINARY_AND || expr->binary.op == AST_BINARY_OR)
     return lower_lazy(fn, expr);
   struct ir_value *a = lower_scalar(fn, expr->binary.left);
@@ -232,6 +232,21 @@ static struct ssa_values lower_binary(struct lower_fn *fn, const struct ast_expr
   lower_at(fn, expr->binary.op_span);
   const struct operator_row *row = &operator_rows[expr->binary.op];
   return lower_one(fn, row->swapped ? binary_operation(fn, row, b, a) : binary_operation(fn, row, a, b));
+}
+
+/* A chain of operators from the first one on: each finds its left side lowered. What is converted to a tensor ends
+ * a chain, since it may be constant as a whole. */
+static struct ssa_values lower_binary(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_expr *op = expr;
+  while (op->binary.left->kind == AST_EXPR_BINARY && op->binary.left->conversion == AST_CONVERT_NONE)
+    op = op->binary.left;
+  for (;; op = op->outer) {
+    struct ssa_values values = lower_operation(fn, op);
+    if (op == expr)
+      return values;
+    fn->left = op;
+    fn->left_values = values;
+  }
 }
 
 static struct ssa_values lower_unary(struct lower_fn *fn, const struct ast_expr *expr) {
@@ -414,6 +429,10 @@ static struct ssa_values lower_converted(struct lower_fn *fn, const struct ast_e
 }
 
 struct ssa_values lower_expr(struct lower_fn *fn, const struct ast_expr *expr) {
+  if (expr == fn->left) {
+    fn->left = NULL;
+    return fn->left_values;
+  }
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);

@@ -184,9 +184,11 @@ struct lower_fn {
   const struct lower_instance *instance;
   struct lower_env env;
   struct ssa ssa;
-  struct lower_ref self;           /* node NULL outside layers */
-  struct lower_local *locals;      /* by ast_local.index */
-  struct lower_loop *loop;         /* innermost */
+  struct lower_ref self;       /* node NULL outside layers */
+  struct lower_local *locals;  /* by ast_local.index */
+  struct lower_loop *loop;     /* innermost */
+  const struct ast_expr *left; /* the left side of the operator being lowered, which has been; or NULL */
+  struct ssa_values left_values;
   uint32_t n_loops;                /* entered so far */
   uint32_t n_decisions;            /* of the current match */
   const struct binding **bindings; /* by ast_local.index: scratch of lower_match.c */

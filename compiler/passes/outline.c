@@ -14,6 +14,13 @@ struct inside {
   struct ir_value *value;
 };
 
+// An operation that is being copied.
+struct copying {
+  const struct ir_instr *op;
+  struct ir_instr *copy;
+  uint32_t n_operands;  // so many have been
+};
+
 struct outliner {
   struct former *former;
   struct inside *inside;  // [value id]
@@ -21,6 +28,10 @@ struct outliner {
   struct ir_block *block;
   struct ir_value **args;  // of the emit, one per parameter
   uint32_t args_capacity;
+  struct {
+    struct copying *items;
+    size_t count, capacity;
+  } copying;  // innermost last
 };
 
 static struct ir_value *remember(struct outliner *o, const struct ir_value *value, struct ir_value *copy) {
@@ -39,26 +50,42 @@ static struct ir_value *add_param(struct outliner *o, struct ir_value *value) {
   return remember(o, value, ir_add_block_param(o->former->module, o->block, value->type));
 }
 
-static void copy_op(struct outliner *o, const struct ir_instr *op);
+static void begin_copy(struct outliner *o, const struct ir_instr *op) {
+  struct copying copying = {op, instr_clone(o->former->module, op, &o->block->n_values), 0};
+  arena_push(o->former->scratch, &o->copying, copying);
+}
 
-// Cheap operations are repeated here; everything else from outside the group comes in as a parameter.
+// Cheap operations are repeated here; everything else from outside the group comes in as a parameter. NULL for a cheap
+// one whose copy has been begun.
 static struct ir_value *value_inside(struct outliner *o, struct ir_value *value) {
   if (o->inside[value->id].group == o->group)
     return o->inside[value->id].value;
   const struct ir_instr *op = op_of(value);
   if (!op || !info_of(o->former, value)->is_cheap)
     return add_param(o, value);
-  copy_op(o, op);
-  return o->inside[value->id].value;
+  begin_copy(o, op);
+  return NULL;
 }
 
-// Recursion through cheap operands is bounded by is_cheap in practice, by the function's size in any case.
+// After the cheap operands that it needs, which may be as many as the function has operations: a chain.
 static void copy_op(struct outliner *o, const struct ir_instr *op) {
-  struct ir_instr *copy = instr_clone(o->former->module, op, &o->block->n_values);
-  for (uint32_t i = 0; i < op->n_operands; i++)
-    copy->operands[i] = value_inside(o, op->operands[i]);
-  ir_block_append(o->block, copy);
-  remember(o, op->results[0], copy->results[0]);
+  begin_copy(o, op);
+  while (o->copying.count > 0) {
+    struct copying *last = &o->copying.items[o->copying.count - 1];
+    struct ir_instr *copy = last->copy;
+    uint32_t i = last->n_operands;
+    if (i == copy->n_operands) {
+      ir_block_append(o->block, copy);
+      remember(o, last->op->results[0], copy->results[0]);
+      o->copying.count--;
+      continue;
+    }
+    struct ir_value *operand = value_inside(o, last->op->operands[i]);
+    if (operand) {
+      copy->operands[i] = operand;
+      last->n_operands++;
+    }
+  }
 }
 
 static bool has_tensor_param(const struct ir_block *block) {

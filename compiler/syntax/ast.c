@@ -64,6 +64,35 @@ static bool size_kind_of(enum ast_binary_op op, enum ast_size_kind *kind) {
   }
 }
 
+/* a + b * c - ...: from the first operator on, each the left side of the next. */
+static bool convert_chain(struct arena *arena, const struct ast_expr *expr, const struct ast_expr **culprit,
+                          struct ast_size *size) {
+  const struct ast_expr *op = expr;
+  for (;; op = op->binary.left) {
+    if (!size_kind_of(op->binary.op, &size->kind)) {
+      if (culprit)
+        *culprit = op;
+      return false;
+    }
+    if (op->binary.left->kind != AST_EXPR_BINARY)
+      break;
+  }
+  struct ast_size *left = ast_size_from_expr(arena, op->binary.left, culprit);
+  for (;; op = op->outer) {
+    struct ast_size *made = op == expr ? size : arena_new(arena, struct ast_size);
+    made->span = op->span;
+    size_kind_of(op->binary.op, &made->kind);
+    made->op.left = left;
+    made->op.right = left ? ast_size_from_expr(arena, op->binary.right, culprit) : NULL;
+    if (!made->op.right)
+      return false;
+    left->outer = made;
+    if (op == expr)
+      return true;
+    left = made;
+  }
+}
+
 static bool convert_size(struct arena *arena, const struct ast_expr *expr, const struct ast_expr **culprit,
                          struct ast_size *size) {
   switch (expr->kind) {
@@ -81,14 +110,10 @@ static bool convert_size(struct arena *arena, const struct ast_expr *expr, const
       break;
     size->kind = AST_SIZE_NEGATE;
     size->op.left = ast_size_from_expr(arena, expr->unary.operand, culprit);
-    return size->op.left != NULL;
-  case AST_EXPR_BINARY:
-    if (!size_kind_of(expr->binary.op, &size->kind))
-      break;
-    size->op.left = ast_size_from_expr(arena, expr->binary.left, culprit);
     if (size->op.left)
-      size->op.right = ast_size_from_expr(arena, expr->binary.right, culprit);
-    return size->op.left && size->op.right;
+      size->op.left->outer = size;
+    return size->op.left != NULL;
+  case AST_EXPR_BINARY: return convert_chain(arena, expr, culprit, size);
   default: break;
   }
   if (culprit)
@@ -101,6 +126,13 @@ struct ast_size *ast_size_from_expr(struct arena *arena, const struct ast_expr *
   struct ast_size *size = arena_new(arena, struct ast_size);
   size->span = expr->span;
   return convert_size(arena, expr, culprit, size) ? size : NULL;
+}
+
+struct ast_expr *ast_first_of_chain(struct ast_expr *expr) {
+  assert(expr->kind == AST_EXPR_BINARY);
+  while (expr->binary.left->kind == AST_EXPR_BINARY)
+    expr = expr->binary.left;
+  return expr;
 }
 
 const struct ast_ref *ast_expr_ref(const struct ast_expr *expr) {

@@ -105,6 +105,8 @@ enum ast_size_kind {
 
 struct ast_size {
   enum ast_size_kind kind;
+  struct ast_size
+      *outer; /* the operation whose left side this is, so that chains need no recursion; else NULL */
   struct span span;
   union {
     int64_t integer;
@@ -299,7 +301,10 @@ enum ast_field_kind {
 
 struct ast_expr {
   enum ast_expr_kind kind;
-  unsigned depth; /* of the tree below, at most PARSE_DEPTH_LIMIT: recursion over it is safe */
+  /* Of the tree below, at most PARSE_DEPTH_LIMIT: recursion over it is safe where it goes along a chain of binary
+   * operators, each the left side of the next, in a loop (ast_first_of_chain, `outer`). */
+  unsigned depth;
+  struct ast_expr *outer; /* the binary operator whose left side this is; else NULL */
   struct span span;
   union {
     int64_t integer;
@@ -659,6 +664,9 @@ const char *ast_unary_op_text(enum ast_unary_op op);
  * NULL when it is none, and then *culprit (if not NULL) is the part that is not. No diagnostics. */
 struct ast_size *ast_size_from_expr(struct arena *arena, const struct ast_expr *expr,
                                     const struct ast_expr **culprit);
+/* The innermost operator of the chain `a + b - c ...` that ends with this binary operator: the others are reached
+ * from it by `outer`. */
+struct ast_expr *ast_first_of_chain(struct ast_expr *expr);
 /* The resolution of a NAME expression; NULL for any other expression and before it is resolved. */
 const struct ast_ref *ast_expr_ref(const struct ast_expr *expr);
 

@@ -57,11 +57,39 @@ static const char *size_op_text(enum ast_size_kind kind) {
   }
 }
 
+static void print_size(struct printer *p, const struct ast_size *size, enum strength least);
+
+static bool is_operation(const struct ast_size *size) {
+  return size->kind != AST_SIZE_INT && size->kind != AST_SIZE_NAME && size->kind != AST_SIZE_NEGATE;
+}
+
+static bool needs_parentheses(const struct printer *p, enum strength own, enum strength least) {
+  return own < least || (p->all_parentheses && own < STRENGTH_PRIMARY);
+}
+
+static void print_when(struct printer *p, bool condition, char c) {
+  if (condition)
+    fputc(c, p->out);
+}
+
+/* Operations that are each the left side of the next. */
+static void print_size_chain(struct printer *p, const struct ast_size *size) {
+  const struct ast_size *op = size;
+  for (; is_operation(op->op.left); op = op->op.left)
+    print_when(p, needs_parentheses(p, size_strength(op->op.left), size_strength(op)), '(');
+  print_size(p, op->op.left, size_strength(op));
+  for (;; op = op->outer) {
+    fputs(size_op_text(op->kind), p->out);
+    print_size(p, op->op.right, size_strength(op) + 1);
+    if (op == size)
+      return;
+    print_when(p, needs_parentheses(p, size_strength(op), size_strength(op->outer)), ')');
+  }
+}
+
 static void print_size(struct printer *p, const struct ast_size *size, enum strength least) {
-  enum strength own = size_strength(size);
-  bool parentheses = own < least || (p->all_parentheses && own < STRENGTH_PRIMARY);
-  if (parentheses)
-    fputc('(', p->out);
+  bool parentheses = needs_parentheses(p, size_strength(size), least);
+  print_when(p, parentheses, '(');
   switch (size->kind) {
   case AST_SIZE_INT: fprintf(p->out, "%" PRId64, size->integer); break;
   case AST_SIZE_NAME: fputs(size->name.name.text, p->out); break;
@@ -69,14 +97,9 @@ static void print_size(struct printer *p, const struct ast_size *size, enum stre
     fputc('-', p->out);
     print_size(p, size->op.left, STRENGTH_PREFIX);
     break;
-  default:
-    print_size(p, size->op.left, own);
-    fputs(size_op_text(size->kind), p->out);
-    print_size(p, size->op.right, own + 1);
-    break;
+  default: print_size_chain(p, size); break;
   }
-  if (parentheses)
-    fputc(')', p->out);
+  print_when(p, parentheses, ')');
 }
 
 static void print_sizes(struct printer *p, const struct ast_sizes *sizes) {
@@ -218,12 +241,24 @@ static void print_base(struct printer *p, const struct ast_expr *base) {
     fputc(')', p->out);
 }
 
+/* Of the left side. Comparisons do not chain, so neither operand may be one. */
+static enum strength left_strength(const struct ast_expr *op) {
+  enum strength own = binary_strength(op->binary.op);
+  return own == STRENGTH_COMPARE ? own + 1 : own;
+}
+
 static void print_binary(struct printer *p, const struct ast_expr *expr) {
-  enum strength own = binary_strength(expr->binary.op);
-  /* Comparisons do not chain, so neither operand may be one. */
-  print_expr(p, expr->binary.left, own == STRENGTH_COMPARE ? own + 1 : own);
-  fprintf(p->out, " %s ", ast_binary_op_text(expr->binary.op));
-  print_expr(p, expr->binary.right, own + 1);
+  const struct ast_expr *op = expr;
+  for (; op->binary.left->kind == AST_EXPR_BINARY; op = op->binary.left)
+    print_when(p, needs_parentheses(p, strength_of(op->binary.left), left_strength(op)), '(');
+  print_expr(p, op->binary.left, left_strength(op));
+  for (;; op = op->outer) {
+    fprintf(p->out, " %s ", ast_binary_op_text(op->binary.op));
+    print_expr(p, op->binary.right, strength_of(op) + 1);
+    if (op == expr)
+      return;
+    print_when(p, needs_parentheses(p, strength_of(op), left_strength(op->outer)), ')');
+  }
 }
 
 static void print_comprehension(struct printer *p, const struct ast_expr *expr) {
@@ -323,13 +358,10 @@ static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
 }
 
 static void print_expr(struct printer *p, const struct ast_expr *expr, enum strength least) {
-  enum strength own = strength_of(expr);
-  bool parentheses = own < least || (p->all_parentheses && own < STRENGTH_PRIMARY);
-  if (parentheses)
-    fputc('(', p->out);
+  bool parentheses = needs_parentheses(p, strength_of(expr), least);
+  print_when(p, parentheses, '(');
   print_bare_expr(p, expr);
-  if (parentheses)
-    fputc(')', p->out);
+  print_when(p, parentheses, ')');
 }
 
 /* ---- Statements --------------------------------------------------------------------------------------------- */

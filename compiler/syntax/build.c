@@ -68,8 +68,11 @@ struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_
 
 struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct span op_span,
                               struct ast_expr *left, struct ast_expr *right) {
+  /* A chain of operators is as deep as its deepest operand. */
+  unsigned left_depth = left->kind == AST_EXPR_BINARY ? left->depth - 1 : left->depth;
   struct ast_expr *expr = new_expr(p, AST_EXPR_BINARY, span_join(left->span, right->span),
-                                   deeper(left->depth, right->depth));
+                                   deeper(left_depth, right->depth));
+  left->outer = expr;
   expr->binary.op = op;
   expr->binary.op_span = op_span;
   expr->binary.left = left;

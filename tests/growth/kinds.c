@@ -64,6 +64,33 @@ static void sums(FILE *out, int n) {
   fputs("  t\n}\n", out);
 }
 
+static void sum_in_one_expression(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, k: int) -> f32 {\n  sum(E[w]", out);
+  for (int i = 1; i < n; i++)
+    fputs(i % 3 == 0 ? " + E[w]" : i % 3 == 1 ? " - E[w] * 0.5" : " + tanh(E[w])", out);
+  fputs(") * (k", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, i % 2 ? " + %d" : " - k * %d", i);
+  fputs(")\n}\n", out);
+}
+
+static void chain_of_conditions(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(w: Word, k: int) -> f32 {\n  if k > 0", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, " && k * k > %d", i);
+  fputs(" { sum(E[w]) } else { 0 }\n}\n", out);
+}
+
+static void size_of_many_terms(FILE *out, int n) {
+  declarations(out);
+  fputs("dim D = H", out);
+  for (int i = 1; i < n; i++)
+    fputs(i % 2 ? " + 2 * H" : " - H", out);
+  fputs("\nparam p: f32[D]\nfn loss(w: Word) -> f32 { sum(E[w]) + sum(p) }\n", out);
+}
+
 static void loops(FILE *out, int n) {
   declarations(out);
   fputs("fn loss(ws: [Word]) -> f32 {\n  var t: f32 = 0\n", out);
@@ -230,6 +257,9 @@ const struct program_kind program_kinds[] = {
     {"ifs_on_tensors", ifs_on_tensors},
     {"lets", lets},
     {"sums", sums},
+    {"sum_in_one_expression", sum_in_one_expression},
+    {"chain_of_conditions", chain_of_conditions},
+    {"size_of_many_terms", size_of_many_terms},
     {"loops", loops},
     {"variables", variables},
     {"variables_and_loops", variables_and_loops},

@@ -349,7 +349,7 @@ static const struct {
     {"f(", "x", ")"},
     {"-", "x", ""},
     {"!", "x", ""},
-    {"x + ", "x", ""},
+    {"x * (", "x", ")"},
     {"x", "", "[0]"},
     {"x", "", ".f"},
     {"if x {", "x", "}"},
@@ -397,8 +397,11 @@ static void moderate_nesting_is_not(void **state) {
   char *text = repeat("(x + ", "x", ")", 200);
   check_fixpoint("nested parentheses", parse_ok(&s, text));
   free(text);
-  text = repeat("x + ", "x", "", 900);
+  text = repeat("x + ", "x", "", 100000);
   check_fixpoint("long sum", parse_ok(&s, text));
+  free(text);
+  text = repeat("x || x && x == x + x * ", "x", "", 10000);
+  check_fixpoint("long chain of many operators", parse_ok(&s, text));
   free(text);
   end(&s);
 }
