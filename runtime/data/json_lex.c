@@ -186,7 +186,7 @@ static bool next_line(struct json_lex *lex, struct json_token *token) {
   return lex->in_line;
 }
 
-struct json_token json_next(struct json_lex *lex) {
+static struct json_token scan(struct json_lex *lex) {
   struct json_token token;
   for (;;) {
     if (lex->in_line) {
@@ -217,6 +217,12 @@ struct json_token json_next(struct json_lex *lex) {
     return bad(lex, lex->at - 1, "objects and arrays more than 2048 deep");
   if (closes && lex->depth)
     lex->depth--;
+  return token;
+}
+
+struct json_token json_next(struct json_lex *lex) {
+  struct json_token token = scan(lex);
+  lex->is_bad = token.kind == JSON_LEX_BAD;
   return token;
 }
 
@@ -375,6 +381,8 @@ bool json_skip(struct json_lex *lex, const struct json_token *token) {
 }
 
 bool json_close(struct json_lex *lex, uint32_t depth) {
+  if (lex->is_bad)
+    return false;
   while (lex->depth > depth) {
     struct json_token token = json_next(lex);
     if (token.kind == JSON_LEX_BAD || token.kind == JSON_LEX_END)
