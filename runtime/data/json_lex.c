@@ -222,7 +222,7 @@ static struct json_token scan(struct json_lex *lex) {
 
 struct json_token json_next(struct json_lex *lex) {
   struct json_token token = scan(lex);
-  lex->is_bad = token.kind == JSON_LEX_BAD;
+  lex->is_stuck = token.kind == JSON_LEX_BAD || token.kind == JSON_LEX_END;
   return token;
 }
 
@@ -381,7 +381,7 @@ bool json_skip(struct json_lex *lex, const struct json_token *token) {
 }
 
 bool json_close(struct json_lex *lex, uint32_t depth) {
-  if (lex->is_bad)
+  if (lex->is_stuck)
     return false;
   while (lex->depth > depth) {
     struct json_token token = json_next(lex);

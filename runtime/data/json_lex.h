@@ -43,7 +43,7 @@ struct json_lex {
   size_t at;       // in the reader's line
   bool in_line;    // a line is being read
   bool one_line;   // a record ends with its line
-  bool is_bad;     // the last token was JSON_LEX_BAD: it is still there
+  bool is_stuck;   // the last token was JSON_LEX_BAD or JSON_LEX_END: it is still there
   uint32_t depth;  // objects and arrays that are open
   char *text;      // of a string with escapes
   size_t text_capacity;
@@ -73,7 +73,7 @@ int json_next_item(struct json_lex *, struct json_items *, struct json_token *to
 // Reads to the end of the value that begins with the token. False with the error set.
 bool json_skip(struct json_lex *, const struct json_token *);
 // Behind an error: reads until only `depth` objects and arrays are open. False when what follows is no JSON, or the last
-// token was none.
+// token was none, or the end.
 bool json_close(struct json_lex *, uint32_t depth);
 
 #endif

@@ -649,6 +649,7 @@ static void bad_records_can_be_skipped_wherever_they_are(void **state) {
       {"jsonl", "i:int", "{\"j\": 1}\n{\"i\": 2}\n", "2\nskipped 1\n"},
       {"jsonl", "i:int", "nonsense\n{\"i\": 2}\n", "2\nskipped 1\n"},
       {"jsonl", "i:int", "[( (2", "skipped 1\n"},
+      {"jsonl", "i:int", "[[] 2", "skipped 3\n"},
       {"jsonl", "i:int", "[\n {\"i\": 1},\n tru,\n {\"i\": 3}\n]\n", "1\n3\nskipped 1\n"},
       {"jsonl", "i:int", "{\"i\": 1\n{\"i\": 2}\n{\"i\": 3\n{\"i\": 4}\n", "2\n4\nskipped 2\n"},
       {"jsonl", "i:int", "{\"i\": \"x\", \"j\": [\n{\"i\": 2}\n", "2\nskipped 1\n"},
