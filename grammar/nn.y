@@ -418,6 +418,7 @@ arg_list:
 arg:
   expr           { $$ = (struct ast_arg){.value = $1}; }
 | name ":" expr  { $$ = (struct ast_arg){$name, $expr}; }
+| "dim" ":" expr { $$ = (struct ast_arg){NAME("dim", @1), $expr}; }
 ;
 
 conditional:

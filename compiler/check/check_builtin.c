@@ -1,5 +1,6 @@
 /* Calls of builtin functions: which row of the table, and its types. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "compiler/check/checker.h"
 
@@ -34,11 +35,19 @@ static bool takes(const struct builtin *builtin, size_t args) {
   return args == builtin_arg_count(builtin) || (builtin->is_variadic && args > builtin_arg_count(builtin));
 }
 
+/* Whether some row of the name takes `dim`. */
+static bool goes_over_dim(const struct builtin *row) {
+  while (row && !(ir_is_tensor_op(row->op) && ir_op_infos[row->op].takes_axis))
+    row = builtin_next(row);
+  return row;
+}
+
 /* Reports a wrong number of arguments; otherwise false when no row of the name takes so many. */
 static bool check_count(struct checker *checker, const struct ast_expr *expr, const struct builtin *first) {
+  size_t count = expr->call.resolved.arg_count;
   const char *usages = "";
   for (const struct builtin *row = first; row; row = builtin_next(row)) {
-    if (takes(row, expr->call.args.count))
+    if (takes(row, count))
       return true;
     bool is_known = false;
     for (const struct builtin *other = first; other != row; other = builtin_next(other))
@@ -48,8 +57,11 @@ static bool check_count(struct checker *checker, const struct ast_expr *expr, co
                             builtin_usage(row));
   }
   struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` does not take %s",
-                              first->name, check_count_text(checker, expr->call.args.count, "argument"));
+                              first->name, check_count_text(checker, count, "argument"));
   diag_help(d, "write %s", usages);
+  if (goes_over_dim(first))
+    diag_note(d, "`%s(a, dim: 1)` goes over the dimension 1 of a tensor, the columns of a matrix",
+              first->name);
   return false;
 }
 
@@ -67,13 +79,13 @@ static bool suits(const struct builtin *builtin, const struct type *type) {
 /* Host numbers on both sides for HOST_MAX and HOST_MIN: one tensor makes it element-wise. All arguments of
  * functions with several rows are plain. */
 static const struct builtin *choose(const struct ast_expr *expr, const struct builtin *first) {
-  const struct ast_args *args = &expr->call.args;
+  const struct ast_call *call = &expr->call.resolved;
   if (!builtin_next(first))
     return first;
   for (const struct builtin *row = first; row; row = builtin_next(row)) {
-    bool suited = takes(row, args->count);
-    for (size_t i = 0; i < args->count && suited; i++)
-      suited = suits(row, type_resolve(args->items[i].value->type));
+    bool suited = takes(row, call->arg_count);
+    for (size_t i = 0; i < call->arg_count && suited; i++)
+      suited = suits(row, type_resolve(call->args[i]->type));
     if (suited)
       return row;
   }
@@ -265,6 +277,43 @@ static const struct type *check_dropout(struct checker *checker, const struct bu
   return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type_resolve(args[0]->type) : &type_error;
 }
 
+/* `dim: k`, a literal position among the dimensions of the first argument. */
+static bool check_axis(struct checker *checker, const struct ast_expr *dim, const struct builtin *builtin,
+                       const struct ast_expr *arg, uint32_t *axis) {
+  const struct type *type = type_resolve(arg->type);
+  bool is_one = ir_is_tensor_op(builtin->op) && ir_op_infos[builtin->op].takes_axis;
+  if (!is_one || type->kind != TYPE_TENSOR) {
+    struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, dim->span,
+                                "`%s` of %s goes over no dimension", builtin->name,
+                                check_text(checker, type));
+    check_label_operand(checker, d, arg);
+    return false;
+  }
+  if (dim->kind == AST_EXPR_INT && dim->integer >= 0 && (size_t)dim->integer < type->tensor.rank) {
+    *axis = (uint32_t)dim->integer + 1;
+    return true;
+  }
+  struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, dim->span, "%s has no such dimension",
+                              check_text(checker, type));
+  check_label_operand(checker, d, arg);
+  if (type->tensor.rank == 0)
+    diag_note(d, "a scalar has no dimensions");
+  else
+    diag_note(d, "`dim` is a literal from 0, the first dimension, to %d, the last one",
+              (int)type->tensor.rank - 1);
+  return false;
+}
+
+/* What is left of a tensor when one dimension is reduced. */
+static const struct type *without_axis(struct checker *checker, const struct type *type, uint32_t axis) {
+  const struct size *sizes[TYPE_MAX_RANK];
+  size_t n = 0;
+  for (size_t i = 0; i < type->tensor.rank; i++)
+    if (i + 1 != axis)
+      sizes[n++] = type->tensor.sizes[i];
+  return type_tensor(checker->arena, n, sizes);
+}
+
 static const struct type *check_reduction(struct checker *checker, const struct builtin *builtin,
                                           struct ast_expr *const *args) {
   if (!ir_op_infos[builtin->op].takes_index)
@@ -274,6 +323,19 @@ static const struct type *check_reduction(struct checker *checker, const struct 
   else
     check_value(checker, args[1], NULL);
   return &type_scalar;
+}
+
+static const struct type *check_rowwise(struct checker *checker, const struct builtin *builtin,
+                                        const struct ast_expr *arg) {
+  const struct type *type = type_resolve(arg->type);
+  if (type->kind != TYPE_TENSOR || type->tensor.rank < 2)
+    return is_tensor(checker, builtin, arg, 1, 1) ? type : &type_error;
+  struct diag *d = diag_error(checker->sink, DIAG_WRONG_RANK, arg->span, "`%s` takes a vector, not %s",
+                              builtin->name, check_text(checker, type));
+  check_label_operand(checker, d, arg);
+  diag_help(d, "`%s(a, dim: %d)` is over the last dimension of a tensor", builtin->name,
+            (int)type->tensor.rank - 1);
+  return &type_error;
 }
 
 static const struct type *check_binary_op(struct checker *checker, const struct ast_expr *expr,
@@ -294,6 +356,10 @@ static const struct type *check_binary_op(struct checker *checker, const struct 
 static const struct type *check_op(struct checker *checker, struct ast_expr *expr,
                                    const struct builtin *builtin, struct ast_expr *const *args) {
   const struct type *type = type_resolve(args[0]->type);
+  if (expr->call.resolved.axis > 0)
+    return ir_op_infos[builtin->op].class == IR_CLASS_REDUCE
+               ? without_axis(checker, type, expr->call.resolved.axis)
+               : type;
   const struct size *sizes[2];
   switch (builtin->op) {
   case IR_OP_CONCAT: return check_concat(checker, builtin, args, expr->call.resolved.arg_count);
@@ -316,7 +382,7 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
     return check_binary_op(checker, expr, builtin, args);
   switch (ir_op_infos[builtin->op].class) {
   case IR_CLASS_REDUCE: return check_reduction(checker, builtin, args);
-  case IR_CLASS_ROWWISE: return is_tensor(checker, builtin, args[0], 1, 1) ? type : &type_error;
+  case IR_CLASS_ROWWISE: return check_rowwise(checker, builtin, args[0]);
   case IR_CLASS_ELEMENTWISE:
     if (type_is_host_number(type)) {
       args[0]->conversion = AST_CONVERT_TO_SCALAR;
@@ -407,6 +473,8 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_HOST_MIN:
     return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
   case BUILTIN_AMAX:
+    if (expr->call.resolved.axis > 0)
+      return check_op(checker, expr, builtin, args);
     return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? &type_scalar : &type_error;
   case BUILTIN_SPLIT: return check_split(checker, builtin, args);
   case BUILTIN_OP:
@@ -427,12 +495,21 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
   call->kind = AST_CALL_BUILTIN;
   call->args = arena_new_array(checker->arena, struct ast_expr *, given->count);
   call->arg_count = given->count;
+  call->arg_count = 0;
+  const struct ast_expr *dim = NULL;
   for (size_t i = 0; i < given->count; i++) {
-    call->args[i] = given->items[i].value;
-    if (!given->items[i].name.text)
+    if (!given->items[i].name.text) {
+      call->args[call->arg_count++] = given->items[i].value;
       continue;
+    }
+    if (!dim && strcmp(given->items[i].name.text, "dim") == 0) {
+      dim = given->items[i].value;
+      continue;
+    }
     struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, given->items[i].name.span,
-                                "the arguments of builtin functions have no names");
+                                dim && strcmp(given->items[i].name.text, "dim") == 0
+                                    ? "`dim` is given twice"
+                                    : "the arguments of builtin functions have no names, but for `dim`");
     diag_help(d, "write `%s`", builtin_usage(first));
     check_args_anyway(checker, expr);
     return result_despite_errors(first);
@@ -441,13 +518,15 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
     check_args_anyway(checker, expr);
     return result_despite_errors(first);
   }
-  if (!check_plain_args(checker, first, call->args, given->count, hint)) {
-    for (size_t i = plain_args(first, given->count); i < given->count && first->op != IR_OP_SLICE; i++)
+  if (!check_plain_args(checker, first, call->args, call->arg_count, hint)) {
+    for (size_t i = plain_args(first, call->arg_count); i < call->arg_count && first->op != IR_OP_SLICE; i++)
       check_value(checker, call->args[i], NULL);
     return result_despite_errors(first);
   }
   const struct builtin *row = choose(expr, first);
   call->target = (struct ast_ref){AST_REF_BUILTIN, {.builtin = row}};
   expr->call.callee->name.ref = call->target;
+  if (dim && !check_axis(checker, dim, row, call->args[0], &call->axis))
+    return result_despite_errors(first);
   return check_row(checker, expr, row, call->args);
 }

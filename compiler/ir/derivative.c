@@ -269,6 +269,14 @@ static struct term fold(enum ir_op op, double a, double b) {
   }
 }
 
+// What lacks the axis of the row's operation is the same along it. Scalars go with every shape.
+static struct ir_value *along_axis(struct construction *c, struct ir_value *a, const struct ir_type *shape) {
+  uint32_t axis = c->forward->axis;
+  if (axis == 0 || a->type->shape.rank == 0 || a->type->shape.rank == shape->shape.rank)
+    return a;
+  return ir_build_broadcast(c->builder, a, shape, axis);
+}
+
 static struct term build_binary(struct construction *c, enum ir_op op, struct term a, struct term b) {
   bool foldable = op == IR_OP_ADD || op == IR_OP_SUB || op == IR_OP_MUL || op == IR_OP_DIV || op == IR_OP_GT;
   if (!a.value && !b.value && foldable)
@@ -285,6 +293,10 @@ static struct term build_binary(struct construction *c, enum ir_op op, struct te
   if (op == IR_OP_SUB && is_constant(a, 0))
     return negate(c, b);
   struct ir_value *left = materialise(c, a), *right = materialise(c, b);
+  if (left->type->shape.rank > right->type->shape.rank)
+    right = along_axis(c, right, left->type);
+  else
+    left = along_axis(c, left, right->type);
   return (struct term){ir_build_binary(c->builder, op, left, right), 0};
 }
 
@@ -309,8 +321,9 @@ static struct term build(struct construction *c, const struct node *node) {
   if (op == IR_OP_ONEHOT)
     return (struct term){ir_build_onehot(c->builder, a.value, shape), 0};
   if (op == IR_OP_BROADCAST)
-    return (struct term){ir_build_broadcast(c->builder, materialise(c, a), shape), 0};
-  return (struct term){ir_build_unary(c->builder, op, materialise(c, a)), 0};
+    return (struct term){ir_build_broadcast(c->builder, materialise(c, a), shape, c->forward->axis), 0};
+  uint32_t axis = ir_op_infos[op].takes_axis ? c->forward->axis : 0;
+  return (struct term){ir_build_over(c->builder, op, materialise(c, a), axis), 0};
 }
 
 struct ir_value *derivative_build(const struct derivatives *table, struct ir_builder *builder,
@@ -329,7 +342,8 @@ struct ir_value *derivative_build(const struct derivatives *table, struct ir_bui
   if (shape->shape.rank == 0 && rank > 0)  // the scalar was used by every element
     return ir_build_unary(builder, IR_OP_SUM, gradient.value);
   if (shape->shape.rank > 0 && rank == 0)
-    return ir_build_broadcast(builder, gradient.value, shape);
+    return ir_build_broadcast(builder, gradient.value, shape, 0);
+  gradient.value = along_axis(&c, gradient.value, shape);
   assert(ir_type_equal(gradient.value->type, shape));
   return gradient.value;
 }

@@ -18,6 +18,7 @@ const struct ir_op_info ir_op_infos[IR_N_OPS] = {
 #define FLAG_NONE 0
 #define FLAG_INDEX 1
 #define FLAG_RANDOM 2
+#define FLAG_AXIS 3
 #define OPAQUE IR_COST_OPAQUE
 #define OP(ENUM, name_, arity_, class_, cost_, flags_, shape_, derivatives_, user_, doc_)                    \
   [IR_OP_##ENUM] = {.name = name_,                                                                           \
@@ -28,6 +29,7 @@ const struct ir_op_info ir_op_infos[IR_N_OPS] = {
                     .user = user_,                                                                           \
                     .takes_index = FLAG_##flags_ == FLAG_INDEX,                                              \
                     .random = FLAG_##flags_ == FLAG_RANDOM,                                                  \
+                    .takes_axis = FLAG_##flags_ == FLAG_AXIS,                                                \
                     .doc = doc_},
 #include "compiler/ir/ops.def"
 #undef OP
@@ -64,7 +66,7 @@ uint32_t ir_attributes(enum ir_op op) {
   case IR_OP_D_PARAM:
   case IR_OP_D_ROW: return IR_ATTR_PARAM;
   case IR_OP_D_INPUT: return IR_ATTR_INPUT;
-  default: return 0;
+  default: return ir_op_infos[op].takes_axis ? IR_ATTR_AXIS : 0;
   }
 }
 

@@ -190,6 +190,7 @@ struct ir_op_info {
   bool takes_index;  // one host operand of kind index or int follows the value operands
   bool fails;        // may end the example with a run-time error
   bool random;
+  bool takes_axis;  // has the attribute `axis`
   const char *doc;
 };
 extern const struct ir_op_info ir_op_infos[IR_N_OPS];
@@ -213,6 +214,7 @@ enum ir_attribute {
   IR_ATTR_INPUT = 1 << 12,       // d_input: `integer`
   IR_ATTR_SITE = 1 << 13,        // dropout
   IR_ATTR_TRANSPOSE = 1 << 14,   // matmul: `transpose_a`, `transpose_b`
+  IR_ATTR_AXIS = 1 << 15,        // reductions, softmax, ...: `axis`, printed `dim` where there is one
 };
 uint32_t ir_attributes(enum ir_op op);
 
@@ -250,6 +252,7 @@ struct ir_instr {
   uint32_t constructor;       // data.new, data.get
   uint32_t site;              // DROPOUT: number of the draw within the module; adjoint's twin has the same
   bool transpose_a, transpose_b;  // MATMUL
+  uint32_t axis;                  // 1 + the axis that is gone over; BROADCAST: that is new. 0: all of them
   struct ir_instr *prev, *next;
 };
 
@@ -392,6 +395,8 @@ static inline bool ir_is_terminator(enum ir_op op) { return op >= IR_BR && op <=
 // already set in `instr` (results may be absent). On a mismatch NULL, and *why names both shapes. Operations
 // with the rule `attr` return NULL without *why: their shape is written.
 const struct ir_type *ir_infer(struct ir_module *, const struct ir_instr *instr, const char **why);
+// Whether a BROADCAST with that attribute `axis` makes one of the other.
+bool ir_broadcasts(const struct ir_type *a, const struct ir_type *result, uint32_t axis);
 bool ir_shape_is_written(enum ir_op op);  // a tensor operation whose shape rule is `attr`
 
 // Dense ids in layout order, for stable text.

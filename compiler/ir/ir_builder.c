@@ -59,6 +59,7 @@ static struct ir_value *build_inferred(struct ir_builder *b, const struct ir_ins
   instr->site = model->site;
   instr->transpose_a = model->transpose_a;
   instr->transpose_b = model->transpose_b;
+  instr->axis = model->axis;
   return instr->results[0];
 }
 
@@ -70,6 +71,11 @@ struct ir_value *ir_build_tensor(struct ir_builder *b, enum ir_op op, uint32_t n
 
 struct ir_value *ir_build_unary(struct ir_builder *b, enum ir_op op, struct ir_value *a) {
   return ir_build_tensor(b, op, 1, &a);
+}
+
+struct ir_value *ir_build_over(struct ir_builder *b, enum ir_op op, struct ir_value *a, uint32_t axis) {
+  struct ir_instr model = {.op = op, .n_operands = 1, .operands = &a, .axis = axis};
+  return build_inferred(b, &model);
 }
 
 struct ir_value *ir_build_binary(struct ir_builder *b, enum ir_op op, struct ir_value *a,
@@ -112,9 +118,11 @@ struct ir_value *ir_build_put(struct ir_builder *b, struct ir_value *a, struct i
   return ir_build_value(b, IR_OP_PUT, 2, (struct ir_value *[]){a, index}, shape);
 }
 
-struct ir_value *ir_build_broadcast(struct ir_builder *b, struct ir_value *scalar,
-                                    const struct ir_type *shape) {
-  return ir_build_value(b, IR_OP_BROADCAST, 1, &scalar, shape);
+struct ir_value *ir_build_broadcast(struct ir_builder *b, struct ir_value *a, const struct ir_type *shape,
+                                    uint32_t axis) {
+  struct ir_value *value = ir_build_value(b, IR_OP_BROADCAST, 1, &a, shape);
+  value->def->axis = axis;
+  return value;
 }
 
 struct ir_value *ir_build_onehot(struct ir_builder *b, struct ir_value *index, const struct ir_type *shape) {

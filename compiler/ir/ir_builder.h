@@ -35,6 +35,8 @@ struct ir_value *ir_build_value(struct ir_builder *, enum ir_op, uint32_t n_oper
 struct ir_value *ir_build_tensor(struct ir_builder *, enum ir_op, uint32_t n_operands,
                                  struct ir_value *const *operands);
 struct ir_value *ir_build_unary(struct ir_builder *, enum ir_op, struct ir_value *a);
+struct ir_value *ir_build_over(struct ir_builder *, enum ir_op, struct ir_value *a,
+                               uint32_t axis);  // attribute
 struct ir_value *ir_build_binary(struct ir_builder *, enum ir_op, struct ir_value *a, struct ir_value *b);
 // With attributes, or with a written shape.
 struct ir_value *ir_build_matmul(struct ir_builder *, struct ir_value *a, bool transpose_a,
@@ -45,8 +47,8 @@ struct ir_value *ir_build_pad(struct ir_builder *, struct ir_value *a, const str
                               const struct ir_type *shape);
 struct ir_value *ir_build_put(struct ir_builder *, struct ir_value *a, struct ir_value *index,
                               const struct ir_type *shape);
-struct ir_value *ir_build_broadcast(struct ir_builder *, struct ir_value *scalar,
-                                    const struct ir_type *shape);
+struct ir_value *ir_build_broadcast(struct ir_builder *, struct ir_value *a, const struct ir_type *shape,
+                                    uint32_t axis);
 struct ir_value *ir_build_onehot(struct ir_builder *, struct ir_value *index, const struct ir_type *shape);
 struct ir_value *ir_build_constant(struct ir_builder *, double value, const struct ir_type *shape);
 struct ir_value *ir_build_scalar_constant(struct ir_builder *, double value);

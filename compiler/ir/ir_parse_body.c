@@ -256,6 +256,8 @@ static void parse_attributes(struct ir_parser *p, struct ir_instr *instr) {
     instr->transpose_a = ir_parse_accept_word(p, "transpose_a");
     instr->transpose_b = ir_parse_accept_word(p, "transpose_b");
   }
+  if ((attributes & IR_ATTR_AXIS) && ir_parse_accept_word(p, "dim"))
+    instr->axis = (uint32_t)ir_parse_integer(p, 0, IR_MAX_RANK - 1) + 1;
 }
 
 // `^1, ^2(%3, %4)`

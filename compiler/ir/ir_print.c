@@ -277,6 +277,8 @@ static void print_attributes(struct printer *p, const struct ir_instr *instr) {
     fputs(" transpose_a", p->out);
   if ((attributes & IR_ATTR_TRANSPOSE) && instr->transpose_b)
     fputs(" transpose_b", p->out);
+  if ((attributes & IR_ATTR_AXIS) && instr->axis > 0)
+    fprintf(p->out, " dim %" PRIu32, instr->axis - 1);
 }
 
 static void print_instr(struct printer *p, const struct ir_instr *instr) {

@@ -1,4 +1,5 @@
 // Shape rules of the tensor operations: one function per name in the column `shape` of ops.def.
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -42,8 +43,14 @@ static const struct ir_type *tensor(struct inference *in, uint32_t rank, const s
 
 // ------------------------------------------------------------------------------------------- rules
 
+static const struct ir_type *no_such_axis(struct inference *in) {
+  return mismatch(in, "%s has no dim %" PRIu32, text(in, operand(in, 0)), in->instr->axis - 1);
+}
+
 static const struct ir_type *shape_same(struct inference *in) {
   const struct ir_type *result = operand(in, 0);
+  if (in->instr->axis > result->shape.rank)
+    return no_such_axis(in);
   for (int i = 1; i < ir_op_infos[in->instr->op].arity; i++) {
     const struct ir_type *other = operand(in, (uint32_t)i);
     if (result->shape.rank == 0)
@@ -54,6 +61,17 @@ static const struct ir_type *shape_same(struct inference *in) {
   return result;
 }
 
+// `a` without the axis that is reduced.
+static const struct ir_type *without_axis(struct inference *in) {
+  const struct ir_type *a = operand(in, 0);
+  const struct size *sizes[IR_MAX_RANK];
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < a->shape.rank; i++)
+    if (i + 1 != in->instr->axis)
+      sizes[n++] = a->shape.sizes[i];
+  return ir_type_tensor(in->module, n, sizes);
+}
+
 static const struct ir_type *shape_scalar(struct inference *in) {
   enum ir_op op = in->instr->op;
   if (op == IR_OP_DOT && !ir_type_equal(operand(in, 0), operand(in, 1)))
@@ -61,11 +79,15 @@ static const struct ir_type *shape_scalar(struct inference *in) {
   bool wants_vector = op == IR_OP_PICK || op == IR_OP_NLL || op == IR_OP_ARGMAX;
   if (wants_vector && operand(in, 0)->shape.rank != 1)
     return mismatch(in, "a vector is needed, not %s", text(in, operand(in, 0)));
-  return ir_type_tensor(in->module, 0, NULL);
+  if (in->instr->axis > operand(in, 0)->shape.rank)
+    return no_such_axis(in);
+  return in->instr->axis > 0 ? without_axis(in) : ir_type_tensor(in->module, 0, NULL);
 }
 
 static const struct ir_type *shape_vector(struct inference *in) {
-  if (operand(in, 0)->shape.rank != 1)
+  if (in->instr->axis > operand(in, 0)->shape.rank)
+    return no_such_axis(in);
+  if (in->instr->axis == 0 && operand(in, 0)->shape.rank != 1)
     return mismatch(in, "a vector is needed, not %s", text(in, operand(in, 0)));
   return operand(in, 0);
 }
@@ -169,6 +191,15 @@ static shape_rule *const rules[IR_N_OPS] = {
 #include "compiler/ir/ops.def"
 #undef OP
 };
+
+bool ir_broadcasts(const struct ir_type *a, const struct ir_type *result, uint32_t axis) {
+  if (axis == 0)
+    return a->shape.rank == 0;
+  bool fits = axis <= result->shape.rank && result->shape.rank == a->shape.rank + 1;
+  for (uint32_t i = 0; i < a->shape.rank && fits; i++)
+    fits = size_equal(a->shape.sizes[i], result->shape.sizes[i + (i + 1 >= axis)]);
+  return fits;
+}
 
 bool ir_shape_is_written(enum ir_op op) { return rules[op] == shape_attr; }
 

@@ -339,7 +339,10 @@ static bool check_written(struct ir_verifier *v, const struct ir_instr *instr) {
   case IR_OP_PARAM: return check_alike(v, v->module->params[instr->symbol]->type, result);
   case IR_OP_ONEHOT: return result->shape.rank == 1 ? true : FAIL(v, "the result is no vector");
   case IR_OP_BROADCAST:
-    return a->shape.rank == 0 ? true : FAIL(v, "%s is no scalar", ir_verify_type_text(v, a));
+    if (ir_broadcasts(a, result, instr->axis))
+      return true;
+    return instr->axis == 0 ? FAIL(v, "%s is no scalar", ir_verify_type_text(v, a))
+                            : shape_error(v, a, result);
   case IR_OP_PAD: return check_pad(v, instr);
   case IR_OP_PUT:
     return a->shape.rank == 1 && result->shape.rank == 2 &&

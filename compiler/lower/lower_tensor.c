@@ -122,5 +122,7 @@ struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *
   op = with_number(op, call, operands.items);
   if (ir_op_infos[op].takes_index)
     operands.items[operands.n - 1] = lower_position(fn, operands.items[0], operands.items[operands.n - 1]);
+  if (call->axis > 0)
+    return lower_one(fn, ir_build_over(&fn->ssa.build, op, operands.items[0], call->axis));
   return lower_one(fn, ir_build_tensor(&fn->ssa.build, op, operands.n, operands.items));
 }

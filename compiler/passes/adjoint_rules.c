@@ -106,9 +106,10 @@ static void differentiate_mean(struct adjoint *adjoint, const struct ir_instr *m
   const struct ir_value *a = mean->operands[0];
   struct ir_builder *build = &adjoint->build;
   // The number of elements; a size is known only when the model is bound.
-  struct ir_value *count = ir_build_unary(build, IR_OP_SUM, ir_build_constant(build, 1, a->type));
+  struct ir_value *count = ir_build_over(build, IR_OP_SUM, ir_build_constant(build, 1, a->type), mean->axis);
   struct ir_value *share = ir_build_binary(build, IR_OP_DIV, dy, count);
-  adjoint_add(adjoint, a, a->type->shape.rank == 0 ? share : ir_build_broadcast(build, share, a->type));
+  adjoint_add(adjoint, a,
+              a->type->shape.rank == 0 ? share : ir_build_broadcast(build, share, a->type, mean->axis));
 }
 
 void adjoint_special(struct adjoint *adjoint, const struct ir_instr *forward, uint32_t operand,

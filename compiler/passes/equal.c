@@ -16,7 +16,7 @@ static uint64_t bits_of(double number) {
 bool instrs_equal(const struct ir_instr *a, const struct ir_instr *b) {
   if (a->op != b->op || a->n_operands != b->n_operands || a->n_results != b->n_results ||
       a->integer != b->integer || a->symbol != b->symbol || a->constructor != b->constructor ||
-      a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b)
+      a->transpose_a != b->transpose_a || a->transpose_b != b->transpose_b || a->axis != b->axis)
     return false;
   if (bits_of(a->number) != bits_of(b->number) || !sizes_equal(a->size, b->size) ||
       !sizes_equal(a->length, b->length))
@@ -51,7 +51,7 @@ uint64_t instr_hash(const struct ir_instr *instr) {
   uint64_t hash = hash_mix(instr->op, (uint64_t)instr->integer);
   hash = hash_mix(hash_mix(hash, instr->symbol), instr->constructor);
   hash = hash_mix(hash, bits_of(instr->number));
-  hash = hash_mix(hash, (uint64_t)instr->transpose_a * 2 + instr->transpose_b);
+  hash = hash_mix(hash, (uint64_t)instr->axis * 4 + (uint64_t)instr->transpose_a * 2 + instr->transpose_b);
   hash = hash_mix(hash_mix(hash, hash_of_size(instr->size)), hash_of_size(instr->length));
   for (uint32_t i = 0; i < instr->n_operands; i++)
     hash = hash_mix(hash, instr->operands[i]->id);

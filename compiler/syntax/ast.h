@@ -281,6 +281,7 @@ struct ast_call {
   struct ast_expr *receiver; /* for METHOD: the instance expression, or NULL */
   struct ast_expr **args;    /* in the order of the target's parameters or fields */
   size_t arg_count;
+  uint32_t axis; /* of a builtin, which is not among its args: 1 + `dim`, 0 without */
   struct size_binding
       *bindings;        /* for FN, METHOD, CONSTRUCTOR: one per size variable of the target; for LAYER: */
   size_t binding_count; /* one per layer parameter. The struct is the checker's */

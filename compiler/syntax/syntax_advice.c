@@ -84,12 +84,12 @@ static const struct sign signs[] = {
      "braces hold statements; a list is `[a, b]`, a record a `data` type"},
     /* Arguments, types, numbers. */
     {ASSIGN, IDENTIFIER, false, 0, LPAREN, ":",
-     "a named argument is written `name: value`; builtin functions take no names, and no axis"},
+     "a named argument is written `name: value`; of a builtin function only `dim: 1`, which dimension it "
+     "goes over"},
     {ASSIGN, IDENTIFIER, false, 0, LPAREN, "(", "`for` runs over a list or a range: `for i in 0..n { ... }`"},
     {RANGE, 0, false, 0, LBRACKET, "]", "a slice has no step"},
     {RANGE, 0, false, 0, 0, "{", "a range counts by one; other steps are computed: `2 * i`"},
-    {DIM, 0, false, 0, LPAREN, "an expression",
-     "there is no argument `dim`: `softmax(x)` is of a vector, `sum(x)` of all elements"},
+    {ASSIGN, DIM, false, 0, LPAREN, ":", "the dimension that a reduction goes over is written `dim: 1`"},
     {LESS, IDENTIFIER, false, 0, 0, "[", "sizes stand in brackets, `State[H]`; a list of T is `[T]`"},
     {RBRACKET, LBRACKET, false, 0, LBRACKET, "an expression",
      "an index or a size stands in the brackets; a scalar is `f32`"},

@@ -196,6 +196,8 @@ struct node *graph_node(struct graph *graph, int op, uint32_t n_operands, struct
   return intern(graph, &node);
 }
 
+static struct node *simplified(struct graph *graph, struct node *node);
+
 static struct node *unary(struct graph *graph, int op, struct node *a) {
   return graph_node(graph, op, 1, &a);
 }
@@ -212,18 +214,61 @@ static struct node *constant(struct graph *graph, double value) {
 
 // -------------------------------------------------------------------------------------- composite operations
 
-// What the normalised exponentials of a vector have in common: exp(a - largest) and its sum. Infinite largest
-// elements are left out of the difference, where they would give NaN.
+// Reductions and what is made of them go over all elements, or over one axis: `over` is 1 + that axis, or 0.
+
+static struct node *view(struct graph *graph, struct node *a, const struct node *like, struct index_map map) {
+  struct node node = new_node(NODE_VIEW, 1, &a);
+  shape_like(&node, like);
+  node.map = map;
+  return simplified(graph, &node);
+}
+
+// The shape that is left when axis `over` - 1 is gone, and the map from it to `a`'s elements at the beginning of that.
+static struct index_map drop_axis(struct node *node, const struct node *a, uint32_t over) {
+  struct index_map map = {.rank = a->rank};
+  node->rank = 0;
+  node->n = a->n / a->size[over - 1];
+  for (uint32_t i = 0; i < a->rank; i++) {
+    map.axis[i] = i + 1 == over ? INDEX_FIXED : (int8_t)node->rank;
+    if (i + 1 != over)
+      node->size[node->rank++] = a->size[i];
+  }
+  return map;
+}
+
+static struct node *reduce(struct graph *graph, int op, struct node *a, uint32_t over) {
+  if (over == 0)
+    return unary(graph, op, a);
+  struct node node = new_node(op, 1, &a);
+  struct index_map map = drop_axis(&node, a, over);
+  node.axis = over - 1;
+  if (a->size[node.axis] > 1)
+    return intern(graph, &node);
+  struct node *only = view(graph, a, &node, map);
+  return op == NODE_SUM_BUT_ONE ? binary(graph, IR_OP_SUB, only, constant(graph, 1)) : only;
+}
+
+// A result of reduce() where it meets what was reduced.
+static struct node *spread(struct graph *graph, struct node *a, const struct node *like, uint32_t over) {
+  if (over == 0)
+    return a;
+  struct index_map map = index_map_identity(a->rank);
+  for (uint32_t i = over - 1; i < a->rank; i++)
+    map.axis[i] = (int8_t)(i + 1);
+  return view(graph, a, like, map);
+}
+
+// What normalised exponentials have in common: exp(a - largest) and its sum. Infinite largest elements are left out of
+// the difference, where they would give NaN.
 struct exponentials {
-  struct node *top, *shifted, *powers, *sum;
+  struct node *top, *shifted, *powers;
 };
 
-static struct exponentials exponentials_of(struct graph *graph, struct node *a) {
+static struct exponentials exponentials_of(struct graph *graph, struct node *a, uint32_t over) {
   struct exponentials e;
-  e.top = unary(graph, NODE_FINITE, unary(graph, IR_OP_AMAX, a));
-  e.shifted = binary(graph, IR_OP_SUB, a, e.top);
+  e.top = unary(graph, NODE_FINITE, reduce(graph, IR_OP_AMAX, a, over));
+  e.shifted = binary(graph, IR_OP_SUB, a, spread(graph, e.top, a, over));
   e.powers = unary(graph, IR_OP_EXP, e.shifted);
-  e.sum = unary(graph, IR_OP_SUM, e.powers);
   return e;
 }
 
@@ -233,63 +278,73 @@ static struct node *pick(struct graph *graph, struct node *a, struct node_index 
   return intern(graph, &node);
 }
 
-static struct node *max_share(struct graph *graph, struct node *a) {
-  struct node *smaller = binary(graph, IR_OP_GT, unary(graph, IR_OP_AMAX, a), a);
-  struct node *largest = binary(graph, IR_OP_SUB, constant(graph, 1), smaller);
-  return binary(graph, IR_OP_DIV, largest, unary(graph, IR_OP_SUM, largest));
+static struct node *max_share(struct graph *graph, struct node *a, uint32_t over) {
+  struct node *top = spread(graph, reduce(graph, IR_OP_AMAX, a, over), a, over);
+  struct node *largest = binary(graph, IR_OP_SUB, constant(graph, 1), binary(graph, IR_OP_GT, top, a));
+  struct node *n = reduce(graph, IR_OP_SUM, largest, over);
+  return binary(graph, IR_OP_DIV, largest, spread(graph, n, a, over));
 }
+
+static struct node *mean(struct graph *graph, struct node *a, uint32_t over) {
+  int64_t n = over > 0 ? a->size[over - 1] : a->n;
+  return binary(graph, IR_OP_DIV, reduce(graph, IR_OP_SUM, a, over), constant(graph, (double)n));
+}
+
+// What an operation is expanded from: its operands and attributes.
+struct expanded {
+  struct node *const *operands;
+  struct node_index at;
+  uint32_t over;
+};
 
 // expand_ENUM for each reduction, product and row-wise operation of ops.def: the nodes that it consists of, or NULL
 // where it is a node itself, with a step in the planner and the generators. A row without one does not compile.
-typedef struct node *expand_fn(struct graph *, struct node *const *operands, struct node_index at);
+typedef struct node *expand_fn(struct graph *, const struct expanded *);
 
 #define EXPAND(ENUM, expression)                                                                             \
-  static struct node *expand_##ENUM(struct graph *graph, struct node *const *operands,                       \
-                                    struct node_index at) {                                                  \
-    struct node *a = operands[0];                                                                            \
-    (void)at;                                                                                                \
+  static struct node *expand_##ENUM(struct graph *graph, const struct expanded *x) {                         \
+    struct node *a = x->operands[0];                                                                         \
+    (void)graph;                                                                                             \
     return expression;                                                                                       \
   }
 
 // One of the powers is 1; the log1p of the others keeps them however small they are.
-static struct node *log_sum(struct graph *graph, const struct exponentials *e) {
-  return unary(graph, IR_OP_LOG1P, unary(graph, NODE_SUM_BUT_ONE, e->powers));
+static struct node *log_sum(struct graph *graph, const struct exponentials *e, uint32_t over) {
+  return unary(graph, IR_OP_LOG1P, reduce(graph, NODE_SUM_BUT_ONE, e->powers, over));
 }
 
-static struct node *expand_LOGSUMEXP(struct graph *graph, struct node *const *operands,
-                                     struct node_index at) {
-  (void)at;
-  struct exponentials e = exponentials_of(graph, operands[0]);
-  return binary(graph, IR_OP_ADD, e.top, log_sum(graph, &e));
+static struct node *expand_LOGSUMEXP(struct graph *graph, const struct expanded *x) {
+  struct exponentials e = exponentials_of(graph, x->operands[0], x->over);
+  return binary(graph, IR_OP_ADD, e.top, log_sum(graph, &e, x->over));
 }
 
-static struct node *expand_NLL(struct graph *graph, struct node *const *operands, struct node_index at) {
-  struct exponentials e = exponentials_of(graph, operands[0]);
-  struct node *log = log_sum(graph, &e), *picked = pick(graph, operands[0], at);
+static struct node *expand_NLL(struct graph *graph, const struct expanded *x) {
+  struct exponentials e = exponentials_of(graph, x->operands[0], 0);
+  struct node *log = log_sum(graph, &e, 0), *picked = pick(graph, x->operands[0], x->at);
   return binary(graph, IR_OP_SUB, log, binary(graph, IR_OP_SUB, picked, e.top));
 }
 
-static struct node *expand_SOFTMAX(struct graph *graph, struct node *const *operands, struct node_index at) {
-  (void)at;
-  struct exponentials e = exponentials_of(graph, operands[0]);
-  return binary(graph, IR_OP_MUL, e.powers, binary(graph, IR_OP_DIV, constant(graph, 1), e.sum));
+static struct node *expand_SOFTMAX(struct graph *graph, const struct expanded *x) {
+  struct exponentials e = exponentials_of(graph, x->operands[0], x->over);
+  struct node *sum = reduce(graph, IR_OP_SUM, e.powers, x->over);
+  struct node *share = binary(graph, IR_OP_DIV, constant(graph, 1), sum);
+  return binary(graph, IR_OP_MUL, e.powers, spread(graph, share, x->operands[0], x->over));
 }
 
-static struct node *expand_LOG_SOFTMAX(struct graph *graph, struct node *const *operands,
-                                       struct node_index at) {
-  (void)at;
-  struct exponentials e = exponentials_of(graph, operands[0]);
-  return binary(graph, IR_OP_SUB, e.shifted, log_sum(graph, &e));
+static struct node *expand_LOG_SOFTMAX(struct graph *graph, const struct expanded *x) {
+  struct exponentials e = exponentials_of(graph, x->operands[0], x->over);
+  struct node *log = log_sum(graph, &e, x->over);
+  return binary(graph, IR_OP_SUB, e.shifted, spread(graph, log, x->operands[0], x->over));
 }
 
-EXPAND(DOT, unary(graph, IR_OP_SUM, binary(graph, IR_OP_MUL, a, operands[1])))
-EXPAND(MEAN, binary(graph, IR_OP_DIV, unary(graph, IR_OP_SUM, a), constant(graph, (double)a->n)))
-EXPAND(MAX_SHARE, max_share(graph, a))
-EXPAND(STOP, ((void)graph, a))
+EXPAND(DOT, unary(graph, IR_OP_SUM, binary(graph, IR_OP_MUL, a, x->operands[1])))
+EXPAND(SUM, reduce(graph, IR_OP_SUM, a, x->over))
+EXPAND(AMAX, reduce(graph, IR_OP_AMAX, a, x->over))
+EXPAND(MEAN, mean(graph, a, x->over))
+EXPAND(MAX_SHARE, max_share(graph, a, x->over))
+EXPAND(STOP, a)
 #define expand_MATMUL NULL
 #define expand_OUTER NULL
-#define expand_SUM NULL
-#define expand_AMAX NULL
 #define expand_ARGMAX NULL
 #define expand_PICK NULL
 
@@ -424,7 +479,11 @@ static void set_attributes(struct graph *graph, const struct ir_instr *instr, st
     node->map.axis[0] = 1;
     node->map.axis[1] = 0;
     break;
-  case IR_OP_BROADCAST: make_view(node, index_map_fixed()); break;
+  case IR_OP_BROADCAST:
+    make_view(node, index_map_identity(node->operands[0]->rank));
+    for (uint32_t i = instr->axis - 1; instr->axis > 0 && i < node->map.rank; i++)
+      node->map.axis[i] = (int8_t)(i + 1);
+    break;
   case IR_OP_CONSTANT: node->number = instr->number; break;
   case IR_OP_PARAM:
     node->index = instr->symbol;
@@ -496,8 +555,11 @@ static struct node *convert(struct graph *graph, const struct ir_instr *instr) {
     return host_scalar(graph, instr->operands[0]);
   if (instr->op == IR_OP_DROPOUT)
     return dropout(graph, instr, operands[0]);
-  if (expansions[instr->op] != NULL)
-    return expansions[instr->op](graph, operands, at);
+  if (expansions[instr->op] != NULL) {
+    uint32_t over = n > 0 && operands[0]->rank > 1 ? instr->axis
+                                                   : 0;  // of a vector all is the same as one axis
+    return expansions[instr->op](graph, &(struct expanded){operands, at, over});
+  }
   if (info->class == IR_CLASS_ELEMENTWISE)
     return graph_node(graph, instr->op, n, operands);
   struct node node = new_node(instr->op, n, operands);

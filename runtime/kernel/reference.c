@@ -174,8 +174,7 @@ static double dot_of(const struct reference_value *a, const struct reference_val
   return sum;
 }
 
-static double run_reduction(const struct run *run, const struct ir_instr *instr) {
-  const struct reference_value *a = operand(run, instr, 0);
+static double reduced(const struct run *run, const struct ir_instr *instr, const struct reference_value *a) {
   switch (instr->op) {
   case IR_OP_DOT: return dot_of(a, operand(run, instr, 1));
   case IR_OP_SUM: return sum_of(a);
@@ -200,8 +199,8 @@ static void share_among_largest(const struct reference_value *a, struct referenc
     y->elements[i] = isnan(largest) ? NAN : (a->elements[i] == largest) / n;
 }
 
-static void run_rowwise(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
-  const struct reference_value *a = operand(run, instr, 0);
+static void normalised(const struct ir_instr *instr, const struct reference_value *a,
+                       struct reference_value *y) {
   if (instr->op == IR_OP_MAX_SHARE) {
     share_among_largest(a, y);
     return;
@@ -213,6 +212,33 @@ static void run_rowwise(const struct run *run, const struct ir_instr *instr, str
     assert(instr->op == IR_OP_SOFTMAX || instr->op == IR_OP_LOG_SOFTMAX);
     y->elements[i] = instr->op == IR_OP_SOFTMAX ? exp(log_probability) : log_probability;
   }
+}
+
+// What goes over one axis: line after line, each as a vector of its own.
+static void run_over_axis(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  const struct reference_value *a = operand(run, instr, 0);
+  int64_t length = a->n, step = 1;
+  for (uint32_t i = instr->axis; instr->axis > 0 && i < a->type->shape.rank; i++)
+    step *= axis(run, a->type, i);
+  if (instr->axis > 0)
+    length = axis(run, a->type, instr->axis - 1);
+  struct reference_value from = {.n = length}, to = {.n = length};
+  from.elements = calloc((size_t)length, sizeof(double));
+  to.elements = calloc((size_t)length, sizeof(double));
+  for (int64_t line = 0; line < a->n / length; line++) {
+    int64_t first = line / step * step * length + line % step;
+    for (int64_t i = 0; i < length; i++)
+      from.elements[i] = a->elements[first + i * step];
+    if (ir_op_infos[instr->op].class == IR_CLASS_REDUCE) {
+      y->elements[line] = reduced(run, instr, &from);
+      continue;
+    }
+    normalised(instr, &from, &to);
+    for (int64_t i = 0; i < length; i++)
+      y->elements[first + i * step] = to.elements[i];
+  }
+  free(from.elements);
+  free(to.elements);
 }
 
 // -------------------------------------------------------------------------------------------------- movement
@@ -243,10 +269,16 @@ static void run_move(const struct run *run, const struct ir_instr *instr, struct
       for (int64_t j = 0; j < axis(run, y->type, 1); j++)
         y->elements[i * axis(run, y->type, 1) + j] = a->elements[j * axis(run, a->type, 1) + i];
     break;
-  case IR_OP_BROADCAST:
+  case IR_OP_BROADCAST: {
+    int64_t step = 1, length = y->n;
+    for (uint32_t i = instr->axis; instr->axis > 0 && i < y->type->shape.rank; i++)
+      step *= axis(run, y->type, i);
+    if (instr->axis > 0)
+      length = axis(run, y->type, instr->axis - 1);
     for (int64_t i = 0; i < y->n; i++)
-      y->elements[i] = a->elements[0];
+      y->elements[i] = a->elements[i / (step * length) * step + i % step];
     break;
+  }
   case IR_OP_LOOKUP:
     if (!a->elements) {
       read_param(run, instr->operands[0]->def, operand(run, instr, 1)->integer * y->n, y);
@@ -379,8 +411,8 @@ static void run_instr(struct run *run, const struct ir_instr *instr) {
   case IR_CLASS_PRODUCT:
     instr->op == IR_OP_MATMUL ? run_matmul(run, instr, y) : run_outer(run, instr, y);
     break;
-  case IR_CLASS_REDUCE: y->elements[0] = run_reduction(run, instr); break;
-  case IR_CLASS_ROWWISE: run_rowwise(run, instr, y); break;
+  case IR_CLASS_REDUCE:
+  case IR_CLASS_ROWWISE: run_over_axis(run, instr, y); break;
   case IR_CLASS_MOVE: run_move(run, instr, y); break;
   case IR_CLASS_SOURCE: run_source(run, instr, y); break;
   case IR_CLASS_SINK: break;

@@ -78,6 +78,8 @@ static struct ir_value *new_operand(struct bench *b, const struct ir_type *type)
 // Attributes of operations that have some; variants are tried in turn until one does not suit.
 static void set_attributes(struct bench *b, struct ir_instr *instr, uint32_t variant) {
   struct arena *arena = b->module->arena;
+  if (ir_op_infos[instr->op].takes_axis)
+    instr->axis = variant;
   const struct size *one = size_constant(arena, 1);
   switch (instr->op) {
   case IR_OP_MATMUL:
@@ -103,8 +105,16 @@ static uint32_t n_variants(enum ir_op op) {
   case IR_OP_SLICE: return 3;
   case IR_OP_PAD:
   case IR_OP_DROPOUT: return 2;
-  default: return 1;
+  default: return ir_op_infos[op].takes_axis ? IR_MAX_RANK : 1;
   }
+}
+
+// The operand with an axis more.
+static const struct ir_type *with_axis(struct bench *b, const struct ir_type *a, uint32_t axis) {
+  const struct size *sizes[IR_MAX_RANK];
+  for (uint32_t i = 0; i <= a->shape.rank; i++)
+    sizes[i] = i + 1 == axis ? size_constant(b->module->arena, 3) : a->shape.sizes[i - (i + 1 > axis)];
+  return axis <= a->shape.rank + 1 ? ir_type_tensor(b->module, a->shape.rank + 1, sizes) : NULL;
 }
 
 // Result types of operations whose shape is written; NULL when the operand does not suit.
@@ -113,7 +123,8 @@ static const struct ir_type *written_shape(struct bench *b, const struct ir_inst
   struct arena *arena = b->module->arena;
   const struct ir_type *a = instr->n_operands > 0 ? instr->operands[0]->type : NULL;
   switch (instr->op) {
-  case IR_OP_BROADCAST: return a->shape.rank == 0 ? chosen : NULL;
+  case IR_OP_BROADCAST:
+    return instr->axis > 0 ? with_axis(b, a, instr->axis) : a->shape.rank == 0 ? chosen : NULL;
   case IR_OP_CONSTANT: return chosen;
   case IR_OP_ONEHOT: return chosen->shape.rank == 1 ? chosen : NULL;
   case IR_OP_PAD: {

@@ -335,6 +335,31 @@ static struct number fold(struct run *r, enum form form, struct fuzz_list list, 
   return form == VEC_LIST_SUM ? sum : checked(r, sum.v / list.n, sum.d / list.n);
 }
 
+// What goes over a dimension of `x * W0`; lines are its rows or columns.
+static struct number *eval_over_dim(struct run *r, enum form form, struct number x) {
+  int h = r->program->h;
+  struct number *y = new_vector(r, h), *line = new_vector(r, h);
+  const struct number *w = r->parameters->values[PARAM_W0];
+  bool is_row = form == VEC_ROW_LOGSUMEXPS;
+  for (int i = 0; i < h; i++) {
+    for (int k = 0; k < h; k++)
+      line[k] = mul(r, x, w[is_row ? i * h + k : k * h + i]);
+    if (form == VEC_SOFTMAX_MEANS) {
+      struct number total = log_sum(r, h, line);
+      for (int k = 0; k < h; k++) {
+        double share = exp(line[k].v - total.v);
+        y[k] = add(r, y[k], checked(r, share / h, share * (line[k].d - total.d) / h));
+      }
+      continue;
+    }
+    for (int k = 0; form == VEC_COLUMN_SUMS && k < h; k++)
+      y[i] = add(r, y[i], unary(r, VEC_TANH, line[k]));
+    if (form != VEC_COLUMN_SUMS)
+      y[i] = is_row ? log_sum(r, h, line) : line[place_of_largest(r, h, line)];
+  }
+  return y;
+}
+
 static struct number *eval_vec(struct run *r, enum form form, const struct fuzz_value *a) {
   int h = r->program->h;
   struct number *y = new_vector(r, h), total = {0, 0};
@@ -346,6 +371,10 @@ static struct number *eval_vec(struct run *r, enum form form, const struct fuzz_
   case VEC_WORD: return param[PARAM_E] + a[0].i * h;
   case VEC_TAG: return param[PARAM_D] + a[0].i * h;
   case VEC_W0: return matrix_times(r, PARAM_W0, h, a[0].x);
+  case VEC_COLUMN_SUMS:
+  case VEC_SOFTMAX_MEANS:
+  case VEC_ROW_LOGSUMEXPS:
+  case VEC_COLUMN_MAXIMA: return eval_over_dim(r, form, a[0].s);
   case VEC_LAYER: return layer(r, PARAM_CELL_W, a[0].x);
   case VEC_MEMBER: return layer(r, a[0].i % 2 ? PARAM_STACK_1_W : PARAM_STACK_0_W, a[1].x);
   case VEC_LAST: return a[0].list.items[a[0].list.n - 1].x;

@@ -99,6 +99,10 @@ enum fuzz_type {
   F(VEC_SOFTPLUS, VEC, VEC, NONE, NONE, "softplus($0)")                                                      \
   F(VEC_SOFTMAX, VEC, VEC, NONE, NONE, "softmax($0)")                                                        \
   F(VEC_LOG_SOFTMAX, VEC, VEC, NONE, NONE, "log_softmax($0)")                                                \
+  F(VEC_COLUMN_SUMS, VEC, NUM, NONE, NONE, "sum(tanh($0 * W0), dim: 0)")                                     \
+  F(VEC_SOFTMAX_MEANS, VEC, NUM, NONE, NONE, "mean(softmax($0 * W0, dim: 0), dim: 1)")                       \
+  F(VEC_ROW_LOGSUMEXPS, VEC, NUM, NONE, NONE, "logsumexp($0 * W0, dim: 1)")                                  \
+  F(VEC_COLUMN_MAXIMA, VEC, NUM, NONE, NONE, "max($0 * W0, dim: 0)")                                         \
   F(VEC_W0, VEC, VEC, NONE, NONE, "(W0 @ $0)")                                                               \
   F(VEC_W1, VEC, VEC, NONE, NONE, "($0 @ W1)")                                                               \
   F(VEC_LAYER, VEC, VEC, NONE, NONE, "cell.apply($0)")                                                       \
