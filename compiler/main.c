@@ -45,19 +45,6 @@ static enum emit parse_emit(const char *text) {
   usage_error("--emit=%s: it is one of ast, ir, blocks, llvm, asm and nnb", text);
 }
 
-static struct nnc_definition parse_definition(char *text) {
-  char *equals = strchr(text, '=');
-  if (!equals || equals == text || equals[1] == '\0')
-    usage_error("-D %s: it has the form NAME=INT", text);
-  *equals = '\0';
-  char *end;
-  errno = 0;
-  long long value = strtoll(equals + 1, &end, 10);
-  if (*end != '\0' || errno == ERANGE)
-    usage_error("-D %s=%s: the value is no integer", text, equals + 1);
-  return (struct nnc_definition){text, value};
-}
-
 static const char *parse_pass(const char *name) {
   if (strcmp(name, "all") == 0)
     return name;
@@ -98,6 +85,7 @@ static const struct command_synonym synonyms[] = {
     {"check", NULL, "`nnc check FILE` only reports errors"},
     {"format", NULL, "`nnc fmt FILE` lays it out"},
     {"fmt", NULL, "`nnc fmt FILE` lays it out"},
+    {"test", NULL, "`nnc test FILE` runs the tests in it"},
     {"syntax-only", NULL, "`nnc check FILE` only reports errors"},
     {"explain", NULL, "`nnc explain NN0123` explains an error code"},
     {"emit-llvm", NULL, "it is `--emit=llvm`"},
@@ -108,7 +96,7 @@ static const struct command_synonym synonyms[] = {
 };
 
 static _Noreturn void refuse_second(const struct command *command, const char *text) {
-  static const char *const words[] = {"check", "explain", "fmt"};
+  static const char *const words[] = {"check", "explain", "fmt", "test"};
   const char *word = diag_nearest(command->path, words, sizeof words / sizeof *words);
   if (word && !command->only_check && access(command->path, F_OK) != 0)
     usage_error("there is no command `%s`; did you mean `%s`?", command->path, word);
@@ -195,15 +183,17 @@ static struct command parse_command(int argc, char **argv) {
   command.stdlib_dirs = calloc((size_t)argc, sizeof *command.stdlib_dirs);
   if (!command.definitions || !command.stdlib_dirs)
     usage_error("out of memory");
-  static const struct argp argp = {option_table,
-                                   set_option,
-                                   "FILE.nn\ncheck FILE.nn\nexplain [NN0123]\nfmt FILE.nn...",
-                                   "Compiles a model to FILE.nnb; `check` only reports its errors, `explain` "
-                                   "tells more about an error code, or "
-                                   "lists them, `fmt` lays files out (`nnc fmt --help`).\v",
-                                   NULL,
-                                   add_passes,
-                                   NULL};
+  static const struct argp argp = {
+      option_table,
+      set_option,
+      "FILE.nn\ncheck FILE.nn\nexplain [NN0123]\nfmt FILE.nn...\ntest FILE.nn...",
+      "Compiles a model to FILE.nnb; `check` only reports its errors, `explain` "
+      "tells more about an error code, or "
+      "lists them, `fmt` lays files out, `test` runs the tests in them (`nnc fmt --help`, `nnc test "
+      "--help`).\v",
+      NULL,
+      add_passes,
+      NULL};
   static char name[] = "nnc";
   argv[0] = name;
   command_check_options(
@@ -364,10 +354,15 @@ int main(int argc, char **argv) {
   command_watch_stdout("nnc", EXIT_USAGE);
   argp_program_version = "nnc " NN_VERSION;
   argp_err_exit_status = EXIT_USAGE;
-  if (argc > 1 && strcmp(argv[1], "fmt") == 0) {
-    static char name[] = "nnc fmt";
-    argv[1] = name;
-    return command_fmt(argc - 1, argv + 1);
+  static const struct {
+    char word[8], name[16];
+    int (*run)(int argc, char **argv);
+  } commands[] = {{"fmt", "nnc fmt", command_fmt}, {"test", "nnc test", command_test}};
+  for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++) {
+    if (strcmp(argv[1], commands[i].word) != 0)
+      continue;
+    argv[1] = (char *)(uintptr_t)commands[i].name;
+    return commands[i].run(argc - 1, argv + 1);
   }
   struct command command = parse_command(argc, argv);
   int status;

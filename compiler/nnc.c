@@ -185,6 +185,7 @@ static bool compile(const struct nnc_options *options, struct nnc_result *result
     for (size_t i = 0; i < result->sources.count; i++)
       result->sources.items[i]->name = result->sources.items[i]->path;
   }
+  result->program->test = options->test;
   result->module = lower_program(arena, &result->sink, result->program, name);
   if (!result->module)
     return false;

@@ -52,6 +52,7 @@ struct nnc_options {
   /* Positions in the module name files as this machine does, for a program that runs at once; otherwise as
    * std/tree.nn and relative to the main file, so that the module is the same wherever it is made. */
   bool keep_paths;
+  const char *test;       /* the module is that of this test of the main file, not the model's */
   const char *dump_after; /* print the module after this pass ("all": every one) ... */
   FILE *dump;             /* ... to here; stderr when NULL */
 };

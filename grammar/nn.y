@@ -51,7 +51,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 
 %token IMPORT "import" DIM "dim" VOCAB "vocab" ENUM "enum" DATA "data" PARAM "param" LAYER "layer" FN "fn"
 %token METRIC "metric" LET "let" VAR "var" IF "if" ELSE "else" MATCH "match" FOR "for" IN "in" WHILE "while"
-%token RETURN "return" BREAK "break" CONTINUE "continue" TRUE "true" FALSE "false"
+%token RETURN "return" BREAK "break" CONTINUE "continue" TRUE "true" FALSE "false" TEST "test" EXPECT "expect"
 
 %token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}"
 %token COMMA "," COLON ":" ARROW "->" FAT_ARROW "=>" ASSIGN "=" BAR "|" DOT "."
@@ -90,8 +90,9 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %nterm <struct ast_match_arm> arm
 %nterm <struct ast_pattern *> pattern
 %nterm <struct ast_patterns> patterns
-%nterm <struct ast_stmt *> stmt
-%nterm <struct ast_stmts> stmts
+%nterm <struct ast_stmt *> stmt test_stmt
+%nterm <struct ast_test *> settings setup
+%nterm <struct ast_stmts> stmts test_stmts
 %nterm <struct ast_block *> block
 
 %start file
@@ -114,6 +115,7 @@ decls:
 toplevel:
   import  { PUSH(parser->file->imports, $import); }
 | decl    { PUSH(parser->file->decls, $decl); }
+| test
 | error
 ;
 
@@ -274,6 +276,35 @@ fn:
 metric:
   "metric" name "(" fn_params ")" result block {
     $$ = build_fn(parser, @$, true, $name, (struct ast_names){0}, $fn_params, $result, $block); }
+;
+
+/* What the model is given for the test comes first, and is evaluated apart from the rest. */
+test:
+  "test" name "{" setup test_stmts close  { build_test(parser, @$, $name, $setup, $test_stmts); }
+;
+
+setup:
+  settings  { $$ = $1; build_test_setup(parser, $1); }
+;
+
+settings:
+  %empty                                       { $$ = build_settings(parser); }
+| settings "param" postfix "=" expr separator  { $$ = $1; build_param_setting(parser, $1, @3, $postfix, $expr); }
+| settings "vocab" name "{" separators names_opt close separator  {
+    $$ = $1; build_vocab_setting(parser, $1, $name, $names_opt); }
+;
+
+test_stmts:
+  %empty                          { $$ = (struct ast_stmts){0}; }
+| test_stmt                       { $$ = (struct ast_stmts){0}; if ($1) PUSH($$, $1); }
+| test_stmts separator            { $$ = $1; }
+| test_stmts separator test_stmt  { $$ = $1; if ($3) PUSH($$, $3); }
+;
+
+test_stmt:
+  stmt
+| "expect" expr                         { $$ = build_expect(parser, @$, $2, NAME(NULL, @2), NULL); }
+| "expect" expr name expr[tolerance]    { $$ = build_expect(parser, @$, $2, $name, $tolerance); }
 ;
 
 fn_params:

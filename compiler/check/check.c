@@ -216,6 +216,7 @@ bool check_program(struct arena *arena, struct diag_sink *sink, struct ast_progr
   check_bodies(&checker);
   check_recursion(&checker);
   check_entry_points(&checker);
+  check_tests(&checker);
   if (sink->error_count > errors)
     return false;
   check_each_decl(&checker, warn_unused);

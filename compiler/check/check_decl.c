@@ -321,7 +321,7 @@ static void visit_fn(struct checker *checker, struct ast_decl *decl) {
     fn->params.items[i].local->type = check_type(checker, fn->params.items[i].type);
   if (fn->result)
     fn->result_type = check_type(checker, fn->result);
-  else if (!fn->is_metric)
+  else if (!fn->is_metric && !(fn->test && fn->body->value))
     fn->result_type = &type_unit;
   if (fn->size_vars.count > 0)
     check_sizes_determined(checker, fn);

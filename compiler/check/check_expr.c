@@ -234,7 +234,8 @@ static const struct type *check_list(struct checker *checker, struct ast_expr *e
     struct ast_expr *item = expr->items.items[i];
     branches[i] = (struct check_branch){item, NULL, check_value(checker, item, element), item->span};
   }
-  const struct type *type = check_join(checker, branches, count, element, "elements of this list");
+  const char *what = expr == checker->pair ? check_pair_text(checker) : "elements of this list";
+  const struct type *type = check_join(checker, branches, count, element, what);
   if (type->kind == TYPE_ERROR)
     return type;
   return check_weight(checker, type_list(checker->arena, type, NULL), expr->span);

@@ -19,6 +19,7 @@ static bool check_let(struct checker *checker, struct ast_stmt *stmt) {
     struct check_wanted why = wanted_by_annotation(checker, &pattern->name.name, stmt->let.annotation);
     check_against(checker, stmt->let.value, type, &why);
   } else {
+    checker->pair = check_is_pair(checker, stmt) ? stmt->let.value : NULL;
     type = check_value(checker, stmt->let.value, NULL);
   }
   if (check_pattern(checker, pattern, type))
@@ -241,7 +242,9 @@ static void check_result(struct checker *checker, struct ast_expr *value, const 
   if (type->kind == TYPE_ERROR)
     return;
   struct check_wanted why = wanted_by_result(checker);
-  if (body && type_is_unit(type) && wants_result(checker))
+  if (checker->fn->test)
+    check_set_type(checker, &checker->fn->result_type, type);
+  else if (body && type_is_unit(type) && wants_result(checker))
     report_missing_result(checker, body);
   else if (checker->fn->is_metric)
     check_metric_result(checker, value, type);
@@ -250,7 +253,13 @@ static void check_result(struct checker *checker, struct ast_expr *value, const 
 }
 
 static bool check_return(struct checker *checker, struct ast_stmt *stmt) {
-  if (stmt->value) {
+  if (checker->fn->test) {
+    diag_help(diag_error(checker->sink, DIAG_TEST, stmt->span, "a test has no result"),
+              "call a function that returns");
+    if (stmt->value)
+      check_value(checker, stmt->value, NULL);
+    return true;
+  } else if (stmt->value) {
     check_result(checker, stmt->value, NULL);
   } else if (wants_result(checker)) {
     struct check_wanted why = wanted_by_result(checker);

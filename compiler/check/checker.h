@@ -34,8 +34,9 @@ struct checker {
 
   /* Where we are. */
   struct ast_layer *layer;
-  struct ast_fn *fn; /* NULL outside function bodies */
-  bool in_dim;       /* only earlier dims are visible */
+  struct ast_fn *fn;           /* NULL outside function bodies */
+  const struct ast_expr *pair; /* the list that a test's expectation or setting is (check_test.c) */
+  bool in_dim;                 /* only earlier dims are visible */
   unsigned loop_depth;
   bool loop_has_break; /* of the innermost loop */
   const struct ast_expr
@@ -113,6 +114,14 @@ void check_signatures(struct checker *checker); /* functions' parameters and res
 void check_instances(
     struct checker *checker); /* `let` at top level and in layers; no layer contains itself */
 void check_entry_points(struct checker *checker); /* loss, metrics */
+
+/* ---- check_test.c -------------------------------------------------------------------------------------- */
+
+/* What is left of tests: their functions are checked as others are. */
+void check_tests(struct checker *checker);
+/* Whether the `let` stands for an expectation or a setting, whose value is a list of its two sides; and what these are. */
+bool check_is_pair(const struct checker *checker, const struct ast_stmt *let);
+const char *check_pair_text(const struct checker *checker);
 
 /* ---- check_fn.c: bodies and statements ----------------------------------------------------------------- */
 

@@ -97,6 +97,8 @@ static void declare_decl(struct names *names, size_t file, const struct ast_decl
     declare(names, file, decl->layer->name, (struct ast_ref){AST_REF_LAYER, {.layer = decl->layer}});
     break;
   case AST_DECL_FN:
+    if (decl->fn->test)
+      break;
     declare(names, file, decl->fn->name, (struct ast_ref){AST_REF_FN, {.fn = decl->fn}});
     break;
   }

@@ -1,6 +1,7 @@
 /* What the commands of nnc share. */
 #include "compiler/command/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,4 +27,17 @@ bool parse_colour(const char *when) {
     usage_error("--color=%s: it is auto, always or never", when);
   const char *term = getenv("TERM");
   return isatty(STDERR_FILENO) && !getenv("NO_COLOR") && !(term && strcmp(term, "dumb") == 0);
+}
+
+struct nnc_definition parse_definition(char *text) {
+  char *equals = strchr(text, '=');
+  if (!equals || equals == text || equals[1] == '\0')
+    usage_error("-D %s: it has the form NAME=INT", text);
+  *equals = '\0';
+  char *end;
+  errno = 0;
+  long long value = strtoll(equals + 1, &end, 10);
+  if (*end != '\0' || errno == ERANGE)
+    usage_error("-D %s=%s: the value is no integer", text, equals + 1);
+  return (struct nnc_definition){text, value};
 }

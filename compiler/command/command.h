@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "compiler/nnc.h"
+
 /* Exit statuses: the program has errors; the command line is wrong or a file cannot be read or written. */
 enum { EXIT_DIAGNOSTICS = 1, EXIT_USAGE = 2 };
 
@@ -11,7 +13,11 @@ _Noreturn void usage_error(const char *format, ...) __attribute__((format(printf
 /* What `--color=WHEN` says about standard error. */
 bool parse_colour(const char *when);
 
-/* `nnc fmt`: argv[0] is what messages begin with, and the arguments follow. Gives the exit status. */
+/* `-D NAME=INT`; the name points into the text, which is changed. */
+struct nnc_definition parse_definition(char *text);
+
+/* `nnc fmt`, `nnc test`: argv[0] is what messages begin with, and the arguments follow. They give the exit status. */
 int command_fmt(int argc, char **argv);
+int command_test(int argc, char **argv);
 
 #endif

@@ -291,6 +291,8 @@ static bool is_data(struct lower *lower, struct map *seen, const struct type *ty
 }
 
 static bool is_entry(struct lower *lower, const struct ast_fn *fn) {
+  if (fn->test)
+    return false;
   struct map seen = {0};
   for (size_t i = 0; i < fn->params.count; i++)
     if (!is_data(lower, &seen, fn->params.items[i].local->type))
@@ -315,9 +317,24 @@ static void add_entry(struct lower *lower, const struct ast_fn *fn) {
   entry->result = lower_result_type(lower, fn, &env);
 }
 
+/* The functions of one test take the model's place. */
+static void lower_test(struct lower *lower) {
+  const struct ast_files *files = &lower->program->files;
+  const struct ast_decls *decls = &files->items[files->count - 1]->decls;
+  for (size_t i = 0; i < decls->count; i++) {
+    const struct ast_test *test = decls->items[i]->kind == AST_DECL_FN ? decls->items[i]->fn->test : NULL;
+    if (test && strcmp(test->name.text, lower->program->test) == 0)
+      add_entry(lower, decls->items[i]->fn);
+  }
+}
+
 /* Functions of the standard library are not the model's. */
 void lower_entries(struct lower *lower) {
   const struct ast_files *files = &lower->program->files;
+  if (lower->program->test) {
+    lower_test(lower);
+    return;
+  }
   for (size_t f = 0; f < files->count; f++) {
     const struct ast_decls *decls = &files->items[f]->decls;
     for (size_t i = 0; !files->items[f]->is_stdlib && i < decls->count; i++)

@@ -407,6 +407,7 @@ struct ast_stmt {
       struct ast_pattern *pattern; /* with an annotation always an AST_PATTERN_NAME */
       struct ast_type *annotation; /* may be NULL */
       struct ast_expr *value;
+      const struct ast_expectation *expectation; /* that binds its pair here; NULL: it is a `let` */
     } let;
     struct {
       struct ast_local *local;
@@ -591,12 +592,51 @@ struct ast_fn_param {
 
 AST_LIST(ast_fn_params, struct ast_fn_param);
 
+/* `expect a == b within 1e-6`. Both sides are computed as one list, so that they are of one type; without a comparison
+ * there is one side, a condition. */
+struct ast_expectation {
+  struct span span;
+  enum ast_binary_op op;
+  bool is_condition;          /* no comparison was written */
+  struct ast_expr *pair;      /* a LIST of two, or of the condition */
+  struct ast_expr *tolerance; /* an INT or FLOAT; NULL: they are equal exactly */
+};
+
+/* `param cell.W = 2 * ones[H]` in a test */
+struct ast_setting {
+  struct span span;
+  struct ast_expr *pair; /* a LIST: the parameter and its value for the test */
+};
+
+/* `vocab Word { the, cat }` in a test: all entries, `<unk>` apart. They are names of the test. */
+struct ast_test_vocab {
+  struct ast_name name;
+  struct ast_names entries;
+};
+
+AST_LIST(ast_expectations, struct ast_expectation);
+AST_LIST(ast_settings, struct ast_setting);
+AST_LIST(ast_test_vocabs, struct ast_test_vocab);
+
+/* A test: two functions without parameters, which are no part of the model. `setup` gives the pairs of the settings
+ * and `body` those of the expectations: one as it is, several as a tuple, none as (). */
+struct ast_test {
+  struct ast_name name;
+  struct ast_test_vocabs vocabs;
+  struct ast_settings settings;
+  struct ast_expectations expectations;
+  struct ast_fn *setup; /* NULL without settings */
+  struct ast_fn *body;
+  struct ast_stmts stmts; /* of the body, as they are written */
+};
+
 struct ast_fn {
   struct ast_name name;
   bool is_metric;
+  struct ast_test *test; /* that it is a function of; NULL: it belongs to the model */
   struct ast_size_vars size_vars;
   struct ast_fn_params params;
-  struct ast_type *result; /* NULL: () for a function, inferred for a metric */
+  struct ast_type *result; /* NULL: () for a function, inferred for a metric and a test */
   struct ast_block *body;
   struct ast_layer *layer;        /* NULL at top level */
   struct ast_locals locals;       /* every binding of the function; locals.items[i]->index == i */
@@ -649,6 +689,8 @@ AST_LIST(ast_files, struct ast_file *);
 struct ast_program {
   struct ast_files files;
   struct stdlib_dirs stdlib; /* for messages about what was not imported */
+  const char
+      *test; /* of the main file, whose functions are lowered instead of the model's; NULL: the model's */
 };
 
 /* ---- Helpers (ast.c) ---------------------------------------------------------------------------------------- */

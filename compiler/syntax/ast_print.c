@@ -380,9 +380,27 @@ static void print_binding(struct printer *p, const struct ast_type *annotation,
   print_expr(p, value, STRENGTH_ANY);
 }
 
+static void print_expectation(struct printer *p, const struct ast_expectation *expectation) {
+  const struct ast_exprs *pair = &expectation->pair->items;
+  fputs("expect ", p->out);
+  print_expr(p, pair->items[0], expectation->is_condition ? STRENGTH_ANY : STRENGTH_COMPARE + 1);
+  if (!expectation->is_condition) {
+    fprintf(p->out, " %s ", ast_binary_op_text(expectation->op));
+    print_expr(p, pair->items[1], STRENGTH_COMPARE + 1);
+  }
+  if (expectation->tolerance) {
+    fputs(" within ", p->out);
+    print_expr(p, expectation->tolerance, STRENGTH_ANY);
+  }
+}
+
 static void print_stmt(struct printer *p, const struct ast_stmt *stmt) {
   switch (stmt->kind) {
   case AST_STMT_LET:
+    if (stmt->let.expectation) {
+      print_expectation(p, stmt->let.expectation);
+      break;
+    }
     fputs("let ", p->out);
     print_pattern(p, stmt->let.pattern);
     print_binding(p, stmt->let.annotation, stmt->let.value);
@@ -519,6 +537,32 @@ static void print_fn(struct printer *p, const struct ast_fn *fn) {
   print_block(p, fn->body);
 }
 
+static void print_test(struct printer *p, const struct ast_test *test) {
+  fprintf(p->out, "test %s {", test->name.text);
+  p->indent++;
+  for (size_t i = 0; i < test->vocabs.count; i++) {
+    new_line(p);
+    fprintf(p->out, "vocab %s {", test->vocabs.items[i].name.text);
+    for (size_t k = 0; k < test->vocabs.items[i].entries.count; k++)
+      fprintf(p->out, "%s%s", k ? ", " : " ", test->vocabs.items[i].entries.items[k].text);
+    fputs(" }", p->out);
+  }
+  for (size_t i = 0; i < test->settings.count; i++) {
+    const struct ast_exprs *pair = &test->settings.items[i].pair->items;
+    new_line(p);
+    fputs("param ", p->out);
+    print_expr(p, pair->items[0], STRENGTH_POSTFIX);
+    print_binding(p, NULL, pair->items[1]);
+  }
+  for (size_t i = 0; i < test->stmts.count; i++) {
+    new_line(p);
+    print_stmt(p, test->stmts.items[i]);
+  }
+  p->indent--;
+  new_line(p);
+  fputc('}', p->out);
+}
+
 static void print_decl(struct printer *p, const struct ast_decl *decl);
 
 static void print_layer(struct printer *p, const struct ast_layer *layer) {
@@ -562,7 +606,12 @@ static void print_decl(struct printer *p, const struct ast_decl *decl) {
     print_binding(p, NULL, decl->instance->value);
     break;
   case AST_DECL_LAYER: print_layer(p, decl->layer); break;
-  case AST_DECL_FN: print_fn(p, decl->fn); break;
+  case AST_DECL_FN:
+    if (decl->fn->test)
+      print_test(p, decl->fn->test);
+    else
+      print_fn(p, decl->fn);
+    break;
   }
 }
 
@@ -582,6 +631,8 @@ void ast_print_file(const struct ast_file *file, FILE *out, const struct ast_pri
   }
   for (size_t i = 0; i < file->decls.count; i++) {
     const struct ast_decl *decl = file->decls.items[i];
+    if (decl->kind == AST_DECL_FN && decl->fn->test && decl->fn == decl->fn->test->setup)
+      continue; /* it is printed with the test's other function */
     bool is_long = decl->kind == AST_DECL_FN || decl->kind == AST_DECL_LAYER || decl->kind == AST_DECL_DATA;
     bool is_first = i == 0 && file->imports.count == 0;
     if (!is_first && (is_long || i == 0 || file->decls.items[i - 1]->kind != decl->kind))

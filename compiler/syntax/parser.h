@@ -70,7 +70,8 @@ struct parser {
   struct span last_lexical_error;
 
   /* Builders. */
-  struct ast_locals pending_locals; /* bindings met since the last complete function */
+  struct ast_locals pending_locals;             /* bindings met since the last complete function */
+  struct ast_expectations pending_expectations; /* of the test that is being read */
 };
 
 /* ---- nn.l and tokens.c -------------------------------------------------------------------------------------- */
@@ -189,8 +190,26 @@ struct ast_decl *build_layer(struct parser *p, struct span span, struct ast_name
                              struct ast_layer_params layer_params, struct ast_decls members);
 struct ast_fn_param build_fn_param(struct parser *p, struct span span, struct ast_name name,
                                    struct ast_type *type);
+/* The bindings made since the last function, numbered; parameters come first because they are parsed first. */
+struct ast_locals build_take_locals(struct parser *p);
 struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, struct ast_name name,
                           struct ast_names size_vars, struct ast_fn_params params, struct ast_type *result,
                           struct ast_block *body);
+
+/* ---- build_test.c ------------------------------------------------------------------------------------------- */
+
+struct ast_test *build_settings(struct parser *p);
+void build_param_setting(struct parser *p, struct ast_test *test, struct span span, struct ast_expr *target,
+                         struct ast_expr *value);
+void build_vocab_setting(struct parser *p, struct ast_test *test, struct ast_name name,
+                         struct ast_names entries);
+/* Behind the last setting. */
+void build_test_setup(struct parser *p, struct ast_test *test);
+/* `word` is what stands before the tolerance; without one its text is NULL. */
+struct ast_stmt *build_expect(struct parser *p, struct span span, struct ast_expr *value,
+                              struct ast_name word, struct ast_expr *tolerance);
+/* Adds the test's functions to the file's declarations. */
+void build_test(struct parser *p, struct span span, struct ast_name name, struct ast_test *test,
+                struct ast_stmts stmts);
 
 #endif

@@ -14,8 +14,10 @@ static const char *const expression_start[] = {"a name", "an integer", "a number
                                                "[",      "-",          "!",        "if",   "match", NULL};
 static const char *const statement_start[] = {"let",    "var",   "for",      "while",
                                               "return", "break", "continue", NULL};
+/* In a test these go with the statements. */
+static const char *const test_statement_start[] = {"vocab", "param", "expect", NULL};
 static const char *const declaration_start[] = {"import", "dim", "vocab",  "enum", "data", "param",
-                                                "layer",  "fn",  "metric", "let",  NULL};
+                                                "layer",  "fn",  "metric", "let",  "test", NULL};
 static const char *const member_start[] = {"param", "let", "fn", NULL};
 static const char *const pattern_start[] = {"_", "a name", "an integer", "-", "true", "false", "(", NULL};
 static const char *const type_start[] = {"a name", "[", "(", NULL};
@@ -63,6 +65,7 @@ static void condense(struct expectation *e) {
     group_name = "a declaration";
   } else if (expects_all(e, statement_start)) {
     drop(e, statement_start);
+    drop(e, test_statement_start);
     drop(e, expression_start);
     drop(e, separators);
     group_name = "a statement";
@@ -134,17 +137,26 @@ static bool report_brackets(struct parser *parser, const struct token *found, co
     diag_error(parser->sink, DIAG_SYNTAX, found->span, "unmatched `%s`", token_bracket_text(found->kind));
     return true;
   }
+  if (found->kind == EXPECT && open->kind == LBRACE) {
+    struct diag *diag = diag_error(parser->sink, DIAG_SYNTAX, found->span,
+                                   "an expectation stands directly in a `test`, in no other block");
+    diag_help(diag, "compare what several turns give at once: `expect [f(x) for x in xs] == [1, 2]`");
+    return true;
+  }
   bool begins_declaration = found->starts_line && token_has_role(found->kind, 'D') &&
                             (!token_has_role(found->kind, 'S') || open->kind != LBRACE);
   if (begins_declaration && open->kind == LBRACE && !open->is_layer && parser->line_indent > open->indent &&
       expectation_has(e, "}")) {
     struct diag *diag =
         found->kind == FN ? diag_error(parser->sink, DIAG_SYNTAX, found->span, "a function inside a function")
-                          : diag_error(parser->sink, DIAG_SYNTAX, found->span, "%s inside a function",
-                                       parser_token_text(parser, found));
+                          : diag_error(parser->sink, DIAG_SYNTAX, found->span, "%s inside a %s",
+                                       parser_token_text(parser, found),
+                                       parser->last_declaration == TEST ? "test" : "function");
     diag_label(diag, open->span, "this block is open");
     if (found->kind == DIM)
       diag_help(diag, "a number of the function is bound by `let n = e`; a `dim` is declared at top level");
+    else if (found->kind == PARAM && parser->last_declaration == TEST)
+      diag_help(diag, "what a test gives the model stands before its statements");
     else if (found->kind == PARAM)
       diag_help(diag, "a parameter exists once: declare it at top level, or in a `layer`");
     else

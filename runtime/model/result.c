@@ -1,0 +1,235 @@
+#include "runtime/model/result.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What is shown of a dimension of more elements: the first and the last.
+enum { MOST_SHOWN = 8, FIRST_SHOWN = 3 };
+
+static double float_of(const uint64_t *slot) {
+  double number;
+  memcpy(&number, slot, sizeof number);
+  return number;
+}
+
+// ---------------------------------------------------------------------------------------------------- text
+
+struct writer {
+  const nn_session *session;
+  const struct ir_module *module;
+  bool full;
+  FILE *out;
+};
+
+static void write_value(const struct writer *, const struct ir_type *, const uint64_t *slots, int depth);
+
+// The shortest decimal that is this number in its precision.
+static void write_number(const struct writer *writer, double number, enum nn_element element) {
+  char text[40];
+  int most = element == NN_F64 ? 17 : 9;
+  for (int digits = 6; digits <= most; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, number);
+    double read = strtod(text, NULL);
+    if (element == NN_F64 ? read == number : (float)read == (float)number)
+      break;
+  }
+  fputs(isnan(number) ? "nan" : text, writer->out);
+}
+
+static int64_t length_of(const struct writer *writer, const struct ir_type *type, uint32_t axis) {
+  struct ir_type vector = {.kind = IR_TENSOR, .shape = {1, {type->shape.sizes[axis]}}};
+  return (int64_t)model_elements(writer->session->model, &vector);
+}
+
+// The part of a tensor that begins at `*element`, which is moved behind it.
+static void write_part(const struct writer *writer, const struct ir_type *type, uint32_t axis, uint32_t value,
+                       size_t *element) {
+  if (axis == type->shape.rank) {
+    write_number(writer, session_element(writer->session, value, (*element)++),
+                 writer->session->model->element);
+    return;
+  }
+  int64_t n = length_of(writer, type, axis);
+  size_t stride = 1;
+  for (uint32_t inner = axis + 1; inner < type->shape.rank; inner++)
+    stride *= (size_t)length_of(writer, type, inner);
+  bool cut = !writer->full && n > MOST_SHOWN;
+  fputc('[', writer->out);
+  for (int64_t i = 0; i < n; i++) {
+    if (cut && i == FIRST_SHOWN) {
+      fputs(", ...", writer->out);
+      *element += (size_t)(n - 1 - i) * stride;
+      i = n - 1;
+    }
+    fputs(i ? ", " : "", writer->out);
+    write_part(writer, type, axis + 1, value, element);
+  }
+  fputc(']', writer->out);
+}
+
+static void write_tensor(const struct writer *writer, const struct ir_type *type, uint32_t value) {
+  size_t element = 0;
+  if (type->shape.rank > 0) {
+    fputs("f32[", writer->out);
+    for (uint32_t axis = 0; axis < type->shape.rank; axis++)
+      fprintf(writer->out, "%s%lld", axis ? ", " : "", (long long)length_of(writer, type, axis));
+    fputs("] ", writer->out);
+  }
+  write_part(writer, type, 0, value, &element);
+}
+
+static void write_index(const struct writer *writer, uint32_t number, uint64_t index) {
+  const struct ir_dim *dim = writer->module->dims[number];
+  const struct vocab *vocab = writer->session->model->vocabs[number];
+  if (dim->atom.kind == SIZE_ENUM && index < dim->n_members)
+    fputs(dim->members[index], writer->out);
+  else if (vocab && index < vocab_size(vocab))
+    fputs(vocab_entry(vocab, (int64_t)index), writer->out);
+  else
+    fprintf(writer->out, "%lld", (long long)index);
+}
+
+static void write_fields(const struct writer *writer, uint32_t n, const struct ir_field *fields,
+                         const uint64_t *slots, int depth) {
+  fputc('(', writer->out);
+  for (uint32_t i = 0; i < n; i++) {
+    fputs(i ? ", " : "", writer->out);
+    if (fields[i].name)
+      fprintf(writer->out, "%s: ", fields[i].name);
+    write_value(writer, fields[i].type, slots, depth);
+    slots += ir_type_width(fields[i].type);
+  }
+  fputc(')', writer->out);
+}
+
+static void write_list(const struct writer *writer, const struct ir_type *element,
+                       const struct value_list *list, int depth) {
+  uint64_t width = ir_type_width(element);
+  fputc('[', writer->out);
+  for (uint64_t i = 0; i < list->length; i++) {
+    fputs(i ? ", " : "", writer->out);
+    write_value(writer, element, list->buffer->slots + (list->offset + i) * width, depth);
+  }
+  fputc(']', writer->out);
+}
+
+static void write_data(const struct writer *writer, const struct ir_data *data,
+                       const struct value_data *value, int depth) {
+  const struct ir_constructor *constructor = &data->constructors[value->tag];
+  fputs(constructor->name, writer->out);
+  if (constructor->n_fields > 0)
+    write_fields(writer, constructor->n_fields, constructor->fields, value->slots, depth);
+}
+
+static void write_value(const struct writer *writer, const struct ir_type *type, const uint64_t *slots,
+                        int depth) {
+  if (depth >= RESULT_MOST_NESTED) {
+    fputs("...", writer->out);
+    return;
+  }
+  switch (type->kind) {
+  case IR_INT: fprintf(writer->out, "%lld", (long long)slots[0]); break;
+  case IR_BOOL: fputs(slots[0] ? "true" : "false", writer->out); break;
+  case IR_FLOAT: write_number(writer, float_of(slots), NN_F64); break;
+  case IR_INDEX: write_index(writer, type->dim, slots[0]); break;
+  case IR_TENSOR: write_tensor(writer, type, (uint32_t)slots[0]); break;
+  case IR_LIST:
+    write_list(writer, type->element, (const struct value_list *)(uintptr_t)slots[0], depth + 1);
+    break;
+  case IR_DATA:
+    write_data(writer, writer->module->datas[type->data], (const struct value_data *)(uintptr_t)slots[0],
+               depth + 1);
+    break;
+  case IR_TUPLE:
+    if (type->tuple.name)
+      fputs(type->tuple.name, writer->out);
+    write_fields(writer, type->tuple.n, type->tuple.fields, slots, depth + 1);
+    break;
+  case IR_ACC: break;  // never a result
+  }
+}
+
+void result_write(const nn_session *session, const struct ir_type *type, const uint64_t *slots, bool full,
+                  FILE *out) {
+  struct writer writer = {session, session->model->module, full, out};
+  write_value(&writer, type, slots, 0);
+}
+
+// ------------------------------------------------------------------------------------------------ equality
+
+struct comparison {
+  const nn_session *session;
+  double tolerance;
+};
+
+static bool equal(const struct comparison *, const struct ir_type *, const uint64_t *a, const uint64_t *b,
+                  int depth);
+
+static bool numbers_equal(const struct comparison *comparison, double a, double b) {
+  if (a == b || !isfinite(a) || !isfinite(b))
+    return a == b;
+  return fabs(a - b) <= comparison->tolerance * fmax(1, fmax(fabs(a), fabs(b)));
+}
+
+static bool tensors_equal(const struct comparison *comparison, const struct ir_type *type, uint32_t a,
+                          uint32_t b) {
+  uint64_t n = model_elements(comparison->session->model, type);
+  for (uint64_t i = 0; i < n; i++)
+    if (!numbers_equal(comparison, session_element(comparison->session, a, i),
+                       session_element(comparison->session, b, i)))
+      return false;
+  return true;
+}
+
+static bool lists_equal(const struct comparison *comparison, const struct ir_type *element,
+                        const struct value_list *a, const struct value_list *b, int depth) {
+  uint64_t width = ir_type_width(element);
+  if (a->length != b->length)
+    return false;
+  for (uint64_t i = 0; i < a->length; i++)
+    if (!equal(comparison, element, a->buffer->slots + (a->offset + i) * width,
+               b->buffer->slots + (b->offset + i) * width, depth))
+      return false;
+  return true;
+}
+
+static bool fields_equal(const struct comparison *comparison, uint32_t n, const struct ir_field *fields,
+                         const uint64_t *a, const uint64_t *b, int depth) {
+  for (uint32_t i = 0; i < n; i++) {
+    if (!equal(comparison, fields[i].type, a, b, depth))
+      return false;
+    a += ir_type_width(fields[i].type);
+    b += ir_type_width(fields[i].type);
+  }
+  return true;
+}
+
+static bool equal(const struct comparison *comparison, const struct ir_type *type, const uint64_t *a,
+                  const uint64_t *b, int depth) {
+  if (depth >= RESULT_MOST_NESTED)
+    return false;
+  switch (type->kind) {
+  case IR_FLOAT: return numbers_equal(comparison, float_of(a), float_of(b));
+  case IR_TENSOR: return tensors_equal(comparison, type, (uint32_t)a[0], (uint32_t)b[0]);
+  case IR_LIST:
+    return lists_equal(comparison, type->element, (const struct value_list *)(uintptr_t)a[0],
+                       (const struct value_list *)(uintptr_t)b[0], depth + 1);
+  case IR_DATA: {
+    const struct value_data *one = (const struct value_data *)(uintptr_t)a[0];
+    const struct value_data *other = (const struct value_data *)(uintptr_t)b[0];
+    const struct ir_constructor *constructor =
+        &comparison->session->model->module->datas[type->data]->constructors[one->tag];
+    return one->tag == other->tag && fields_equal(comparison, constructor->n_fields, constructor->fields,
+                                                  one->slots, other->slots, depth + 1);
+  }
+  case IR_TUPLE: return fields_equal(comparison, type->tuple.n, type->tuple.fields, a, b, depth + 1);
+  default: return a[0] == b[0];
+  }
+}
+
+bool result_equal(const nn_session *session, const struct ir_type *type, const uint64_t *a, const uint64_t *b,
+                  double tolerance) {
+  struct comparison comparison = {session, tolerance};
+  return equal(&comparison, type, a, b, 0);
+}
