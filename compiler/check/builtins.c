@@ -20,7 +20,7 @@ static const struct {
 /* Rows without a name are operations that only the compiler makes. */
 static const struct builtin rows[] = {
 #define BUILTIN(ENUM, name, arg_count, op, usage, doc)                                                       \
-  {BUILTIN_##ENUM, name, op, arg_count, false, usage, doc},
+  {BUILTIN_##ENUM, name, op, arg_count, BUILTIN_##ENUM == BUILTIN_TENSOR, usage, doc},
 #include "compiler/check/builtins.def"
 #undef BUILTIN
 #define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc)                             \

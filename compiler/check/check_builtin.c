@@ -18,6 +18,9 @@ static const struct type *wrong_argument(struct checker *checker, const struct b
   diag_note(d, "`%s`: %s", builtin_usage(builtin), builtin->doc);
   if (builtin->kind == BUILTIN_FLOAT && type_is_scalar(type))
     diag_help(d, "`value(x)` waits for a scalar tensor and gives its number");
+  if (builtin->kind == BUILTIN_TENSOR && type->kind == TYPE_LIST &&
+      type_resolve(type->list.element)->kind == TYPE_INT)
+    diag_help(d, "make them floats: `[float(n) for n in xs]`");
   return &type_error;
 }
 
@@ -165,6 +168,74 @@ static const struct type *check_host(struct checker *checker, const struct built
       return wrong_rank(checker, builtin, arg, "a vector");
     return check_index_type(checker, type->tensor.sizes[0]);
   }
+}
+
+/* ---- Tensors of lists ---------------------------------------------------------------------------------- */
+
+static const struct type *report_unknown_length(struct checker *checker, const struct ast_expr *call,
+                                                const char *example) {
+  struct diag *d = diag_error(checker->sink, DIAG_SIZE_UNSOLVED, call->span,
+                              "nothing tells how many elements this tensor has");
+  diag_note(d, "sizes are known before any example is seen, and the length of a list is not");
+  diag_help(d, "write the type of what it is stored in: `let x: %s = tensor(...)`", example);
+  return &type_error;
+}
+
+/* A list of tensors: one dimension more, of as many as are written or as the place wants. */
+static const struct type *stack_of(struct checker *checker, const struct ast_expr *call,
+                                   const struct builtin *builtin, const struct type *element,
+                                   const struct type *wanted) {
+  const struct ast_expr *list = call->call.resolved.args[0];
+  if (element->tensor.rank == TYPE_MAX_RANK)
+    return wrong_rank(checker, builtin, list, "a list of tensors of three dimensions at most");
+  const struct size *sizes[TYPE_MAX_RANK] = {NULL};
+  if (list->kind == AST_EXPR_LIST)
+    sizes[0] = size_constant(checker->arena, (int64_t)list->items.count);
+  else if (wanted && wanted->tensor.rank == element->tensor.rank + 1)
+    sizes[0] = wanted->tensor.sizes[0];
+  else
+    return report_unknown_length(checker, call, element->tensor.rank ? "f32[N, ...]" : "f32[N]");
+  for (size_t i = 0; i < element->tensor.rank; i++)
+    sizes[i + 1] = element->tensor.sizes[i];
+  return type_tensor(checker->arena, element->tensor.rank + 1, sizes);
+}
+
+static const struct type *tensor_of_list(struct checker *checker, const struct ast_expr *call,
+                                         const struct builtin *builtin, const struct type *wanted) {
+  const struct ast_expr *list = call->call.resolved.args[0];
+  const struct type *element = type_resolve(type_resolve(list->type)->list.element);
+  if (element->kind == TYPE_ERROR)
+    return element;
+  if (element->kind == TYPE_TENSOR)
+    return stack_of(checker, call, builtin, element, wanted);
+  if (element->kind != TYPE_FLOAT)
+    return wrong_argument(checker, builtin, list, "numbers, scalars, or a list of floats or tensors");
+  if (wanted)
+    return wanted;
+  if (list->kind != AST_EXPR_LIST)
+    return report_unknown_length(checker, call, "f32[N]");
+  const struct size *length = size_constant(checker->arena, (int64_t)list->items.count);
+  return type_tensor(checker->arena, 1, &length);
+}
+
+/* Numbers and scalars one by one. If one of them is a scalar, all become scalars. */
+static const struct type *check_tensor(struct checker *checker, const struct ast_expr *call,
+                                       const struct builtin *builtin, const struct type *wanted) {
+  struct ast_expr *const *args = call->call.resolved.args;
+  size_t count = call->call.resolved.arg_count;
+  if (count == 1 && type_resolve(args[0]->type)->kind == TYPE_LIST)
+    return tensor_of_list(checker, call, builtin, wanted);
+  bool has_tensor = false;
+  for (size_t i = 0; i < count; i++) {
+    if (!type_is_host_number(args[i]->type) && !type_is_scalar(args[i]->type))
+      return wrong_argument(checker, builtin, args[i], "numbers, scalars, or a list of floats or tensors");
+    has_tensor |= type_is_scalar(args[i]->type);
+  }
+  for (size_t i = 0; i < count; i++)
+    if (has_tensor && type_is_host_number(args[i]->type))
+      args[i]->conversion = AST_CONVERT_TO_SCALAR;
+  const struct size *length = size_constant(checker->arena, (int64_t)count);
+  return type_tensor(checker->arena, 1, &length);
 }
 
 /* ---- Tensors ------------------------------------------------------------------------------------------- */
@@ -411,6 +482,8 @@ static size_t plain_args(const struct builtin *builtin, size_t count) {
 static const struct type *argument_hint(struct checker *checker, const struct builtin *builtin, size_t i,
                                         const struct type *result) {
   result = result ? type_resolve(result) : NULL;
+  if (builtin->kind == BUILTIN_TENSOR)
+    return type_list(checker->arena, &type_float, NULL);
   if (!result)
     return NULL;
   switch (builtin->kind) {
@@ -451,7 +524,11 @@ static const struct type *result_despite_errors(const struct builtin *builtin) {
 }
 
 static const struct type *check_row(struct checker *checker, struct ast_expr *expr,
-                                    const struct builtin *builtin, struct ast_expr *const *args) {
+                                    const struct builtin *builtin, struct ast_expr *const *args,
+                                    const struct type *hint) {
+  const struct type *wanted = hint ? type_resolve(hint) : NULL;
+  if (wanted && (wanted->kind != TYPE_TENSOR || wanted->tensor.rank == 0))
+    wanted = NULL;
   switch (builtin->kind) {
   case BUILTIN_LEN: list_argument(checker, builtin, args[0]); return &type_int;
   case BUILTIN_PUSH: return check_push(checker, builtin, args);
@@ -465,6 +542,7 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_LIST_SUM:
   case BUILTIN_LIST_MEAN:
   case BUILTIN_LIST_MAX: return check_list_fold(checker, builtin, args[0]);
+  case BUILTIN_TENSOR: return check_tensor(checker, expr, builtin, wanted);
   case BUILTIN_FLOAT:
   case BUILTIN_INT:
   case BUILTIN_VALUE:
@@ -528,5 +606,5 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
   expr->call.callee->name.ref = call->target;
   if (dim && !check_axis(checker, dim, row, call->args[0], &call->axis))
     return result_despite_errors(first);
-  return check_row(checker, expr, row, call->args);
+  return check_row(checker, expr, row, call->args, hint);
 }

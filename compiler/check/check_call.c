@@ -401,6 +401,7 @@ static bool callee_of_fn(struct checker *checker, struct ast_fn *fn, const struc
 static void record_call(struct checker *checker, const struct ast_expr *expr, struct ast_fn *fn) {
   if (!checker->fn)
     return;
+  fn->is_called |= fn != checker->fn;
   const struct size_binding *bindings = expr->call.resolved.bindings;
   size_t count = fn->size_vars.count;
   const struct size **sizes = arena_new_array(checker->arena, const struct size *, count);

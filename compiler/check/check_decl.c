@@ -340,13 +340,14 @@ struct data_search {
   size_t done;
 };
 
-static bool has_tensor_at_top(struct checker *checker, struct data_search *search, const struct type *type) {
+static bool has_tensor_at_top(struct checker *checker, struct data_search *search, const struct type *type,
+                              bool is_field) {
   switch (type->kind) {
-  case TYPE_TENSOR: return true;
-  case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element);
+  case TYPE_TENSOR: return is_field;
+  case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element, is_field);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
-      if (has_tensor_at_top(checker, search, type->tuple.items[i]))
+      if (has_tensor_at_top(checker, search, type->tuple.items[i], is_field))
         return true;
     return false;
   case TYPE_DATA:
@@ -359,15 +360,16 @@ static bool has_tensor_at_top(struct checker *checker, struct data_search *searc
   }
 }
 
-/* Also inside data types, and the data types in these. */
-static bool has_tensor(struct checker *checker, const struct type *type) {
+/* A tensor in a data type, or in the data types in it. Elsewhere data can give one. */
+static bool has_tensor_field(struct checker *checker, const struct type *type) {
   struct data_search search = {0};
-  bool found = has_tensor_at_top(checker, &search, type);
+  bool found = has_tensor_at_top(checker, &search, type, false);
   while (!found && search.done < search.count) {
     const struct ast_constructors *constructors = &search.items[search.done++]->constructors;
     for (size_t k = 0; k < constructors->count; k++)
       for (size_t i = 0; i < constructors->items[k]->fields.count; i++)
-        found |= has_tensor_at_top(checker, &search, constructors->items[k]->fields.items[i].type->type);
+        found |= has_tensor_at_top(checker, &search, constructors->items[k]->fields.items[i].type->type,
+                                   true);
   }
   return found;
 }
@@ -375,12 +377,13 @@ static bool has_tensor(struct checker *checker, const struct type *type) {
 static void check_entry_params(struct checker *checker, const struct ast_fn *fn) {
   for (size_t i = 0; i < fn->params.count; i++) {
     const struct ast_fn_param *param = &fn->params.items[i];
-    if (!has_tensor(checker, param->local->type))
+    if (!has_tensor_field(checker, param->local->type))
       continue;
     struct diag *d = diag_error(checker->sink, DIAG_ENTRY_POINT, param->span,
-                                "`%s` is run on data, and %s is not data", fn->name.text,
+                                "`%s` is run on data, and %s holds tensors in a data type", fn->name.text,
                                 check_text(checker, param->local->type));
-    diag_help(d, "take ints, floats, bools, indices, lists and data types, and compute tensors inside");
+    diag_help(
+        d, "let the data type hold floats or lists of floats, and make tensors of them inside: `tensor(xs)`");
   }
 }
 

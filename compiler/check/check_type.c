@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compiler/check/checker.h"
+#include "compiler/diag/habits.h"
 
 /* ---- Sizes --------------------------------------------------------------------------------------------- */
 
@@ -218,6 +219,9 @@ static const struct type *named_type(struct checker *checker, struct ast_type *t
     diag_label(d, names_declared_at(&ref), "declared here");
     if (ref.kind == AST_REF_DIM || ref.kind == AST_REF_SIZE_VAR || ref.kind == AST_REF_LAYER_PARAM)
       diag_help(d, "a vector of that many elements is `f32[%s]`, a number is `int`", name->text);
+    const char *habit = ref.kind == AST_REF_BUILTIN ? habit_advice(HABIT_TYPES, name->text) : NULL;
+    if (habit)
+      diag_help(d, "%s", habit);
     if (ref.kind == AST_REF_LAYER)
       diag_help(d, "instances of layers are not passed around; a function uses them by name");
     return &type_error;

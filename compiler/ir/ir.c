@@ -61,6 +61,8 @@ uint32_t ir_attributes(enum ir_op op) {
   case IR_OP_MATMUL: return IR_ATTR_TRANSPOSE;
   case IR_OP_SLICE: return IR_ATTR_OFFSET | IR_ATTR_LENGTH;
   case IR_OP_PAD: return IR_ATTR_OFFSET;
+  case IR_LIST_VECTOR:
+  case IR_LIST_STACK: return IR_ATTR_LENGTH;
   case IR_OP_PARAM:
   case IR_OP_D_OUTER:
   case IR_OP_D_PARAM:
@@ -92,6 +94,20 @@ static const struct ir_type **flatten(const struct ir_type *type, const struct i
 }
 
 void ir_type_flatten(const struct ir_type *type, const struct ir_type **out) { flatten(type, out); }
+
+const struct ir_type *ir_data_type(struct ir_module *module, const struct ir_type *schema) {
+  if (schema->kind == IR_TENSOR)
+    return ir_type_list(module, ir_type_simple(module, IR_FLOAT));
+  if (schema->kind == IR_LIST)
+    return ir_type_list(module, ir_data_type(module, schema->element));
+  if (schema->kind != IR_TUPLE)
+    return schema;
+  struct ir_field *fields = arena_new_array(module->arena, struct ir_field, schema->tuple.n);
+  for (uint32_t i = 0; i < schema->tuple.n; i++)
+    fields[i] = (struct ir_field){schema->tuple.fields[i].name,
+                                  ir_data_type(module, schema->tuple.fields[i].type)};
+  return ir_type_tuple(module, schema->tuple.name, schema->tuple.n, fields);
+}
 
 static bool names_equal(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
 

@@ -203,7 +203,7 @@ enum ir_attribute {
   IR_ATTR_NUMBER = 1 << 1,       // const.float, constant, dropout
   IR_ATTR_SIZE = 1 << 2,         // size
   IR_ATTR_OFFSET = 1 << 3,       // slice, pad: `size`
-  IR_ATTR_LENGTH = 1 << 4,       // slice
+  IR_ATTR_LENGTH = 1 << 4,       // slice, list.vector, list.stack
   IR_ATTR_FUNCTION = 1 << 5,     // call: `symbol`
   IR_ATTR_BLOCK = 1 << 6,        // emit: `symbol`
   IR_ATTR_PARAM = 1 << 7,        // param, d_outer, d_param, d_row: `symbol`
@@ -247,7 +247,7 @@ struct ir_instr {
   int64_t integer;            // const.*; D_INPUT: the input's number among the parameters; data.get: slot
   double number;              // const.float, CONSTANT, DROPOUT (p)
   const struct size *size;    // size; SLICE and PAD: offset
-  const struct size *length;  // SLICE
+  const struct size *length;  // SLICE; list.vector and list.stack: elements of the list
   uint32_t symbol;            // call: function; emit: block; PARAM and D_*: parameter; data.*: data
   uint32_t constructor;       // data.new, data.get
   uint32_t site;              // DROPOUT: number of the draw within the module; adjoint's twin has the same
@@ -370,6 +370,10 @@ struct ir_value *ir_add_bb_param(struct ir_module *, struct ir_function *, struc
                                  const struct ir_type *);
 struct ir_value *ir_add_function_param(struct ir_module *, struct ir_function *, const struct ir_type *);
 struct ir_value *ir_add_block_param(struct ir_module *, struct ir_block *, const struct ir_type *);
+
+// What host code is given for a value that data has a schema for: the same, but a list of floats, row by row, for each
+// tensor in it.
+const struct ir_type *ir_data_type(struct ir_module *, const struct ir_type *schema);
 
 // An instruction with room for its operands, results and targets, not yet placed. Operands are copied;
 // results get fresh ids from *n_values and the given types.

@@ -289,9 +289,9 @@ static bool check_entry(struct ir_verifier *v, const struct ir_entry *entry) {
     if (!entry->params[i].name)
       return ir_verify_fail(v, "%s %s: a parameter has no name", what, entry->name);
   for (uint32_t i = 0; i < n_params && agree; i++) {
-    if (params[i]->kind == IR_TENSOR || params[i]->kind == IR_ACC)
-      return ir_verify_fail(v, "%s %s: a parameter is a tensor", what, entry->name);
-    agree = ir_verify_agree(v, params[i], function->params[i]->type);
+    if (params[i]->kind == IR_ACC)
+      return ir_verify_fail(v, "%s %s: a parameter is a sum of tensors", what, entry->name);
+    agree = ir_verify_agree(v, ir_data_type(&v->scratch, params[i]), function->params[i]->type);
   }
   if (!agree)
     return ir_verify_fail(v, "%s %s: its parameters are not those of @%s", what, entry->name, function->name);

@@ -12,25 +12,36 @@
 static const struct {
   const char *operands, *results;
 } host_signatures[IR_FIRST_TENSOR_OP] = {
-    [IR_CONST_INT] = {"", "i"},     [IR_CONST_BOOL] = {"", "b"},    [IR_CONST_FLOAT] = {"", "f"},
-    [IR_CONST_INDEX] = {"", "x"},   [IR_SIZE] = {"", "i"},          [IR_IADD] = {"ii", "i"},
-    [IR_ISUB] = {"ii", "i"},        [IR_IMUL] = {"ii", "i"},        [IR_IDIV] = {"ii", "i"},
-    [IR_IMOD] = {"ii", "i"},        [IR_INEG] = {"i", "i"},         [IR_IEQ] = {"nn", "b"},
-    [IR_INE] = {"nn", "b"},         [IR_ILT] = {"ii", "b"},         [IR_ILE] = {"ii", "b"},
-    [IR_FADD] = {"ff", "f"},        [IR_FSUB] = {"ff", "f"},        [IR_FMUL] = {"ff", "f"},
-    [IR_FDIV] = {"ff", "f"},        [IR_FNEG] = {"f", "f"},         [IR_FEQ] = {"ff", "b"},
-    [IR_FNE] = {"ff", "b"},         [IR_FLT] = {"ff", "b"},         [IR_FLE] = {"ff", "b"},
-    [IR_NOT] = {"b", "b"},          [IR_INT_TO_FLOAT] = {"m", "f"}, [IR_FLOAT_TO_INT] = {"f", "i"},
-    [IR_INDEX_TO_INT] = {"x", "i"}, [IR_INT_TO_INDEX] = {"i", "x"}, [IR_CHECK_RANGE] = {"ii", "i"},
-    [IR_DATA_NEW] = {"*", "d"},     [IR_DATA_TAG] = {"d", "i"},     [IR_DATA_GET] = {"d", "*"},
-    [IR_LIST_NEW] = {"*", "l"},     [IR_LIST_LEN] = {"l", "i"},     [IR_LIST_GET] = {"li", "*"},
-    [IR_LIST_SET] = {"li*", "l"},   [IR_LIST_PUSH] = {"l*", "l"},   [IR_LIST_POP] = {"l", "l"},
-    [IR_LIST_SLICE] = {"lii", "l"}, [IR_LIST_REVERSE] = {"l", "l"}, [IR_LIST_CONCAT] = {"ll", "l"},
-    [IR_LIST_ZIP] = {"ll", "l"},    [IR_CALL] = {"*", "*"},         [IR_EMIT] = {"*", "*"},
-    [IR_LIST_SUM] = {"l", "*"},     [IR_LIST_MEAN] = {"l", "*"},    [IR_LIST_MAX] = {"l", "*"},
-    [IR_ACC_OF] = {"t", "a"},       [IR_ACC_ADD] = {"aa", "a"},     [IR_ACC_SUM] = {"a", "t"},
-    [IR_READ_INDEX] = {"s", "p"},   [IR_READ_VALUE] = {"s", "f"},   [IR_BR] = {"", ""},
-    [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},        [IR_RETURN] = {"*", ""},
+    [IR_CONST_INT] = {"", "i"},     [IR_CONST_BOOL] = {"", "b"},
+    [IR_CONST_FLOAT] = {"", "f"},   [IR_CONST_INDEX] = {"", "x"},
+    [IR_SIZE] = {"", "i"},          [IR_IADD] = {"ii", "i"},
+    [IR_ISUB] = {"ii", "i"},        [IR_IMUL] = {"ii", "i"},
+    [IR_IDIV] = {"ii", "i"},        [IR_IMOD] = {"ii", "i"},
+    [IR_INEG] = {"i", "i"},         [IR_IEQ] = {"nn", "b"},
+    [IR_INE] = {"nn", "b"},         [IR_ILT] = {"ii", "b"},
+    [IR_ILE] = {"ii", "b"},         [IR_FADD] = {"ff", "f"},
+    [IR_FSUB] = {"ff", "f"},        [IR_FMUL] = {"ff", "f"},
+    [IR_FDIV] = {"ff", "f"},        [IR_FNEG] = {"f", "f"},
+    [IR_FEQ] = {"ff", "b"},         [IR_FNE] = {"ff", "b"},
+    [IR_FLT] = {"ff", "b"},         [IR_FLE] = {"ff", "b"},
+    [IR_NOT] = {"b", "b"},          [IR_INT_TO_FLOAT] = {"m", "f"},
+    [IR_FLOAT_TO_INT] = {"f", "i"}, [IR_INDEX_TO_INT] = {"x", "i"},
+    [IR_INT_TO_INDEX] = {"i", "x"}, [IR_CHECK_RANGE] = {"ii", "i"},
+    [IR_DATA_NEW] = {"*", "d"},     [IR_DATA_TAG] = {"d", "i"},
+    [IR_DATA_GET] = {"d", "*"},     [IR_LIST_NEW] = {"*", "l"},
+    [IR_LIST_LEN] = {"l", "i"},     [IR_LIST_GET] = {"li", "*"},
+    [IR_LIST_SET] = {"li*", "l"},   [IR_LIST_PUSH] = {"l*", "l"},
+    [IR_LIST_POP] = {"l", "l"},     [IR_LIST_SLICE] = {"lii", "l"},
+    [IR_LIST_REVERSE] = {"l", "l"}, [IR_LIST_CONCAT] = {"ll", "l"},
+    [IR_LIST_ZIP] = {"ll", "l"},    [IR_CALL] = {"*", "*"},
+    [IR_EMIT] = {"*", "*"},         [IR_LIST_SUM] = {"l", "*"},
+    [IR_LIST_MEAN] = {"l", "*"},    [IR_LIST_MAX] = {"l", "*"},
+    [IR_LIST_VECTOR] = {"l", "*"},  [IR_LIST_STACK] = {"l", "*"},
+    [IR_ACC_OF] = {"t", "a"},       [IR_ACC_ADD] = {"aa", "a"},
+    [IR_ACC_SUM] = {"a", "t"},      [IR_READ_INDEX] = {"s", "p"},
+    [IR_READ_VALUE] = {"s", "f"},   [IR_BR] = {"", ""},
+    [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},
+    [IR_RETURN] = {"*", ""},
 };
 
 static bool fits_letter(char letter, const struct ir_type *type) {
@@ -176,6 +187,35 @@ static bool check_list_fold(struct ir_verifier *v, const struct ir_instr *instr)
   return check_alike(v, element, instr->results[0]->type);
 }
 
+// The number of elements that list.vector and list.stack ask for agrees with the shape of their result, where they have
+// one.
+static bool check_list_tensor(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_type *element = instr->operands[0]->type->element;
+  bool stacks = instr->op == IR_LIST_STACK;
+  if (!ir_verify_size(v, instr->length))
+    return false;
+  if (element->kind != (stacks ? IR_TENSOR : IR_FLOAT) || (stacks && element->shape.rank == IR_MAX_RANK))
+    return FAIL(v, "a list of %s cannot be made a tensor", ir_verify_type_text(v, element));
+  if (instr->n_results > 1)
+    return FAIL(v, "1 results, not %u", instr->n_results);
+  if (instr->n_results == 0)
+    return true;
+  const struct ir_type *result = instr->results[0]->type;
+  if (result->kind != IR_TENSOR || result->shape.rank == 0 ||
+      (stacks && result->shape.rank != element->shape.rank + 1))
+    return FAIL(v, "result 0 cannot be %s", ir_verify_type_text(v, result));
+  const struct size *length = result->shape.sizes[0];
+  for (uint32_t i = 1; i < result->shape.rank; i++) {
+    if (stacks && !size_equal(result->shape.sizes[i], element->shape.sizes[i - 1]))
+      return FAIL(v, "%s is no stack of %s", ir_verify_type_text(v, result), ir_verify_type_text(v, element));
+    if (!stacks && length)
+      length = size_mul(&v->arena, length, result->shape.sizes[i]);
+  }
+  if (!length || !size_equal(length, instr->length))
+    return FAIL(v, "the length does not agree with %s", ir_verify_type_text(v, result));
+  return true;
+}
+
 static bool check_acc(struct ir_verifier *v, const struct ir_instr *instr) {
   struct ir_type shape = *instr->results[0]->type;
   for (uint32_t i = 0; i < instr->n_operands; i++) {
@@ -240,6 +280,8 @@ static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   case IR_LIST_SUM:
   case IR_LIST_MEAN:
   case IR_LIST_MAX: return check_list_fold(v, instr);
+  case IR_LIST_VECTOR:
+  case IR_LIST_STACK: return check_list_tensor(v, instr);
   case IR_ACC_OF:
   case IR_ACC_ADD:
   case IR_ACC_SUM: return check_acc(v, instr);

@@ -136,6 +136,41 @@ static struct ssa_values lower_number(struct lower_fn *fn, const struct ast_expr
   return lower_one(fn, ir_build_host1(build, from == IR_FLOAT ? IR_FLOAT_TO_INT : IR_INDEX_TO_INT, a));
 }
 
+/* ---- Tensors of lists --------------------------------------------------------------------------------- */
+
+struct ir_value *lower_list_tensor(struct lower_fn *fn, enum ir_op op, struct ir_value *list,
+                                   const struct ir_type *type) {
+  struct arena *arena = fn->lower->module->arena;
+  struct ir_value *tensor = ir_build_value(&fn->ssa.build, op, 1, &list, type);
+  const struct size *length = type->shape.sizes[0];
+  for (uint32_t i = 1; i < type->shape.rank && op == IR_LIST_VECTOR; i++)
+    length = lower_checked_size(fn->lower, size_mul(arena, length, type->shape.sizes[i]));
+  tensor->def->length = length;
+  // Nobody wants the gradient of data, so no adjoint shall compute it.
+  return op == IR_LIST_VECTOR ? ir_build_unary(&fn->ssa.build, IR_OP_STOP, tensor) : tensor;
+}
+
+/* tensor(xs), or tensor(a, b, ...): a list first, of floats or, if one is a tensor, of scalars. */
+static struct ssa_values lower_tensor(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ir_builder *build = &fn->ssa.build;
+  struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  struct ir_value *list = args.items[0];
+  if (list->type->kind != IR_LIST) {
+    for (uint32_t i = 0; i < args.n; i++)
+      if (args.items[i]->type->kind == IR_INT)
+        args.items[i] = ir_build_host1(build, IR_INT_TO_FLOAT, args.items[i]);
+    const struct ir_type *type = ir_type_list(build->module, args.items[0]->type);
+    list = ir_build_value(build, IR_LIST_NEW, args.n, args.items, type);
+    list->def->integer = args.n;
+  }
+  enum ir_op op = list->type->element->kind == IR_FLOAT ? IR_LIST_VECTOR : IR_LIST_STACK;
+  return lower_one(fn, lower_list_tensor(fn, op, list, lower_type_here(fn, expr->type)));
+}
+
 /* ---- Decisions ---------------------------------------------------------------------------------------- */
 
 static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_expr *expr, enum ir_op read) {
@@ -168,6 +203,7 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_ZIP:
   case BUILTIN_LIST_MEAN:
   case BUILTIN_LIST_MAX: return lower_simple(fn, expr, builtin->op);
+  case BUILTIN_TENSOR: return lower_tensor(fn, expr);
   case BUILTIN_FLOAT: return lower_number(fn, expr, true);
   case BUILTIN_INT: return lower_number(fn, expr, false);
   case BUILTIN_HOST_MAX: return lower_choice(fn, expr, true);

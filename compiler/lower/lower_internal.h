@@ -1,7 +1,8 @@
 /* What the files of the lowering share. See lower.h for what it does as a whole.
  *
  *   lower.c          the program; functions instantiated on demand
- *   lower_module.c   dims, parameters, layer instances, entry points
+ *   lower_module.c   dims, parameters, layer instances
+ *   lower_entry.c    entry points
  *   lower_types.c    sizes, types, data
  *   lower_const.c    constant expressions
  *   lower_fn.c       bodies: statements, bindings, scopes
@@ -111,7 +112,6 @@ struct lower_node {
 };
 
 void lower_declarations(struct lower *lower);
-void lower_entries(struct lower *lower);
 const struct lower_node *lower_child(const struct lower_node *node, const struct ast_instance *instance);
 
 /* ---- Sizes and types (lower_types.c) ------------------------------------------------------------------ */
@@ -150,6 +150,9 @@ struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_f
 /* Not flattened; a metric's scalars are floats. */
 const struct ir_type *lower_result_type(struct lower *lower, const struct ast_fn *fn,
                                         const struct lower_env *env);
+
+/* lower_entry.c */
+void lower_entries(struct lower *lower);
 
 /* ---- One function ------------------------------------------------------------------------------------- */
 
@@ -208,6 +211,11 @@ void lower_at(struct lower_fn *fn, struct span span);
 void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt);
 void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt);
 struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr);
+/* The list of what `make` gives for the slots of each element of `list`; `type` is its type. */
+struct ir_value *lower_map_list(struct lower_fn *fn, struct ir_value *list, const struct ir_type *type,
+                                struct ssa_values (*make)(struct lower_fn *, struct ssa_values element,
+                                                          const void *context),
+                                const void *context);
 struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_expr *expr);
 
 /* lower_expr.c */
@@ -230,6 +238,9 @@ bool lower_is_layer(const struct ast_expr *expr);
 
 /* lower_call.c */
 struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr);
+/* The tensor that list.vector or list.stack makes of a list. */
+struct ir_value *lower_list_tensor(struct lower_fn *fn, enum ir_op op, struct ir_value *list,
+                                   const struct ir_type *type);
 
 /* lower_tensor.c */
 struct ir_value *lower_param(struct lower_fn *fn, uint32_t param, const struct lower_ref *ref);

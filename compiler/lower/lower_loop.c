@@ -159,6 +159,14 @@ void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt) {
   end_loop(fn, &loop, NULL);
 }
 
+static struct ir_value *push(struct lower_fn *fn, struct ir_value *list, struct ssa_values element) {
+  struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)element.n + 1);
+  operands[0] = list;
+  for (uint32_t i = 0; i < element.n; i++)
+    operands[i + 1] = element.items[i];
+  return ir_build_value(&fn->ssa.build, IR_LIST_PUSH, element.n + 1, operands, list->type);
+}
+
 /* [element for pattern in sequence if condition] */
 struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ssa *ssa = &fn->ssa;
@@ -183,14 +191,26 @@ struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr
   struct ir_value *list = loop.collected;
   if (ssa->reachable) {
     lower_at(fn, expr->span);
-    struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)element.n + 1);
-    operands[0] = loop.collected;
-    for (uint32_t i = 0; i < element.n; i++)
-      operands[i + 1] = element.items[i];
-    list = ir_build_value(&ssa->build, IR_LIST_PUSH, element.n + 1, operands, type);
+    list = push(fn, loop.collected, element);
   }
   end_loop(fn, &loop, list);
   return lower_one(fn, loop.collected);
+}
+
+struct ir_value *lower_map_list(struct lower_fn *fn, struct ir_value *list, const struct ir_type *type,
+                                struct ssa_values (*make)(struct lower_fn *, struct ssa_values element,
+                                                          const void *context),
+                                const void *context) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct sequence sequence = {.kind = OVER_LIST, .list = list, .low = ir_build_int(build, 0)};
+  struct counted_loop loop;
+  sequence.high = ir_build_host1(build, IR_LIST_LEN, list);
+  begin_loop(fn, &sequence, (struct ast_assigned){0}, ir_build_value(build, IR_LIST_NEW, 0, NULL, type),
+             &loop);
+  struct ir_instr *get = ir_build_list_get(build, list, loop.i);
+  struct ssa_values element = make(fn, (struct ssa_values){get->n_results, get->results}, context);
+  end_loop(fn, &loop, push(fn, loop.collected, element));
+  return loop.collected;
 }
 
 /* sum(xs) of ints or floats. */

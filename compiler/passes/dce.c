@@ -52,7 +52,9 @@ static uint32_t lists_of_length(const struct ir_instr *instr) {
   case IR_LIST_REVERSE:
   case IR_LIST_SUM:
   case IR_LIST_MEAN:
-  case IR_LIST_MAX: return 1;
+  case IR_LIST_MAX:
+  case IR_LIST_VECTOR:
+  case IR_LIST_STACK: return 1;
   case IR_LIST_CONCAT:
   case IR_LIST_ZIP: return 2;
   default: return 0;
@@ -189,8 +191,10 @@ static void leave_out_elements(struct ir_module *module, struct ir_function *fun
   }
 }
 
-static bool is_reduction(enum ir_op op) {
-  return op == IR_LIST_SUM || op == IR_LIST_MEAN || op == IR_LIST_MAX;
+// What makes a tensor of a list: without its result it only looks at the length.
+static bool takes_list_as_tensor(enum ir_op op) {
+  return op == IR_LIST_SUM || op == IR_LIST_MEAN || op == IR_LIST_MAX || op == IR_LIST_VECTOR ||
+         op == IR_LIST_STACK;
 }
 
 static void remove_dead(struct ir_module *module, struct ir_function *function, const unsigned char *live,
@@ -202,7 +206,7 @@ static void remove_dead(struct ir_module *module, struct ir_function *function, 
       bool may_fail = fails[n++];
       if (instr_is_removable(instr) && !may_fail && needed_of(live, instr) == DEAD)
         ir_remove(bb, instr);
-      else if (needed_of(live, instr) == DEAD && is_reduction(instr->op))
+      else if (needed_of(live, instr) == DEAD && takes_list_as_tensor(instr->op))
         instr->n_results = 0;
       else if (needed_of(live, instr) != LIVE)
         leave_out_elements(module, function, live, n_known, instr);

@@ -118,6 +118,13 @@ static bool is_not_empty(const struct ir_value *list) {
   return made_by(list, IR_LIST_PUSH) || (made && made->integer > 0);
 }
 
+// Whether a list has as many elements as its tensor needs.
+static bool has_length(const struct ir_value *list, const struct size *length) {
+  const struct ir_instr *made = made_by(list, IR_LIST_NEW);
+  int64_t n;
+  return made && size_is_constant(length, &n) && n == made->integer;
+}
+
 static bool is_proven(const struct prover *p, const struct ir_instr *instr, uint32_t at) {
   int64_t divisor;
   switch (instr->op) {
@@ -135,6 +142,8 @@ static bool is_proven(const struct prover *p, const struct ir_instr *instr, uint
   case IR_LIST_SUM:
   case IR_LIST_MEAN:
   case IR_LIST_MAX: return is_not_empty(instr->operands[0]);
+  case IR_LIST_VECTOR:
+  case IR_LIST_STACK: return has_length(instr->operands[0], instr->length);
   case IR_LIST_ZIP: return instr->operands[0] == instr->operands[1];
   default: return false;
   }

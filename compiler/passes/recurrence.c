@@ -53,6 +53,7 @@ static bool computes(const struct analysis *a, const struct view *view, const st
   case IR_LIST_SUM:
   case IR_LIST_MEAN:
   case IR_LIST_MAX:
+  case IR_LIST_STACK:
   case IR_ACC_SUM:
   case IR_EMIT: return true;
   case IR_CALL: return !is_internal(a, view, instr) && may_hold_tensors(result->type);

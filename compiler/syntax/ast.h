@@ -641,6 +641,7 @@ struct ast_fn {
   struct ast_layer *layer;        /* NULL at top level */
   struct ast_locals locals;       /* every binding of the function; locals.items[i]->index == i */
   struct ast_locals assigned;     /* checker: the variable of every assignment, in the order of the text */
+  bool is_called;                 /* checker: by another function */
   bool names_param;               /* checker: a parameter stands in its body */
   bool is_met;                    /* checker: scratch of walks over calls */
   const struct type *result_type; /* checker */

@@ -101,7 +101,8 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
 
 static nn_status *plan_reduction(struct plan *plan, struct trace *trace, const uint32_t *instances,
                                  uint32_t count, struct plan_batch *batch) {
-  size_t n_terms = 0;
+  bool is_data = trace->instances[instances[0]].block == TRACE_VECTOR;
+  size_t n_terms = is_data ? count : 0;
   for (uint32_t r = 0; r < count; r++)
     n_terms += trace->args[trace->instances[instances[r]].args];
   if (n_terms > UINT32_MAX)
@@ -114,6 +115,8 @@ static nn_status *plan_reduction(struct plan *plan, struct trace *trace, const u
     first[r] = at;
     for (uint32_t t = 0; t < args[0]; t++)
       terms[at++] = trace->value_row[args[2 + t]];
+    if (is_data)
+      terms[r] = args[2];
   }
   first[count] = at;
   batch->first_term = first;

@@ -28,7 +28,8 @@ struct plan_batch {
   const int32_t **indices;              // [index or int operand][row]
   const double **numbers;               // [float operand][row]
   const uint32_t *examples, *ordinals;  // [row], random blocks only
-  // Reductions: the terms of row r are terms[first_term[r], first_term[r + 1]).
+  // Lists: the terms of row r are terms[first_term[r], first_term[r + 1]). Vectors: the elements of row r begin at
+  // trace.data[terms[r]].
   const uint32_t *first_term, *terms;
 };
 

@@ -84,6 +84,7 @@ bool trace_init(struct trace *trace, const struct trace_block *blocks, uint32_t 
 void trace_free(struct trace *trace) {
   free(trace->instances);
   free(trace->args);
+  free(trace->data);
   free(trace->value_row);
   free(trace->value_instance);
   free(trace->keys);
@@ -95,7 +96,7 @@ void trace_free(struct trace *trace) {
 }
 
 void trace_reset(struct trace *trace) {
-  trace->n_instances = trace->n_args = trace->n_values = 0;
+  trace->n_instances = trace->n_args = trace->n_values = trace->n_data = 0;
   trace->n_decisions = 0;
   memset(trace->uniform_value, 0xff, trace->n_blocks * sizeof *trace->uniform_value);
   if (trace->n_uniform)
@@ -384,6 +385,7 @@ void trace_rewind(struct trace *trace, struct trace_mark mark) {
   trace->n_instances = mark.n_instances;
   trace->n_args = mark.n_args;
   trace->n_values = mark.n_values;
+  trace->n_data = mark.n_data;
 }
 
 uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *args,
@@ -425,6 +427,43 @@ struct ir_loc trace_reduction_loc(const struct trace *trace, const struct trace_
   struct ir_loc loc;
   memcpy(&loc, words + 2 + words[0], sizeof loc);
   return loc;
+}
+
+// Appends numbers to the data; gives where they begin.
+static uint32_t append_data(struct example *example, struct trace *trace, uint32_t n,
+                            const uint64_t *numbers) {
+  grow(example, &trace->data, trace->element_bytes, trace->n_data, n, &trace->data_capacity);
+  uint32_t first = trace->n_data;
+  if (n && trace->element_bytes == sizeof(double)) {
+    memcpy((double *)trace->data + first, numbers, n * sizeof(double));
+  } else {
+    float *to = (float *)trace->data + first;
+    for (uint32_t i = 0; i < n; i++) {
+      double number;
+      memcpy(&number, &numbers[i], sizeof number);
+      to[i] = (float)number;
+    }
+  }
+  trace->n_data += n;
+  return first;
+}
+
+uint32_t trace_emit_vector(struct example *example, const struct ir_loc *loc, uint32_t elements,
+                           const uint64_t *numbers) {
+  enum { N_WORDS = 3 };
+  struct trace *trace = example->trace;
+  uint64_t row = nn_row_elements(elements) * trace->element_bytes;
+  uint64_t data = (uint64_t)elements * trace->element_bytes;
+  charge(example, loc, instance_bytes(N_WORDS, 1, (trace->trains ? 2 * row : row) + data));
+  uint32_t key = find_key(example, trace, TRACE_VECTOR, elements, 0, NULL);
+  reserve(example, trace, N_WORDS, 1);
+  uint32_t first = append_data(example, trace, elements, numbers);
+  uint32_t *words = trace->args + trace->n_args;
+  words[0] = 0;
+  words[1] = elements;
+  words[2] = first;
+  example->ordinal++;
+  return append(trace, example, TRACE_VECTOR, key, (struct place){0, 0, 1}, N_WORDS, 1);
 }
 
 double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {

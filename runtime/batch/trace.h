@@ -17,9 +17,10 @@ struct ir_module;
 
 #define TRACE_NO_ROW UINT32_MAX  // in value_row: not computed yet
 
-// Instances of list reductions are not of a block of the module; they have these pseudo block numbers. Their
-// batches are keyed by the row size too.
-enum { TRACE_REDUCE_SUM = 0x80000000u, TRACE_REDUCE_MEAN, TRACE_REDUCE_MAX };
+// Instances that make one row of a list are not of a block of the module; they have these pseudo block numbers. Their
+// batches are keyed by the row size too. A stack has its terms one behind the other; a vector has no terms but the
+// numbers themselves.
+enum { TRACE_REDUCE_SUM = 0x80000000u, TRACE_REDUCE_MEAN, TRACE_REDUCE_MAX, TRACE_STACK, TRACE_VECTOR };
 
 struct trace_instance {
   uint32_t block;  // into ir_module.blocks, or TRACE_REDUCE_*
@@ -28,8 +29,9 @@ struct trace_instance {
   uint32_t phase;  // 2 * number of deferred stages before it, + 1 when itself deferred
   uint32_t first_value;
   uint32_t args;     // into trace.args: a word per tensor (value id) and per index or int, two per
-                     // float (bits of the double), then for random blocks example and ordinal. A
-                     // reduction: number of terms, elements of a row, the value ids, its struct ir_loc
+                     // float (bits of the double), then for random blocks example and ordinal. Of a
+                     // list: number of terms, elements of a row, the value ids, its struct ir_loc; of
+                     // a vector: 0, elements, where in trace.data they begin
   uint32_t example;  // position in the minibatch
   uint32_t chain;    // pending instances of its key and phase one behind the other as operands, up to itself:
                      // no more than the longest chain within the phase, and often equal to it
@@ -83,6 +85,8 @@ struct trace {
   uint32_t *value_row;       // [value] offset in the values arena, or TRACE_NO_ROW
   uint32_t *value_instance;  // [value] instance that it is a result of
   uint32_t n_values, values_capacity;
+  void *data;  // elements of vectors, in the type of tensors
+  uint32_t n_data, data_capacity;
   // Keys live as long as the trace; key k < n_blocks is block k without members.
   struct trace_key *keys;
   uint32_t n_keys, keys_capacity;
@@ -97,7 +101,7 @@ struct trace {
   uint32_t n_decisions;
   // Set by the owner.
   bool trains;             // rows are kept for a backward pass
-  uint32_t element_bytes;  // of a tensor
+  uint32_t element_bytes;  // of a tensor: 4 or 8
   // Called by trace_read for a value that has no row yet; returns when it has one.
   void (*wait)(void *context, struct trace_example *, uint32_t value);
   double (*value_at)(void *context, uint32_t row);
@@ -117,10 +121,10 @@ void trace_reset(struct trace *);
 
 // A place to go back to: what was emitted since is forgotten. Only what is pending may be.
 struct trace_mark {
-  uint32_t n_instances, n_args, n_values;
+  uint32_t n_instances, n_args, n_values, n_data;
 };
 static inline struct trace_mark trace_mark(const struct trace *trace) {
-  return (struct trace_mark){trace->n_instances, trace->n_args, trace->n_values};
+  return (struct trace_mark){trace->n_instances, trace->n_args, trace->n_values, trace->n_data};
 }
 void trace_rewind(struct trace *, struct trace_mark);
 
@@ -146,9 +150,12 @@ static inline uint32_t trace_operands(const struct trace *trace, const struct tr
 // minibatch and set of arguments; later calls return the same ids. `args` in the order of the block's
 // parameters, words as above.
 uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args, const struct ir_loc *);
-// A reduction over n value ids.
+// A reduction over n value ids, or a stack of them. `elements`: of the result's row.
 uint32_t trace_emit_reduce(struct example *, const struct ir_loc *, uint32_t kind, uint32_t elements,
                            uint32_t n, const uint32_t *values);
+// A row of numbers that are given as the bits of doubles. It needs no computing and takes no gradient.
+uint32_t trace_emit_vector(struct example *, const struct ir_loc *, uint32_t elements,
+                           const uint64_t *numbers);
 // Waits until the value has been computed (suspends the example's fiber) and gives its first element.
 double trace_read(struct example *, const struct ir_loc *, uint32_t value);
 

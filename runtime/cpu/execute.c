@@ -269,6 +269,7 @@ void execute_describe_reduction(const struct executor *executor, uint32_t number
                                   .output = plan->outputs[0],
                                   .first_term = plan->first_term,
                                   .terms = plan->terms,
+                                  .data = executor->minibatch->trace.data,
                                   .values = &executor->values,
                                   .gradients = &executor->gradients};
 }

@@ -34,13 +34,31 @@ static void sum_row(const struct reduction *reduction, uint32_t row) {
     reduction->loops->scale(to, 1.0 / (end - begin), reduction->elements);
 }
 
+// The terms are rows of equal length and lie one behind the other in the result, without padding.
+static void stack_row(const struct reduction *reduction, uint32_t row) {
+  char *to = output_row(reduction, reduction->values, row);
+  uint32_t begin = reduction->first_term[row], end = reduction->first_term[row + 1];
+  size_t bytes = end > begin ? reduction->elements / (end - begin) * nn_element_bytes(reduction->element) : 0;
+  for (uint32_t t = begin; t < end; t++, to += bytes)
+    memcpy(to, row_arena_at(reduction->values, reduction->terms[t]), bytes);
+}
+
+static void vector_row(const struct reduction *reduction, uint32_t row) {
+  size_t size = nn_element_bytes(reduction->element);
+  if (reduction->elements)
+    memcpy(output_row(reduction, reduction->values, row), reduction->data + reduction->terms[row] * size,
+           reduction->elements * size);
+}
+
 void reduce_forward(const struct reduction *reduction, uint32_t begin, uint32_t end) {
   size_t used = reduction->elements * nn_element_bytes(reduction->element);
   for (uint32_t row = begin; row < end; row++) {
-    if (reduction->kind == TRACE_REDUCE_MAX)
-      largest_row(reduction, row);
-    else
-      sum_row(reduction, row);
+    switch (reduction->kind) {
+    case TRACE_REDUCE_MAX: largest_row(reduction, row); break;
+    case TRACE_STACK: stack_row(reduction, row); break;
+    case TRACE_VECTOR: vector_row(reduction, row); break;
+    default: sum_row(reduction, row);
+    }
     // Padding must be finite, and what it held before may not be.
     memset(output_row(reduction, reduction->values, row) + used, 0, row_bytes(reduction) - used);
   }
@@ -77,10 +95,22 @@ static void max_backward_row(const struct reduction *reduction, uint32_t row) {
     max_backward_element(reduction, row, i);
 }
 
+static void stack_backward_row(const struct reduction *reduction, uint32_t row) {
+  const char *gradient = output_row(reduction, reduction->gradients, row);
+  uint32_t begin = reduction->first_term[row], end = reduction->first_term[row + 1];
+  size_t n = end > begin ? reduction->elements / (end - begin) : 0;
+  for (uint32_t t = begin; t < end; t++, gradient += n * nn_element_bytes(reduction->element))
+    reduction->loops->add_scaled(row_arena_at(reduction->gradients, reduction->terms[t]), gradient, 1, n);
+}
+
 void reduce_backward(const struct reduction *reduction, uint32_t begin, uint32_t end) {
   for (uint32_t row = begin; row < end; row++) {
     if (reduction->kind == TRACE_REDUCE_MAX) {
       max_backward_row(reduction, row);
+      continue;
+    }
+    if (reduction->kind == TRACE_STACK) {
+      stack_backward_row(reduction, row);
       continue;
     }
     const char *gradient = output_row(reduction, reduction->gradients, row);

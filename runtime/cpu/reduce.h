@@ -1,5 +1,6 @@
-// Reductions over lists of rows: sum, mean and largest element, with their adjoints. The terms of a row are
-// taken in an order that depends on their number alone (loops.h), so that a row's bits depend on nothing else.
+// Rows made of lists: sum, mean and largest element of rows, rows one behind the other, numbers; with their adjoints.
+// The terms of a row are taken in an order that depends on their number alone (loops.h), so that a row's bits depend
+// on nothing else.
 #ifndef NN_RUNTIME_CPU_REDUCE_H
 #define NN_RUNTIME_CPU_REDUCE_H
 
@@ -7,13 +8,14 @@
 #include "runtime/cpu/row_arena.h"
 
 struct reduction {
-  uint32_t kind;  // TRACE_REDUCE_*
+  uint32_t kind;  // TRACE_REDUCE_*, TRACE_STACK, TRACE_VECTOR
   enum nn_element element;
   const struct loops *loops;
   uint32_t elements;           // of a row, without padding
   uint32_t output;             // offset of the first result row
   const uint32_t *first_term;  // [row + 1] into terms
-  const uint32_t *terms;       // offsets
+  const uint32_t *terms;       // offsets; vectors: [row] into data, in elements
+  const char *data;            // vectors: trace.data
   const void **pointers;       // sums, forward: room for the terms of the longest row
   const struct row_arena *values;
   const struct row_arena *gradients;  // the adjoint only

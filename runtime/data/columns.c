@@ -8,6 +8,7 @@
 // Which column is which parameter: columns_bind.c.
 #include "runtime/data/columns.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,7 @@ bool columns_begin(struct reader *reader, size_t size) {
     if (type->kind != IR_LIST)
       columns->by_token = false;
     char what[128];
-    if (!reader_is_scalar(type->kind == IR_LIST ? type->element : type))
+    if (type->kind != IR_TENSOR && !reader_is_scalar(type->kind == IR_LIST ? type->element : type))
       return reader_refuse(reader, 0, 0, "columns cannot give parameter `%s`, %s; use jsonl",
                            request->columns[i].name, reader_type_text(reader, type, what, sizeof what));
   }
@@ -136,20 +137,46 @@ enum reader_result columns_skip_sentence(struct reader *reader) {
   return READER_BAD;
 }
 
-static bool list_field(struct reader *reader, const struct ir_type *element, struct field field,
-                       uint64_t *slot) {
-  size_t base = reader->n_stack;
+// Pushes the values of a field, which blanks separate.
+static bool push_values(struct reader *reader, const struct ir_type *type, struct field field) {
   for (size_t at = 0; at < field.length;) {
     const char *text = reader->line + field.at + at;
     size_t length = strcspn(text, " \t");
     uint64_t value;
     if (length &&
-        (!reader_scalar(reader, element, text, length, reader->line_number, field.at + at + 1, &value) ||
+        (!reader_scalar(reader, type, text, length, reader->line_number, field.at + at + 1, &value) ||
          !reader_push(reader, value)))
       return false;
     at += length + 1;
   }
-  return reader_list(reader, element, base, slot);
+  return true;
+}
+
+static bool list_field(struct reader *reader, const struct ir_type *element, struct field field,
+                       uint64_t *slot) {
+  size_t base = reader->n_stack;
+  return push_values(reader, element, field) && reader_list(reader, element, base, slot);
+}
+
+// A tensor's numbers, row by row.
+static bool tensor_field(struct reader *reader, const struct ir_type *type, struct field field,
+                         uint64_t *slot) {
+  static const struct ir_type number = {.kind = IR_FLOAT};
+  int64_t wanted = 1;
+  for (uint32_t i = 0; i < type->shape.rank && wanted >= 0; i++) {
+    int64_t n = reader_size(reader, type->shape.sizes[i]);
+    if (n < 0 || __builtin_mul_overflow(wanted, n, &wanted))
+      wanted = -1;
+  }
+  size_t base = reader->n_stack;
+  if (!push_values(reader, &number, field))
+    return false;
+  size_t found = reader->n_stack - base;
+  if (wanted < 0 || found == (uint64_t)wanted)
+    return reader_list(reader, &number, base, slot);
+  reader_fail(reader, reader->line_number, field.at + 1, "%zu numbers where %" PRId64 " are wanted", found,
+              wanted);
+  return false;
 }
 
 static enum reader_result example_line(struct reader *reader, const struct field *fields) {
@@ -158,8 +185,10 @@ static enum reader_result example_line(struct reader *reader, const struct field
     const struct dataset_column *column = &reader->request->columns[i];
     struct field field = fields[columns->source[i]];
     uint64_t *slot = &reader->row[column->first_slot];
-    bool ok = column->type->kind == IR_LIST ? list_field(reader, column->type->element, field, slot)
-                                            : scalar_field(reader, i, column->type, field, slot);
+    const struct ir_type *type = column->type;
+    bool ok = type->kind == IR_LIST     ? list_field(reader, type->element, field, slot)
+              : type->kind == IR_TENSOR ? tensor_field(reader, type, field, slot)
+                                        : scalar_field(reader, i, type, field, slot);
     if (!ok)
       return READER_BAD;
   }

@@ -2,8 +2,8 @@
 //
 // The columns are the parameters, by name, of the entries that will run over the data. An example is one row
 // of slots: its columns' flattened slots, one column after the other. Slots are as runtime/host/host.h says
-// (int, float's bits, bool, index, value_list and value_data in the data set's arena); a column's type never
-// holds a tensor. Every record gives every column.
+// (int, float's bits, bool, index, value_list and value_data in the data set's arena); a tensor of a column's type is a
+// value_list of floats, row by row. Every record gives every column.
 #ifndef NN_RUNTIME_DATA_DATASET_H
 #define NN_RUNTIME_DATA_DATASET_H
 
@@ -53,7 +53,8 @@ struct dataset_request {
   const char *path;
   const char *format;  // NULL: guessed from the path
   bool skip_bad;
-  size_t limit;  // the reading ends with this many examples of the file; 0: with the file
+  size_t limit;         // the reading ends with this many examples of the file; 0: with the file
+  const int64_t *dims;  // [ir_module.dims index] of a bound model, for the shapes of tensors; NULL: any
 };
 
 // Counts the tokens of a file's good records into the vocabularies that are not frozen yet, and builds

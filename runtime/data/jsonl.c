@@ -8,6 +8,7 @@
 //                      may be written "Constructor"
 //
 // When the first record ends with its line, so does every other.
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,6 +356,44 @@ static bool convert_list(struct reader *reader, const struct reader_place *place
   return more == 0 && reader_list(reader, type->element, base, &slot) && reader_push(reader, slot);
 }
 
+// Numbers of a tensor from dimension `axis` on: lists of lists, each as long as its dimension.
+static bool convert_axis(struct reader *reader, const struct reader_place *place, const struct ir_type *type,
+                         uint32_t axis, const struct json_token *open) {
+  static const struct ir_type number = {.kind = IR_FLOAT};
+  struct jsonl *jsonl = reader->state;
+  if (axis == type->shape.rank)
+    return convert_scalar(reader, place, &number, open);
+  if (open->kind != JSON_LEX_OPEN_ARRAY) {
+    struct ir_type rest = {.kind = IR_TENSOR, .shape = {.rank = type->shape.rank - axis}};
+    for (uint32_t i = axis; i < type->shape.rank; i++)
+      rest.shape.sizes[i - axis] = type->shape.sizes[i];
+    return expected(reader, place, &rest, open);
+  }
+  struct json_items items = json_items_of(&jsonl->lex, open);
+  struct json_token value;
+  int64_t n = reader_size(reader, type->shape.sizes[axis]);
+  int more;
+  while ((more = json_next_item(&jsonl->lex, &items, &value)) > 0) {
+    struct reader_place inner = {place, NULL, items.n - 1};
+    if (n >= 0 && items.n > (uint64_t)n)
+      return fail(reader, &inner, &value, "is one more than the %" PRId64 " that are wanted", n);
+    if (!convert_axis(reader, &inner, type, axis + 1, &value))
+      return false;
+  }
+  if (more == 0 && n >= 0 && items.n < (uint64_t)n)
+    return fail(reader, place, open, "has %zu elements where %" PRId64 " are wanted", (size_t)items.n, n);
+  return more == 0;
+}
+
+static bool convert_tensor(struct reader *reader, const struct reader_place *place,
+                           const struct ir_type *type, const struct json_token *open) {
+  static const struct ir_type number = {.kind = IR_FLOAT};
+  size_t base = reader->n_stack;
+  uint64_t slot;
+  return convert_axis(reader, place, type, 0, open) && reader_list(reader, &number, base, &slot) &&
+         reader_push(reader, slot);
+}
+
 // Pushes the slots of the value.
 static bool convert(struct reader *reader, const struct reader_place *place, const struct ir_type *type,
                     const struct json_token *token) {
@@ -367,6 +406,7 @@ static bool convert(struct reader *reader, const struct reader_place *place, con
   case IR_LIST:
     return token->kind == JSON_LEX_OPEN_ARRAY ? convert_list(reader, place, type, token)
                                               : expected(reader, place, type, token);
+  case IR_TENSOR: return convert_tensor(reader, place, type, token);
   default: return convert_scalar(reader, place, type, token);
   }
 }

@@ -94,6 +94,18 @@ bool reader_refuse(struct reader *reader, uint32_t line, size_t column, const ch
 
 // ----------------------------------------------------------------------------------------- scalars
 
+static int64_t dim_value(void *dims, const struct size_atom *atom) {
+  return ((const int64_t *)dims)[atom->id];
+}
+
+int64_t reader_size(const struct reader *reader, const struct size *size) {
+  int64_t value;
+  const int64_t *dims = reader->request->dims;
+  if (dims ? size_evaluate(size, dim_value, (void *)(uintptr_t)dims, &value) : size_is_constant(size, &value))
+    return value;
+  return -1;
+}
+
 bool reader_is_scalar(const struct ir_type *type) {
   return type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT || type->kind == IR_BOOL;
 }

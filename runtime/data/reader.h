@@ -90,6 +90,8 @@ bool reader_scalar(struct reader *, const struct ir_type *, const char *token, s
 // A number's text (as strtod takes it, decimal point a point) as a double. False when there is more in it, or
 // when it is too large.
 bool reader_number(const struct reader *, const char *token, size_t length, double *value);
+// The size of a tensor's dimension, or -1 while it is not known.
+int64_t reader_size(const struct reader *, const struct size *);
 // Index, int, float or bool; a list of such.
 bool reader_is_scalar(const struct ir_type *);
 bool reader_is_scalar_list(const struct ir_type *);

@@ -1,4 +1,5 @@
 // What messages of the readers say of types, names and columns.
+#include <inttypes.h>
 #include <string.h>
 
 #include "compiler/base/nearest.h"
@@ -39,6 +40,14 @@ const char *reader_type_text(const struct reader *reader, const struct ir_type *
       return named(type->tuple.name, buffer, size);
     snprintf(buffer, size, "a tuple of %u", type->tuple.n);
     break;
+  case IR_TENSOR: {
+    int at = snprintf(buffer, size, type->shape.rank == 1 ? "a list of numbers" : "lists of numbers");
+    for (uint32_t i = 0; i < type->shape.rank && at < (int)size - 1; i++) {
+      int64_t n = reader_size(reader, type->shape.sizes[i]);
+      at += snprintf(buffer + at, size - (size_t)at, n < 0 ? "%s?" : "%s%" PRId64, i ? " x " : ", ", n);
+    }
+    break;
+  }
   default: snprintf(buffer, size, "a value that data cannot give"); break;
   }
   return buffer;

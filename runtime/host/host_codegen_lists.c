@@ -148,6 +148,17 @@ static LLVMValueRef build_reduction(struct host_function *f, uint32_t kind) {
   return host_call_with_loc(f, HELPER_host_list_reduce, 3, args);
 }
 
+static LLVMValueRef build_list_tensor(struct host_function *f) {
+  struct host_codegen *g = f->g;
+  bool stacks = f->instr->op == IR_LIST_STACK;
+  LLVMValueRef args[] = {host_operand(f, 0), host_int(g, host_size(g, f->instr->length)), NULL};
+  if (f->instr->n_results == 0)
+    return host_call_with_loc(f, HELPER_host_list_check_length, 2, args);
+  args[2] = LLVMConstInt(g->i32, host_elements(g, f->instr->results[0]->type), 0);
+  return stacks ? host_call_with_loc(f, HELPER_host_list_stack, 3, args)
+                : host_call_with_loc(f, HELPER_host_list_vector, 2, args);
+}
+
 static LLVMValueRef build_acc_of(struct host_function *f) {
   struct host_codegen *g = f->g;
   LLVMValueRef value = LLVMBuildZExt(g->builder, host_operand(f, 0), g->i64, "");
@@ -181,6 +192,8 @@ static LLVMValueRef build(struct host_function *f) {
   case IR_LIST_SUM: return build_reduction(f, TRACE_REDUCE_SUM);
   case IR_LIST_MEAN: return build_reduction(f, TRACE_REDUCE_MEAN);
   case IR_LIST_MAX: return build_reduction(f, TRACE_REDUCE_MAX);
+  case IR_LIST_VECTOR:
+  case IR_LIST_STACK: return build_list_tensor(f);
   case IR_ACC_OF: return build_acc_of(f);
   case IR_ACC_ADD: return build_direct(f, HELPER_host_acc_add);
   case IR_ACC_SUM: return build_acc_sum(f);

@@ -1,4 +1,4 @@
-// Sums over many tensors: ropes of terms (acc) and lists. Each becomes one reduction in the trace.
+// Lists as tensors, and sums over many of them: ropes of terms (acc) and lists. Each becomes one instance in the trace.
 #include <inttypes.h>
 
 #include "runtime/batch/trace.h"
@@ -80,17 +80,51 @@ void host_list_check(struct example *example, const struct ir_loc *loc, const st
     example_fail(example, loc, "a reduction of more than %" PRIu32 " terms", UINT32_MAX);
 }
 
+// The value ids of a list of tensors, in the order of the list.
+static uint32_t *list_values(struct example *example, const struct ir_loc *loc,
+                             const struct value_list *list) {
+  const uint64_t *slots = list->buffer->slots + list->offset;
+  uint32_t *values = example_alloc(example, loc, (list->length + 1) * sizeof *values);
+  for (uint64_t i = 0; i < list->length; i++)
+    values[i] = (uint32_t)slots[i];
+  return values;
+}
+
+static void free_values(struct example *example, const struct value_list *list, uint32_t *values) {
+  heap_free(&example->heap, values, (list->length + 1) * sizeof *values);
+}
+
 uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, const struct value_list *list,
                           uint32_t kind, uint32_t elements) {
   host_list_check(example, loc, list, kind);
-  const uint64_t *slots = list->buffer->slots + list->offset;
   uint32_t n = (uint32_t)list->length;
   if (n == 1)
-    return (uint32_t)slots[0];
-  uint32_t *values = example_alloc(example, loc, n * sizeof *values);
-  for (uint32_t i = 0; i < n; i++)
-    values[i] = (uint32_t)slots[i];
+    return (uint32_t)list->buffer->slots[list->offset];
+  uint32_t *values = list_values(example, loc, list);
   uint32_t result = trace_emit_reduce(example, loc, kind, elements, n, values);
-  heap_free(&example->heap, values, n * sizeof *values);
+  free_values(example, list, values);
+  return result;
+}
+
+void host_list_check_length(struct example *example, const struct ir_loc *loc, const struct value_list *list,
+                            int64_t length) {
+  if ((int64_t)list->length != length)
+    example_fail(example, loc, "a list of %" PRIu64 " elements where %" PRId64 " are wanted", list->length,
+                 length);
+}
+
+uint32_t host_list_vector(struct example *example, const struct ir_loc *loc, const struct value_list *list,
+                          int64_t length) {
+  host_list_check_length(example, loc, list, length);
+  const uint64_t *numbers = list->length ? list->buffer->slots + list->offset : NULL;
+  return trace_emit_vector(example, loc, (uint32_t)length, numbers);
+}
+
+uint32_t host_list_stack(struct example *example, const struct ir_loc *loc, const struct value_list *list,
+                         int64_t length, uint32_t elements) {
+  host_list_check_length(example, loc, list, length);
+  uint32_t *values = list_values(example, loc, list);
+  uint32_t result = trace_emit_reduce(example, loc, TRACE_STACK, elements, (uint32_t)length, values);
+  free_values(example, list, values);
   return result;
 }

@@ -57,7 +57,8 @@ static struct dataset_request make_request(const nn_model *model, const char *pa
                                   .path = path,
                                   .format = options ? options->format : NULL,
                                   .skip_bad = options && options->skip_bad,
-                                  .limit = options ? options->limit : 0};
+                                  .limit = options ? options->limit : 0,
+                                  .dims = model->dims};
 }
 
 // Whether values of a type hold indices of a dim. `seen`, [data], are the sum types that were looked at.

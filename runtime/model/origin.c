@@ -383,13 +383,18 @@ static bool search_block(struct search *search, const struct trace_instance *ins
 
 static bool search_reduction(struct search *search, const struct trace_instance *instance) {
   const uint32_t *args = search->session->minibatch.trace.args + instance->args;
+  if (instance->block == TRACE_VECTOR) {
+    append(search->text, search->size, "a number of the data or the control flow");
+    return false;
+  }
   for (uint32_t t = 0; t < args[0]; t++) {
-    if (value_worst(search->session, args[2 + t], args[1]) != search->wanted)
+    if (value_worst(search->session, args[2 + t], value_elements(search->session, args[2 + t])) !=
+        search->wanted)
       continue;
     search->value = args[2 + t];
     return true;
   }
-  static const char *const names[] = {"sum", "mean", "max"};
+  static const char *const names[] = {"sum", "mean", "max", "tensor"};
   append(search->text, search->size, "`%s` of a list of %u at ", names[instance->block - TRACE_REDUCE_SUM],
          args[0]);
   struct ir_loc loc = trace_reduction_loc(&search->session->minibatch.trace, instance);

@@ -43,6 +43,12 @@ static bool reduction_backward(struct pass *pass, const struct trace_instance *i
   const nn_session *session = pass->session;
   const uint32_t *args = session->minibatch.trace.args + instance->args;
   const double *gradient = pass->gradients[instance->first_value];
+  if (instance->block == TRACE_STACK) {
+    for (uint32_t t = 0; t < args[0]; t++)
+      if (!add(pass, args[2 + t], gradient + args[1] / args[0] * t, 1))
+        return false;
+    return true;
+  }
   if (instance->block != TRACE_REDUCE_MAX) {
     double factor = instance->block == TRACE_REDUCE_MEAN ? 1.0 / args[0] : 1;
     for (uint32_t t = 0; t < args[0]; t++)

@@ -107,6 +107,8 @@ static const char *block_name(const nn_model *model, uint32_t block) {
   case TRACE_REDUCE_SUM: return "sum";
   case TRACE_REDUCE_MEAN: return "mean";
   case TRACE_REDUCE_MAX: return "max";
+  case TRACE_STACK: return "stack";
+  case TRACE_VECTOR: return "vector";
   default: return model->module->blocks[block]->name;
   }
 }

@@ -156,6 +156,22 @@ static void run_list_reduction(const struct frame *f, const struct ir_instr *ins
   set(f, instr, (struct slot){.tensor = sum});
 }
 
+static void run_list_tensor(const struct frame *f, const struct ir_instr *instr) {
+  const struct slot_list *list = get(f, instr, 0).list;
+  require(f, list->n == reference_size(instr->length, f->run->in->dims), "a list of the wrong length");
+  if (instr->n_results == 0)
+    return;
+  int64_t n = interpret_elements(f->run->in, instr->results[0]->type);
+  double *row = arena_new_array(f->run->in->arena, double, (size_t)n + 1);
+  for (uint32_t k = 0; k < list->n; k++) {
+    if (instr->op == IR_LIST_VECTOR)
+      row[k] = list->slots[k].number;
+    else
+      memcpy(row + n / list->n * k, list->slots[k].tensor, (size_t)(n / list->n) * sizeof *row);
+  }
+  set(f, instr, (struct slot){.tensor = row});
+}
+
 static void add_terms(double *sum, const struct slot_sum *terms, int64_t n) {
   if (terms->term) {
     add_row(sum, terms->term, n, IR_ACC_SUM, false);
@@ -386,6 +402,8 @@ static void run_instr(const struct frame *f, uint32_t depth, const struct ir_ins
   case IR_LIST_SUM:
   case IR_LIST_MEAN:
   case IR_LIST_MAX: run_list_reduction(f, instr); return;
+  case IR_LIST_VECTOR:
+  case IR_LIST_STACK: run_list_tensor(f, instr); return;
   case IR_ACC_OF:
   case IR_ACC_ADD:
   case IR_ACC_SUM: run_sum(f, instr); return;

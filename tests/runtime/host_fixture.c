@@ -68,11 +68,30 @@ uint32_t trace_emit_reduce(struct example *example, const struct ir_loc *loc, ui
                            uint32_t elements, uint32_t n, const uint32_t *values) {
   (void)loc;
   struct fixture_trace *log = log_of(example);
-  const char *name = kind == TRACE_REDUCE_SUM ? "sum" : kind == TRACE_REDUCE_MEAN ? "mean" : "max";
+  const char *name = kind == TRACE_REDUCE_SUM    ? "sum"
+                     : kind == TRACE_REDUCE_MEAN ? "mean"
+                     : kind == TRACE_STACK       ? "stack"
+                                                 : "max";
   if (!log->silent) {
     fprintf(log->out, "%s[%u](", name, elements);
     for (uint32_t i = 0; i < n; i++)
       fprintf(log->out, "%s%%%u", i ? ", " : "", values[i]);
+    fputc(')', log->out);
+  }
+  return give_values(log, 1);
+}
+
+uint32_t trace_emit_vector(struct example *example, const struct ir_loc *loc, uint32_t elements,
+                           const uint64_t *numbers) {
+  (void)loc;
+  struct fixture_trace *log = log_of(example);
+  if (!log->silent) {
+    fprintf(log->out, "vector[%u](", elements);
+    for (uint32_t i = 0; i < elements; i++) {
+      double number;
+      memcpy(&number, &numbers[i], sizeof number);
+      fprintf(log->out, "%s%g", i ? ", " : "", number);
+    }
     fputc(')', log->out);
   }
   return give_values(log, 1);

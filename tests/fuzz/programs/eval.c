@@ -306,6 +306,13 @@ static struct number eval_num(struct run *r, enum form form, const struct fuzz_v
     for (int i = 0; i < a[0].list.n; i++)
       sum = add(r, sum, dot(r, h, a[0].list.items[i].x, 1, a[1].x));
     return sum;
+  case NUM_VECTOR:
+    sum = add(r, mul(r, constant(3), a[0].s), mul(r, a[1].s, a[1].s));
+    return add(r, sum, constant(2));
+  case NUM_STACK: {
+    struct number once = dot(r, h, a[0].x, 1, a[1].x);
+    return add(r, add(r, once, dot(r, h, a[1].x, 1, a[1].x)), once);
+  }
   case NUM_OF_REC:
   case NUM_OF_PAIR: return a[0].s;
   case NUM_ADD:
@@ -397,6 +404,8 @@ static struct number *eval_vec(struct run *r, enum form form, const struct fuzz_
       y[i] = i + 1 < h ? binary(r, VEC_GENERIC, a[0].x[i + 1], a[1].x[i + 1])
                        : binary(r, VEC_GENERIC, a[1].x[0], a[0].x[0]);
       break;
+    case VEC_STACK: y[i] = add(r, a[0].s, mul(r, constant(i), a[1].s)); break;
+    case VEC_VECTOR: y[i] = mul(r, constant((double)(a[0].i % 5 + i)), a[1].x[i]); break;
     case VEC_LIST_SUM:
     case VEC_LIST_MEAN:
     case VEC_LIST_MAX: y[i] = fold(r, form, a[0].list, i); break;

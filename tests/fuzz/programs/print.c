@@ -258,6 +258,7 @@ void program_print(FILE *out, const struct program *program) {
           "layer Cell(N: dim) {\n  param W: f32[N, N]\n  param b: f32[N] = normal(0.4)\n"
           "  fn apply(x: f32[N]) -> f32[N] { tanh(W @ x + b) }\n}\n"
           "let cell = Cell(H)\nlet stack = [Cell(H) for _ in 0..2]\n"
+          "fn of_size(x: f32[H]) -> f32[H] { x }\n"
           "fn mixed[n](x: f32[n], y: f32[n]) -> f32[n] { tanh(x) * y + 0.5 * x }\n"
           "fn number(words: [Word]) -> int { int(words[0]) }\n",
           program->h);

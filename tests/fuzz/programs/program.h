@@ -81,6 +81,8 @@ enum fuzz_type {
   F(NUM_NLL_TAG, NUM, VEC, TAG, NONE, "nll(D @ $0, $1)")                                                     \
   F(NUM_PICK, NUM, VEC, INT, NONE, "$0[($1 % H + H) % H]")                                                   \
   F(NUM_SUM_DOTS, NUM, LVEC, VEC, NONE, "sum([dot(it, $1) for it in $0])")                                   \
+  F(NUM_VECTOR, NUM, NUM, NUM, NONE, "dot(tensor($0, $1, 2), tensor(3, $1, 1))")                             \
+  F(NUM_STACK, NUM, VEC, VEC, NONE, "sum(tensor([$0, $1, $0]) @ $1)")                                        \
   F(NUM_OF_REC, NUM, REC, NONE, NONE, "$0.s")                                                                \
   F(NUM_OF_PAIR, NUM, PAIR, NONE, NONE, "$0.1")                                                              \
   F(NUM_IF, NUM, BOOL, NUM, NUM, "(if $0 { $1 } else { $2 })")                                               \
@@ -118,6 +120,8 @@ enum fuzz_type {
   F(VEC_SLICE, VEC, VEC, VEC, NONE, "concat($0, $1)[1..H + 1]")                                              \
   F(VEC_SPLIT, VEC, VEC, VEC, NONE, "split(concat($0, $1), 2).1")                                            \
   F(VEC_STOP, VEC, VEC, NONE, NONE, "stop_gradient($0)")                                                     \
+  F(VEC_STACK, VEC, NUM, NUM, NONE, "of_size(tensor([$0 + it * $1 for it in 0..H]))")                        \
+  F(VEC_VECTOR, VEC, INT, VEC, NONE, "(of_size(tensor([float($0 % 5 + it) for it in 0..H])) * $1)")          \
   F(VEC_LIST_SUM, VEC, LVEC, NONE, NONE, "sum($0)")                                                          \
   F(VEC_LIST_MEAN, VEC, LVEC, NONE, NONE, "mean($0)")                                                        \
   F(VEC_LIST_MAX, VEC, LVEC, NONE, NONE, "max($0)")                                                          \
