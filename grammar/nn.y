@@ -49,6 +49,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %token NEWLINE "newline" /* never reaches the grammar */
 %token UNDERSCORE "_"
 
+%token FUNCTION "fn (" /* in front of a bracket */
 %token IMPORT "import" DIM "dim" VOCAB "vocab" ENUM "enum" DATA "data" PARAM "param" LAYER "layer" FN "fn"
 %token METRIC "metric" LET "let" VAR "var" IF "if" ELSE "else" MATCH "match" FOR "for" IN "in" WHILE "while"
 %token RETURN "return" BREAK "break" CONTINUE "continue" TRUE "true" FALSE "false" TEST "test" EXPECT "expect"
@@ -67,7 +68,9 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %precedence PREFIX
 
 %nterm <struct ast_import *> import
-%nterm <struct ast_names> path names names_opt size_vars
+%nterm <struct ast_names> path names names_opt
+%nterm <struct ast_vars> vars var_list
+%nterm <struct ast_var> var
 %nterm <struct ast_name> name
 %nterm <struct ast_decl *> decl dim vocab enumeration data param instance layer fn metric member
 %nterm <struct ast_decls> members
@@ -78,10 +81,10 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %nterm <struct ast_data_fields> field_list
 %nterm <struct ast_layer_params> layer_params layer_param_list
 %nterm <struct ast_layer_param *> layer_param
-%nterm <struct ast_fn_params> fn_params fn_param_list
-%nterm <struct ast_fn_param> fn_param
+%nterm <struct ast_fn_params> fn_params fn_param_list own_params own_param_list
+%nterm <struct ast_fn_param> fn_param own_param
 %nterm <struct ast_type *> type result annotation
-%nterm <struct ast_types> types
+%nterm <struct ast_types> types param_types param_type_list
 %nterm <struct ast_expr *> expr postfix primary conditional alternative param_value
 %nterm <struct ast_exprs> exprs
 %nterm <struct ast_args> args arg_list
@@ -195,13 +198,24 @@ names:
 ;
 
 data:
-  "data" name size_vars "=" bar constructors {
-    $$ = build_data(parser, @$, $name, $size_vars, $constructors); }
+  "data" name vars "=" bar constructors {
+    $$ = build_data(parser, @$, $name, $vars, $constructors); }
 ;
 
-size_vars:
-  %empty               { $$ = (struct ast_names){0}; }
-| "[" names comma "]"  { $$ = $names; }
+vars:
+  %empty                  { $$ = (struct ast_vars){0}; }
+| "[" var_list comma "]"  { $$ = $var_list; }
+;
+
+var_list:
+  var               { $$ = (struct ast_vars){0}; PUSH($$, $1); }
+| var_list "," var  { $$ = $1; PUSH($$, $3); }
+;
+
+var:
+  name                 { $$ = (struct ast_var){.name = $1}; }
+| name ":" name[kind]  { $$ = (struct ast_var){$1, $kind}; }
+| name ":" "dim"       { $$ = (struct ast_var){$1, NAME("dim", @3)}; }
 ;
 
 constructors:
@@ -269,13 +283,13 @@ member:
 ;
 
 fn:
-  "fn" name size_vars "(" fn_params ")" result block {
-    $$ = build_fn(parser, @$, false, $name, $size_vars, $fn_params, $result, $block); }
+  "fn" name vars "(" fn_params ")" result block {
+    $$ = build_fn(parser, @$, false, $name, $vars, $fn_params, $result, $block); }
 ;
 
 metric:
   "metric" name "(" fn_params ")" result block {
-    $$ = build_fn(parser, @$, true, $name, (struct ast_names){0}, $fn_params, $result, $block); }
+    $$ = build_fn(parser, @$, true, $name, (struct ast_vars){0}, $fn_params, $result, $block); }
 ;
 
 /* What the model is given for the test comes first, and is evaluated apart from the rest. */
@@ -335,6 +349,17 @@ type:
 | "(" ")"                      { $$ = build_tuple_type(parser, @$, (struct ast_types){0}); }
 | "(" type[only] ")"           { $$ = $only; }
 | "(" types comma ")"          { $$ = build_tuple_type(parser, @$, $types); }
+| "fn (" "(" param_types ")" result  { $$ = build_fn_type(parser, @$, $param_types, $result); }
+;
+
+param_types:
+  %empty                 { $$ = (struct ast_types){0}; }
+| param_type_list comma  { $$ = $1; }
+;
+
+param_type_list:
+  type                      { $$ = (struct ast_types){0}; PUSH($$, $1); }
+| param_type_list "," type  { $$ = $1; PUSH($$, $3); }
 ;
 
 types:
@@ -429,6 +454,22 @@ primary:
 | "match" expr "{" separators arms arm_end close  { $$ = build_match(parser, @$, $expr, $arms); }
 | "match" expr "{" separators close {
     $$ = build_match(parser, @$, $expr, (struct ast_match_arms){0}); }
+| "fn (" "(" own_params ")" block  { $$ = build_fn_expr(parser, @$, $own_params, $block); }
+;
+
+own_params:
+  %empty                { $$ = (struct ast_fn_params){0}; }
+| own_param_list comma  { $$ = $1; }
+;
+
+own_param_list:
+  own_param                     { $$ = (struct ast_fn_params){0}; PUSH($$, $1); }
+| own_param_list "," own_param  { $$ = $1; PUSH($$, $3); }
+;
+
+own_param:
+  name           { $$ = build_fn_param(parser, @$, $name, NULL); }
+| name ":" type  { $$ = build_fn_param(parser, @$, $name, $type); }
 ;
 
 exprs:

@@ -42,7 +42,9 @@
  *
  * Calls. `resolved.args` holds every argument, named ones too, in the order of the target's parameters or
  *   fields.
- *   FN, METHOD    bindings: one per size variable of the function, in order. A METHOD's layer parameters are
+ *   VALUE         the parameter `target.local`, whose type is a TYPE_FN.
+ *   FN, METHOD    bindings: one per size variable of the function, then one per type variable, in order; what
+ *                 they stand for may mention the variables of the function around. A METHOD's layer parameters are
  *                 found in its receiver's type (type_layer_bindings), or are the current instance's when
  *                 receiver is NULL.
  *   CONSTRUCTOR   bindings: one per size variable of the data type (also in the expression's type).
@@ -53,6 +55,13 @@
  *                 p of dropout. `slice`: bindings[0].size is the offset and bindings[1].size the length.
  *                 `split`: the number of parts is the result tuple's count. HOST_MAX, HOST_MIN: both int or
  *                 both float. LIST_SUM: also of a list of ints or of floats. INT: the argument is an index, an int, a float or a bool.
+ *
+ * Functions as arguments. `function` of an argument is set when its parameter is a function, and only then: the
+ *   expression is a NAME, a FIELD or an FN, its type the TYPE_FN that the call wants, without variables of the
+ *   target. A name has a CALL in `function->call` whose arguments are NAMEs of `function->params`; it gives what
+ *   the type says, conversion included. So does an FN's body; its `captures` are bindings of the function around it
+ *   (not its own, and none that it assigns to), those of FN expressions inside included. No binding but a
+ *   parameter has a TYPE_FN, and no TYPE_FN has one inside. A TYPE_GENERIC is a type of its own.
  *
  * Layers. An expression of TYPE_LAYER (or a list of such) is a NAME (INSTANCE, or a LOCAL bound by a `for`
  *   or comprehension over a static list), a FIELD with kind MEMBER and ref INSTANCE, or an INDEX. It stands
@@ -73,8 +82,8 @@
  *
  * Functions. result_type is set, for a metric to a tuple of two, each int, bool, float or scalar tensor
  *   (bool counts as 0 or 1). A body either never reaches its end or its value has the result type (up to
- *   conversion). Sizes in recursive calls are such that a program has finitely many instances of each
- *   generic function. `loss`, if present, gives f32.
+ *   conversion). Sizes, types and functions in recursive calls are such that a program has finitely many instances
+ *   of each generic function. `loss`, if present, gives f32.
  *
  * Declarations. A param's type is a tensor of rank 0 to TYPE_MAX_RANK; its initialiser's `kind` is set and
  *   has its arguments. Vocab options are set. Every data type has a finite value.

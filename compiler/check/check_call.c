@@ -79,7 +79,7 @@ bool check_arrange_args(struct checker *checker, struct ast_expr *call, const ch
   return false;
 }
 
-/* ---- Solving sizes ------------------------------------------------------------------------------------- */
+/* ---- Solving sizes and types --------------------------------------------------------------------------- */
 
 /* An equation between a dimension of a parameter's type and one of an argument's, that waits for other sizes.
  */
@@ -97,7 +97,7 @@ struct later {
 
 struct solver {
   struct checker *checker;
-  struct size_binding *bindings; /* of the target's size variables */
+  struct size_binding *bindings; /* of the target's size variables, then of its type variables */
   size_t count;
   struct span origin; /* of the current argument */
   size_t arg;
@@ -128,11 +128,28 @@ static bool match_sizes(struct solver *solver, const struct size *const *pattern
   return true;
 }
 
-/* The pattern's size variables are unknowns; everything else in it means the same as in the actual type. */
+/* A type variable is what it is met with first. */
+static bool match_generic(struct solver *solver, const struct type *pattern, const struct type *actual) {
+  struct size_binding *binding = NULL;
+  for (size_t i = 0; i < solver->count && !binding; i++)
+    if (solver->bindings[i].type_var == pattern->generic)
+      binding = &solver->bindings[i];
+  if (!binding)
+    return type_unify(pattern, actual);
+  if (binding->type)
+    return type_unify(binding->type, actual);
+  check_set_type(solver->checker, &binding->type, actual);
+  binding->origin = solver->origin;
+  return true;
+}
+
+/* The pattern's size and type variables are unknowns; everything else in it means the same as in the actual type. */
 static bool match_type(struct solver *solver, const struct type *pattern, const struct type *actual) {
   actual = type_resolve(actual);
   if (actual->kind == TYPE_ERROR || pattern->kind == TYPE_ERROR)
     return true;
+  if (pattern->kind == TYPE_GENERIC)
+    return match_generic(solver, pattern, actual);
   if (actual->kind == TYPE_VARIABLE) {
     arena_push(solver->checker->arena, &solver->later, ((struct later){pattern, actual}));
     return true;
@@ -158,17 +175,19 @@ static bool match_type(struct solver *solver, const struct type *pattern, const 
   }
 }
 
+static bool is_solved(const struct size_binding *binding) { return binding->size || binding->type; }
+
 /* The bindings that have been solved, in front of an array of the same length. */
 static struct size_binding *solved(const struct solver *solver, size_t *count) {
   struct size_binding *known = arena_new_array(solver->checker->arena, struct size_binding, solver->count);
   *count = 0;
   for (size_t i = 0; i < solver->count; i++)
-    if (solver->bindings[i].size)
+    if (is_solved(&solver->bindings[i]))
       known[(*count)++] = solver->bindings[i];
   return known;
 }
 
-/* The type with the sizes solved so far put in; NULL on overflow. */
+/* The type with the sizes and types solved so far put in; NULL on overflow. */
 static const struct type *apply(const struct solver *solver, const struct type *type) {
   size_t count;
   const struct size_binding *known = solved(solver, &count);
@@ -182,6 +201,7 @@ struct callee {
   const char *name;
   const struct ast_name *declared;
   const struct ast_size_vars *size_vars;
+  const struct ast_type_vars *type_vars; /* NULL of a constructor */
   size_t count;
   const struct ast_name **params;
   const struct type **types;     /* of the parameters, the receiver's layer parameters replaced */
@@ -190,20 +210,29 @@ struct callee {
   const struct type *receiver; /* of a method called on an instance; otherwise NULL */
 };
 
-/* Whether the size variable stands in the type. */
+/* Whether the variable stands in the type: it becomes another one, then. */
 static bool mentions(struct checker *checker, const struct type *pattern,
                      const struct size_binding *binding) {
-  struct size_binding probe = {.symbol = binding->symbol, .size = size_constant(checker->arena, 1)};
+  struct size_binding probe = {.symbol = binding->symbol, .type_var = binding->type_var};
+  if (probe.symbol)
+    probe.size = size_constant(checker->arena, 1);
+  else
+    probe.type = &type_never;
   return !type_equal(pattern, type_substitute(checker->arena, pattern, &probe, 1));
+}
+
+static const char *variable_name(const struct size_binding *binding) {
+  return binding->symbol ? binding->symbol->atom.name : binding->type_var->name.text;
 }
 
 static void label_bindings(struct checker *checker, struct diag *d, const struct solver *solver,
                            const struct type *pattern) {
   for (size_t i = 0; d && i < solver->count; i++) {
     const struct size_binding *binding = &solver->bindings[i];
-    if (binding->size && mentions(checker, pattern, binding))
-      diag_label(d, binding->origin, "this makes `%s` be %s", binding->symbol->atom.name,
-                 size_text(checker->arena, binding->size));
+    if (is_solved(binding) && mentions(checker, pattern, binding))
+      diag_label(d, binding->origin, "this makes `%s` be %s", variable_name(binding),
+                 binding->size ? size_text(checker->arena, binding->size)
+                               : check_text(checker, binding->type));
   }
 }
 
@@ -232,30 +261,120 @@ static void report_argument(const struct solver *solver, const struct callee *ca
     diag_help(d, "%s", check_suggest_conversion(wanted, actual));
 }
 
-/* Whether a size variable of the callee that is not solved yet stands in the type. */
-static bool is_open(const struct solver *solver, const struct type *pattern) {
+/* A variable of the callee that is not solved yet and stands in the type; NULL: none. */
+static const struct size_binding *open_variable(const struct solver *solver, const struct type *pattern) {
   for (size_t i = 0; i < solver->count; i++)
-    if (!solver->bindings[i].size && mentions(solver->checker, pattern, &solver->bindings[i]))
-      return true;
-  return false;
+    if (!is_solved(&solver->bindings[i]) && mentions(solver->checker, pattern, &solver->bindings[i]))
+      return &solver->bindings[i];
+  return NULL;
+}
+
+/* What a function that is an argument declares of its parameter `param`; NULL where it says nothing. */
+static const struct type *declared_param(struct checker *checker, struct ast_expr *arg, size_t param) {
+  if (arg->kind == AST_EXPR_FN && param < arg->fn.params.count && arg->fn.params.items[param].type)
+    return check_type(checker, arg->fn.params.items[param].type);
+  if (arg->kind != AST_EXPR_NAME)
+    return NULL;
+  struct ast_ref ref = names_find(&checker->names, arg->name.name.text);
+  const struct type *type = ref.kind == AST_REF_LOCAL ? ref.local->type : NULL;
+  if (type && type->kind == TYPE_FN)
+    return param < type->fn.count ? type->fn.params[param] : NULL;
+  bool is_plain = ref.kind == AST_REF_FN && ref.fn->size_vars.count == 0 && ref.fn->type_vars.count == 0;
+  return is_plain && param < ref.fn->params.count ? ref.fn->params.items[param].local->type : NULL;
+}
+
+/* What the functions among the arguments want where the callee has this type variable: in `fold(xs, 0, add)` it
+ * decides what sort of number 0 is. */
+static const struct type *wanted_by_functions(const struct solver *solver, const struct callee *callee,
+                                              struct ast_expr *const *args, const struct ast_type_var *var) {
+  for (size_t i = 0; i < callee->count; i++) {
+    const struct type *type = callee->types[i];
+    for (size_t k = 0; type->kind == TYPE_FN && k < type->fn.count; k++) {
+      if (type->fn.params[k]->kind != TYPE_GENERIC || type->fn.params[k]->generic != var)
+        continue;
+      const struct type *wanted = declared_param(solver->checker, args[i], k);
+      if (wanted && !type_has_error(wanted))
+        return wanted;
+    }
+  }
+  return NULL;
 }
 
 /* An argument whose type is known by now is checked like any other value. */
-static bool check_argument(struct solver *solver, const struct callee *callee, struct ast_expr *arg,
+static bool check_argument(struct solver *solver, const struct callee *callee, struct ast_expr *const *args,
                            size_t i) {
   struct checker *checker = solver->checker;
+  struct ast_expr *arg = args[i];
   const struct type *pattern = callee->types[i];
   solver->origin = arg->span;
   solver->arg = i;
-  const struct type *hint = is_open(solver, pattern) ? NULL : apply(solver, pattern);
+  const struct type *hint = NULL;
+  if (!open_variable(solver, pattern))
+    hint = apply(solver, pattern);
+  else if (pattern->kind == TYPE_GENERIC)
+    hint = wanted_by_functions(solver, callee, args, pattern->generic);
   const struct type *actual = check_value(checker, arg, hint);
   if (actual->kind == TYPE_ERROR || pattern->kind == TYPE_ERROR)
     return false;
-  actual = check_convert(checker, arg, pattern);
+  actual = check_convert(checker, arg, hint ? hint : pattern);
   if (match_type(solver, pattern, actual))
     return true;
   report_argument(solver, callee, arg, i);
   return false;
+}
+
+static void report_result(const struct solver *solver, const struct callee *callee,
+                          const struct ast_expr *arg, size_t i, const struct type *actual) {
+  struct checker *checker = solver->checker;
+  const struct type *pattern = callee->types[i]->fn.result, *wanted = apply(solver, pattern);
+  if (!wanted || type_has_error(actual) || type_has_error(wanted))
+    return;
+  struct diag *d = diag_error(checker->sink, DIAG_WRONG_TYPE, arg->span, "`%s` of `%s` must give %s, not %s",
+                              callee->params[i]->text, callee->name, check_text(checker, wanted),
+                              check_text(checker, actual));
+  diag_primary_label(d, "this gives %s", check_text(checker, actual));
+  label_bindings(checker, d, solver, pattern);
+  diag_label(d, callee->type_spans[i], "declared here");
+  check_label_type_sizes(checker, d, wanted, type_resolve(actual));
+  if (type_is_host_number(wanted) && type_is_scalar(actual))
+    diag_help(d, "where a sum of tensors begins with a number, give it a name: `let zero: f32 = 0`");
+}
+
+/* An argument that is a function, when the types of all values are known. */
+static bool check_function(struct solver *solver, const struct callee *callee, struct ast_expr *arg,
+                           size_t i) {
+  struct checker *checker = solver->checker;
+  const struct type *pattern = callee->types[i];
+  size_t count = pattern->fn.count;
+  const struct type **types = arena_new_array(checker->arena, const struct type *, count);
+  const char *what = arena_printf(checker->arena, "`%s` of `%s`", callee->params[i]->text, callee->name);
+  solver->origin = arg->span;
+  solver->arg = i;
+  for (size_t k = 0; k < count; k++) {
+    const struct size_binding *open = open_variable(solver, pattern->fn.params[k]);
+    types[k] = open ? NULL : apply(solver, pattern->fn.params[k]);
+    if (types[k])
+      continue;
+    struct diag *d = diag_error(checker->sink, open ? DIAG_TYPE_UNSOLVED : DIAG_SIZE_OVERFLOW, arg->span,
+                                open ? "nothing before tells what %s is called with"
+                                     : "a size in what %s is called with is too large",
+                                what);
+    diag_label(d, callee->type_spans[i], "declared here");
+    return false;
+  }
+  const struct type *hint = open_variable(solver, pattern->fn.result) ? NULL
+                                                                      : apply(solver, pattern->fn.result);
+  const struct type *actual = check_function_argument(checker, arg, count, types, hint, what);
+  if (actual->kind == TYPE_ERROR)
+    return false;
+  actual = check_function_result(checker, arg, hint ? hint : pattern->fn.result, actual);
+  if (!match_type(solver, pattern->fn.result, actual)) {
+    report_result(solver, callee, arg, i, actual);
+    return false;
+  }
+  const struct type *result = apply(solver, pattern->fn.result);
+  check_set_type(checker, &arg->type, type_fn(checker->arena, count, types, result ? result : actual));
+  return true;
 }
 
 /* Equations that waited, as often as one of them solves something. False after a report. */
@@ -287,21 +406,24 @@ static void solve_from_hint(struct solver *solver, const struct callee *callee, 
   if (!hint || hint->kind != TYPE_DATA || callee->result->kind != TYPE_DATA ||
       hint->data.decl != callee->result->data.decl)
     return;
-  for (size_t i = 0; i < solver->count; i++)
-    if (!solver->bindings[i].size)
+  for (size_t i = 0; i < callee->result->data.decl->size_vars.count && i < solver->count; i++)
+    if (solver->bindings[i].symbol && !solver->bindings[i].size)
       solver->bindings[i].size = hint->data.sizes[i];
 }
 
 static bool check_all_solved(struct solver *solver, const struct callee *callee, struct span span) {
   for (size_t i = 0; i < solver->count; i++) {
-    if (solver->bindings[i].size)
+    const struct size_binding *binding = &solver->bindings[i];
+    if (is_solved(binding))
       continue;
-    const char *name = solver->bindings[i].symbol->atom.name;
-    if (callee->size_vars->items[i]->is_undetermined)
+    const char *name = variable_name(binding);
+    if (binding->symbol ? callee->size_vars->items[i]->is_undetermined : binding->type_var->is_undetermined)
       return false;
-    struct diag *d = diag_error(solver->checker->sink, DIAG_SIZE_UNSOLVED, span,
+    struct diag *d = diag_error(solver->checker->sink,
+                                binding->symbol ? DIAG_SIZE_UNSOLVED : DIAG_TYPE_UNSOLVED, span,
                                 "nothing tells what `%s` of `%s` is", name, callee->name);
-    diag_label(d, solver->bindings[i].symbol->declared, "`%s` is declared here", name);
+    diag_label(d, binding->symbol ? binding->symbol->declared : binding->type_var->name.span,
+               "`%s` is declared here", name);
     if (callee->result->kind == TYPE_DATA)
       diag_help(d, "write the type of what it is stored in: `let x: %s = ...`",
                 check_text(solver->checker, callee->result));
@@ -323,18 +445,31 @@ static bool unify_later(struct solver *solver, const struct callee *callee, stru
   return true;
 }
 
+static size_t variable_count(const struct callee *callee) {
+  return callee->size_vars->count + (callee->type_vars ? callee->type_vars->count : 0);
+}
+
 /* Checks the arranged arguments and gives the result's type; fills the call's bindings. */
 static const struct type *check_applied(struct checker *checker, struct ast_expr *expr,
                                         const struct callee *callee, struct ast_expr *const *args,
                                         const struct type *hint, struct size_binding **bindings_out) {
-  size_t count = callee->size_vars->count;
+  size_t sizes = callee->size_vars->count, count = variable_count(callee);
   struct solver solver = {.checker = checker, .count = count};
   solver.bindings = arena_new_array(checker->arena, struct size_binding, count);
-  for (size_t i = 0; i < count; i++)
-    solver.bindings[i].symbol = size_symbol_of(size_as_atom(callee->size_vars->items[i]->size));
+  for (size_t i = 0; i < count; i++) {
+    if (i < sizes)
+      solver.bindings[i].symbol = size_symbol_of(size_as_atom(callee->size_vars->items[i]->size));
+    else
+      solver.bindings[i].type_var = callee->type_vars->items[i - sizes];
+  }
   bool failed = false;
   for (size_t i = 0; i < callee->count; i++)
-    failed |= !check_argument(&solver, callee, args[i], i);
+    if (callee->types[i]->kind != TYPE_FN)
+      failed |= !check_argument(&solver, callee, args, i);
+  failed = failed || !solve_postponed(&solver, callee, args);
+  for (size_t i = 0; i < callee->count; i++)
+    if (callee->types[i]->kind == TYPE_FN)
+      failed = failed || !check_function(&solver, callee, args[i], i);
   if (failed || !solve_postponed(&solver, callee, args)) {
     /* The result may still be clear; otherwise nothing more is said about it. */
     size_t known;
@@ -359,10 +494,10 @@ static const struct type *check_callee(struct checker *checker, struct ast_expr 
   if (!check_arrange_args(checker, expr, callee->name, callee->declared->span, callee->params,
                           callee->count)) {
     check_args_anyway(checker, expr);
-    return callee->size_vars->count == 0 ? callee->result : &type_error;
+    return variable_count(callee) == 0 ? callee->result : &type_error;
   }
   struct ast_call *call = &expr->call.resolved;
-  call->binding_count = callee->size_vars->count;
+  call->binding_count = variable_count(callee);
   return check_applied(checker, expr, callee, call->args, hint, &call->bindings);
 }
 
@@ -389,6 +524,7 @@ static bool callee_of_fn(struct checker *checker, struct ast_fn *fn, const struc
   *callee = (struct callee){.name = fn->name.text,
                             .declared = &fn->name,
                             .size_vars = &fn->size_vars,
+                            .type_vars = &fn->type_vars,
                             .count = count,
                             .params = params,
                             .types = types,
@@ -413,6 +549,8 @@ static void record_call(struct checker *checker, const struct ast_expr *expr, st
                                 .user_vars = &checker->fn->size_vars,
                                 .used_vars = &fn->size_vars,
                                 .sizes = bindings ? sizes : NULL,
+                                .user_fn = checker->fn,
+                                .call = bindings ? &expr->call.resolved : NULL,
                                 .span = expr->span};
   arena_push(checker->arena, &checker->edges, edge);
 }
@@ -436,6 +574,45 @@ static const struct type *call_fn(struct checker *checker, struct ast_expr *expr
   const struct type *type = check_callee(checker, expr, &callee, NULL);
   record_call(checker, expr, fn);
   return type;
+}
+
+/* ---- Parameters that are functions --------------------------------------------------------------------- */
+
+/* Where the types of the parameter's own parameters are written. */
+static const struct ast_types *types_of_param(const struct ast_fn *fn, const struct ast_local *local) {
+  for (size_t i = 0; i < fn->params.count; i++)
+    if (fn->params.items[i].local == local)
+      return &fn->params.items[i].type->fn.params;
+  return NULL;
+}
+
+static const struct type *call_value(struct checker *checker, struct ast_expr *expr,
+                                     struct ast_local *local) {
+  static const struct ast_size_vars no_sizes;
+  const struct type *type = local->type;
+  const struct ast_types *written = types_of_param(checker->fn, local);
+  size_t count = type->fn.count;
+  const struct ast_name **params = arena_new_array(checker->arena, const struct ast_name *, count);
+  const struct type **types = arena_new_array(checker->arena, const struct type *, count);
+  struct span *spans = arena_new_array(checker->arena, struct span, count);
+  for (size_t i = 0; i < count; i++) {
+    struct ast_name *name = arena_new(checker->arena, struct ast_name);
+    *name = (struct ast_name){arena_printf(checker->arena, "argument %zu", i + 1), SPAN_NONE};
+    params[i] = name;
+    types[i] = type->fn.params[i];
+    spans[i] = written->items[i]->span;
+  }
+  const struct callee callee = {.name = local->name.text,
+                                .declared = &local->name,
+                                .size_vars = &no_sizes,
+                                .count = count,
+                                .params = params,
+                                .types = types,
+                                .type_spans = spans,
+                                .result = type->fn.result};
+  expr->call.resolved.kind = AST_CALL_VALUE;
+  check_note_local(checker, local);
+  return check_callee(checker, expr, &callee, NULL);
 }
 
 /* ---- Constructors -------------------------------------------------------------------------------------- */
@@ -541,7 +718,11 @@ static const struct type *call_name(struct checker *checker, struct ast_expr *ex
     struct callee constructor = callee_of_constructor(checker, ref.constructor);
     return check_callee(checker, expr, &constructor, hint);
   }
-  case AST_REF_LOCAL: ref.local->is_used = true; break;
+  case AST_REF_LOCAL:
+    if (ref.local->type && ref.local->type->kind == TYPE_FN)
+      return call_value(checker, expr, ref.local);
+    check_note_local(checker, ref.local);
+    break;
   default: break;
   }
   return not_callable(checker, expr, &ref);

@@ -61,7 +61,7 @@ static void visit_data(struct checker *checker, struct ast_decl *decl) {
   if (decl->kind != AST_DECL_DATA)
     return;
   struct ast_data *data = decl->data;
-  names_enter_body(&checker->names, &data->size_vars);
+  names_enter_body(&checker->names, &data->size_vars, NULL);
   const struct size **sizes = arena_new_array(checker->arena, const struct size *, data->size_vars.count);
   for (size_t i = 0; i < data->size_vars.count; i++)
     sizes[i] = data->size_vars.items[i]->size;

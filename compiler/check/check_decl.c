@@ -109,6 +109,23 @@ static void check_size_vars(struct checker *checker, const struct ast_size_vars 
   }
 }
 
+static void check_type_vars(struct checker *checker, const struct ast_fn *fn) {
+  for (size_t i = 0; i < fn->type_vars.count; i++) {
+    const struct ast_name *name = &fn->type_vars.items[i]->name, *first = NULL;
+    for (size_t k = 0; k < fn->size_vars.count; k++)
+      if (strcmp(fn->size_vars.items[k]->name.text, name->text) == 0)
+        first = &fn->size_vars.items[k]->name;
+    for (size_t k = 0; k < i; k++)
+      if (strcmp(fn->type_vars.items[k]->name.text, name->text) == 0)
+        first = &fn->type_vars.items[k]->name;
+    if (!first)
+      continue;
+    struct diag *d = diag_error(checker->sink, DIAG_DUPLICATE_NAME, name->span, "`%s` is declared twice",
+                                name->text);
+    diag_label(d, first->span, "first declared here");
+  }
+}
+
 static void check_layer_param(struct checker *checker, struct ast_layer_param *param) {
   struct ast_ref ref = {AST_REF_LAYER_PARAM, {.layer_param = param}};
   bool is_index = param->kind == AST_LAYER_PARAM_INDEX;
@@ -143,7 +160,10 @@ static void visit_set(struct checker *checker, struct ast_decl *decl) {
   case AST_DECL_VOCAB: check_vocab(checker, decl->vocab); break;
   case AST_DECL_ENUM: check_enum(checker, decl->enumeration); break;
   case AST_DECL_DATA: check_size_vars(checker, &decl->data->size_vars); break;
-  case AST_DECL_FN: check_size_vars(checker, &decl->fn->size_vars); break;
+  case AST_DECL_FN:
+    check_size_vars(checker, &decl->fn->size_vars);
+    check_type_vars(checker, decl->fn);
+    break;
   case AST_DECL_LAYER: check_layer_head(checker, decl->layer); break;
   default: break;
   }
@@ -231,7 +251,7 @@ static void visit_param(struct checker *checker, struct ast_decl *decl) {
   if (decl->kind != AST_DECL_PARAM)
     return;
   struct ast_param *param = decl->param;
-  names_enter_body(&checker->names, NULL);
+  names_enter_body(&checker->names, NULL, NULL);
   const struct type *type = check_type(checker, param->type);
   if (type->kind != TYPE_TENSOR && type->kind != TYPE_ERROR) {
     struct diag *d = diag_error(checker->sink, DIAG_PARAM_TYPE, param->type->span,
@@ -272,6 +292,7 @@ static void collect_dimensions(struct checker *checker, const struct type *type,
     for (size_t i = 0; i < type->tuple.count; i++)
       collect_dimensions(checker, type->tuple.items[i], dimensions);
     break;
+  case TYPE_FN: collect_dimensions(checker, type->fn.result, dimensions); break;
   default: break;
   }
 }
@@ -312,19 +333,53 @@ static void check_sizes_determined(struct checker *checker, const struct ast_fn 
   }
 }
 
+/* Whether the arguments tell the type variable: it stands in a value's type, or in what a function gives. */
+static bool tells(const struct type *type, const struct ast_type_var *var) {
+  switch (type->kind) {
+  case TYPE_GENERIC: return type->generic == var;
+  case TYPE_LIST: return tells(type->list.element, var);
+  case TYPE_FN: return tells(type->fn.result, var);
+  case TYPE_TUPLE:
+    for (size_t i = 0; i < type->tuple.count; i++)
+      if (tells(type->tuple.items[i], var))
+        return true;
+    return false;
+  default: return type->kind == TYPE_ERROR;
+  }
+}
+
+static void check_types_determined(struct checker *checker, const struct ast_fn *fn) {
+  for (size_t i = 0; i < fn->type_vars.count; i++) {
+    struct ast_type_var *var = fn->type_vars.items[i];
+    bool is_told = false;
+    for (size_t k = 0; k < i; k++) /* a second one of the name was reported */
+      is_told |= strcmp(fn->type_vars.items[k]->name.text, var->name.text) == 0;
+    for (size_t k = 0; k < fn->params.count && !is_told; k++)
+      is_told = tells(fn->params.items[k].local->type, var);
+    if (is_told)
+      continue;
+    var->is_undetermined = true;
+    struct diag *d = diag_error(checker->sink, DIAG_TYPE_UNDETERMINED, var->name.span,
+                                "no argument of `%s` tells what `%s` is", fn->name.text, var->name.text);
+    diag_note(
+        d, "a type variable must stand in the type of a parameter, or in what a function that is one gives");
+  }
+}
+
 static void visit_fn(struct checker *checker, struct ast_decl *decl) {
   if (decl->kind != AST_DECL_FN)
     return;
   struct ast_fn *fn = decl->fn;
-  names_enter_body(&checker->names, &fn->size_vars);
+  names_enter_body(&checker->names, &fn->size_vars, &fn->type_vars);
   for (size_t i = 0; i < fn->params.count; i++)
-    fn->params.items[i].local->type = check_type(checker, fn->params.items[i].type);
+    fn->params.items[i].local->type = check_param_type(checker, fn->params.items[i].type);
   if (fn->result)
     fn->result_type = check_type(checker, fn->result);
   else if (!fn->is_metric && !(fn->test && fn->body->value))
     fn->result_type = &type_unit;
   if (fn->size_vars.count > 0)
     check_sizes_determined(checker, fn);
+  check_types_determined(checker, fn);
 }
 
 void check_signatures(struct checker *checker) { check_each_decl(checker, visit_fn); }
@@ -344,6 +399,8 @@ static bool has_tensor_at_top(struct checker *checker, struct data_search *searc
                               bool is_field) {
   switch (type->kind) {
   case TYPE_TENSOR: return is_field;
+  case TYPE_FN:
+  case TYPE_GENERIC: return true;
   case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element, is_field);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)

@@ -20,6 +20,13 @@ const struct type *check_used(struct checker *checker, struct ast_expr *expr) {
     diag_help(d, "call its functions, `cell.step(s, x)`, or read its parameters, `cell.W`");
     return &type_error;
   }
+  if (type->kind == TYPE_FN) {
+    struct diag *d = diag_error(checker->sink, DIAG_FUNCTION_AS_VALUE, expr->span,
+                                "a function is not a value");
+    diag_primary_label(d, "this is %s", check_text(checker, type));
+    diag_help(d, "call it, or hand it on as an argument");
+    return &type_error;
+  }
   return type;
 }
 
@@ -357,7 +364,7 @@ static const struct type *check_name(struct checker *checker, struct ast_expr *e
   case AST_REF_NONE:
     names_report_unknown(&checker->names, &expr->name.name, NAMES_VALUES);
     return &type_error;
-  case AST_REF_LOCAL: ref.local->is_used = true; return ref.local->type;
+  case AST_REF_LOCAL: check_note_local(checker, ref.local); return ref.local->type;
   case AST_REF_DIM:
   case AST_REF_SIZE_VAR: return &type_int;
   case AST_REF_LAYER_PARAM:
@@ -382,6 +389,12 @@ static const struct type *range_as_value(struct checker *checker, struct ast_exp
   return &type_error;
 }
 
+static const struct type *fn_as_value(struct checker *checker, struct ast_expr *expr) {
+  struct diag *d = diag_error(checker->sink, DIAG_FUNCTION_AS_VALUE, expr->span, "a function is not a value");
+  diag_note(d, "it can be written only as an argument of a function whose parameter is a function");
+  return &type_error;
+}
+
 static const struct type *type_of(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   switch (expr->kind) {
   case AST_EXPR_INT: return &type_int;
@@ -403,6 +416,7 @@ static const struct type *type_of(struct checker *checker, struct ast_expr *expr
   case AST_EXPR_IF: return check_if(checker, expr, hint);
   case AST_EXPR_MATCH: return check_match(checker, expr, hint);
   case AST_EXPR_BLOCK: return check_block(checker, expr->block, hint);
+  case AST_EXPR_FN: return fn_as_value(checker, expr);
   }
   return &type_error;
 }

@@ -87,6 +87,15 @@ static const struct type *check_target(struct checker *checker, struct ast_expr 
       report_immutable(checker, target, &ref);
       return &type_error;
     }
+    const struct ast_expr *captor = check_captor(checker, ref.local);
+    if (captor) {
+      struct diag *d = diag_error(checker->sink, DIAG_ASSIGN_IMMUTABLE, target->span,
+                                  "`%s` cannot be assigned to here", target->name.name.text);
+      diag_label(d, ref.local->name.span, "declared outside the function that is written here");
+      diag_note(d, "such a function takes along the values of what it reads");
+      diag_help(d, "give the new value back, or use a `for`");
+      return &type_error;
+    }
     ref.local->is_assigned = true;
     arena_push(checker->arena, &checker->fn->assigned, ref.local);
     check_set_type(checker, &target->type, ref.local->type);
@@ -253,6 +262,14 @@ static void check_result(struct checker *checker, struct ast_expr *value, const 
 }
 
 static bool check_return(struct checker *checker, struct ast_stmt *stmt) {
+  if (checker->open_function) {
+    struct diag *d = diag_error(checker->sink, DIAG_RETURN_IN_PLACE, stmt->span,
+                                "`return` in a function that is written as an argument");
+    diag_help(d, "it gives the value of its last expression; declare it with a name where it returns early");
+    if (stmt->value)
+      check_value(checker, stmt->value, NULL);
+    return false;
+  }
   if (checker->fn->test) {
     diag_help(diag_error(checker->sink, DIAG_TEST, stmt->span, "a test has no result"),
               "call a function that returns");
@@ -391,7 +408,7 @@ static void visit_body(struct checker *checker, struct ast_decl *decl) {
   struct ast_fn *fn = decl->fn;
   size_t errors = checker->sink->error_count;
   checker->fn = fn;
-  names_enter_body(&checker->names, &fn->size_vars);
+  names_enter_body(&checker->names, &fn->size_vars, &fn->type_vars);
   names_open_scope(&checker->names);
   for (size_t i = 0; i < fn->params.count; i++)
     names_bind(&checker->names, fn->params.items[i].local);

@@ -180,7 +180,7 @@ static const struct type *instance_value(struct checker *checker, struct ast_exp
 static void visit_instance(struct checker *checker, struct ast_decl *decl) {
   if (decl->kind != AST_DECL_INSTANCE)
     return;
-  names_enter_body(&checker->names, NULL);
+  names_enter_body(&checker->names, NULL, NULL);
   decl->instance->type = instance_value(checker, decl->instance->value);
 }
 

@@ -43,6 +43,9 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
     diag_help(d, "a number multiplies by `*`");
   else if (a->kind == TYPE_INDEX || b->kind == TYPE_INDEX)
     diag_help(d, "the position of an index in its set is `int(i)`");
+  else if (a->kind == TYPE_GENERIC || b->kind == TYPE_GENERIC)
+    diag_help(d, "what is done with values of a type variable is a parameter: `f: fn(%s) -> ...`",
+              check_text(checker, a->kind == TYPE_GENERIC ? a : b));
   else if (a->kind == TYPE_LIST)
     diag_help(d, "an element is added by `push(xs, x)`; `xs + ys` joins two lists of one type");
   else if (a->kind == TYPE_DATA || b->kind == TYPE_DATA)

@@ -112,7 +112,84 @@ static bool mentions_any(const struct ast_size_vars *vars, const struct size *si
   return false;
 }
 
+static bool mentions_variable(const struct ast_fn *fn, const struct type *type) {
+  type = type_resolve(type);
+  switch (type->kind) {
+  case TYPE_GENERIC: return true;
+  case TYPE_LIST: return mentions_variable(fn, type->list.element);
+  case TYPE_TUPLE:
+    for (size_t i = 0; i < type->tuple.count; i++)
+      if (mentions_variable(fn, type->tuple.items[i]))
+        return true;
+    return false;
+  case TYPE_TENSOR:
+    for (size_t i = 0; i < type->tensor.rank; i++)
+      if (mentions_any(&fn->size_vars, type->tensor.sizes[i]))
+        return true;
+    return false;
+  case TYPE_DATA:
+    for (size_t i = 0; i < type->data.decl->size_vars.count; i++)
+      if (mentions_any(&fn->size_vars, type->data.sizes[i]))
+        return true;
+    return false;
+  default: return false;
+  }
+}
+
+/* A type may contain sizes as they are; only a type around a variable is a new one each time. */
+static bool grows(const struct ast_fn *fn, const struct type *type) {
+  type = type_resolve(type);
+  if (type->kind == TYPE_LIST || type->kind == TYPE_TUPLE)
+    return mentions_variable(fn, type);
+  if (type->kind == TYPE_TENSOR)
+    for (size_t i = 0; i < type->tensor.rank; i++)
+      if (!size_as_atom(type->tensor.sizes[i]) && mentions_any(&fn->size_vars, type->tensor.sizes[i]))
+        return true;
+  if (type->kind == TYPE_DATA)
+    for (size_t i = 0; i < type->data.decl->size_vars.count; i++)
+      if (!size_as_atom(type->data.sizes[i]) && mentions_any(&fn->size_vars, type->data.sizes[i]))
+        return true;
+  return false;
+}
+
+static bool takes_function(const struct ast_fn *fn) {
+  for (size_t i = 0; i < fn->params.count; i++)
+    if (fn->params.items[i].local->type->kind == TYPE_FN)
+      return true;
+  return false;
+}
+
+static void check_types_of_edge(struct checker *checker, const struct use_edge *edge) {
+  size_t sizes = edge->used_vars->count;
+  for (size_t i = sizes; i < edge->call->binding_count; i++) {
+    const struct size_binding *binding = &edge->call->bindings[i];
+    if (!binding->type || !grows(edge->user_fn, binding->type))
+      continue;
+    const char *text = check_text(checker, binding->type), *name = binding->type_var->name.text;
+    struct diag *d = diag_error(checker->sink, DIAG_TYPE_RECURSION, edge->span,
+                                "this recursion hands on another type, `%s`", text);
+    diag_label(d, binding->type_var->name.span, "`%s` would become `%s`, and so on without end", name, text);
+    diag_note(d, "functions are compiled for each of their types, so there must be finitely many");
+    diag_help(d, "hand on `%s` as it is; a data type can hold what nests without end", name);
+    return;
+  }
+  /* What is written in place is another function in each instance of the user. */
+  for (size_t i = 0; i < edge->call->arg_count && takes_function(edge->user_fn); i++) {
+    const struct ast_expr *arg = edge->call->args[i];
+    if (arg->kind != AST_EXPR_FN)
+      continue;
+    struct diag *d = diag_error(checker->sink, DIAG_TYPE_RECURSION, arg->span,
+                                "this recursion hands on another function each time");
+    diag_note(d,
+              "functions are compiled for the functions that they are given, so there must be finitely many");
+    diag_help(d, "hand on the parameter as it is, or a function with a name");
+    return;
+  }
+}
+
 static void check_edge(struct checker *checker, const struct use_edge *edge) {
+  if (edge->call)
+    check_types_of_edge(checker, edge);
   for (size_t i = 0; edge->sizes && i < edge->used_vars->count; i++) {
     if (size_as_atom(edge->sizes[i]) || !mentions_any(edge->user_vars, edge->sizes[i]))
       continue;

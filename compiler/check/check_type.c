@@ -192,15 +192,17 @@ static const struct type *named_type(struct checker *checker, struct ast_type *t
   const struct type *result = builtin_type(name->text);
   struct ast_ref ref = {0};
   if (!result) {
+    struct ast_ref value = names_find(&checker->names, name->text);
     ref = names_find_data(&checker->names, name->text);
-    if (ref.kind == AST_REF_NONE)
-      ref = names_find(&checker->names, name->text);
+    if (ref.kind == AST_REF_NONE || value.kind == AST_REF_TYPE_VAR)
+      ref = value;
     type->named.ref = ref;
   }
   switch (ref.kind) {
   case AST_REF_DATA: return data_type(checker, type, ref.data);
   case AST_REF_VOCAB: result = ref.vocab->type; break;
   case AST_REF_ENUM: result = ref.enumeration->type; break;
+  case AST_REF_TYPE_VAR: result = type_generic(checker->arena, ref.type_var); break;
   case AST_REF_LAYER_PARAM:
     if (ref.layer_param->kind == AST_LAYER_PARAM_INDEX)
       result = ref.layer_param->type;
@@ -247,6 +249,28 @@ static const struct type *tuple_type(struct checker *checker, struct ast_type *t
   return check_weight(checker, type_tuple(checker->arena, type->items.count, items), type->span);
 }
 
+static const struct type *fn_type(struct checker *checker, struct ast_type *type) {
+  size_t count = type->fn.params.count;
+  const struct type **params = arena_new_array(checker->arena, const struct type *, count);
+  const struct type *result = &type_unit;
+  bool failed = false;
+  for (size_t i = 0; i < count; i++) {
+    params[i] = check_type(checker, type->fn.params.items[i]);
+    failed |= params[i]->kind == TYPE_ERROR;
+  }
+  if (type->fn.result)
+    result = check_type(checker, type->fn.result);
+  if (failed || result->kind == TYPE_ERROR)
+    return &type_error;
+  return check_weight(checker, type_fn(checker->arena, count, params, result), type->span);
+}
+
+const struct type *check_param_type(struct checker *checker, struct ast_type *type) {
+  if (type->kind != AST_TYPE_FN)
+    return check_type(checker, type);
+  return type->type = fn_type(checker, type);
+}
+
 const struct type *check_type(struct checker *checker, struct ast_type *type) {
   const struct type *element;
   switch (type->kind) {
@@ -256,6 +280,15 @@ const struct type *check_type(struct checker *checker, struct ast_type *type) {
     element = check_type(checker, type->element);
     type->type = element->kind == TYPE_ERROR ? element : type_list(checker->arena, element, NULL);
     break;
+  case AST_TYPE_FN: {
+    struct diag *d = diag_error(checker->sink, DIAG_FUNCTION_AS_VALUE, type->span,
+                                "a function cannot be kept or given back");
+    diag_note(d, "only a parameter of a function has such a type: functions are compiled for the functions "
+                 "that they are given");
+    fn_type(checker, type);
+    type->type = &type_error;
+    break;
+  }
   }
   return type->type;
 }

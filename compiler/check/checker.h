@@ -22,6 +22,8 @@ struct use_edge {
   const struct ast_size_vars *user_vars;
   const struct ast_size_vars *used_vars;
   const struct size *const *sizes; /* what used_vars stand for, over user_vars; NULL after an error */
+  const struct ast_fn *user_fn;    /* the user, when it is a function */
+  const struct ast_call *call;     /* of `fn`: what it gives for type variables and functions */
   struct span span;
 };
 
@@ -41,6 +43,7 @@ struct checker {
   bool loop_has_break; /* of the innermost loop */
   const struct ast_expr
       *checked_left; /* the left side of the operator being checked, which has been; or NULL */
+  struct open_function *open_function; /* the innermost function written in place; check_function.c */
 
   /* Of the current function: places that hold types with variables, rewritten at its end, and all its `[]`.
    */
@@ -100,6 +103,8 @@ const struct size *check_size(struct checker *checker, struct ast_size *size);
  */
 const struct size *check_size_expr(struct checker *checker, const struct ast_expr *expr, const char *what);
 const struct type *check_type(struct checker *checker, struct ast_type *type);
+/* The same for a parameter of a function, which may itself be a function. */
+const struct type *check_param_type(struct checker *checker, struct ast_type *type);
 /* zeros[A, B], f32[A, B]: the tensor type of these dimensions. */
 const struct type *check_tensor_type(struct checker *checker, const struct ast_sizes *sizes,
                                      struct span span);
@@ -191,6 +196,21 @@ bool check_constant(struct checker *checker, struct ast_expr *expr, const struct
                     const char *what);
 /* What turns a value of one type into the other, for a help line; NULL when nothing does. */
 const char *check_suggest_conversion(const struct type *wanted, const struct type *actual);
+
+/* ---- check_function.c: arguments that are functions ---------------------------------------------------- */
+
+/* Checks an argument that is called with values of these types. Gives the type of what the call gives. `what` is how
+ * messages call it: "`f` of `map`". */
+const struct type *check_function_argument(struct checker *checker, struct ast_expr *arg, size_t count,
+                                           const struct type *const *types, const struct type *hint,
+                                           const char *what);
+/* What it gives, which was `actual`, converted to what is wanted, as check_convert does. */
+const struct type *check_function_result(struct checker *checker, struct ast_expr *arg,
+                                         const struct type *wanted, const struct type *actual);
+/* Notes that a binding is read here: functions written in place around this take it along. */
+void check_note_local(struct checker *checker, struct ast_local *local);
+/* The innermost function written in place around here when the binding is not one of its own; otherwise NULL. */
+const struct ast_expr *check_captor(const struct checker *checker, const struct ast_local *local);
 
 /* ---- check_convert.c: numbers as what is wanted -------------------------------------------------------- */
 

@@ -164,9 +164,11 @@ void names_enter_layer(struct names *names, const struct ast_layer *layer) {
   }
 }
 
-void names_enter_body(struct names *names, const struct ast_size_vars *size_vars) {
+void names_enter_body(struct names *names, const struct ast_size_vars *size_vars,
+                      const struct ast_type_vars *type_vars) {
   assert(names->bound.count == 0);
   names->size_vars = size_vars;
+  names->type_vars = type_vars;
   names->reported = (struct map){0};
   names->scope_depth = 0;
 }
@@ -223,6 +225,9 @@ struct ast_ref names_find(const struct names *names, const char *text) {
   for (size_t i = 0; names->size_vars && i < names->size_vars->count; i++)
     if (strcmp(names->size_vars->items[i]->name.text, text) == 0)
       return (struct ast_ref){AST_REF_SIZE_VAR, {.size_var = names->size_vars->items[i]}};
+  for (size_t i = 0; names->type_vars && i < names->type_vars->count; i++)
+    if (strcmp(names->type_vars->items[i]->name.text, text) == 0)
+      return (struct ast_ref){AST_REF_TYPE_VAR, {.type_var = names->type_vars->items[i]}};
   const struct declared *declared = map_get_text(&names->members, text);
   if (declared)
     return declared->ref;
@@ -242,6 +247,7 @@ struct span names_declared_at(const struct ast_ref *ref) {
   case AST_REF_LOCAL: return ref->local->name.span;
   case AST_REF_DIM: return ref->dim->name.span;
   case AST_REF_SIZE_VAR: return ref->size_var->name.span;
+  case AST_REF_TYPE_VAR: return ref->type_var->name.span;
   case AST_REF_LAYER_PARAM: return ref->layer_param->name.span;
   case AST_REF_VOCAB: return ref->vocab->name.span;
   case AST_REF_ENUM: return ref->enumeration->name.span;
@@ -304,6 +310,8 @@ static const char *nearest(const struct names *names, const char *text, enum nam
     for (size_t i = 0; names->size_vars && i < names->size_vars->count; i++)
       arena_push(names->arena, &candidates, names->size_vars->items[i]->name.text);
   if (wanted == NAMES_TYPES) {
+    for (size_t i = 0; names->type_vars && i < names->type_vars->count; i++)
+      arena_push(names->arena, &candidates, names->type_vars->items[i]->name.text);
     static const char *const builtin_types[] = {"int", "bool", "float", "f32"};
     for (size_t i = 0; i < sizeof builtin_types / sizeof builtin_types[0]; i++)
       arena_push(names->arena, &candidates, builtin_types[i]);

@@ -37,6 +37,7 @@ struct names {
   size_t file;
   struct map members;                    /* of the current layer, to struct declared; empty outside layers */
   const struct ast_size_vars *size_vars; /* of the current function or data type; may be NULL */
+  const struct ast_type_vars *type_vars; /* of the current function; may be NULL */
   struct map locals;                     /* to the innermost struct local_binding */
   struct {
     struct local_binding **items;
@@ -54,8 +55,9 @@ void names_init(struct names *names, struct arena *arena, struct diag_sink *sink
 void names_enter_file(struct names *names, size_t file);
 /* Makes the parameters and members of a layer visible; NULL: top level. Reports members of one name. */
 void names_enter_layer(struct names *names, const struct ast_layer *layer);
-/* Begins a function (or data type) with these size variables and no locals. */
-void names_enter_body(struct names *names, const struct ast_size_vars *size_vars);
+/* Begins a function (or data type) with these size and type variables (either may be NULL) and no locals. */
+void names_enter_body(struct names *names, const struct ast_size_vars *size_vars,
+                      const struct ast_type_vars *type_vars);
 
 void names_open_scope(struct names *names);
 void names_close_scope(struct names *names);

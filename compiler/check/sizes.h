@@ -28,14 +28,18 @@ static inline const struct size_symbol *size_symbol_of(const struct size_atom *a
   return (const struct size_symbol *)(const void *)atom;
 }
 
-/* What one size variable of a function, method or data type, or one parameter of a layer, stands for at one
- * use. */
+/* What one size variable of a function, method or data type, one type variable of a function, or one parameter of a
+ * layer, stands for at one use. */
 struct size_binding {
-  const struct size_symbol *symbol; /* what is bound; NULL for a layer parameter of kind int, float or bool */
-  const struct size *size;          /* over the symbols visible at the use; NULL when `symbol` is */
-  const struct type *index;         /* layer parameter of kind index: the index type; otherwise NULL */
-  struct ast_expr *value; /* layer parameter of kind int, float or bool: a constant expression (check.h) */
-  struct span origin;     /* where it was determined: the argument */
+  const struct size_symbol
+      *symbol;             /* what is bound; NULL for a type variable and a layer parameter of kind int, float
+                                       or bool */
+  const struct size *size; /* over the symbols visible at the use; NULL when `symbol` is */
+  const struct type *index; /* layer parameter of kind index: the index type; otherwise NULL */
+  struct ast_expr *value;   /* layer parameter of kind int, float or bool: a constant expression (check.h) */
+  const struct ast_type_var *type_var; /* or this is bound ... */
+  const struct type *type;             /* ... to this type */
+  struct span origin;                  /* where it was determined: the argument */
 };
 
 /* The size with every bound symbol replaced, all at once. NULL on overflow. */

@@ -88,6 +88,27 @@ const struct type *type_layer(struct arena *arena, struct ast_layer *decl,
   return type;
 }
 
+const struct type *type_fn(struct arena *arena, size_t count, const struct type *const *params,
+                           const struct type *result) {
+  const struct type **copy = arena_new_array(arena, const struct type *, count);
+  struct type *type = new_type(arena, TYPE_FN);
+  type->fn.count = count;
+  type->fn.params = copy;
+  type->fn.result = result;
+  for (size_t i = 0; i < count; i++) {
+    copy[i] = params[i];
+    add_weight(type, params[i]);
+  }
+  add_weight(type, result);
+  return type;
+}
+
+const struct type *type_generic(struct arena *arena, const struct ast_type_var *var) {
+  struct type *type = new_type(arena, TYPE_GENERIC);
+  type->generic = var;
+  return type;
+}
+
 struct type *type_variable(struct arena *arena, struct span origin) {
   struct type *type = new_type(arena, TYPE_VARIABLE);
   type->variable.origin = origin;
@@ -111,6 +132,11 @@ bool type_has_variables(const struct type *type) {
       if (type_has_variables(type->tuple.items[i]))
         return true;
     return false;
+  case TYPE_FN:
+    for (size_t i = 0; i < type->fn.count; i++)
+      if (type_has_variables(type->fn.params[i]))
+        return true;
+    return type_has_variables(type->fn.result);
   default: return false;
   }
 }
@@ -139,6 +165,11 @@ bool type_has_error(const struct type *type) {
       if (type_has_error(type->tuple.items[i]))
         return true;
     return false;
+  case TYPE_FN:
+    for (size_t i = 0; i < type->fn.count; i++)
+      if (type_has_error(type->fn.params[i]))
+        return true;
+    return type_has_error(type->fn.result);
   default: return false;
   }
 }
@@ -249,6 +280,14 @@ static bool agree(const struct type *a, const struct type *b, bool binding) {
     return a->data.decl == b->data.decl &&
            sizes_agree(a->data.sizes, b->data.sizes, a->data.decl->size_vars.count);
   case TYPE_LAYER: return a->layer.decl == b->layer.decl && layer_args_agree(a, b);
+  case TYPE_FN:
+    if (a->fn.count != b->fn.count)
+      return false;
+    for (size_t i = 0; i < a->fn.count; i++)
+      if (!agree(a->fn.params[i], b->fn.params[i], binding))
+        return false;
+    return agree(a->fn.result, b->fn.result, binding);
+  case TYPE_GENERIC: return a->generic == b->generic;
   case TYPE_VARIABLE: return false;
   }
   return false;
@@ -321,6 +360,24 @@ static const struct type *rewrite_layer(const struct rewrite *how, const struct 
   return type_layer(how->arena, type->layer.decl, args);
 }
 
+static const struct type *rewrite_fn(const struct rewrite *how, const struct type *type) {
+  const struct type **params = arena_new_array(how->arena, const struct type *, type->fn.count);
+  for (size_t i = 0; i < type->fn.count; i++) {
+    params[i] = rewrite(how, type->fn.params[i]);
+    if (!params[i])
+      return NULL;
+  }
+  const struct type *result = rewrite(how, type->fn.result);
+  return result ? type_fn(how->arena, type->fn.count, params, result) : NULL;
+}
+
+static const struct type *rewrite_generic(const struct rewrite *how, const struct type *type) {
+  for (size_t i = 0; i < how->count; i++)
+    if (how->bindings[i].type_var == type->generic && how->bindings[i].type)
+      return how->bindings[i].type;
+  return type;
+}
+
 /* NULL on overflow of a size. Also removes bound variables. */
 static const struct type *rewrite(const struct rewrite *how, const struct type *type) {
   type = type_resolve(type);
@@ -344,6 +401,8 @@ static const struct type *rewrite(const struct rewrite *how, const struct type *
                                                              : NULL;
   }
   case TYPE_LAYER: return rewrite_layer(how, type);
+  case TYPE_FN: return rewrite_fn(how, type);
+  case TYPE_GENERIC: return rewrite_generic(how, type);
   default: return type;
   }
 }
@@ -414,6 +473,15 @@ static const char *tuple_text(struct arena *arena, const struct type *type) {
   return arena_printf(arena, "%s)", text);
 }
 
+static const char *fn_text(struct arena *arena, const struct type *type) {
+  const char *text = "fn(";
+  for (size_t i = 0; i < type->fn.count; i++)
+    text = arena_printf(arena, "%s%s%s", text, i ? ", " : "", type_text(arena, type->fn.params[i]));
+  if (type_is_unit(type->fn.result))
+    return arena_printf(arena, "%s)", text);
+  return arena_printf(arena, "%s) -> %s", text, type_text(arena, type->fn.result));
+}
+
 static const char *layer_text(struct arena *arena, const struct type *type) {
   const char *text = arena_printf(arena, "%s(", type->layer.decl->name.text);
   for (size_t i = 0; i < type->layer.decl->layer_params.count; i++) {
@@ -444,6 +512,8 @@ const char *type_text(struct arena *arena, const struct type *type) {
     return arena_printf(arena, "%s[%s]", type->data.decl->name.text,
                         sizes_text(arena, type->data.sizes, type->data.decl->size_vars.count));
   case TYPE_LAYER: return layer_text(arena, type);
+  case TYPE_FN: return fn_text(arena, type);
+  case TYPE_GENERIC: return type->generic->name.text;
   case TYPE_VARIABLE: return "_";
   }
   return "?";

@@ -22,6 +22,8 @@ enum type_kind {
   TYPE_TUPLE, /* without items: () */
   TYPE_DATA,
   TYPE_LAYER,    /* an instance of a layer */
+  TYPE_FN,       /* only of a function's parameter */
+  TYPE_GENERIC,  /* a type variable, inside the function that has it: a type of its own */
   TYPE_VARIABLE, /* inference only: the element of `[]`. Never seen after a successful check */
 };
 
@@ -65,6 +67,12 @@ struct type {
       const struct type_layer_arg *args; /* one per parameter of `decl` */
     } layer;
     struct {
+      size_t count;
+      const struct type *const *params;
+      const struct type *result;
+    } fn;
+    const struct ast_type_var *generic;
+    struct {
       const struct type *bound; /* NULL while unknown */
       struct span origin;       /* the `[]` */
     } variable;
@@ -79,6 +87,9 @@ const struct type *type_list(struct arena *arena, const struct type *element, co
 const struct type *type_tuple(struct arena *arena, size_t count, const struct type *const *items);
 const struct type *type_data(struct arena *arena, struct ast_data *decl, const struct size *const *sizes);
 const struct type *type_layer(struct arena *arena, struct ast_layer *decl, const struct type_layer_arg *args);
+const struct type *type_fn(struct arena *arena, size_t count, const struct type *const *params,
+                           const struct type *result);
+const struct type *type_generic(struct arena *arena, const struct ast_type_var *var);
 struct type *type_variable(struct arena *arena, struct span origin);
 
 /* Follows bound variables at the top: never gives a bound TYPE_VARIABLE. */
@@ -98,7 +109,7 @@ bool type_equal(const struct type *a, const struct type *b);
 /* Equality that binds variables of both sides. TYPE_ERROR agrees with everything. */
 bool type_unify(const struct type *a, const struct type *b);
 
-/* Replaces size variables and layer parameters inside. NULL on overflow of a size. */
+/* Replaces size variables, type variables and layer parameters inside. NULL on overflow of a size. */
 const struct type *type_substitute(struct arena *arena, const struct type *type,
                                    const struct size_binding *bindings, size_t count);
 /* The bindings of a layer's parameters that an instance's type stands for: one per parameter, as

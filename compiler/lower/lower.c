@@ -21,14 +21,42 @@ const struct size *lower_checked_size(struct lower *lower, const struct size *si
 
 /* ---- Function instances ------------------------------------------------------------------------------- */
 
-/* `encode`, `cell.step`, `norm[4*H]`. */
+static bool same_env(const struct ast_fn *fn, const struct lower_env *a, const struct lower_env *b) {
+  if (a->self != b->self)
+    return false;
+  if (!lower_same_sizes(fn->size_vars.count, a->sizes, b->sizes))
+    return false;
+  for (size_t i = 0; i < fn->type_vars.count; i++)
+    if (!ir_type_equal(a->types[i], b->types[i]))
+      return false;
+  for (size_t i = 0; a->functions && i < fn->params.count; i++)
+    if (a->functions[i] != b->functions[i])
+      return false;
+  return true;
+}
+
+/* `encode`, `cell.step`, `norm[4*H]`, `map[int, float](half)`. */
 static const char *instance_name(struct lower *lower, const struct ast_fn *fn, const struct lower_env *env) {
   const char *name = fn->name.text;
   if (env->self)
     name = arena_printf(lower->arena, "%s.%s", env->self->path, name);
-  for (size_t i = 0; i < fn->size_vars.count; i++)
-    name = arena_printf(lower->arena, "%s%s%s", name, i ? ", " : "[", size_text(lower->arena, env->sizes[i]));
-  return fn->size_vars.count ? arena_printf(lower->arena, "%s]", name) : name;
+  const char *separator = "[";
+  for (size_t i = 0; i < fn->size_vars.count; i++, separator = ", ")
+    name = arena_printf(lower->arena, "%s%s%s", name, separator, size_text(lower->arena, env->sizes[i]));
+  for (size_t i = 0; i < fn->type_vars.count; i++, separator = ", ")
+    name = arena_printf(lower->arena, "%s%s%s", name, separator,
+                        ir_type_text(lower->module, lower->arena, env->types[i]));
+  if (*separator == ',')
+    name = arena_printf(lower->arena, "%s]", name);
+  separator = "(";
+  for (size_t i = 0; env->functions && i < fn->params.count; i++) {
+    if (!env->functions[i])
+      continue;
+    name = arena_printf(lower->arena, "%s%s%s", name, separator,
+                        lower_function_name(lower, env->functions[i]));
+    separator = ", ";
+  }
+  return *separator == ',' ? arena_printf(lower->arena, "%s)", name) : name;
 }
 
 const struct ir_type *lower_result_type(struct lower *lower, const struct ast_fn *fn,
@@ -52,60 +80,112 @@ static void declare_slots(struct lower *lower, struct ir_function *function, con
     ir_add_function_param(lower->module, function, types[i]);
 }
 
+static void declare_captured(struct lower *lower, struct ir_function *function,
+                             const struct lower_function *argument) {
+  for (uint32_t i = 0; i < argument->n_slots; i++)
+    ir_add_function_param(lower->module, function, argument->slots[i]);
+}
+
+static void declare_results(struct lower *lower, struct ir_function *function, const struct ir_type *result) {
+  function->n_results = ir_type_width(result);
+  function->results = arena_new_array(lower->module->arena, const struct ir_type *, function->n_results);
+  ir_type_flatten(result, function->results);
+}
+
 static struct ir_function *declare_function(struct lower *lower, const struct ast_fn *fn,
                                             const struct lower_env *env) {
   struct ir_module *module = lower->module;
   struct ir_function *function = ir_add_function(module, instance_name(lower, fn, env));
   for (uint32_t i = 0; env->self && i < env->self->n_lists; i++)
     ir_add_function_param(module, function, ir_type_simple(module, IR_INT));
-  for (size_t i = 0; i < fn->params.count; i++)
-    declare_slots(lower, function, lower_type(lower, env, fn->params.items[i].local->type));
-  const struct ir_type *result = lower_result_type(lower, fn, env);
-  function->n_results = ir_type_width(result);
-  function->results = arena_new_array(module->arena, const struct ir_type *, function->n_results);
-  ir_type_flatten(result, function->results);
+  for (size_t i = 0; i < fn->params.count; i++) {
+    if (env->functions && env->functions[i])
+      declare_captured(lower, function, env->functions[i]);
+    else
+      declare_slots(lower, function, lower_type(lower, env, fn->params.items[i].local->type));
+  }
+  declare_results(lower, function, lower_result_type(lower, fn, env));
   return function;
 }
 
-struct wanted_instance {
-  const struct lower *lower;
-  const struct ast_fn *fn;
-  struct lower_env env;
-};
-
-static bool is_wanted_instance(const void *context, uint32_t item) {
-  const struct wanted_instance *wanted = context;
-  const struct lower_instance *instance = wanted->lower->instances.items[item];
-  return instance->fn == wanted->fn && instance->env.self == wanted->env.self &&
-         lower_same_sizes(wanted->fn->size_vars.count, instance->env.sizes, wanted->env.sizes);
+/* What came along begins with the place of the layer around it in lists. */
+static struct ir_function *declare_own(struct lower *lower, const struct lower_function *own) {
+  struct ir_function *function = ir_add_function(lower->module, lower_function_name(lower, own));
+  declare_captured(lower, function, own);
+  for (size_t i = 0; i + 1 < own->n_types; i++)
+    declare_slots(lower, function, own->types[i]);
+  declare_results(lower, function, own->types[own->n_types - 1]);
+  return function;
 }
 
-struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_fn *fn,
-                                         const struct lower_node *self, const struct size *const *sizes,
-                                         struct span use) {
-  assert(!fn->layer == !self);
-  struct wanted_instance wanted = {lower, fn, {self, sizes}};
-  uint64_t hash = hash_mix(hash_mix(0, (uint64_t)(uintptr_t)fn), (uint64_t)(uintptr_t)self);
-  hash = lower_hash_sizes(hash, fn->size_vars.count, sizes);
-  uint32_t found = hash_index_find(&lower->instance_index, hash, is_wanted_instance, &wanted);
-  if (found != HASH_INDEX_NONE)
-    return lower->instances.items[found];
-  if (lower->instances.count == LOWER_MAX_INSTANCES) {
+static struct lower_instance *new_instance(struct lower *lower, const struct ast_fn *fn, struct span use) {
+  if (lower->n_instances++ == LOWER_MAX_INSTANCES) {
     struct diag *diag = diag_error(lower->sink, DIAG_TOO_MANY_INSTANCES, use,
                                    "more than %d instances of functions are needed", LOWER_MAX_INSTANCES);
     diag_primary_label(diag, "this call needs another instance of `%s`", fn->name.text);
     lower_fail(lower);
   }
   struct lower_instance *instance = arena_new(lower->arena, struct lower_instance);
-  *instance = (struct lower_instance){.fn = fn, .env = wanted.env};
-  instance->function = declare_function(lower, fn, &instance->env);
-  hash_index_add(&lower->instance_index, hash, (uint32_t)lower->instances.count);
-  arena_push(lower->arena, &lower->instances, instance);
+  instance->fn = fn;
+  instance->use = use;
   *lower->open_end = instance;
   lower->open_end = &instance->next_open;
   return instance;
 }
 
+struct wanted_instance {
+  const struct lower *lower;
+  const struct ast_fn *fn;
+  const struct lower_env *env;
+};
+
+static bool is_wanted_instance(const void *context, uint32_t item) {
+  const struct wanted_instance *wanted = context;
+  const struct lower_instance *instance = wanted->lower->instances.items[item];
+  return instance->fn == wanted->fn && same_env(wanted->fn, &instance->env, wanted->env);
+}
+
+static uint64_t hash_instance(const struct ast_fn *fn, const struct lower_env *env) {
+  uint64_t hash = hash_mix(hash_mix(0, (uint64_t)(uintptr_t)fn), (uint64_t)(uintptr_t)env->self);
+  hash = lower_hash_sizes(hash, fn->size_vars.count, env->sizes);
+  for (size_t i = 0; i < fn->type_vars.count; i++)
+    hash = lower_hash_type(hash, env->types[i]);
+  for (size_t i = 0; env->functions && i < fn->params.count; i++)
+    hash = hash_mix(hash, (uint64_t)(uintptr_t)env->functions[i]);
+  return hash;
+}
+
+struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_fn *fn,
+                                         const struct lower_env *env, const struct lower_instance *user,
+                                         struct span use) {
+  assert(!fn->layer == !env->self);
+  struct wanted_instance wanted = {lower, fn, env};
+  uint64_t hash = hash_instance(fn, env);
+  uint32_t found = hash_index_find(&lower->instance_index, hash, is_wanted_instance, &wanted);
+  if (found != HASH_INDEX_NONE)
+    return lower->instances.items[found];
+  struct lower_instance *instance = new_instance(lower, fn, use);
+  instance->env = *env;
+  instance->user = user;
+  instance->function = declare_function(lower, fn, env);
+  hash_index_add(&lower->instance_index, hash, (uint32_t)lower->instances.count);
+  arena_push(lower->arena, &lower->instances, instance);
+  return instance;
+}
+
+struct lower_instance *lower_instantiate_own(struct lower *lower, const struct lower_function *own,
+                                             const struct lower_instance *user, struct span use) {
+  struct lower_instance *instance = map_get(&lower->bodies, own);
+  if (instance)
+    return instance;
+  instance = new_instance(lower, own->around->fn, use);
+  instance->env = own->around->env;
+  instance->user = user;
+  instance->own = own;
+  instance->function = declare_own(lower, own);
+  map_put(lower->arena, &lower->bodies, own, instance);
+  return instance;
+}
 /* ---- The program -------------------------------------------------------------------------------------- */
 
 static void lower_all(struct lower *lower) {

@@ -6,10 +6,44 @@
 /* ---- Functions and methods ---------------------------------------------------------------------------- */
 
 static const struct size *const *call_sizes(struct lower_fn *fn, const struct ast_call *call) {
-  const struct size **sizes = arena_new_array(fn->arena, const struct size *, call->binding_count);
-  for (size_t i = 0; i < call->binding_count; i++)
+  size_t count = call->target.fn->size_vars.count;
+  const struct size **sizes = arena_new_array(fn->arena, const struct size *, count);
+  for (size_t i = 0; i < count; i++)
     sizes[i] = lower_size(fn->lower, &fn->env, call->bindings[i].size);
   return sizes;
+}
+
+static const struct ir_type *const *call_types(struct lower_fn *fn, const struct ast_call *call) {
+  size_t sizes = call->target.fn->size_vars.count, count = call->target.fn->type_vars.count;
+  const struct ir_type **types = arena_new_array(fn->arena, const struct ir_type *, count);
+  for (size_t i = 0; i < count; i++)
+    types[i] = lower_type_here(fn, call->bindings[sizes + i].type);
+  return types;
+}
+
+/* The arguments' slots; for one that is a function what goes along with it. */
+static struct ssa_values call_args(struct lower_fn *fn, const struct ast_call *call, struct lower_env *env) {
+  const struct lower_function **functions = NULL;
+  struct {
+    struct ir_value **items;
+    size_t count, capacity;
+  } all = {0};
+  for (size_t i = 0; i < call->arg_count; i++) {
+    struct ssa_values values;
+    if (call->args[i]->function) {
+      struct lower_closure closure = lower_closure(fn, call->args[i]);
+      if (!functions)
+        functions = arena_new_array(fn->arena, const struct lower_function *, call->arg_count);
+      functions[i] = closure.which;
+      values = closure.captured;
+    } else {
+      values = lower_expr(fn, call->args[i]);
+    }
+    for (uint32_t k = 0; k < values.n; k++)
+      arena_push(fn->arena, &all, values.items[k]);
+  }
+  env->functions = functions;
+  return (struct ssa_values){(uint32_t)all.count, all.items};
 }
 
 /* A method is told first where its instance is in lists. */
@@ -17,13 +51,16 @@ static struct ssa_values lower_function_call(struct lower_fn *fn, const struct a
   const struct ast_call *call = &expr->call.resolved;
   struct lower_ref self = {0};
   if (call->kind == AST_CALL_METHOD)
-    self = call->receiver ? lower_layer_ref(fn, call->receiver) : fn->self;
-  struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
+    self = fn->receiver ? *fn->receiver : call->receiver ? lower_layer_ref(fn, call->receiver) : fn->self;
+  struct lower_env env = {.self = self.node};
+  struct ssa_values args = call_args(fn, call, &env);
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  const struct lower_instance *callee = lower_instantiate(fn->lower, call->target.fn, self.node,
-                                                          call_sizes(fn, call), expr->span);
+  env.sizes = call_sizes(fn, call);
+  env.types = call_types(fn, call);
+  const struct lower_instance *callee = lower_instantiate(fn->lower, call->target.fn, &env, fn->instance,
+                                                          expr->span);
   struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)self.n_indices + args.n);
   for (uint32_t i = 0; i < self.n_indices; i++)
     operands[i] = self.indices[i];
@@ -222,6 +259,7 @@ struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr) {
   case AST_CALL_CONSTRUCTOR: return lower_constructor(fn, expr);
   case AST_CALL_FN:
   case AST_CALL_METHOD: return lower_function_call(fn, expr);
+  case AST_CALL_VALUE: return lower_value_call(fn, expr);
   case AST_CALL_LAYER:
   case AST_CALL_NONE: break;
   }

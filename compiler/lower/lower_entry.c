@@ -47,7 +47,7 @@ static bool is_entry(struct lower *lower, const struct ast_fn *fn, bool is_main)
   for (size_t i = 0; i < fn->params.count; i++)
     if (!is_data(lower, &seen, fn->params.items[i].local->type, is_named || (is_main && !fn->is_called)))
       return false;
-  return fn->size_vars.count == 0;
+  return fn->size_vars.count == 0 && fn->type_vars.count == 0;
 }
 
 /* ---- Tensors of data ----------------------------------------------------------------------------------- */
@@ -135,7 +135,7 @@ static void add_entry(struct lower *lower, const struct ast_fn *fn) {
   struct lower_env env = {0};
   struct ir_module *module = lower->module;
   lower->where = fn->name.span;
-  const struct lower_instance *instance = lower_instantiate(lower, fn, NULL, NULL, fn->name.span);
+  const struct lower_instance *instance = lower_instantiate(lower, fn, &env, NULL, fn->name.span);
   struct ir_entry *entry = ir_add_entry(module, fn->name.text);
   entry->is_metric = fn->is_metric;
   entry->n_params = (uint32_t)fn->params.count;

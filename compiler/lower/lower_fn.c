@@ -86,7 +86,7 @@ static void return_values(struct lower_fn *fn, struct ssa_values values) {
     return;
   if (fn->instance->function->n_results == 0)
     values = LOWER_NONE;
-  if (fn->instance->fn->is_metric)
+  if (fn->instance->fn->is_metric && !fn->instance->own)
     values = read_scalars(fn, values);
   ssa_return(&fn->ssa, values);
 }
@@ -142,18 +142,22 @@ struct ssa_values lower_block(struct lower_fn *fn, const struct ast_block *block
 /* The function's parameters are, in order, where `self` is in lists and the slots of each parameter. */
 static void bind_params(struct lower_fn *fn) {
   const struct ir_function *function = fn->instance->function;
-  const struct ast_fn_params *params = &fn->instance->fn->params;
-  uint32_t next = 0;
+  const struct lower_function *own = fn->instance->own;
+  const struct ast_fn_params *params = own ? &own->arg->fn.params : &fn->instance->fn->params;
   fn->self.node = fn->env.self;
   fn->self.n_indices = fn->env.self ? fn->env.self->n_lists : 0;
-  while (next < fn->self.n_indices) {
-    fn->self.indices[next] = function->params[next];
-    next++;
-  }
+  for (uint32_t i = 0; i < fn->self.n_indices; i++)
+    fn->self.indices[i] = function->params[i];
+  uint32_t next = own ? lower_bind_captured(fn, own) : fn->self.n_indices;
   for (size_t i = 0; i < params->count; i++) {
     const struct ast_local *local = params->items[i].local;
-    uint32_t n = ir_type_width(lower_type_here(fn, local->type));
-    lower_bind(fn, local, (struct ssa_values){n, function->params + next});
+    const struct lower_function *which = !own && fn->env.functions ? fn->env.functions[i] : NULL;
+    uint32_t n = which ? which->n_slots : ir_type_width(lower_type_here(fn, local->type));
+    struct ssa_values values = {n, function->params + next};
+    if (which)
+      fn->locals[local->index] = (struct lower_local){.kind = LOCAL_FUNCTION, .function = {which, values}};
+    else
+      lower_bind(fn, local, values);
     next += n;
   }
 }
@@ -164,10 +168,12 @@ void lower_body(struct lower *lower, const struct lower_instance *instance) {
   fn.locals = arena_new_array(lower->arena, struct lower_local, ast->locals.count);
   fn.bindings = arena_new_array(lower->arena, const struct binding *, ast->locals.count);
   ssa_init(&fn.ssa, lower->arena, lower->module, instance->function);
-  lower_at(&fn, ast->name.span);
+  const struct ast_expr *own = instance->own ? instance->own->arg->fn.body : NULL;
+  const struct ast_block *body = own ? own->block : ast->body;
+  lower_at(&fn, own ? own->span : ast->name.span);
   bind_params(&fn);
-  struct ssa_values values = lower_block(&fn, ast->body);
-  lower_at(&fn, ast->body->value ? ast->body->value->span : ast->body->span);
+  struct ssa_values values = own ? lower_expr(&fn, own) : lower_block(&fn, body);
+  lower_at(&fn, body->value ? body->value->span : body->span);
   return_values(&fn, values);
   ssa_finish(&fn.ssa);
 }

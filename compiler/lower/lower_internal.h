@@ -9,6 +9,7 @@
  *   lower_loop.c     `for`, `while`, comprehensions
  *   lower_expr.c     expressions on host values
  *   lower_call.c     calls, constructors, builtins
+ *   lower_function.c functions as arguments
  *   lower_tensor.c   tensor operations, parameters
  *   lower_match.c    patterns
  *   lower_ssa.[hc]   SSA form and control flow
@@ -39,12 +40,14 @@ struct lower {
   const struct size **atom_sizes; /* by the id of a dim's, vocab's or enum's atom: the same in the module */
   uint32_t *atom_dims;            /* and its index in module->dims */
   uint32_t n_atoms;
-  struct span where;  /* what is being lowered, for errors that have no place of their own */
-  uint32_t *files;    /* by source file id: index in module->files + 1, or 0 */
-  struct map params;  /* top-level ast_param -> uint32_t */
-  struct map nodes;   /* top-level ast_instance -> struct lower_node */
-  struct map layouts; /* ast_data -> struct lower_layout */
-  uint32_t n_nodes;
+  struct span where;    /* what is being lowered, for errors that have no place of their own */
+  uint32_t *files;      /* by source file id: index in module->files + 1, or 0 */
+  struct map params;    /* top-level ast_param -> uint32_t */
+  struct map nodes;     /* top-level ast_instance -> struct lower_node */
+  struct map layouts;   /* ast_data -> struct lower_layout */
+  struct map functions; /* what is called by it -> first struct lower_function */
+  struct map bodies;    /* lower_function written in place -> struct lower_instance */
+  uint32_t n_nodes, n_instances;
   struct hash_index data_index, instance_index; /* of the two arrays, by what they are instances of */
   struct {
     struct lower_data **items;
@@ -114,12 +117,18 @@ struct lower_node {
 void lower_declarations(struct lower *lower);
 const struct lower_node *lower_child(const struct lower_node *node, const struct ast_instance *instance);
 
+struct lower_function;
+struct lower_instance;
+
 /* ---- Sizes and types (lower_types.c) ------------------------------------------------------------------ */
 
-/* What layer parameters and size variables stand for. */
+/* What layer parameters, the variables in brackets and parameters that are functions stand for. */
 struct lower_env {
-  const struct lower_node *self;   /* NULL outside layers */
-  const struct size *const *sizes; /* by index of the function's or data type's size variables */
+  const struct lower_node *self;      /* NULL outside layers */
+  const struct size *const *sizes;    /* by index of the function's or data type's size variables */
+  const struct ir_type *const *types; /* by index of the function's type variables */
+  const struct lower_function *const
+      *functions; /* by parameter of the function; NULL for one that is a value */
 };
 
 const struct size *lower_size(struct lower *lower, const struct lower_env *env, const struct size *size);
@@ -128,6 +137,7 @@ const struct ir_type *lower_type(struct lower *lower, const struct lower_env *en
 uint32_t lower_index_dim(const struct lower *lower, const struct lower_env *env, const struct type *type);
 bool lower_same_sizes(size_t n, const struct size *const *a, const struct size *const *b);
 uint64_t lower_hash_sizes(uint64_t hash, size_t n, const struct size *const *sizes);
+uint64_t lower_hash_type(uint64_t hash, const struct ir_type *type);
 /* The slots' types; their number is ir_type_width. */
 const struct ir_type **lower_flatten(struct lower *lower, const struct ir_type *type);
 /* Whether values of this data type are flattened: one constructor, not recursive, not too large. */
@@ -138,14 +148,24 @@ bool lower_is_record(struct lower *lower, const struct ast_data *data);
 struct lower_instance {
   const struct ast_fn *fn;
   struct lower_env env;
-  struct ir_function *function; /* parameters: one int per list around env.self, then the flattened ones */
+  struct ir_function
+      *function; /* parameters: one int per list around env.self, what came along with a function
+                                   written in place, then the flattened ones; those of one that is a function are
+                                   what comes along with it */
+  const struct lower_function
+      *own;        /* the instance is the body of this, written in place in `fn`; otherwise NULL */
+  struct span use; /* the call that it was made for */
+  const struct lower_instance *user; /* ... in this one; NULL for entry points */
   struct lower_instance *next_open;
 };
 
-/* The instance of fn for these sizes (one per size variable), made when it does not exist. `use` is where. */
+/* The instance of fn for these sizes, types and functions, made when it does not exist. `use` is where, in `user`. */
 struct lower_instance *lower_instantiate(struct lower *lower, const struct ast_fn *fn,
-                                         const struct lower_node *self, const struct size *const *sizes,
+                                         const struct lower_env *env, const struct lower_instance *user,
                                          struct span use);
+/* The same for the body of a function written in place. */
+struct lower_instance *lower_instantiate_own(struct lower *lower, const struct lower_function *own,
+                                             const struct lower_instance *user, struct span use);
 
 /* Not flattened; a metric's scalars are floats. */
 const struct ir_type *lower_result_type(struct lower *lower, const struct ast_fn *fn,
@@ -163,8 +183,36 @@ struct lower_ref {
   struct ir_value *indices[IR_MAX_RANK]; /* ints, known to be in range */
 };
 
+enum lower_local_kind { LOCAL_VALUES, LOCAL_VARIABLE, LOCAL_LAYER, LOCAL_FUNCTION };
+
+/* A binding that goes along with a function written in place. */
+struct lower_captured {
+  enum lower_local_kind kind;
+  uint32_t n;                            /* slots */
+  const struct lower_node *node;         /* LOCAL_LAYER */
+  const struct lower_function *function; /* LOCAL_FUNCTION */
+};
+
+/* An argument that is a function. One of them stands for all that are the same. */
+struct lower_function {
+  const struct ast_expr *arg;
+  const struct lower_instance *around; /* where it is written */
+  const struct lower_node *self; /* of the method, or around a function written in place; otherwise NULL */
+  const struct ir_type **types;  /* of its parameters, then of its result; not flattened */
+  size_t n_types;
+  const struct ir_type **slots; /* what comes along: the place of `self` in lists, then what is captured */
+  uint32_t n_slots;
+  struct lower_captured *captured; /* by ast_expr.fn.captures */
+  struct lower_function *next_same;
+};
+
+struct lower_closure {
+  const struct lower_function *which;
+  struct ssa_values captured;
+};
+
 struct lower_local {
-  enum { LOCAL_VALUES, LOCAL_VARIABLE, LOCAL_LAYER } kind;
+  enum lower_local_kind kind;
   union {
     struct ssa_values values;
     struct {
@@ -172,6 +220,7 @@ struct lower_local {
       uint32_t loop;     /* the last whose head has parameters for it */
     } variable;
     struct lower_ref ref;
+    struct lower_closure function;
   };
 };
 
@@ -192,9 +241,10 @@ struct lower_fn {
   struct lower_loop *loop;     /* innermost */
   const struct ast_expr *left; /* the left side of the operator being lowered, which has been; or NULL */
   struct ssa_values left_values;
-  uint32_t n_loops;                /* entered so far */
-  uint32_t n_decisions;            /* of the current match */
-  const struct binding **bindings; /* by ast_local.index: scratch of lower_match.c */
+  uint32_t n_loops;                 /* entered so far */
+  uint32_t n_decisions;             /* of the current match */
+  const struct binding **bindings;  /* by ast_local.index: scratch of lower_match.c */
+  const struct lower_ref *receiver; /* of the method that is called as an argument; otherwise NULL */
 };
 
 #define LOWER_NONE ((struct ssa_values){0, NULL})
@@ -241,6 +291,12 @@ struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr);
 /* The tensor that list.vector or list.stack makes of a list. */
 struct ir_value *lower_list_tensor(struct lower_fn *fn, enum ir_op op, struct ir_value *list,
                                    const struct ir_type *type);
+
+/* lower_function.c */
+struct lower_closure lower_closure(struct lower_fn *fn, const struct ast_expr *arg);
+struct ssa_values lower_value_call(struct lower_fn *fn, const struct ast_expr *expr);
+uint32_t lower_bind_captured(struct lower_fn *fn, const struct lower_function *function);
+const char *lower_function_name(struct lower *lower, const struct lower_function *function);
 
 /* lower_tensor.c */
 struct ir_value *lower_param(struct lower_fn *fn, uint32_t param, const struct lower_ref *ref);

@@ -58,7 +58,7 @@ static void declare_enum(struct lower *lower, const struct ast_enum *decl) {
 static uint32_t declare_param(struct lower *lower, const struct ast_param *decl,
                               const struct lower_node *self) {
   struct arena *arena = lower->module->arena;
-  struct lower_env env = {self, NULL};
+  struct lower_env env = {.self = self};
   const char *name = decl->name.text;
   if (self)
     name = arena_printf(lower->arena, "%s.%s", self->path, name);
@@ -110,7 +110,7 @@ static struct lower_node *new_node(struct lower *lower, const struct place *plac
 
 static struct lower_arg make_arg(struct lower *lower, const struct lower_node *self,
                                  const struct size_binding *binding) {
-  struct lower_env env = {self, NULL};
+  struct lower_env env = {.self = self};
   struct lower_arg arg = {0};
   if (binding->value)
     arg.value = lower_required_constant(lower, self, binding->value);
@@ -196,7 +196,7 @@ static struct lower_node *make_list(struct lower *lower, struct place place, con
   }
   representative(lower, place.self, value);
   struct lower_node *node = new_node(lower, &place, value->span);
-  struct lower_env env = {place.self, NULL};
+  struct lower_env env = {.self = place.self};
   place.lists[place.n_lists++] = lower_size(lower, &env, type->list.length);
   place.path = arena_printf(lower->arena, "%s.*", place.path);
   const struct ast_expr *element = value->kind == AST_EXPR_LIST ? value->items.items[0]

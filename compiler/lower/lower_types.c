@@ -93,6 +93,22 @@ uint64_t lower_hash_sizes(uint64_t hash, size_t n, const struct size *const *siz
   return hash;
 }
 
+/* The same for equal types. */
+uint64_t lower_hash_type(uint64_t hash, const struct ir_type *type) {
+  hash = hash_mix(hash, (uint64_t)type->kind);
+  switch (type->kind) {
+  case IR_TENSOR: return lower_hash_sizes(hash, type->shape.rank, type->shape.sizes);
+  case IR_INDEX: return hash_mix(hash, type->dim);
+  case IR_DATA: return hash_mix(hash, type->data);
+  case IR_LIST: return lower_hash_type(hash, type->element);
+  case IR_TUPLE:
+    for (uint32_t i = 0; i < type->tuple.n; i++)
+      hash = lower_hash_type(hash, type->tuple.fields[i].type);
+    return hash;
+  default: return hash;
+  }
+}
+
 /* A data type with its sizes chosen. */
 struct lower_data {
   const struct ast_data *decl;
@@ -162,7 +178,7 @@ static uint32_t boxed_data(struct lower *lower, const struct ast_data *decl, con
   hash_index_add(&lower->data_index, hash, (uint32_t)lower->datas.count);
   arena_push(lower->arena, &lower->datas, data);
   uint32_t id = data->id;
-  struct lower_env env = {NULL, sizes};
+  struct lower_env env = {.sizes = sizes};
   ir->n_constructors = (uint32_t)decl->constructors.count;
   ir->constructors = arena_new_array(arena, struct ir_constructor, ir->n_constructors);
   for (uint32_t i = 0; i < ir->n_constructors; i++) {
@@ -181,7 +197,7 @@ static const struct ir_type *data_type(struct lower *lower, const struct lower_e
   if (!lower_is_record(lower, decl))
     return ir_type_data(lower->module, boxed_data(lower, decl, sizes));
   const struct ast_constructor *constructor = decl->constructors.items[0];
-  struct lower_env inner = {NULL, sizes};
+  struct lower_env inner = {.sizes = sizes};
   const struct ir_field *fields = fields_of(lower, &inner, constructor);
   const char *name = arena_strdup(lower->module->arena, constructor->name.text);
   return ir_type_tuple(lower->module, name, (uint32_t)constructor->fields.count, fields);
@@ -225,8 +241,10 @@ const struct ir_type *lower_type(struct lower *lower, const struct lower_env *en
   case TYPE_TUPLE: return tuple_type(lower, env, type);
   case TYPE_NEVER: return ir_type_tuple(module, NULL, 0, NULL);
   case TYPE_DATA: return data_type(lower, env, type);
+  case TYPE_GENERIC: return env->types[type->generic->index];
   case TYPE_ERROR:
   case TYPE_LAYER:
+  case TYPE_FN:
   case TYPE_VARIABLE: break;
   }
   assert(!"no value has this type");

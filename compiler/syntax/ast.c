@@ -24,6 +24,7 @@ const char *ast_ref_kind_name(enum ast_ref_kind kind) {
   case AST_REF_LOCAL: return "local variable";
   case AST_REF_DIM: return "dim";
   case AST_REF_SIZE_VAR: return "size variable";
+  case AST_REF_TYPE_VAR: return "type variable";
   case AST_REF_LAYER_PARAM: return "layer parameter";
   case AST_REF_VOCAB: return "vocab";
   case AST_REF_ENUM: return "enum";

@@ -23,7 +23,7 @@
 struct type;
 struct size;
 struct builtin;
-struct size_binding; /* what one size variable or layer parameter stands for at one use */
+struct size_binding; /* what one size variable, type variable or layer parameter stands for at one use */
 
 struct ast_expr;
 struct ast_pattern;
@@ -31,6 +31,7 @@ struct ast_block;
 struct ast_fn;
 struct ast_layer;
 struct ast_data;
+struct ast_function;
 
 /* An array in the arena; append with arena_push. A zeroed one is empty. */
 #define AST_LIST(name, type)                                                                                 \
@@ -57,6 +58,7 @@ enum ast_ref_kind {
   AST_REF_LOCAL, /* let, var, for, match, comprehension, function parameter */
   AST_REF_DIM,
   AST_REF_SIZE_VAR,    /* `n` of `fn f[n]` or `data State[n]` */
+  AST_REF_TYPE_VAR,    /* `T` of `fn f[T: type]` */
   AST_REF_LAYER_PARAM, /* `In` of `layer Dense(In: dim)`: a size, an index set or a host value */
   AST_REF_VOCAB,
   AST_REF_ENUM,
@@ -76,6 +78,7 @@ struct ast_ref {
     struct ast_local *local;
     struct ast_dim *dim;
     struct ast_size_var *size_var;
+    struct ast_type_var *type_var;
     struct ast_layer_param *layer_param;
     struct ast_vocab *vocab;
     struct ast_enum *enumeration;
@@ -130,6 +133,7 @@ enum ast_type_kind {
   AST_TYPE_NAMED, /* int, bool, float, f32, f32[A, B], Word, Action, Tree, State[H] */
   AST_TYPE_LIST,  /* [T] */
   AST_TYPE_TUPLE, /* (A, B); () has no items. (A) is A itself */
+  AST_TYPE_FN,    /* fn(A, B) -> C, only as the type of a function's parameter */
 };
 
 struct ast_type {
@@ -140,10 +144,14 @@ struct ast_type {
       struct ast_name name;
       struct ast_sizes sizes; /* empty without brackets; empty brackets are a syntax error */
       struct ast_ref
-          ref; /* checker: vocab, enum, data or layer parameter of kind index; none for the built-in names */
+          ref; /* checker: vocab, enum, data, type variable or layer parameter of kind index; none for the built-in names */
     } named;
     struct ast_type *element;
     struct ast_types items;
+    struct {
+      struct ast_types params;
+      struct ast_type *result; /* NULL: () */
+    } fn;
   };
   const struct type *type; /* checker */
 };
@@ -227,7 +235,8 @@ enum ast_expr_kind {
   AST_EXPR_COMPREHENSION, /* [e for p in xs if c] */
   AST_EXPR_IF,
   AST_EXPR_MATCH,
-  AST_EXPR_BLOCK, /* only as a branch of `if` or the body of a match arm */
+  AST_EXPR_BLOCK, /* only as a branch of `if`, the body of a match arm or of an FN */
+  AST_EXPR_FN,    /* fn(x, y) { ... }, only as an argument */
 };
 
 enum ast_unary_op { AST_UNARY_NEGATE, AST_UNARY_NOT };
@@ -270,6 +279,7 @@ enum ast_call_kind {
   AST_CALL_BUILTIN,     /* target.builtin */
   AST_CALL_CONSTRUCTOR, /* target.constructor */
   AST_CALL_FN,          /* target.fn, a top-level function */
+  AST_CALL_VALUE,       /* target.local, a parameter that is a function */
   AST_CALL_METHOD, /* target.fn of a layer; on `receiver`, or on the current instance when that is NULL */
   AST_CALL_LAYER, /* target.layer: makes an instance (only in the value of `let` at top level or in a layer) */
 };
@@ -283,8 +293,8 @@ struct ast_call {
   size_t arg_count;
   uint32_t axis; /* of a builtin, which is not among its args: 1 + `dim`, 0 without */
   struct size_binding
-      *bindings;        /* for FN, METHOD, CONSTRUCTOR: one per size variable of the target; for LAYER: */
-  size_t binding_count; /* one per layer parameter. The struct is the checker's */
+      *bindings; /* for FN, METHOD, CONSTRUCTOR: one per size variable of the target, then one per type */
+  size_t binding_count; /* variable; for LAYER: one per layer parameter. The struct is the checker's */
 };
 
 /* checker: a conversion applied to a value after it is computed (LANGUAGE.md, "mixed with a tensor"). */
@@ -299,6 +309,14 @@ enum ast_field_kind {
   AST_FIELD_DATA, /* `data_fields[k]` is the field's position in constructor k of the base's data type */
   AST_FIELD_MEMBER, /* `ref` is a PARAM, INSTANCE or LAYER_PARAM of the base's layer; a FN only as the callee of a call */
 };
+
+struct ast_fn_param {
+  struct ast_local *local;
+  struct ast_type *type; /* NULL only for a parameter of an AST_EXPR_FN */
+  struct span span;
+};
+
+AST_LIST(ast_fn_params, struct ast_fn_param);
 
 struct ast_expr {
   enum ast_expr_kind kind;
@@ -379,9 +397,22 @@ struct ast_expr {
       struct ast_match_arms arms;
     } match;
     struct ast_block *block;
+    struct {
+      struct ast_fn_params params;
+      struct ast_expr *body;      /* a BLOCK */
+      struct ast_locals captures; /* checker: bindings from outside that the body, or one in it, reads */
+    } fn;
   };
+  struct ast_function *function;  /* checker: of an argument that is a function; otherwise NULL */
   const struct type *type;        /* checker */
   enum ast_conversion conversion; /* checker */
+};
+
+/* checker: an argument that is a function, as it is called with what its parameter's type says. */
+struct ast_function {
+  struct ast_locals params; /* indices from 0; of an FN expression they are its own parameters */
+  struct ast_expr *call; /* of the named function with `params` as arguments; NULL for an FN expression ... */
+  struct ast_local *handed; /* ... and for a parameter that is handed on: this one */
 };
 
 /* ---- Statements --------------------------------------------------------------------------------------------- */
@@ -501,6 +532,23 @@ struct ast_size_var {
 
 AST_LIST(ast_size_vars, struct ast_size_var *);
 
+/* A type variable of a function or method. */
+struct ast_type_var {
+  struct ast_name name;
+  unsigned index;       /* among the type variables */
+  bool is_undetermined; /* checker: no argument tells it, which was reported */
+};
+
+AST_LIST(ast_type_vars, struct ast_type_var *);
+
+/* What stands in the brackets of a function: `n`, or `T: type`. */
+struct ast_var {
+  struct ast_name name;
+  struct ast_name kind; /* text is NULL for a size */
+};
+
+AST_LIST(ast_vars, struct ast_var);
+
 struct ast_data_field {
   struct ast_name name;
   struct ast_type *type;
@@ -584,14 +632,6 @@ struct ast_layer {
   const struct type *type;  /* checker */
 };
 
-struct ast_fn_param {
-  struct ast_local *local;
-  struct ast_type *type;
-  struct span span;
-};
-
-AST_LIST(ast_fn_params, struct ast_fn_param);
-
 /* `expect a == b within 1e-6`. Both sides are computed as one list, so that they are of one type; without a comparison
  * there is one side, a condition. */
 struct ast_expectation {
@@ -635,6 +675,7 @@ struct ast_fn {
   bool is_metric;
   struct ast_test *test; /* that it is a function of; NULL: it belongs to the model */
   struct ast_size_vars size_vars;
+  struct ast_type_vars type_vars;
   struct ast_fn_params params;
   struct ast_type *result; /* NULL: () for a function, inferred for a metric and a test */
   struct ast_block *body;

@@ -112,6 +112,8 @@ static void print_sizes(struct printer *p, const struct ast_sizes *sizes) {
   fputc(']', p->out);
 }
 
+static void print_result(struct printer *p, const struct ast_type *result);
+
 static void print_type(struct printer *p, const struct ast_type *type) {
   switch (type->kind) {
   case AST_TYPE_NAMED:
@@ -133,7 +135,24 @@ static void print_type(struct printer *p, const struct ast_type *type) {
     }
     fputc(')', p->out);
     break;
+  case AST_TYPE_FN:
+    fputs("fn(", p->out);
+    for (size_t i = 0; i < type->fn.params.count; i++) {
+      if (i)
+        fputs(", ", p->out);
+      print_type(p, type->fn.params.items[i]);
+    }
+    fputc(')', p->out);
+    print_result(p, type->fn.result);
+    break;
   }
+}
+
+static void print_result(struct printer *p, const struct ast_type *result) {
+  if (!result)
+    return;
+  fputs(" -> ", p->out);
+  print_type(p, result);
 }
 
 /* ---- Patterns ----------------------------------------------------------------------------------------------- */
@@ -302,6 +321,16 @@ static void print_match(struct printer *p, const struct ast_expr *expr) {
   fputc('}', p->out);
 }
 
+static void print_fn_params(struct printer *p, const struct ast_fn_params *params) {
+  for (size_t i = 0; i < params->count; i++) {
+    fprintf(p->out, "%s%s", i ? ", " : "", params->items[i].local->name.text);
+    if (!params->items[i].type)
+      continue;
+    fputs(": ", p->out);
+    print_type(p, params->items[i].type);
+  }
+}
+
 static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
   switch (expr->kind) {
   case AST_EXPR_INT: fprintf(p->out, "%" PRId64, expr->integer); break;
@@ -354,6 +383,12 @@ static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
   case AST_EXPR_IF: print_if(p, expr); break;
   case AST_EXPR_MATCH: print_match(p, expr); break;
   case AST_EXPR_BLOCK: print_block(p, expr->block); break;
+  case AST_EXPR_FN:
+    fputs("fn(", p->out);
+    print_fn_params(p, &expr->fn.params);
+    fputs(") ", p->out);
+    print_expr(p, expr->fn.body, STRENGTH_ANY);
+    break;
   }
 }
 
@@ -474,10 +509,15 @@ static void print_block(struct printer *p, const struct ast_block *block) {
 
 /* ---- Declarations ------------------------------------------------------------------------------------------- */
 
-static void print_size_vars(struct printer *p, const struct ast_size_vars *vars) {
-  for (size_t i = 0; i < vars->count; i++)
-    fprintf(p->out, "%s%s", i ? ", " : "[", vars->items[i]->name.text);
-  if (vars->count)
+/* Type variables come after sizes; `types` may be NULL. */
+static void print_vars(struct printer *p, const struct ast_size_vars *sizes,
+                       const struct ast_type_vars *types) {
+  const char *separator = "[";
+  for (size_t i = 0; i < sizes->count; i++, separator = ", ")
+    fprintf(p->out, "%s%s", separator, sizes->items[i]->name.text);
+  for (size_t i = 0; types && i < types->count; i++, separator = ", ")
+    fprintf(p->out, "%s%s: type", separator, types->items[i]->name.text);
+  if (*separator == ',')
     fputc(']', p->out);
 }
 
@@ -497,7 +537,7 @@ static void print_vocab(struct printer *p, const struct ast_vocab *vocab) {
 
 static void print_data(struct printer *p, const struct ast_data *data) {
   fprintf(p->out, "data %s", data->name.text);
-  print_size_vars(p, &data->size_vars);
+  print_vars(p, &data->size_vars, NULL);
   for (size_t i = 0; i < data->constructors.count; i++) {
     const struct ast_constructor *constructor = data->constructors.items[i];
     fprintf(p->out, "%s%s", i ? "\n  | " : " = ", constructor->name.text);
@@ -522,17 +562,11 @@ static void print_param(struct printer *p, const struct ast_param *param) {
 
 static void print_fn(struct printer *p, const struct ast_fn *fn) {
   fprintf(p->out, "%s %s", fn->is_metric ? "metric" : "fn", fn->name.text);
-  print_size_vars(p, &fn->size_vars);
+  print_vars(p, &fn->size_vars, &fn->type_vars);
   fputc('(', p->out);
-  for (size_t i = 0; i < fn->params.count; i++) {
-    fprintf(p->out, "%s%s: ", i ? ", " : "", fn->params.items[i].local->name.text);
-    print_type(p, fn->params.items[i].type);
-  }
+  print_fn_params(p, &fn->params);
   fputc(')', p->out);
-  if (fn->result) {
-    fputs(" -> ", p->out);
-    print_type(p, fn->result);
-  }
+  print_result(p, fn->result);
   fputc(' ', p->out);
   print_block(p, fn->body);
 }

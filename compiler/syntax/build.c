@@ -229,6 +229,14 @@ struct ast_expr *build_block_expr(struct parser *p, struct ast_block *block) {
   return expr;
 }
 
+struct ast_expr *build_fn_expr(struct parser *p, struct span span, struct ast_fn_params params,
+                               struct ast_block *body) {
+  struct ast_expr *expr = new_expr(p, AST_EXPR_FN, span, body->depth + 1);
+  expr->fn.params = params;
+  expr->fn.body = build_block_expr(p, body);
+  return expr;
+}
+
 /* ---- Patterns ----------------------------------------------------------------------------------------------- */
 
 static struct ast_local *new_local(struct parser *p, enum ast_local_kind kind, struct ast_name name) {
@@ -341,6 +349,14 @@ struct ast_type *build_list_type(struct parser *p, struct span span, struct ast_
 struct ast_type *build_tuple_type(struct parser *p, struct span span, struct ast_types items) {
   struct ast_type *type = new_type(p, AST_TYPE_TUPLE, span);
   type->items = items;
+  return type;
+}
+
+struct ast_type *build_fn_type(struct parser *p, struct span span, struct ast_types params,
+                               struct ast_type *result) {
+  struct ast_type *type = new_type(p, AST_TYPE_FN, span);
+  type->fn.params = params;
+  type->fn.result = result;
   return type;
 }
 

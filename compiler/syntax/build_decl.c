@@ -58,15 +58,30 @@ struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name 
   return decl;
 }
 
-static struct ast_size_vars build_size_vars(struct parser *p, struct ast_names names) {
-  struct ast_size_vars vars = {0};
-  for (size_t i = 0; i < names.count; i++) {
-    struct ast_size_var *var = arena_new(p->arena, struct ast_size_var);
-    var->name = names.items[i];
-    var->index = (unsigned)i;
-    arena_push(p->arena, &vars, var);
+/* `types` is NULL where only sizes may stand. */
+static void build_vars(struct parser *p, struct ast_vars vars, struct ast_size_vars *sizes,
+                       struct ast_type_vars *types) {
+  for (size_t i = 0; i < vars.count; i++) {
+    const struct ast_name *kind = &vars.items[i].kind;
+    bool is_type = kind->text && strcmp(kind->text, "type") == 0;
+    if (kind->text && (!is_type || !types)) {
+      struct diag *diag = parser_error(
+          p, DIAG_VARIABLE_KIND, kind->span,
+          is_type ? "a data type is generic in sizes only" : "`%s` is no kind of variable", kind->text);
+      diag_help(diag, is_type ? "a list, `[T]`, holds values of any type"
+                              : "a name alone is a size, `n`; `T: type` is a type");
+    } else if (is_type) {
+      struct ast_type_var *var = arena_new(p->arena, struct ast_type_var);
+      var->name = vars.items[i].name;
+      var->index = (unsigned)types->count;
+      arena_push(p->arena, types, var);
+    } else {
+      struct ast_size_var *var = arena_new(p->arena, struct ast_size_var);
+      var->name = vars.items[i].name;
+      var->index = (unsigned)sizes->count;
+      arena_push(p->arena, sizes, var);
+    }
   }
-  return vars;
 }
 
 struct ast_constructor *build_constructor(struct parser *p, struct span span, struct ast_name name,
@@ -78,12 +93,12 @@ struct ast_constructor *build_constructor(struct parser *p, struct span span, st
   return constructor;
 }
 
-struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name name,
-                            struct ast_names size_vars, struct ast_constructors constructors) {
+struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name name, struct ast_vars vars,
+                            struct ast_constructors constructors) {
   struct ast_decl *decl = new_decl(p, AST_DECL_DATA, span);
   struct ast_data *data = arena_new(p->arena, struct ast_data);
   data->name = name;
-  data->size_vars = build_size_vars(p, size_vars);
+  build_vars(p, vars, &data->size_vars, NULL);
   data->constructors = constructors;
   for (size_t i = 0; i < constructors.count; i++) {
     constructors.items[i]->parent = data;
@@ -199,13 +214,13 @@ struct ast_fn_param build_fn_param(struct parser *p, struct span span, struct as
 }
 
 struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, struct ast_name name,
-                          struct ast_names size_vars, struct ast_fn_params params, struct ast_type *result,
+                          struct ast_vars vars, struct ast_fn_params params, struct ast_type *result,
                           struct ast_block *body) {
   struct ast_decl *decl = new_decl(p, AST_DECL_FN, span);
   struct ast_fn *fn = arena_new(p->arena, struct ast_fn);
   fn->name = name;
   fn->is_metric = is_metric;
-  fn->size_vars = build_size_vars(p, size_vars);
+  build_vars(p, vars, &fn->size_vars, &fn->type_vars);
   fn->params = params;
   fn->result = result;
   fn->body = body;

@@ -59,7 +59,7 @@ static struct ast_fn *add_function(struct parser *p, struct span span, struct as
   }
   if (values.count > 0)
     block->value = values.count == 1 ? values.items[0] : build_tuple(p, span, values);
-  struct ast_decl *decl = build_fn(p, span, false, name, (struct ast_names){0}, (struct ast_fn_params){0},
+  struct ast_decl *decl = build_fn(p, span, false, name, (struct ast_vars){0}, (struct ast_fn_params){0},
                                    NULL, block);
   decl->fn->test = test;
   arena_push(p->arena, &p->file->decls, decl);

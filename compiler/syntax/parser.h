@@ -134,6 +134,8 @@ struct ast_expr *build_if(struct parser *p, struct span span, struct ast_expr *c
                           struct ast_block *then_block, struct ast_expr *else_branch);
 struct ast_expr *build_match(struct parser *p, struct span span, struct ast_expr *scrutinee,
                              struct ast_match_arms arms);
+struct ast_expr *build_fn_expr(struct parser *p, struct span span, struct ast_fn_params params,
+                               struct ast_block *body);
 struct ast_expr *build_block_expr(struct parser *p, struct ast_block *block);
 struct ast_match_arm build_arm(struct parser *p, struct span span, struct ast_pattern *pattern,
                                struct ast_expr *body);
@@ -153,6 +155,8 @@ struct ast_type *build_named_type(struct parser *p, struct span span, struct ast
                                   struct ast_exprs sizes);
 struct ast_type *build_list_type(struct parser *p, struct span span, struct ast_type *element);
 struct ast_type *build_tuple_type(struct parser *p, struct span span, struct ast_types items);
+struct ast_type *build_fn_type(struct parser *p, struct span span, struct ast_types params,
+                               struct ast_type *result);
 struct ast_size *build_size(struct parser *p, const struct ast_expr *expr);
 
 struct ast_stmt *build_let(struct parser *p, struct span span, struct ast_pattern *pattern,
@@ -177,8 +181,8 @@ struct ast_decl *build_vocab(struct parser *p, struct span span, struct ast_name
                              struct ast_vocab_options options);
 struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name name,
                             struct ast_names members);
-struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name name,
-                            struct ast_names size_vars, struct ast_constructors constructors);
+struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name name, struct ast_vars vars,
+                            struct ast_constructors constructors);
 struct ast_constructor *build_constructor(struct parser *p, struct span span, struct ast_name name,
                                           struct ast_data_fields fields);
 struct ast_decl *build_param(struct parser *p, struct span span, struct ast_name name, struct ast_type *type,
@@ -193,7 +197,7 @@ struct ast_fn_param build_fn_param(struct parser *p, struct span span, struct as
 /* The bindings made since the last function, numbered; parameters come first because they are parsed first. */
 struct ast_locals build_take_locals(struct parser *p);
 struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, struct ast_name name,
-                          struct ast_names size_vars, struct ast_fn_params params, struct ast_type *result,
+                          struct ast_vars vars, struct ast_fn_params params, struct ast_type *result,
                           struct ast_block *body);
 
 /* ---- build_test.c ------------------------------------------------------------------------------------------- */

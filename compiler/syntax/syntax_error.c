@@ -25,6 +25,8 @@ static const char *const operators[] = {"||", "&&", "+", "-", "*", "/", "%", "@"
 /* Present after an expression unless it cannot be followed by them; they go with the operators. */
 static const char *const weak_operators[] = {
     "==", "!=", "<", "<=", ">", ">=", "..", "(", "[", ".", ".0", NULL};
+/* Goes with expressions and with types. */
+static const char *const function_start[] = {"fn (", NULL};
 static const char *const separators[] = {"end of line", "end of file", NULL};
 static const char *const assignment[] = {"=", NULL};
 
@@ -59,6 +61,7 @@ static void drop(struct expectation *e, const char *const *group) {
 /* Replaces groups by their names. There is room: a group has more than one member. */
 static void condense(struct expectation *e) {
   const char *group_name = NULL;
+  drop(e, function_start);
   if (expects_all(e, declaration_start)) {
     drop(e, declaration_start);
     drop(e, separators);

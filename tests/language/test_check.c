@@ -149,6 +149,11 @@ static void assert_known(const struct type *type) {
     for (size_t i = 0; i < type->tuple.count; i++)
       assert_known(type->tuple.items[i]);
     break;
+  case TYPE_FN:
+    for (size_t i = 0; i < type->fn.count; i++)
+      assert_known(type->fn.params[i]);
+    assert_known(type->fn.result);
+    break;
   default: break;
   }
 }
@@ -179,6 +184,17 @@ static bool has_size_args(const struct ast_call *call) {
          call->target.builtin->kind == BUILTIN_OP;
 }
 
+static void walk_function(struct program *program, const struct ast_expr *arg) {
+  assert_known(arg->type);
+  assert_int_equal(arg->type->kind, TYPE_FN);
+  if (arg->function->handed)
+    return;
+  assert_int_equal(arg->function->params.count, arg->type->fn.count);
+  for (size_t i = 0; i < arg->type->fn.count; i++)
+    assert_known(arg->function->params.items[i]->type);
+  walk_expr(program, arg->kind == AST_EXPR_FN ? arg->fn.body : arg->function->call);
+}
+
 static void walk_call(struct program *program, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
   assert_true(call->kind != AST_CALL_NONE && call->kind != AST_CALL_LAYER);
@@ -187,19 +203,26 @@ static void walk_call(struct program *program, const struct ast_expr *expr) {
     walk_expr(program, call->receiver);
     assert_int_equal(call->receiver->type->kind, TYPE_LAYER);
   }
-  for (size_t i = 0; i < call->arg_count; i++)
-    if (i == 0 || !has_size_args(call))
+  for (size_t i = 0; i < call->arg_count; i++) {
+    if (call->args[i]->function)
+      walk_function(program, call->args[i]);
+    else if (i == 0 || !has_size_args(call))
       walk_expr(program, call->args[i]);
-  size_t size_vars = 0;
-  if (call->kind == AST_CALL_FN || call->kind == AST_CALL_METHOD)
+  }
+  size_t size_vars = 0, type_vars = 0;
+  if (call->kind == AST_CALL_FN || call->kind == AST_CALL_METHOD) {
     size_vars = call->target.fn->size_vars.count;
-  else if (call->kind == AST_CALL_CONSTRUCTOR)
+    type_vars = call->target.fn->type_vars.count;
+  }
+  if (call->kind == AST_CALL_CONSTRUCTOR)
     size_vars = call->target.constructor->parent->size_vars.count;
   else if (has_size_args(call))
     size_vars = 2;
-  assert_int_equal(call->binding_count, size_vars);
+  assert_int_equal(call->binding_count, size_vars + type_vars);
   for (size_t i = 0; i < size_vars; i++)
     assert_non_null(call->bindings[i].size);
+  for (size_t i = 0; i < type_vars; i++)
+    assert_known(call->bindings[size_vars + i].type);
 }
 
 static void walk_name(const struct ast_expr *expr) {
