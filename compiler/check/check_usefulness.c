@@ -9,10 +9,10 @@
 #include "compiler/check/checker.h"
 
 /* The question is as hard as SAT. No program that a person would read comes near these: steps in all, and for
- * each row; columns taken apart inside each other. */
+ * each row; columns one after the other, each of which takes some hundred bytes of stack. */
 #define MAX_STEPS 200000
 #define MAX_STEPS_A_ROW 100
-#define MAX_DEPTH 20000
+#define MAX_DEPTH 4000
 
 /* The head of a pattern: which values it takes, seen alike for all types. */
 struct head {
@@ -208,6 +208,14 @@ static bool is_useful_with_head(struct question *question, const struct row *row
     inner[kept++] = specialise_row(arena, &rows[heads->wild[i]], count, parts);
   question->steps += kept;
   struct row inner_q = specialise_row(arena, q, count, parts);
+  if (parts == 0) {
+    if (!is_useful(question, inner, kept, &inner_q, types + 1, count - 1, witness ? witness + 1 : NULL))
+      return false;
+    if (witness)
+      witness[0] = head_text(arena, types[0], head, NULL);
+    return true;
+  }
+  question->steps += wider;
   const struct type **inner_types = arena_new_array(arena, const struct type *, wider);
   for (size_t i = 0; i < parts; i++)
     inner_types[i] = part_type(arena, types[0], head, i);
@@ -264,7 +272,7 @@ static bool is_useful(struct question *question, const struct row *rows, size_t 
                       const char **witness) {
   if (count == 0)
     return row_count == 0;
-  question->steps += 1 + count;
+  question->steps++;
   if (question->steps > question->most_steps || question->depth > MAX_DEPTH)
     question->gave_up = true;
   if (question->gave_up)
