@@ -33,6 +33,8 @@ struct command {
   size_t definition_count;
   const char **stdlib_dirs;
   size_t stdlib_dir_count;
+  const char **import_dirs;
+  size_t import_dir_count;
 };
 
 /* ---- Options ------------------------------------------------------------------------------------------------ */
@@ -66,6 +68,8 @@ static const struct argp_option option_table[] = {
      "blocks, the finished module; llvm or asm, the generated code of this processor",
      1},
     {"dump-after", KEY_DUMP, "PASS", 0, "print the module after a pass (`all`: each) on standard error", 1},
+    {"import-path", 'I', "DIR", 0,
+     "look for imports in DIR, too, after the folder of the file that imports; may be repeated", 1},
     {"stdlib", KEY_STDLIB, "DIR", 0, "look for `import std.x` in DIR first; may be repeated", 1},
     {"color", KEY_COLOUR, "WHEN", 0, "auto, always or never", 1},
     {"colour", KEY_COLOUR, "WHEN", OPTION_ALIAS | OPTION_HIDDEN, NULL, 1},
@@ -79,7 +83,7 @@ static const struct command_synonym synonyms[] = {
     {"set", "define", NULL},
     {"dump", "dump-after", NULL},
     {"print-after", "dump-after", NULL},
-    {"include", "stdlib", NULL},
+    {"include", "import-path", NULL},
     {"lib", "stdlib", NULL},
     {"library", "stdlib", NULL},
     {"check", NULL, "`nnc check FILE` only reports errors"},
@@ -114,6 +118,7 @@ static error_t set_option(int key, char *text, struct argp_state *state) {
     command->has_emit = true;
     break;
   case KEY_DUMP: command->dump_after = parse_pass(text); break;
+  case 'I': command->import_dirs[command->import_dir_count++] = text; break;
   case KEY_STDLIB: command->stdlib_dirs[command->stdlib_dir_count++] = text; break;
   case KEY_COLOUR: command->colour = parse_colour(text); break;
   case ARGP_KEY_ARG:
@@ -149,6 +154,8 @@ static void refuse_idle_options(const struct command *command) {
     idle = "-D";
   else if (command->explains && command->stdlib_dir_count)
     idle = "--stdlib";
+  else if (command->explains && command->import_dir_count)
+    idle = "--import-path";
   if (mode && idle)
     usage_error("%s has no effect with `%s`", idle, mode);
   if (command->dump_after && (command->emit == EMIT_AST || command->emit == EMIT_IR))
@@ -169,9 +176,10 @@ static char *add_passes(int key, const char *text, void *input) {
   fputs("Passes, in the order in which they run:\n", out);
   for (const struct pass *pass = passes; pass->name; pass++)
     fprintf(out, "  %-14s %s\n", pass->name, pass->what);
-  fputs("\nThe standard library is also looked for in $NN_STDLIB. The exit status is 1 when the model has "
-        "errors and 2 "
-        "when something else went wrong.",
+  fputs("\nThe standard library is also looked for in $NN_STDLIB, other imports in the folders of "
+        "$NN_PATH, with colons between them. The exit status is 1 when the model has errors and 2 when "
+        "something "
+        "else went wrong.",
         out);
   return fclose(out) == 0 ? all : NULL;
 }
@@ -181,7 +189,8 @@ static struct command parse_command(int argc, char **argv) {
   /* Each option takes at least one argument, so there are no more of a kind than arguments. */
   command.definitions = calloc((size_t)argc, sizeof *command.definitions);
   command.stdlib_dirs = calloc((size_t)argc, sizeof *command.stdlib_dirs);
-  if (!command.definitions || !command.stdlib_dirs)
+  command.import_dirs = calloc((size_t)argc, sizeof *command.import_dirs);
+  if (!command.definitions || !command.stdlib_dirs || !command.import_dirs)
     usage_error("out of memory");
   static const struct argp argp = {
       option_table,
@@ -334,6 +343,8 @@ static int compile(const struct command *command) {
       .definition_count = command->definition_count,
       .stdlib_dirs = command->stdlib_dirs,
       .stdlib_dir_count = command->stdlib_dir_count,
+      .import_dirs = command->import_dirs,
+      .import_dir_count = command->import_dir_count,
       .dump_after = command->dump_after,
   };
   struct nnc_result result;
@@ -372,5 +383,6 @@ int main(int argc, char **argv) {
     status = compile(&command);
   free(command.definitions);
   free(command.stdlib_dirs);
+  free(command.import_dirs);
   return status;
 }

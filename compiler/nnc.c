@@ -23,6 +23,8 @@
 #define VERIFY_EACH_PASS false
 #endif
 
+AST_LIST(text_list, const char *);
+
 /* The library of the installation that this program runs from; NULL when that cannot be found out. */
 static const char *installed_beside_program(struct arena *arena) {
   char path[PATH_MAX];
@@ -37,13 +39,29 @@ static const char *installed_beside_program(struct arena *arena) {
   return arena_printf(arena, "%s/" NN_STDLIB_BESIDE, path);
 }
 
+/* The folders of $NN_PATH, with colons between them, after those of the options. */
+static void find_import_dirs(struct arena *arena, const struct nnc_options *options,
+                             struct parse_options *how) {
+  struct text_list dirs = {0};
+  for (size_t i = 0; i < options->import_dir_count; i++)
+    arena_push(arena, &dirs, options->import_dirs[i]);
+  for (const char *rest = getenv("NN_PATH"); rest && *rest;) {
+    size_t length = strcspn(rest, ":");
+    if (length > 0)
+      arena_push(arena, &dirs, arena_strndup(arena, rest, length));
+    rest += length + (rest[length] == ':');
+  }
+  how->import_dirs = dirs.items;
+  how->import_dir_count = dirs.count;
+}
+
 static struct parse_options find_stdlib(struct arena *arena, const struct nnc_options *options) {
   size_t count = 0;
   const char **dirs = arena_new_array(arena, const char *, options->stdlib_dir_count + BUILTIN_STDLIB_DIRS);
   for (size_t i = 0; i < options->stdlib_dir_count; i++)
     dirs[count++] = options->stdlib_dirs[i];
   if (options->only_these_stdlibs)
-    return (struct parse_options){dirs, count};
+    return (struct parse_options){.stdlib_dirs = dirs, .stdlib_dir_count = count};
   const char *const builtin[BUILTIN_STDLIB_DIRS] = {
       getenv("NN_STDLIB"),
       installed_beside_program(arena),
@@ -55,7 +73,7 @@ static struct parse_options find_stdlib(struct arena *arena, const struct nnc_op
     if (builtin[i] && *builtin[i] && access(builtin[i], F_OK) == 0)
       dirs[count++] = builtin[i];
   }
-  return (struct parse_options){dirs, count};
+  return (struct parse_options){.stdlib_dirs = dirs, .stdlib_dir_count = count};
 }
 
 /* ---- Definitions -------------------------------------------------------------------------------------------- */
@@ -67,35 +85,52 @@ static bool mentions_names(const struct ast_size *size) {
   return size->kind == AST_SIZE_NAME;
 }
 
-AST_LIST(text_list, const char *);
-
-static struct ast_dim *find_dim(struct arena *arena, const struct ast_program *program, const char *name,
-                                struct text_list *others) {
-  for (size_t i = 0; i < program->files.count; i++) {
-    const struct ast_decls *decls = &program->files.items[i]->decls;
+/* The dim that `-D NAME` means. `H` is the main file's, or that of the only file that has one, and `lib.H` that of lib.
+ * When several files have one, all are in *matches. */
+static struct ast_dim *find_dim(struct nnc_result *result, const char *name, struct text_list *others,
+                                struct text_list *matches) {
+  struct arena *arena = &result->arena;
+  const struct ast_files *files = &result->program->files;
+  struct ast_dim *found = NULL;
+  for (size_t i = files->count; i-- > 0;) {
+    const struct ast_decls *decls = &files->items[i]->decls;
     for (size_t k = 0; k < decls->count; k++) {
       if (decls->items[k]->kind != AST_DECL_DIM)
         continue;
       struct ast_dim *dim = decls->items[k]->dim;
-      if (strcmp(dim->name.text, name) == 0)
+      const char *qualified = arena_printf(arena, "%s.%s", files->items[i]->module, dim->name.text);
+      bool has_name = strcmp(dim->name.text, name) == 0;
+      if (strcmp(qualified, name) == 0 || (has_name && i + 1 == files->count)) {
+        matches->count = 0;
         return dim;
+      }
       arena_push(arena, others, dim->name.text);
+      if (has_name) {
+        arena_push(arena, matches, qualified);
+        found = dim;
+      }
     }
   }
-  return NULL;
+  return found;
 }
 
 /* `-D NAME=VALUE` is as if the file said `dim NAME = VALUE`. */
 static void define(struct nnc_result *result, const struct nnc_definition *definition) {
   struct arena *arena = &result->arena;
-  struct text_list others = {0};
-  struct ast_dim *dim = find_dim(arena, result->program, definition->name, &others);
+  struct text_list others = {0}, matches = {0};
+  struct ast_dim *dim = find_dim(result, definition->name, &others, &matches);
   if (!dim) {
     struct diag *diag = diag_error(&result->sink, DIAG_UNKNOWN_DEFINITION, SPAN_NONE,
                                    "`-D %s`: the program has no dim of this name", definition->name);
     const char *nearest = diag_nearest(definition->name, others.items, others.count);
     if (nearest)
       diag_help(diag, "did you mean `%s`?", nearest);
+    return;
+  }
+  if (matches.count > 1) {
+    struct diag *diag = diag_error(&result->sink, DIAG_AMBIGUOUS_NAME, SPAN_NONE,
+                                   "`-D %s`: several files have a dim of this name", definition->name);
+    diag_help(diag, "write `-D %s=...` or `-D %s=...`", matches.items[0], matches.items[1]);
     return;
   }
   if (mentions_names(dim->value)) {
@@ -140,6 +175,7 @@ static bool parse(const struct nnc_options *options, struct nnc_result *result) 
   if (!file)
     return false;
   struct parse_options how = find_stdlib(arena, options);
+  find_import_dirs(arena, options, &how);
   result->program = parse_program(arena, &result->sink, &result->sources, file, &how);
   if (!result->program)
     return false;

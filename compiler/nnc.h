@@ -49,6 +49,9 @@ struct nnc_options {
   const char *const *stdlib_dirs;
   size_t stdlib_dir_count;
   bool only_these_stdlibs; /* and nowhere else */
+  /* Where other imports look, after the folder of the importing file and before those of $NN_PATH. */
+  const char *const *import_dirs;
+  size_t import_dir_count;
   /* Positions in the module name files as this machine does, for a program that runs at once; otherwise as
    * std/tree.nn and relative to the main file, so that the module is the same wherever it is made. */
   bool keep_paths;

@@ -48,6 +48,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %token SEPARATOR "end of line"
 %token NEWLINE "newline" /* never reaches the grammar */
 %token UNDERSCORE "_"
+%token AS "as" /* a name everywhere but in an import */
 
 %token FUNCTION "fn (" /* in front of a bracket */
 %token IMPORT "import" DIM "dim" VOCAB "vocab" ENUM "enum" DATA "data" PARAM "param" LAYER "layer" FN "fn"
@@ -67,11 +68,11 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %left "*" "/" "%" "@"
 %precedence PREFIX
 
-%nterm <struct ast_import *> import
+%nterm <struct ast_import *> import imported
 %nterm <struct ast_names> path names names_opt
 %nterm <struct ast_vars> vars var_list
 %nterm <struct ast_var> var
-%nterm <struct ast_name> name
+%nterm <struct ast_name> name qualified
 %nterm <struct ast_decl *> decl dim vocab enumeration data param instance layer fn metric member
 %nterm <struct ast_decls> members
 %nterm <struct ast_vocab_options> vocab_options vocab_option_list
@@ -132,7 +133,18 @@ close:
 ;
 
 import:
-  "import" path  { $$ = build_import(parser, @$, $path); }
+  imported
+| imported "{" separators names_opt close { $$ = $1; $$->span = @$; build_import_list(parser, $$, $names_opt); }
+;
+
+imported:
+  "import" path                  { $$ = build_import(parser, @$, $path, (struct ast_name){0}); }
+| "import" path "as" name        { $$ = build_import(parser, @$, $path, $name); }
+;
+
+/* A name of another file, or of an enum's member, beside those of this one. */
+qualified:
+  path  { $$ = build_qualified_name(parser, @$, $path); }
 ;
 
 path:
@@ -343,8 +355,8 @@ result:
 /* ---- Types -------------------------------------------------------------------------------------------------- */
 
 type:
-  name                         { $$ = build_named_type(parser, @$, $name, (struct ast_exprs){0}); }
-| name "[" exprs comma "]"     { $$ = build_named_type(parser, @$, $name, $exprs); }
+  qualified                      { $$ = build_named_type(parser, @$, $qualified, (struct ast_exprs){0}); }
+| qualified "[" exprs comma "]"  { $$ = build_named_type(parser, @$, $qualified, $exprs); }
 | "[" type[element] "]"        { $$ = build_list_type(parser, @$, $element); }
 | "(" ")"                      { $$ = build_tuple_type(parser, @$, (struct ast_types){0}); }
 | "(" type[only] ")"           { $$ = $only; }
@@ -518,8 +530,8 @@ arm:
 
 pattern:
   "_"                          { $$ = build_wildcard_pattern(parser, @$); }
-| name                         { $$ = build_name_pattern(parser, $name); }
-| name "(" patterns comma ")"  { $$ = build_constructor_pattern(parser, @$, $name, $patterns); }
+| qualified                         { $$ = build_name_pattern(parser, $qualified); }
+| qualified "(" patterns comma ")"  { $$ = build_constructor_pattern(parser, @$, $qualified, $patterns); }
 | INTEGER                      { $$ = build_int_pattern(parser, @$, $1); }
 | "-" INTEGER                  { $$ = build_int_pattern(parser, @$, -$2); }
 | "true"                       { $$ = build_bool_pattern(parser, @$, true); }

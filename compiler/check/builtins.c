@@ -61,3 +61,14 @@ const char *builtin_usage(const struct builtin *builtin) {
       return special_ops[i].usage;
   return builtin->usage;
 }
+
+const char *const builtin_types[] = {"int", "bool", "float", "f32", NULL};
+
+bool builtin_is_type(const char *name) {
+  for (size_t i = 0; builtin_types[i]; i++)
+    if (strcmp(name, builtin_types[i]) == 0)
+      return true;
+  return false;
+}
+
+bool builtin_is_fill(const char *name) { return strcmp(name, "zeros") == 0 || strcmp(name, "ones") == 0; }

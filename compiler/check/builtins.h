@@ -40,5 +40,10 @@ size_t builtin_arg_count(const struct builtin *builtin);
 const char *builtin_usage(const struct builtin *builtin);
 /* Some row of that name (the first), or NULL. */
 const struct builtin *builtin_find(const char *name);
+/* int, bool, float, f32; then NULL. */
+extern const char *const builtin_types[];
+bool builtin_is_type(const char *name);
+/* zeros and ones, which take sizes in brackets. */
+bool builtin_is_fill(const char *name);
 
 #endif

@@ -187,18 +187,38 @@ void check_each_cycle(struct checker *checker, size_t count, const size_t *next,
 
 /* ---- Unused names -------------------------------------------------------------------------------------- */
 
+/* `sat` of `vocab Word { the, sat }` in a test. */
+static bool is_entry_of_vocab(const struct ast_fn *fn, const struct ast_local *local) {
+  for (size_t i = 0; fn->test && i < fn->test->vocabs.count; i++) {
+    const struct ast_names *entries = &fn->test->vocabs.items[i].entries;
+    for (size_t k = 0; k < entries->count; k++)
+      if (entries->items[k].span.lo == local->name.span.lo)
+        return true;
+  }
+  return false;
+}
+
+/* The parameters of what can be run are the schema of the data, and are not there for the function alone; so are a
+ * test's words. */
+static bool may_be_unused(const struct ast_fn *fn, const struct ast_local *local) {
+  return local->name.text[0] == '_' || is_entry_of_vocab(fn, local) ||
+         (local->kind == AST_LOCAL_PARAMETER && fn->is_entry);
+}
+
 static void warn_unused(struct checker *checker, struct ast_decl *decl) {
   if (decl->kind != AST_DECL_FN || checker->program->files.items[checker->names.file]->is_stdlib)
     return;
   for (size_t i = 0; i < decl->fn->locals.count; i++) {
     const struct ast_local *local = decl->fn->locals.items[i];
     /* A local without a type is a pattern's name that turned out to be a constructor. */
-    bool is_candidate = local->kind == AST_LOCAL_LET || local->kind == AST_LOCAL_VAR;
-    if (!is_candidate || local->is_used || !local->type || local->name.text[0] == '_')
+    if (local->is_used || !local->type || may_be_unused(decl->fn, local))
       continue;
     struct diag *d = diag_warning(checker->sink, DIAG_UNUSED_NAME, local->name.span, "`%s` is never used",
                                   local->name.text);
-    diag_help(d, "write `_`, or `_%s`, for what is not needed", local->name.text);
+    if (local->kind == AST_LOCAL_PARAMETER)
+      diag_help(d, "remove it, or call it `_%s`", local->name.text);
+    else
+      diag_help(d, "write `_`, or `_%s`, for what is not needed", local->name.text);
   }
 }
 
@@ -220,6 +240,8 @@ bool check_program(struct arena *arena, struct diag_sink *sink, struct ast_progr
   if (sink->error_count > errors)
     return false;
   check_each_decl(&checker, warn_unused);
+  names_warn_shadows(&checker.names);
+  modules_warn_unused(&checker.names.modules);
   check_each_decl(&checker, check_training);
   return true;
 }

@@ -273,7 +273,7 @@ static const struct size_binding *open_variable(const struct solver *solver, con
 static const struct type *declared_param(struct checker *checker, struct ast_expr *arg, size_t param) {
   if (arg->kind == AST_EXPR_FN && param < arg->fn.params.count && arg->fn.params.items[param].type)
     return check_type(checker, arg->fn.params.items[param].type);
-  if (arg->kind != AST_EXPR_NAME)
+  if (arg->kind != AST_EXPR_NAME && !check_qualify(checker, arg))
     return NULL;
   struct ast_ref ref = names_find(&checker->names, arg->name.name.text);
   const struct type *type = ref.kind == AST_REF_LOCAL ? ref.local->type : NULL;
@@ -703,7 +703,7 @@ static const struct type *not_callable(struct checker *checker, struct ast_expr 
 
 static const struct type *call_name(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   struct ast_expr *callee = expr->call.callee;
-  struct ast_ref ref = names_find(&checker->names, callee->name.name.text);
+  struct ast_ref ref = check_find_case(checker, callee->name.name.text, hint);
   struct ast_call *call = &expr->call.resolved;
   callee->name.ref = call->target = ref;
   switch (ref.kind) {
@@ -728,10 +728,13 @@ static const struct type *call_name(struct checker *checker, struct ast_expr *ex
   return not_callable(checker, expr, &ref);
 }
 
-static const struct type *call_field(struct checker *checker, struct ast_expr *expr) {
+static const struct type *call_field(struct checker *checker, struct ast_expr *expr,
+                                     const struct type *hint) {
   struct ast_expr *callee = expr->call.callee, *base = callee->field.base;
   const struct ast_name *name = &callee->field.name;
-  if (check_foreign_field(checker, base, name)) {
+  if (check_qualify(checker, callee))
+    return call_name(checker, expr, hint);
+  if (check_foreign_field(checker, base, name) || check_report_path(checker, callee)) {
     check_args_anyway(checker, expr);
     return &type_error;
   }
@@ -768,7 +771,7 @@ const struct type *check_call(struct checker *checker, struct ast_expr *expr, co
   if (callee->kind == AST_EXPR_NAME)
     return call_name(checker, expr, hint);
   if (callee->kind == AST_EXPR_FIELD)
-    return call_field(checker, expr);
+    return call_field(checker, expr, hint);
   const struct type *type = check_value(checker, callee, NULL);
   check_args_anyway(checker, expr);
   if (type->kind != TYPE_ERROR)

@@ -18,7 +18,7 @@ struct data_graph {
   struct checker *checker;
   struct data_node **items;
   size_t count, capacity;
-  struct map by_name;
+  struct map nodes; /* by their declarations */
 };
 
 /* The data types in a field's type, for the check of recursion. */
@@ -71,7 +71,7 @@ static void visit_data(struct checker *checker, struct ast_decl *decl) {
 }
 
 static struct data_node *node_of(const struct data_graph *graph, const struct ast_data *data) {
-  return map_get_text(&graph->by_name, data->name.text);
+  return map_get(&graph->nodes, data);
 }
 
 /* ---- Finite values ------------------------------------------------------------------------------------- */
@@ -195,13 +195,12 @@ void check_data_types(struct checker *checker) {
   for (size_t i = 0; i < checker->program->files.count; i++) {
     const struct ast_decls *decls = &checker->program->files.items[i]->decls;
     for (size_t k = 0; k < decls->count; k++) {
-      if (decls->items[k]->kind != AST_DECL_DATA ||
-          map_get_text(&graph.by_name, decls->items[k]->data->name.text))
+      if (decls->items[k]->kind != AST_DECL_DATA || map_get(&graph.nodes, decls->items[k]->data))
         continue;
       struct data_node *node = arena_new(checker->arena, struct data_node);
       *node = (struct data_node){.data = decls->items[k]->data, .id = graph.count};
       arena_push(checker->arena, &graph, node);
-      map_put_text(checker->arena, &graph.by_name, node->data->name.text, node);
+      map_put(checker->arena, &graph.nodes, node->data, node);
     }
   }
   check_finite(checker, &graph);

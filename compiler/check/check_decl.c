@@ -8,6 +8,11 @@
 
 /* ---- Dims, vocabs, enums ------------------------------------------------------------------------------- */
 
+/* As messages and the module call a declaration. */
+static struct ast_name unique_name(const char *unique, struct ast_name name) {
+  return (struct ast_name){unique, name.span};
+}
+
 /* A dim that failed becomes a size like any other, so that nothing is said about its uses. */
 static void check_dim(struct checker *checker, struct ast_dim *dim) {
   checker->in_dim = true;
@@ -28,7 +33,8 @@ static void check_dim(struct checker *checker, struct ast_dim *dim) {
     return;
   }
   struct ast_ref ref = {AST_REF_DIM, {.dim = dim}};
-  dim->size = check_symbol_size(checker, check_new_symbol(checker, SIZE_DIM, ref, dim->name, false));
+  dim->size = check_symbol_size(
+      checker, check_new_symbol(checker, SIZE_DIM, ref, unique_name(dim->unique, dim->name), false));
 }
 
 static struct diag *report_option(struct checker *checker, const struct ast_vocab_option *option,
@@ -71,7 +77,8 @@ static void check_vocab_option(struct checker *checker, struct ast_vocab *vocab,
 
 static void check_vocab(struct checker *checker, struct ast_vocab *vocab) {
   struct ast_ref ref = {AST_REF_VOCAB, {.vocab = vocab}};
-  const struct size_symbol *symbol = check_new_symbol(checker, SIZE_VOCAB, ref, vocab->name, true);
+  const struct size_symbol *symbol = check_new_symbol(checker, SIZE_VOCAB, ref,
+                                                      unique_name(vocab->unique, vocab->name), true);
   vocab->size = check_symbol_size(checker, symbol);
   vocab->type = type_index(checker->arena, symbol);
   vocab->min_count = 1;
@@ -90,7 +97,8 @@ static void check_vocab(struct checker *checker, struct ast_vocab *vocab) {
 
 static void check_enum(struct checker *checker, struct ast_enum *enumeration) {
   struct ast_ref ref = {AST_REF_ENUM, {.enumeration = enumeration}};
-  const struct size_symbol *symbol = check_new_symbol(checker, SIZE_ENUM, ref, enumeration->name, true);
+  const struct size_symbol *symbol =
+      check_new_symbol(checker, SIZE_ENUM, ref, unique_name(enumeration->unique, enumeration->name), true);
   enumeration->size = check_symbol_size(checker, symbol);
   enumeration->type = type_index(checker->arena, symbol);
 }
@@ -408,8 +416,8 @@ static bool has_tensor_at_top(struct checker *checker, struct data_search *searc
         return true;
     return false;
   case TYPE_DATA:
-    if (!map_get_text(&search->seen, type->data.decl->name.text)) {
-      map_put_text(checker->arena, &search->seen, type->data.decl->name.text, type->data.decl);
+    if (!map_get(&search->seen, type->data.decl)) {
+      map_put(checker->arena, &search->seen, type->data.decl, type->data.decl);
       arena_push(checker->arena, search, type->data.decl);
     }
     return false;
@@ -444,7 +452,30 @@ static void check_entry_params(struct checker *checker, const struct ast_fn *fn)
   }
 }
 
+/* What the main file sees by its own name can be run, but for functions of the standard library, which are not the
+ * model's. */
+static void find_entries(struct checker *checker) {
+  const struct ast_files *files = &checker->program->files;
+  struct names *names = &checker->names;
+  for (size_t f = 0; f < files->count; f++) {
+    const struct ast_decls *decls = &files->items[f]->decls;
+    for (size_t i = 0; !files->items[f]->is_stdlib && i < decls->count; i++) {
+      struct ast_fn *fn = decls->items[i]->kind == AST_DECL_FN ? decls->items[i]->fn : NULL;
+      if (!fn || fn->test || fn->name.text[0] == '_')
+        continue;
+      const struct meaning *meaning = modules_find(&names->modules, files->count - 1, fn->name.text);
+      fn->is_entry = meaning->entry && !meaning->other && meaning->entry->value &&
+                     meaning->entry->value->ref.fn == fn;
+      /* These are run without being named. */
+      if (fn->is_entry &&
+          (fn->is_metric || strcmp(fn->name.text, "loss") == 0 || strcmp(fn->name.text, "predict") == 0))
+        modules_use(&names->modules, files->count - 1, fn->name.text);
+    }
+  }
+}
+
 void check_entry_points(struct checker *checker) {
+  find_entries(checker);
   const struct ast_file *file = checker->program->files.items[checker->program->files.count - 1];
   for (size_t i = 0; i < file->decls.count; i++) {
     if (file->decls.items[i]->kind != AST_DECL_FN)

@@ -270,7 +270,7 @@ static const struct type *check_tuple(struct checker *checker, struct ast_expr *
 
 /* The members of a vocab or enum, by its name; NULL when the expression is none. */
 static const struct type *members_of(struct checker *checker, struct ast_expr *expr) {
-  if (expr->kind != AST_EXPR_NAME)
+  if (expr->kind != AST_EXPR_NAME && !check_qualify(checker, expr))
     return NULL;
   struct ast_ref ref = names_find(&checker->names, expr->name.name.text);
   const struct type *index = NULL;
@@ -339,6 +339,45 @@ static const struct type *check_comprehension(struct checker *checker, struct as
 
 /* ---- Names --------------------------------------------------------------------------------------------- */
 
+bool check_qualify(struct checker *checker, struct ast_expr *expr) {
+  const char *text = expr->kind == AST_EXPR_FIELD ? ast_dotted_text(checker->arena, expr) : NULL;
+  if (!text || !names_is_path(&checker->names, text) ||
+      names_find(&checker->names, text).kind == AST_REF_NONE)
+    return false;
+  struct ast_name name = {text, expr->span};
+  expr->kind = AST_EXPR_NAME;
+  expr->name.name = name;
+  expr->name.ref = (struct ast_ref){AST_REF_NONE, {NULL}};
+  return true;
+}
+
+bool check_report_path(struct checker *checker, const struct ast_expr *expr) {
+  const char *text = ast_dotted_text(checker->arena, expr);
+  if (!text || !names_is_path(&checker->names, text))
+    return false;
+  const char *base = ast_dotted_text(checker->arena, expr->field.base);
+  enum ast_ref_kind kind = names_find(&checker->names, base).kind;
+  bool is_type = kind == AST_REF_ENUM || kind == AST_REF_DATA ||
+                 names_find_data(&checker->names, base).kind != AST_REF_NONE;
+  bool is_value = kind != AST_REF_NONE && expr->field.base->kind == AST_EXPR_FIELD;
+  struct qualified qualified = modules_split(&checker->names.modules, checker->names.file, text);
+  if (!is_type && (is_value || !qualified.import || !*qualified.rest))
+    return false;
+  struct ast_name name = {text, expr->span};
+  names_report_unknown(&checker->names, &name, NAMES_VALUES);
+  return true;
+}
+
+struct ast_ref check_find_case(struct checker *checker, const char *text, const struct type *type) {
+  struct ast_ref wanted = {AST_REF_NONE, {NULL}};
+  type = type ? type_resolve(type) : NULL;
+  if (type && type->kind == TYPE_INDEX)
+    wanted = type->index->ref;
+  else if (type && type->kind == TYPE_DATA)
+    wanted = (struct ast_ref){AST_REF_DATA, {.data = type->data.decl}};
+  return names_find_case(&checker->names, text, &wanted);
+}
+
 static const struct type *not_a_value(struct checker *checker, const struct ast_expr *expr,
                                       const struct ast_ref *ref) {
   const char *name = expr->name.name.text;
@@ -358,7 +397,7 @@ static const struct type *not_a_value(struct checker *checker, const struct ast_
 
 static const struct type *check_name(struct checker *checker, struct ast_expr *expr,
                                      const struct type *hint) {
-  struct ast_ref ref = names_find(&checker->names, expr->name.name.text);
+  struct ast_ref ref = check_find_case(checker, expr->name.name.text, hint);
   expr->name.ref = ref;
   switch (ref.kind) {
   case AST_REF_NONE:
@@ -407,7 +446,8 @@ static const struct type *type_of(struct checker *checker, struct ast_expr *expr
   case AST_EXPR_CALL: return check_call(checker, expr, hint);
   case AST_EXPR_INDEX: return check_index(checker, expr);
   case AST_EXPR_SLICE: return check_slice(checker, expr);
-  case AST_EXPR_FIELD: return check_field(checker, expr);
+  case AST_EXPR_FIELD:
+    return check_qualify(checker, expr) ? check_name(checker, expr, hint) : check_field(checker, expr);
   case AST_EXPR_PROJECT: return check_project(checker, expr);
   case AST_EXPR_FILL: return check_tensor_type(checker, &expr->fill.sizes, expr->span);
   case AST_EXPR_TUPLE: return check_tuple(checker, expr, hint);

@@ -1,5 +1,5 @@
-/* What is written before a dot in other languages and means nothing here: libraries, `torch.tanh(x)`, and types before
- * their members, `Action.Shift`. And members that values have elsewhere, `xs.append(x)`.
+/* What is written before a dot in other languages and means nothing here: libraries, `torch.tanh(x)`, and
+ * vocabs, `Word.the`. And members that values have elsewhere, `xs.append(x)`.
  */
 #include <string.h>
 
@@ -40,52 +40,25 @@ static bool report_library(struct checker *checker, const struct ast_expr *base,
   return true;
 }
 
-/* ---- Types --------------------------------------------------------------------------------------------- */
+/* ---- Vocabs -------------------------------------------------------------------------------------------- */
 
-/* Whether the name is a member of the type; otherwise the nearest one's text, or NULL. */
-static bool has_member(struct checker *checker, const struct ast_ref *type, const char *name,
-                       const char **near) {
-  size_t count = type->kind == AST_REF_ENUM ? type->enumeration->members.count
-                                            : type->data->constructors.count;
-  const char **names = arena_new_array(checker->arena, const char *, count);
-  bool found = false;
-  for (size_t i = 0; i < count; i++) {
-    names[i] = type->kind == AST_REF_ENUM ? type->enumeration->members.items[i]->name.text
-                                          : type->data->constructors.items[i]->name.text;
-    found |= strcmp(names[i], name) == 0;
-  }
-  *near = found ? name : diag_nearest(name, names, count);
-  return found;
-}
-
-static bool report_type(struct checker *checker, const struct ast_expr *base, const struct ast_name *member) {
-  if (base->kind != AST_EXPR_NAME)
+static bool report_vocab(struct checker *checker, const struct ast_expr *base,
+                         const struct ast_name *member) {
+  struct ast_ref ref = {AST_REF_NONE, {NULL}};
+  if (base->kind == AST_EXPR_NAME)
+    ref = names_find(&checker->names, base->name.name.text);
+  if (ref.kind != AST_REF_VOCAB)
     return false;
-  struct ast_ref ref = names_find(&checker->names, base->name.name.text);
-  bool is_type = ref.kind == AST_REF_ENUM || ref.kind == AST_REF_DATA;
-  if (!is_type && ref.kind != AST_REF_VOCAB)
-    return false;
-  const char *what = ref.kind == AST_REF_ENUM ? "member" : "constructor", *near = NULL;
-  bool found = is_type && has_member(checker, &ref, member->text, &near);
-  struct diag *d;
-  if (found || !is_type)
-    d = diag_error(checker->sink, DIAG_NOT_A_VALUE, span_join(base->span, member->span),
-                   "`%s` is %s, not a value", base->name.name.text, check_ref_text(checker, &ref));
-  else
-    d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, member->span, "%s `%s` has no %s `%s`",
-                   ref.kind == AST_REF_ENUM ? "the enum" : "the type", base->name.name.text, what,
-                   member->text);
+  struct diag *d = diag_error(checker->sink, DIAG_NOT_A_VALUE, span_join(base->span, member->span),
+                              "`%s` is a vocab, not a value", base->name.name.text);
   diag_label(d, names_declared_at(&ref), "declared here");
-  if (near)
-    diag_help(d, "a %s is written by itself: `%s`", what, near);
-  else if (!is_type)
-    diag_note(d, "the strings of a vocab are those of the data; a set whose members are known is an `enum`");
+  diag_note(d, "the strings of a vocab are those of the data; a set whose members are known is an `enum`");
   return true;
 }
 
 bool check_foreign_field(struct checker *checker, const struct ast_expr *base,
                          const struct ast_name *member) {
-  return report_library(checker, base, member) || report_type(checker, base, member);
+  return report_library(checker, base, member) || report_vocab(checker, base, member);
 }
 
 /* ---- Members ------------------------------------------------------------------------------------------- */

@@ -164,7 +164,7 @@ const struct type *check_function_argument(struct checker *checker, struct ast_e
   arg->function = arena_new(checker->arena, struct ast_function);
   if (arg->kind == AST_EXPR_FN)
     return check_own(checker, arg, count, types, hint, what);
-  if (arg->kind == AST_EXPR_NAME) {
+  if (arg->kind == AST_EXPR_NAME || check_qualify(checker, arg)) {
     struct ast_ref ref = names_find(&checker->names, arg->name.name.text);
     if (ref.kind == AST_REF_LOCAL && ref.local->type && ref.local->type->kind == TYPE_FN)
       return hand_on(checker, arg, ref.local, count, types, what);

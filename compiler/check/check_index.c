@@ -332,7 +332,7 @@ static const struct type *layer_member(struct checker *checker, struct ast_expr 
 /* ---- Field, item --------------------------------------------------------------------------------------- */
 
 const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
-  if (check_foreign_field(checker, expr->field.base, &expr->field.name))
+  if (check_foreign_field(checker, expr->field.base, &expr->field.name) || check_report_path(checker, expr))
     return &type_error;
   const struct type *type = check_receiver(checker, expr->field.base);
   if (type->kind == TYPE_DATA)

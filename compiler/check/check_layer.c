@@ -10,7 +10,7 @@ static const struct type *instance_value(struct checker *checker, struct ast_exp
 static const struct type *index_argument(struct checker *checker, struct ast_expr *arg,
                                          const struct ast_layer_param *param) {
   struct ast_ref ref = {0};
-  if (arg->kind == AST_EXPR_NAME) {
+  if (arg->kind == AST_EXPR_NAME || check_qualify(checker, arg)) {
     ref = names_find(&checker->names, arg->name.name.text);
     arg->name.ref = ref;
     switch (ref.kind) {
@@ -92,8 +92,11 @@ static const struct type *not_an_instance(struct checker *checker, const struct 
 }
 
 static const struct type *instance_call(struct checker *checker, struct ast_expr *expr) {
-  if (expr->call.callee->kind != AST_EXPR_NAME)
+  if (expr->call.callee->kind != AST_EXPR_NAME && !check_qualify(checker, expr->call.callee)) {
+    if (expr->call.callee->kind == AST_EXPR_FIELD && check_report_path(checker, expr->call.callee))
+      return &type_error;
     return not_an_instance(checker, expr);
+  }
   struct ast_name *name = &expr->call.callee->name.name;
   struct ast_ref ref = names_find(&checker->names, name->text);
   expr->call.callee->name.ref = ref;
@@ -195,7 +198,7 @@ struct layer_node {
 struct layer_graph {
   struct layer_node **items;
   size_t count, capacity;
-  struct map by_name;
+  struct map nodes; /* by their declarations */
 };
 
 static struct layer_node *layer_of_instance(const struct layer_graph *graph,
@@ -203,7 +206,7 @@ static struct layer_node *layer_of_instance(const struct layer_graph *graph,
   const struct type *type = instance->type;
   while (type->kind == TYPE_LIST)
     type = type->list.element;
-  return type->kind == TYPE_LAYER ? map_get_text(&graph->by_name, type->layer.decl->name.text) : NULL;
+  return type->kind == TYPE_LAYER ? map_get(&graph->nodes, type->layer.decl) : NULL;
 }
 
 /* An instance inside whose layer is not known to be finite; NULL when there is none. */
@@ -249,13 +252,12 @@ static void check_layer_cycles(struct checker *checker) {
   for (size_t i = 0; i < checker->program->files.count; i++) {
     const struct ast_decls *decls = &checker->program->files.items[i]->decls;
     for (size_t k = 0; k < decls->count; k++) {
-      if (decls->items[k]->kind != AST_DECL_LAYER ||
-          map_get_text(&graph.by_name, decls->items[k]->layer->name.text))
+      if (decls->items[k]->kind != AST_DECL_LAYER || map_get(&graph.nodes, decls->items[k]->layer))
         continue;
       struct layer_node *node = arena_new(checker->arena, struct layer_node);
       *node = (struct layer_node){decls->items[k]->layer, graph.count, false};
       arena_push(checker->arena, &graph, node);
-      map_put_text(checker->arena, &graph.by_name, node->layer->name.text, node);
+      map_put(checker->arena, &graph.nodes, node->layer, node);
     }
   }
   find_finite_layers(&graph);

@@ -152,9 +152,25 @@ static const struct type *compared_tensor(struct checker *checker, const struct 
   return &type_error;
 }
 
+/* A member of an enum, whose name may be that of another enum's: the other side tells which is meant. */
+static bool is_member(struct checker *checker, const struct ast_expr *expr) {
+  if (expr->kind != AST_EXPR_NAME)
+    return false;
+  enum ast_ref_kind kind = names_find(&checker->names, expr->name.name.text).kind;
+  return kind == AST_REF_ENUM_MEMBER ||
+         (kind == AST_REF_NONE && names_is_ambiguous(&checker->names, expr->name.name.text));
+}
+
 static const struct type *check_comparison(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
-  const struct type *a = check_known(checker, left, NULL), *b = check_known(checker, right, NULL);
+  const struct type *a, *b;
+  if (is_member(checker, left)) {
+    b = check_known(checker, right, NULL);
+    a = check_known(checker, left, b->kind == TYPE_INDEX ? b : NULL);
+  } else {
+    a = check_known(checker, left, NULL);
+    b = check_known(checker, right, a->kind == TYPE_INDEX ? a : NULL);
+  }
   bool is_equality = expr->binary.op == AST_BINARY_EQUAL || expr->binary.op == AST_BINARY_NOT_EQUAL;
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
     return &type_bool;

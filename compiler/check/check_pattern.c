@@ -117,7 +117,8 @@ static bool report_misspelt(struct checker *checker, struct ast_pattern *pattern
 }
 
 /* `sbu` where the enum has `sub` matches everything. */
-static void warn_of_binding(struct checker *checker, const struct ast_name *name, const struct type *type) {
+static void warn_of_binding(struct checker *checker, struct ast_local *local, const struct type *type) {
+  const struct ast_name *name = &local->name;
   if (!is_enum(type))
     return;
   size_t count;
@@ -129,18 +130,51 @@ static void warn_of_binding(struct checker *checker, const struct ast_name *name
                                 "`%s` is a new name here, which matches every %s", name->text,
                                 check_text(checker, type));
   diag_help(d, "did you mean `%s`? `_` matches everything, too", near);
+  local->is_used = true; /* that it is not would follow from this */
+}
+
+/* Not two functions of different files: a pattern may bind their name. */
+static bool is_ambiguous_case(struct checker *checker, const char *text) {
+  struct names *names = &checker->names;
+  if (!names_is_ambiguous(names, text))
+    return false;
+  const struct meaning *meaning = modules_find(&names->modules, names->file, text);
+  const struct declared *value = meaning->entry->value;
+  return value && (value->ref.kind == AST_REF_CONSTRUCTOR || value->ref.kind == AST_REF_ENUM_MEMBER);
+}
+
+static void report_no_constructor(struct checker *checker, const struct ast_name *name,
+                                  const struct ast_ref *ref) {
+  struct diag *d = diag_error(checker->sink, DIAG_PATTERN_TYPE, name->span, "`%s` is %s, not a constructor",
+                              name->text, check_ref_text(checker, ref));
+  diag_label(d, names_declared_at(ref), "declared here");
 }
 
 static bool match_name(struct checker *checker, struct ast_pattern *pattern, const struct type *type) {
-  struct ast_ref ref = names_find(&checker->names, pattern->name.name.text);
+  const struct ast_name *name = &pattern->name.name;
+  struct ast_ref ref = check_find_case(checker, name->text, type);
+  bool is_path = strchr(name->text, '.') != NULL;
+  if (is_path && ref.kind == AST_REF_NONE) {
+    names_report_unknown(&checker->names, name, NAMES_CONSTRUCTORS);
+    return false;
+  }
+  if (ref.kind == AST_REF_NONE && is_ambiguous_case(checker, name->text)) {
+    names_report_unknown(&checker->names, name, NAMES_CONSTRUCTORS);
+    bind_anyway(checker, pattern);
+    return false;
+  }
+  if (is_path && ref.kind != AST_REF_CONSTRUCTOR && ref.kind != AST_REF_ENUM_MEMBER) {
+    report_no_constructor(checker, name, &ref);
+    return false;
+  }
   if (ref.kind == AST_REF_DATA)
     ref.kind = AST_REF_NONE;
   if (ref.kind == AST_REF_CONSTRUCTOR || ref.kind == AST_REF_ENUM_MEMBER)
     return match_members(checker, pattern, type, &ref);
   if (report_misspelt(checker, pattern, type))
     return false;
-  warn_of_binding(checker, &pattern->name.name, type);
   struct ast_local *local = pattern->name.local;
+  warn_of_binding(checker, local, type);
   pattern->name.ref = (struct ast_ref){AST_REF_LOCAL, {.local = local}};
   check_set_type(checker, &local->type, type);
   names_bind(&checker->names, local);
@@ -152,17 +186,17 @@ static bool match_name(struct checker *checker, struct ast_pattern *pattern, con
 static bool match_constructor(struct checker *checker, struct ast_pattern *pattern, const struct type *type) {
   const struct ast_name *name = &pattern->constructor.name;
   const struct ast_patterns *args = &pattern->constructor.args;
-  struct ast_ref ref = names_find(&checker->names, name->text);
+  struct ast_ref ref = check_find_case(checker, name->text, type);
   pattern->constructor.ref = ref;
   if (ref.kind != AST_REF_CONSTRUCTOR) {
-    if (ref.kind == AST_REF_NONE && type->kind == TYPE_DATA) {
+    bool is_unknown = ref.kind == AST_REF_NONE && !strchr(name->text, '.') &&
+                      !names_is_ambiguous(&checker->names, name->text);
+    if (is_unknown && type->kind == TYPE_DATA) {
       report_no_case(checker, name->span, name->text, type);
     } else if (ref.kind == AST_REF_NONE) {
       names_report_unknown(&checker->names, name, NAMES_CONSTRUCTORS);
     } else {
-      struct diag *d = diag_error(checker->sink, DIAG_PATTERN_TYPE, name->span,
-                                  "`%s` is %s, not a constructor", name->text, check_ref_text(checker, &ref));
-      diag_label(d, names_declared_at(&ref), "declared here");
+      report_no_constructor(checker, name, &ref);
     }
     bind_anyway(checker, pattern);
     return false;

@@ -35,7 +35,13 @@ static const struct size *size_of_name(struct checker *checker, struct ast_size 
     if (ref.layer_param->size)
       return ref.layer_param->size;
     break;
-  case AST_REF_NONE: names_report_unknown(&checker->names, &size->name.name, NAMES_SIZES); return NULL;
+  case AST_REF_NONE:
+    if (!strchr(name, '.') || names_is_path(&checker->names, name)) {
+      names_report_unknown(&checker->names, &size->name.name, NAMES_SIZES);
+      return NULL;
+    }
+    diag_error(checker->sink, DIAG_NOT_A_SIZE, size->span, "`%s` is not a size but a field", name);
+    return NULL;
   default: break;
   }
   struct diag *d = diag_error(checker->sink, DIAG_NOT_A_SIZE, size->span, "`%s` is not a size but %s", name,

@@ -148,6 +148,14 @@ void check_recursion(struct checker *checker);
 
 /* ---- check_expr.c: expressions ------------------------------------------------------------------------- */
 
+/* Makes `std.lstm.LSTM` and `Action.Shift`, which are parsed as fields, one name where they mean something; false where
+ * they do not. */
+bool check_qualify(struct checker *checker, struct ast_expr *expr);
+/* Reports a path that begins like a name of another file or type and is none; false when it may be a field. */
+bool check_report_path(struct checker *checker, const struct ast_expr *expr);
+/* What a bare name means where a value of this type (NULL: any) is wanted. */
+struct ast_ref check_find_case(struct checker *checker, const char *text, const struct type *type);
+
 /* Any expression. `hint` is the type wanted, if known; it only helps where the expression alone does not tell
  * (`[]`, a constructor whose sizes nothing determines). Sets and returns its type; may be TYPE_NEVER. */
 const struct type *check_expr(struct checker *checker, struct ast_expr *expr, const struct type *hint);
@@ -261,7 +269,7 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
 
 /* ---- check_foreign.c: habits of other languages around a dot ------------------------------------------- */
 
-/* Reports `torch.tanh` and `Action.Shift`; false when the base is nothing of this kind. */
+/* Reports `torch.tanh` and `Word.the`; false when the base is nothing of this kind. */
 bool check_foreign_field(struct checker *checker, const struct ast_expr *base, const struct ast_name *member);
 /* Advice for a member that the type has in other languages; NULL: none. */
 const char *check_member_habit(const struct type *type, const char *member);

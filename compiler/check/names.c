@@ -6,19 +6,6 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/check/builtins.h"
-#include "compiler/diag/habits.h"
-
-/* ---- Declarations -------------------------------------------------------------------------------------- */
-
-static bool is_builtin_type(const char *text) {
-  static const char *const builtin_types[] = {"int", "bool", "float", "f32"};
-  for (size_t i = 0; i < sizeof builtin_types / sizeof builtin_types[0]; i++)
-    if (strcmp(text, builtin_types[i]) == 0)
-      return true;
-  return false;
-}
-
-static bool is_fill(const char *text) { return strcmp(text, "zeros") == 0 || strcmp(text, "ones") == 0; }
 
 static void report_duplicate(struct names *names, const struct ast_name *name, struct span first) {
   struct diag *d = diag_error(names->sink, DIAG_DUPLICATE_NAME, name->span, "`%s` is declared twice",
@@ -27,107 +14,11 @@ static void report_duplicate(struct names *names, const struct ast_name *name, s
   diag_label(d, first, "first declared here");
 }
 
-static void report_reserved(struct names *names, const struct ast_name *name, const char *meaning) {
-  struct diag *d = diag_error(names->sink, DIAG_RESERVED_NAME, name->span, "`%s` is the name of %s",
-                              name->text, meaning);
-  diag_help(d, "choose another name");
-}
-
-static void declare(struct names *names, size_t file, struct ast_name name, struct ast_ref ref) {
-  if (is_builtin_type(name.text)) {
-    report_reserved(names, &name, "a builtin type");
-    return;
-  }
-  if (is_fill(name.text) || builtin_find(name.text)) {
-    report_reserved(names, &name, "a builtin function");
-    return;
-  }
-  struct map *map = ref.kind == AST_REF_DATA ? &names->datas : &names->values;
-  const struct declared *other = map_get_text(map, name.text);
-  if (!other && ref.kind == AST_REF_DATA) {
-    other = map_get_text(&names->values, name.text);
-    if (other && other->ref.kind == AST_REF_CONSTRUCTOR && other->ref.constructor->parent == ref.data)
-      other = NULL;
-  } else if (!other) {
-    other = map_get_text(&names->datas, name.text);
-    if (other && ref.kind == AST_REF_CONSTRUCTOR && ref.constructor->parent == other->ref.data)
-      other = NULL;
-  }
-  if (other) {
-    report_duplicate(names, &name, other->name.span);
-    return;
-  }
-  struct declared *declared = arena_new(names->arena, struct declared);
-  *declared = (struct declared){ref, name, file};
-  map_put_text(names->arena, map, name.text, declared);
-}
-
-static void declare_decl(struct names *names, size_t file, const struct ast_decl *decl) {
-  switch (decl->kind) {
-  case AST_DECL_DIM:
-    declare(names, file, decl->dim->name, (struct ast_ref){AST_REF_DIM, {.dim = decl->dim}});
-    break;
-  case AST_DECL_VOCAB:
-    declare(names, file, decl->vocab->name, (struct ast_ref){AST_REF_VOCAB, {.vocab = decl->vocab}});
-    break;
-  case AST_DECL_ENUM:
-    declare(names, file, decl->enumeration->name,
-            (struct ast_ref){AST_REF_ENUM, {.enumeration = decl->enumeration}});
-    for (size_t i = 0; i < decl->enumeration->members.count; i++) {
-      struct ast_enum_member *member = decl->enumeration->members.items[i];
-      declare(names, file, member->name, (struct ast_ref){AST_REF_ENUM_MEMBER, {.enum_member = member}});
-    }
-    break;
-  case AST_DECL_DATA:
-    declare(names, file, decl->data->name, (struct ast_ref){AST_REF_DATA, {.data = decl->data}});
-    for (size_t i = 0; i < decl->data->constructors.count; i++) {
-      struct ast_constructor *constructor = decl->data->constructors.items[i];
-      declare(names, file, constructor->name,
-              (struct ast_ref){AST_REF_CONSTRUCTOR, {.constructor = constructor}});
-    }
-    break;
-  case AST_DECL_PARAM:
-    declare(names, file, decl->param->name, (struct ast_ref){AST_REF_PARAM, {.param = decl->param}});
-    break;
-  case AST_DECL_INSTANCE:
-    declare(names, file, decl->instance->name,
-            (struct ast_ref){AST_REF_INSTANCE, {.instance = decl->instance}});
-    break;
-  case AST_DECL_LAYER:
-    declare(names, file, decl->layer->name, (struct ast_ref){AST_REF_LAYER, {.layer = decl->layer}});
-    break;
-  case AST_DECL_FN:
-    if (decl->fn->test)
-      break;
-    declare(names, file, decl->fn->name, (struct ast_ref){AST_REF_FN, {.fn = decl->fn}});
-    break;
-  }
-}
-
-/* Imported files come before their importers, so that what they see is known already. */
-static void find_visible_files(struct names *names) {
-  const struct ast_files *files = &names->program->files;
-  names->sees = arena_new_array(names->arena, bool, files->count * files->count);
-  for (size_t i = 0; i < files->count; i++) {
-    bool *row = &names->sees[i * files->count];
-    row[i] = true;
-    for (size_t j = 0; j < files->items[i]->imports.count; j++)
-      for (size_t k = 0; k < i; k++)
-        if (files->items[k] == files->items[i]->imports.items[j]->file)
-          for (size_t m = 0; m <= k; m++)
-            row[m] |= names->sees[k * files->count + m];
-  }
-}
-
 void names_init(struct names *names, struct arena *arena, struct diag_sink *sink,
                 const struct ast_program *program) {
   *names = (struct names){.arena = arena, .sink = sink, .program = program};
-  find_visible_files(names);
-  for (size_t i = 0; i < program->files.count; i++) {
-    const struct ast_decls *decls = &program->files.items[i]->decls;
-    for (size_t k = 0; k < decls->count; k++)
-      declare_decl(names, i, decls->items[k]);
-  }
+  modules_init(&names->modules, arena, sink, program);
+  modules_check_listed(&names->modules);
 }
 
 /* ---- Where we are -------------------------------------------------------------------------------------- */
@@ -141,7 +32,7 @@ static void add_member(struct names *names, struct ast_name name, struct ast_ref
     return;
   }
   struct declared *declared = arena_new(names->arena, struct declared);
-  *declared = (struct declared){ref, name, names->file};
+  *declared = (struct declared){ref, name, NULL};
   map_put_text(names->arena, &names->members, name.text, declared);
 }
 
@@ -175,12 +66,6 @@ void names_enter_body(struct names *names, const struct ast_size_vars *size_vars
 
 /* ---- Locals -------------------------------------------------------------------------------------------- */
 
-struct local_binding {
-  struct ast_local *local;
-  struct local_binding *hidden; /* the binding of the same name that is visible again when this scope ends */
-  size_t depth;
-};
-
 void names_open_scope(struct names *names) { names->scope_depth++; }
 
 void names_close_scope(struct names *names) {
@@ -195,12 +80,58 @@ void names_close_scope(struct names *names) {
   names->scope_depth--;
 }
 
+/* A parameter of the function, a member of the layer or a declaration of the file that the name hides from here on.
+ * Names of other files are not meant: one would have to know them all. Each that is hidden is spoken of once. */
+static void note_shadow(struct names *names, const struct ast_local *local,
+                        const struct local_binding *hidden) {
+  const char *text = local->name.text;
+  const struct declared *member = map_get_text(&names->members, text);
+  const struct entry *own = modules_own(&names->modules, names->file, text);
+  struct shadow shadow = {local->name, SPAN_NONE, NULL};
+  const void *key = NULL;
+  if (text[0] == '_' || names->program->files.items[names->file]->is_stdlib)
+    return;
+  while (hidden && hidden->local->kind != AST_LOCAL_PARAMETER)
+    hidden = hidden->hidden;
+  if (hidden) {
+    key = hidden->local;
+    shadow.hidden = hidden->local->name.span;
+    shadow.what = "the parameter of this name";
+  } else if (member) {
+    key = member;
+    shadow.hidden = member->name.span;
+    shadow.what = "a member of the layer";
+  } else if (own && own->value) {
+    key = own;
+    shadow.hidden = own->value->name.span;
+    shadow.what = arena_printf(names->arena, "the %s of this name", ast_ref_kind_name(own->value->ref.kind));
+  }
+  if (!key || map_get(&names->shadowed, key))
+    return;
+  map_put(names->arena, &names->shadowed, key, names);
+  arena_push(names->arena, &names->shadows, shadow);
+}
+
+void names_warn_shadows(struct names *names) {
+  for (size_t i = 0; i < names->shadows.count; i++) {
+    const struct shadow *shadow = &names->shadows.items[i];
+    struct diag *d = diag_warning(names->sink, DIAG_SHADOWED_NAME, shadow->name.span, "`%s` hides %s",
+                                  shadow->name.text, shadow->what);
+    diag_label(d, shadow->hidden, "this cannot be reached where `%s` is visible", shadow->name.text);
+    diag_help(d, "give one of them another name");
+  }
+}
+
 void names_bind(struct names *names, struct ast_local *local) {
-  if (is_fill(local->name.text))
-    report_reserved(names, &local->name, "a builtin function");
+  if (builtin_is_fill(local->name.text)) {
+    struct diag *d = diag_error(names->sink, DIAG_RESERVED_NAME, local->name.span,
+                                "`%s` is the name of a builtin function", local->name.text);
+    diag_help(d, "choose another name");
+  }
   struct local_binding *hidden = map_get_text(&names->locals, local->name.text);
   if (hidden && hidden->depth == names->scope_depth)
     report_duplicate(names, &local->name, hidden->local->name.span);
+  note_shadow(names, local, hidden);
   struct local_binding *binding = arena_new(names->arena, struct local_binding);
   *binding = (struct local_binding){local, hidden, names->scope_depth};
   map_put_text(names->arena, &names->locals, local->name.text, binding);
@@ -209,16 +140,60 @@ void names_bind(struct names *names, struct ast_local *local) {
 
 /* ---- Lookup -------------------------------------------------------------------------------------------- */
 
-static bool is_visible(const struct names *names, const struct declared *declared) {
-  return names->sees[names->file * names->program->files.count + declared->file];
+static const struct ast_ref no_ref = {AST_REF_NONE, {NULL}};
+
+/* What the meaning stands for, data types last; NONE when it is ambiguous. */
+static struct ast_ref ref_of_meaning(const struct meaning *meaning, bool wants_data) {
+  const struct entry *entry = meaning->entry;
+  if (!entry || meaning->other)
+    return no_ref;
+  if (entry->data && (wants_data || !entry->value))
+    return entry->data->ref;
+  return entry->value && !wants_data && !entry->value->next ? entry->value->ref : no_ref;
 }
 
-struct ast_ref names_find_data(const struct names *names, const char *text) {
-  const struct declared *declared = map_get_text(&names->datas, text);
-  return declared && is_visible(names, declared) ? declared->ref : (struct ast_ref){AST_REF_NONE, {NULL}};
+static struct ast_ref find_declared(struct names *names, size_t file, const char *text, bool wants_data) {
+  struct ast_ref ref = ref_of_meaning(modules_find(&names->modules, file, text), wants_data);
+  if (ref.kind != AST_REF_NONE)
+    modules_use(&names->modules, file, text);
+  return ref;
 }
 
-struct ast_ref names_find(const struct names *names, const char *text) {
+/* An enum or data type by a name without dots, seen from the file. */
+static struct ast_ref find_parent(struct names *names, size_t file, const char *text) {
+  struct ast_ref ref = find_declared(names, file, text, true);
+  return ref.kind == AST_REF_NONE ? find_declared(names, file, text, false) : ref;
+}
+
+/* X, or the member of a type: T.X. */
+static struct ast_ref find_in_file(struct names *names, size_t file, const char *text, bool wants_data) {
+  const char *dot = strchr(text, '.');
+  if (!dot)
+    return find_declared(names, file, text, wants_data);
+  struct ast_ref parent = find_parent(names, file, arena_strndup(names->arena, text, (size_t)(dot - text)));
+  return modules_member(&parent, dot + 1);
+}
+
+/* What a path means: a member of a type that is visible here, or what a module offers. */
+static struct ast_ref find_qualified(struct names *names, const char *path, bool wants_data) {
+  struct ast_ref ref = find_in_file(names, names->file, path, wants_data);
+  if (ref.kind != AST_REF_NONE)
+    return ref;
+  struct qualified qualified = modules_split(&names->modules, names->file, path);
+  if (!qualified.import || qualified.other || !*qualified.rest || *qualified.rest == '_')
+    return no_ref;
+  qualified.import->is_used = true;
+  return find_in_file(names, modules_file_of(&names->modules, qualified.import), qualified.rest, wants_data);
+}
+
+struct ast_ref names_find_data(struct names *names, const char *text) {
+  return strchr(text, '.') ? find_qualified(names, text, true)
+                           : find_declared(names, names->file, text, true);
+}
+
+struct ast_ref names_find(struct names *names, const char *text) {
+  if (strchr(text, '.'))
+    return find_qualified(names, text, false);
   const struct local_binding *binding = map_get_text(&names->locals, text);
   if (binding)
     return (struct ast_ref){AST_REF_LOCAL, {.local = binding->local}};
@@ -231,13 +206,32 @@ struct ast_ref names_find(const struct names *names, const char *text) {
   const struct declared *declared = map_get_text(&names->members, text);
   if (declared)
     return declared->ref;
-  declared = map_get_text(&names->values, text);
-  if (declared && is_visible(names, declared))
-    return declared->ref;
   const struct builtin *builtin = builtin_find(text);
   if (builtin)
     return (struct ast_ref){AST_REF_BUILTIN, {.builtin = builtin}};
-  return names_find_data(names, text);
+  return find_declared(names, names->file, text, false);
+}
+
+struct ast_ref names_find_case(struct names *names, const char *text, const struct ast_ref *type) {
+  struct ast_ref ref = names_find(names, text);
+  bool may_be_other = ref.kind == AST_REF_NONE || ref.kind == AST_REF_ENUM_MEMBER ||
+                      ref.kind == AST_REF_CONSTRUCTOR;
+  struct ast_ref member = may_be_other && !strchr(text, '.') ? modules_member(type, text) : no_ref;
+  if (member.kind == AST_REF_NONE)
+    return ref;
+  modules_use(&names->modules, names->file, text);
+  return member;
+}
+
+/* What has members that a dot leads to, and so is not the name of a module where it stands before one. */
+static bool has_members(enum ast_ref_kind kind) {
+  return kind == AST_REF_LOCAL || kind == AST_REF_SIZE_VAR || kind == AST_REF_LAYER_PARAM ||
+         kind == AST_REF_PARAM || kind == AST_REF_INSTANCE;
+}
+
+bool names_is_path(struct names *names, const char *path) {
+  size_t length = strcspn(path, ".");
+  return !has_members(names_find(names, arena_strndup(names->arena, path, length)).kind);
 }
 
 struct span names_declared_at(const struct ast_ref *ref) {
@@ -260,112 +254,4 @@ struct span names_declared_at(const struct ast_ref *ref) {
   case AST_REF_FN: return ref->fn->name.span;
   }
   return SPAN_NONE;
-}
-
-/* ---- Unknown names ------------------------------------------------------------------------------------- */
-
-struct candidates {
-  const char **items;
-  size_t count;
-  size_t capacity;
-};
-
-static bool is_wanted(const struct ast_ref *ref, enum names_wanted wanted) {
-  switch (ref->kind) {
-  case AST_REF_DATA: return wanted == NAMES_TYPES;
-  case AST_REF_VOCAB:
-  case AST_REF_ENUM: return wanted == NAMES_TYPES || wanted == NAMES_SIZES;
-  case AST_REF_LAYER_PARAM: return wanted != NAMES_CONSTRUCTORS;
-  case AST_REF_DIM:
-  case AST_REF_SIZE_VAR: return wanted == NAMES_SIZES || wanted == NAMES_VALUES;
-  case AST_REF_CONSTRUCTOR:
-  case AST_REF_ENUM_MEMBER: return wanted == NAMES_CONSTRUCTORS || wanted == NAMES_VALUES;
-  default: return wanted == NAMES_VALUES;
-  }
-}
-
-static void collect(const struct names *names, const struct map *map, enum names_wanted wanted,
-                    struct candidates *candidates) {
-  for (size_t i = 0; i < map->count; i++) {
-    const struct declared *declared = map->items[i].value;
-    if (declared && is_visible(names, declared) && is_wanted(&declared->ref, wanted))
-      arena_push(names->arena, candidates, declared->name.text);
-  }
-}
-
-static const char *nearest(const struct names *names, const char *text, enum names_wanted wanted) {
-  struct candidates candidates = {0};
-  if (wanted == NAMES_VALUES) {
-    for (size_t i = names->bound.count; i-- > 0;)
-      arena_push(names->arena, &candidates, names->bound.items[i]->local->name.text);
-    for (size_t i = 0; i < builtin_count(); i++)
-      if (builtin_at(i)->name)
-        arena_push(names->arena, &candidates, builtin_at(i)->name);
-    /* A keyword may have been meant, too: `retrun`. */
-    static const char *const words[] = {"return", "break", "continue", "true", "false"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-      arena_push(names->arena, &candidates, words[i]);
-  }
-  if (wanted == NAMES_VALUES || wanted == NAMES_SIZES)
-    for (size_t i = 0; names->size_vars && i < names->size_vars->count; i++)
-      arena_push(names->arena, &candidates, names->size_vars->items[i]->name.text);
-  if (wanted == NAMES_TYPES) {
-    for (size_t i = 0; names->type_vars && i < names->type_vars->count; i++)
-      arena_push(names->arena, &candidates, names->type_vars->items[i]->name.text);
-    static const char *const builtin_types[] = {"int", "bool", "float", "f32"};
-    for (size_t i = 0; i < sizeof builtin_types / sizeof builtin_types[0]; i++)
-      arena_push(names->arena, &candidates, builtin_types[i]);
-    collect(names, &names->datas, wanted, &candidates);
-  }
-  collect(names, &names->members, wanted, &candidates);
-  collect(names, &names->values, wanted, &candidates);
-  return diag_nearest(text, candidates.items, candidates.count);
-}
-
-static const struct declared *find_unseen(const struct names *names, const char *text,
-                                          enum names_wanted wanted) {
-  const struct declared *declared = map_get_text(&names->values, text);
-  if (!declared || wanted == NAMES_TYPES) {
-    const struct declared *data = map_get_text(&names->datas, text);
-    declared = data ? data : declared;
-  }
-  return declared;
-}
-
-struct diag *names_report_unknown(struct names *names, const struct ast_name *name,
-                                  enum names_wanted wanted) {
-  if (map_get_text(&names->reported, name->text))
-    return NULL;
-  map_put_text(names->arena, &names->reported, name->text, names);
-  void *size_vars = (void *)(uintptr_t)names->size_vars;
-  if (size_vars && map_get_text(&names->reported_for, name->text) == size_vars)
-    return NULL;
-  map_put_text(names->arena, &names->reported_for, name->text, size_vars);
-  const struct declared *unseen = find_unseen(names, name->text, wanted);
-  if (unseen) {
-    struct diag *d = diag_error(names->sink, DIAG_NAME_NOT_IMPORTED, name->span,
-                                "`%s` is declared in a file that is not imported here", name->text);
-    diag_label(d, unseen->name.span, "declared here");
-    diag_help(d, "import that file");
-    return d;
-  }
-  static const char *const sorts[] = {"name", "type", "size", "constructor"};
-  struct diag *d = diag_error(names->sink, wanted == NAMES_TYPES ? DIAG_UNKNOWN_TYPE : DIAG_UNKNOWN_NAME,
-                              name->span, "there is no %s `%s` here", sorts[wanted], name->text);
-  const char *habit = wanted == NAMES_VALUES  ? habit_advice(HABIT_VALUES, name->text)
-                      : wanted == NAMES_TYPES ? habit_advice(HABIT_TYPES, name->text)
-                                              : NULL;
-  const char *module = d && !habit ? stdlib_module_of(names->arena, names->program->stdlib, name->text)
-                                   : NULL;
-  const char *near = d && !habit && !module ? nearest(names, name->text, wanted) : NULL;
-  if (habit)
-    diag_help(d, "%s", habit);
-  else if (module)
-    diag_help(d, "it is in the standard library: `import std.%s`", module);
-  else if (near)
-    diag_help(d, "did you mean `%s`?", near);
-  else if (wanted == NAMES_SIZES)
-    diag_help(d, "declare it by `dim %s = ...`, or as a size that the arguments imply: `fn f[%s](...)`",
-              name->text, name->text);
-  return d;
 }

@@ -1,10 +1,8 @@
-/* Names: what is declared, what a file may see of it, and the scopes of local bindings.
+/* Names where they are used: what one stands for in a file, a layer and the scopes of local bindings.
  *
- * All files of a program share two name spaces, one for data types and one for everything else, so that
- * `data State[n] = State(...)` may name its only constructor like itself. A file sees its own declarations
- * and those of all files that it imports, directly or not; two declarations of one name are an error even
- * where no file sees both. A layer's members hide names at top level; local bindings hide everything, in
- * inner scopes also each other.
+ * A layer's members hide names at top level, which are those of modules.h; local bindings hide everything, in inner
+ * scopes also each other. A name with dots is one of an imported file, `std.lstm.LSTM`, or of a type's members,
+ * `Action.Shift`.
  */
 #ifndef NN_COMPILER_CHECK_NAMES_H
 #define NN_COMPILER_CHECK_NAMES_H
@@ -13,25 +11,28 @@
 #include <stddef.h>
 
 #include "compiler/base/map.h"
+#include "compiler/check/modules.h"
 #include "compiler/diag/diag.h"
 #include "compiler/syntax/ast.h"
 
-/* A declaration that has a name in the program. */
-struct declared {
-  struct ast_ref ref;
-  struct ast_name name;
-  size_t file; /* index in the program */
+struct local_binding {
+  struct ast_local *local;
+  struct local_binding *hidden; /* the binding of the same name that is visible again when this scope ends */
+  size_t depth;
 };
 
-struct local_binding;
+/* A local name that hides something. */
+struct shadow {
+  struct ast_name name;
+  struct span hidden;
+  const char *what;
+};
 
 struct names {
   struct arena *arena;
   struct diag_sink *sink;
   const struct ast_program *program;
-  struct map values; /* to struct declared: all but data types */
-  struct map datas;
-  bool *sees; /* sees[i * files + k]: file i sees the declarations of file k */
+  struct modules modules;
 
   /* Where names are being looked up. */
   size_t file;
@@ -44,11 +45,17 @@ struct names {
     size_t count, capacity;
   } bound; /* in order of binding */
   size_t scope_depth;
+  struct {
+    struct shadow *items;
+    size_t count, capacity;
+  } shadows;               /* of all functions ... */
+  struct map shadowed;     /* ... by what they hide */
   struct map reported;     /* unknown names already complained about in this function */
   struct map reported_for; /* ... and the `size_vars` of the function, whose signature and body come apart */
 };
 
-/* Enters every declaration of the program; reports names declared twice or reserved. */
+/* Enters every declaration of the program; reports names declared twice or reserved, and listed imports that do not
+ * exist. */
 void names_init(struct names *names, struct arena *arena, struct diag_sink *sink,
                 const struct ast_program *program);
 
@@ -64,10 +71,18 @@ void names_close_scope(struct names *names);
 /* Binds in the current scope; reports a second binding of the name in this scope. */
 void names_bind(struct names *names, struct ast_local *local);
 
-/* What a name means where we are, data types last; kind NONE when nothing visible has it. */
-struct ast_ref names_find(const struct names *names, const char *text);
+/* What a name means where we are, data types last; kind NONE when nothing visible has it, or more than one thing. What
+ * it was imported by counts as used. */
+struct ast_ref names_find(struct names *names, const char *text);
 /* The same among data types only. */
-struct ast_ref names_find_data(const struct names *names, const char *text);
+struct ast_ref names_find_data(struct names *names, const char *text);
+/* names_find where a value of this enum or data type is wanted (an ENUM or DATA; otherwise NONE): a member of it before
+ * other members of the same name. */
+struct ast_ref names_find_case(struct names *names, const char *text, const struct ast_ref *type);
+/* Whether a.b.c may be one name: `a` is nothing that has fields. */
+bool names_is_path(struct names *names, const char *path);
+/* Whether a bare name means more than one thing. */
+bool names_is_ambiguous(struct names *names, const char *text);
 /* Where it was declared; SPAN_NONE for builtin functions. */
 struct span names_declared_at(const struct ast_ref *ref);
 
@@ -77,6 +92,9 @@ enum names_wanted {
   NAMES_SIZES,
   NAMES_CONSTRUCTORS,
 };
+
+/* Warns of local names that hide something. */
+void names_warn_shadows(struct names *names);
 
 /* "`x` is not declared", once per function, with the nearest name of the wanted sort. NULL when it was said before. */
 struct diag *names_report_unknown(struct names *names, const struct ast_name *name, enum names_wanted wanted);

@@ -74,12 +74,21 @@ static const char *dotted(struct arena *arena, const struct ast_names *names) {
   return text;
 }
 
-/* What modules call an imported file: std/tree.nn, and layers/cell.nn as seen from the main file's folder. The same on
- * every machine. */
-static const char *stored_name(struct arena *arena, const struct source_file *importer,
-                               const struct ast_import *import) {
-  const char *folder = is_standard(import) ? "" : directory_of(arena, importer->name);
-  return arena_printf(arena, "%s%s", folder, relative_path(arena, &import->path, 0));
+/* An imported file: where it is, and what modules call it: std/tree.nn, layers/cell.nn as seen from the main file's
+ * folder or from that of the search path. The name is the same on every machine. */
+struct found {
+  const char *path; /* NULL: nowhere */
+  const char *name;
+};
+
+/* std.tree of std/tree.nn */
+static const char *module_of(struct arena *arena, const char *name) {
+  const char *suffix = strrchr(name, '.');
+  char *module = arena_strndup(arena, name, suffix && suffix > name ? (size_t)(suffix - name) : strlen(name));
+  for (char *c = module; *c; c++)
+    if (*c == '/')
+      *c = '.';
+  return module;
 }
 
 static struct stdlib_dirs stdlib_of(const struct parse_options *options) {
@@ -107,30 +116,37 @@ static void report_not_found(struct loader *loader, const struct ast_import *imp
     diag_help(diag, "did you mean `import std.%s`?", similar);
   else if (is_standard(import))
     diag_help(diag, "the standard library is found with `--stdlib DIR` or $NN_STDLIB");
+  else
+    diag_help(diag, "other folders are searched with `-I DIR` or $NN_PATH");
 }
 
-/* The path of an imported file; NULL and a diagnostic when it does not exist. */
-static const char *find_import(struct loader *loader, const struct source_file *importer,
-                               const struct ast_import *import) {
+/* Looks beside the importing file and in the folders of the search path, or in those of the standard library. */
+static struct found find_import(struct loader *loader, const struct source_file *importer,
+                                const struct ast_import *import) {
+  static const struct parse_options none;
   struct arena *arena = loader->arena;
-  if (!is_standard(import)) {
-    const char *directory = directory_of(arena, importer->path);
-    const char *path = arena_printf(arena, "%s%s", directory, relative_path(arena, &import->path, 0));
-    if (is_file(path))
-      return path;
-    report_not_found(loader, import, &path, 1);
-    return NULL;
+  const struct parse_options *options = loader->options ? loader->options : &none;
+  bool is_std = is_standard(import);
+  const char *const *dirs = is_std ? options->stdlib_dirs : options->import_dirs;
+  size_t dir_count = is_std ? options->stdlib_dir_count : options->import_dir_count;
+  const char *name = relative_path(arena, &import->path, 0);
+  const char *relative = is_std ? relative_path(arena, &import->path, 1) : name;
+  const char **tried = arena_new_array(arena, const char *, dir_count + 1);
+  size_t count = 0;
+  if (!is_std) {
+    const char *beside = arena_printf(arena, "%s%s", directory_of(arena, importer->path), relative);
+    if (is_file(beside))
+      return (struct found){beside, arena_printf(arena, "%s%s", directory_of(arena, importer->name), name)};
+    tried[count++] = beside;
   }
-  const char *relative = relative_path(arena, &import->path, 1);
-  size_t count = loader->options ? loader->options->stdlib_dir_count : 0;
-  const char **tried = arena_new_array(arena, const char *, count);
-  for (size_t i = 0; i < count; i++) {
-    tried[i] = arena_printf(arena, "%s/%s", loader->options->stdlib_dirs[i], relative);
-    if (is_file(tried[i]))
-      return tried[i];
+  for (size_t i = 0; i < dir_count; i++) {
+    const char *path = arena_printf(arena, "%s/%s", dirs[i], relative);
+    if (is_file(path))
+      return (struct found){path, name};
+    tried[count++] = path;
   }
   report_not_found(loader, import, tried, count);
-  return NULL;
+  return (struct found){NULL, NULL};
 }
 
 static struct loaded *find_loaded(struct loader *loader, const char *real_path) {
@@ -149,18 +165,23 @@ static void report_cycle(struct loader *loader, const struct ast_import *import,
   struct diag *diag = diag_error(loader->sink, DIAG_IMPORT_CYCLE, import->span,
                                  "`%s` is imported by a file that it imports itself",
                                  dotted(loader->arena, &import->path));
+  const char *circle = module_of(loader->arena, target->source->name);
   bool in_circle = false;
   for (size_t i = 0; i < loader->loaded.count; i++) {
     const struct loaded *open = loader->loaded.items[i];
-    if (in_circle && open->is_open)
+    if (in_circle && open->is_open) {
       diag_label(diag, open->imported_at, "which is imported here");
+      circle = arena_printf(loader->arena, "%s -> %s", circle, module_of(loader->arena, open->source->name));
+    }
     in_circle = in_circle || open == target;
   }
+  diag_note(diag, "the circle: %s -> %s", circle, module_of(loader->arena, target->source->name));
 }
 
 static struct ast_file *load_import(struct loader *loader, const struct source_file *importer,
                                     const struct ast_import *import, bool importer_is_stdlib) {
-  const char *path = find_import(loader, importer, import);
+  struct found found = find_import(loader, importer, import);
+  const char *path = found.path;
   if (!path)
     return NULL;
   const char *real_path = real_path_of(loader->arena, path);
@@ -182,7 +203,7 @@ static struct ast_file *load_import(struct loader *loader, const struct source_f
     diag_error(loader->sink, DIAG_FILE_UNREADABLE, import->span, "cannot read %s: %s", path, error);
     return NULL;
   }
-  source->name = stored_name(loader->arena, importer, import);
+  source->name = found.name;
   return load(loader, source, real_path, import->span, is_standard(import) || importer_is_stdlib)->file;
 }
 
@@ -195,6 +216,7 @@ static struct loaded *load(struct loader *loader, struct source_file *source, co
   struct ast_file *file = parse_file(loader->arena, loader->sink, source);
   if (file) {
     file->is_stdlib = is_stdlib;
+    file->module = module_of(loader->arena, source->name);
     loader->depth++;
     for (size_t i = 0; i < file->imports.count; i++) {
       struct ast_import *import = file->imports.items[i];

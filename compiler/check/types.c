@@ -483,7 +483,7 @@ static const char *fn_text(struct arena *arena, const struct type *type) {
 }
 
 static const char *layer_text(struct arena *arena, const struct type *type) {
-  const char *text = arena_printf(arena, "%s(", type->layer.decl->name.text);
+  const char *text = arena_printf(arena, "%s(", type->layer.decl->unique);
   for (size_t i = 0; i < type->layer.decl->layer_params.count; i++) {
     const struct size *size = type->layer.args[i].size;
     text = arena_printf(arena, "%s%s%s", text, i ? ", " : "", size ? size_text(arena, size) : "_");
@@ -508,8 +508,8 @@ const char *type_text(struct arena *arena, const struct type *type) {
   case TYPE_TUPLE: return tuple_text(arena, type);
   case TYPE_DATA:
     if (type->data.decl->size_vars.count == 0)
-      return type->data.decl->name.text;
-    return arena_printf(arena, "%s[%s]", type->data.decl->name.text,
+      return type->data.decl->unique;
+    return arena_printf(arena, "%s[%s]", type->data.decl->unique,
                         sizes_text(arena, type->data.sizes, type->data.decl->size_vars.count));
   case TYPE_LAYER: return layer_text(arena, type);
   case TYPE_FN: return fn_text(arena, type);

@@ -39,7 +39,8 @@ static struct source_file *add_file(struct source_set *set, const char *path, co
   return file;
 }
 
-/* Reads everything, whatever the size that stat reports: it is 0 for pipes. The stream stays open. */
+/* Reads everything, whatever the size that stat reports: it is 0 for pipes. The stream stays open. NULL without an
+ * error: there is no memory. */
 static const char *read_stream(struct arena *arena, FILE *stream, size_t size_hint, size_t *length,
                                const char **error) {
   size_t capacity = size_hint < SOURCE_LENGTH_LIMIT ? size_hint + 1 : SOURCE_LENGTH_LIMIT + 1;
@@ -60,10 +61,8 @@ static const char *read_stream(struct arena *arena, FILE *stream, size_t size_hi
     buffer = larger;
     capacity *= 2;
   }
-  if (!buffer) {
-    *error = "out of memory";
+  if (!buffer)
     return NULL;
-  }
   if (used > SOURCE_LENGTH_LIMIT) {
     *error = "the file is larger than 64 MiB";
     return NULL;
@@ -88,6 +87,7 @@ struct source_file *source_load(struct source_set *set, const char *path, enum f
     return NULL;
   }
   size_t length = 0;
+  *error = NULL;
   const char *text = read_stream(set->arena, stream, status.st_size > 0 ? (size_t)status.st_size : 0, &length,
                                  error);
   if (text && ferror(stream)) {
@@ -95,6 +95,8 @@ struct source_file *source_load(struct source_set *set, const char *path, enum f
     text = NULL;
   }
   fclose(stream);
+  if (!text && !*error)
+    arena_out_of_memory(set->arena);
   return text ? add_file(set, path, text, length) : NULL;
 }
 

@@ -37,9 +37,9 @@ static bool same_env(const struct ast_fn *fn, const struct lower_env *a, const s
 
 /* `encode`, `cell.step`, `norm[4*H]`, `map[int, float](half)`. */
 static const char *instance_name(struct lower *lower, const struct ast_fn *fn, const struct lower_env *env) {
-  const char *name = fn->name.text;
+  const char *name = fn->unique;
   if (env->self)
-    name = arena_printf(lower->arena, "%s.%s", env->self->path, name);
+    name = arena_printf(lower->arena, "%s.%s", env->self->path, fn->name.text);
   const char *separator = "[";
   for (size_t i = 0; i < fn->size_vars.count; i++, separator = ", ")
     name = arena_printf(lower->arena, "%s%s%s", name, separator, size_text(lower->arena, env->sizes[i]));

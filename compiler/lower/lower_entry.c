@@ -163,7 +163,6 @@ static void lower_test(struct lower *lower) {
   }
 }
 
-/* Functions of the standard library are not the model's. */
 void lower_entries(struct lower *lower) {
   const struct ast_files *files = &lower->program->files;
   if (lower->program->test) {
@@ -173,8 +172,9 @@ void lower_entries(struct lower *lower) {
   for (size_t f = 0; f < files->count; f++) {
     const struct ast_decls *decls = &files->items[f]->decls;
     bool is_main = f + 1 == files->count;
-    for (size_t i = 0; !files->items[f]->is_stdlib && i < decls->count; i++)
-      if (decls->items[i]->kind == AST_DECL_FN && is_entry(lower, decls->items[i]->fn, is_main))
+    for (size_t i = 0; i < decls->count; i++)
+      if (decls->items[i]->kind == AST_DECL_FN && decls->items[i]->fn->is_entry &&
+          is_entry(lower, decls->items[i]->fn, is_main))
         add_entry(lower, decls->items[i]->fn);
   }
 }

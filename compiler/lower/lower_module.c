@@ -24,7 +24,7 @@ static void remember_atom(struct lower *lower, const struct size *size, const st
 
 /* A dim that depends on others is written out wherever it occurs; the module has it for show. */
 static void declare_dim(struct lower *lower, const struct ast_dim *decl) {
-  struct ir_dim *dim = ir_add_dim(lower->module, decl->name.text, SIZE_DIM);
+  struct ir_dim *dim = ir_add_dim(lower->module, decl->unique, SIZE_DIM);
   if (size_as_atom(decl->size) && size_symbol_of(size_as_atom(decl->size))->ref.dim == decl) {
     dim->value = size_constant(lower->module->arena, decl->default_value);
     remember_atom(lower, decl->size, dim);
@@ -34,7 +34,7 @@ static void declare_dim(struct lower *lower, const struct ast_dim *decl) {
 }
 
 static void declare_vocab(struct lower *lower, const struct ast_vocab *decl) {
-  struct ir_dim *dim = ir_add_dim(lower->module, decl->name.text, SIZE_VOCAB);
+  struct ir_dim *dim = ir_add_dim(lower->module, decl->unique, SIZE_VOCAB);
   dim->closed = decl->closed;
   dim->min_count = decl->min_count;
   dim->max_size = decl->max_size;
@@ -43,7 +43,7 @@ static void declare_vocab(struct lower *lower, const struct ast_vocab *decl) {
 
 static void declare_enum(struct lower *lower, const struct ast_enum *decl) {
   struct arena *arena = lower->module->arena;
-  struct ir_dim *dim = ir_add_dim(lower->module, decl->name.text, SIZE_ENUM);
+  struct ir_dim *dim = ir_add_dim(lower->module, decl->unique, SIZE_ENUM);
   dim->n_members = (uint32_t)decl->members.count;
   dim->value = size_constant(arena, dim->n_members);
   dim->members = arena_new_array(arena, const char *, dim->n_members);
@@ -59,9 +59,9 @@ static uint32_t declare_param(struct lower *lower, const struct ast_param *decl,
                               const struct lower_node *self) {
   struct arena *arena = lower->module->arena;
   struct lower_env env = {.self = self};
-  const char *name = decl->name.text;
+  const char *name = decl->unique;
   if (self)
-    name = arena_printf(lower->arena, "%s.%s", self->path, name);
+    name = arena_printf(lower->arena, "%s.%s", self->path, decl->name.text);
   lower->where = decl->name.span;
   struct ir_param *param = ir_add_param(lower->module, name, lower_type(lower, &env, decl->type->type));
   if (decl->initialiser) {
@@ -233,7 +233,7 @@ static void declare(struct lower *lower, const struct ast_decl *decl) {
     break;
   }
   case AST_DECL_INSTANCE: {
-    struct place place = {.path = decl->instance->name.text};
+    struct place place = {.path = decl->instance->unique};
     struct lower_node *node = make_node(lower, place, decl->instance->value, decl->instance->type);
     map_put(lower->arena, &lower->nodes, decl->instance, node);
     break;

@@ -152,7 +152,7 @@ static struct ir_field *fields_of(struct lower *lower, const struct lower_env *e
 
 static const char *data_name(struct lower *lower, const struct ast_data *decl,
                              const struct size *const *sizes) {
-  const char *name = decl->name.text;
+  const char *name = decl->unique;
   for (size_t i = 0; i < decl->size_vars.count; i++)
     name = arena_printf(lower->arena, "%s%s%s", name, i ? ", " : "[", size_text(lower->arena, sizes[i]));
   return decl->size_vars.count ? arena_printf(lower->arena, "%s]", name) : name;

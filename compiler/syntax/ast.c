@@ -94,6 +94,13 @@ static bool convert_chain(struct arena *arena, const struct ast_expr *expr, cons
   }
 }
 
+const char *ast_dotted_text(struct arena *arena, const struct ast_expr *expr) {
+  if (expr->kind == AST_EXPR_NAME)
+    return expr->name.name.text;
+  const char *base = expr->kind == AST_EXPR_FIELD ? ast_dotted_text(arena, expr->field.base) : NULL;
+  return base ? arena_printf(arena, "%s.%s", base, expr->field.name.text) : NULL;
+}
+
 static bool convert_size(struct arena *arena, const struct ast_expr *expr, const struct ast_expr **culprit,
                          struct ast_size *size) {
   switch (expr->kind) {
@@ -106,6 +113,12 @@ static bool convert_size(struct arena *arena, const struct ast_expr *expr, const
     size->name.name = expr->name.name;
     size->name.ref = expr->name.ref;
     return true;
+  case AST_EXPR_FIELD:
+    size->kind = AST_SIZE_NAME;
+    size->name.name = (struct ast_name){ast_dotted_text(arena, expr), expr->span};
+    if (size->name.name.text)
+      return true;
+    break;
   case AST_EXPR_UNARY:
     if (expr->unary.op != AST_UNARY_NEGATE)
       break;

@@ -5,8 +5,13 @@
  * fills those, so that lowering never resolves a name again: a binding is a `struct ast_local *`, a function a
  * `struct ast_fn *`, and so on, compared by address. Nothing else of the tree changes after parsing.
  *
+ * What can be declared at top level has a `unique` name: the name that it has in the module, unlike that of any other
+ * declaration. It is its own name, with the file's before it where another file declares the same.
+ *
  * Trees that reach the checker have no holes: when a file has syntax errors only diagnostics come out of it.
  * Names are NUL-terminated, in the arena and not interned: compare with strcmp, or the resolutions by address.
+ * A qualified name is one name with its dots, `std.lstm.State`; in expressions it is parsed as a FIELD, and the checker
+ * makes the node a NAME.
  */
 #ifndef NN_COMPILER_SYNTAX_AST_H
 #define NN_COMPILER_SYNTAX_AST_H
@@ -477,14 +482,28 @@ struct ast_block {
 
 /* ---- Declarations ------------------------------------------------------------------------------------------- */
 
+/* A name in the braces of an import. */
+struct ast_listed {
+  struct ast_name name;
+  bool is_used; /* checker */
+};
+
+AST_LIST(ast_listed_names, struct ast_listed);
+
+/* `import std.lstm`, `import std.lstm as rec`, `import std.lstm { LSTM, State }` */
 struct ast_import {
   struct span span;
   struct ast_names path; /* std, lstm */
+  struct ast_name alias; /* text is NULL without `as` */
+  bool is_listed;        /* it has braces */
+  struct ast_listed_names listed;
   struct ast_file *file; /* the imported file; filled by parse_program */
+  bool is_used;          /* checker */
 };
 
 struct ast_dim {
   struct ast_name name;
+  const char *unique; /* checker */
   struct ast_size *value;
   const struct size *size; /* checker: an atom, or a polynomial over earlier dims */
   int64_t default_value;   /* checker: its value when no dim is rebound */
@@ -499,6 +518,7 @@ AST_LIST(ast_vocab_options, struct ast_vocab_option);
 
 struct ast_vocab {
   struct ast_name name;
+  const char *unique; /* checker */
   struct ast_vocab_options options;
   const struct type *type; /* checker: of its indices */
   const struct size *size; /* checker: its cardinality */
@@ -517,6 +537,7 @@ AST_LIST(ast_enum_members, struct ast_enum_member *);
 
 struct ast_enum {
   struct ast_name name;
+  const char *unique; /* checker */
   struct ast_enum_members members;
   const struct type *type; /* checker */
   const struct size *size; /* checker */
@@ -568,6 +589,7 @@ AST_LIST(ast_constructors, struct ast_constructor *);
 
 struct ast_data {
   struct ast_name name;
+  const char *unique; /* checker */
   struct ast_size_vars size_vars;
   struct ast_constructors constructors; /* at least one */
   const struct type *type;              /* checker */
@@ -583,6 +605,7 @@ struct ast_initialiser {
 
 struct ast_param {
   struct ast_name name;
+  const char *unique; /* checker */
   struct ast_type *type;
   struct ast_initialiser *initialiser; /* NULL: glorot() */
   struct ast_layer *layer;             /* NULL at top level */
@@ -591,6 +614,7 @@ struct ast_param {
 /* `let cell = LSTM(D, H)`. The value is a CALL of a layer, a LIST of such values or a COMPREHENSION over them. */
 struct ast_instance {
   struct ast_name name;
+  const char *unique; /* checker */
   struct ast_expr *value;
   struct ast_layer *layer;  /* the layer it stands in; NULL at top level */
   struct ast_locals locals; /* of comprehensions in `value` */
@@ -624,6 +648,7 @@ AST_LIST(ast_decls, struct ast_decl *);
 /* A layer's members by kind, each in order of text, and `members` in order of text over all kinds. */
 struct ast_layer {
   struct ast_name name;
+  const char *unique; /* checker */
   struct ast_layer_params layer_params;
   struct ast_params params;
   struct ast_instances instances;
@@ -672,6 +697,7 @@ struct ast_test {
 
 struct ast_fn {
   struct ast_name name;
+  const char *unique; /* checker */
   bool is_metric;
   struct ast_test *test; /* that it is a function of; NULL: it belongs to the model */
   struct ast_size_vars size_vars;
@@ -683,6 +709,7 @@ struct ast_fn {
   struct ast_locals locals;       /* every binding of the function; locals.items[i]->index == i */
   struct ast_locals assigned;     /* checker: the variable of every assignment, in the order of the text */
   bool is_called;                 /* checker: by another function */
+  bool is_entry;                  /* checker: the main file sees it by its own name, and it is no library's */
   bool names_param;               /* checker: a parameter stands in its body */
   bool is_met;                    /* checker: scratch of walks over calls */
   const struct type *result_type; /* checker */
@@ -723,6 +750,8 @@ struct ast_file {
   struct ast_imports imports;
   struct ast_decls decls;
   bool is_stdlib;
+  const char *
+      module; /* how an import would name it, seen from the main file: std.lstm. The main file's is its name */
 };
 
 AST_LIST(ast_files, struct ast_file *);
@@ -746,12 +775,15 @@ const char *ast_ref_kind_name(enum ast_ref_kind kind);
 const char *ast_binary_op_text(enum ast_binary_op op);
 const char *ast_unary_op_text(enum ast_unary_op op);
 /* The same expression as a size, for layer arguments and slice bounds: integers, names, + - * / % and unary minus.
- * NULL when it is none, and then *culprit (if not NULL) is the part that is not. No diagnostics. */
+ * A qualified name is a FIELD there and one name in the size. NULL when it is none, and then *culprit (if not NULL) is
+ * the part that is not. No diagnostics. */
 struct ast_size *ast_size_from_expr(struct arena *arena, const struct ast_expr *expr,
                                     const struct ast_expr **culprit);
 /* The innermost operator of the chain `a + b - c ...` that ends with this binary operator: the others are reached
  * from it by `outer`. */
 struct ast_expr *ast_first_of_chain(struct ast_expr *expr);
+/* a.b.c of names with nothing but dots between them, a NAME or FIELD of such; NULL for any other expression. */
+const char *ast_dotted_text(struct arena *arena, const struct ast_expr *expr);
 /* The resolution of a NAME expression; NULL for any other expression and before it is resolved. */
 const struct ast_ref *ast_expr_ref(const struct ast_expr *expr);
 

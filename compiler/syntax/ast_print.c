@@ -655,12 +655,22 @@ static struct printer begin(FILE *out, const struct ast_print_options *options) 
   return (struct printer){out, 0, options && options->all_parentheses};
 }
 
+static void print_import(const struct ast_import *import, FILE *out) {
+  fputs("import ", out);
+  for (size_t i = 0; i < import->path.count; i++)
+    fprintf(out, "%s%s", i ? "." : "", import->path.items[i].text);
+  if (import->alias.text)
+    fprintf(out, " as %s", import->alias.text);
+  for (size_t i = 0; i < import->listed.count; i++)
+    fprintf(out, "%s%s", i ? ", " : " { ", import->listed.items[i].name.text);
+  if (import->is_listed)
+    fputs(import->listed.count ? " }" : " { }", out);
+}
+
 void ast_print_file(const struct ast_file *file, FILE *out, const struct ast_print_options *options) {
   struct printer p = begin(out, options);
   for (size_t i = 0; i < file->imports.count; i++) {
-    fputs("import ", out);
-    for (size_t k = 0; k < file->imports.items[i]->path.count; k++)
-      fprintf(out, "%s%s", k ? "." : "", file->imports.items[i]->path.items[k].text);
+    print_import(file->imports.items[i], out);
     fputc('\n', out);
   }
   for (size_t i = 0; i < file->decls.count; i++) {

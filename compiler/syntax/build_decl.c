@@ -18,11 +18,28 @@ struct ast_locals build_take_locals(struct parser *p) {
   return locals;
 }
 
-struct ast_import *build_import(struct parser *p, struct span span, struct ast_names path) {
+struct ast_import *build_import(struct parser *p, struct span span, struct ast_names path,
+                                struct ast_name alias) {
   struct ast_import *import = arena_new(p->arena, struct ast_import);
   import->span = span;
   import->path = path;
+  import->alias = alias;
   return import;
+}
+
+void build_import_list(struct parser *p, struct ast_import *import, struct ast_names names) {
+  import->is_listed = true;
+  for (size_t i = 0; i < names.count; i++) {
+    struct ast_listed listed = {names.items[i], false};
+    arena_push(p->arena, &import->listed, listed);
+  }
+}
+
+struct ast_name build_qualified_name(struct parser *p, struct span span, struct ast_names path) {
+  const char *text = path.items[0].text;
+  for (size_t i = 1; i < path.count; i++)
+    text = arena_printf(p->arena, "%s.%s", text, path.items[i].text);
+  return build_name(text, span);
 }
 
 struct ast_decl *build_dim(struct parser *p, struct span span, struct ast_name name, struct ast_expr *value) {

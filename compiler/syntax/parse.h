@@ -13,6 +13,9 @@ struct ast_file *parse_file(struct arena *arena, struct diag_sink *sink, struct 
 struct parse_options {
   const char *const *stdlib_dirs; /* where `import std.x` looks, in order */
   size_t stdlib_dir_count;
+  const char *const
+      *import_dirs; /* where other imports look, in order, after the folder of the importing file */
+  size_t import_dir_count;
 };
 
 /* Parses `main_file` and its imports. NULL when there were errors; they are in the sink. */

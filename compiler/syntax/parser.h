@@ -175,7 +175,12 @@ struct ast_stmt *build_continue(struct parser *p, struct span span);
 struct ast_stmt *build_expr_stmt(struct parser *p, struct ast_expr *expression);
 struct ast_block *build_block(struct parser *p, struct span span, struct ast_stmts stmts);
 
-struct ast_import *build_import(struct parser *p, struct span span, struct ast_names path);
+struct ast_import *build_import(struct parser *p, struct span span, struct ast_names path,
+                                struct ast_name alias);
+/* The names in braces. */
+void build_import_list(struct parser *p, struct ast_import *import, struct ast_names names);
+/* a.b.c as one name. */
+struct ast_name build_qualified_name(struct parser *p, struct span span, struct ast_names path);
 struct ast_decl *build_dim(struct parser *p, struct span span, struct ast_name name, struct ast_expr *value);
 struct ast_decl *build_vocab(struct parser *p, struct span span, struct ast_name name,
                              struct ast_vocab_options options);

@@ -42,7 +42,7 @@ static const struct sign signs[] = {
     {PROJECTION, RANGE, true, 0, 0, NULL, "a range is `a..b`, and does not include b"},
     {DOT, RANGE, true, 0, 0, NULL, "a range is `a..b`, and does not include b"},
     {COLON, 0, false, ':', 0, NULL,
-     "a member of an enum or a constructor is written by itself: `Shift`, not `Action::Shift`"},
+     "a member is written by itself, `Shift`, or behind its type and a dot, `Action.Shift`"},
     {DOT, IDENTIFIER, false, 0, 0, "=>",
      "a member of an enum or a constructor is written by itself: `Shift`, not `Action.Shift`"},
     {BAR, 0, false, 0, 0, "an expression", LAMBDA},

@@ -29,6 +29,8 @@ static const char *const weak_operators[] = {
 static const char *const function_start[] = {"fn (", NULL};
 static const char *const separators[] = {"end of line", "end of file", NULL};
 static const char *const assignment[] = {"=", NULL};
+/* Any name may be a path; that is hardly what is missing where something else could stand. */
+static const char *const path[] = {".", NULL};
 
 bool expectation_has(const struct expectation *e, const char *name) {
   for (size_t i = 0; i < e->count; i++) {
@@ -93,6 +95,8 @@ static void condense(struct expectation *e) {
     drop(e, type_start);
     group_name = "a type";
   }
+  if (e->count > 1)
+    drop(e, path);
   if (group_name)
     e->names[e->count++] = group_name;
 }

@@ -304,9 +304,17 @@ static bool ends_skipping(const struct parser *parser, const struct token *token
   }
 }
 
+/* `as` is a word of imports only, so that it remains a name elsewhere: behind the path, `import a.b as c`. */
+static bool is_as(const struct parser *parser, const struct token *token) {
+  return token->kind == IDENTIFIER && parser->last.kind == IDENTIFIER && parser->last_declaration == IMPORT &&
+         parser->brackets.count == 0 && strcmp(token->value.text, "as") == 0;
+}
+
 struct token parser_next_token(struct parser *parser) {
   for (;;) {
     struct token token = next_significant(parser);
+    if (is_as(parser, &token))
+      token.kind = AS;
     accept(parser, &token);
     if (parser->is_too_deep)
       return end_token(parser);

@@ -89,8 +89,10 @@ static void write_textmate(FILE *out, const struct words words[N_KINDS]) {
         "\"name\": "
         "\"storage.type.nn\" }, \"2\": { \"name\": \"entity.name.type.nn\" } } },\n",
         out);
-  fputs("    { \"match\": \"\\\\b(import)\\\\s+([A-Za-z_][\\\\w.]*)\", \"captures\": { \"1\": { \"name\": "
-        "\"storage.type.nn\" }, \"2\": { \"name\": \"entity.name.namespace.nn\" } } },\n",
+  fputs("    { \"match\": \"\\\\b(import)\\\\s+([A-Za-z_][\\\\w.]*)(?:\\\\s+(as)\\\\s+([A-Za-z_]\\\\w*))?\", "
+        "\"captures\": { "
+        "\"1\": { \"name\": \"storage.type.nn\" }, \"2\": { \"name\": \"entity.name.namespace.nn\" }, "
+        "\"3\": { \"name\": \"storage.type.nn\" }, \"4\": { \"name\": \"entity.name.namespace.nn\" } } },\n",
         out);
   word_rule(out, "keyword.control.nn", &words[CONTROL], "");
   word_rule(out, "storage.type.nn", &words[DECLARATION], "");
@@ -125,12 +127,13 @@ static void write_vim(FILE *out, const struct words words[N_KINDS]) {
       "syn match nnType /\\<[A-Z]\\w*\\>/\n"
       "syn match nnNumber /\\<\\d[0-9_]*\\%(\\.\\%(\\.\\)\\@!\\d*\\)\\?\\%([eE][+-]\\?\\d\\+\\)\\?/\n"
       "syn match nnFunction /\\%(\\<\\%(fn\\|metric\\)\\s\\+\\)\\@<=\\h\\w*/\n"
+      "syn match nnImportAs /\\%(^\\s*import\\s.*\\)\\@<=\\<as\\>/\n"
       "syn match nnOperator /=>\\|->\\|==\\|!=\\|<=\\|>=\\|&&\\|||\\|\\.\\.\\|[-+*\\/%@<>=!|]/\n"
       "syn match nnComment /\\/\\/.*$/ contains=@Spell\n\n"
       "hi def link nnControl Conditional\nhi def link nnDeclaration Keyword\nhi def link nnConstant Boolean\n"
       "hi def link nnPrimitive Type\nhi def link nnOperation Function\nhi def link nnType Type\n"
       "hi def link nnNumber Number\nhi def link nnFunction Identifier\nhi def link nnOperator Operator\n"
-      "hi def link nnComment Comment\n\nlet b:current_syntax = \"nn\"\n",
+      "hi def link nnImportAs Keyword\nhi def link nnComment Comment\n\nlet b:current_syntax = \"nn\"\n",
       out);
 }
 

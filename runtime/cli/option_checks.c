@@ -90,6 +90,7 @@ static const struct command_synonym synonyms[] = {
     {"function", "entry", NULL},
     {"fn", "entry", NULL},
     {"dim", "define", NULL},
+    {"include", "import-path", NULL},
     {"set", "define", NULL},
     {"batching", "autobatch", NULL},
     {"auto-batch", "autobatch", NULL},

@@ -79,6 +79,7 @@ static const struct {
     {{"skip-bad", KEY_SKIP_BAD, NULL, 0, "count bad records instead of stopping at the first", 1}, WITH_DATA},
     {{"limit", KEY_LIMIT, "N", 0, "the data is its first N examples, as if there were no more", 1}, RUNS_ALL},
     {{NULL, 0, NULL, 0, "Model:", 2}, ALL},
+    {{"import-path", 'I', "DIR", 0, "look for imports of the .nn file in DIR, too", 2}, ALL},
     {{"define", 'D', "NAME=VALUE", 0, "bind a dim", 2}, ALL},
     {{"weights", KEY_WEIGHTS, "FILE", 0, "checkpoint to start from", 2}, ALL},
     {{"entry", KEY_ENTRY, "NAME", 0, "function to run instead of the usual one", 2}, WITH_DATA},
@@ -196,6 +197,12 @@ static void define(struct argp_state *state, struct cli_options *options, char *
   options->dims[options->n_dims++] = (nn_dim_value){text, integer(state, name, equals + 1, 0, INT32_MAX)};
 }
 
+static void add_import_dir(struct argp_state *state, struct cli_options *options, const char *text) {
+  if (options->n_import_dirs == CLI_MAX_FILES)
+    argp_error(state, "more than %d folders of imports", CLI_MAX_FILES);
+  options->import_dirs[options->n_import_dirs++] = text;
+}
+
 static void set_training(int key, char *text, struct cli_options *o, struct argp_state *state) {
   static const char *const sparse[] = {"lazy", "exact", NULL}, *const loss[] = {"mean", "sum", NULL};
   switch (key) {
@@ -267,6 +274,7 @@ static error_t set(int key, char *text, struct argp_state *state) {
   case KEY_SKIP_BAD: o->reading.skip_bad = true; break;
   case 'D': define(state, o, text); break;
   case KEY_REASONS: cli_explain_reasons(); exit(0);
+  case 'I': add_import_dir(state, o, text); break;
   case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
   case KEY_WEIGHTS: o->weights = text; break;
   case KEY_ENTRY: o->entry = text; break;

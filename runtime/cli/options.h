@@ -37,6 +37,8 @@ struct cli_options {
   // the model
   nn_dim_value dims[CLI_MAX_DIMS];
   size_t n_dims;
+  const char *import_dirs[CLI_MAX_FILES];  // of a model that is compiled here
+  size_t n_import_dirs;
   const char *weights, *init, *entry;
   nn_options running;
   nn_limits limits;

@@ -87,8 +87,11 @@ static bool has_suffix(const char *path, const char *suffix) {
   return n >= m && !strcmp(path + n - m, suffix);
 }
 
-static nn_model *compile(const char *path) {
-  struct nnc_options how = {.path = path, .keep_paths = true};
+static nn_model *compile(const struct cli_options *options) {
+  struct nnc_options how = {.path = options->model,
+                            .keep_paths = true,
+                            .import_dirs = options->import_dirs,
+                            .import_dir_count = options->n_import_dirs};
   struct nnc_result result;
   bool compiled = nnc_compile(&how, &result);
   nnc_render(&result, stderr, isatty(STDERR_FILENO));  // warnings too
@@ -103,7 +106,7 @@ static nn_model *compile(const char *path) {
 
 nn_model *cli_open_model(const struct cli_options *options) {
   if (has_suffix(options->model, ".nn"))
-    return compile(options->model);
+    return compile(options);
   nn_model *model = NULL;
   cli_check(nn_model_open(options->model, &model));
   return model;

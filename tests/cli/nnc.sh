@@ -136,6 +136,33 @@ printf 'import mine.special\ndim H = 3\nlet s = Special(H)\nfn loss(i: int) -> f
 status 0 "$nnc" check own.nn
 status 0 "$nnc" check ./mine/../own.nn
 
+# The search path: the importing file's folder comes first, then -I in order, then NN_PATH.
+mkdir -p one/deep two three
+printf 'import deep.part\nimport other\ndim H = 3\nfn main(i: int) -> int { i + part.size() + other.size() + H }\n' >path.nn
+status 1 "$nnc" check path.nn
+says err 'there is no deep/part.nn'
+says err 'with `-I DIR` or $NN_PATH'
+printf 'import beside\ndim H = 4\nfn size() -> int { H + beside() }\n' >one/deep/part.nn
+printf 'fn beside() -> int { 1 }\n' >one/deep/beside.nn
+printf 'fn beside() -> int { wrong }\n' >one/beside.nn
+printf 'dim H = 5\nfn size() -> int { H }\n' >two/other.nn
+printf 'fn wrong() -> int { missing }\n' >three/other.nn
+status 1 "$nnc" check -I one path.nn
+says err 'there is no one/other.nn'
+status 0 "$nnc" check -I one -I two -I three path.nn
+status 0 env NN_PATH=one:two:three "$nnc" check path.nn
+status 0 env NN_PATH=three "$nnc" check -I one --import-path=two path.nn
+status 1 "$nnc" check -I one -I three -I two path.nn
+status 2 "$nnc" explain NN0106 -I one
+# Three dims of one name, of which the main file's has the bare one; -D reaches all of them.
+status 0 "$nnc" -I one -I two -D H=7 -D deep.part.H=8 -D other.H=9 --emit=ir path.nn
+says out '^dim H = 7$'
+says out '^dim deep.part.H = 8$'
+says out '^dim other.H = 9$'
+printf 'import deep.part\nimport other\nfn main(i: int) -> int { i + part.size() + other.size() }\n' >path.nn
+status 1 "$nnc" check -I one -I two -D H=7 path.nn
+says err 'write `-D other.H=...` or `-D deep.part.H=...`'
+
 # Explanations, help, mistakes on the command line.
 status 0 "$nnc" explain NN0106
 says out 'NN0106'
@@ -211,7 +238,7 @@ says_of() { # PATTERN ARGUMENTS...
   says err "$pattern"
 }
 says_of 'there is no option --outptu; did you mean --output?' --outptu x "$model"
-says_of 'there is no option --include; it is called --stdlib' --include=x "$model"
+says_of 'there is no option --include; it is called --import-path' --include=x "$model"
 says_of '`nnc check FILE`' --check "$model"
 says_of 'there is no option --unheard-of$' "$model" --unheard-of=3
 says_of 'there is no command `chekc`; did you mean `check`?' chekc "$model"

@@ -30,6 +30,22 @@ status 0 train $run --epoch 1 --quiet --no-sh # unambiguous beginnings are optio
 status 1 predict line.nn --data --lr --weights line.st # the argument of an option is none
 says err '^nnrun: --lr: '
 
+# Folders of imports of a model that is compiled here.
+mkdir one two
+printf 'fn size() -> int { 4 }\n' >one/part.nn
+printf 'import part\nfn size() -> int { 1 + part.size() }\n' >two/other.nn
+printf 'import part\nimport other\nfn add(i: int) -> int { i + part.size() + other.size() }\n' >path.nn
+printf '{"i": 2}\n' >path.jsonl
+run="path.nn --entry add --data path.jsonl"
+status 1 predict $run -I one
+says err 'cannot find `other`'
+status 0 predict $run -I one --import-path=two
+says out '^11$'
+export NN_PATH=one:two
+status 0 predict $run
+unset NN_PATH
+says out '^11$'
+
 # Options without effect.
 refuses 2 '--momentum has no effect: it belongs to `--optimiser momentum`' train $run --momentum 0.5
 refuses 2 '--momentum has no effect' train $run --momentum 0.5 --optimiser sgd

@@ -35,7 +35,7 @@ struct program {
 
 static void open_program(struct program *program, const char *path) {
   static const char *const stdlib[] = {"stdlib"};
-  const struct parse_options options = {stdlib, 1};
+  const struct parse_options options = {.stdlib_dirs = stdlib, .stdlib_dir_count = 1};
   const char *error = NULL;
   arena_init(&program->arena);
   source_set_init(&program->sources, &program->arena);

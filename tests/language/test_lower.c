@@ -155,14 +155,14 @@ static void test_too_many_layers(void **state) {
  * two more. */
 static void test_too_many_functions(void **state) {
   (void)state;
-  char text[8192] = "param x: f32[1]\nfn f0[n](x: f32[n]) -> f32 { sum(x) }\n";
+  char text[8192] = "param start: f32[1]\nfn f0[n](x: f32[n]) -> f32 { sum(x) }\n";
   for (int i = 1; i <= 20; i++) {
     size_t used = strlen(text);
     snprintf(text + used, sizeof text - used,
              "fn f%d[n](x: f32[n]) -> f32 { f%d(x) + f%d(concat(x, zeros[%d])) }\n", i, i - 1, i - 1,
              1 << (i - 1));
   }
-  strcat(text, "fn loss() -> f32 { f20(x) }\n");
+  strcat(text, "fn loss() -> f32 { f20(start) }\n");
   expect_error(text, DIAG_TOO_MANY_INSTANCES);
 }
 

@@ -11,6 +11,7 @@ syn match nnOperation /\<\%(len\|push\|pop\|last\|reversed\|zip\|sum\|mean\|max\
 syn match nnType /\<[A-Z]\w*\>/
 syn match nnNumber /\<\d[0-9_]*\%(\.\%(\.\)\@!\d*\)\?\%([eE][+-]\?\d\+\)\?/
 syn match nnFunction /\%(\<\%(fn\|metric\)\s\+\)\@<=\h\w*/
+syn match nnImportAs /\%(^\s*import\s.*\)\@<=\<as\>/
 syn match nnOperator /=>\|->\|==\|!=\|<=\|>=\|&&\|||\|\.\.\|[-+*\/%@<>=!|]/
 syn match nnComment /\/\/.*$/ contains=@Spell
 
@@ -23,6 +24,7 @@ hi def link nnType Type
 hi def link nnNumber Number
 hi def link nnFunction Identifier
 hi def link nnOperator Operator
+hi def link nnImportAs Keyword
 hi def link nnComment Comment
 
 let b:current_syntax = "nn"
