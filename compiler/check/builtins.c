@@ -28,6 +28,12 @@ static const struct builtin rows[] = {
    (arity) < 0, LITERAL_USAGE(name, arity), doc},
 #include "compiler/ir/ops.def"
 #undef OP
+#define HOST(ENUM, name, fails, doc)
+#define HOST_MATH(ENUM, name, operands, user, c_name, doc)                                                   \
+  {BUILTIN_HOST_MATH, user, IR_##ENUM, operands, false, LITERAL_USAGE(user, operands), doc},
+#include "compiler/ir/hostops.def"
+#undef HOST
+#undef HOST_MATH
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 

@@ -11,7 +11,8 @@
 #include "compiler/ir/ir.h"
 
 enum builtin_kind {
-  BUILTIN_OP, /* the tensor operation `op`; see check.h for the arguments */
+  BUILTIN_OP,        /* the tensor operation `op`; see check.h for the arguments */
+  BUILTIN_HOST_MATH, /* the instruction `op` on floats; ints are converted */
 #define BUILTIN(ENUM, name, arg_count, op, usage, doc) BUILTIN_##ENUM,
 #include "compiler/check/builtins.def"
 #undef BUILTIN
@@ -28,7 +29,7 @@ struct builtin {
   const char *doc;
 };
 
-/* All rows: those of builtins.def, then the operations; `name` is NULL for those that are not for users (for
+/* All rows: those of builtins.def, then the operations, then mathematics of host numbers; `name` is NULL for those that are not for users (for
  * lists of names: editors, "did you mean"). */
 size_t builtin_count(void);
 const struct builtin *builtin_at(size_t i);

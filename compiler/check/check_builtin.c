@@ -73,6 +73,8 @@ static bool suits(const struct builtin *builtin, const struct type *type) {
   case BUILTIN_LIST_SUM:
   case BUILTIN_LIST_MEAN:
   case BUILTIN_LIST_MAX: return type->kind == TYPE_LIST;
+  case BUILTIN_HOST_ABS:
+  case BUILTIN_HOST_MATH: return false; /* chosen before */
   case BUILTIN_HOST_MAX:
   case BUILTIN_HOST_MIN: return type_is_host_number(type);
   default: return true;
@@ -85,6 +87,15 @@ static const struct builtin *choose(const struct ast_expr *expr, const struct bu
   const struct ast_call *call = &expr->call.resolved;
   if (!builtin_next(first))
     return first;
+  bool are_numbers = call->arg_count > 0, are_ints = true;
+  for (size_t i = 0; i < call->arg_count; i++) {
+    are_numbers &= type_is_host_number(call->args[i]->type);
+    are_ints &= type_resolve(call->args[i]->type)->kind == TYPE_INT;
+  }
+  for (const struct builtin *row = first; row && are_numbers; row = builtin_next(row))
+    if ((row->kind == BUILTIN_HOST_MATH || (row->kind == BUILTIN_HOST_ABS && are_ints)) &&
+        takes(row, call->arg_count))
+      return row;
   for (const struct builtin *row = first; row; row = builtin_next(row)) {
     bool suited = takes(row, call->arg_count);
     for (size_t i = 0; i < call->arg_count && suited; i++)
@@ -550,6 +561,15 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_HOST_MAX:
   case BUILTIN_HOST_MIN:
     return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
+  case BUILTIN_HOST_ABS:
+    if (type_resolve(args[0]->type)->kind != TYPE_INT)
+      return wrong_argument(checker, builtin, args[0], "a number or a tensor");
+    return &type_int;
+  case BUILTIN_HOST_MATH:
+    for (size_t i = 0; i < expr->call.resolved.arg_count; i++)
+      if (!type_is_host_number(args[i]->type))
+        wrong_argument(checker, builtin, args[i], "a number");
+    return &type_float;
   case BUILTIN_AMAX:
     if (expr->call.resolved.axis > 0)
       return check_op(checker, expr, builtin, args);

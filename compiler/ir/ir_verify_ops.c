@@ -42,6 +42,13 @@ static const struct {
     [IR_READ_VALUE] = {"s", "f"},   [IR_BR] = {"", ""},
     [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},
     [IR_RETURN] = {"*", ""},
+#define OPERANDS_1 "f"
+#define OPERANDS_2 "ff"
+#define HOST(ENUM, name, fails, doc)
+#define HOST_MATH(ENUM, name, operands, user, c_name, doc) [IR_##ENUM] = {OPERANDS_##operands, "f"},
+#include "compiler/ir/hostops.def"
+#undef HOST
+#undef HOST_MATH
 };
 
 static bool fits_letter(char letter, const struct ir_type *type) {

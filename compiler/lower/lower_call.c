@@ -122,13 +122,8 @@ static struct ssa_values lower_last(struct lower_fn *fn, const struct ast_expr *
 
 /* The smaller or the larger of two numbers: there is no instruction for it. Of equals, the first; NaN where
    either is NaN. */
-static struct ssa_values lower_choice(struct lower_fn *fn, const struct ast_expr *expr, bool larger) {
+static struct ssa_values choice(struct lower_fn *fn, struct ir_value *a, struct ir_value *b, bool larger) {
   struct ssa *ssa = &fn->ssa;
-  struct ssa_values args = lower_exprs(fn, expr->call.resolved.args, 2);
-  if (!ssa->reachable)
-    return lower_undefined(fn, expr->type);
-  lower_at(fn, expr->span);
-  struct ir_value *a = args.items[0], *b = args.items[1];
   enum ir_op less = a->type->kind == IR_FLOAT ? IR_FLT : IR_ILT;
   struct ssa_label *second = ssa_label(ssa), *first = ssa_label(ssa), *end = ssa_label(ssa);
   struct ssa_label *otherwise = less == IR_FLT ? ssa_label(ssa) : first;
@@ -142,6 +137,37 @@ static struct ssa_values lower_choice(struct lower_fn *fn, const struct ast_expr
   ssa_enter(ssa, first, 0, NULL);
   ssa_jump(ssa, end, lower_one(fn, a));
   return ssa_enter(ssa, end, 1, &a->type);
+}
+
+static struct ssa_values lower_choice(struct lower_fn *fn, const struct ast_expr *expr, bool larger) {
+  struct ssa_values args = lower_exprs(fn, expr->call.resolved.args, 2);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  return choice(fn, args.items[0], args.items[1], larger);
+}
+
+/* abs(n) of an int */
+static struct ssa_values lower_abs(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  return choice(fn, a, ir_build_host1(&fn->ssa.build, IR_INEG, a), true);
+}
+
+static struct ssa_values lower_math(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_builder *build = &fn->ssa.build;
+  const struct ast_call *call = &expr->call.resolved;
+  struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  for (uint32_t i = 0; i < args.n; i++)
+    if (args.items[i]->type->kind == IR_INT)
+      args.items[i] = ir_build_host1(build, IR_INT_TO_FLOAT, args.items[i]);
+  const struct ir_type *type = ir_type_simple(fn->lower->module, IR_FLOAT);
+  return lower_one(fn, ir_build_value(build, call->target.builtin->op, args.n, args.items, type));
 }
 
 static struct ir_value *bool_to_int(struct lower_fn *fn, struct ir_value *truth) {
@@ -243,6 +269,8 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_TENSOR: return lower_tensor(fn, expr);
   case BUILTIN_FLOAT: return lower_number(fn, expr, true);
   case BUILTIN_INT: return lower_number(fn, expr, false);
+  case BUILTIN_HOST_ABS: return lower_abs(fn, expr);
+  case BUILTIN_HOST_MATH: return lower_math(fn, expr);
   case BUILTIN_HOST_MAX: return lower_choice(fn, expr, true);
   case BUILTIN_HOST_MIN: return lower_choice(fn, expr, false);
   case BUILTIN_ARGMAX: return lower_decision(fn, expr, IR_READ_INDEX);

@@ -1,6 +1,8 @@
 // Folding of host instructions.
 #include "compiler/passes/fold.h"
 
+#include <math.h>
+
 #include "compiler/base/arena.h"
 
 static bool constant_int(const struct ir_value *value, int64_t *out) {
@@ -116,6 +118,12 @@ static struct ir_value *fold_unary(struct ir_builder *build, const struct ir_ins
   case IR_INEG:
     return constant_int(a, &integer) ? make_int(build, type, (int64_t)(0 - (uint64_t)integer)) : NULL;
   case IR_FNEG: return constant_float(a, &number) ? make_float(build, type, -number) : NULL;
+  /* Only what is the same number on every machine. */
+  case IR_FSQRT: return constant_float(a, &number) ? make_float(build, type, sqrt(number)) : NULL;
+  case IR_FABS: return constant_float(a, &number) ? make_float(build, type, fabs(number)) : NULL;
+  case IR_FFLOOR: return constant_float(a, &number) ? make_float(build, type, floor(number)) : NULL;
+  case IR_FCEIL: return constant_float(a, &number) ? make_float(build, type, ceil(number)) : NULL;
+  case IR_FROUND: return constant_float(a, &number) ? make_float(build, type, round(number)) : NULL;
   case IR_INT_TO_FLOAT: return constant_int(a, &integer) ? make_float(build, type, (double)integer) : NULL;
   case IR_INDEX_TO_INT: return constant_int(a, &integer) ? make_int(build, type, integer) : NULL;
   case IR_INT_TO_INDEX:

@@ -257,6 +257,22 @@ static LLVMValueRef build_simple(struct host_function *f) {
   }
 }
 
+// Functions of one or two floats. The C library has them; sqrt and fabs are instructions of every processor, too, but
+// none of these is where time goes.
+static LLVMValueRef build_math(struct host_function *f) {
+  static const enum host_helper helpers[] = {
+#define HOST(ENUM, name, fails, doc)
+#define HOST_MATH(ENUM, name, operands, user, c_name, doc) [IR_##ENUM] = HELPER_host_##c_name,
+#include "compiler/ir/hostops.def"
+#undef HOST
+#undef HOST_MATH
+  };
+  LLVMValueRef args[2];
+  for (uint32_t i = 0; i < f->instr->n_operands; i++)
+    args[i] = host_operand(f, i);
+  return host_call(f->g, helpers[f->instr->op], f->instr->n_operands, args);
+}
+
 // Operations with one result that check, call or convert.
 static LLVMValueRef build_checked(struct host_function *f) {
   switch (f->instr->op) {
@@ -267,6 +283,12 @@ static LLVMValueRef build_checked(struct host_function *f) {
   case IR_SIZE: return build_constant(f);
   case IR_IDIV: return build_division(f, false);
   case IR_IMOD: return build_division(f, true);
+#define HOST(ENUM, name, fails, doc)
+#define HOST_MATH(ENUM, name, operands, user, c_name, doc) case IR_##ENUM:
+#include "compiler/ir/hostops.def"
+#undef HOST
+#undef HOST_MATH
+    return build_math(f);
   case IR_INT_TO_FLOAT: return build_int_to_float(f);
   case IR_FLOAT_TO_INT: return build_float_to_int(f);
   case IR_INT_TO_INDEX: return build_int_to_index(f);

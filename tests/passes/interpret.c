@@ -356,6 +356,16 @@ static void run_float(const struct frame *f, const struct ir_instr *instr) {
   case IR_FMUL: set_number(f, instr, a * b); return;
   case IR_FDIV: set_number(f, instr, a / b); return;
   case IR_FNEG: set_number(f, instr, -a); return;
+#define CALL_1(f, a, b) f(a)
+#define CALL_2(f, a, b) f(a, b)
+#define HOST(ENUM, name, fails, doc)
+#define HOST_MATH(ENUM, name, operands, user, c_name, doc)                                                   \
+  case IR_##ENUM:                                                                                            \
+    set_number(f, instr, CALL_##operands(c_name, a, b));                                                     \
+    return;
+#include "compiler/ir/hostops.def"
+#undef HOST
+#undef HOST_MATH
   case IR_FEQ: set_int(f, instr, a == b); return;
   case IR_FNE: set_int(f, instr, a != b); return;
   case IR_FLT: set_int(f, instr, a < b); return;
