@@ -15,6 +15,26 @@ static LLVMTypeRef vector_type(const struct emission *e) {
   return codegen_lanes(&e->cg, e->cg.real, e->cg.lanes);
 }
 
+// ------------------------------------------------------------------------------------------------- long sums
+
+// sums[0] += x, and what rounding loses goes to sums[1] (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
+static void add_kept(struct codegen *cg, LLVMValueRef x, LLVMValueRef *sums) {
+  LLVMBuilderRef b = cg->builder;
+  LLVMValueRef sum = sums[0];
+  LLVMValueRef total = LLVMBuildFAdd(b, sum, x, ""), part = LLVMBuildFSub(b, total, sum, "");
+  LLVMValueRef of_sum = LLVMBuildFSub(b, sum, LLVMBuildFSub(b, total, part, ""), "");
+  LLVMValueRef lost = LLVMBuildFAdd(b, of_sum, LLVMBuildFSub(b, x, part, ""), "");
+  sums[0] = total;
+  sums[1] = LLVMBuildFAdd(b, sums[1], lost, "");
+}
+
+// What was lost of an infinite sum is no number.
+static LLVMValueRef sum_with_lost(struct codegen *cg, LLVMValueRef total, LLVMValueRef lost) {
+  LLVMValueRef zero = LLVMBuildFSub(cg->builder, lost, lost, "");
+  LLVMValueRef finite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, zero, codegen_real_like(cg, total, 0), "");
+  return LLVMBuildSelect(cg->builder, finite, LLVMBuildFAdd(cg->builder, total, lost, ""), total, "");
+}
+
 // ---------------------------------------------------------------------------------------------------- groups
 
 struct group {
@@ -82,11 +102,14 @@ static void emit_scalar_group(struct emission *e, const struct step *step) {
 // A reduction runs over the operand's elements; the axis that it goes over, or all as one, is a loop that carries
 // vectors. Along the lanes of a chunk where that axis is the last one, so that the lanes are put together in the end;
 // otherwise an element of the chunk after it is a result of its own.
+enum { REDUCER_CARRIED = 3 };
+
 struct reducer {
   struct node *node, *operand;
   emit_body_fn *chunk;  // takes the chunk's elements
   unsigned n_carried;
-  LLVMValueRef first[2];
+  LLVMValueRef first[REDUCER_CARRIED];
+  bool keeps;  // what rounding loses, as there are so many terms
   bool along_lanes;
   uint32_t group;  // that it goes over
   struct emit_cuts cuts;
@@ -111,45 +134,36 @@ static void sum_chunk(struct emission *e, void *context, LLVMValueRef *carried) 
   carried[0] = LLVMBuildFAdd(e->cg.builder, carried[0], elements_or(e, context, 0), "");
 }
 
-// Elements of at least 1 are summed apart.
-static void sum_but_one_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
-  struct codegen *cg = &e->cg;
-  LLVMValueRef x = elements_or(e, context, 0), zero = codegen_real(cg, cg->lanes, 0);
-  LLVMValueRef large = LLVMBuildFCmp(cg->builder, LLVMRealOGE, x, codegen_real(cg, cg->lanes, 1), "");
-  LLVMValueRef parts[] = {LLVMBuildSelect(cg->builder, large, x, zero, ""),
-                          LLVMBuildSelect(cg->builder, large, zero, x, "")};
-  for (int i = 0; i < 2; i++)
-    carried[i] = LLVMBuildFAdd(cg->builder, carried[i], parts[i], "");
-}
-
-static LLVMValueRef sum_but_one(struct codegen *cg, const struct reducer *r, LLVMValueRef large,
-                                LLVMValueRef small) {
-  LLVMValueRef total = summed(cg, r, large);
-  LLVMValueRef rest = LLVMBuildFSub(cg->builder, total, codegen_real_like(cg, total, 1), "");
-  return LLVMBuildFAdd(cg->builder, rest, summed(cg, r, small), "");
-}
-
-// More terms than this are summed up so that nothing is lost: carried[1] has the rounding errors of carried[0]
-// (Knuth, The Art of Computer Programming 2, 4.2.2, theorem B).
-#define LONG_ROW 2048
+// One term after the other; more than that many at one place are summed up so that nothing is lost.
+#define LONG_SUM 128
 
 static void kept_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
-  LLVMBuilderRef b = e->cg.builder;
-  LLVMValueRef x = elements_or(e, context, 0), sum = carried[0];
-  LLVMValueRef total = LLVMBuildFAdd(b, sum, x, ""), part = LLVMBuildFSub(b, total, sum, "");
-  LLVMValueRef of_sum = LLVMBuildFSub(b, sum, LLVMBuildFSub(b, total, part, ""), "");
-  LLVMValueRef lost = LLVMBuildFAdd(b, of_sum, LLVMBuildFSub(b, x, part, ""), "");
-  carried[0] = total;
-  carried[1] = LLVMBuildFAdd(b, carried[1], lost, "");
+  add_kept(&e->cg, elements_or(e, context, 0), carried);
 }
 
-// What was lost of an infinite sum is no number.
-static LLVMValueRef sum_with_lost(struct codegen *cg, const struct reducer *r, LLVMValueRef sum,
-                                  LLVMValueRef lost) {
-  LLVMValueRef total = summed(cg, r, sum), rest = summed(cg, r, lost);
-  LLVMValueRef zero = LLVMBuildFSub(cg->builder, rest, rest, "");
-  LLVMValueRef finite = LLVMBuildFCmp(cg->builder, LLVMRealOEQ, zero, codegen_real_like(cg, total, 0), "");
-  return LLVMBuildSelect(cg->builder, finite, LLVMBuildFAdd(cg->builder, total, rest, ""), total, "");
+// Elements of at least 1 are summed apart, in carried[2]. Only the others, which may be many and small, lose digits.
+static void sum_but_one_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
+  struct codegen *cg = &e->cg;
+  const struct reducer *r = context;
+  LLVMValueRef x = elements_or(e, r, 0), zero = codegen_real(cg, cg->lanes, 0);
+  LLVMValueRef large = LLVMBuildFCmp(cg->builder, LLVMRealOGE, x, codegen_real(cg, cg->lanes, 1), "");
+  LLVMValueRef small = LLVMBuildSelect(cg->builder, large, zero, x, "");
+  carried[2] = LLVMBuildFAdd(cg->builder, carried[2], LLVMBuildSelect(cg->builder, large, x, zero, ""), "");
+  if (r->keeps)
+    add_kept(cg, small, carried);
+  else
+    carried[0] = LLVMBuildFAdd(cg->builder, carried[0], small, "");
+}
+
+static LLVMValueRef whole_sum(struct codegen *cg, const struct reducer *r, LLVMValueRef *carried) {
+  LLVMValueRef total = summed(cg, r, carried[0]);
+  return r->keeps ? sum_with_lost(cg, total, summed(cg, r, carried[1])) : total;
+}
+
+static LLVMValueRef sum_but_one(struct codegen *cg, const struct reducer *r, LLVMValueRef *carried) {
+  LLVMValueRef large = summed(cg, r, carried[2]);
+  LLVMValueRef rest = LLVMBuildFSub(cg->builder, large, codegen_real_like(cg, large, 1), "");
+  return LLVMBuildFAdd(cg->builder, rest, whole_sum(cg, r, carried), "");
 }
 
 static void largest_chunk(struct emission *e, void *context, LLVMValueRef *carried) {
@@ -184,13 +198,17 @@ static void choose_reducer(struct emission *e, struct reducer *r, int64_t terms)
   struct codegen *cg = &e->cg;
   LLVMValueRef zero = codegen_real(cg, cg->lanes, 0), least = codegen_real(cg, cg->lanes, -INFINITY);
   r->n_carried = 2;
-  r->first[0] = r->first[1] = zero;
+  r->first[0] = r->first[1] = r->first[2] = zero;
+  r->keeps = (r->along_lanes ? terms / cg->lanes : terms) > LONG_SUM;
   switch (r->node->op) {
   case IR_OP_SUM:
-    r->chunk = terms > LONG_ROW ? kept_chunk : sum_chunk;
-    r->n_carried = terms > LONG_ROW ? 2 : 1;
+    r->chunk = r->keeps ? kept_chunk : sum_chunk;
+    r->n_carried = r->keeps ? 2 : 1;
     break;
-  case NODE_SUM_BUT_ONE: r->chunk = sum_but_one_chunk; break;
+  case NODE_SUM_BUT_ONE:
+    r->chunk = sum_but_one_chunk;
+    r->n_carried = 3;
+    break;
   case IR_OP_AMAX:
     r->chunk = largest_chunk;
     r->n_carried = 1;
@@ -208,9 +226,8 @@ static void choose_reducer(struct emission *e, struct reducer *r, int64_t terms)
 static LLVMValueRef reduced(struct emission *e, const struct reducer *r, LLVMValueRef *carried) {
   struct codegen *cg = &e->cg;
   switch (r->node->op) {
-  case IR_OP_SUM:
-    return r->n_carried == 2 ? sum_with_lost(cg, r, carried[0], carried[1]) : summed(cg, r, carried[0]);
-  case NODE_SUM_BUT_ONE: return sum_but_one(cg, r, carried[0], carried[1]);
+  case IR_OP_SUM: return whole_sum(cg, r, carried);
+  case NODE_SUM_BUT_ONE: return sum_but_one(cg, r, carried);
   case IR_OP_AMAX: return r->along_lanes ? codegen_max_lanes(cg, carried[0]) : carried[0];
   default: return first_position(cg, carried[0], carried[1]);
   }
@@ -220,7 +237,8 @@ static LLVMValueRef reduced(struct emission *e, const struct reducer *r, LLVMVal
 static void reduce_here(struct emission *e, void *context, LLVMValueRef *unused) {
   struct reducer *r = context;
   (void)unused;
-  LLVMValueRef carried[] = {r->first[0], r->first[1]};
+  LLVMValueRef carried[REDUCER_CARRIED];
+  memcpy(carried, r->first, sizeof carried);
   struct index_map map = node_result_map(r->node);
   struct index_shape shape = node_shape(r->node);
   emit_loop(e, &r->cuts, r->group, r->along_lanes ? EMIT_CHUNKS : EMIT_SINGLY, r->n_carried, carried,
@@ -454,55 +472,114 @@ static LLVMValueRef element_of(struct emission *e, LLVMValueRef base, LLVMValueR
   return codegen_load(&e->cg, e->cg.real, after(e, base, i, stride));
 }
 
+// One step along k: adds its terms to the sum. `valid` lanes of a vector of terms count.
+typedef LLVMValueRef product_step_fn(struct emission *e, const struct matmul *m, LLVMValueRef b,
+                                     LLVMValueRef k, unsigned valid, LLVMValueRef sum);
+
+// How an element of C, or a chunk of its row, is summed up.
+struct product_sum {
+  const struct matmul *m;
+  LLVMValueRef b, zero;
+  product_step_fn *step;
+  int64_t stride;        // of a step
+  unsigned valid, rest;  // of whole steps, and of the last one, which may be 0
+};
+
+static LLVMValueRef sum_steps(struct emission *e, const struct product_sum *p, LLVMValueRef from,
+                              LLVMValueRef to) {
+  struct codegen_loop loop;
+  codegen_loop_begin(&e->cg, &loop, from, to, word(e, p->stride), 1, &p->zero);
+  LLVMValueRef next = p->step(e, p->m, p->b, loop.index, p->valid, loop.carried[0]);
+  codegen_loop_end(&e->cg, &loop, &next);
+  return loop.carried[0];
+}
+
+// Stretches of LONG_SUM steps are summed up so that nothing is lost.
+static void sum_stretches(struct emission *e, const struct product_sum *p, int64_t whole,
+                          LLVMValueRef *sums) {
+  LLVMBuilderRef builder = e->cg.builder;
+  LLVMValueRef end = word(e, whole), length = word(e, LONG_SUM * p->stride);
+  struct codegen_loop loop;
+  codegen_loop_begin(&e->cg, &loop, word(e, 0), end, length, 2, sums);
+  LLVMValueRef to = LLVMBuildNSWAdd(builder, loop.index, length, "");
+  to = LLVMBuildSelect(builder, LLVMBuildICmp(builder, LLVMIntSLT, to, end, ""), to, end, "");
+  LLVMValueRef next[] = {loop.carried[0], loop.carried[1]};
+  add_kept(&e->cg, sum_steps(e, p, loop.index, to), next);
+  codegen_loop_end(&e->cg, &loop, next);
+  for (int i = 0; i < 2; i++)
+    sums[i] = loop.carried[i];
+}
+
+// `along`: the lanes of the sum are parts of it.
+static LLVMValueRef sum_product(struct emission *e, const struct product_sum *p, bool along) {
+  struct codegen *cg = &e->cg;
+  int64_t whole = p->m->inner / p->stride * p->stride;
+  bool is_long = whole > LONG_SUM * p->stride;
+  LLVMValueRef sums[] = {p->zero, p->zero};
+  if (is_long)
+    sum_stretches(e, p, whole, sums);
+  else if (whole > 0)
+    sums[0] = sum_steps(e, p, word(e, 0), word(e, whole));
+  if (p->rest > 0 && is_long)
+    add_kept(cg, p->step(e, p->m, p->b, word(e, whole), p->rest, p->zero), sums);
+  else if (p->rest > 0)
+    sums[0] = p->step(e, p->m, p->b, word(e, whole), p->rest, sums[0]);
+  for (int i = 0; along && i < 1 + is_long; i++)
+    sums[i] = codegen_sum_lanes(cg, sums[i]);
+  return is_long ? sum_with_lost(cg, sums[0], sums[1]) : sums[0];
+}
+
+static LLVMValueRef column_step(struct emission *e, const struct matmul *m, LLVMValueRef b, LLVMValueRef k,
+                                unsigned valid, LLVMValueRef sum) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef x = codegen_splat(cg, element_of(e, m->a_at, k, m->a_inner), cg->lanes);
+  return codegen_fma(cg, x, codegen_load_prefix(cg, vector_type(e), after(e, b, k, m->b_inner), valid), sum);
+}
+
 // A chunk of C's row: the columns of B lie side by side.
 static void matmul_columns(struct emission *e, void *context, LLVMValueRef element, unsigned valid) {
   const struct matmul *m = context;
   struct codegen *cg = &e->cg;
-  LLVMValueRef b = codegen_at(cg, cg->real, m->b, element), sum = LLVMConstNull(vector_type(e));
-  struct codegen_loop loop;
-  codegen_loop_begin(cg, &loop, word(e, 0), word(e, m->inner), word(e, 1), 1, &sum);
-  LLVMValueRef x = codegen_splat(cg, element_of(e, m->a_at, loop.index, m->a_inner), cg->lanes);
-  LLVMValueRef w = codegen_load_prefix(cg, vector_type(e), after(e, b, loop.index, m->b_inner), valid);
-  sum = codegen_fma(cg, x, w, loop.carried[0]);
-  codegen_loop_end(cg, &loop, &sum);
-  codegen_store_prefix(cg, loop.carried[0], codegen_at(cg, cg->real, m->c_at, element), valid);
+  const struct product_sum p = {.m = m,
+                                .b = codegen_at(cg, cg->real, m->b, element),
+                                .zero = LLVMConstNull(vector_type(e)),
+                                .step = column_step,
+                                .stride = 1,
+                                .valid = valid};
+  codegen_store_prefix(cg, sum_product(e, &p, false), codegen_at(cg, cg->real, m->c_at, element), valid);
+}
+
+static LLVMValueRef along_step(struct emission *e, const struct matmul *m, LLVMValueRef b, LLVMValueRef k,
+                               unsigned valid, LLVMValueRef sum) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef x = codegen_load_prefix(cg, vector_type(e), codegen_at(cg, cg->real, m->a_at, k), valid);
+  LLVMValueRef y = codegen_load_prefix(cg, vector_type(e), codegen_at(cg, cg->real, b, k), valid);
+  return codegen_fma(cg, x, y, sum);
 }
 
 // One element of C: both operands lie along k.
 static LLVMValueRef dot_along_inner(struct emission *e, const struct matmul *m, LLVMValueRef b) {
-  struct codegen *cg = &e->cg;
-  int64_t lanes = cg->lanes, whole = m->inner / lanes * lanes;
-  LLVMTypeRef vector = vector_type(e);
-  LLVMValueRef sum = LLVMConstNull(vector);
-  if (whole > 0) {
-    struct codegen_loop loop;
-    codegen_loop_begin(cg, &loop, word(e, 0), word(e, whole), word(e, lanes), 1, &sum);
-    LLVMValueRef x = codegen_load(cg, vector, codegen_at(cg, cg->real, m->a_at, loop.index));
-    LLVMValueRef y = codegen_load(cg, vector, codegen_at(cg, cg->real, b, loop.index));
-    LLVMValueRef next = codegen_fma(cg, x, y, loop.carried[0]);
-    codegen_loop_end(cg, &loop, &next);
-    sum = loop.carried[0];
-  }
-  if (whole < m->inner) {
-    unsigned valid = (unsigned)(m->inner - whole);
-    LLVMValueRef at = word(e, whole);
-    LLVMValueRef x = codegen_load_prefix(cg, vector, codegen_at(cg, cg->real, m->a_at, at), valid);
-    LLVMValueRef y = codegen_load_prefix(cg, vector, codegen_at(cg, cg->real, b, at), valid);
-    sum = codegen_fma(cg, x, y, sum);
-  }
-  return codegen_sum_lanes(cg, sum);
+  unsigned lanes = e->cg.lanes;
+  const struct product_sum p = {.m = m,
+                                .b = b,
+                                .zero = LLVMConstNull(vector_type(e)),
+                                .step = along_step,
+                                .stride = lanes,
+                                .valid = lanes,
+                                .rest = (unsigned)(m->inner % lanes)};
+  return sum_product(e, &p, true);
+}
+
+static LLVMValueRef stride_step(struct emission *e, const struct matmul *m, LLVMValueRef b, LLVMValueRef k,
+                                unsigned valid, LLVMValueRef sum) {
+  (void)valid;
+  return codegen_fma(&e->cg, element_of(e, m->a_at, k, m->a_inner), element_of(e, b, k, m->b_inner), sum);
 }
 
 static LLVMValueRef dot_by_strides(struct emission *e, const struct matmul *m, LLVMValueRef b) {
-  struct codegen *cg = &e->cg;
-  LLVMValueRef sum = codegen_real(cg, 1, 0);
-  struct codegen_loop loop;
-  codegen_loop_begin(cg, &loop, word(e, 0), word(e, m->inner), word(e, 1), 1, &sum);
-  LLVMValueRef x = element_of(e, m->a_at, loop.index, m->a_inner),
-               y = element_of(e, b, loop.index, m->b_inner);
-  LLVMValueRef next = codegen_fma(cg, x, y, loop.carried[0]);
-  codegen_loop_end(cg, &loop, &next);
-  return loop.carried[0];
+  const struct product_sum p = {
+      .m = m, .b = b, .zero = codegen_real(&e->cg, 1, 0), .step = stride_step, .stride = 1, .valid = 1};
+  return sum_product(e, &p, false);
 }
 
 static void emit_matmul(struct emission *e, const struct step *step) {
