@@ -379,7 +379,8 @@ void cli_end_if_interrupted(const struct cli_run *run, const size_t *examples, s
 }
 
 double cli_score_value(const struct cli_score *score) {
-  return score->weight != 0 ? cli_plain(score->sum / score->weight) : NAN;
+  double weight = long_sum_value(&score->weight);
+  return weight != 0 ? cli_plain(long_sum_value(&score->sum) / weight) : NAN;
 }
 
 static void note_not_finite(const struct cli_run *run, size_t entry, nn_dataset *data, const size_t *examples,
@@ -408,17 +409,20 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
   for (size_t i = 0; i < n; i++) {
     if (failed[i])
       continue;
-    scores[0].sum += nn_session_number(run->session, i);
-    scores[0].weight++;
+    long_sum_add(&scores[0].sum, nn_session_number(run->session, i));
+    long_sum_add(&scores[0].weight, 1);
   }
   if (n_failed && report)
     cli_report_failures(run, data, examples, n);
   note_not_finite(run, run->entry, data, examples, n, &scores[0]);
   for (size_t i = 0; i < run->n_metrics; i++) {
     size_t n_metric_failed;
+    double sum = 0, weight = 0;
     struct cli_score *score = &scores[1 + i];
-    cli_check(nn_session_metric(run->session, run->metrics[i], data, examples, n, &score->sum, &score->weight,
-                                &n_metric_failed));
+    cli_check(
+        nn_session_metric(run->session, run->metrics[i], data, examples, n, &sum, &weight, &n_metric_failed));
+    long_sum_add(&score->sum, sum);
+    long_sum_add(&score->weight, weight);
     // An example that has a loss may still fail a metric.
     size_t n_new = mark_failed(run, failed, n);
     if (n_new && report)

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "runtime/base/long_sum.h"
 #include "runtime/cli/interrupt.h"
 #include "runtime/cli/options.h"
 
@@ -72,7 +73,7 @@ int cli_status(const struct cli_run *, size_t n_failed, size_t n, const char *fa
 
 struct cli_score {
   const char *name;
-  double sum, weight;
+  struct long_sum sum, weight;
   size_t n_not_finite;  // examples whose value is not finite
 };
 // The mean; NaN when there was nothing.

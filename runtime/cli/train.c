@@ -28,7 +28,8 @@ struct training {
 
 struct epoch {
   int64_t number;
-  double loss, seconds;
+  struct long_sum loss;  // of all examples
+  double seconds;
   size_t n_examples, n_failed, n_dev_failed;
 };
 
@@ -79,6 +80,10 @@ static void check_minibatch(struct training *training, const char *label, size_t
            what_is_saved(training, saved, sizeof saved));
 }
 
+static double mean_loss(const struct epoch *epoch) {
+  return long_sum_value(&epoch->loss) / (double)epoch->n_examples;
+}
+
 static struct epoch train_epoch(struct training *training, int64_t number) {
   struct cli_run *run = &training->run;
   cli_check(nn_training_begin_epoch(run->model, (uint64_t)number, run->n, run->options->shuffle));
@@ -107,12 +112,11 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
     interrupt_keep();
     if (n_failed && !epoch.n_failed)
       cli_report_failures(run, run->data, examples, size);
-    epoch.loss += loss;
+    long_sum_add(&epoch.loss, loss);
     epoch.n_failed += n_failed;
     epoch.n_examples += size - n_failed;
     training->done += size;
-    snprintf(text, sizeof text, "loss %.5g%s", epoch.n_examples ? epoch.loss / (double)epoch.n_examples : 0,
-             training->dev_text);
+    snprintf(text, sizeof text, "loss %.5g%s", epoch.n_examples ? mean_loss(&epoch) : 0, training->dev_text);
     progress_update(&progress, at + size, text);
   }
   progress_end(&progress);
@@ -127,8 +131,8 @@ static struct epoch train_epoch(struct training *training, int64_t number) {
 static void write_metrics(struct training *training, const struct epoch *epoch,
                           const struct cli_score *scores, size_t n_scores) {
   json_t *line = json_pack("{s:I, s:f, s:f, s:f, s:I, s:I}", "epoch", (json_int_t)epoch->number, "loss",
-                           epoch->loss / (double)epoch->n_examples, "seconds", epoch->seconds,
-                           "examples_per_second", (double)epoch->n_examples / epoch->seconds, "examples",
+                           mean_loss(epoch), "seconds", epoch->seconds, "examples_per_second",
+                           (double)epoch->n_examples / epoch->seconds, "examples",
                            (json_int_t)epoch->n_examples, "failed", (json_int_t)epoch->n_failed);
   json_t *dev = json_object();
   for (size_t i = 0; i < n_scores; i++)
@@ -149,7 +153,7 @@ static void write_metrics(struct training *training, const struct epoch *epoch,
 
 static void report(struct training *training, const struct epoch *epoch, const struct cli_score *scores,
                    size_t n_scores) {
-  double loss = epoch->loss / (double)epoch->n_examples, rate = (double)epoch->n_examples / epoch->seconds;
+  double loss = mean_loss(epoch), rate = (double)epoch->n_examples / epoch->seconds;
   printf("epoch %lld  loss %.5g", (long long)epoch->number, loss);
   for (size_t i = 0; i < n_scores; i++)
     printf("  dev %s %.5g", scores[i].name, cli_score_value(&scores[i]));

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/long_sum.h"
 #include "runtime/base/machine.h"
 #include "runtime/base/status.h"
 
@@ -479,12 +480,12 @@ nn_status *nn_session_train(nn_session *session, nn_optimiser *optimiser, size_t
                             double *loss, size_t *n_failed) {
   STATUS_TRY(nn_session_run(session, entry, dataset, examples, n, NN_TRAIN));
   size_t failed = 0;
-  double sum = 0;
+  struct long_sum sum = {0, 0};
   for (size_t i = 0; i < n; i++) {
     if (session->examples[i].state != EXAMPLE_DONE)
       failed++;
     else if (isfinite(nn_session_number(session, i)))
-      sum += nn_session_number(session, i);
+      long_sum_add(&sum, nn_session_number(session, i));
     else
       return loss_not_finite(session, i);
   }
@@ -493,7 +494,7 @@ nn_status *nn_session_train(nn_session *session, nn_optimiser *optimiser, size_t
     STATUS_TRY(nn_session_backward(session, scale == NN_LOSS_MEAN ? 1.0 / (double)(n - failed) : 1));
     STATUS_TRY(nn_optimiser_step(optimiser, session));
   }
-  *loss = sum;
+  *loss = long_sum_value(&sum);
   *n_failed = failed;
   return NULL;
 }
@@ -506,13 +507,16 @@ nn_status *nn_session_metric(nn_session *session, size_t entry, const nn_dataset
     return status_new(NN_INVALID, "'%s' is no metric: its result is no pair of numbers",
                       session->entry->name);
   *n_failed = 0;
+  struct long_sum numerator = {*sum, 0}, denominator = {*weight, 0};
   for (size_t i = 0; i < n; i++) {
     if (session->examples[i].state != EXAMPLE_DONE) {
       ++*n_failed;
       continue;
     }
-    *sum += slot_number(session, i, 0);
-    *weight += slot_number(session, i, 1);
+    long_sum_add(&numerator, slot_number(session, i, 0));
+    long_sum_add(&denominator, slot_number(session, i, 1));
   }
+  *sum = long_sum_value(&numerator);
+  *weight = long_sum_value(&denominator);
   return NULL;
 }

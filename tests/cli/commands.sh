@@ -88,6 +88,20 @@ says out '^examples 20$' '^loss [0-9.]*$' '^accuracy [0-9.]*$'
 status 0 eval "$model" --weights one.st --data dev.txt --limit 3
 says out '^examples 3$'
 
+# Means over an epoch lose no small example beside a large one.
+cat >huge.nn <<'MODEL'
+param p: f32 = zeros
+fn loss(x: float) -> f32 { p + x }
+metric average(x: float) { (x, 1) }
+MODEL
+printf '{"x": 1e17}\n{"x": 3}\n{"x": -1e17}\n' >huge.jsonl
+for batch in 1 3; do
+  status 0 train huge.nn --data huge.jsonl --epochs 1 --rate 0 --batch $batch --save huge.st
+  says out '^epoch 1  loss 1  '
+  status 0 eval huge.nn --data huge.jsonl --weights huge.st --batch $batch
+  says out '^loss 1$' '^average 1$'
+done
+
 # predict: a line of JSON an example; the file when there are several; standard input.
 status 0 predict "$model" --weights one.st --data dev.txt $small
 silent err
