@@ -188,6 +188,11 @@ NN_MUST_CHECK nn_status *nn_model_save_gradients(const nn_model *, const char *p
 // all of them.
 NN_MUST_CHECK nn_status *nn_dataset_load(nn_model *, const char *path, const size_t *entries,
                                          size_t n_entries, const nn_data_options *, nn_dataset **);
+// One example from texts, one for each parameter of the entry in its order, as the data formats write values: JSON; a
+// bracketed tree, `(3 (2 It) (4 good))`, for a sum type; a cell of a table for what it can hold, `3`, `cat`, `the cat sat`.
+// An error names the parameter and the column.
+NN_MUST_CHECK nn_status *nn_dataset_parse(nn_model *, size_t entry, const char *const *values,
+                                          size_t n_values, nn_dataset **);
 // Reads another file behind the examples that are there, for the same entries. On an error the set is as before.
 NN_MUST_CHECK nn_status *nn_dataset_append(nn_model *, nn_dataset *, const char *path,
                                            const nn_data_options *);

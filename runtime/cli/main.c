@@ -9,8 +9,9 @@
 #include "runtime/cli/run.h"
 
 static int (*const run[CLI_COMMANDS])(const struct cli_options *) = {
-    [CLI_TRAIN] = cli_train, [CLI_EVAL] = cli_eval,   [CLI_PREDICT] = cli_predict, [CLI_BENCH] = cli_bench,
-    [CLI_GRAD] = cli_grad,   [CLI_GRAPH] = cli_graph, [CLI_EXPLAIN] = cli_explain, [CLI_INFO] = cli_info,
+    [CLI_TRAIN] = cli_train, [CLI_EVAL] = cli_eval,       [CLI_PREDICT] = cli_predict,
+    [CLI_RUN] = cli_run_one, [CLI_BENCH] = cli_bench,     [CLI_GRAD] = cli_grad,
+    [CLI_GRAPH] = cli_graph, [CLI_EXPLAIN] = cli_explain, [CLI_INFO] = cli_info,
 };
 
 static void usage(FILE *out) {
@@ -30,11 +31,11 @@ static bool is_one_of(const char *text, const char *a, const char *b, const char
 }
 
 static void refuse_command(const char *word) {
-  static const char *const others[][2] = {{"test", "eval"},       {"evaluate", "eval"}, {"run", "predict"},
-                                          {"infer", "predict"},   {"fit", "train"},     {"learn", "train"},
-                                          {"benchmark", "bench"}, {"profile", "bench"}, {"gradients", "grad"},
-                                          {"plot", "graph"},      {"trace", "graph"},   {"show", "info"},
-                                          {"inspect", "info"},    {"summary", "info"}};
+  static const char *const others[][2] = {{"test", "eval"},     {"evaluate", "eval"},  {"infer", "predict"},
+                                          {"fit", "train"},     {"learn", "train"},    {"benchmark", "bench"},
+                                          {"profile", "bench"}, {"gradients", "grad"}, {"plot", "graph"},
+                                          {"trace", "graph"},   {"show", "info"},      {"inspect", "info"},
+                                          {"summary", "info"}};
   const char *names[CLI_COMMANDS], *meant = NULL;
   for (int i = 0; i < CLI_COMMANDS; i++)
     names[i] = cli_command_name((enum cli_command)i);

@@ -12,7 +12,9 @@
 
 #define ONE(command) (1u << CLI_##command)
 #define WITH_DATA (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD) | ONE(GRAPH) | ONE(EXPLAIN))
-#define ALL (WITH_DATA | ONE(INFO))
+// They run an entry.
+#define RUNS (WITH_DATA | ONE(RUN))
+#define ALL (RUNS | ONE(INFO))
 #define OPTIMISES (ONE(TRAIN) | ONE(BENCH))
 // Run over all of the data, in minibatches.
 #define RUNS_ALL (ONE(TRAIN) | ONE(EVAL) | ONE(PREDICT) | ONE(BENCH) | ONE(GRAD))
@@ -41,6 +43,13 @@ static const struct {
          "of its line in the data and its result, or the error that its control flow ran into."
          "\vThe file is named, too, when there are several. The exit status is 1 when an example "
          "failed. `--data -` reads standard input, whose format must be given."},
+    [CLI_RUN] =
+        {"run", ONE(RUN), "one function on one example that is typed in",
+         "Runs the entry `predict` (or --entry) on the VALUEs, one for each of its parameters in order, and "
+         "prints these as they were read and the result, tensors with their shapes. "
+         "Values are written as in the data formats: JSON; a bracketed tree; what can stand in a cell of a "
+         "table, such as 3, cat, or a list's elements with blanks between them."
+         "\vFor example: nnrun run tree.nn --weights tree.safetensors --entry loss '(3 (2 It) (4 works))'"},
     [CLI_BENCH] = {"bench", ONE(BENCH), "measure speed on data",
                    "Runs minibatches for --seconds and prints examples per second and where the time goes. "
                    "The first minibatches, in which kernels are compiled, do not count."},
@@ -82,9 +91,9 @@ static const struct {
     {{"import-path", 'I', "DIR", 0, "look for imports of the .nn file in DIR, too", 2}, ALL},
     {{"define", 'D', "NAME=VALUE", 0, "bind a dim", 2}, ALL},
     {{"weights", KEY_WEIGHTS, "FILE", 0, "checkpoint to start from", 2}, ALL},
-    {{"entry", KEY_ENTRY, "NAME", 0, "function to run instead of the usual one", 2}, WITH_DATA},
-    {{"precision", KEY_PRECISION, "f32|f64", 0, "element type (default f32)", 2}, WITH_DATA},
-    {{"seed", KEY_SEED, "N", 0, "seed of initial weights, shuffling and dropout (default 1)", 2}, WITH_DATA},
+    {{"entry", KEY_ENTRY, "NAME", 0, "function to run instead of the usual one", 2}, RUNS},
+    {{"precision", KEY_PRECISION, "f32|f64", 0, "element type (default f32)", 2}, RUNS},
+    {{"seed", KEY_SEED, "N", 0, "seed of initial weights, shuffling and dropout (default 1)", 2}, RUNS},
     {{NULL, 0, NULL, 0, "Training:", 3}, OPTIMISES},
     {{"epochs", KEY_EPOCHS, "N", 0, "passes over the data (default 5)", 3}, ONE(TRAIN)},
     {{"optimiser", KEY_OPTIMISER, "NAME", 0, "adam (default), sgd, momentum or adagrad", 3}, OPTIMISES},
@@ -105,21 +114,21 @@ static const struct {
     {{NULL, 0, NULL, 0, "Running:", 4}, ALL},
     {{"batch", KEY_BATCH, "N", 0, "examples per minibatch (default 64)", 4}, RUNS_ALL | ONE(EXPLAIN)},
     {{"batch", KEY_BATCH, "N", 0, "examples, as one minibatch (default 1)", 4}, ONE(GRAPH)},
-    {{"threads", KEY_THREADS, "N", 0, "default: all cores", 4}, WITH_DATA},
+    {{"threads", KEY_THREADS, "N", 0, "default: all cores", 4}, RUNS},
     {{"turns", KEY_TURNS, "N", 0,
       "turns of its loops and recursion after which an example fails (default 100000000; 0: never)", 4},
-     WITH_DATA},
+     RUNS},
     {{"memory", KEY_MEMORY, "MIB", 0,
       "memory that one example may take for lists, data, trace and tensors (default: a quarter of the "
       "machine's; 0: any)",
       4},
-     WITH_DATA},
+     RUNS},
     {{"instances", KEY_INSTANCES, "N", 0,
       "block instances after which an example fails (default 10000000; 0: never)", 4},
-     WITH_DATA},
+     RUNS},
     {{"waits", KEY_WAITS, "N", 0,
       "waits for values that decide after which an example fails (default 100000; 0: never)", 4},
-     WITH_DATA},
+     RUNS},
     {{"minibatch-memory", KEY_MINIBATCH_MEMORY, "MIB", 0,
       "memory that the examples of a minibatch take at once; beyond it they run in parts (default: half of "
       "the machine's; 0: any)",
@@ -128,7 +137,7 @@ static const struct {
     {{"allow-failures", KEY_ALLOW_FAILURES, NULL, 0,
       "examples whose control flow fails are left out, as always, and the exit status is 0 all the same", 4},
      WITH_DATA},
-    {{"autobatch", KEY_AUTOBATCH, "MODE", 0, "auto (default), depth, agenda or off", 4}, WITH_DATA},
+    {{"autobatch", KEY_AUTOBATCH, "MODE", 0, "auto (default), depth, agenda or off", 4}, RUNS},
     {{"cache-dir", KEY_CACHE, "DIR", 0,
       "of compiled code (default: $NN_CACHE_DIR, $XDG_CACHE_HOME/nn or ~/.cache/nn); empty: no cache", 4},
      ALL},
@@ -141,9 +150,12 @@ static const struct {
     {{"out", KEY_OUT, "FILE", 0, "write here (default: standard output)", 4}, ONE(GRAPH)},
     {{"example", KEY_EXAMPLE, "N", 0, "number of the first example, from 0 (default 0)", 4}, ONE(GRAPH)},
     {{"before", KEY_BEFORE, NULL, 0, "show the trace without batches", 4}, ONE(GRAPH)},
-    {{NULL, 0, NULL, 0, "Output:", 5}, ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO) | ONE(TRAIN)},
+    {{NULL, 0, NULL, 0, "Output:", 5},
+     ONE(RUN) | ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO) | ONE(TRAIN)},
     {{"reasons", KEY_REASONS, NULL, 0, "explain the codes of the reasons, and run nothing", 5}, ONE(EXPLAIN)},
-    {{"json", KEY_JSON, NULL, 0, "print JSON", 5}, ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO)},
+    {{"json", KEY_JSON, NULL, 0, "print JSON", 5},
+     ONE(RUN) | ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO)},
+    {{"full", KEY_FULL, NULL, 0, "show all elements of tensors", 5}, ONE(RUN)},
     {{"quiet", KEY_QUIET, NULL, 0, "no progress", 5}, ONE(TRAIN) | ONE(EVAL) | ONE(BENCH)},
     {{NULL, 'h', NULL, OPTION_HIDDEN, NULL, -1}, ALL},
 };
@@ -243,6 +255,7 @@ static void set_looking(int key, char *text, struct cli_options *o, struct argp_
   case KEY_LIMIT: o->reading.limit = (size_t)integer(state, "--limit", text, 1, INT64_MAX); break;
   case KEY_BEFORE: o->before = true; break;
   case KEY_JSON: o->json = true; break;
+  case KEY_FULL: o->full = true; break;
   default: o->quiet = true; break;
   }
 }
@@ -300,6 +313,12 @@ static error_t set(int key, char *text, struct argp_state *state) {
     break;
   case KEY_CACHE: o->running.cache_dir = text; break;
   case ARGP_KEY_ARG:
+    if (o->model && o->command == CLI_RUN) {
+      if (o->n_values == CLI_MAX_VALUES)
+        argp_error(state, "more than %d values", CLI_MAX_VALUES);
+      o->values[o->n_values++] = text;
+      break;
+    }
     if (o->model)
       argp_error(state, "one model at a time: `%s` and `%s`", o->model, text);
     o->model = text;
@@ -362,7 +381,8 @@ void cli_options_parse(enum cli_command command, int argc, char **argv, struct c
   for (size_t i = 0; i < N_TABLE; i++)
     if (table[i].commands & commands[command].command)
       valid[n++] = table[i].option;
-  struct argp argp = {valid, set, "MODEL", commands[command].doc, NULL, NULL, NULL};
+  struct argp argp = {
+      valid, set, command == CLI_RUN ? "MODEL VALUE..." : "MODEL", commands[command].doc, NULL, NULL, NULL};
   char name[64];
   snprintf(name, sizeof name, "nnrun %s", commands[command].name);
   argv[0] = name;

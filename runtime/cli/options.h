@@ -12,6 +12,7 @@ enum cli_command {
   CLI_TRAIN,
   CLI_EVAL,
   CLI_PREDICT,
+  CLI_RUN,
   CLI_BENCH,
   CLI_GRAD,
   CLI_GRAPH,
@@ -24,6 +25,7 @@ enum cli_mode { CLI_MODE_FORWARD, CLI_MODE_BACKWARD, CLI_MODE_TRAIN };
 
 #define CLI_MAX_FILES 256
 #define CLI_MAX_DIMS 64
+#define CLI_MAX_VALUES 64
 
 struct cli_options {
   enum cli_command command;
@@ -56,8 +58,11 @@ struct cli_options {
   const char *out;
   int64_t example;
   bool json, quiet;
-  bool allow_failures;  // examples that fail leave the exit status alone
-  bool before;          // graph: without batches
+  bool allow_failures;                 // examples that fail leave the exit status alone
+  bool before;                         // graph: without batches
+  bool full;                           // run: whole tensors
+  const char *values[CLI_MAX_VALUES];  // run: behind the model
+  size_t n_values;
 };
 
 // Parses the arguments of a command (argv[0] is the command's name). Ends the program on --help, with status

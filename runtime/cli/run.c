@@ -243,8 +243,8 @@ static void read_data(struct cli_run *run) {
     run->order[i] = i;
 }
 
-void cli_run_begin(struct cli_run *run, const struct cli_options *options, const char *entry,
-                   bool vocabs_from_data, bool with_metrics) {
+void cli_run_open(struct cli_run *run, const struct cli_options *options, const char *entry,
+                  bool vocabs_from_data, bool with_metrics) {
   *run = (struct cli_run){.options = options, .model = cli_open_model(options)};
   find_entries(run, entry, with_metrics);
   if (options->weights)
@@ -257,10 +257,15 @@ void cli_run_begin(struct cli_run *run, const struct cli_options *options, const
                                     &options->reading));
   }
   run->notes_said = cli_bind(run->model, options);
-  if (!vocabs_from_data && !options->weights)
+  if (!vocabs_from_data && !options->weights && nn_model_parameters(run->model) > 0)
     cli_warn("no --weights FILE: the parameters have their initial values");
   cli_check(nn_session_new(run->model, &run->session));
   nn_session_set_limits(run->session, &options->limits, interrupt_of_examples());
+}
+
+void cli_run_begin(struct cli_run *run, const struct cli_options *options, const char *entry,
+                   bool vocabs_from_data, bool with_metrics) {
+  cli_run_open(run, options, entry, vocabs_from_data, with_metrics);
   read_data(run);
   interrupt_watch(nn_session_compiling(run->session));
   interrupt_catch(options->command == CLI_TRAIN);

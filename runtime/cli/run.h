@@ -43,6 +43,9 @@ unsigned cli_bind(nn_model *, const struct cli_options *);
 // the data when `with_metrics`.
 void cli_run_begin(struct cli_run *, const struct cli_options *, const char *entry, bool vocabs_from_data,
                    bool with_metrics);
+// The same without the data: `data`, `order` and `n` are left to the caller.
+void cli_run_open(struct cli_run *, const struct cli_options *, const char *entry, bool vocabs_from_data,
+                  bool with_metrics);
 // Fails when the data has no examples.
 void cli_want_examples(const struct cli_run *);
 // Another file for the same entries.
@@ -94,6 +97,7 @@ void cli_print_json(json_t *);
 int cli_train(const struct cli_options *);
 int cli_eval(const struct cli_options *);
 int cli_predict(const struct cli_options *);
+int cli_run_one(const struct cli_options *);
 int cli_bench(const struct cli_options *);
 int cli_grad(const struct cli_options *);
 int cli_graph(const struct cli_options *);

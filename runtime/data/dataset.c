@@ -137,9 +137,17 @@ static FILE *open_data(const char *path, bool counting, char **error) {
   return file;
 }
 
+static FILE *open_text(const struct dataset_request *request, char **error) {
+  FILE *file = fmemopen((char *)(uintptr_t)request->text, strlen(request->text), "r");
+  if (!file)
+    message_set(error, "%s: %s", request->path, strerror(errno));
+  return file;
+}
+
 static bool reader_open(struct reader *reader, const struct reader_format **format, char **error) {
   const struct dataset_request *request = reader->request;
-  reader->file = open_data(request->path, reader->counting, error);
+  reader->file = request->text ? open_text(request, error)
+                               : open_data(request->path, reader->counting, error);
   if (!reader->file)
     return false;
   *format = format_of(reader, error);
@@ -332,9 +340,7 @@ const struct dataset_file *dataset_file_of(const struct nn_dataset *set, size_t 
   return &set->files[file];
 }
 
-void dataset_free(struct nn_dataset *set) {
-  if (!set)
-    return;
+static void free_one(struct nn_dataset *set) {
   if (set->arena)
     value_arena_free(set->arena);
   for (size_t i = 0; i < set->n_files; i++)
@@ -346,4 +352,12 @@ void dataset_free(struct nn_dataset *set) {
   free(set->first_skipped);
   free(set->notes);
   free(set);
+}
+
+void dataset_free(struct nn_dataset *set) {
+  while (set) {
+    struct nn_dataset *also = set->also;
+    free_one(set);
+    set = also;
+  }
 }

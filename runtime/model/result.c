@@ -19,6 +19,7 @@ struct writer {
   const nn_session *session;
   const struct ir_module *module;
   bool full;
+  bool of_data;  // tensors are lists of numbers
   FILE *out;
 };
 
@@ -42,12 +43,19 @@ static int64_t length_of(const struct writer *writer, const struct ir_type *type
   return (int64_t)model_elements(writer->session->model, &vector);
 }
 
+static double element_of(const struct writer *writer, uint64_t slot, size_t element) {
+  if (!writer->of_data)
+    return session_element(writer->session, (uint32_t)slot, element);
+  const struct value_list *list = (const struct value_list *)(uintptr_t)slot;
+  return float_of(list->buffer->slots + list->offset + element);
+}
+
 // The part of a tensor that begins at `*element`, which is moved behind it.
-static void write_part(const struct writer *writer, const struct ir_type *type, uint32_t axis, uint32_t value,
+static void write_part(const struct writer *writer, const struct ir_type *type, uint32_t axis, uint64_t slot,
                        size_t *element) {
   if (axis == type->shape.rank) {
-    write_number(writer, session_element(writer->session, value, (*element)++),
-                 writer->session->model->element);
+    write_number(writer, element_of(writer, slot, (*element)++),
+                 writer->of_data ? NN_F64 : writer->session->model->element);
     return;
   }
   int64_t n = length_of(writer, type, axis);
@@ -63,12 +71,12 @@ static void write_part(const struct writer *writer, const struct ir_type *type, 
       i = n - 1;
     }
     fputs(i ? ", " : "", writer->out);
-    write_part(writer, type, axis + 1, value, element);
+    write_part(writer, type, axis + 1, slot, element);
   }
   fputc(']', writer->out);
 }
 
-static void write_tensor(const struct writer *writer, const struct ir_type *type, uint32_t value) {
+static void write_tensor(const struct writer *writer, const struct ir_type *type, uint64_t slot) {
   size_t element = 0;
   if (type->shape.rank > 0) {
     fputs("f32[", writer->out);
@@ -76,7 +84,7 @@ static void write_tensor(const struct writer *writer, const struct ir_type *type
       fprintf(writer->out, "%s%lld", axis ? ", " : "", (long long)length_of(writer, type, axis));
     fputs("] ", writer->out);
   }
-  write_part(writer, type, 0, value, &element);
+  write_part(writer, type, 0, slot, &element);
 }
 
 static void write_index(const struct writer *writer, uint32_t number, uint64_t index) {
@@ -133,7 +141,7 @@ static void write_value(const struct writer *writer, const struct ir_type *type,
   case IR_BOOL: fputs(slots[0] ? "true" : "false", writer->out); break;
   case IR_FLOAT: write_number(writer, float_of(slots), NN_F64); break;
   case IR_INDEX: write_index(writer, type->dim, slots[0]); break;
-  case IR_TENSOR: write_tensor(writer, type, (uint32_t)slots[0]); break;
+  case IR_TENSOR: write_tensor(writer, type, slots[0]); break;
   case IR_LIST:
     write_list(writer, type->element, (const struct value_list *)(uintptr_t)slots[0], depth + 1);
     break;
@@ -152,7 +160,13 @@ static void write_value(const struct writer *writer, const struct ir_type *type,
 
 void result_write(const nn_session *session, const struct ir_type *type, const uint64_t *slots, bool full,
                   FILE *out) {
-  struct writer writer = {session, session->model->module, full, out};
+  struct writer writer = {session, session->model->module, full, false, out};
+  write_value(&writer, type, slots, 0);
+}
+
+void result_write_argument(const nn_session *session, const struct ir_type *type, const uint64_t *slots,
+                           bool full, FILE *out) {
+  struct writer writer = {session, session->model->module, full, true, out};
   write_value(&writer, type, slots, 0);
 }
 

@@ -12,6 +12,10 @@
 // shape, of which only a few elements are shown unless `full`.
 void result_write(const nn_session *, const struct ir_type *, const uint64_t *slots, bool full, FILE *);
 
+// The same of a value of a data set (runtime/data/dataset.h).
+void result_write_argument(const nn_session *, const struct ir_type *, const uint64_t *slots, bool full,
+                           FILE *);
+
 // Whether two values are equal: numbers exactly, or when |a - b| <= tolerance * max(1, |a|, |b|). NaN equals nothing.
 // Values nested deeper than RESULT_MOST_NESTED are not equal.
 #define RESULT_MOST_NESTED 10000

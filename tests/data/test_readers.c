@@ -150,7 +150,8 @@ static const char *read_text(struct fixture *f, const char *format, const char *
                              size_t length, bool skip_bad, char *out) {
   struct dataset_column columns[8];
   char copy[256], *rest = copy;
-  struct dataset_request request = {f->module, f->vocabs, 0, columns, f->path, format, skip_bad, 0, NULL};
+  struct dataset_request request = {f->module, f->vocabs, 0,        columns, f->path,
+                                    NULL,      format,    skip_bad, 0,       NULL};
   uint32_t slot = 0;
   snprintf(copy, sizeof copy, "%s", schema);
   for (char *part; (part = strsep(&rest, " "));) {
@@ -377,7 +378,7 @@ static void files_are_appended(void **state) {
   struct fixture *f = *state;
   struct dataset_column columns[] = {{"w", type_of(f->module, "[Word]"), 0, 1, NULL},
                                      {"i", type_of(f->module, "int"), 1, 1, NULL}};
-  struct dataset_request request = {f->module, f->vocabs, 2, columns, f->path, "jsonl", false, 0, NULL};
+  struct dataset_request request = {f->module, f->vocabs, 2, columns, f->path, NULL, "jsonl", false, 0, NULL};
   char *error = NULL;
   vocab_freeze(f->vocabs[0]);
   write_file(f->path, "\n{\"w\": [\"a\"], \"i\": 1}\n{\"w\": [], \"i\": 2}\n");
@@ -713,7 +714,7 @@ static void vocabularies_take_back(void **state) {
 static void a_limit_ends_the_reading(void **state) {
   struct fixture *f = *state;
   struct dataset_column column = {"w", type_of(f->module, "[Word]"), 0, 1, NULL};
-  struct dataset_request request = {f->module, f->vocabs, 1, &column, f->path, "text", false, 2, NULL};
+  struct dataset_request request = {f->module, f->vocabs, 1, &column, f->path, NULL, "text", false, 2, NULL};
   char *error = NULL;
   size_t n;
   // What is behind it is not looked at.
@@ -753,8 +754,8 @@ static void guesses_are_noted(void **state) {
        "conll:..."}};
   vocab_freeze(f->vocabs[0]);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    struct dataset_request request = {f->module,       f->vocabs, 2, columns, f->path,
-                                      cases[i].format, false,     0, NULL};
+    struct dataset_request request = {f->module, f->vocabs,       2,     columns, f->path,
+                                      NULL,      cases[i].format, false, 0,       NULL};
     char *error = NULL;
     write_file(f->path, cases[i].text);
     struct nn_dataset *set = dataset_read(&request, &error);
@@ -851,7 +852,7 @@ static void deep_trees_are_read(void **state) {
   *at++ = '\n';
   struct fixture *f = *state;
   struct dataset_column column = {"t", type_of(f->module, "Tree"), 0, 1, NULL};
-  struct dataset_request request = {f->module, f->vocabs, 1, &column, f->path, "ptb", false, 0, NULL};
+  struct dataset_request request = {f->module, f->vocabs, 1, &column, f->path, NULL, "ptb", false, 0, NULL};
   FILE *file = fopen(f->path, "wb");
   fwrite(text, 1, (size_t)(at - text), file);
   fclose(file);
@@ -897,7 +898,7 @@ static void formats_are_guessed_or_refused(void **state) {
   char out[4096];
   struct fixture *f = *state;
   struct dataset_column column = {"w", type_of(f->module, "[Word]"), 0, 1, NULL};
-  struct dataset_request request = {f->module, f->vocabs, 1, &column, f->path, NULL, false, 0, NULL};
+  struct dataset_request request = {f->module, f->vocabs, 1, &column, f->path, NULL, NULL, false, 0, NULL};
   read_text(f, "text", "w:[Word]", "a\n", 2, false, out);
   char *error = NULL;
   assert_null(dataset_read(&request, &error));
@@ -915,7 +916,7 @@ static void formats_are_guessed_or_refused(void **state) {
                                   {"w", type_of(f->module, "[Word]"), 1, 1, NULL}};
   char text[300];
   snprintf(text, sizeof text, "%s.txt", f->path);
-  struct dataset_request guess = {f->module, f->vocabs, 1, both, text, NULL, false, 0, NULL};
+  struct dataset_request guess = {f->module, f->vocabs, 1, both, text, NULL, NULL, false, 0, NULL};
   write_file(text, "word");
   assert_null(dataset_read(&guess, &error));
   assert_non_null(strstr(error, "expected a tree"));

@@ -32,7 +32,7 @@ static void read_once(struct ir_module *module, const char *path, const char *fo
   bool is_tree = !strcmp(format, "ptb") || (!strcmp(format, "jsonl") && skip_bad);
   // Brackets and plain text fill one parameter.
   uint32_t n_columns = !strcmp(format, "ptb") || !strcmp(format, "text") ? 1 : 2;
-  struct dataset_request request = {module,   vocabs, n_columns, is_tree ? trees : lists, path, format,
+  struct dataset_request request = {module,   vocabs, n_columns, is_tree ? trees : lists, path, NULL, format,
                                     skip_bad, 0,      NULL};
   char *error = NULL;
   size_t n_counted;

@@ -270,6 +270,18 @@ static nn_status *load_data(struct world *world) {
   return status;
 }
 
+static nn_status *parse_values(struct world *world) {
+  static const char *const texts[][2] = {{"a b", "1"}, {"[\"a\"]", "0.5"}};
+  nn_dataset *set = NULL;
+  nn_status *status = nn_dataset_parse(world->model, entry, texts[0], 2, &set);
+  nn_dataset_free(set);
+  set = NULL;
+  if (!status)
+    status = nn_dataset_parse(world->model, entry, texts[1], 2, &set);
+  nn_dataset_free(set);
+  return status;
+}
+
 static nn_status *append_data(struct world *world) {
   size_t before = nn_dataset_size(world->set);
   nn_status *status = nn_dataset_append(world->model, world->set, world->data, NULL);
@@ -396,6 +408,7 @@ static void every_step(void **state) {
                {"vocabularies", vocabs},
                {"metadata", metadata},
                {"data", load_data},
+               {"values", parse_values},
                {"append", append_data},
                {"bind", bind},
                {"compile kernels", compile_kernels},
