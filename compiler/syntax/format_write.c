@@ -102,7 +102,7 @@ static bool is_number(int kind) { return kind == INTEGER || kind == FLOAT; }
 
 /* What a call's or subscript's bracket follows. */
 static bool is_callee(int kind) {
-  return kind == IDENTIFIER || kind == RPAREN || kind == RBRACKET || kind == PROJECTION;
+  return kind == FUNCTION || kind == IDENTIFIER || kind == RPAREN || kind == RBRACKET || kind == PROJECTION;
 }
 
 static bool is_spaced(const struct format_piece *left, const struct format_piece *right) {
@@ -164,8 +164,16 @@ static void close_level(struct writer *w, size_t at, size_t line_first) {
   w->levels.count--;
 }
 
+/* `fn(A, B) -> C`, where no braces come. */
+static bool is_type(const struct writer *w, size_t at) {
+  size_t count = w->layout->pieces.count;
+  size_t closer = piece_at(w, at + 1)->partner;
+  return closer + 1 == count || piece_at(w, closer + 1)->kind != LBRACE;
+}
+
 /* The keywords whose braces are to come, and what kind of statement begins. */
-static void note_keyword(struct writer *w, const struct format_piece *piece) {
+static void note_keyword(struct writer *w, size_t at) {
+  const struct format_piece *piece = piece_at(w, at);
   struct level *level = innermost(w);
   bool is_outside = level->kind == 0 || level->is_layer;
   if (is_outside && piece->begins) {
@@ -185,6 +193,10 @@ static void note_keyword(struct writer *w, const struct format_piece *piece) {
   case WHILE:
   case MATCH:
   case FN:
+  case FUNCTION:
+    if (piece->kind == FUNCTION && is_type(w, at))
+      break;
+    /* fall through */
   case METRIC:
   case LAYER:
     level->head = piece->kind;
@@ -202,7 +214,7 @@ static void write_piece(struct writer *w, const struct format_line *line, size_t
     level->item_leads_line = at == line->first;
   if (piece->kind == STAR && level->is_size)
     piece->is_tight = true;
-  note_keyword(w, piece);
+  note_keyword(w, at);
   if (at > line->first && is_spaced(previous, piece))
     w->code[w->used++] = ' ';
   bool is_last = at + 1 == line->first + line->count;

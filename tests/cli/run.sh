@@ -47,7 +47,7 @@ fn several(t: Tree, n: int, ts: [Tag]) -> int { n + len(ts) }
 fn nothing() -> int { 42 }
 fn tensors(x: float) -> (f32, f32[H], f32[2, H]) { (0.5 * x, x * ones[H], x * ones[2, H]) }
 fn quotient(a: int, b: int) -> int { a / b }
-fn logarithm(x: float) -> f32 { log(x) }
+fn logarithm(x: float) -> f32 { sum(log(x * ones[H])) }
 END
 "$nnrun" info model.nn >info || fail "no model"
 
