@@ -23,6 +23,8 @@ struct options {
   size_t definition_count;
   const char **stdlib_dirs;
   size_t stdlib_dir_count;
+  const char **import_dirs;
+  size_t import_dir_count;
 };
 
 enum { KEY_FILTER = 256, KEY_SEED, KEY_STDLIB, KEY_COLOUR };
@@ -31,6 +33,7 @@ static const struct argp_option option_table[] = {
     {"filter", KEY_FILTER, "TEXT", 0, "run only tests in whose names TEXT stands", 1},
     {"seed", KEY_SEED, "N", 0, "of the parameters' initial values (default 1)", 1},
     {"define", 'D', "NAME=INT", 0, "give the dim NAME another value; may be repeated", 1},
+    {"import-path", 'I', "DIR", 0, "look for imports in DIR, too; may be repeated", 1},
     {"stdlib", KEY_STDLIB, "DIR", 0, "look for `import std.x` in DIR first; may be repeated", 1},
     {"color", KEY_COLOUR, "WHEN", 0, "auto, always or never", 1},
     {"colour", KEY_COLOUR, "WHEN", OPTION_ALIAS | OPTION_HIDDEN, NULL, 1},
@@ -63,6 +66,7 @@ static error_t set_option(int key, char *text, struct argp_state *state) {
   case 'D': options->definitions[options->definition_count++] = parse_definition(text); break;
   case KEY_FILTER: options->filter = text; break;
   case KEY_SEED: options->seed = parse_seed(text); break;
+  case 'I': options->import_dirs[options->import_dir_count++] = text; break;
   case KEY_STDLIB: options->stdlib_dirs[options->stdlib_dir_count++] = text; break;
   case KEY_COLOUR: options->colour = parse_colour(text); break;
   case ARGP_KEY_ARG: options->paths[options->path_count++] = text; break;
@@ -82,8 +86,9 @@ static struct options parse_options(int argc, char **argv) {
       .paths = calloc((size_t)argc, sizeof *options.paths),
       .definitions = calloc((size_t)argc, sizeof *options.definitions),
       .stdlib_dirs = calloc((size_t)argc, sizeof *options.stdlib_dirs),
+      .import_dirs = calloc((size_t)argc, sizeof *options.import_dirs),
   };
-  if (!options.paths || !options.definitions || !options.stdlib_dirs)
+  if (!options.paths || !options.definitions || !options.stdlib_dirs || !options.import_dirs)
     usage_error("out of memory");
   static const struct argp argp = {option_table,
                                    set_option,
@@ -361,6 +366,8 @@ static struct nnc_options compile_options(const struct options *options, const c
       .definition_count = options->definition_count,
       .stdlib_dirs = options->stdlib_dirs,
       .stdlib_dir_count = options->stdlib_dir_count,
+      .import_dirs = options->import_dirs,
+      .import_dir_count = options->import_dir_count,
   };
 }
 
@@ -428,5 +435,6 @@ int command_test(int argc, char **argv) {
   free(options.paths);
   free(options.definitions);
   free(options.stdlib_dirs);
+  free(options.import_dirs);
   return status;
 }

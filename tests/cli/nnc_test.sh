@@ -215,6 +215,14 @@ cmp out first || fail "the seed is not 1"
 status 1 "$nnc" test drawn.nn --seed 2
 cmp -s out first && fail "--seed changes nothing"
 
+# Imports of other folders.
+mkdir other
+printf 'fn two() -> int { 2 }\n' >other/part.nn
+printf 'import part\ntest imported { expect part.two() == 2 }\n' >imports.nn
+status 1 "$nnc" test imports.nn
+status 0 "$nnc" test -I other imports.nn
+says out '^ok      imported$'
+
 # Files with errors, mistakes on the command line.
 printf 'test wrong { expect 1 == true }\n' >bad.nn
 status 1 "$nnc" test bad.nn model.nn
