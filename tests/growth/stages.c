@@ -79,6 +79,40 @@ static void count_code(LLVMModuleRef module, struct kernel_counts *counts) {
   }
 }
 
+static bool same_kind(const struct buffer *a, const struct buffer *b) {
+  return a->row_bytes == b->row_bytes && a->per_row == b->per_row;
+}
+
+// The most buffers of a kind that are in use at one step.
+static uint64_t most_in_use(const struct graph *graph, const struct buffer *kind) {
+  uint64_t most = 0;
+  for (uint32_t step = 0; step < graph->n_steps; step++) {
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < graph->n_buffers; i++) {
+      const struct buffer *b = &graph->buffers[i];
+      n += b->segment != 0 && b->first <= step && step <= b->last && same_kind(b, kind);
+    }
+    most = n > most ? n : most;
+  }
+  return most;
+}
+
+static uint64_t unshared_bytes(const struct graph *graph) {
+  uint64_t needed = 0, begin = graph->scratch_bytes;
+  for (uint32_t i = 0; i < graph->n_buffers; i++) {
+    const struct buffer *b = &graph->buffers[i];
+    if (b->segment == 0)
+      continue;
+    begin = b->offset < begin ? b->offset : begin;
+    bool counted = false;
+    for (uint32_t j = 0; j < i && !counted; j++)
+      counted = graph->buffers[j].segment != 0 && same_kind(&graph->buffers[j], b);
+    if (!counted)
+      needed += most_in_use(graph, b) * b->row_bytes * (b->per_row ? (uint64_t)graph->tile_rows : 1);
+  }
+  return graph->scratch_bytes - begin - needed;
+}
+
 static void count_graph(const struct graph *graph, struct kernel_counts *counts) {
   for (const struct ir_instr *instr = graph->block->first; instr != NULL; instr = instr->next)
     counts->operations++;
@@ -88,6 +122,7 @@ static void count_graph(const struct graph *graph, struct kernel_counts *counts)
     counts->targets += graph->steps[i]->n_targets;
   if (graph->scratch_bytes > counts->scratch_bytes)
     counts->scratch_bytes = graph->scratch_bytes;
+  counts->unshared_bytes += unshared_bytes(graph);
 }
 
 void stages_generate(struct jit *jit, const struct ir_module *module, const struct ir_block *block,

@@ -19,6 +19,7 @@ struct kernel_counts {
   uint64_t operations;  // of the blocks
   uint64_t nodes, steps, targets, instructions;
   uint64_t scratch_bytes, largest_function;
+  uint64_t unshared_bytes;  // of scratch memory, that buffers in use at different times might share
 };
 
 double stage_seconds(void);  // of the calling thread

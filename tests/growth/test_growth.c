@@ -39,7 +39,22 @@ static void assert_linear(const struct shape *shape, const char *what, uint64_t 
              (unsigned long long)small, (unsigned long long)large);
 }
 
-static void code_grows_with_the_block(void **state) {
+// Scratch memory is what the buffers that are in use at one step need, those of each size apart. Where a chain keeps
+// nothing for later, it does not grow with its length; gradients that read a chain's values backwards, and work them
+// out again forwards, keep one for each link.
+static void check_scratch(const struct shape *shape, const struct kernel_counts *small,
+                          const struct kernel_counts *large) {
+  if (small->unshared_bytes + large->unshared_bytes > 0)
+    fail_msg("%s: %llu bytes of scratch memory that might be shared", shape->name,
+             (unsigned long long)(small->unshared_bytes + large->unshared_bytes));
+  bool keeps_nothing = strcmp(shape->name, "products") == 0 || strcmp(shape->name, "tree") == 0 ||
+                       strcmp(shape->name, "parameters") == 0;
+  if (keeps_nothing && large->scratch_bytes > small->scratch_bytes * 3 / 2)
+    fail_msg("%s: %llu bytes of scratch memory, and %llu at four times the size", shape->name,
+             (unsigned long long)small->scratch_bytes, (unsigned long long)large->scratch_bytes);
+}
+
+static void code_and_memory_grow_with_the_block(void **state) {
   (void)state;
   struct jit *jit = new_jit();
   for (uint32_t i = 0; i < n_block_shapes; i++) {
@@ -55,24 +70,7 @@ static void code_grows_with_the_block(void **state) {
     assert_in_range(large.instructions, large.operations, 120 * large.operations);
     // LLVM's time is superlinear in functions: they are limited, whatever the block.
     assert_in_range(large.largest_function, 0, 8000);
-  }
-  jit_free(jit);
-}
-
-// Where a chain keeps nothing for later, scratch memory does not grow with its length.
-static void scratch_is_shared(void **state) {
-  (void)state;
-  struct jit *jit = new_jit();
-  for (uint32_t i = 0; i < n_block_shapes; i++) {
-    const struct shape *shape = &shapes[i];
-    if (strcmp(shape->name, "products") != 0 && strcmp(shape->name, "tree") != 0 &&
-        strcmp(shape->name, "parameters") != 0)
-      continue;
-    struct kernel_counts small = count(jit, shape, shape->sizes[0]),
-                         large = count(jit, shape, shape->sizes[2]);
-    if (large.scratch_bytes > small.scratch_bytes * 3 / 2)
-      fail_msg("%s: %llu bytes of scratch memory, and %llu at four times the size", shape->name,
-               (unsigned long long)small.scratch_bytes, (unsigned long long)large.scratch_bytes);
+    check_scratch(shape, &small, &large);
   }
   jit_free(jit);
 }
@@ -148,8 +146,7 @@ static void two_thousand_operations_compile(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(code_grows_with_the_block),
-      cmocka_unit_test(scratch_is_shared),
+      cmocka_unit_test(code_and_memory_grow_with_the_block),
       cmocka_unit_test(large_blocks_agree_with_reference),
       cmocka_unit_test(random_blocks_agree_with_reference),
       cmocka_unit_test(two_thousand_operations_compile),
