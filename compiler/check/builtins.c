@@ -23,12 +23,12 @@ static const struct builtin rows[] = {
   {BUILTIN_##ENUM, name, op, arg_count, BUILTIN_##ENUM == BUILTIN_TENSOR, usage, doc},
 #include "compiler/check/builtins.def"
 #undef BUILTIN
-#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc)                             \
+#define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \
   {BUILTIN_OP,  (user) ? name : NULL,       IR_OP_##ENUM, (arity) < 0 ? 1 : (arity),                         \
    (arity) < 0, LITERAL_USAGE(name, arity), doc},
 #include "compiler/ir/ops.def"
 #undef OP
-#define HOST(ENUM, name, fails, doc)
+#define HOST(ENUM, name, fails, attributes, doc)
 #define HOST_MATH(ENUM, name, operands, user, c_name, doc)                                                   \
   {BUILTIN_HOST_MATH, user, IR_##ENUM, operands, false, LITERAL_USAGE(user, operands), doc},
 #include "compiler/ir/hostops.def"

@@ -40,7 +40,7 @@ static bool takes(const struct builtin *builtin, size_t args) {
 
 /* Whether some row of the name takes `dim`. */
 static bool goes_over_dim(const struct builtin *row) {
-  while (row && !(ir_is_tensor_op(row->op) && ir_op_infos[row->op].takes_axis))
+  while (row && !(ir_is_tensor_op(row->op) && (ir_op_infos[row->op].attributes & IR_ATTR_AXIS)))
     row = builtin_next(row);
   return row;
 }
@@ -363,7 +363,7 @@ static const struct type *check_dropout(struct checker *checker, const struct bu
 static bool check_axis(struct checker *checker, const struct ast_expr *dim, const struct builtin *builtin,
                        const struct ast_expr *arg, uint32_t *axis) {
   const struct type *type = type_resolve(arg->type);
-  bool is_one = ir_is_tensor_op(builtin->op) && ir_op_infos[builtin->op].takes_axis;
+  bool is_one = ir_is_tensor_op(builtin->op) && (ir_op_infos[builtin->op].attributes & IR_ATTR_AXIS);
   if (!is_one || type->kind != TYPE_TENSOR) {
     struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, dim->span,
                                 "`%s` of %s goes over no dimension", builtin->name,

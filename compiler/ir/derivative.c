@@ -2,12 +2,10 @@
 #include "compiler/ir/derivative.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/base/arena.h"
-#include "compiler/ir/ir_text.h"
+#include "compiler/ir/formula.h"
 
 #define MAX_OPERANDS 2  // of an operation whose operands have a formula each
 #define N_NAMES (DERIVATIVE_DY + 1)
@@ -37,180 +35,80 @@ struct derivatives {
   struct formula formulas[IR_N_OPS][MAX_OPERANDS];
 };
 
-// ----------------------------------------------------------------------------------------- parsing
+// ----------------------------------------------------------------------------------------- reading
 
-struct formula_parser {
-  struct arena *arena;
-  enum ir_op op;
-  const char *next;
-  uint32_t needs;
-};
-
-// The table is part of the program.
-static _Noreturn void bad_formula(const struct formula_parser *p, const char *why) {
-  fprintf(stderr, "ops.def, %s: derivative `%s`: %s at `%s`\n", ir_op_infos[p->op].name,
-          ir_op_infos[p->op].derivatives, why, p->next);
-  abort();
-}
-
-static void skip_blanks(struct formula_parser *p) {
-  while (*p->next == ' ')
-    p->next++;
-}
-
-static bool accept(struct formula_parser *p, char c) {
-  skip_blanks(p);
-  if (*p->next != c)
-    return false;
-  p->next++;
-  return true;
-}
-
-static void expect(struct formula_parser *p, char c) {
-  if (!accept(p, c))
-    bad_formula(p, "something else expected");
-}
-
-static struct node *operation(struct formula_parser *p, enum ir_op op, const struct node *a,
-                              const struct node *b) {
-  struct node *node = arena_new(p->arena, struct node);
-  node->kind = NODE_OPERATION;
-  node->operation.op = op;
-  node->operation.args[0] = a;
-  node->operation.args[1] = b;
+static void *read_number(void *context, double number) {
+  struct node *node = arena_new(context, struct node);
+  node->kind = NODE_NUMBER;
+  node->number = number;
   return node;
 }
 
-static const char *parse_word(struct formula_parser *p) {
-  skip_blanks(p);
-  size_t length = strspn(p->next, "abcdefghijklmnopqrstuvwxyz_0123456789");
-  const char *word = arena_strndup(p->arena, p->next, length);
-  p->next += length;
-  return word;
-}
-
-static bool find_name(const char *word, enum derivative_name *name) {
+static void *read_name(void *context, const char *word) {
   static const char *const names[N_NAMES] = {"a", "b", "i", "y", "dy"};
   for (int i = 0; i < N_NAMES; i++) {
     if (strcmp(names[i], word) == 0) {
-      *name = (enum derivative_name)i;
-      return true;
+      struct node *node = arena_new(context, struct node);
+      node->kind = NODE_NAME;
+      node->name = (enum derivative_name)i;
+      return node;
     }
   }
-  return false;
+  return NULL;
 }
 
-static const struct node *parse_sum(struct formula_parser *p);
-
-static const struct node *parse_call(struct formula_parser *p, const char *word) {
-  enum ir_op op = ir_op_find(word);
-  if (!ir_is_tensor_op(op))
-    bad_formula(p, "no such operation");
-  bool shaped = op == IR_OP_BROADCAST || op == IR_OP_ONEHOT;
-  const struct node *a = parse_sum(p), *b = NULL;
-  enum derivative_name shape_of = DERIVATIVE_A;
-  if (shaped) {
-    expect(p, ',');
-    if (!find_name(parse_word(p), &shape_of) || shape_of > DERIVATIVE_B)
-      bad_formula(p, "an operand expected");
-  } else if (ir_op_infos[op].arity == 2) {
-    expect(p, ',');
-    b = parse_sum(p);
-  }
-  expect(p, ')');
-  struct node *node = operation(p, op, a, b);
-  node->operation.shape_of = shape_of;
-  return node;
-}
-
-static const struct node *parse_primary(struct formula_parser *p) {
-  skip_blanks(p);
-  if (accept(p, '(')) {
-    const struct node *inner = parse_sum(p);
-    expect(p, ')');
-    return inner;
-  }
-  struct node *node = arena_new(p->arena, struct node);
-  if (*p->next >= '0' && *p->next <= '9') {
-    char *end;
-    node->kind = NODE_NUMBER;
-    node->number = strtod(p->next, &end);
-    p->next = end;
+static void *read_call(void *context, enum ir_op op, uint32_t n, void *const *args) {
+  struct node *node = arena_new(context, struct node);
+  node->kind = NODE_OPERATION;
+  node->operation.op = op;
+  node->operation.args[0] = args[0];
+  if (op == IR_OP_BROADCAST || op == IR_OP_ONEHOT) {
+    const struct node *like = n == 2 ? args[1] : NULL;
+    if (!like || like->kind != NODE_NAME || like->name > DERIVATIVE_B)
+      return NULL;
+    node->operation.shape_of = like->name;
     return node;
   }
-  const char *word = parse_word(p);
-  if (accept(p, '('))
-    return parse_call(p, word);
-  node->kind = NODE_NAME;
-  if (!find_name(word, &node->name))
-    bad_formula(p, "no such name");
-  p->needs |= 1u << node->name;
-  return node;
+  node->operation.args[1] = n == 2 ? args[1] : NULL;
+  return ir_op_infos[op].arity == (int)n ? node : NULL;
 }
 
-static const struct node *parse_unary(struct formula_parser *p) {
-  return accept(p, '-') ? operation(p, IR_OP_NEG, parse_unary(p), NULL) : parse_primary(p);
+// The names whose values are asked for.
+static uint32_t needs_of(const struct node *node) {
+  if (!node || node->kind == NODE_NUMBER)
+    return 0;
+  return node->kind == NODE_NAME ? 1u << node->name
+                                 : needs_of(node->operation.args[0]) | needs_of(node->operation.args[1]);
 }
 
-static const struct node *parse_product(struct formula_parser *p) {
-  const struct node *left = parse_unary(p);
-  for (;;) {
-    if (accept(p, '*'))
-      left = operation(p, IR_OP_MUL, left, parse_unary(p));
-    else if (accept(p, '/'))
-      left = operation(p, IR_OP_DIV, left, parse_unary(p));
-    else
-      return left;
-  }
-}
-
-static const struct node *parse_sum(struct formula_parser *p) {
-  const struct node *left = parse_product(p);
-  for (;;) {
-    if (accept(p, '+'))
-      left = operation(p, IR_OP_ADD, left, parse_product(p));
-    else if (accept(p, '-'))
-      left = operation(p, IR_OP_SUB, left, parse_product(p));
-    else
-      return left;
-  }
-}
-
-static struct formula parse_formula(struct formula_parser *p) {
-  if (accept(p, '@'))
-    return (struct formula){.kind = DERIVATIVE_SPECIAL};
-  p->needs = 0;
-  const struct node *tree = parse_sum(p);
-  if (tree->kind == NODE_NUMBER && tree->number == 0)
-    return (struct formula){.kind = DERIVATIVE_NONE};
-  return (struct formula){DERIVATIVE_FORMULA, tree, p->needs};
-}
-
-static void parse_row(struct derivatives *table, struct arena *arena, enum ir_op op) {
-  struct formula_parser p = {.arena = arena, .op = op, .next = ir_op_infos[op].derivatives};
+static void read_row(struct derivatives *table, struct arena *arena, enum ir_op op) {
+  const struct formula_reader reader = {read_number, read_name, read_call, arena};
+  const char *text = ir_op_infos[op].derivatives, *next = text;
   struct formula *formulas = table->formulas[op];
   int arity = ir_op_infos[op].arity, n = 0;
-  if (*p.next == '\0')  // sources, sinks, host operations
+  if (*text == '\0')  // sources, sinks, host operations
     return;
+  if (strcmp(text, "@") == 0) {  // stands for every operand
+    formulas[0].kind = formulas[1].kind = DERIVATIVE_SPECIAL;
+    return;
+  }
   do {
+    next += *next == ';';
     if (n == MAX_OPERANDS)
-      bad_formula(&p, "more formulas than operands");
-    formulas[n++] = parse_formula(&p);
-  } while (accept(&p, ';'));
-  if (*p.next != '\0')
-    bad_formula(&p, "the end expected");
-  if (n == 1 && formulas[0].kind == DERIVATIVE_SPECIAL)  // one `@` stands for every operand
-    formulas[1] = formulas[0];
-  else if (n != arity)
-    bad_formula(&p, "not one formula per operand");
+      formula_mistake(op, text, "more formulas than operands", next);
+    const struct node *tree = formula_read(op, next, &next, &reader);
+    bool is_zero = tree->kind == NODE_NUMBER && tree->number == 0;
+    formulas[n++] = is_zero ? (struct formula){.kind = DERIVATIVE_NONE}
+                            : (struct formula){DERIVATIVE_FORMULA, tree, needs_of(tree)};
+  } while (*next == ';');
+  if (n != arity)
+    formula_mistake(op, text, "not one formula per operand", next);
 }
 
 const struct derivatives *derivatives_new(struct arena *arena) {
   struct derivatives *table = arena_new(arena, struct derivatives);
-  locale_t old_locale = ir_text_enter_c_locale();  // for strtod
   for (int op = 0; op < IR_N_OPS; op++)
-    parse_row(table, arena, (enum ir_op)op);
-  ir_text_leave_c_locale(old_locale);
+    read_row(table, arena, (enum ir_op)op);
   return table;
 }
 
@@ -322,7 +220,7 @@ static struct term build(struct construction *c, const struct node *node) {
     return (struct term){ir_build_onehot(c->builder, a.value, shape), 0};
   if (op == IR_OP_BROADCAST)
     return (struct term){ir_build_broadcast(c->builder, materialise(c, a), shape, c->forward->axis), 0};
-  uint32_t axis = ir_op_infos[op].takes_axis ? c->forward->axis : 0;
+  uint32_t axis = (ir_op_infos[op].attributes & IR_ATTR_AXIS) ? c->forward->axis : 0;
   return (struct term){ir_build_over(c->builder, op, materialise(c, a), axis), 0};
 }
 

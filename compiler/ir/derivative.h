@@ -5,9 +5,8 @@
 // dy; the pass supplies these through a callback, so that only the forward values which are really needed are
 // recomputed or saved.
 //
-// Grammar of a formula: numbers, names, + - * / and unary minus with the usual precedence, parentheses, and
-// operations of ops.def as functions. In broadcast(x, a) and onehot(i, a) the last argument stands for its
-// shape only: its value is not asked for.
+// Formulas are those of formula.h. In broadcast(x, a) and onehot(i, a) the last argument stands for its shape only:
+// its value is not asked for.
 #ifndef NN_COMPILER_IR_DERIVATIVE_H
 #define NN_COMPILER_IR_DERIVATIVE_H
 

@@ -10,26 +10,35 @@
 // ----------------------------------------------------------------------------- table of operations
 
 const struct ir_op_info ir_op_infos[IR_N_OPS] = {
-#define HOST(ENUM, name_, fails_, doc_)                                                                      \
-  [IR_##ENUM] = {                                                                                            \
-      .name = name_, .arity = -1, .class = IR_CLASS_HOST, .derivatives = "", .fails = fails_, .doc = doc_},
+#define HOST(ENUM, name_, fails_, attributes_, doc_)                                                         \
+  [IR_##ENUM] = {.name = name_,                                                                              \
+                 .arity = -1,                                                                                \
+                 .class = IR_CLASS_HOST,                                                                     \
+                 .attributes = attributes_,                                                                  \
+                 .derivatives = "",                                                                          \
+                 .fails = fails_,                                                                            \
+                 .doc = doc_},
 #include "compiler/ir/hostops.def"
 #undef HOST
 #define FLAG_NONE 0
 #define FLAG_INDEX 1
 #define FLAG_RANDOM 2
-#define FLAG_AXIS 3
+#define VALUE_NONE NULL
+#define VALUE_ROUTINE NULL
+#define VALUE_AS(...) #__VA_ARGS__
 #define OPAQUE IR_COST_OPAQUE
-#define OP(ENUM, name_, arity_, class_, cost_, flags_, shape_, derivatives_, user_, doc_)                    \
+#define OP(ENUM, name_, arity_, class_, cost_, flags_, attributes_, shape_, value_, derivatives_, user_,     \
+           doc_)                                                                                             \
   [IR_OP_##ENUM] = {.name = name_,                                                                           \
                     .arity = arity_,                                                                         \
                     .class = IR_CLASS_##class_,                                                              \
                     .cost = cost_,                                                                           \
+                    .attributes = attributes_,                                                               \
+                    .value = VALUE_##value_,                                                                 \
                     .derivatives = derivatives_,                                                             \
                     .user = user_,                                                                           \
                     .takes_index = FLAG_##flags_ == FLAG_INDEX,                                              \
                     .random = FLAG_##flags_ == FLAG_RANDOM,                                                  \
-                    .takes_axis = FLAG_##flags_ == FLAG_AXIS,                                                \
                     .doc = doc_},
 #include "compiler/ir/ops.def"
 #undef OP
@@ -41,35 +50,6 @@ enum ir_op ir_op_find(const char *name) {
     if (strcmp(ir_op_infos[op].name, name) == 0)
       return (enum ir_op)op;
   return IR_N_OPS;
-}
-
-uint32_t ir_attributes(enum ir_op op) {
-  switch (op) {
-  case IR_CONST_INT:
-  case IR_CONST_BOOL:
-  case IR_CONST_INDEX: return IR_ATTR_INTEGER;
-  case IR_CONST_FLOAT:
-  case IR_OP_CONSTANT: return IR_ATTR_NUMBER;
-  case IR_SIZE: return IR_ATTR_SIZE;
-  case IR_DATA_NEW: return IR_ATTR_DATA | IR_ATTR_CONSTRUCTOR;
-  case IR_DATA_TAG: return IR_ATTR_DATA;
-  case IR_DATA_GET: return IR_ATTR_DATA | IR_ATTR_CONSTRUCTOR | IR_ATTR_SLOT;
-  case IR_LIST_NEW: return IR_ATTR_COUNT;
-  case IR_CALL: return IR_ATTR_FUNCTION;
-  case IR_EMIT: return IR_ATTR_BLOCK;
-  case IR_OP_DROPOUT: return IR_ATTR_NUMBER | IR_ATTR_SITE;
-  case IR_OP_MATMUL: return IR_ATTR_TRANSPOSE;
-  case IR_OP_SLICE: return IR_ATTR_OFFSET | IR_ATTR_LENGTH;
-  case IR_OP_PAD: return IR_ATTR_OFFSET;
-  case IR_LIST_VECTOR:
-  case IR_LIST_STACK: return IR_ATTR_LENGTH;
-  case IR_OP_PARAM:
-  case IR_OP_D_OUTER:
-  case IR_OP_D_PARAM:
-  case IR_OP_D_ROW: return IR_ATTR_PARAM;
-  case IR_OP_D_INPUT: return IR_ATTR_INPUT;
-  default: return ir_op_infos[op].takes_axis ? IR_ATTR_AXIS : 0;
-  }
 }
 
 // ------------------------------------------------------------------------------------------- types

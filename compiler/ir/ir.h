@@ -157,10 +157,11 @@ struct ir_param {
 // ---------------------------------------------------------------------------------------------- instructions
 
 enum ir_op {
-#define HOST(ENUM, name, fails, doc) IR_##ENUM,
+#define HOST(ENUM, name, fails, attributes, doc) IR_##ENUM,
 #include "compiler/ir/hostops.def"
 #undef HOST
-#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc) IR_OP_##ENUM,
+#define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \
+  IR_OP_##ENUM,
 #include "compiler/ir/ops.def"
 #undef OP
   IR_N_OPS,
@@ -177,25 +178,6 @@ enum ir_class {
   IR_CLASS_SOURCE,
   IR_CLASS_SINK,
 };
-
-#define IR_COST_OPAQUE 10000
-
-struct ir_op_info {
-  const char *name;
-  int arity;  // value operands; -1: one or more; host operations: -1 always
-  enum ir_class class;
-  int cost;                 // of an element, in simple operations; IR_COST_OPAQUE: never computed again
-  const char *derivatives;  // "" for host operations
-  bool user;
-  bool takes_index;  // one host operand of kind index or int follows the value operands
-  bool fails;        // may end the example with a run-time error
-  bool random;
-  bool takes_axis;  // has the attribute `axis`
-  const char *doc;
-};
-extern const struct ir_op_info ir_op_infos[IR_N_OPS];
-// The operation of that name, or IR_N_OPS.
-enum ir_op ir_op_find(const char *name);
 
 // Which attributes an operation has; a mask of these. The printer, the parser and the verifier go by it.
 enum ir_attribute {
@@ -216,7 +198,26 @@ enum ir_attribute {
   IR_ATTR_TRANSPOSE = 1 << 14,   // matmul: `transpose_a`, `transpose_b`
   IR_ATTR_AXIS = 1 << 15,        // reductions, softmax, ...: `axis`, printed `dim` where there is one
 };
-uint32_t ir_attributes(enum ir_op op);
+
+#define IR_COST_OPAQUE 10000
+
+struct ir_op_info {
+  const char *name;
+  int arity;  // value operands; -1: one or more; host operations: -1 always
+  enum ir_class class;
+  int cost;                 // of an element, in simple operations; IR_COST_OPAQUE: never computed again
+  uint32_t attributes;      // mask of enum ir_attribute
+  const char *value;        // element-wise: expression over a and b; NULL: a routine (op_value.h)
+  const char *derivatives;  // "" for host operations
+  bool user;
+  bool takes_index;  // one host operand of kind index or int follows the value operands
+  bool fails;        // may end the example with a run-time error
+  bool random;
+  const char *doc;
+};
+extern const struct ir_op_info ir_op_infos[IR_N_OPS];
+// The operation of that name, or IR_N_OPS.
+enum ir_op ir_op_find(const char *name);
 
 struct ir_loc {
   uint32_t file, line, column;  // file: into ir_module.files; line 0: no position
@@ -243,7 +244,7 @@ struct ir_instr {
   struct ir_value **operands;
   struct ir_value **results;
   struct ir_target *targets;  // terminators
-  // Attributes; which ones an operation has is stated in hostops.def and ops.def. Unused ones are zero.
+  // Attributes; which ones an operation has is a column of hostops.def and ops.def. Unused ones are zero.
   int64_t integer;            // const.*; D_INPUT: the input's number among the parameters; data.get: slot
   double number;              // const.float, CONSTANT, DROPOUT (p)
   const struct size *size;    // size; SLICE and PAD: offset

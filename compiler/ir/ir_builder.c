@@ -218,7 +218,7 @@ static enum ir_type_kind arithmetic_result(enum ir_op op) {
   case IR_FDIV:
   case IR_FNEG:
   case IR_INT_TO_FLOAT:
-#define HOST(ENUM, name, fails, doc)
+#define HOST(ENUM, name, fails, attributes, doc)
 #define HOST_MATH(ENUM, name, operands, user, c_name, doc) case IR_##ENUM:
 #include "compiler/ir/hostops.def"
 #undef HOST

@@ -204,7 +204,7 @@ static uint32_t parse_reference(struct ir_parser *p, const struct map *names, co
 
 static void parse_named_attribute(struct body *body, struct ir_instr *instr) {
   struct ir_parser *p = body->p;
-  uint32_t attributes = ir_attributes(instr->op);
+  uint32_t attributes = ir_op_infos[instr->op].attributes;
   if (attributes & IR_ATTR_FUNCTION)
     instr->symbol = parse_reference(p, &p->functions, "function");
   else if (attributes & IR_ATTR_BLOCK)
@@ -225,7 +225,7 @@ static void expect_word(struct ir_parser *p, const char *word) {
 }
 
 static void parse_attributes(struct ir_parser *p, struct ir_instr *instr) {
-  uint32_t attributes = ir_attributes(instr->op);
+  uint32_t attributes = ir_op_infos[instr->op].attributes;
   if (attributes & IR_ATTR_INTEGER)
     instr->integer = ir_parse_integer(p, INT64_MIN, INT64_MAX);
   if (attributes & IR_ATTR_NUMBER) {

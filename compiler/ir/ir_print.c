@@ -229,7 +229,7 @@ static const struct ir_constructor *constructor_of(const struct ir_module *modul
 // The name right after the operation: function, block, parameter or constructor.
 static void print_named_attribute(struct printer *p, const struct ir_instr *instr) {
   const struct ir_module *module = p->module;
-  uint32_t attributes = ir_attributes(instr->op), symbol = instr->symbol;
+  uint32_t attributes = ir_op_infos[instr->op].attributes, symbol = instr->symbol;
   const char *name = NULL;
   if (attributes & IR_ATTR_CONSTRUCTOR) {
     const struct ir_constructor *constructor = constructor_of(module, instr);
@@ -250,7 +250,7 @@ static void print_named_attribute(struct printer *p, const struct ir_instr *inst
 }
 
 static void print_attributes(struct printer *p, const struct ir_instr *instr) {
-  uint32_t attributes = ir_attributes(instr->op);
+  uint32_t attributes = ir_op_infos[instr->op].attributes;
   if (attributes & IR_ATTR_INTEGER)
     fprintf(p->out, " %" PRId64, instr->integer);
   if (attributes & IR_ATTR_NUMBER) {

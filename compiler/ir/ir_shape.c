@@ -186,7 +186,7 @@ static const struct ir_type *shape_none(struct inference *in) {
 // --------------------------------------------------------------------------------------- the table
 
 static shape_rule *const rules[IR_N_OPS] = {
-#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc)                             \
+#define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \
   [IR_OP_##ENUM] = shape_##shape,
 #include "compiler/ir/ops.def"
 #undef OP

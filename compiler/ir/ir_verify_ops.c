@@ -44,7 +44,7 @@ static const struct {
     [IR_RETURN] = {"*", ""},
 #define OPERANDS_1 "f"
 #define OPERANDS_2 "ff"
-#define HOST(ENUM, name, fails, doc)
+#define HOST(ENUM, name, fails, attributes, doc)
 #define HOST_MATH(ENUM, name, operands, user, c_name, doc) [IR_##ENUM] = {OPERANDS_##operands, "f"},
 #include "compiler/ir/hostops.def"
 #undef HOST
@@ -314,7 +314,7 @@ static const struct ir_param *param_of(struct ir_verifier *v, const struct ir_in
 // Operands: value operands (tensors), then the index, then the member of a family.
 static bool check_operands(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct ir_op_info *info = &ir_op_infos[instr->op];
-  bool has_param = ir_attributes(instr->op) & IR_ATTR_PARAM;
+  bool has_param = ir_op_infos[instr->op].attributes & IR_ATTR_PARAM;
   const struct ir_param *param = has_param ? param_of(v, instr) : NULL;
   if (has_param && !param)
     return false;

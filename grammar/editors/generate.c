@@ -40,7 +40,7 @@ static void collect(struct words words[N_KINDS]) {
 #define BUILTIN(ENUM, name, arg_count, op, usage, doc) add(&words[OPERATION], name);
 #include "compiler/check/builtins.def"
 #undef BUILTIN
-#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc)                             \
+#define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \
   if (user)                                                                                                  \
     add(&words[OPERATION], name);
 #include "compiler/ir/ops.def"

@@ -130,7 +130,10 @@ LLVMValueRef codegen_select_gt(const struct codegen *cg, LLVMValueRef a, LLVMVal
 
 // `chosen`, by a comparison that a NaN fails, unless b is NaN. That of a gets through: a is chosen then.
 static LLVMValueRef unless_nan(const struct codegen *cg, LLVMValueRef b, LLVMValueRef chosen) {
-  return LLVMBuildSelect(cg->builder, LLVMBuildFCmp(cg->builder, LLVMRealUNO, b, b, ""), b, chosen, "");
+  LLVMValueRef is_nan = LLVMBuildFCmp(cg->builder, LLVMRealUNO, b, b, "");
+  if (LLVMIsConstant(is_nan) && LLVMIsNull(is_nan))
+    return chosen;
+  return LLVMBuildSelect(cg->builder, is_nan, b, chosen, "");
 }
 
 LLVMValueRef codegen_maximum(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b) {

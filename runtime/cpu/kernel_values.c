@@ -1,7 +1,8 @@
-// The values of element-wise operations as LLVM code: value_ENUM for each such row of ops.def. A row without one
-// does not compile.
+// The values of element-wise operations as LLVM code: the expressions of ops.def over the routines that are here,
+// value_ENUM for each row that is one. A routine that is missing does not compile.
 #include <math.h>
 
+#include "compiler/ir/op_value.h"
 #include "runtime/cpu/kernel_emit.h"
 #include "runtime/cpu/vector_math.h"
 
@@ -26,19 +27,15 @@ VALUE(EXPM1, vector_math_expm1(cg, a))
 VALUE(ERF, vector_math_erf(cg, a))
 VALUE(ERFC, vector_math_erfc(cg, a))
 VALUE(SQRT, codegen_intrinsic(cg, "llvm.sqrt", 1, &a))
-VALUE(SQUARE, LLVMBuildFMul(cg->builder, a, a, ""))
 VALUE(TANH, vector_math_tanh(cg, a))
 VALUE(SIGMOID, vector_math_sigmoid(cg, a))
-VALUE(RELU, codegen_select_gt(cg, zero_like(cg, a), a, zero_like(cg, a), a))
 VALUE(ABS, codegen_intrinsic(cg, "llvm.fabs", 1, &a))
 VALUE(ADD, LLVMBuildFAdd(cg->builder, a, b, ""))
 VALUE(SUB, LLVMBuildFSub(cg->builder, a, b, ""))
 VALUE(MUL, LLVMBuildFMul(cg->builder, a, b, ""))
 VALUE(DIV, LLVMBuildFDiv(cg->builder, a, b, ""))
 VALUE(MAX, codegen_maximum(cg, a, b))
-VALUE(AT_LEAST, codegen_maximum(cg, a, b))
 VALUE(MIN, codegen_minimum(cg, a, b))
-VALUE(AT_MOST, codegen_minimum(cg, a, b))
 
 static LLVMValueRef value_GT(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b) {
   LLVMValueRef unordered = LLVMBuildFCmp(cg->builder, LLVMRealUNO, a, b, "");
@@ -47,10 +44,6 @@ static LLVMValueRef value_GT(const struct codegen *cg, LLVMValueRef a, LLVMValue
   return codegen_select_gt(cg, a, b, codegen_real_like(cg, a, 1), otherwise);
 }
 
-// The graph has no such node, and nodes of its own kind for the other: see kernel_emit_values.c.
-#define value_STOP NULL
-#define value_DROPOUT NULL
-
 static LLVMValueRef finite_or_zero(const struct codegen *cg, LLVMValueRef a) {
   LLVMValueRef size = codegen_intrinsic(cg, "llvm.fabs", 1, &a);
   LLVMValueRef limit = codegen_real_like(cg, a, INFINITY);
@@ -58,19 +51,35 @@ static LLVMValueRef finite_or_zero(const struct codegen *cg, LLVMValueRef a) {
   return LLVMBuildSelect(cg->builder, infinite, zero_like(cg, a), a, "");
 }
 
-static value_fn *const values[IR_N_OPS] = {
-#define VALUE_OF_ELEMENTWISE(ENUM) [IR_OP_##ENUM] = value_##ENUM,
-#define VALUE_OF_PRODUCT(ENUM)
-#define VALUE_OF_REDUCE(ENUM)
-#define VALUE_OF_ROWWISE(ENUM)
-#define VALUE_OF_MOVE(ENUM)
-#define VALUE_OF_SOURCE(ENUM)
-#define VALUE_OF_SINK(ENUM)
-#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc) VALUE_OF_##class(ENUM)
+#define ROUTINE_AS(...) NOTHING_OF
+#define NOTHING_OF(ENUM)
+#define ROUTINE_ROUTINE(ENUM) [IR_OP_##ENUM] = value_##ENUM,
+#define ROUTINE_NONE(ENUM)
+
+static value_fn *const routines[IR_N_OPS] = {
+#define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \
+  ROUTINE_##value(ENUM)
 #include "compiler/ir/ops.def"
 #undef OP
 };
 
+struct making {
+  const struct codegen *cg;
+  LLVMValueRef like;
+};
+
+static void *make_number(void *context, double number) {
+  const struct making *making = context;
+  return codegen_real_like(making->cg, making->like, number);
+}
+
+static void *make_routine(void *context, enum ir_op op, void *a, void *b) {
+  return routines[op](((const struct making *)context)->cg, a, b);
+}
+
 LLVMValueRef emit_value(const struct codegen *cg, int op, LLVMValueRef a, LLVMValueRef b) {
-  return op == NODE_FINITE ? finite_or_zero(cg, a) : values[op](cg, a, b);
+  if (op == NODE_FINITE)
+    return finite_or_zero(cg, a);
+  struct making making = {cg, a};
+  return op_value_make((enum ir_op)op, &(struct op_value_maker){make_number, make_routine, &making}, a, b);
 }

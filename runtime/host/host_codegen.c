@@ -100,7 +100,7 @@ static bool check_instr(const struct host_codegen *g, const struct ir_function *
   }
   bool makes_tensor = instr->n_results > 0 && instr->results[0]->type->kind == IR_TENSOR;
   bool ok = !makes_tensor || count_elements(g, instr->results[0]->type, &value);
-  ok = ok && (!(ir_attributes(instr->op) & IR_ATTR_LENGTH) || evaluate(g, instr->length, &value));
+  ok = ok && (!(ir_op_infos[instr->op].attributes & IR_ATTR_LENGTH) || evaluate(g, instr->length, &value));
   ok = ok && (instr->op != IR_SIZE || evaluate(g, instr->size, &value));
   ok = ok && (instr->op != IR_EMIT || check_block(g, g->ir->blocks[instr->symbol]));
   return ok || fail_at(g, function, instr, "a size is negative or too large", error);

@@ -261,7 +261,7 @@ static LLVMValueRef build_simple(struct host_function *f) {
 // none of these is where time goes.
 static LLVMValueRef build_math(struct host_function *f) {
   static const enum host_helper helpers[] = {
-#define HOST(ENUM, name, fails, doc)
+#define HOST(ENUM, name, fails, attributes, doc)
 #define HOST_MATH(ENUM, name, operands, user, c_name, doc) [IR_##ENUM] = HELPER_host_##c_name,
 #include "compiler/ir/hostops.def"
 #undef HOST
@@ -283,7 +283,7 @@ static LLVMValueRef build_checked(struct host_function *f) {
   case IR_SIZE: return build_constant(f);
   case IR_IDIV: return build_division(f, false);
   case IR_IMOD: return build_division(f, true);
-#define HOST(ENUM, name, fails, doc)
+#define HOST(ENUM, name, fails, attributes, doc)
 #define HOST_MATH(ENUM, name, operands, user, c_name, doc) case IR_##ENUM:
 #include "compiler/ir/hostops.def"
 #undef HOST

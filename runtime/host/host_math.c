@@ -5,7 +5,7 @@
 
 #define CALL_1(f) f(a)
 #define CALL_2(f) f(a, b)
-#define HOST(ENUM, name, fails, doc)
+#define HOST(ENUM, name, fails, attributes, doc)
 #define HOST_MATH(ENUM, name, operands, user, c_name, doc)                                                   \
   double host_##c_name(HOST_PARAMS_##operands) { return CALL_##operands(c_name); }
 #include "compiler/ir/hostops.def"

@@ -25,7 +25,7 @@ void host_list_check_length(struct example *, const struct ir_loc *, const struc
 // host_math.c: host_sqrt(x), host_pow(x, y), ...: a function for each row of mathematics in hostops.def.
 #define HOST_PARAMS_1 double a
 #define HOST_PARAMS_2 double a, double b
-#define HOST(ENUM, name, fails, doc)
+#define HOST(ENUM, name, fails, attributes, doc)
 #define HOST_MATH(ENUM, name, operands, user, c_name, doc) double host_##c_name(HOST_PARAMS_##operands);
 #include "compiler/ir/hostops.def"
 #undef HOST

@@ -356,7 +356,8 @@ static expand_fn *const expansions[IR_N_OPS] = {
 #define EXPANSION_OF_MOVE(ENUM)
 #define EXPANSION_OF_SOURCE(ENUM)
 #define EXPANSION_OF_SINK(ENUM)
-#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc) EXPANSION_OF_##class(ENUM)
+#define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \
+  EXPANSION_OF_##class(ENUM)
 #include "compiler/ir/ops.def"
 #undef OP
     [IR_OP_STOP] = expand_STOP,

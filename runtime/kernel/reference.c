@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/ir/op_value.h"
 #include "runtime/kernel/draws.h"
 
 struct run {
@@ -49,50 +50,6 @@ static double element(const struct reference_value *v, int64_t i) {
 
 // ---------------------------------------------------------------------------------------------- element-wise
 
-// value_ENUM for each element-wise row of ops.def: a row without one does not compile.
-#define VALUE(ENUM, expression)                                                                              \
-  static double value_##ENUM(double a, double b) {                                                           \
-    (void)b;                                                                                                 \
-    return expression;                                                                                       \
-  }
-VALUE(NEG, -a)
-VALUE(EXP, exp(a))
-VALUE(LOG, log(a))
-VALUE(LOG1P, log1p(a))
-VALUE(EXPM1, expm1(a))
-VALUE(ERF, erf(a))
-VALUE(ERFC, erfc(a))
-VALUE(SQRT, sqrt(a))
-VALUE(SQUARE, a *a)
-VALUE(TANH, tanh(a))
-VALUE(SIGMOID, 1 / (1 + exp(-a)))
-VALUE(RELU, a < 0 ? 0 : a)
-VALUE(ABS, fabs(a))
-VALUE(STOP, a)
-VALUE(DROPOUT, a)  // where it is the identity
-VALUE(ADD, a + b)
-VALUE(SUB, a - b)
-VALUE(MUL, a *b)
-VALUE(DIV, a / b)
-VALUE(MAX, b > a || isnan(b) ? b : a)
-VALUE(AT_LEAST, value_MAX(a, b))
-VALUE(MIN, b < a || isnan(b) ? b : a)
-VALUE(AT_MOST, value_MIN(a, b))
-VALUE(GT, isnan(a) || isnan(b) ? NAN : a > b)
-
-static double (*const values[IR_N_OPS])(double a, double b) = {
-#define VALUE_OF_ELEMENTWISE(ENUM) [IR_OP_##ENUM] = value_##ENUM,
-#define VALUE_OF_PRODUCT(ENUM)
-#define VALUE_OF_REDUCE(ENUM)
-#define VALUE_OF_ROWWISE(ENUM)
-#define VALUE_OF_MOVE(ENUM)
-#define VALUE_OF_SOURCE(ENUM)
-#define VALUE_OF_SINK(ENUM)
-#define OP(ENUM, name, arity, class, cost, flags, shape, derivatives, user, doc) VALUE_OF_##class(ENUM)
-#include "compiler/ir/ops.def"
-#undef OP
-};
-
 static void run_elementwise(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
   const struct reference_value *a = operand(run, instr, 0);
   const struct reference *in = run->in;
@@ -103,8 +60,8 @@ static void run_elementwise(const struct run *run, const struct ir_instr *instr,
                            ? a->elements[i] / (1 - instr->number)
                            : 0;
     else
-      y->elements[i] = values[instr->op](
-          element(a, i), ir_op_infos[instr->op].arity > 1 ? element(operand(run, instr, 1), i) : 0);
+      y->elements[i] = op_value(instr->op, element(a, i),
+                                ir_op_infos[instr->op].arity > 1 ? element(operand(run, instr, 1), i) : 0);
 }
 
 // -------------------------------------------------------------------------------------------------- products

@@ -6,6 +6,7 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/ir/derivative.h"
+#include "compiler/ir/op_value.h"
 
 #define MAX_ELEMENTS 8
 
@@ -17,40 +18,6 @@ struct tensor {
 // ---------------------------------------------------------------------------------- slow evaluator
 
 static double at(const struct tensor *t, uint32_t i) { return t->x[t->n == 1 ? 0 : i]; }
-
-static double unary(enum ir_op op, double a) {
-  switch (op) {
-  case IR_OP_NEG: return -a;
-  case IR_OP_EXP: return exp(a);
-  case IR_OP_LOG: return log(a);
-  case IR_OP_SQRT: return sqrt(a);
-  case IR_OP_SQUARE: return a * a;
-  case IR_OP_LOG1P: return log1p(a);
-  case IR_OP_EXPM1: return expm1(a);
-  case IR_OP_ERF: return erf(a);
-  case IR_OP_ERFC: return erfc(a);
-  case IR_OP_TANH: return tanh(a);
-  case IR_OP_SIGMOID: return 1 / (1 + exp(-a));
-  case IR_OP_RELU: return a > 0 ? a : 0;
-  case IR_OP_ABS: return fabs(a);
-  default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
-  }
-}
-
-static double binary(enum ir_op op, double a, double b) {
-  switch (op) {
-  case IR_OP_ADD: return a + b;
-  case IR_OP_SUB: return a - b;
-  case IR_OP_MUL: return a * b;
-  case IR_OP_DIV: return a / b;
-  case IR_OP_MAX:
-  case IR_OP_AT_LEAST: return a > b ? a : b;
-  case IR_OP_MIN:
-  case IR_OP_AT_MOST: return a < b ? a : b;
-  case IR_OP_GT: return a > b;
-  default: fail_msg("the evaluator lacks %s", ir_op_infos[op].name); return 0;
-  }
-}
 
 static uint32_t largest(const struct tensor *a) {
   uint32_t best = 0;
@@ -111,9 +78,7 @@ static struct tensor evaluate_op(const struct ir_instr *instr, const struct tens
   for (uint32_t i = 0; i < y.n; i++) {
     switch (ir_op_infos[instr->op].class) {
     case IR_CLASS_REDUCE: y.x[i] = reduce(instr->op, a, b, index); break;
-    case IR_CLASS_ELEMENTWISE:
-      y.x[i] = b ? binary(instr->op, at(a, i), at(b, i)) : unary(instr->op, at(a, i));
-      break;
+    case IR_CLASS_ELEMENTWISE: y.x[i] = op_value(instr->op, at(a, i), b ? at(b, i) : 0); break;
     default:
       switch (instr->op) {
       case IR_OP_SOFTMAX: y.x[i] = exp(a->x[i]) / sum_of_exp(a); break;
@@ -335,8 +300,39 @@ static void test_kinds_and_needs(void **state) {
   arena_free(&arena);
 }
 
+// Expressions of the column `value`, read and computed here, and as the C compiler understands them.
+
+static void *number_of(void *context, double number) {
+  double *made = arena_new(context, double);
+  *made = number;
+  return made;
+}
+
+static void *routine_of(void *context, enum ir_op op, void *a, void *b) {
+  assert_null(ir_op_infos[op].value);
+  return number_of(context, op_value(op, *(double *)a, b ? *(double *)b : 0));
+}
+
+static void values_are_read_as_compiled(void **state) {
+  (void)state;
+  static const double points[] = {-2.5, -1, -0.0, 0, 0.25, 1, 3, INFINITY, NAN};
+  size_t n = sizeof points / sizeof *points;
+  struct arena arena;
+  arena_init(&arena);
+  const struct op_value_maker maker = {number_of, routine_of, &arena};
+  for (enum ir_op op = IR_FIRST_TENSOR_OP; op < IR_N_OPS; op++)
+    for (size_t i = 0; ir_op_infos[op].class == IR_CLASS_ELEMENTWISE && i < n * n; i++) {
+      double a = points[i / n], b = points[i % n], compiled = op_value(op, a, b);
+      const double *made = op_value_make(op, &maker, &a, ir_op_infos[op].arity > 1 ? &b : NULL);
+      if (isnan(compiled) ? !isnan(*made) : memcmp(made, &compiled, sizeof compiled) != 0)
+        fail_msg("%s(%g, %g): %g, compiled %g", ir_op_infos[op].name, a, b, *made, compiled);
+    }
+  arena_free(&arena);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(values_are_read_as_compiled),
       cmocka_unit_test(test_formulas_against_differences),
       cmocka_unit_test(test_built_instructions),
       cmocka_unit_test(test_kinds_and_needs),

@@ -78,7 +78,7 @@ static struct ir_value *new_operand(struct bench *b, const struct ir_type *type)
 // Attributes of operations that have some; variants are tried in turn until one does not suit.
 static void set_attributes(struct bench *b, struct ir_instr *instr, uint32_t variant) {
   struct arena *arena = b->module->arena;
-  if (ir_op_infos[instr->op].takes_axis)
+  if ((ir_op_infos[instr->op].attributes & IR_ATTR_AXIS))
     instr->axis = variant;
   const struct size *one = size_constant(arena, 1);
   switch (instr->op) {
@@ -105,7 +105,7 @@ static uint32_t n_variants(enum ir_op op) {
   case IR_OP_SLICE: return 3;
   case IR_OP_PAD:
   case IR_OP_DROPOUT: return 2;
-  default: return ir_op_infos[op].takes_axis ? IR_MAX_RANK : 1;
+  default: return (ir_op_infos[op].attributes & IR_ATTR_AXIS) ? IR_MAX_RANK : 1;
   }
 }
 

@@ -358,7 +358,7 @@ static void run_float(const struct frame *f, const struct ir_instr *instr) {
   case IR_FNEG: set_number(f, instr, -a); return;
 #define CALL_1(f, a, b) f(a)
 #define CALL_2(f, a, b) f(a, b)
-#define HOST(ENUM, name, fails, doc)
+#define HOST(ENUM, name, fails, attributes, doc)
 #define HOST_MATH(ENUM, name, operands, user, c_name, doc)                                                   \
   case IR_##ENUM:                                                                                            \
     set_number(f, instr, CALL_##operands(c_name, a, b));                                                     \

@@ -55,7 +55,7 @@ static uint32_t n_variants(enum ir_op op) {
   case IR_OP_MATMUL: return 4;
   case IR_OP_SLICE: return 3;
   case IR_OP_BROADCAST: return N_SHAPES;
-  default: return ir_op_infos[op].takes_axis ? 3 : 1;
+  default: return (ir_op_infos[op].attributes & IR_ATTR_AXIS) ? 3 : 1;
   }
 }
 
@@ -82,7 +82,7 @@ static const struct ir_type *written_shape(struct bench *b, const struct ir_inst
 
 static void set_attributes(struct bench *b, struct ir_instr *instr, uint32_t variant) {
   struct arena *arena = b->module->arena;
-  if (ir_op_infos[instr->op].takes_axis && instr->op != IR_OP_BROADCAST)
+  if ((ir_op_infos[instr->op].attributes & IR_ATTR_AXIS) && instr->op != IR_OP_BROADCAST)
     instr->axis = variant;
   switch (instr->op) {
   case IR_OP_MATMUL:
