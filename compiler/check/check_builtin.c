@@ -375,8 +375,12 @@ static bool check_axis(struct checker *checker, const struct ast_expr *dim, cons
     *axis = (uint32_t)dim->integer + 1;
     return true;
   }
-  struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, dim->span, "%s has no such dimension",
-                              check_text(checker, type));
+  int64_t position;
+  struct diag *d = check_is_literal(dim, &position)
+                       ? diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, dim->span,
+                                    "%s has no such dimension", check_text(checker, type))
+                       : diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, dim->span,
+                                    "`dim` must be a literal: the type of the result depends on it");
   check_label_operand(checker, d, arg);
   if (type->tensor.rank == 0)
     diag_note(d, "a scalar has no dimensions");
@@ -586,6 +590,22 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   return &type_error;
 }
 
+/* Other libraries' names for it. */
+static bool means_dim(const char *name) {
+  static const char *const names[] = {"axis", "axes", "dims", "dimension", "reduction_indices"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(name, names[i]) == 0)
+      return true;
+  return false;
+}
+
+static void help_dim(struct diag *d, const struct builtin *builtin, const struct ast_expr *value) {
+  if (value->kind == AST_EXPR_INT)
+    diag_help(d, "write `%s(a, dim: %" PRId64 ")`", builtin->name, value->integer);
+  else
+    diag_help(d, "a dimension is named by its position, a literal from 0: `%s(a, dim: 0)`", builtin->name);
+}
+
 const struct type *check_builtin_call(struct checker *checker, struct ast_expr *expr,
                                       const struct builtin *first, const struct type *hint) {
   const struct ast_args *given = &expr->call.args;
@@ -608,7 +628,10 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
                                 dim && strcmp(given->items[i].name.text, "dim") == 0
                                     ? "`dim` is given twice"
                                     : "the arguments of builtin functions have no names, but for `dim`");
-    diag_help(d, "write `%s`", builtin_usage(first));
+    if (!dim && goes_over_dim(first) && means_dim(given->items[i].name.text))
+      help_dim(d, first, given->items[i].value);
+    else
+      diag_help(d, "write `%s`", builtin_usage(first));
     check_args_anyway(checker, expr);
     return result_despite_errors(first);
   }

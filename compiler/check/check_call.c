@@ -257,8 +257,8 @@ static void report_argument(const struct solver *solver, const struct callee *ca
   check_label_type_sizes(checker, d, wanted, actual);
   if (type_equal(wanted, actual))
     diag_note(d, "no size fits `%s`", check_text(checker, pattern));
-  else if (check_suggest_conversion(wanted, actual))
-    diag_help(d, "%s", check_suggest_conversion(wanted, actual));
+  else if (check_suggest_conversion(checker, arg, wanted))
+    diag_help(d, "%s", check_suggest_conversion(checker, arg, wanted));
 }
 
 /* A variable of the callee that is not solved yet and stands in the type; NULL: none. */

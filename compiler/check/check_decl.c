@@ -407,8 +407,6 @@ static bool has_tensor_at_top(struct checker *checker, struct data_search *searc
                               bool is_field) {
   switch (type->kind) {
   case TYPE_TENSOR: return is_field;
-  case TYPE_FN:
-  case TYPE_GENERIC: return true;
   case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element, is_field);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
@@ -437,6 +435,39 @@ static bool has_tensor_field(struct checker *checker, const struct type *type) {
                                    true);
   }
   return found;
+}
+
+/* What `nnrun` could not give it: sizes, types and functions. They are known where a function is called, and data have
+ * none. A library may have a `predict` that its users call, so of that it is only said. */
+static bool check_no_generic(struct checker *checker, const struct ast_fn *fn, bool is_wanted) {
+  const struct ast_name *culprit = NULL;
+  const char *what = NULL;
+  if (fn->type_vars.count) {
+    culprit = &fn->type_vars.items[0]->name;
+    what = "type";
+  } else if (fn->size_vars.count) {
+    culprit = &fn->size_vars.items[0]->name;
+    what = "size";
+  }
+  for (size_t i = 0; i < fn->params.count && !culprit; i++)
+    if (fn->params.items[i].local->type->kind == TYPE_FN) {
+      culprit = &fn->params.items[i].local->name;
+      what = "function";
+    }
+  if (!culprit)
+    return true;
+  struct diag *d = (is_wanted ? diag_error : diag_warning)(
+      checker->sink, DIAG_ENTRY_POINT, culprit->span, "`%s` is run on data, which do not tell the %s `%s`",
+      fn->name.text, what, culprit->text);
+  if (fn->type_vars.count)
+    diag_help(d, "write the type of the data for `%s`, or give the function another name", culprit->text);
+  else if (fn->size_vars.count)
+    diag_help(d,
+              "declare the size, `dim %s = 8`, and leave out the brackets, or give the function another name",
+              culprit->text);
+  else
+    diag_help(d, "name the function inside, or give `%s` another name", fn->name.text);
+  return false;
 }
 
 static void check_entry_params(struct checker *checker, const struct ast_fn *fn) {
@@ -482,8 +513,10 @@ void check_entry_points(struct checker *checker) {
       continue;
     const struct ast_fn *fn = file->decls.items[i]->fn;
     bool is_loss = !fn->is_metric && strcmp(fn->name.text, "loss") == 0;
-    if (is_loss || fn->is_metric)
-      check_entry_params(checker, fn);
+    bool is_wanted = is_loss || fn->is_metric;
+    if (is_wanted || strcmp(fn->name.text, "predict") == 0)
+      if (check_no_generic(checker, fn, is_wanted) && is_wanted)
+        check_entry_params(checker, fn);
     if (!is_loss || fn->result_type->kind == TYPE_ERROR || type_is_scalar(fn->result_type))
       continue;
     struct diag *d = diag_error(checker->sink, DIAG_ENTRY_POINT,

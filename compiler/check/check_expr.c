@@ -54,9 +54,13 @@ const struct type *check_known(struct checker *checker, struct ast_expr *expr, c
   return type->kind == TYPE_VARIABLE ? report_open(checker, expr, type) : type;
 }
 
-const char *check_suggest_conversion(const struct type *wanted, const struct type *actual) {
-  if (wanted->kind == TYPE_FLOAT && actual->kind == TYPE_INT)
-    return "convert it: `float(...)`";
+const char *check_suggest_conversion(struct checker *checker, const struct ast_expr *expr,
+                                     const struct type *wanted) {
+  const struct type *actual = type_resolve(expr->type);
+  if (wanted->kind == TYPE_FLOAT && actual->kind == TYPE_INT) {
+    const char *quotient = check_suggest_float_quotient(checker, expr);
+    return quotient ? quotient : "convert it: `float(...)`";
+  }
   if (wanted->kind == TYPE_INT && (actual->kind == TYPE_FLOAT || actual->kind == TYPE_INDEX))
     return "convert it: `int(...)`";
   if (type_is_scalar(actual)) {
@@ -77,14 +81,15 @@ const char *check_suggest_conversion(const struct type *wanted, const struct typ
   return NULL;
 }
 
-static const char *special_help(struct checker *checker, const struct type *wanted, const struct type *actual,
-                                const struct check_wanted *why) {
+static const char *special_help(struct checker *checker, const struct ast_expr *expr,
+                                const struct type *wanted, const struct check_wanted *why) {
+  const struct type *actual = type_resolve(expr->type);
   if (wanted->kind == TYPE_FLOAT && type_is_scalar(actual) && why->declared_text &&
       strcmp(why->declared_text, "its first value decides its type") == 0)
     return "to collect tensors, declare the variable as one: `var x: f32 = 0`";
   if (type_is_unit(wanted) && why->declared_text && strstr(why->declared_text, "no result type"))
     return arena_printf(checker->arena, "declare it: `-> %s`", check_text(checker, actual));
-  return check_suggest_conversion(wanted, actual);
+  return check_suggest_conversion(checker, expr, wanted);
 }
 
 /* The declared place is worth a label unless it is the expression itself. */
@@ -102,7 +107,7 @@ void check_report_mismatch(struct checker *checker, struct ast_expr *expr, const
   if (why->declared_text)
     diag_label(d, why->declared, "%s", why->declared_text);
   check_label_type_sizes(checker, d, wanted, actual);
-  const char *help = special_help(checker, wanted, actual, why);
+  const char *help = special_help(checker, expr, wanted, why);
   if (help)
     diag_help(d, "%s", help);
 }
@@ -287,6 +292,15 @@ static const struct type *members_of(struct checker *checker, struct ast_expr *e
   return index;
 }
 
+/* Its elements or rows, by their positions. */
+static void help_run_through_tensor(struct checker *checker, struct diag *d, const struct ast_expr *expr) {
+  const struct size *dimension = type_resolve(expr->type)->tensor.sizes[0];
+  const char *name = expr->kind == AST_EXPR_NAME ? expr->name.name.text : "a";
+  diag_help(d, "run through the positions of its %s: `for i in %s%s`, and write `%s[i]`",
+            type_resolve(expr->type)->tensor.rank == 1 ? "elements" : "rows",
+            sizes_as_index(dimension) ? "" : "0..", size_text(checker->arena, dimension), name);
+}
+
 const struct type *check_sequence(struct checker *checker, struct ast_expr *expr) {
   if (expr->kind == AST_EXPR_RANGE) {
     struct check_wanted why = {"a bound of a range", SPAN_NONE, NULL};
@@ -310,6 +324,8 @@ const struct type *check_sequence(struct checker *checker, struct ast_expr *expr
   check_label_operand(checker, d, expr);
   if (type->kind == TYPE_INT)
     diag_help(d, "count with a range: `for i in 0..n`");
+  else if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2))
+    help_run_through_tensor(checker, d, expr);
   else
     diag_note(d, "`for` and comprehensions run over lists, ranges, vocabs and enums");
   return &type_error;

@@ -43,7 +43,7 @@ static const char *name_of(const struct ast_expr *base) {
   return base->kind == AST_EXPR_NAME ? base->name.name.text : "xs";
 }
 
-static bool is_literal(const struct ast_expr *expr, int64_t *value) {
+bool check_is_literal(const struct ast_expr *expr, int64_t *value) {
   bool is_negated = expr->kind == AST_EXPR_UNARY && expr->unary.op == AST_UNARY_NEGATE;
   const struct ast_expr *literal = is_negated ? expr->unary.operand : expr;
   if (literal->kind != AST_EXPR_INT)
@@ -74,7 +74,7 @@ void check_literal_index(struct checker *checker, const struct ast_expr *index, 
   const struct type *type = type_resolve(base->type);
   const struct size *count = type->kind == TYPE_TENSOR ? type->tensor.sizes[0] : type->list.length;
   int64_t value, length;
-  if (!is_literal(index, &value))
+  if (!check_is_literal(index, &value))
     return;
   if (value < 0)
     report_negative(checker, index, base, value);
@@ -106,6 +106,13 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
   check_label_operand(checker, d, base);
   if (type->kind == TYPE_TUPLE)
     diag_help(d, "the items of a tuple are `t.0`, `t.1`, ...");
+  else if (type->kind == TYPE_TENSOR && type->tensor.rank > 2)
+    diag_help(d, "one that is taken apart is a list: of type %s, its elements are `%s[i]`",
+              check_text(checker,
+                         type_list(checker->arena,
+                                   type_tensor(checker->arena, type->tensor.rank - 1, &type->tensor.sizes[1]),
+                                   NULL)),
+              name_of(base));
   else
     diag_note(d, "lists, vectors and matrices are indexed");
   return &type_error;
@@ -154,7 +161,7 @@ static const struct type *slice_tensor(struct checker *checker, struct ast_expr 
 static void check_literal_bound(struct checker *checker, const struct ast_expr *bound,
                                 const struct ast_expr *base) {
   int64_t value;
-  if (!is_literal(bound, &value) || value >= 0)
+  if (!check_is_literal(bound, &value) || value >= 0)
     return;
   struct diag *d = diag_error(checker->sink, DIAG_SLICE_RANGE, bound->span, "a negative bound of a slice");
   diag_note(d, "elements are counted from 0, and not from the end");

@@ -17,17 +17,52 @@ static struct diag *report_operands(struct checker *checker, enum diag_code code
   return d;
 }
 
-static void help_mixed_numbers(struct diag *d, const struct ast_expr *integer) {
+/* An int as a float, as it may be written: a literal that stands beside a float is one already. */
+static const char *text_as_float(struct checker *checker, const struct ast_expr *integer,
+                                 bool is_beside_float) {
+  if (integer->kind == AST_EXPR_INT)
+    return arena_printf(checker->arena, "%" PRId64 "%s", integer->integer, is_beside_float ? "" : ".0");
+  const char *text = integer->kind == AST_EXPR_NAME ? integer->name.name.text : "...";
+  return arena_printf(checker->arena, "float(%s)", text);
+}
+
+const char *check_suggest_float_quotient(struct checker *checker, const struct ast_expr *expr) {
+  if (expr->kind != AST_EXPR_BINARY || expr->binary.op != AST_BINARY_DIVIDE ||
+      type_resolve(expr->type)->kind != TYPE_INT)
+    return NULL;
+  return arena_printf(checker->arena, "a quotient of ints is cut to an int; of floats: `%s / %s`",
+                      text_as_float(checker, expr->binary.left, false),
+                      text_as_float(checker, expr->binary.right, true));
+}
+
+static void help_mixed_numbers(struct checker *checker, struct diag *d, const struct ast_expr *integer) {
   const struct ast_ref *ref = ast_expr_ref(integer);
-  if (integer->kind == AST_EXPR_BINARY && integer->binary.op == AST_BINARY_DIVIDE &&
-      integer->binary.left->kind == AST_EXPR_INT && integer->binary.right->kind == AST_EXPR_INT)
-    diag_help(d, "a quotient of ints is cut to an int; of floats: `%" PRId64 ".0 / %" PRId64 "`",
-              integer->binary.left->integer, integer->binary.right->integer);
+  const char *quotient = check_suggest_float_quotient(checker, integer);
+  if (quotient)
+    diag_help(d, "%s", quotient);
   else if (ref && ref->kind == AST_REF_LOCAL && ref->local->kind == AST_LOCAL_VAR)
     diag_help(d, "ints and floats do not mix; to add up floats begin with one: `var %s = 0.0`",
               ref->local->name.text);
   else
     diag_help(d, "ints and floats do not mix; convert the int: `float(n)`");
+}
+
+/* What has no `==` of its own is compared by its parts. */
+static bool help_equality(struct diag *d, const struct type *a, const struct type *b, const char *op) {
+  bool differs = strcmp(op, "!=") == 0;
+  if ((!differs && strcmp(op, "==") != 0) || a->kind != b->kind)
+    return false;
+  if (a->kind == TYPE_TUPLE)
+    diag_help(d, "compare the items: `a.0 %s b.0 %s a.1 %s b.1`", op, differs ? "||" : "&&", op);
+  else if (a->kind == TYPE_LIST)
+    diag_help(
+        d,
+        "compare the elements: `%slen(a) == len(b) && all(zip(a, b), fn(p) { p.0 == p.1 })%s`, with `all` "
+        "of `std.list`",
+        differs ? "!(" : "", differs ? ")" : "");
+  else
+    return false;
+  return true;
 }
 
 static const struct type *wrong_operands(struct checker *checker, const struct ast_expr *left,
@@ -38,7 +73,7 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   if (strcmp(text, "%") == 0 && type_is_host_number(a) && type_is_host_number(b))
     diag_note(d, "`%%` is the remainder of ints");
   else if (type_is_host_number(a) && type_is_host_number(b) && a->kind != b->kind)
-    help_mixed_numbers(d, a->kind == TYPE_INT ? left : right);
+    help_mixed_numbers(checker, d, a->kind == TYPE_INT ? left : right);
   else if (strcmp(text, "@") == 0 && (type_is_host_number(a) || type_is_host_number(b)))
     diag_help(d, "a number multiplies by `*`");
   else if (a->kind == TYPE_INDEX || b->kind == TYPE_INDEX)
@@ -46,8 +81,12 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   else if (a->kind == TYPE_GENERIC || b->kind == TYPE_GENERIC)
     diag_help(d, "what is done with values of a type variable is a parameter: `f: fn(%s) -> ...`",
               check_text(checker, a->kind == TYPE_GENERIC ? a : b));
-  else if (a->kind == TYPE_LIST)
+  else if (help_equality(d, a, b, text))
+    ;
+  else if (a->kind == TYPE_LIST && strcmp(text, "+") == 0)
     diag_help(d, "an element is added by `push(xs, x)`; `xs + ys` joins two lists of one type");
+  else if (a->kind == TYPE_LIST && strchr("-*/", text[0]))
+    diag_help(d, "a list is computed element by element: `[x %s y for x in xs]`", text);
   else if (a->kind == TYPE_DATA || b->kind == TYPE_DATA)
     diag_help(d, "take data apart with `match`, or read its fields");
   return &type_error;

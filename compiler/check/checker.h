@@ -203,7 +203,10 @@ const struct type *check_join(struct checker *checker, struct check_branch *bran
 bool check_constant(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
                     const char *what);
 /* What turns a value of one type into the other, for a help line; NULL when nothing does. */
-const char *check_suggest_conversion(const struct type *wanted, const struct type *actual);
+const char *check_suggest_conversion(struct checker *checker, const struct ast_expr *expr,
+                                     const struct type *wanted);
+/* How a quotient of ints is written as one of floats, for a help line; NULL when this is none. */
+const char *check_suggest_float_quotient(struct checker *checker, const struct ast_expr *expr);
 
 /* ---- check_function.c: arguments that are functions ---------------------------------------------------- */
 
@@ -237,6 +240,8 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr);
 const struct type *check_slice(struct checker *checker, struct ast_expr *expr);
 const struct type *check_field(struct checker *checker, struct ast_expr *expr);
 const struct type *check_project(struct checker *checker, struct ast_expr *expr);
+/* Whether the expression is an integer literal, also with a sign, and which. */
+bool check_is_literal(const struct ast_expr *expr, int64_t *value);
 /* Reports a literal index that is out of range whatever the sizes are; the base is a list or a tensor. */
 void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base);
 /* Reports bounds of a tensor's slice that are wrong whatever values the sizes have. */

@@ -104,10 +104,12 @@ static void check_tolerance(struct parser *p, const struct ast_expectation *expe
         "write `expect a == b within 1e-6`");
     return;
   }
+  bool is_negative = tolerance->kind == AST_EXPR_UNARY && tolerance->unary.op == AST_UNARY_NEGATE;
   bool is_number = tolerance->kind == AST_EXPR_FLOAT || tolerance->kind == AST_EXPR_INT;
   if (!is_number)
-    diag_help(parser_error(p, DIAG_EXPECTATION, tolerance->span, "the tolerance is a number"),
-              "such as `1e-6`");
+    diag_help(parser_error(p, DIAG_EXPECTATION, tolerance->span, "the tolerance is %s",
+                           is_negative ? "negative" : "no number"),
+              "write a literal that is not negative, such as `1e-6`");
   else if (expectation->is_condition || expectation->op != AST_BINARY_EQUAL)
     diag_help(parser_error(p, DIAG_EXPECTATION, word.span, "only `==` has a tolerance"),
               "write `expect a == b within 1e-6`");

@@ -32,7 +32,8 @@ struct sign {
 static const struct sign signs[] = {
     /* Operators of other languages. */
     {PLUS, PLUS, true, 0, 0, NULL, "there is no `++`; write `x = x + 1`"},
-    {STAR, STAR, true, 0, 0, NULL, "there is no power operator; use `square` or a product"},
+    {STAR, STAR, true, 0, 0, NULL,
+     "there is no power operator: it is `pow(x, y)` of host numbers; of tensors use `square` or a product"},
     {LESS, LESS, true, 0, 0, NULL, BITS},
     {GREATER, GREATER, true, 0, 0, NULL, BITS},
     {GREATER, LESS, true, 0, 0, NULL, UNEQUAL},

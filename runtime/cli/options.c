@@ -101,7 +101,7 @@ static const struct {
     {{"rate", KEY_RATE, "X", 0, "learning rate (default: adam 0.001, sgd 0.1, momentum and adagrad 0.01)", 3},
      OPTIMISES},
     {{"momentum", KEY_MOMENTUM, "X", 0, "momentum (default 0.9)", 3}, OPTIMISES},
-    {{"clip", KEY_CLIP, "NORM", 0, "scale gradients down to this global norm", 3}, OPTIMISES},
+    {{"clip", KEY_CLIP, "NORM", 0, "scale gradients down to this global norm; 0: leave them", 3}, OPTIMISES},
     {{"decay", KEY_DECAY, "X", 0, "weight decay; decoupled with adam", 3}, OPTIMISES},
     {{"sparse", KEY_SPARSE, "lazy|exact", 0,
       "lookup tables: rows without a gradient move as the textbook says (default: exact), or stand still", 3},

@@ -185,10 +185,14 @@ static void warn_of_nothing_to_learn(const struct cli_run *run) {
 static void find_entries(struct cli_run *run, const char *usual, bool with_metrics) {
   const char *name = run->options->entry ? run->options->entry : usual;
   if (!nn_model_find_entry(run->model, name, &run->entry)) {
+    if (nn_model_entry_count(run->model) == 0)
+      cli_fail("%s has no entry `%s`, nor any other: entries are functions at top level whose parameters are "
+               "data, such as `fn loss(x: f32[3], y: float) -> f32 { ... }`",
+               run->options->model, name);
     fprintf(stderr, "nnrun: %s has no entry `%s`; it has", run->options->model, name);
     for (size_t i = 0; i < nn_model_entry_count(run->model); i++)
       fprintf(stderr, "%s `%s`", i ? "," : "", nn_model_entry_name(run->model, i));
-    fputs(nn_model_entry_count(run->model) ? "\n" : " none\n", stderr);
+    fputs("\n", stderr);
     exit(1);
   }
   run->needed = calloc(nn_model_entry_count(run->model) + 1, sizeof *run->needed);

@@ -215,7 +215,9 @@ static bool close_bracket(struct reader *reader, uint64_t *value) {
   if (open->has_word && n == 0) {
     ok = leaf(reader, open, open->text_length > 0, value);
   } else if (n == 0) {
-    reader_fail(reader, open->line, open->column, "a bracket with nothing in it");
+    reader_fail(reader, open->line, open->column,
+                open->text_length ? "a bracket with a label and neither a word nor a subtree behind it"
+                                  : "a bracket with nothing in it");
     ok = false;
   } else if (!open->text_length && n == 1) {
     *value = reader->stack[--reader->n_stack];

@@ -43,6 +43,8 @@ printf 'fn loss(x: int) -> f32 { y }\n' >wrong.nn
 refuses 1 '^error\[NN0207\]: there is no name `y` here' train wrong.nn --data one.txt
 says err 'wrong.nn:1:26' '^1 error$'
 refuses 1 'has no entry `fly`; it has `encode`, `loss`' predict "$model" --data one.txt --weights two.st --entry fly
+printf '// Nothing yet.\n' >empty.nn
+refuses 1 '^nnrun: empty.nn has no entry `loss`, nor any other: entries are functions at top level' train empty.nn --data one.txt
 for command in train grad bench; do
   refuses 1 "'predict' cannot be trained: its result is Label, and no f32; there is \`loss\`" "$command" "$model" --data one.txt --entry predict
 done

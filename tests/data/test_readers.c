@@ -239,6 +239,8 @@ static void bad_trees(void **state) {
       {"ptb", "t:Tree", ")", ":1:1: a closing bracket without an opening one"},
       {"ptb", "t:Tree", "hello", ":1:1: expected a tree, which begins with `(`"},
       {"ptb", "t:Tree", "(3 (2 a) ())", ":1:10: a bracket with nothing in it"},
+      {"ptb", "t:Tree", "(3 (2 a) (4))",
+       ":1:10: a bracket with a label and neither a word nor a subtree behind it"},
       {"ptb", "w:[Word]", "(3 a)",
        ": bracketed trees fill a parameter that is a sum type, and the entry has none; give the "
        "format with --format"},
