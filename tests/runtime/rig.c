@@ -209,7 +209,9 @@ static void set_vocabs(nn_model *model) {
   }
 }
 
-// Compiled code is kept for the time of the process: the tests bind the same few models again and again.
+// Compiled code is kept for the time of the process and of those that it starts: the tests bind the same few models
+// again and again.
+static const char cache_variable[] = "NN_TEST_CACHE";
 static char cache_folder[] = "/tmp/nn_test_cache_XXXXXX";
 
 static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk) {
@@ -220,11 +222,12 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 static void remove_cache(void) { nftw(cache_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
 
 static const char *cache(void) {
-  if (strstr(cache_folder, "XXXXXX")) {
+  if (!getenv(cache_variable)) {
     assert_non_null(mkdtemp(cache_folder));
     atexit(remove_cache);
+    setenv(cache_variable, cache_folder, 1);
   }
-  return cache_folder;
+  return getenv(cache_variable);
 }
 
 void rig_open(struct rig *rig, const char *source, const char *entry, const struct rig_options *options) {
