@@ -15,8 +15,7 @@
 // Memory. A call that finds no memory returns NN_NO_MEMORY (or NN_IO, NN_DATA with "out of memory" where a file was being
 // read) and leaves no file half-written; what it was to change is as before, except that a session has no results until
 // its next run, and a model that failed to bind can only be freed. What this library cannot promise is what it calls:
-// LLVM ends the process where it gets no memory itself, in nn_model_bind and when a kernel is first needed, and so may
-// the JSON library (jansson 2.14) while it reads a checkpoint's header.
+// LLVM ends the process where it gets no memory itself, in nn_model_bind and when a kernel is first needed.
 //
 // Threads. There is no global state. Different models may be used by different threads at once. A bound model
 // may be shared by several sessions in different threads as long as all of them only infer (NN_INFER);

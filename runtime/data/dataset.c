@@ -284,6 +284,7 @@ static bool read_all(const struct dataset_request *request, bool counting, struc
   bool is_end = false, ok = reader_open(&reader, &format, error) && format->begin(&reader);
   while (ok && !is_end && (!request->limit || set->n_examples - first < request->limit))
     ok = read_record(&reader, format, set, &capacity, &is_end, error);
+  ok = ok && !reader.is_fatal;
   if (ok && ferror(reader.file))
     ok = message_set(error, "%s: %s", request->path, strerror(errno));
   if (ok && reader.note && !add_note(set, reader.note))

@@ -4,9 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-// Length of the UTF-8 sequence that begins here, 0: none does. Overlong forms, surrogates and what lies beyond
-// U+10FFFF show in the second byte (RFC 3629, section 4).
-static size_t sequence(const unsigned char *c, size_t left) {
+// Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte (RFC 3629, section 4).
+size_t line_character(const unsigned char *c, size_t left) {
   size_t n = *c < 0x80                 ? 1
              : *c >= 0xc2 && *c < 0xe0 ? 2
              : (*c & 0xf0) == 0xe0     ? 3
@@ -60,7 +59,7 @@ bool line_check(const char *line, size_t length, bool is_first, size_t *at, cons
     }
     // The byte that is special, or up to eight that are not.
     for (size_t end = length - i < 8 ? length : i + 8; i < end;) {
-      size_t n = c[i] < 0x20 ? c[i] == '\t' : sequence(c + i, length - i);
+      size_t n = c[i] < 0x20 ? c[i] == '\t' : line_character(c + i, length - i);
       if (!n) {
         *at = i;
         *fault = fault_of(c + i);

@@ -17,16 +17,35 @@ bool reader_reserve(struct reader *reader, void *array, size_t *capacity, size_t
 
 // ------------------------------------------------------------------------------------------- lines
 
+// The next line with its end, of *length bytes; 0: there is none.
+static bool file_line(struct reader *reader, size_t *length) {
+  ssize_t n = getline(&reader->line, &reader->line_capacity, reader->file);
+  *length = n < 0 ? 0 : (size_t)n;
+  // Without memory for a line getline sets neither.
+  return n >= 0 || feof(reader->file) || ferror(reader->file) ||
+         reader_refuse(reader, reader->line_number + 1, 1, "out of memory");
+}
+
+static bool memory_line(struct reader *reader, size_t *length) {
+  size_t left = (size_t)(reader->text_end - reader->text);
+  const char *end = memchr(reader->text, '\n', left);
+  *length = end ? (size_t)(end - reader->text) + 1 : left;
+  if (!reader_reserve(reader, &reader->line, &reader->line_capacity, *length + 1, 1))
+    return false;
+  memcpy(reader->line, reader->text, *length);
+  reader->text += *length;
+  return true;
+}
+
 enum reader_line reader_line(struct reader *reader) {
   if (reader->line_pending) {
     reader->line_pending = false;
     return LINE_TEXT;
   }
-  ssize_t n = getline(&reader->line, &reader->line_capacity, reader->file);
-  if (n < 0)
+  size_t length, at;
+  if (!(reader->file ? file_line(reader, &length) : memory_line(reader, &length)) || !length)
     return LINE_END;
   reader->line_number++;
-  size_t length = (size_t)n, at;
   if (length && reader->line[length - 1] == '\n')
     length--;
   if (length && reader->line[length - 1] == '\r')

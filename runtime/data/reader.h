@@ -37,7 +37,8 @@ struct reader {
   locale_t locale;      // "C", in which numbers are written
 
   FILE *file;
-  char *line;  // the current line, without its end; NUL-terminated, and no NUL within
+  const char *text, *text_end;  // what is left to read where there is no file but memory
+  char *line;                   // the current line, without its end; NUL-terminated, and no NUL within
   size_t length, line_capacity;
   uint32_t line_number;  // of `line`, from 1
   bool line_pending;     // `line` was put back

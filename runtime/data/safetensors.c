@@ -2,23 +2,25 @@
 #include "runtime/data/safetensors.h"
 
 #include <errno.h>
-#include <jansson.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compiler/base/array.h"
 #include "compiler/base/files.h"
 #include "compiler/base/text.h"
+#include "runtime/data/json_text.h"
 #include "runtime/data/message.h"
 
 // The reference implementation's own limit; a larger header is damage or an attack.
 #define MAX_HEADER_BYTES 100000000u
 
 struct safetensors_file {
-  json_t *header;  // owns every string
-  char *bytes;     // owns the data
+  char *strings;  // names, keys and values, one behind the other
+  char *bytes;    // owns the data
 };
 
 static const struct {
@@ -39,86 +41,200 @@ static uint64_t read_u64(const char *bytes) {
   return value;
 }
 
+static bool is_text(const struct json_token *token, const char *text) {
+  return token->length == strlen(text) && !memcmp(token->text, text, token->length);
+}
+
 // ----------------------------------------------------------------------------------------- reading
 
-// One entry of the header; NULL when it is right, otherwise what is wrong with it.
-static const char *decode_tensor(const json_t *entry, const char *data, size_t data_bytes,
-                                 struct safetensors_tensor *out) {
-  const char *type = json_string_value(json_object_get(entry, "dtype"));
-  const json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
-  if (!type || !json_is_array(shape) || json_array_size(offsets) != 2)
+// The header while it is read.
+struct header {
+  struct json_text json;
+  struct safetensors *out;
+  size_t data_bytes;
+  char *free_text;  // where the next string goes
+  size_t tensor_capacity, metadata_capacity;
+  const char *wrong;  // of the file as a whole, or of `tensor`
+  const char *tensor;
+};
+
+static bool refuse(struct header *header, const char *wrong) {
+  header->wrong = wrong;
+  return false;
+}
+
+// A string that stays with the file. All of them together are no longer than the header.
+static const char *keep_text(struct header *header, const struct json_token *string) {
+  char *text = header->free_text;
+  memcpy(text, string->text, string->length);
+  text[string->length] = 0;
+  header->free_text += string->length + 1;
+  return text;
+}
+
+// An array of integers that are not negative; more of them than there is room for are counted.
+struct extents {
+  bool is_array, is_sound;
+  size_t n;
+  int64_t values[SAFETENSORS_MAX_RANK];
+};
+
+static bool read_extents(struct json_lex *lex, const struct json_token *open, struct extents *out) {
+  *out = (struct extents){.is_array = open->kind == JSON_LEX_OPEN_ARRAY, .is_sound = true};
+  if (!out->is_array)
+    return json_skip(lex, open);
+  struct json_items items = json_items_of(lex, open);
+  struct json_token token;
+  int more;
+  while ((more = json_next_item(lex, &items, &token)) > 0) {
+    errno = 0;
+    int64_t value = token.kind == JSON_LEX_INTEGER ? strtoll(token.text, NULL, 10) : -1;
+    out->is_sound &= value >= 0 && !errno;
+    if (out->n < SAFETENSORS_MAX_RANK)
+      out->values[out->n] = value;
+    out->n++;
+    if (!json_skip(lex, &token))
+      return false;
+  }
+  return more == 0;
+}
+
+// A tensor as it is described, which nothing is checked of yet.
+struct description {
+  bool has_type;
+  size_t type;  // in `types`; N_TYPES: an unknown one
+  struct extents shape, offsets;
+};
+
+static bool read_description(struct json_lex *lex, const struct json_token *open, struct description *out) {
+  *out = (struct description){.has_type = false};
+  if (open->kind != JSON_LEX_OPEN_OBJECT)
+    return json_skip(lex, open);
+  struct json_items items = json_items_of(lex, open);
+  struct json_token token;
+  int more;
+  while ((more = json_next_item(lex, &items, &token)) > 0) {
+    struct extents *extents = is_text(&token, "shape")          ? &out->shape
+                              : is_text(&token, "data_offsets") ? &out->offsets
+                                                                : NULL;
+    bool is_type = is_text(&token, "dtype");
+    token = json_next(lex);
+    if (is_type && token.kind == JSON_LEX_STRING) {
+      out->has_type = true;
+      while (out->type < N_TYPES && !is_text(&token, types[out->type].name))
+        out->type++;
+    } else if (!(extents ? read_extents(lex, &token, extents) : json_skip(lex, &token))) {
+      return false;
+    }
+  }
+  return more == 0;
+}
+
+// NULL when it is right, otherwise what is wrong with it.
+static const char *check_description(const struct description *from, const char *data, size_t data_bytes,
+                                     struct safetensors_tensor *out) {
+  if (!from->has_type || !from->shape.is_array || from->offsets.n != 2)
     return "lacks dtype, shape or data_offsets";
-  size_t t = 0;
-  while (t < N_TYPES && strcmp(types[t].name, type))
-    t++;
-  if (t == N_TYPES)
+  if (from->type == N_TYPES)
     return "has an unknown dtype";
-  if (json_array_size(shape) > SAFETENSORS_MAX_RANK)
+  if (from->shape.n > SAFETENSORS_MAX_RANK)
     return "has more than 8 dimensions";
-  out->type = types[t].type;
-  out->rank = (uint32_t)json_array_size(shape);
-  size_t bytes = types[t].bytes;
+  if (!from->shape.is_sound)
+    return "has a bad shape";
+  out->type = types[from->type].type;
+  out->rank = (uint32_t)from->shape.n;
+  size_t bytes = types[from->type].bytes;
   for (uint32_t i = 0; i < out->rank; i++) {
-    const json_t *extent = json_array_get(shape, i);
-    out->shape[i] = json_integer_value(extent);
-    if (!json_is_integer(extent) || out->shape[i] < 0)
-      return "has a bad shape";
+    out->shape[i] = from->shape.values[i];
     if (__builtin_mul_overflow(bytes, (size_t)out->shape[i], &bytes))
       return "is too large";
   }
-  const json_t *from = json_array_get(offsets, 0), *to = json_array_get(offsets, 1);
-  if (!json_is_integer(from) || !json_is_integer(to))
+  if (!from->offsets.is_sound)
     return "has bad data_offsets";
-  json_int_t low = json_integer_value(from), high = json_integer_value(to);
-  if (low < 0 || high < low || (uint64_t)high > data_bytes)
+  uint64_t low = (uint64_t)from->offsets.values[0], high = (uint64_t)from->offsets.values[1];
+  if (high < low || high > data_bytes)
     return "lies outside the file";
-  if ((uint64_t)(high - low) != bytes)
+  if (high - low != bytes)
     return "has data_offsets that do not match its shape";
   out->data = data + low;
   out->bytes = bytes;
   return NULL;
 }
 
-// NULL when it is right, otherwise what is wrong.
-static const char *decode_metadata(const json_t *entry, struct safetensors *out) {
-  static const char no_strings[] = "damaged checkpoint: __metadata__ is not an object of strings";
-  if (!json_is_object(entry))
-    return no_strings;
-  out->metadata = calloc(json_object_size(entry) + 1, sizeof *out->metadata);
-  if (!out->metadata)
-    return "out of memory";
-  const char *key;
-  json_t *value;
-  json_object_foreach((json_t *)entry, key, value) {
-    if (!json_is_string(value))
-      return no_strings;
-    out->metadata[out->n_metadata++] = (struct safetensors_metadata){key, json_string_value(value)};
+static bool read_tensor(struct header *header, const struct json_token *key, const char *data) {
+  struct safetensors *out = header->out;
+  struct description description;
+  if (!array_reserve(&out->tensors, sizeof *out->tensors, out->n_tensors + 1, &header->tensor_capacity))
+    return refuse(header, "out of memory");
+  struct safetensors_tensor *tensor = &out->tensors[out->n_tensors];
+  *tensor = (struct safetensors_tensor){.name = keep_text(header, key)};
+  struct json_token token = json_next(&header->json.lex);
+  if (!read_description(&header->json.lex, &token, &description))
+    return false;
+  const char *wrong = check_description(&description, data, header->data_bytes, tensor);
+  if (wrong) {
+    header->tensor = tensor->name;
+    return refuse(header, wrong);
   }
-  return NULL;
+  out->n_tensors++;
+  return true;
 }
 
-static bool decode_header(const char *name, const json_t *header, const char *data, size_t data_bytes,
-                          struct safetensors *out, char **error) {
-  out->tensors = calloc(json_object_size(header) + 1, sizeof *out->tensors);
-  if (!out->tensors)
-    return message_set(error, "%s: out of memory", name);
-  const char *key;
-  json_t *entry;
-  json_object_foreach((json_t *)header, key, entry) {
-    if (!strcmp(key, "__metadata__")) {
-      const char *wrong = decode_metadata(entry, out);
-      if (wrong)
-        return message_set(error, "%s: %s", name, wrong);
-      continue;
-    }
-    struct safetensors_tensor *tensor = &out->tensors[out->n_tensors];
-    tensor->name = key;
-    const char *wrong = decode_tensor(entry, data, data_bytes, tensor);
-    if (wrong)
-      return message_set(error, "%s: damaged checkpoint: tensor `%s` %s", name, key, wrong);
-    out->n_tensors++;
+static bool read_metadata(struct header *header) {
+  static const char no_strings[] = "damaged checkpoint: __metadata__ is not an object of strings";
+  struct safetensors *out = header->out;
+  struct json_lex *lex = &header->json.lex;
+  struct json_token token = json_next(lex);
+  if (token.kind != JSON_LEX_OPEN_OBJECT)
+    return json_skip(lex, &token) && refuse(header, no_strings);
+  struct json_items items = json_items_of(lex, &token);
+  int more;
+  while ((more = json_next_item(lex, &items, &token)) > 0) {
+    if (!array_reserve(&out->metadata, sizeof *out->metadata, out->n_metadata + 1,
+                       &header->metadata_capacity))
+      return refuse(header, "out of memory");
+    struct safetensors_metadata *pair = &out->metadata[out->n_metadata];
+    pair->key = keep_text(header, &token);
+    token = json_next(lex);
+    if (token.kind != JSON_LEX_STRING)
+      return json_skip(lex, &token) && refuse(header, no_strings);
+    pair->value = keep_text(header, &token);
+    out->n_metadata++;
   }
-  return true;
+  return more == 0;
+}
+
+// Whether the whole header was read. Otherwise header->wrong says why, or it is no JSON object.
+static bool read_header(struct header *header, const char *data) {
+  struct json_lex *lex = &header->json.lex;
+  struct json_token token = json_next(lex);
+  if (token.kind != JSON_LEX_OPEN_OBJECT)
+    return false;
+  struct json_items items = json_items_of(lex, &token);
+  int more;
+  while ((more = json_next_item(lex, &items, &token)) > 0)
+    if (!(is_text(&token, "__metadata__") ? read_metadata(header) : read_tensor(header, &token, data)))
+      return false;
+  return more == 0 && json_next(lex).kind == JSON_LEX_END;
+}
+
+static bool decode_header(const char *name, struct safetensors *out, const char *text, size_t length,
+                          const char *data, size_t data_bytes, char **error) {
+  struct header header = {.out = out, .data_bytes = data_bytes, .free_text = out->file->strings};
+  json_text_open(&header.json, "header", text, length);
+  bool ok = read_header(&header, data);
+  const char *problem = header.json.reader.error;
+  if (header.json.reader.is_fatal)
+    message_set(error, "%s: out of memory", name);
+  else if (!ok && header.tensor)
+    message_set(error, "%s: damaged checkpoint: tensor `%s` %s", name, header.tensor, header.wrong);
+  else if (!ok && header.wrong)
+    message_set(error, "%s: %s", name, header.wrong);
+  else if (!ok)
+    message_set(error, "%s: not a safetensors file: its header is no JSON object%s%s%s", name,
+                problem ? " (" : "", problem ? problem : "", problem ? ")" : "");
+  json_text_close(&header.json);
+  return ok;
 }
 
 static int compare_places(const void *a, const void *b) {
@@ -175,19 +291,11 @@ static struct safetensors *decode(const char *name, char *bytes, size_t length, 
     safetensors_free(out);
     return NULL;
   }
-  json_error_t why;
-  file->header = json_loadb(bytes + 8, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &why);
-  if (!json_is_object(file->header)) {
-    if (!file->header && json_error_code(&why) == json_error_out_of_memory)
-      message_set(error, "%s: out of memory", name);
-    else
-      message_set(error, "%s: not a safetensors file: its header is no JSON object", name);
-    safetensors_free(out);
-    return NULL;
-  }
   const char *data = bytes + 8 + header_bytes;
   size_t data_bytes = length - 8 - (size_t)header_bytes;
-  if (!decode_header(name, file->header, data, data_bytes, out, error) ||
+  if (!(file->strings = malloc((size_t)header_bytes + 1)))
+    message_set(error, "%s: out of memory", name);
+  if (!file->strings || !decode_header(name, out, bytes + 8, (size_t)header_bytes, data, data_bytes, error) ||
       !check_places(name, out, data, data_bytes, error)) {
     safetensors_free(out);
     return NULL;
@@ -237,7 +345,7 @@ void safetensors_free(struct safetensors *checkpoint) {
   if (!checkpoint)
     return;
   if (checkpoint->file) {
-    json_decref(checkpoint->file->header);
+    free(checkpoint->file->strings);
     free(checkpoint->file->bytes);
     free(checkpoint->file);
   }
@@ -262,57 +370,48 @@ const char *safetensors_metadata_value(const struct safetensors *checkpoint, con
 
 // ----------------------------------------------------------------------------------------- writing
 
-static bool add_tensor(json_t *header, const struct safetensors_tensor *tensor, json_int_t at) {
-  json_t *shape = json_array();
-  bool ok = shape != NULL;
-  for (uint32_t k = 0; ok && k < tensor->rank; k++)
-    ok = json_array_append_new(shape, json_integer(tensor->shape[k])) == 0;
+static void print_tensor(const struct safetensors_tensor *tensor, size_t at, FILE *out) {
   size_t t = 0;
   while (types[t].type != tensor->type)
     t++;
-  json_t *entry = ok ? json_pack("{s:s, s:O, s:[I, I]}", "dtype", types[t].name, "shape", shape,
-                                 "data_offsets", at, at + (json_int_t)tensor->bytes)
-                     : NULL;
-  json_decref(shape);
-  return entry && json_object_set_new(header, tensor->name, entry) == 0;
+  json_write_string(out, tensor->name);
+  fprintf(out, ":{\"dtype\":\"%s\",\"shape\":[", types[t].name);
+  for (uint32_t k = 0; k < tensor->rank; k++)
+    fprintf(out, "%s%" PRId64, k ? "," : "", tensor->shape[k]);
+  fprintf(out, "],\"data_offsets\":[%zu,%zu]}", at, at + tensor->bytes);
 }
 
-static int append(const char *bytes, size_t length, void *context) {
-  const struct text *text = context;
-  return fwrite(bytes, 1, length, text->out) == length ? 0 : -1;
+static void print_metadata(size_t n, const struct safetensors_metadata *metadata, FILE *out) {
+  fputs("\"__metadata__\":{", out);
+  for (size_t i = 0; i < n; i++) {
+    fputs(i ? "," : "", out);
+    json_write_string(out, metadata[i].key);
+    fputc(':', out);
+    json_write_string(out, metadata[i].value);
+  }
+  fputc('}', out);
 }
 
 // The header's text, padded with blanks so that the data begins at a multiple of eight; NULL when memory runs
 // out: a header that lacks a tensor must not replace a good one.
 static char *header_text(size_t n_tensors, const struct safetensors_tensor *tensors, size_t n_metadata,
                          const struct safetensors_metadata *metadata) {
-  json_t *header = json_object(), *strings = json_object();
-  bool ok = header && strings;
-  for (size_t i = 0; ok && i < n_metadata; i++)
-    ok = json_object_set_new(strings, metadata[i].key, json_string(metadata[i].value)) == 0;
-  if (ok && n_metadata)
-    ok = json_object_set(header, "__metadata__", strings) == 0;
-  json_int_t at = 0;
-  for (size_t i = 0; ok && i < n_tensors; i++) {
-    ok = add_tensor(header, &tensors[i], at);
-    at += (json_int_t)tensors[i].bytes;
+  struct text text;
+  FILE *out = text_open(&text);
+  if (!out)
+    return NULL;
+  fputc('{', out);
+  if (n_metadata)
+    print_metadata(n_metadata, metadata, out);
+  for (size_t i = 0, at = 0; i < n_tensors; at += tensors[i++].bytes) {
+    fputs(i || n_metadata ? "," : "", out);
+    print_tensor(&tensors[i], at, out);
   }
-  struct text written;
-  char *text = NULL, *padded = NULL;
-  if (ok && text_open(&written)) {
-    // Not json_dumps: without memory it may give a text that lacks a part (jansson 2.14).
-    ok = json_dump_callback(header, append, &written, JSON_COMPACT) == 0;
-    text = text_close(&written);
-    if (!ok) {
-      free(text);
-      text = NULL;
-    }
-  }
-  json_decref(strings);
-  json_decref(header);
-  if (text && asprintf(&padded, "%s%*s", text, (int)((8 - strlen(text) % 8) % 8), "") < 0)
+  fputc('}', out);
+  char *written = text_close(&text), *padded = NULL;
+  if (written && asprintf(&padded, "%s%*s", written, (int)((8 - strlen(written) % 8) % 8), "") < 0)
     padded = NULL;
-  free(text);
+  free(written);
   return padded;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/data/json_text.h"
 #include "runtime/model/session.h"
 
 // Nested deeper than this, a value is written as null: the writer recurses.
@@ -17,19 +18,6 @@ struct writer {
 };
 
 static void write_value(const struct writer *, const struct ir_type *type, const uint64_t *slots, int depth);
-
-static void write_string(FILE *out, const char *text) {
-  fputc('"', out);
-  for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-    if (*c == '"' || *c == '\\')
-      fprintf(out, "\\%c", *c);
-    else if (*c < 0x20)
-      fprintf(out, "\\u%04x", *c);
-    else
-      fputc(*c, out);
-  }
-  fputc('"', out);
-}
 
 // JSON has no infinities and no NaN.
 static void write_number(const struct writer *writer, double number, bool exact) {
@@ -61,9 +49,9 @@ static void write_index(const struct writer *writer, uint32_t number, uint64_t i
   const struct ir_dim *dim = writer->module->dims[number];
   const struct vocab *vocab = writer->session->model->vocabs[number];
   if (dim->atom.kind == SIZE_ENUM && index < dim->n_members)
-    write_string(writer->out, dim->members[index]);
+    json_write_string(writer->out, dim->members[index]);
   else if (vocab && index < vocab_size(vocab))
-    write_string(writer->out, vocab_entry(vocab, (int64_t)index));
+    json_write_string(writer->out, vocab_entry(vocab, (int64_t)index));
   else
     fprintf(writer->out, "%lld", (long long)index);
 }
@@ -75,7 +63,7 @@ static void write_fields(const struct writer *writer, uint32_t n, const struct i
     if (i)
       fputs(", ", writer->out);
     if (named) {
-      write_string(writer->out, fields[i].name ? fields[i].name : "");
+      json_write_string(writer->out, fields[i].name ? fields[i].name : "");
       fputs(": ", writer->out);
     }
     write_value(writer, fields[i].type, slots, depth);
@@ -92,11 +80,11 @@ static void write_data(const struct writer *writer, const struct ir_data *data,
   }
   const struct ir_constructor *constructor = &data->constructors[value->tag];
   if (constructor->n_fields == 0) {
-    write_string(writer->out, constructor->name);
+    json_write_string(writer->out, constructor->name);
     return;
   }
   fputc('{', writer->out);
-  write_string(writer->out, constructor->name);
+  json_write_string(writer->out, constructor->name);
   fputs(": ", writer->out);
   write_fields(writer, constructor->n_fields, constructor->fields, value->slots,
                constructor->fields[0].name != NULL, depth);

@@ -1,12 +1,13 @@
 // Checkpoints: parameters under their names; in the metadata the model's name ("model"), its dims ("dim.H":
 // "128") and its vocabularies ("vocab.Word": a JSON array of strings, in order).
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/text.h"
 #include "runtime/base/status.h"
+#include "runtime/data/json_text.h"
 #include "runtime/data/safetensors.h"
 #include "runtime/model/model.h"
 #include "runtime/train/checkpoint.h"
@@ -14,16 +15,17 @@
 // --------------------------------------------------------------------------------------------------- writing
 
 static char *vocab_json(const struct vocab *vocab) {
-  json_t *array = json_array();
-  for (size_t i = 0; array && i < vocab_size(vocab); i++) {
-    if (json_array_append_new(array, json_string(vocab_entry(vocab, (int64_t)i))) == 0)
-      continue;
-    json_decref(array);
+  struct text text;
+  FILE *out = text_open(&text);
+  if (!out)
     return NULL;
+  fputc('[', out);
+  for (size_t i = 0; i < vocab_size(vocab); i++) {
+    fputs(i ? "," : "", out);
+    json_write_string(out, vocab_entry(vocab, (int64_t)i));
   }
-  char *text = array ? json_dumps(array, JSON_COMPACT) : NULL;
-  json_decref(array);
-  return text;
+  fputc(']', out);
+  return text_close(&text);
 }
 
 static bool make_pair(struct safetensors_metadata *pair, const char *prefix, const char *name, char *value) {
@@ -120,25 +122,15 @@ nn_status *nn_model_save_gradients(const nn_model *model, const char *path) {
 // --------------------------------------------------------------------------------------------------- reading
 
 static nn_status *set_vocab(struct vocab *vocab, const char *path, const char *text) {
-  json_error_t problem;
-  json_t *array = json_loads(text, 0, &problem);
-  size_t n = json_is_array(array) ? json_array_size(array) : 0;
-  const char **entries = calloc(n + 1, sizeof *entries);
-  nn_status *status = NULL;
-  bool sound = json_is_array(array);
-  for (size_t i = 0; sound && entries && i < n; i++) {
-    entries[i] = json_string_value(json_array_get(array, i));
-    sound = entries[i] != NULL;
-  }
+  struct json_strings entries;
+  bool no_memory;
+  if (!json_strings_read(text, &entries, &no_memory))
+    return no_memory
+               ? status_no_memory()
+               : status_new(NN_DATA, "%s: vocabulary '%s' is no list of strings", path, vocab_name(vocab));
   char *error = NULL;
-  if (!entries)
-    status = status_no_memory();
-  else if (!sound)
-    status = status_new(NN_DATA, "%s: vocabulary '%s' is no list of strings", path, vocab_name(vocab));
-  else if (!vocab_set(vocab, entries, n, &error))
-    status = status_take(NN_DATA, error);
-  free(entries);
-  json_decref(array);
+  nn_status *status = vocab_set(vocab, entries.items, entries.n, &error) ? NULL : status_take(NN_DATA, error);
+  json_strings_free(&entries);
   return status;
 }
 

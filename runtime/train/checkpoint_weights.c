@@ -1,5 +1,4 @@
 // Reading parameters from a checkpoint: all of them, or those that fit, with what differs said in one line.
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "compiler/base/text.h"
 #include "runtime/base/status.h"
+#include "runtime/data/json_text.h"
 #include "runtime/model/model.h"
 #include "runtime/train/checkpoint.h"
 
@@ -132,28 +132,29 @@ static const char *metadata_of(const struct safetensors *file, const char *prefi
   return NULL;
 }
 
-// What the checkpoint says of a vocabulary: whether it differs from the model's, and its size.
-static bool vocab_differs(const struct vocab *vocab, const char *text, size_t *n_there) {
-  json_t *array = text ? json_loads(text, 0, NULL) : NULL;
-  *n_there = json_array_size(array);
-  bool differs = text != NULL && *n_there != vocab_size(vocab);
-  for (size_t i = 0; array && !differs && i < *n_there; i++) {
-    const char *entry = json_string_value(json_array_get(array, i));
-    differs = !entry || strcmp(entry, vocab_entry(vocab, (int64_t)i)) != 0;
-  }
-  json_decref(array);
-  return differs;
+// What the checkpoint says of a vocabulary: whether it differs from the model's, and its size. False without memory.
+static bool compare_vocab(const struct vocab *vocab, const char *text, bool *differs, size_t *n_there) {
+  struct json_strings entries = {0};
+  bool no_memory = false, is_list = text && json_strings_read(text, &entries, &no_memory);
+  *n_there = entries.n;
+  *differs = text && (!is_list || entries.n != vocab_size(vocab));
+  for (size_t i = 0; !*differs && i < entries.n; i++)
+    *differs = strcmp(entries.items[i], vocab_entry(vocab, (int64_t)i)) != 0;
+  json_strings_free(&entries);
+  return !no_memory;
 }
 
-// Parts about sizes: why shapes differ, and what shapes alone do not show. `differs`: [dim], vocabularies that do.
-static void compare_dims(const nn_model *model, const struct safetensors *file, bool *differs, FILE *out,
+// Parts about sizes: why shapes differ, and what shapes alone do not show. `differs`: [dim], vocabularies that do. False
+// without memory.
+static bool compare_dims(const nn_model *model, const struct safetensors *file, bool *differs, FILE *out,
                          size_t *n) {
   for (uint32_t i = 0; i < model->module->n_dims; i++) {
     const struct ir_dim *dim = model->module->dims[i];
     const char *name = dim->atom.name, *value;
     size_t n_there;
     if (dim->atom.kind == SIZE_VOCAB) {
-      differs[i] = vocab_differs(model->vocabs[i], metadata_of(file, "vocab.", name), &n_there);
+      if (!compare_vocab(model->vocabs[i], metadata_of(file, "vocab.", name), &differs[i], &n_there))
+        return false;
       if (!differs[i])
         continue;
       begin_part(out, n);
@@ -168,6 +169,7 @@ static void compare_dims(const nn_model *model, const struct safetensors *file, 
       fprintf(out, "dim '%s' is %.20s, but %lld in the model", name, value, (long long)model->dims[i]);
     }
   }
+  return true;
 }
 
 // Whether rows or columns of the parameter belong to entries of a vocabulary that differs.
@@ -284,9 +286,14 @@ static nn_status *compare(const nn_model *model, const struct safetensors *file,
   FILE *out = comparison->matches && comparison->known && differs ? text_open(&text) : NULL;
   if (out) {
     size_t n = 0;
-    compare_dims(model, file, differs, out, &n);
-    compare_params(model, file, differs, comparison, out, &n);
+    bool known = compare_dims(model, file, differs, out, &n);
+    if (known)
+      compare_params(model, file, differs, comparison, out, &n);
     comparison->text = text_close(&text);
+    if (!known) {
+      free(comparison->text);
+      comparison->text = NULL;
+    }
   }
   free(differs);
   if (comparison->text)

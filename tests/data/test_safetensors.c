@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/data/json_text.h"
 #include "runtime/data/safetensors.h"
 #include "tests/data/decode.h"
 
@@ -80,7 +81,8 @@ static void refuses(const char *header, const char *message) {
   bytes[0] = (char)strlen(header);
   memcpy(bytes + 8, header, strlen(header));
   assert_null(decode(bytes, 8 + strlen(header) + 8, &error));
-  assert_non_null(strstr(error, message));
+  if (!strstr(error, message))
+    fail_msg("not `%s` but: %s", message, error);
   free(error);
 }
 
@@ -104,6 +106,65 @@ static void names_what_is_wrong(void **state) {
   refuses("{}", "8 bytes at its end belong to no tensor");
   refuses("{\"__metadata__\":{\"a\":1}}", "__metadata__");
   refuses("[1]", "no JSON object");
+  refuses("{\"v\":", "not JSON: expected a value, found the end");
+  refuses("{" F32("v", "[2]", "0", "8") "," F32("v", "[2]", "0", "8") "}", "the key `v` occurs twice");
+  refuses("{" F32("v", "[2]", "0", "8") "}}", "no JSON object");
+  refuses("{" F32("v", "[99999999999999999999]", "0", "8") "}", "bad shape");
+  refuses("{" F32("v", "[2.0]", "0", "8") "}", "bad shape");
+  refuses("{" F32("v", "[1,1,1,1,1,1,1,1,2]", "0", "8") "}", "more than 8 dimensions");
+  refuses("{" F32("v", "[2]", "0", "8.5") "}", "bad data_offsets");
+  refuses("{" F32("v", "[2]", "8", "0") "}", "outside the file");
+}
+
+// Other writers lay the header out as they like, and say more than we read.
+static void headers_may_look_otherwise(void **state) {
+  (void)state;
+  const char header[] =
+      "{\n  \"a\\u00e9\\n\": {\n    \"data_offsets\": [0,\n 8], \"shape\": [2, 1], \"more\": [{}, \"x\"],\n"
+      "    \"dtype\": \"F32\"},\r\n  \"__metadata__\": {\"\": \"\"}\n}\n  ";
+  char bytes[1024] = {0}, *error = NULL;
+  bytes[0] = (char)(sizeof header - 1);
+  memcpy(bytes + 8, header, sizeof header - 1);
+  memcpy(bytes + 8 + sizeof header - 1, hand_data, 8);
+  struct safetensors *file = decode(bytes, 8 + sizeof header - 1 + 8, &error);
+  if (!file)
+    fail_msg("%s", error);
+  const struct safetensors_tensor *tensor = safetensors_find(file, "a\xc3\xa9\n");
+  assert_non_null(tensor);
+  assert_int_equal(tensor->rank, 2);
+  assert_int_equal(tensor->shape[0], 2);
+  assert_memory_equal(tensor->data, hand_data, 8);
+  assert_string_equal(safetensors_metadata_value(file, ""), "");
+  safetensors_free(file);
+}
+
+// A list of strings, as vocabularies are kept.
+static void lists_of_strings(void **state) {
+  (void)state;
+  struct json_strings strings;
+  bool no_memory;
+  assert_true(json_strings_read(" [\"\", \"a\\tb\",\"\\ud83d\\ude00\"] ", &strings, &no_memory));
+  assert_int_equal(strings.n, 3);
+  assert_string_equal(strings.items[0], "");
+  assert_string_equal(strings.items[1], "a\tb");
+  assert_string_equal(strings.items[2], "\xf0\x9f\x98\x80");
+  json_strings_free(&strings);
+  assert_true(json_strings_read("[]", &strings, &no_memory));
+  assert_int_equal(strings.n, 0);
+  json_strings_free(&strings);
+  static const char *const others[] = {"",         "{}",        "[1]",       "[\"a\"",
+                                       "[\"a\",]", "[\"a\"] 1", "[[\"a\"]]", "\"a\""};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    assert_false(json_strings_read(others[i], &strings, &no_memory));
+    assert_false(no_memory);
+  }
+  char *text = NULL;
+  size_t length;
+  FILE *out = open_memstream(&text, &length);
+  json_write_string(out, "a\"\\\n\xc3\xa9\xff");  // the last byte is no UTF-8
+  fclose(out);
+  assert_string_equal(text, "\"a\\\"\\\\\\u000a\xc3\xa9\xef\xbf\xbd\"");
+  free(text);
 }
 
 // Empty tensors stand anywhere between others, in any order of the header.
@@ -198,6 +259,7 @@ int main(void) {
       cmocka_unit_test(damage_never_crashes),        cmocka_unit_test(names_what_is_wrong),
       cmocka_unit_test(writing_is_read_back),        cmocka_unit_test(an_unwritable_path_is_an_error),
       cmocka_unit_test(only_files_are_replaced),     cmocka_unit_test(tensors_fill_the_data),
+      cmocka_unit_test(headers_may_look_otherwise),  cmocka_unit_test(lists_of_strings),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

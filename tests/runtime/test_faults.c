@@ -16,12 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-#include <jansson.h>
-
 #include "compiler/nnc.h"
 #include "runtime/base/status.h"
 #include "runtime/model/model.h"
+#include <cmocka.h>
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -325,12 +323,7 @@ static nn_status *evaluate(struct world *world) {
   return nn_session_run(world->session, entry, world->set, examples, 3, NN_INFER);
 }
 
-// The JSON library's allocations as well, for what it writes: its reader (jansson 2.14) has an assertion that does not
-// survive this.
-static nn_status *save(struct world *world) {
-  json_set_alloc_funcs(malloc, free);
-  return nn_model_save(world->model, world->weights);
-}
+static nn_status *save(struct world *world) { return nn_model_save(world->model, world->weights); }
 
 static nn_status *load(struct world *world) { return nn_model_load_weights(world->model, world->weights); }
 
@@ -354,7 +347,6 @@ static int try_step(struct world *world, step_fn *step, long at) {
     fprintf(stderr, "allocation %ld: %s\n", at, nn_status_message(status));
   bool refused = status != NULL;
   nn_status_free(status);
-  json_set_alloc_funcs(__real_malloc, __real_free);
   bool once_only = step == vocabs || step == metadata || step == bind;
   nn_status *after = nn_model_load_weights(world->model, world->weights);
   if (!after && !once_only)
