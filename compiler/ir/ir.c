@@ -126,24 +126,31 @@ bool ir_type_equal(const struct ir_type *a, const struct ir_type *b) {
   return false;
 }
 
-const struct ir_type *ir_constructor_slot(const struct ir_constructor *constructor, uint32_t slot) {
-  for (uint32_t i = 0; i < constructor->n_fields; i++) {
-    const struct ir_type *type = constructor->fields[i].type;
-    uint32_t width = ir_type_width(type);
-    if (slot >= width) {
-      slot -= width;
-      continue;
-    }
-    // Descends into the tuple that holds the slot.
-    while (type->kind == IR_TUPLE) {
-      uint32_t k = 0;
-      for (; slot >= ir_type_width(type->tuple.fields[k].type); k++)
-        slot -= ir_type_width(type->tuple.fields[k].type);
-      type = type->tuple.fields[k].type;
-    }
-    return type;
-  }
-  return NULL;
+// The constructor with its slots counted: once, since there may be as many as there are instructions that ask.
+static const struct ir_constructor *laid_out(struct ir_module *module, uint32_t data, uint32_t constructor) {
+  struct ir_constructor *c = &module->datas[data]->constructors[constructor];
+  if (c->slots)
+    return c;
+  uint32_t *first_slots = arena_new_array(module->arena, uint32_t, c->n_fields), n = 0;
+  for (uint32_t i = 0; i < c->n_fields; n += ir_type_width(c->fields[i++].type))
+    first_slots[i] = n;
+  const struct ir_type **slots = arena_new_array(module->arena, const struct ir_type *, n);
+  for (uint32_t i = 0; i < c->n_fields; i++)
+    ir_type_flatten(c->fields[i].type, slots + first_slots[i]);
+  c->first_slots = first_slots;
+  c->n_slots = n;
+  c->slots = slots;
+  return c;
+}
+
+const struct ir_type *ir_constructor_slot(struct ir_module *module, uint32_t data, uint32_t constructor,
+                                          uint32_t slot) {
+  const struct ir_constructor *c = laid_out(module, data, constructor);
+  return slot < c->n_slots ? c->slots[slot] : NULL;
+}
+
+uint32_t ir_field_slot(struct ir_module *module, uint32_t data, uint32_t constructor, uint32_t field) {
+  return laid_out(module, data, constructor)->first_slots[field];
 }
 
 static struct ir_type *type_new(struct ir_module *module, enum ir_type_kind kind) {

@@ -105,10 +105,6 @@ uint32_t ir_type_width(const struct ir_type *type);
 // The types of the slots, in order, appended at out[0..width).
 void ir_type_flatten(const struct ir_type *type, const struct ir_type **out);
 bool ir_type_equal(const struct ir_type *a, const struct ir_type *b);
-struct ir_constructor;
-// The type of a constructor's flattened slot; NULL when it has fewer.
-const struct ir_type *ir_constructor_slot(const struct ir_constructor *constructor, uint32_t slot);
-
 // --------------------------------------------------------------------------------------------- module tables
 
 struct ir_dim {
@@ -125,6 +121,10 @@ struct ir_constructor {
   const char *name;
   uint32_t n_fields;
   const struct ir_field *fields;  // types may be tuples; DATA_GET counts flattened slots
+  // Private (ir_constructor_slot, ir_field_slot), set when the first of them is called, with which the fields are final.
+  uint32_t n_slots;
+  const uint32_t *first_slots;   // [field]
+  const struct ir_type **slots;  // NULL: not set
 };
 
 struct ir_data {
@@ -362,6 +362,12 @@ const struct ir_type *ir_type_list(struct ir_module *, const struct ir_type *ele
 const struct ir_type *ir_type_data(struct ir_module *, uint32_t data);
 const struct ir_type *ir_type_tuple(struct ir_module *, const char *name, uint32_t n,
                                     const struct ir_field *fields);
+
+// The type of a constructor's flattened slot; NULL when it has fewer.
+const struct ir_type *ir_constructor_slot(struct ir_module *, uint32_t data, uint32_t constructor,
+                                          uint32_t slot);
+// The first slot of a constructor's field.
+uint32_t ir_field_slot(struct ir_module *, uint32_t data, uint32_t constructor, uint32_t field);
 
 struct ir_bb *ir_add_bb(struct ir_module *, struct ir_function *);  // appended in layout order
 // Puts a basic block at the end of the layout. Whoever takes basic blocks out of it, or changes their order, renumbers

@@ -265,9 +265,8 @@ struct ir_value *ir_build_data_tag(struct ir_builder *b, struct ir_value *data) 
 struct ir_value *ir_build_data_get(struct ir_builder *b, struct ir_value *data, uint32_t constructor,
                                    uint32_t slot) {
   assert(data->type->kind == IR_DATA);
-  const struct ir_data *declared = b->module->datas[data->type->data];
-  assert(constructor < declared->n_constructors);
-  const struct ir_type *type = ir_constructor_slot(&declared->constructors[constructor], slot);
+  assert(constructor < b->module->datas[data->type->data]->n_constructors);
+  const struct ir_type *type = ir_constructor_slot(b->module, data->type->data, constructor, slot);
   assert(type);
   struct ir_value *value = ir_build_value(b, IR_DATA_GET, 1, &data, type);
   value->def->symbol = data->type->data;

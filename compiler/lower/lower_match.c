@@ -5,6 +5,9 @@
  * columns for the parts of the value that it uncovers (Maranget 2008, section 4; the column is always the
  * first). Rows can be copied to several outcomes, so an arm's body is a label that is given the values of the
  * arm's names.
+ *
+ * The table is sparse: a column knows the rows that restrict it, a row the columns that it restricts, in order, as a
+ * list that outcomes share. So a test costs what it is about, however many columns stand beside it.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -20,9 +23,12 @@ static uint32_t width(struct lower_fn *fn, const struct type *type) {
 
 uint32_t lower_field_slot(struct lower_fn *fn, const struct type *data,
                           const struct ast_constructor *constructor, size_t field) {
-  uint32_t slot = 0;
+  const struct ir_type *type = lower_type_here(fn, data);
+  if (type->kind == IR_DATA)
+    return ir_field_slot(fn->lower->module, type->data, constructor->index, (uint32_t)field);
+  uint32_t slot = 0; /* a record: it has few */
   for (size_t i = 0; i < field; i++)
-    slot += width(fn, type_field(fn->arena, data, constructor, i));
+    slot += ir_type_width(type->tuple.fields[i].type);
   return slot;
 }
 
@@ -37,14 +43,6 @@ struct ssa_values lower_field(struct lower_fn *fn, const struct type *data,
   for (uint32_t i = 0; i < n; i++)
     slots.items[i] = ir_build_data_get(&fn->ssa.build, value.items[0], constructor->index, first + i);
   return slots;
-}
-
-static struct ssa_values tuple_item(struct lower_fn *fn, const struct type *tuple, size_t item,
-                                    struct ssa_values value) {
-  uint32_t first = 0;
-  for (size_t i = 0; i < item; i++)
-    first += width(fn, tuple->tuple.items[i]);
-  return (struct ssa_values){width(fn, tuple->tuple.items[item]), value.items + first};
 }
 
 /* ---- Patterns ----------------------------------------------------------------------------------------- */
@@ -65,8 +63,11 @@ void lower_bind_pattern(struct lower_fn *fn, const struct ast_pattern *pattern, 
   if (binds(pattern)) {
     lower_bind(fn, pattern->name.local, values);
   } else if (pattern->kind == AST_PATTERN_TUPLE) {
-    for (size_t i = 0; i < pattern->items.count; i++)
-      lower_bind_pattern(fn, pattern->items.items[i], tuple_item(fn, pattern->type, i, values));
+    for (size_t i = 0, first = 0; i < pattern->items.count; i++) {
+      struct ssa_values item = {width(fn, pattern->type->tuple.items[i]), values.items + first};
+      lower_bind_pattern(fn, pattern->items.items[i], item);
+      first += item.n;
+    }
   } else if (pattern->kind == AST_PATTERN_CONSTRUCTOR) {
     const struct ast_patterns *args = &pattern->constructor.args;
     for (size_t i = 0; i < args->count; i++)
@@ -78,9 +79,17 @@ void lower_bind_pattern(struct lower_fn *fn, const struct ast_pattern *pattern, 
 
 /* ---- The table ---------------------------------------------------------------------------------------- */
 
+struct cell {
+  size_t arm;
+  const struct ast_pattern *pattern;
+};
+
 struct column {
   const struct type *type;
   struct ssa_values value; /* not loaded when no row looks at it */
+  size_t n_cells;
+  struct cell *cells; /* of the rows that restrict it, by arm */
+  bool is_decided;    /* by a test that is being lowered: it is in no table inside */
 };
 
 struct binding {
@@ -89,15 +98,21 @@ struct binding {
   const struct binding *next;
 };
 
+/* Columns that a row restricts, in the order of the table. Those that are decided stay until they come first. */
+struct pending {
+  struct column *column;
+  const struct pending *next;
+};
+
 struct row {
-  const struct ast_pattern **patterns; /* by column; NULL: anything */
+  const struct pending *pending;
   const struct binding *bindings;
   size_t arm;
 };
 
+/* The rows that may still match, in order. */
 struct table {
-  size_t n_columns, n_rows;
-  struct column *columns;
+  size_t n_rows;
   struct row *rows;
 };
 
@@ -112,27 +127,43 @@ struct match {
   uint32_t most_decisions;
 };
 
-/* A name matches anything: the row remembers what it stands for. */
-static const struct ast_pattern *without_name(struct match *match, struct row *row,
-                                              const struct ast_pattern *pattern, struct ssa_values value) {
-  if (!pattern || pattern->kind == AST_PATTERN_WILDCARD)
-    return NULL;
-  if (!binds(pattern))
-    return pattern;
-  struct binding *binding = arena_new(match->fn->arena, struct binding);
-  *binding = (struct binding){pattern->name.local, value, row->bindings};
-  row->bindings = binding;
-  return NULL;
+/* What a pattern asks of a column's value. A name matches anything: the row remembers what it stands for. */
+static void add_pattern(struct match *match, struct row *row, const struct ast_pattern *pattern,
+                        struct column *column) {
+  struct arena *arena = match->fn->arena;
+  if (pattern->kind == AST_PATTERN_WILDCARD)
+    return;
+  if (binds(pattern)) {
+    struct binding *binding = arena_new(arena, struct binding);
+    *binding = (struct binding){pattern->name.local, column->value, row->bindings};
+    row->bindings = binding;
+    return;
+  }
+  column->cells[column->n_cells++] = (struct cell){row->arm, pattern};
+  struct pending *pending = arena_new(arena, struct pending);
+  *pending = (struct pending){column, row->pending};
+  row->pending = pending;
 }
 
-/* Pattern `i` for the parts of a value that `pattern`, a tuple or constructor, takes apart. NULL: anything.
- */
-static const struct ast_pattern *part(const struct ast_pattern *pattern, size_t i) {
-  if (!pattern)
-    return NULL;
+/* NULL: anything. */
+static const struct ast_pattern *pattern_of(const struct column *column, size_t arm) {
+  size_t low = 0, high = column->n_cells;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (column->cells[middle].arm < arm)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < column->n_cells && column->cells[low].arm == arm ? column->cells[low].pattern : NULL;
+}
+
+/* The patterns of the parts of a value that `pattern`, a tuple or constructor, takes apart. */
+static const struct ast_patterns *parts_of(const struct ast_pattern *pattern) {
+  static const struct ast_patterns none = {0};
   if (pattern->kind == AST_PATTERN_TUPLE)
-    return pattern->items.items[i];
-  return pattern->kind == AST_PATTERN_CONSTRUCTOR ? pattern->constructor.args.items[i] : NULL;
+    return &pattern->items;
+  return pattern->kind == AST_PATTERN_CONSTRUCTOR ? &pattern->constructor.args : &none;
 }
 
 /* Which outcome of a test on its column a pattern wants: the number of a constructor or member, an int, 0 or 1. */
@@ -150,8 +181,7 @@ static int64_t outcome_of(const struct ast_pattern *pattern) {
 /* The rows that are left when a column has an outcome: those that want it, and those that take anything. */
 struct outcome {
   int64_t value;
-  size_t n_rows;
-  struct row *rows;
+  struct table table;
 };
 
 /* All outcomes that rows want, by the first row that does, and the rows that take anything. */
@@ -187,22 +217,23 @@ static int compare_sets(const void *a, const void *b) {
 /* The rows that are wished for and those that take anything, in order. */
 static struct outcome merge_rows(struct arena *arena, const struct table *table, const struct wish_set *set,
                                  size_t n_any, const size_t *any) {
-  struct outcome outcome = {set->n ? set->first->outcome : 0, 0,
-                            arena_new_array(arena, struct row, set->n + n_any)};
+  struct outcome outcome = {set->n ? set->first->outcome : 0,
+                            {0, arena_new_array(arena, struct row, set->n + n_any)}};
   for (size_t w = 0, k = 0; w < set->n || k < n_any;) {
     bool takes_wish = w < set->n && (k == n_any || set->first[w].row < any[k]);
-    outcome.rows[outcome.n_rows++] = table->rows[takes_wish ? set->first[w++].row : any[k++]];
+    outcome.table.rows[outcome.table.n_rows++] = table->rows[takes_wish ? set->first[w++].row : any[k++]];
   }
   return outcome;
 }
 
-static struct outcomes split_rows(struct match *match, const struct table *table, size_t c) {
+static struct outcomes split_rows(struct match *match, const struct table *table,
+                                  const struct column *column) {
   struct arena *arena = match->fn->arena;
   struct wish *wishes = arena_new_array(arena, struct wish, table->n_rows);
   struct wish_set *sets = arena_new_array(arena, struct wish_set, table->n_rows);
   size_t *any = arena_new_array(arena, size_t, table->n_rows), n_wishes = 0, n_any = 0;
   for (size_t r = 0; r < table->n_rows; r++) {
-    const struct ast_pattern *pattern = table->rows[r].patterns[c];
+    const struct ast_pattern *pattern = pattern_of(column, table->rows[r].arm);
     if (pattern)
       wishes[n_wishes++] = (struct wish){outcome_of(pattern), r};
     else
@@ -223,37 +254,36 @@ static struct outcomes split_rows(struct match *match, const struct table *table
   return outcomes;
 }
 
-/* Replaces column c by columns for its parts. `parts` have no values yet where `constructor` is to give them.
- */
-static struct table expand(struct match *match, const struct table *table, size_t c, size_t n_parts,
-                           struct column *parts, const struct ast_constructor *constructor, struct row *rows,
-                           size_t n_rows) {
+/* Puts columns for the parts of a column's value before the others. `parts` have no values yet where `constructor` is to
+ * give them. */
+static void add_parts(struct match *match, const struct column *whole, size_t n_parts, struct column *parts,
+                      const struct ast_constructor *constructor, const struct table *table) {
   struct lower_fn *fn = match->fn;
-  const struct column *whole = &table->columns[c];
-  struct table result = {table->n_columns - 1 + n_parts, n_rows, NULL, rows};
-  result.columns = arena_new_array(fn->arena, struct column, result.n_columns);
-  for (size_t p = 0; p < n_parts; p++) {
-    bool is_used = false;
-    for (size_t r = 0; r < n_rows && constructor; r++) {
-      const struct ast_pattern *pattern = part(rows[r].patterns[c], p);
-      is_used |= pattern && pattern->kind != AST_PATTERN_WILDCARD;
+  struct {
+    struct row *row;
+    const struct ast_patterns *parts;
+  } *asking = arena_alloc(fn->arena, table->n_rows * sizeof *asking);
+  size_t n_asking = 0;
+  for (size_t r = 0; r < table->n_rows; r++) {
+    const struct ast_pattern *pattern = pattern_of(whole, table->rows[r].arm);
+    const struct ast_patterns *patterns = pattern ? parts_of(pattern) : NULL;
+    if (patterns && patterns->count) {
+      asking[n_asking].row = &table->rows[r];
+      asking[n_asking++].parts = patterns;
     }
-    if (is_used)
+  }
+  for (size_t p = 0; p < n_parts; p++) {
+    size_t n_used = 0;
+    for (size_t r = 0; r < n_asking; r++)
+      n_used += asking[r].parts->items[p]->kind != AST_PATTERN_WILDCARD;
+    if (n_used && constructor)
       parts[p].value = lower_field(fn, whole->type, constructor, p, whole->value);
-    result.columns[p] = parts[p];
+    parts[p].cells = arena_new_array(fn->arena, struct cell, n_used);
   }
-  for (size_t i = 0; i + 1 < table->n_columns; i++)
-    result.columns[n_parts + i] = table->columns[i < c ? i : i + 1];
-  for (size_t r = 0; r < n_rows; r++) {
-    const struct ast_pattern **patterns = arena_new_array(fn->arena, const struct ast_pattern *,
-                                                          result.n_columns);
-    for (size_t p = 0; p < n_parts; p++)
-      patterns[p] = without_name(match, &rows[r], part(rows[r].patterns[c], p), parts[p].value);
-    for (size_t i = 0; i + 1 < table->n_columns; i++)
-      patterns[n_parts + i] = rows[r].patterns[i < c ? i : i + 1];
-    rows[r].patterns = patterns;
-  }
-  return result;
+  /* A list grows at its front. */
+  for (size_t p = n_parts; p-- > 0;)
+    for (size_t r = 0; r < n_asking; r++)
+      add_pattern(match, asking[r].row, asking[r].parts->items[p], &parts[p]);
 }
 
 /* ---- Decisions ---------------------------------------------------------------------------------------- */
@@ -287,43 +317,37 @@ static void reach_arm(struct match *match, const struct row *row) {
   ssa_jump(&fn->ssa, arm->label, (struct ssa_values){(uint32_t)args.count, args.items});
 }
 
-static void decide_tuple(struct match *match, const struct table *table, size_t c) {
-  const struct column *whole = &table->columns[c];
-  size_t n = whole->type->tuple.count;
+static void decide_tuple(struct match *match, const struct table *table, const struct column *column) {
+  size_t n = column->type->tuple.count;
   struct column *parts = arena_new_array(match->fn->arena, struct column, n);
-  for (size_t i = 0; i < n; i++)
-    parts[i] = (struct column){whole->type->tuple.items[i],
-                               tuple_item(match->fn, whole->type, i, whole->value)};
-  struct table inside = expand(match, table, c, n, parts, NULL, table->rows, table->n_rows);
-  decide(match, &inside);
+  uint32_t first = 0;
+  for (size_t i = 0; i < n; i++) {
+    parts[i].type = column->type->tuple.items[i];
+    parts[i].value = (struct ssa_values){width(match->fn, parts[i].type), column->value.items + first};
+    first += parts[i].value.n;
+  }
+  add_parts(match, column, n, parts, NULL, table);
+  decide(match, table);
 }
 
 /* The value is known to have this constructor. */
-static void decide_fields(struct match *match, const struct table *table, size_t c,
-                          const struct ast_constructor *constructor, const struct outcome *outcome) {
+static void decide_fields(struct match *match, const struct column *column,
+                          const struct ast_constructor *constructor, const struct table *table) {
   struct lower_fn *fn = match->fn;
-  const struct type *data = table->columns[c].type;
   size_t n = constructor->fields.count;
   struct column *parts = arena_new_array(fn->arena, struct column, n);
   for (size_t i = 0; i < n; i++)
-    parts[i].type = type_field(fn->arena, data, constructor, i);
-  struct table inside = expand(match, table, c, n, parts, constructor, outcome->rows, outcome->n_rows);
-  decide(match, &inside);
-}
-
-/* Nothing more is to be known of the column. */
-static void decide_others(struct match *match, const struct table *table, size_t c,
-                          const struct outcome *outcome) {
-  struct table inside = expand(match, table, c, 0, NULL, NULL, outcome->rows, outcome->n_rows);
-  decide(match, &inside);
+    parts[i].type = type_field(fn->arena, column->type, constructor, i);
+  add_parts(match, column, n, parts, constructor, table);
+  decide(match, table);
 }
 
 /* Constructors of a data type or members of an enum: one switch. Outcomes without a row of their own share
  * one. */
-static void decide_switch(struct match *match, const struct table *table, size_t c, struct ir_value *tag,
-                          size_t n, const struct ast_constructors *constructors) {
+static void decide_switch(struct match *match, const struct table *table, const struct column *column,
+                          struct ir_value *tag, size_t n, const struct ast_constructors *constructors) {
   struct lower_fn *fn = match->fn;
-  const struct outcomes outcomes = split_rows(match, table, c);
+  const struct outcomes outcomes = split_rows(match, table, column);
   struct ssa_label **labels = arena_new_array(fn->arena, struct ssa_label *, n), *rest = NULL;
   for (size_t i = 0; i < outcomes.n; i++)
     labels[outcomes.items[i].value] = ssa_label(&fn->ssa);
@@ -335,71 +359,68 @@ static void decide_switch(struct match *match, const struct table *table, size_t
     const struct outcome *outcome = &outcomes.items[i];
     ssa_enter(&fn->ssa, labels[outcome->value], 0, NULL);
     if (constructors)
-      decide_fields(match, table, c, constructors->items[outcome->value], outcome);
+      decide_fields(match, column, constructors->items[outcome->value], &outcome->table);
     else
-      decide_others(match, table, c, outcome);
+      decide(match, &outcome->table);
   }
   if (rest) {
     ssa_enter(&fn->ssa, rest, 0, NULL);
-    decide_others(match, table, c, &outcomes.rest);
+    decide(match, &outcomes.rest.table);
   }
 }
 
 /* One outcome against all others; goes on where it is another. */
-static void decide_equal(struct match *match, const struct table *table, size_t c,
-                         const struct outcome *outcome, struct ir_value *condition) {
+static void decide_equal(struct match *match, const struct outcome *outcome, struct ir_value *condition) {
   struct ssa *ssa = &match->fn->ssa;
   struct ssa_label *yes = ssa_label(ssa), *no = ssa_label(ssa);
   ssa_branch(ssa, condition, yes, no);
   ssa_enter(ssa, yes, 0, NULL);
-  decide_others(match, table, c, outcome);
+  decide(match, &outcome->table);
   ssa_enter(ssa, no, 0, NULL);
 }
 
 /* Where only one of the two is wanted, the rest is the other. */
-static void decide_bool(struct match *match, const struct table *table, size_t c) {
-  const struct outcomes outcomes = split_rows(match, table, c);
+static void decide_bool(struct match *match, const struct table *table, const struct column *column) {
+  const struct outcomes outcomes = split_rows(match, table, column);
   const struct outcome *yes = &outcomes.rest, *no = &outcomes.rest;
   for (size_t i = 0; i < outcomes.n; i++)
     *(outcomes.items[i].value ? &yes : &no) = &outcomes.items[i];
-  decide_equal(match, table, c, yes, table->columns[c].value.items[0]);
-  decide_others(match, table, c, no);
+  decide_equal(match, yes, column->value.items[0]);
+  decide(match, &no->table);
 }
 
 /* Ints are compared one after the other. */
-static void decide_int(struct match *match, const struct table *table, size_t c) {
+static void decide_int(struct match *match, const struct table *table, const struct column *column) {
   struct ir_builder *build = &match->fn->ssa.build;
-  struct ir_value *value = table->columns[c].value.items[0];
-  const struct outcomes outcomes = split_rows(match, table, c);
+  struct ir_value *value = column->value.items[0];
+  const struct outcomes outcomes = split_rows(match, table, column);
   for (size_t i = 0; i < outcomes.n; i++) {
     count_decision(match);
     struct ir_value *wanted = ir_build_int(build, outcomes.items[i].value);
-    decide_equal(match, table, c, &outcomes.items[i], ir_build_host2(build, IR_IEQ, value, wanted));
+    decide_equal(match, &outcomes.items[i], ir_build_host2(build, IR_IEQ, value, wanted));
   }
-  decide_others(match, table, c, &outcomes.rest);
+  decide(match, &outcomes.rest.table);
 }
 
-static void decide_column(struct match *match, const struct table *table, size_t c) {
+static void decide_column(struct match *match, const struct table *table, const struct column *column) {
   struct lower_fn *fn = match->fn;
-  const struct column *column = &table->columns[c];
   switch (column->type->kind) {
-  case TYPE_TUPLE: decide_tuple(match, table, c); break;
-  case TYPE_BOOL: decide_bool(match, table, c); break;
-  case TYPE_INT: decide_int(match, table, c); break;
+  case TYPE_TUPLE: decide_tuple(match, table, column); break;
+  case TYPE_BOOL: decide_bool(match, table, column); break;
+  case TYPE_INT: decide_int(match, table, column); break;
   case TYPE_INDEX: {
     size_t n = column->type->index->ref.enumeration->members.count;
     struct ir_value *tag = ir_build_host1(&fn->ssa.build, IR_INDEX_TO_INT, column->value.items[0]);
-    decide_switch(match, table, c, tag, n, NULL);
+    decide_switch(match, table, column, tag, n, NULL);
     break;
   }
   case TYPE_DATA: {
     const struct ast_constructors *constructors = &column->type->data.decl->constructors;
     if (constructors->count == 1) {
-      const struct outcome all = {0, table->n_rows, table->rows};
-      decide_fields(match, table, c, constructors->items[0], &all);
+      decide_fields(match, column, constructors->items[0], table);
     } else {
       struct ir_value *tag = ir_build_data_tag(&fn->ssa.build, column->value.items[0]);
-      decide_switch(match, table, c, tag, constructors->count, constructors);
+      decide_switch(match, table, column, tag, constructors->count, constructors);
     }
     break;
   }
@@ -409,14 +430,18 @@ static void decide_column(struct match *match, const struct table *table, size_t
 
 static void decide(struct match *match, const struct table *table) {
   assert(table->n_rows > 0);
-  for (size_t c = 0; c < table->n_columns; c++) {
-    if (table->rows[0].patterns[c]) {
-      count_decision(match);
-      decide_column(match, table, c);
-      return;
-    }
+  for (size_t r = 0; r < table->n_rows; r++)
+    while (table->rows[r].pending && table->rows[r].pending->column->is_decided)
+      table->rows[r].pending = table->rows[r].pending->next;
+  if (!table->rows[0].pending) {
+    reach_arm(match, &table->rows[0]);
+    return;
   }
-  reach_arm(match, &table->rows[0]);
+  struct column *column = table->rows[0].pending->column;
+  count_decision(match);
+  column->is_decided = true;
+  decide_column(match, table, column);
+  column->is_decided = false;
 }
 
 /* ---- Arms --------------------------------------------------------------------------------------------- */
@@ -456,13 +481,13 @@ static void build_decisions(struct lower_fn *fn, const struct ast_expr *expr, st
                             struct arm *arms) {
   const struct ast_match_arms *source = &expr->match.arms;
   struct match match = {fn, arms, LOWER_MAX_DECISIONS + LOWER_MAX_DECISIONS_AN_ARM * (uint32_t)source->count};
-  struct column column = {expr->match.scrutinee->type, value};
-  struct table table = {1, source->count, &column, arena_new_array(fn->arena, struct row, source->count)};
+  struct column column = {.type = expr->match.scrutinee->type, .value = value};
+  struct table table = {source->count, arena_new_array(fn->arena, struct row, source->count)};
+  column.cells = arena_new_array(fn->arena, struct cell, source->count);
   for (size_t i = 0; i < source->count; i++) {
     struct row *row = &table.rows[i];
     row->arm = i;
-    row->patterns = arena_new_array(fn->arena, const struct ast_pattern *, 1);
-    row->patterns[0] = without_name(&match, row, source->items[i].pattern, value);
+    add_pattern(&match, row, source->items[i].pattern, &column);
     arms[i].label = ssa_label(&fn->ssa);
     collect_locals(fn->arena, source->items[i].pattern, &arms[i]);
   }

@@ -174,6 +174,44 @@ static void nested_patterns(FILE *out, int n) {
   fputs("  }\n}\nfn loss(w: Word, t: T) -> f32 { sum(E[w]) * f(t) }\n", out);
 }
 
+/* A value may hold so many others that the program of the larger size is just allowed. */
+static void fields(FILE *out, int size) {
+  int n = size / 4;
+  declarations(out);
+  fputs("data T = C(f0: int", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, ", f%d: int", i);
+  fputs(")\nfn f(t: T) -> int {\n  match t {\n    C(a0", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, i % 2 ? ", %d" : ", a%d", i);
+  fputs(") => a0", out);
+  for (int i = 2; i < n; i += 2)
+    fprintf(out, " + a%d", i);
+  fputs("\n    C(1", out);
+  for (int i = 1; i < n; i++)
+    fputs(i == 1 ? ", b1" : ", _", out);
+  fputs(") => b1\n    _ => t.f0", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, " - t.f%d", i);
+  fputs("\n  }\n}\nfn loss(w: Word, t: T) -> f32 { sum(E[w]) * f(t) }\n", out);
+}
+
+/* The type of a value may have so many parts that the program of the larger size is just allowed. */
+static void wide_patterns(FILE *out, int size) {
+  int n = size / 16;
+  declarations(out);
+  fputs("fn f(a: int) -> int {\n  match (a", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, ", (a + %d, true)", i);
+  fputs(") {\n    (0", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, ", (%d, true)", i);
+  fputs(") => 1\n    (1", out);
+  for (int i = 1; i < n; i++)
+    fprintf(out, ", (_x%d, _)", i);
+  fputs(") => _x1\n    _ => 2\n  }\n}\nfn loss(w: Word, a: int) -> f32 { sum(E[w]) * f(a) }\n", out);
+}
+
 static void members(FILE *out, int n) {
   declarations(out);
   fputs("enum T { M0", out);
@@ -199,6 +237,32 @@ static void pairs(FILE *out, int n) {
   for (int i = 0; i < n; i++)
     fprintf(out, "    (%d, %d) => %d\n", i, i * 3, i * 7 % 11);
   fputs("    _ => 0\n  }\n}\nfn loss(w: Word, k: int) -> f32 { sum(E[w]) * f(k, k) }\n", out);
+}
+
+static void comprehensions(FILE *out, int n) {
+  declarations(out);
+  fputs("fn loss(ws: [Word]) -> f32 {\n  let x0 = [E[w] for w in ws]\n", out);
+  for (int i = 1; i <= n; i++)
+    fprintf(out, "  let x%d = [tanh(%sx * %d.0) for x in x%d]\n", i, i % 8 ? "" : "W @ ", i, i - 1);
+  fprintf(out, "  sum(sum(x%d))\n}\n", n);
+}
+
+/* Comprehensions within each other, as deep as the parser lets them be, one after the other. */
+static void nested_comprehensions(FILE *out, int n) {
+  enum { DEPTH = 5 };
+  declarations(out);
+  fputs("fn loss(ks: [int]) -> f32 {\n  var t: f32 = 0\n", out);
+  for (int i = 0; i < n / DEPTH; i++) {
+    fputs("  let y", out);
+    fprintf(out, "%d = ", i);
+    for (int d = 0; d < DEPTH; d++)
+      fputc('[', out);
+    fprintf(out, "a * %d + b - c * d + e", i);
+    for (int d = 0; d < DEPTH; d++)
+      fprintf(out, " for %c in ks]", 'a' + d);
+    fprintf(out, "\n  t = t + len(y%d)\n", i);
+  }
+  fputs("  t\n}\n", out);
 }
 
 static void layers(FILE *out, int n) {
@@ -267,9 +331,13 @@ const struct program_kind program_kinds[] = {
     {"variables_and_decisions", variables_and_decisions},
     {"constructors", constructors},
     {"nested_patterns", nested_patterns},
+    {"fields", fields},
+    {"wide_patterns", wide_patterns},
     {"members", members},
     {"integers", integers},
     {"pairs", pairs},
+    {"comprehensions", comprehensions},
+    {"nested_comprehensions", nested_comprehensions},
     {"layers", layers},
     {"sizes", sizes},
     {"elements", elements},
