@@ -99,9 +99,9 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
   batch->ordinals = ordinals;
 }
 
-static nn_status *plan_reduction(struct plan *plan, struct trace *trace, const uint32_t *instances,
-                                 uint32_t count, struct plan_batch *batch) {
-  bool is_data = trace->instances[instances[0]].block == TRACE_VECTOR;
+static nn_status *plan_list(struct plan *plan, struct trace *trace, const uint32_t *instances, uint32_t count,
+                            struct plan_batch *batch) {
+  bool is_data = trace->instances[instances[0]].block == TRACE_LIST_VECTOR;
   size_t n_terms = is_data ? count : 0;
   for (uint32_t r = 0; r < count; r++)
     n_terms += trace->args[trace->instances[instances[r]].args];
@@ -144,8 +144,8 @@ static nn_status *extend(struct plan *plan, const struct plan_block *blocks, str
     struct plan_batch *batch = &plan->batches[plan->n_batches];
     const uint32_t *instances = schedule->order + source->first;
     *batch = (struct plan_batch){0};
-    if (trace_is_reduction(source->block)) {
-      STATUS_TRY(plan_reduction(plan, trace, instances, source->count, batch));
+    if (trace_is_list(source->block)) {
+      STATUS_TRY(plan_list(plan, trace, instances, source->count, batch));
       continue;
     }
     plan_operands(plan, trace, &trace->blocks[source->block], instances, source->count, batch);

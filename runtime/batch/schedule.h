@@ -29,7 +29,7 @@
 #include "runtime/nn.h"
 
 struct batch {
-  uint32_t block;  // into ir_module.blocks, or TRACE_REDUCE_*
+  uint32_t block;  // into ir_module.blocks, or TRACE_LIST_*
   uint32_t key;
   uint32_t first, count;  // its instances: schedule.order[first, first + count), in the order of the trace
   uint32_t phase, level;  // level: lowest of its instances

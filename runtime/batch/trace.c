@@ -401,8 +401,8 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
   return value;
 }
 
-uint32_t trace_emit_reduce(struct example *example, const struct ir_loc *loc, uint32_t kind,
-                           uint32_t elements, uint32_t n, const uint32_t *values) {
+uint32_t trace_emit_list(struct example *example, const struct ir_loc *loc, uint32_t kind, uint32_t elements,
+                         uint32_t n, const uint32_t *values) {
   struct trace *trace = example->trace;
   uint64_t row = nn_row_elements(elements) * trace->element_bytes;
   const uint64_t n_words = (uint64_t)n + 2 + sizeof *loc / sizeof(uint32_t);
@@ -422,7 +422,7 @@ uint32_t trace_emit_reduce(struct example *example, const struct ir_loc *loc, ui
   return append(trace, example, kind, key, place, (uint32_t)n_words, 1);
 }
 
-struct ir_loc trace_reduction_loc(const struct trace *trace, const struct trace_instance *instance) {
+struct ir_loc trace_list_loc(const struct trace *trace, const struct trace_instance *instance) {
   const uint32_t *words = trace->args + instance->args;
   struct ir_loc loc;
   memcpy(&loc, words + 2 + words[0], sizeof loc);
@@ -455,7 +455,7 @@ uint32_t trace_emit_vector(struct example *example, const struct ir_loc *loc, ui
   uint64_t row = nn_row_elements(elements) * trace->element_bytes;
   uint64_t data = (uint64_t)elements * trace->element_bytes;
   charge(example, loc, instance_bytes(N_WORDS, 1, (trace->trains ? 2 * row : row) + data));
-  uint32_t key = find_key(example, trace, TRACE_VECTOR, elements, 0, NULL);
+  uint32_t key = find_key(example, trace, TRACE_LIST_VECTOR, elements, 0, NULL);
   reserve(example, trace, N_WORDS, 1);
   uint32_t first = append_data(example, trace, elements, numbers);
   uint32_t *words = trace->args + trace->n_args;
@@ -463,7 +463,7 @@ uint32_t trace_emit_vector(struct example *example, const struct ir_loc *loc, ui
   words[1] = elements;
   words[2] = first;
   example->ordinal++;
-  return append(trace, example, TRACE_VECTOR, key, (struct place){0, 0, 1}, N_WORDS, 1);
+  return append(trace, example, TRACE_LIST_VECTOR, key, (struct place){0, 0, 1}, N_WORDS, 1);
 }
 
 double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {

@@ -20,11 +20,11 @@ struct ir_module;
 // Instances that make one row of a list are not of a block of the module; they have these pseudo block numbers. Their
 // batches are keyed by the row size too. A stack has its terms one behind the other; a vector has no terms but the
 // numbers themselves.
-enum { TRACE_REDUCE_SUM = 0x80000000u, TRACE_REDUCE_MEAN, TRACE_REDUCE_MAX, TRACE_STACK, TRACE_VECTOR };
+enum { TRACE_LIST_SUM = 0x80000000u, TRACE_LIST_MEAN, TRACE_LIST_MAX, TRACE_LIST_STACK, TRACE_LIST_VECTOR };
 
 struct trace_instance {
-  uint32_t block;  // into ir_module.blocks, or TRACE_REDUCE_*
-  uint32_t key;    // hash-consed batch key: block, family members, reduction's row size
+  uint32_t block;  // into ir_module.blocks, or TRACE_LIST_*
+  uint32_t key;    // hash-consed batch key: block, family members, size of a list's row
   uint32_t level;  // depth within its phase; see schedule.h
   uint32_t phase;  // 2 * number of deferred stages before it, + 1 when itself deferred
   uint32_t first_value;
@@ -59,7 +59,7 @@ struct trace_block {
 // A batch key: instances with the same one may share a batch.
 struct trace_key {
   uint32_t block;
-  uint32_t elements;  // reductions: elements of a row; otherwise 0
+  uint32_t elements;  // of rows made of lists: elements of one; otherwise 0
   uint32_t n_members;
   uint32_t members;  // first of them in trace.key_members
 };
@@ -128,14 +128,14 @@ static inline struct trace_mark trace_mark(const struct trace *trace) {
 }
 void trace_rewind(struct trace *, struct trace_mark);
 
-static inline bool trace_is_reduction(uint32_t block) { return block >= TRACE_REDUCE_SUM; }
-// Where in the model's source a reduction stands.
-struct ir_loc trace_reduction_loc(const struct trace *, const struct trace_instance *);
+static inline bool trace_is_list(uint32_t block) { return block >= TRACE_LIST_SUM; }
+// Where in the model's source a row made of a list stands.
+struct ir_loc trace_list_loc(const struct trace *, const struct trace_instance *);
 // Number of tensor operands of an instance, and the value ids: operand i is words[map ? map[i] : i].
 static inline uint32_t trace_operands(const struct trace *trace, const struct trace_instance *instance,
                                       const uint32_t **words, const uint16_t **map) {
   const uint32_t *args = trace->args + instance->args;
-  if (trace_is_reduction(instance->block)) {
+  if (trace_is_list(instance->block)) {
     *words = args + 2;
     *map = NULL;
     return args[0];
@@ -150,9 +150,9 @@ static inline uint32_t trace_operands(const struct trace *trace, const struct tr
 // minibatch and set of arguments; later calls return the same ids. `args` in the order of the block's
 // parameters, words as above.
 uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args, const struct ir_loc *);
-// A reduction over n value ids, or a stack of them. `elements`: of the result's row.
-uint32_t trace_emit_reduce(struct example *, const struct ir_loc *, uint32_t kind, uint32_t elements,
-                           uint32_t n, const uint32_t *values);
+// A row made of n value ids: their sum, mean, maximum or stack. `elements`: of the row.
+uint32_t trace_emit_list(struct example *, const struct ir_loc *, uint32_t kind, uint32_t elements,
+                         uint32_t n, const uint32_t *values);
 // A row of numbers that are given as the bits of doubles. It needs no computing and takes no gradient.
 uint32_t trace_emit_vector(struct example *, const struct ir_loc *, uint32_t elements,
                            const uint64_t *numbers);

@@ -6,7 +6,7 @@
 #include "runtime/base/status.h"
 #include "runtime/cpu/execute.h"
 #include "runtime/cpu/flow.h"
-#include "runtime/cpu/reduce.h"
+#include "runtime/cpu/list_rows.h"
 #include "runtime/cpu/weights.h"
 #include "runtime/value/value.h"
 
@@ -38,7 +38,7 @@ static const struct kernel *adjoint_kernel(const struct executor *executor, uint
 }
 
 static bool is_differentiable(const struct executor *executor, uint32_t block) {
-  return trace_is_reduction(block) || executor->cpu->model->module->blocks[block]->adjoint;
+  return trace_is_list(block) || executor->cpu->model->module->blocks[block]->adjoint;
 }
 
 static nn_status *flow_of(const struct executor *executor, uint32_t block, const struct flow **flow) {
@@ -52,7 +52,7 @@ static nn_status *flow_of(const struct executor *executor, uint32_t block, const
 // Results of an instance that have a gradient; see flow.h.
 static uint64_t live_results(const struct backward *backward, const struct trace *trace, uint32_t number) {
   const struct trace_instance *instance = &trace->instances[number];
-  uint32_t n = trace_is_reduction(instance->block) ? 1 : trace->blocks[instance->block].n_values;
+  uint32_t n = trace_is_list(instance->block) ? 1 : trace->blocks[instance->block].n_values;
   uint64_t live = 0;
   for (uint32_t r = 0; r < n; r++)
     if (backward->reached[instance->first_value + r])
@@ -77,7 +77,7 @@ static nn_status *find_live(struct backward *backward, const uint32_t *seeds, ui
     const struct flow *flow = NULL;
     if (!is_differentiable(executor, batch->block))
       continue;
-    if (!trace_is_reduction(batch->block))
+    if (!trace_is_list(batch->block))
       STATUS_TRY(flow_of(executor, batch->block, &flow));
     for (uint32_t i = 0; i < batch->count; i++) {
       uint32_t number = schedule->order[batch->first + i], n;
@@ -99,7 +99,7 @@ static nn_status *find_live(struct backward *backward, const uint32_t *seeds, ui
 static uint32_t value_units(const struct backward *backward, uint32_t value) {
   const struct minibatch *minibatch = backward->executor->minibatch;
   const struct trace_instance *instance = &minibatch->trace.instances[minibatch->trace.value_instance[value]];
-  if (trace_is_reduction(instance->block))
+  if (trace_is_list(instance->block))
     return (uint32_t)(nn_row_elements(minibatch->trace.keys[instance->key].elements) / NN_LANES);
   return backward->executor->cpu->model->blocks[instance->block].units[value - instance->first_value];
 }
@@ -151,7 +151,7 @@ static void collect_clones(struct backward *backward, const struct batch *batch)
   for (uint32_t i = 0; i < batch->count; i++) {
     const struct trace_instance *instance =
         &trace->instances[executor->minibatch->schedule.order[batch->first + i]];
-    uint32_t n = trace_is_reduction(instance->block) ? 1 : trace->blocks[instance->block].n_values;
+    uint32_t n = trace_is_list(instance->block) ? 1 : trace->blocks[instance->block].n_values;
     for (uint32_t v = instance->first_value; v < instance->first_value + n; v++) {
       if (!backward->clones[v])
         continue;
@@ -208,7 +208,7 @@ static nn_status *make_groups(struct backward *backward) {
   for (uint32_t b = 0; b < n; b++) {
     const struct batch *batch = &schedule->batches[b];
     backward->group_of[b] = UINT32_MAX;
-    if (!backward->live[b] || trace_is_reduction(batch->block))
+    if (!backward->live[b] || trace_is_list(batch->block))
       continue;
     const struct kernel *kernel = adjoint_kernel(executor, batch->block);
     if (kernel->n_sinks == 0)
@@ -359,13 +359,13 @@ static nn_status *run_batches(struct backward *backward) {
       continue;
     if (backward->given)
       collect_clones(backward, &executor->minibatch->schedule.batches[b]);
-    if (trace_is_reduction(executor->minibatch->schedule.batches[b].block)) {
-      struct reduction reduction;
-      execute_describe_reduction(executor, b, &reduction);
+    if (trace_is_list(executor->minibatch->schedule.batches[b].block)) {
+      struct list_rows list_rows;
+      execute_describe_list_rows(executor, b, &list_rows);
       const struct batch *batch = &executor->minibatch->schedule.batches[b];
       if (backward->given)
-        reduction.terms = term_rows(backward, batch, reduction.first_term[batch->count]);
-      reduce_backward(&reduction, 0, executor->minibatch->schedule.batches[b].count);
+        list_rows.terms = term_rows(backward, batch, list_rows.first_term[batch->count]);
+      list_rows_backward(&list_rows, 0, executor->minibatch->schedule.batches[b].count);
     } else {
       STATUS_TRY(run_adjoint(backward, b));
     }

@@ -6,7 +6,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/status.h"
-#include "runtime/cpu/reduce.h"
+#include "runtime/cpu/list_rows.h"
 #include "runtime/cpu/settle.h"
 #include "runtime/value/value.h"
 
@@ -123,7 +123,7 @@ static nn_status *compile_missing(struct executor *executor, uint32_t begin, uin
   uint32_t n = 0, n_blocks = executor->cpu->model->module->n_blocks;
   for (uint32_t b = begin; b < end; b++) {
     uint32_t block = executor->minibatch->schedule.batches[b].block;
-    if (trace_is_reduction(block))
+    if (trace_is_list(block))
       continue;
     bool adjoint = training && executor->cpu->model->module->blocks[block]->adjoint;
     if (cpu_kernel(executor->cpu, block, executor->variant) &&
@@ -258,11 +258,11 @@ nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,
 
 // --------------------------------------------------------------------------------------------------- forward
 
-void execute_describe_reduction(const struct executor *executor, uint32_t number,
-                                struct reduction *reduction) {
+void execute_describe_list_rows(const struct executor *executor, uint32_t number,
+                                struct list_rows *list_rows) {
   const struct batch *batch = &executor->minibatch->schedule.batches[number];
   const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
-  *reduction = (struct reduction){.kind = batch->block,
+  *list_rows = (struct list_rows){.kind = batch->block,
                                   .element = executor->cpu->element,
                                   .loops = executor->cpu->loops,
                                   .elements = executor->minibatch->trace.keys[batch->key].elements,
@@ -274,18 +274,18 @@ void execute_describe_reduction(const struct executor *executor, uint32_t number
                                   .gradients = &executor->gradients};
 }
 
-static void run_reduction(struct executor *executor, uint32_t number) {
-  struct reduction reduction;
-  execute_describe_reduction(executor, number, &reduction);
+static void run_list_rows(struct executor *executor, uint32_t number) {
+  struct list_rows list_rows;
+  execute_describe_list_rows(executor, number, &list_rows);
   uint32_t count = executor->minibatch->schedule.batches[number].count;
   uint32_t longest = 0;
   for (uint32_t r = 0; r < count; r++)
-    if (reduction.first_term[r + 1] - reduction.first_term[r] > longest)
-      longest = reduction.first_term[r + 1] - reduction.first_term[r];
-  reduction.pointers = value_arena_alloc(executor->memory,
-                                         (longest + (size_t)1) * sizeof *reduction.pointers);
+    if (list_rows.first_term[r + 1] - list_rows.first_term[r] > longest)
+      longest = list_rows.first_term[r + 1] - list_rows.first_term[r];
+  list_rows.pointers = value_arena_alloc(executor->memory,
+                                         (longest + (size_t)1) * sizeof *list_rows.pointers);
   double start = executor->run.profile ? clock_seconds() : 0;
-  reduce_forward(&reduction, 0, count);
+  list_rows_forward(&list_rows, 0, count);
   if (executor->run.profile)
     executor->run.reductions.seconds += clock_seconds() - start;
   executor->run.reductions.calls++;
@@ -319,8 +319,8 @@ static nn_status *settle(struct executor *executor, uint32_t number) {
 static nn_status *run_batch(struct executor *executor, uint32_t number) {
   const struct batch *batch = &executor->minibatch->schedule.batches[number];
   const struct plan_batch *plan = &executor->minibatch->plan.batches[number];
-  if (trace_is_reduction(batch->block)) {
-    run_reduction(executor, number);
+  if (trace_is_list(batch->block)) {
+    run_list_rows(executor, number);
     return NULL;
   }
   const struct plan_block *block = &executor->cpu->model->blocks[batch->block];

@@ -65,7 +65,7 @@ nn_status *execute_rows(struct executor *, const struct kernel *, const struct k
                         uint32_t end, uint32_t elements_per_row, bool may_split, struct device_tally *);
 // execute_rows's measure of a block: elements of all its results.
 uint32_t execute_row_elements(const struct plan_block *);
-struct reduction;
-void execute_describe_reduction(const struct executor *, uint32_t batch, struct reduction *);
+struct list_rows;
+void execute_describe_list_rows(const struct executor *, uint32_t batch, struct list_rows *);
 
 #endif

@@ -189,9 +189,9 @@ static LLVMValueRef build(struct host_function *f) {
   case IR_LIST_REVERSE: return build_with_shape(f, HELPER_value_list_reverse);
   case IR_LIST_CONCAT: return build_with_shape(f, HELPER_value_list_concat);
   case IR_LIST_ZIP: return build_with_shape(f, HELPER_value_list_zip);
-  case IR_LIST_SUM: return build_reduction(f, TRACE_REDUCE_SUM);
-  case IR_LIST_MEAN: return build_reduction(f, TRACE_REDUCE_MEAN);
-  case IR_LIST_MAX: return build_reduction(f, TRACE_REDUCE_MAX);
+  case IR_LIST_SUM: return build_reduction(f, TRACE_LIST_SUM);
+  case IR_LIST_MEAN: return build_reduction(f, TRACE_LIST_MEAN);
+  case IR_LIST_MAX: return build_reduction(f, TRACE_LIST_MAX);
   case IR_LIST_VECTOR:
   case IR_LIST_STACK: return build_list_tensor(f);
   case IR_ACC_OF: return build_acc_of(f);

@@ -64,7 +64,7 @@ uint32_t host_acc_sum(struct example *example, const struct ir_loc *loc, uint64_
   uint32_t n = (uint32_t)node_of(acc)->terms;
   uint32_t *values = example_alloc(example, loc, n * sizeof *values);
   flatten(acc, values);
-  uint32_t sum = trace_emit_reduce(example, loc, TRACE_REDUCE_SUM, elements, n, values);
+  uint32_t sum = trace_emit_list(example, loc, TRACE_LIST_SUM, elements, n, values);
   heap_free(&example->heap, values, n * sizeof *values);
   return sum;
 }
@@ -73,9 +73,9 @@ void host_list_check(struct example *example, const struct ir_loc *loc, const st
                      uint32_t kind) {
   if (list->length == 0)
     example_fail(example, loc, "%s of an empty list",
-                 kind == TRACE_REDUCE_SUM    ? "sum"
-                 : kind == TRACE_REDUCE_MEAN ? "mean"
-                                             : "max");
+                 kind == TRACE_LIST_SUM    ? "sum"
+                 : kind == TRACE_LIST_MEAN ? "mean"
+                                           : "max");
   if (list->length > UINT32_MAX)
     example_fail(example, loc, "a reduction of more than %" PRIu32 " terms", UINT32_MAX);
 }
@@ -101,7 +101,7 @@ uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, con
   if (n == 1)
     return (uint32_t)list->buffer->slots[list->offset];
   uint32_t *values = list_values(example, loc, list);
-  uint32_t result = trace_emit_reduce(example, loc, kind, elements, n, values);
+  uint32_t result = trace_emit_list(example, loc, kind, elements, n, values);
   free_values(example, list, values);
   return result;
 }
@@ -124,7 +124,7 @@ uint32_t host_list_stack(struct example *example, const struct ir_loc *loc, cons
                          int64_t length, uint32_t elements) {
   host_list_check_length(example, loc, list, length);
   uint32_t *values = list_values(example, loc, list);
-  uint32_t result = trace_emit_reduce(example, loc, TRACE_STACK, elements, (uint32_t)length, values);
+  uint32_t result = trace_emit_list(example, loc, TRACE_LIST_STACK, elements, (uint32_t)length, values);
   free_values(example, list, values);
   return result;
 }

@@ -29,7 +29,7 @@ enum { MOST_NESTED = 2000 };
 static uint32_t value_elements(const nn_session *session, uint32_t value) {
   const struct trace *trace = &session->minibatch.trace;
   const struct trace_instance *instance = &trace->instances[trace->value_instance[value]];
-  if (trace_is_reduction(instance->block))
+  if (trace_is_list(instance->block))
     return trace->keys[instance->key].elements;
   return session->model->blocks[instance->block].elements[value - instance->first_value];
 }
@@ -381,9 +381,9 @@ static bool search_block(struct search *search, const struct trace_instance *ins
   return goes_on;
 }
 
-static bool search_reduction(struct search *search, const struct trace_instance *instance) {
+static bool search_list(struct search *search, const struct trace_instance *instance) {
   const uint32_t *args = search->session->minibatch.trace.args + instance->args;
-  if (instance->block == TRACE_VECTOR) {
+  if (instance->block == TRACE_LIST_VECTOR) {
     append(search->text, search->size, "a number of the data or the control flow");
     return false;
   }
@@ -395,9 +395,9 @@ static bool search_reduction(struct search *search, const struct trace_instance 
     return true;
   }
   static const char *const names[] = {"sum", "mean", "max", "tensor"};
-  append(search->text, search->size, "`%s` of a list of %u at ", names[instance->block - TRACE_REDUCE_SUM],
+  append(search->text, search->size, "`%s` of a list of %u at ", names[instance->block - TRACE_LIST_SUM],
          args[0]);
-  struct ir_loc loc = trace_reduction_loc(&search->session->minibatch.trace, instance);
+  struct ir_loc loc = trace_list_loc(&search->session->minibatch.trace, instance);
   append_place(search->text, search->size, search->session->model->module, &loc, true);
   return false;
 }
@@ -426,8 +426,8 @@ static char *find_origin(const nn_session *session, size_t i) {
     append(text, SIZE, "a number of the data or the control flow");
   while (goes_on) {
     const struct trace_instance *instance = &trace->instances[trace->value_instance[search.value]];
-    goes_on = trace_is_reduction(instance->block) ? search_reduction(&search, instance)
-                                                  : search_block(&search, instance);
+    goes_on = trace_is_list(instance->block) ? search_list(&search, instance)
+                                             : search_block(&search, instance);
   }
   return text;
 }

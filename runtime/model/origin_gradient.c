@@ -19,7 +19,7 @@ struct pass {
 
 static uint32_t elements_of(const nn_session *session, const struct trace_instance *instance,
                             uint32_t result) {
-  if (trace_is_reduction(instance->block))
+  if (trace_is_list(instance->block))
     return session->minibatch.trace.keys[instance->key].elements;
   return session->model->blocks[instance->block].elements[result];
 }
@@ -39,18 +39,18 @@ static bool add(struct pass *pass, uint32_t value, const double *gradient, doubl
   return true;
 }
 
-static bool reduction_backward(struct pass *pass, const struct trace_instance *instance) {
+static bool list_backward(struct pass *pass, const struct trace_instance *instance) {
   const nn_session *session = pass->session;
   const uint32_t *args = session->minibatch.trace.args + instance->args;
   const double *gradient = pass->gradients[instance->first_value];
-  if (instance->block == TRACE_STACK) {
+  if (instance->block == TRACE_LIST_STACK) {
     for (uint32_t t = 0; t < args[0]; t++)
       if (!add(pass, args[2 + t], gradient + args[1] / args[0] * t, 1))
         return false;
     return true;
   }
-  if (instance->block != TRACE_REDUCE_MAX) {
-    double factor = instance->block == TRACE_REDUCE_MEAN ? 1.0 / args[0] : 1;
+  if (instance->block != TRACE_LIST_MAX) {
+    double factor = instance->block == TRACE_LIST_MEAN ? 1.0 / args[0] : 1;
     for (uint32_t t = 0; t < args[0]; t++)
       if (!add(pass, args[2 + t], gradient, factor))
         return false;
@@ -183,16 +183,14 @@ static void explain(nn_session *session, double scale, char *text, size_t size) 
   bool goes_on = pass.gradients && add(&pass, (uint32_t)session->examples[0].run.results[0], &scale, 1);
   for (uint32_t i = trace->n_instances; goes_on && i-- > 0;) {
     const struct trace_instance *instance = &trace->instances[i];
-    uint32_t results = trace_is_reduction(instance->block)
-                           ? 1
-                           : session->model->blocks[instance->block].n_results;
+    uint32_t results = trace_is_list(instance->block) ? 1 : session->model->blocks[instance->block].n_results;
     bool reached = false, explained = false;
     for (uint32_t r = 0; r < results; r++)
       reached |= pass.gradients[instance->first_value + r] != NULL;
     if (!reached)
       continue;
-    goes_on = trace_is_reduction(instance->block) ? reduction_backward(&pass, instance)
-                                                  : block_backward(&pass, instance, &explained);
+    goes_on = trace_is_list(instance->block) ? list_backward(&pass, instance)
+                                             : block_backward(&pass, instance, &explained);
     goes_on &= !explained;
   }
   for (uint32_t v = 0; pass.gradients && v < trace->n_values; v++)

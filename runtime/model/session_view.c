@@ -104,11 +104,11 @@ static struct session_view *get_view(nn_session *session) {
 
 static const char *block_name(const nn_model *model, uint32_t block) {
   switch (block) {
-  case TRACE_REDUCE_SUM: return "sum";
-  case TRACE_REDUCE_MEAN: return "mean";
-  case TRACE_REDUCE_MAX: return "max";
-  case TRACE_STACK: return "stack";
-  case TRACE_VECTOR: return "vector";
+  case TRACE_LIST_SUM: return "sum";
+  case TRACE_LIST_MEAN: return "mean";
+  case TRACE_LIST_MAX: return "max";
+  case TRACE_LIST_STACK: return "stack";
+  case TRACE_LIST_VECTOR: return "vector";
   default: return model->module->blocks[block]->name;
   }
 }
@@ -117,7 +117,7 @@ static const char *block_name(const nn_model *model, uint32_t block) {
 static const char *shapes_text(const nn_session *session, struct arena *texts,
                                const struct trace_instance *instance) {
   const nn_model *model = session->model;
-  if (trace_is_reduction(instance->block))
+  if (trace_is_list(instance->block))
     return arena_printf(texts, "{%u}", session->minibatch.trace.keys[instance->key].elements);
   const struct ir_block *block = model->module->blocks[instance->block];
   const char *text = "";

@@ -64,14 +64,14 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
   return give_values(log, block->n_results);
 }
 
-uint32_t trace_emit_reduce(struct example *example, const struct ir_loc *loc, uint32_t kind,
-                           uint32_t elements, uint32_t n, const uint32_t *values) {
+uint32_t trace_emit_list(struct example *example, const struct ir_loc *loc, uint32_t kind, uint32_t elements,
+                         uint32_t n, const uint32_t *values) {
   (void)loc;
   struct fixture_trace *log = log_of(example);
-  const char *name = kind == TRACE_REDUCE_SUM    ? "sum"
-                     : kind == TRACE_REDUCE_MEAN ? "mean"
-                     : kind == TRACE_STACK       ? "stack"
-                                                 : "max";
+  const char *name = kind == TRACE_LIST_SUM     ? "sum"
+                     : kind == TRACE_LIST_MEAN  ? "mean"
+                     : kind == TRACE_LIST_STACK ? "stack"
+                                                : "max";
   if (!log->silent) {
     fprintf(log->out, "%s[%u](", name, elements);
     for (uint32_t i = 0; i < n; i++)

@@ -52,7 +52,7 @@ static void for_each_device(void (*check)(const char *device, const struct model
 static uint32_t elements_of(const struct rig *rig, uint32_t value) {
   const struct trace *trace = &rig->session->minibatch.trace;
   const struct trace_instance *instance = &trace->instances[trace->value_instance[value]];
-  if (trace_is_reduction(instance->block))
+  if (trace_is_list(instance->block))
     return trace->keys[instance->key].elements;
   return rig->model->blocks[instance->block].elements[value - instance->first_value];
 }

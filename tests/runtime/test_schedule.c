@@ -76,7 +76,7 @@ static const char *text_of(const struct bench *bench, uint32_t from) {
     const struct batch *batch = &bench->schedule.batches[b];
     if (b > from)
       *at++ = '|';
-    const char *name = trace_is_reduction(batch->block) ? "sum" : names[batch->block];
+    const char *name = trace_is_list(batch->block) ? "sum" : names[batch->block];
     at += sprintf(at, "%s*%u", name, batch->count);
   }
   *at = '\0';
@@ -146,7 +146,7 @@ static void test_phases(void **state) {
       value = emit(&bench, A, value, 0);
       losses[i] = emit(&bench, LOSS, value, 0);
     }
-    trace_emit_reduce(&bench.example.host, &(struct ir_loc){0}, TRACE_REDUCE_SUM, 1, 3, losses);
+    trace_emit_list(&bench.example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 1, 3, losses);
   }
   expect(&bench, NN_AUTOBATCH_AUTO, "source*2|a*2|a*2|a*2|loss*6|sum*2");
   expect(&bench, NN_AUTOBATCH_DEPTH, "source*2|a*2|a*2|a*2|loss*6|sum*2");
@@ -190,9 +190,9 @@ static void test_keys(void **state) {
   uint32_t members[6];
   for (uint32_t i = 0; i < 6; i++)
     members[i] = emit(&bench, MEMBER, i % 3 == 2 ? 700 : 4, zero);
-  trace_emit_reduce(&bench.example.host, &(struct ir_loc){0}, TRACE_REDUCE_SUM, 8, 2, members);
-  trace_emit_reduce(&bench.example.host, &(struct ir_loc){0}, TRACE_REDUCE_SUM, 9, 2, members);
-  trace_emit_reduce(&bench.example.host, &(struct ir_loc){0}, TRACE_REDUCE_SUM, 8, 3, members);
+  trace_emit_list(&bench.example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 8, 2, members);
+  trace_emit_list(&bench.example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 9, 2, members);
+  trace_emit_list(&bench.example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 8, 3, members);
   expect(&bench, NN_AUTOBATCH_AUTO, "zero*1|member*4|member*2|sum*2|sum*1");
   assert_int_equal(bench.trace.n_instances, 10);
   trace_reset(&bench.trace);
@@ -219,8 +219,8 @@ static void grow_trace(struct bench *bench, struct random_stream *stream, uint32
     uint32_t x = reach ? values[n_values - 1 - random_below(stream, reach)] : 0;
     uint32_t y = reach ? values[random_below(stream, n_values)] : 0;
     if (kind == 7 && reach >= 3) {
-      values[n_values] = trace_emit_reduce(&bench->example.host, &(struct ir_loc){0}, TRACE_REDUCE_SUM, 8, 3,
-                                           values + n_values - 3);
+      values[n_values] = trace_emit_list(&bench->example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 8, 3,
+                                         values + n_values - 3);
     } else if (kind == MEMBER) {
       values[n_values] = reach ? emit(bench, MEMBER, (uint32_t)random_below(stream, 2), x)
                                : emit(bench, SOURCE, 0, 0);

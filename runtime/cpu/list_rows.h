@@ -1,14 +1,14 @@
 // Rows made of lists: sum, mean and largest element of rows, rows one behind the other, numbers; with their adjoints.
 // The terms of a row are taken in an order that depends on their number alone (loops.h), so that a row's bits depend
 // on nothing else.
-#ifndef NN_RUNTIME_CPU_REDUCE_H
-#define NN_RUNTIME_CPU_REDUCE_H
+#ifndef NN_RUNTIME_CPU_LIST_ROWS_H
+#define NN_RUNTIME_CPU_LIST_ROWS_H
 
 #include "runtime/cpu/loops.h"
 #include "runtime/cpu/row_arena.h"
 
-struct reduction {
-  uint32_t kind;  // TRACE_REDUCE_*, TRACE_STACK, TRACE_VECTOR
+struct list_rows {
+  uint32_t kind;  // TRACE_LIST_*, TRACE_LIST_STACK, TRACE_LIST_VECTOR
   enum nn_element element;
   const struct loops *loops;
   uint32_t elements;           // of a row, without padding
@@ -22,8 +22,8 @@ struct reduction {
 };
 
 // Rows [begin, end). Threads may share the rows out.
-void reduce_forward(const struct reduction *, uint32_t begin, uint32_t end);
+void list_rows_forward(const struct list_rows *, uint32_t begin, uint32_t end);
 // Adds to the gradients of the terms. Terms may be shared between rows: one thread at a time.
-void reduce_backward(const struct reduction *, uint32_t begin, uint32_t end);
+void list_rows_backward(const struct list_rows *, uint32_t begin, uint32_t end);
 
 #endif
