@@ -19,6 +19,16 @@ void json_text_close(struct json_text *json) {
   free(json->reader.error);
 }
 
+bool json_is_one_value(const char *text, bool *no_memory) {
+  struct json_text json;
+  json_text_open(&json, "a value", text, strlen(text));
+  struct json_token token = json_next(&json.lex);
+  bool ok = json_skip(&json.lex, &token) && json_next(&json.lex).kind == JSON_LEX_END;
+  *no_memory = json.reader.is_fatal;
+  json_text_close(&json);
+  return ok;
+}
+
 // Whether what is left is an array of strings; *no_memory where that is why it is not.
 static bool read_strings(struct json_text *json, struct json_strings *strings, bool *no_memory) {
   struct json_token token = json_next(&json->lex);

@@ -17,6 +17,9 @@ struct json_text {
 void json_text_open(struct json_text *, const char *name, const char *text, size_t length);
 void json_text_close(struct json_text *);
 
+// Whether the text is one value and nothing else; *no_memory where that is why it is not.
+bool json_is_one_value(const char *text, bool *no_memory);
+
 // The text is an array of strings and nothing else. Those are copied and end with a NUL.
 struct json_strings {
   size_t n;

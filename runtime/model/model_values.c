@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "runtime/base/status.h"
 #include "runtime/data/dataset.h"
+#include "runtime/data/json_text.h"
 #include "runtime/data/reader.h"
 #include "runtime/model/model.h"
 
@@ -69,13 +68,13 @@ static nn_status *read_error(const char *name, const struct input *input, char *
 
 // Behind a value of a record more of the record could follow; behind this one nothing does.
 static nn_status *check_end(const char *name, const struct input *input, const char *value) {
-  json_error_t error;
+  bool no_memory;
   if (input->lines_before == 0 || is_blank(value))
     return NULL;
-  json_t *json = json_loads(value, JSON_DECODE_ANY, &error);
-  nn_status *status = json ? NULL : status_new(NN_DATA, "%s: expected one value, found more behind it", name);
-  json_decref(json);
-  return status;
+  if (json_is_one_value(value, &no_memory))
+    return NULL;
+  return no_memory ? status_no_memory()
+                   : status_new(NN_DATA, "%s: expected one value, found more behind it", name);
 }
 
 static nn_status *read_value(const nn_model *model, const struct ir_entry *entry, uint32_t param,
