@@ -318,13 +318,6 @@ static void build_entry(struct host_codegen *g, const struct ir_function *ir) {
   LLVMBuildRetVoid(g->builder);
 }
 
-static bool is_entry(const struct ir_module *ir, uint32_t function) {
-  for (uint32_t i = 0; i < ir->n_entries; i++)
-    if (ir->entries[i]->function == function)
-      return true;
-  return false;
-}
-
 static void build_all(void *context) {
   struct host_codegen *g = context;
   g->i1 = LLVMInt1TypeInContext(g->context);
@@ -344,7 +337,7 @@ static void build_all(void *context) {
   for (uint32_t i = 0; i < g->ir->n_functions; i++) {
     if (g->reachable[i])
       host_build_function(g, g->ir->functions[i]);
-    if (is_entry(g->ir, i))
+    if (g->is_entry[i])
       build_entry(g, g->ir->functions[i]);
   }
 }
@@ -375,10 +368,13 @@ struct symbols {
 
 static struct symbols make_symbols(struct host_codegen *g) {
   const struct ir_module *ir = g->ir;
+  g->is_entry = arena_new_array(&g->arena, bool, ir->n_functions);
+  for (uint32_t i = 0; i < ir->n_entries; i++)
+    g->is_entry[ir->entries[i]->function] = true;
   struct symbols symbols = {.functions = arena_new_array(&g->arena, uint32_t, ir->n_functions),
                             .names = arena_new_array(&g->arena, const char *, ir->n_functions)};
   for (uint32_t i = 0; i < ir->n_functions; i++) {
-    if (!is_entry(ir, i))
+    if (!g->is_entry[i])
       continue;
     char name[32];
     entry_name(i, name);

@@ -32,6 +32,7 @@ struct host_codegen {
   struct jit *jit;
   struct arena arena;   // of the translation; jumps out of it where there is no memory
   bool *reachable;      // [ir_module.functions index]
+  bool *is_entry;       // likewise
   bool **owned_params;  // host_owned_params
   // From here on: while the LLVM module is built.
   LLVMContextRef context;

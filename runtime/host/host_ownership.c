@@ -46,23 +46,37 @@ struct params_search {
   uint32_t *queue, n_queued;  // functions to look at
   bool *queued;
   uint32_t *first_caller, *callers;  // [function] into callers: functions that call it
+  uint32_t *params;  // [ir_value.id] of the function being looked at: what param_of found; UNKNOWN
 };
 
+#define UNKNOWN (NONE - 1)
+
 // The parameter that a value is or was read out of, through any number of reads; NONE.
-static uint32_t param_of(const struct ir_function *function, const struct ir_value *value) {
-  while (is_get(value->def))
-    value = value->def->operands[0];
-  for (uint32_t i = 0; !value->def && i < function->n_params; i++)
-    if (function->params[i] == value)
-      return i;
-  return NONE;
+static uint32_t param_of(struct params_search *search, const struct ir_value *value) {
+  const struct ir_value *root = value;
+  while (search->params[root->id] == UNKNOWN && is_get(root->def))
+    root = root->def->operands[0];
+  uint32_t param = search->params[root->id] == UNKNOWN ? NONE : search->params[root->id];
+  for (; search->params[value->id] == UNKNOWN; value = value->def->operands[0]) {
+    search->params[value->id] = param;
+    if (value == root)
+      break;
+  }
+  return param;
+}
+
+static void number_params(struct params_search *search, const struct ir_function *function) {
+  for (uint32_t v = 0; v < function->n_values; v++)
+    search->params[v] = UNKNOWN;
+  for (uint32_t i = 0; i < function->n_params; i++)
+    search->params[function->params[i]->id] = i;
 }
 
 static bool own(struct params_search *search, const struct ir_function *function,
                 const struct ir_value *value) {
   if (!host_is_counted(value->type))
     return false;
-  uint32_t param = param_of(function, value);
+  uint32_t param = param_of(search, value);
   if (param == NONE || search->owned[function->id][param])
     return false;
   return search->owned[function->id][param] = true;
@@ -71,6 +85,7 @@ static bool own(struct params_search *search, const struct ir_function *function
 // true when a parameter has become owned.
 static bool look_at_function(struct params_search *search, const struct ir_function *function) {
   bool changed = false;
+  number_params(search, function);
   for (const struct ir_bb *bb = function->entry; bb; bb = bb->next) {
     for (const struct ir_instr *instr = bb->first; instr; instr = instr->next) {
       for (uint32_t i = 0; i < instr->n_operands; i++)
@@ -131,7 +146,12 @@ static bool search_params(struct params_search *search, const bool *reachable) {
   uint32_t n = search->module->n_functions;
   search->queue = calloc((size_t)n + 1, sizeof *search->queue);
   search->queued = calloc((size_t)n + 1, sizeof *search->queued);
-  if (!search->queue || !search->queued)
+  uint32_t most_values = 0;
+  for (uint32_t f = 0; f < n; f++)
+    if (search->module->functions[f]->n_values > most_values)
+      most_values = search->module->functions[f]->n_values;
+  search->params = calloc((size_t)most_values + 1, sizeof *search->params);
+  if (!search->queue || !search->queued || !search->params)
     return false;
   for (uint32_t f = 0; f < n; f++) {
     if (!reachable[f])
@@ -162,6 +182,7 @@ bool **host_owned_params(const struct ir_module *module, const bool *reachable) 
   free(search.queued);
   free(search.first_caller);
   free(search.callers);
+  free(search.params);
   if (ok)
     return search.owned;
   host_owned_params_free(module, search.owned);
@@ -193,6 +214,12 @@ struct counted {
   uint32_t first_use, n_uses;  // into uses, in order; an instruction counts once
 };
 
+// Values in ascending order.
+struct value_set {
+  uint32_t *items;
+  uint32_t n, capacity;
+};
+
 struct analysis {
   const struct ir_function *function;
   uint32_t n_bbs;
@@ -207,14 +234,18 @@ struct analysis {
   uint32_t n_counted;
   struct use *uses;
   uint32_t n_uses;
-  // Bits of `counted`: live at the beginning of a block, without its own parameters; live over one of its edges
-  // without being handed on as an argument.
-  size_t n_words;
-  uint64_t *live_in, *live_over;
-  uint32_t *stamps, stamp;  // [position in bbs] of the search
+  // [position in bbs] What is live at the beginning of a block, without its own parameters; what is over one of its edges
+  // without being handed on as an argument. They take what lifetimes are long.
+  struct value_set *live_in, *live_over;
+  uint32_t *first_pred, *preds;  // [position in bbs] into preds: blocks with an edge to it
+  uint32_t *stamps, stamp;       // [position in bbs] of the search
   uint32_t *stack;
-  uint32_t *handed, n_handed;  // by the terminator being looked at
-  bool *is_handed;             // [value], all false between terminators
+  uint32_t *handed, n_handed;      // by the terminator being looked at
+  uint32_t *unwanted, n_unwanted;  // behind the edge being looked at
+  bool *is_handed;                 // [value], all false between terminators
+  uint32_t *times_handed;          // [value] over the edge being looked at, all 0 between edges
+  uint32_t *times_consumed;        // [value] by the instruction being looked at, all 0 between instructions
+  bool *is_looked_at;              // [value] by that instruction, besides; all false between instructions
   bool ok;
 };
 
@@ -222,12 +253,16 @@ static uint32_t index_of(const struct analysis *a, const struct ir_value *value)
   return a->index[value->id];
 }
 
-static bool has_bit(const struct analysis *a, const uint64_t *sets, uint32_t bb, uint32_t value) {
-  return sets[bb * a->n_words + value / 64] >> value % 64 & 1;
-}
-
-static void set_bit(const struct analysis *a, uint64_t *sets, uint32_t bb, uint32_t value) {
-  sets[bb * a->n_words + value / 64] |= UINT64_C(1) << value % 64;
+static bool is_in(const struct value_set *set, uint32_t value) {
+  uint32_t low = 0, high = set->n;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (set->items[middle] < value)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < set->n && set->items[low] == value;
 }
 
 static void add_counted(struct analysis *a, const struct ir_value *value, uint32_t bb, uint32_t instr) {
@@ -332,42 +367,74 @@ static const struct use *use_from(const struct analysis *a, uint32_t value, uint
 
 // ----------------------------------------------------------------------------------------------- liveness
 
-static void find_live(struct analysis *a) {
-  for (uint32_t u = 0; u < a->n_uses; u++) {
-    const struct use *use = &a->uses[u];
-    if (!use->at)
-      continue;  // the place of a second operand
-    const struct counted *counted = &a->counted[use->value];
-    if (counted->bb != use->bb || counted->is_param)
-      set_bit(a, a->live_in, use->bb, use->value);
-  }
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (uint32_t b = a->n_bbs; b-- > 0;) {
-      uint64_t *over = a->live_over + b * a->n_words, *in = a->live_in + b * a->n_words;
-      const struct ir_instr *last = a->bbs[b]->last;
-      for (uint32_t t = 0; t < last->n_targets; t++) {
-        const uint64_t *to = a->live_in + a->order[last->targets[t].bb->id] * a->n_words;
-        for (size_t w = 0; w < a->n_words; w++)
-          over[w] |= to[w];
-      }
-      for (size_t w = 0; w < a->n_words; w++) {
-        uint64_t through = over[w] & ~in[w];
-        while (through) {
-          uint32_t value = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(through);
-          through &= through - 1;
-          if (a->counted[value].bb == b && !a->counted[value].is_param)
-            continue;
-          set_bit(a, a->live_in, b, value);
-          changed = true;
-        }
+// Afterwards the blocks with an edge to b are preds[first_pred[b]] up to preds[first_pred[b + 1]].
+static bool find_preds(struct analysis *a) {
+  uint32_t n = 0;
+  for (uint32_t b = 0; b < a->n_bbs; b++)
+    n += a->bbs[b]->last->n_targets;
+  a->first_pred = calloc((size_t)a->n_bbs + 2, sizeof *a->first_pred);
+  a->preds = calloc((size_t)n + 1, sizeof *a->preds);
+  if (!a->first_pred || !a->preds)
+    return false;
+  for (uint32_t b = 0; b < a->n_bbs; b++)
+    for (uint32_t t = 0; t < a->bbs[b]->last->n_targets; t++)
+      a->first_pred[a->order[a->bbs[b]->last->targets[t].bb->id] + 2]++;
+  for (uint32_t b = 0; b < a->n_bbs; b++)
+    a->first_pred[b + 2] += a->first_pred[b + 1];
+  for (uint32_t b = 0; b < a->n_bbs; b++)
+    for (uint32_t t = 0; t < a->bbs[b]->last->n_targets; t++)
+      a->preds[a->first_pred[a->order[a->bbs[b]->last->targets[t].bb->id] + 1]++] = b;
+  return true;
+}
+
+// Adds a value that is none of those before it. false without memory; *is_new: it was not there.
+static bool add_last(struct value_set *set, uint32_t value, bool *is_new) {
+  *is_new = !set->n || set->items[set->n - 1] != value;
+  if (!*is_new)
+    return true;
+  if (!array_reserve_u32(&set->items, sizeof *set->items, (uint64_t)set->n + 1, &set->capacity))
+    return false;
+  set->items[set->n++] = value;
+  return true;
+}
+
+// The value is live at the beginning of the block: a block on the stack is one whose predecessors are still to be told.
+static bool enters(struct analysis *a, uint32_t value, uint32_t bb, uint32_t *n) {
+  bool is_new, ok = add_last(&a->live_in[bb], value, &is_new);
+  if (ok && is_new)
+    a->stack[(*n)++] = bb;
+  return ok;
+}
+
+// From each value's uses backwards to its definition, one value after the other.
+static bool find_live(struct analysis *a) {
+  if (!find_preds(a))
+    return false;
+  for (uint32_t value = 0; value < a->n_counted; value++) {
+    const struct counted *counted = &a->counted[value];
+    uint32_t n = 0;
+    for (uint32_t u = 0; u < counted->n_uses; u++) {
+      uint32_t bb = a->uses[counted->first_use + u].bb;
+      if ((counted->bb != bb || counted->is_param) && !enters(a, value, bb, &n))
+        return false;
+    }
+    while (n > 0) {
+      uint32_t bb = a->stack[--n];
+      for (uint32_t p = a->first_pred[bb]; p < a->first_pred[bb + 1]; p++) {
+        uint32_t from = a->preds[p];
+        bool is_new;
+        if (!add_last(&a->live_over[from], value, &is_new))
+          return false;
+        if ((counted->bb != from || counted->is_param) && !enters(a, value, from, &n))
+          return false;
       }
     }
   }
+  return true;
 }
 
 static bool is_live_after(const struct analysis *a, uint32_t value, uint32_t bb, uint32_t instr) {
-  if (has_bit(a, a->live_over, bb, value))
+  if (is_in(&a->live_over[bb], value))
     return true;
   const struct use *use = use_from(a, value, instr + 1);
   return use && use->bb == bb;
@@ -406,19 +473,21 @@ static bool lives_shortly(const struct analysis *a, uint32_t value, uint32_t roo
 }
 
 static void find_only_seen(struct analysis *a) {
-  for (uint32_t v = a->n_counted; v-- > 0;) {
-    struct counted *counted = &a->counted[v];
-    for (uint32_t u = 0; u < counted->n_uses && counted->only_seen; u++) {
-      const struct use *use = &a->uses[counted->first_use + u];
-      if (use->at->n_targets)
-        counted->only_seen = false;
-      for (uint32_t i = 0; i < use->at->n_operands; i++)
-        if (index_of(a, use->at->operands[i]) == v && consumes(use->at, i, a->owned_params))
-          counted->only_seen = false;
+  for (uint32_t b = 0; b < a->n_bbs; b++) {
+    for (const struct ir_instr *instr = a->bbs[b]->first; instr; instr = instr->next) {
+      for (uint32_t i = 0; i < instr->n_operands; i++)
+        if (index_of(a, instr->operands[i]) != NONE &&
+            (instr->n_targets || consumes(instr, i, a->owned_params)))
+          a->counted[index_of(a, instr->operands[i])].only_seen = false;
+      for (uint32_t t = 0; t < instr->n_targets; t++)
+        for (uint32_t i = 0; i < instr->targets[t].n_args; i++)
+          if (index_of(a, instr->targets[t].args[i]) != NONE)
+            a->counted[index_of(a, instr->targets[t].args[i])].only_seen = false;
     }
-    if (counted->parent != NONE && !counted->only_seen)
-      a->counted[counted->parent].only_seen = false;
   }
+  for (uint32_t v = a->n_counted; v-- > 0;)
+    if (a->counted[v].parent != NONE && !a->counted[v].only_seen)
+      a->counted[a->counted[v].parent].only_seen = false;
 }
 
 static void find_borrowed(struct analysis *a) {
@@ -489,7 +558,7 @@ static bool overlooks_in_block(const struct analysis *a, struct search *search, 
 
 // Puts the block on the stack when the outer value is live there.
 static bool visit(struct analysis *a, const struct search *search, uint32_t bb, uint32_t *n) {
-  if (a->stamps[bb] == a->stamp || !has_bit(a, a->live_in, bb, search->value))
+  if (a->stamps[bb] == a->stamp || !is_in(&a->live_in[bb], search->value))
     return true;
   // Behind the definition of the place's number it may be another place.
   const struct ir_value *index = search->get->op == IR_LIST_GET ? search->get->operands[1] : NULL;
@@ -547,41 +616,31 @@ static void vacate(struct analysis *a, uint32_t value, uint32_t bb, uint32_t ins
     act(a, HOST_VACATE, instr, when, chain[--n]);
 }
 
-// How often an instruction takes over a value, and whether it looks at it besides.
-static uint32_t count_consumed(const struct analysis *a, const struct ir_instr *instr, uint32_t value,
-                               bool *looks) {
-  uint32_t n = 0;
-  *looks = false;
+// How often an instruction takes over each of its operands, and whether it looks at it besides.
+static void count_operands(struct analysis *a, const struct ir_instr *instr) {
   for (uint32_t i = 0; i < instr->n_operands; i++) {
-    if (index_of(a, instr->operands[i]) != value)
+    uint32_t value = index_of(a, instr->operands[i]);
+    if (value == NONE)
       continue;
     if (consumes(instr, i, a->owned_params))
-      n++;
+      a->times_consumed[value]++;
     else
-      *looks = true;
+      a->is_looked_at[value] = true;
   }
-  return n;
-}
-
-static bool is_first_operand(const struct analysis *a, const struct ir_instr *instr, uint32_t i,
-                             uint32_t value) {
-  for (uint32_t k = 0; k < i; k++)
-    if (index_of(a, instr->operands[k]) == value)
-      return false;
-  return true;
 }
 
 static void act_before(struct analysis *a, const struct ir_instr *instr, uint32_t n, uint32_t bb) {
+  count_operands(a, instr);
   for (uint32_t i = 0; i < instr->n_operands; i++) {
     uint32_t value = index_of(a, instr->operands[i]);
-    if (value == NONE || !is_first_operand(a, instr, i, value))
+    if (value == NONE || !a->times_consumed[value])
       continue;
-    bool looks;
-    uint32_t consumed = count_consumed(a, instr, value, &looks);
-    bool kept = !a->counted[value].owned || looks || is_live_after(a, value, bb, n);
+    uint32_t consumed = a->times_consumed[value];
+    a->times_consumed[value] = 0;  // once for all of its places
+    bool kept = !a->counted[value].owned || a->is_looked_at[value] || is_live_after(a, value, bb, n);
     for (uint32_t k = kept ? 0 : 1; k < consumed; k++)
       act(a, HOST_RETAIN, n, 0, value);
-    if (consumed && !kept)
+    if (!kept)
       vacate(a, value, bb, n, 0);
   }
 }
@@ -600,30 +659,14 @@ static void act_after(struct analysis *a, const struct ir_instr *instr, uint32_t
   }
   for (uint32_t i = 0; i < instr->n_operands; i++) {
     uint32_t value = index_of(a, instr->operands[i]);
-    if (value == NONE || !a->counted[value].owned || !is_first_operand(a, instr, i, value))
+    if (value == NONE || !a->is_looked_at[value])
       continue;
-    bool looks;
-    count_consumed(a, instr, value, &looks);
-    if (!looks || is_live_after(a, value, bb, n))
+    a->is_looked_at[value] = false;
+    if (!a->counted[value].owned || is_live_after(a, value, bb, n))
       continue;
     vacate(a, value, bb, n, 1);
     act(a, HOST_RELEASE, n, 1, value);
   }
-}
-
-static uint32_t count_args(const struct analysis *a, const struct ir_target *target, uint32_t value) {
-  uint32_t n = 0;
-  for (uint32_t i = 0; i < target->n_args; i++)
-    n += index_of(a, target->args[i]) == value;
-  return n;
-}
-
-static bool is_first_arg(const struct analysis *a, const struct ir_target *target, uint32_t i,
-                         uint32_t value) {
-  for (uint32_t k = 0; k < i; k++)
-    if (index_of(a, target->args[k]) == value)
-      return false;
-  return true;
 }
 
 static void release_on_edge(struct analysis *a, uint32_t value, uint32_t bb, uint32_t n, uint32_t t) {
@@ -632,22 +675,18 @@ static void release_on_edge(struct analysis *a, uint32_t value, uint32_t bb, uin
 }
 
 // Values that are there at the end of a block, and not wanted behind this edge.
-static void release_unwanted(struct analysis *a, const struct ir_instr *last, uint32_t n, uint32_t bb,
-                             uint32_t t) {
+static void find_unwanted(struct analysis *a, const struct ir_instr *last, uint32_t bb, uint32_t t) {
   uint32_t to = a->order[last->targets[t].bb->id];
-  for (size_t w = 0; w < a->n_words; w++) {
-    uint64_t left = a->live_over[bb * a->n_words + w] & ~a->live_in[to * a->n_words + w];
-    for (; left; left &= left - 1) {
-      uint32_t value = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(left);
-      if (a->counted[value].owned && !count_args(a, &last->targets[t], value))
-        release_on_edge(a, value, bb, n, t);
-    }
+  for (uint32_t i = 0; i < a->live_over[bb].n; i++) {
+    uint32_t value = a->live_over[bb].items[i];
+    if (a->counted[value].owned && !is_in(&a->live_in[to], value) && !a->times_handed[value])
+      a->unwanted[a->n_unwanted++] = value;
   }
   // Handed on over another edge only.
   for (uint32_t i = 0; i < a->n_handed; i++) {
     uint32_t value = a->handed[i];
-    if (!has_bit(a, a->live_over, bb, value) && !count_args(a, &last->targets[t], value))
-      release_on_edge(a, value, bb, n, t);
+    if (!is_in(&a->live_over[bb], value) && !a->times_handed[value])
+      a->unwanted[a->n_unwanted++] = value;
   }
 }
 
@@ -671,19 +710,26 @@ static void act_on_edge(struct analysis *a, const struct ir_instr *last, uint32_
                         uint32_t t) {
   const struct ir_target *target = &last->targets[t];
   uint32_t to = a->order[target->bb->id];
+  for (uint32_t i = 0; i < target->n_args; i++)
+    if (index_of(a, target->args[i]) != NONE)
+      a->times_handed[index_of(a, target->args[i])]++;
+  if (last->n_targets > 1)
+    find_unwanted(a, last, bb, t);
   for (uint32_t i = 0; i < target->n_args; i++) {
     uint32_t value = index_of(a, target->args[i]);
-    if (value == NONE || !is_first_arg(a, target, i, value))
+    if (value == NONE || !a->times_handed[value])
       continue;
-    bool kept = !a->counted[value].owned || has_bit(a, a->live_in, to, value);
-    uint32_t wanted = count_args(a, target, value);
+    uint32_t wanted = a->times_handed[value];
+    a->times_handed[value] = 0;  // once for all of its places
+    bool kept = !a->counted[value].owned || is_in(&a->live_in[to], value);
     for (uint32_t k = kept ? 0 : 1; k < wanted; k++)
       act(a, HOST_RETAIN, n, 2 + t, value);
     if (!kept && wanted == 1)
       vacate(a, value, bb, n, 2 + t);
   }
-  if (last->n_targets > 1)
-    release_unwanted(a, last, n, bb, t);
+  for (uint32_t i = 0; i < a->n_unwanted; i++)
+    release_on_edge(a, a->unwanted[i], bb, n, t);
+  a->n_unwanted = 0;
 }
 
 // Parameters that nothing uses.
@@ -692,7 +738,7 @@ static void release_params(struct analysis *a, uint32_t bb) {
   uint32_t n = a->first_instr[bb];
   for (uint32_t i = 0; i < block->n_params; i++) {
     uint32_t value = index_of(a, block->params[i]);
-    if (value == NONE || has_bit(a, a->live_over, bb, value))
+    if (value == NONE || is_in(&a->live_over[bb], value))
       continue;
     if (a->counted[value].n_uses == 0)
       act(a, HOST_RELEASE, n, 0, value);
@@ -706,6 +752,9 @@ static void find_actions(struct analysis *a) {
       act_before(a, instr, n, b);
       if (!ir_is_terminator(instr->op))
         act_after(a, instr, n, b);
+      for (uint32_t i = 0; i < instr->n_operands; i++)
+        if (index_of(a, instr->operands[i]) != NONE)
+          a->is_looked_at[index_of(a, instr->operands[i])] = false;
       if (instr->n_targets > 1)
         find_handed(a, instr);
       for (uint32_t t = 0; t < instr->n_targets; t++)
@@ -737,14 +786,17 @@ static bool analyse(struct analysis *a) {
   find_values(a);
   if (a->n_counted == 0)
     return true;
-  a->n_words = (a->n_counted + 63) / 64;
-  a->live_in = calloc(n_bbs * a->n_words, sizeof *a->live_in);
-  a->live_over = calloc(n_bbs * a->n_words, sizeof *a->live_over);
+  a->live_in = calloc(n_bbs, sizeof *a->live_in);
+  a->live_over = calloc(n_bbs, sizeof *a->live_over);
   a->handed = calloc(a->n_counted, sizeof *a->handed);
+  a->unwanted = calloc(a->n_counted, sizeof *a->unwanted);
   a->is_handed = calloc(a->n_counted, sizeof *a->is_handed);
-  if (!a->live_in || !a->live_over || !a->handed || !a->is_handed || !find_uses(a))
+  a->times_handed = calloc(a->n_counted, sizeof *a->times_handed);
+  a->times_consumed = calloc(a->n_counted, sizeof *a->times_consumed);
+  a->is_looked_at = calloc(a->n_counted, sizeof *a->is_looked_at);
+  if (!a->live_in || !a->live_over || !a->handed || !a->unwanted || !a->is_handed || !a->times_handed ||
+      !a->times_consumed || !a->is_looked_at || !find_uses(a) || !find_live(a))
     return false;
-  find_live(a);
   find_borrowed(a);
   a->ok = true;
   find_actions(a);
@@ -763,12 +815,22 @@ bool host_ownership(const struct ir_function *function, uint32_t n_bbs, const st
   free(a.def_bb);
   free(a.counted);
   free(a.uses);
+  for (uint32_t b = 0; b < n_bbs; b++) {
+    free(a.live_in ? a.live_in[b].items : NULL);
+    free(a.live_over ? a.live_over[b].items : NULL);
+  }
   free(a.live_in);
   free(a.live_over);
+  free(a.first_pred);
+  free(a.preds);
   free(a.stamps);
   free(a.stack);
   free(a.handed);
+  free(a.unwanted);
   free(a.is_handed);
+  free(a.times_handed);
+  free(a.times_consumed);
+  free(a.is_looked_at);
   if (!ok)
     host_actions_free(actions);
   return ok;
