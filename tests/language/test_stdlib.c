@@ -415,6 +415,27 @@ static void test_attention(void **state) {
   compare(rig, "attend_values");
 }
 
+static void test_scores_in_lists(void **state) {
+  struct rig *rig = *state;
+  const double *h = param(rig, "h");
+  double total = 0;
+  for (size_t j = 0; j < H; j++)
+    total += exp(h[j]);
+  for (size_t j = 0; j < H; j++)
+    expect(rig, 1, (double[]){exp(h[j]) / total});
+  expect(rig, 4, (double[]){log(total), log(total) - h[0], log(total) - h[3], 0});
+  compare(rig, "list_scores");
+
+  /* The others of the leading one come to exp(-60) and to what is 0 beside that. */
+  double others = exp(h[0] - h[1] - 60);
+  double all = 1060 + h[1] + log1p(others);
+  expect(rig, 4, (double[]){all, all - (1000 + h[0]), 1e26 * log1p(others), all - h[2]});
+  compare(rig, "list_extremes");
+
+  expect(rig, 4, (double[]){0, 1, 1, 1});
+  compare(rig, "list_best");
+}
+
 static void test_norms(void **state) {
   struct rig *rig = *state;
   const double *h = param(rig, "h");
@@ -481,11 +502,17 @@ static void test_losses(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_lstm),        cmocka_unit_test(test_gru_and_rnn),
-      cmocka_unit_test(test_dense),       cmocka_unit_test(test_numbers),
-      cmocka_unit_test(test_binary_tree), cmocka_unit_test(test_childsum_tree),
-      cmocka_unit_test(test_attention),   cmocka_unit_test(test_norms),
-      cmocka_unit_test(test_activations), cmocka_unit_test(test_losses),
+      cmocka_unit_test(test_lstm),
+      cmocka_unit_test(test_gru_and_rnn),
+      cmocka_unit_test(test_dense),
+      cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_binary_tree),
+      cmocka_unit_test(test_childsum_tree),
+      cmocka_unit_test(test_scores_in_lists),
+      cmocka_unit_test(test_attention),
+      cmocka_unit_test(test_norms),
+      cmocka_unit_test(test_activations),
+      cmocka_unit_test(test_losses),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
