@@ -1,6 +1,6 @@
 #!/bin/bash
 # A document's files and commands, in an empty folder: fences that name a file are written, `sh` ones are run, and must
-# print what the `output` fence behind them says, up to numbers; `sh fails` ones must fail.
+# print what the `output` fence behind them says, up to numbers other than positions in files; `sh fails` ones must fail.
 #   document.sh NNRUN SOURCE DOCUMENT NNC
 set -eu
 nnrun=$1 source=$2 document=$2/$3 nnc=$4
@@ -24,6 +24,9 @@ awk -v parts="$work/parts" '
 # Numbers and runs of blanks are the same whatever they are.
 plain() { sed -E 's/[0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?/#/g; s/[ \t]+/ /g; s/ $//' "$1"; }
 
+# The positions in files, as `FILE:LINE:COLUMN`.
+positions() { grep -oE '[^ ]+:[0-9]+:[0-9]+' "$1" || true; }
+
 cd "$work/here"
 commands=0 files=0 printed=
 while IFS=$'\t' read -r number line info; do
@@ -44,6 +47,8 @@ while IFS=$'\t' read -r number line info; do
   output)
     plain "$part" >"$work/wanted"
     plain "$printed" | diff "$work/wanted" - >&2 || { echo "$place: this is not what is printed" >&2; exit 1; }
+    positions "$part" >"$work/wanted"
+    positions "$printed" | diff "$work/wanted" - >&2 || { echo "$place: these are other positions" >&2; exit 1; }
     ;;
   *' '*)
     cp "$part" "${info#* }"
