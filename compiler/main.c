@@ -177,9 +177,8 @@ static char *add_passes(int key, const char *text, void *input) {
   for (const struct pass *pass = passes; pass->name; pass++)
     fprintf(out, "  %-14s %s\n", pass->name, pass->what);
   fputs("\nThe standard library is also looked for in $NN_STDLIB, other imports in the folders of "
-        "$NN_PATH, with colons between them. The exit status is 1 when the model has errors and 2 when "
-        "something "
-        "else went wrong.",
+        "$NN_PATH, with colons between them. The exit status is 1 when the model has errors or a file "
+        "cannot be read or written, and 2 for a wrong command line.",
         out);
   return fclose(out) == 0 ? all : NULL;
 }
@@ -273,7 +272,7 @@ static int write_module(const char *output, const struct ir_module *module) {
   if (!ok)
     fprintf(stderr, "nnc: %s%s\n", to_stdout ? "standard output " : "", error ? error : "out of memory");
   free(error);
-  return ok ? EXIT_SUCCESS : EXIT_USAGE;
+  return ok ? EXIT_SUCCESS : EXIT_FAILED;
 }
 
 /* false when the text could not be made; then it has been said why. */
@@ -308,7 +307,7 @@ static int write_text(const struct command *command, const char *output, const s
   if (!written)
     fprintf(stderr, "nnc: %s could not be written: %s\n", to_stdout ? "standard output" : output,
             strerror(number));
-  return printed && written ? EXIT_SUCCESS : EXIT_USAGE;
+  return printed && written ? EXIT_SUCCESS : EXIT_FAILED;
 }
 
 /* The result under its name, unless that would replace what it was made of. */
@@ -316,7 +315,7 @@ static int write_result(const struct command *command, const struct nnc_result *
   char *chosen = command->output || command->emit != EMIT_MODULE ? NULL : default_output(command->path);
   const char *output = command->output ? command->output : chosen ? chosen : "-";
   const char *source;
-  int status = EXIT_USAGE;
+  int status = EXIT_FAILED;
   if (is_source(result, output, &source))
     fprintf(stderr, "nnc: writing %s would replace the source %s; nothing was written\n", output, source);
   else if (command->emit == EMIT_MODULE)
@@ -352,7 +351,7 @@ static int compile(const struct command *command) {
   nnc_render(&result, stderr, command->colour);
   int status = EXIT_SUCCESS;
   if (!ok)
-    status = result.failure ? EXIT_USAGE : EXIT_DIAGNOSTICS;
+    status = EXIT_FAILED;
   else if (!command->only_check)
     status = write_result(command, &result);
   nnc_result_free(&result);
@@ -362,7 +361,7 @@ static int compile(const struct command *command) {
 int main(int argc, char **argv) {
   if (!stack_suffices("nnc"))
     return EXIT_FAILURE;
-  command_watch_stdout("nnc", EXIT_USAGE);
+  command_watch_stdout("nnc", EXIT_FAILED);
   argp_program_version = "nnc " NN_VERSION;
   argp_err_exit_status = EXIT_USAGE;
   static const struct {

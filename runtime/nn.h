@@ -214,14 +214,15 @@ NN_MUST_CHECK nn_status *nn_session_new(nn_model *, nn_session **);
 void nn_session_free(nn_session *);
 void nn_session_set_autobatch(nn_session *, nn_autobatch);
 // Limits for later runs; 0: any amount. An example that would take more has failed, with an error that says where and
-// which limit; whether it does never depends on its minibatch. A minibatch whose examples take more together than
+// which limit; whether it does never depends on its minibatch, but that of a value that examples share (one of parameters
+// and numbers alone) another may have waited already. A minibatch whose examples take more together than
 // `minibatch_memory` is run in parts, with the same results; the gradients of parameters are then summed part by part.
 typedef struct nn_limits {
   // Of one example:
   uint64_t turns;      // of its loops and recursion
   uint64_t memory;     // bytes of its lists and data, its trace and its tensors
   uint64_t instances;  // of blocks
-  uint64_t waits;      // for values that decide
+  uint64_t waits;      // for values that decide; reading one that has been computed is none
   // Of all examples that run at once:
   uint64_t minibatch_memory;
 } nn_limits;

@@ -6,8 +6,9 @@
 
 #include "compiler/nnc.h"
 
-/* Exit statuses: the program has errors; the command line is wrong or a file cannot be read or written. */
-enum { EXIT_DIAGNOSTICS = 1, EXIT_USAGE = 2 };
+/* Exit statuses: something failed, be it the program or a file that cannot be read or written; the command
+ * line is wrong. */
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 _Noreturn void usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What `--color=WHEN` says about standard error. */

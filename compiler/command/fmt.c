@@ -83,7 +83,7 @@ static int put(const struct fmt *fmt, const char *path, const struct source_file
   if (fmt->only_check) {
     if (line > 0)
       printf("%s:%u: this line would change\n", path, line);
-    return line > 0 ? EXIT_DIAGNOSTICS : EXIT_SUCCESS;
+    return line > 0 ? EXIT_FAILED : EXIT_SUCCESS;
   }
   if (fmt->to_stdout || strcmp(path, "-") == 0) {
     fwrite(output->text, 1, output->length, stdout);
@@ -93,12 +93,12 @@ static int put(const struct fmt *fmt, const char *path, const struct source_file
     return EXIT_SUCCESS;
   if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
     fprintf(stderr, "nnc: %s: it is no regular file; --stdout shows what would be written\n", path);
-    return EXIT_USAGE;
+    return EXIT_FAILED;
   }
   if (file_replace(path, write_output, output))
     return EXIT_SUCCESS;
   fprintf(stderr, "nnc: %s: cannot be written: %s\n", path, strerror(errno));
-  return EXIT_USAGE;
+  return EXIT_FAILED;
 }
 
 static int format(const struct fmt *fmt, const char *path) {
@@ -110,7 +110,7 @@ static int format(const struct fmt *fmt, const char *path) {
     status = put(fmt, path, result.sources.items[0], &output);
   } else {
     nnc_render(&result, stderr, fmt->colour);
-    status = result.failure ? EXIT_USAGE : EXIT_DIAGNOSTICS;
+    status = EXIT_FAILED;
     if (result.failure && result.sources.count > 0)
       fprintf(stderr, "%s was left as it is; please report this as a bug of `nnc fmt`\n", path);
   }
@@ -132,8 +132,8 @@ int command_fmt(int argc, char **argv) {
       "changes, which is made "
       "sure of before it is written; a file with syntax errors is left alone. `-` reads "
       "standard input and writes "
-      "standard output.\vThe exit status is 1 when a file has syntax errors or, with "
-      "--check, would change, and 2 when something else went wrong.",
+      "standard output.\vThe exit status is 1 when a file has syntax errors, cannot be "
+      "read or written or, with --check, would change, and 2 for a wrong command line.",
       NULL,
       NULL,
       NULL};

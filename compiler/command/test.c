@@ -95,8 +95,8 @@ static struct options parse_options(int argc, char **argv) {
                                    "FILE.nn...",
                                    "Runs the tests that stand in model files, `test NAME { expect a == b }`, "
                                    "in f64 with the parameters' initial "
-                                   "values.\vThe exit status is 1 when a test fails or a file has errors, "
-                                   "and 2 when something else went wrong.",
+                                   "values.\vThe exit status is 1 when a test fails or a file has errors "
+                                   "or cannot be read, and 2 for a wrong command line.",
                                    NULL,
                                    NULL,
                                    NULL};
@@ -400,7 +400,7 @@ static int test_file(const struct options *options, const char *path) {
   struct nnc_result file;
   bool ok = nnc_compile(&how, &file);
   nnc_render(&file, stderr, options->colour);
-  int status = ok ? EXIT_SUCCESS : file.failure ? EXIT_USAGE : EXIT_DIAGNOSTICS;
+  int status = ok ? EXIT_SUCCESS : EXIT_FAILED;
   const struct ast_decls *decls = ok ? &nnc_main_file(&file)->decls : &(struct ast_decls){0};
   size_t n = 0, n_run = 0, n_failed = 0;
   for (size_t i = 0; i < decls->count; i++) {
@@ -422,7 +422,7 @@ static int test_file(const struct options *options, const char *path) {
     printf("%s: %zu of %zu test%s passed\n", path, n_run - n_failed, n_run, n_run == 1 ? "" : "s");
   bool is_filter_idle = ok && n > 0 && n_run == 0;
   nnc_result_free(&file);
-  return n_failed > 0 || is_filter_idle ? EXIT_DIAGNOSTICS : status;
+  return n_failed > 0 || is_filter_idle ? EXIT_FAILED : status;
 }
 
 int command_test(int argc, char **argv) {

@@ -469,6 +469,8 @@ uint32_t trace_emit_vector(struct example *example, const struct ir_loc *loc, ui
 double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {
   struct trace *trace = example->trace;
   trace->n_decisions++;
+  if (trace->value_row[value] != TRACE_NO_ROW)
+    return trace->value_at(trace->context, trace->value_row[value]);
   const struct example_limits *limits = example->limits;
   if (limits->waits && example->waits >= limits->waits)
     example_fail(example, loc,
@@ -476,7 +478,6 @@ double trace_read(struct example *example, const struct ir_loc *loc, uint32_t va
                  " waits for values that decide: does the one that ends them never come? (--waits)",
                  limits->waits);
   example->waits++;
-  if (trace->value_row[value] == TRACE_NO_ROW)
-    trace->wait(trace->context, (struct trace_example *)example, value);
+  trace->wait(trace->context, (struct trace_example *)example, value);
   return trace->value_at(trace->context, trace->value_row[value]);
 }

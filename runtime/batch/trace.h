@@ -156,7 +156,8 @@ uint32_t trace_emit_list(struct example *, const struct ir_loc *, uint32_t kind,
 // A row of numbers that are given as the bits of doubles. It needs no computing and takes no gradient.
 uint32_t trace_emit_vector(struct example *, const struct ir_loc *, uint32_t elements,
                            const uint64_t *numbers);
-// Waits until the value has been computed (suspends the example's fiber) and gives its first element.
+// Gives the value's first element. Where it has not been computed yet, it suspends the example's fiber until it has,
+// which counts against the example's waits.
 double trace_read(struct example *, const struct ir_loc *, uint32_t value);
 
 #endif

@@ -26,8 +26,9 @@ int cli_eval(const struct cli_options *options) {
       printf("failed %zu\n", n_failed);
     if (n_skipped)
       printf("skipped %zu\n", n_skipped);
+    char text[CLI_SCORE_TEXT];
     for (size_t i = 0; i < n_scores; i++)
-      printf("%s %.6g\n", scores[i].name, cli_score_value(&scores[i]));
+      printf("%s %s\n", scores[i].name, cli_score_text(&scores[i], 6, text));
   }
   free(scores);
   int status = cli_status(&run, n_failed, run.n, " and count in nothing");

@@ -397,6 +397,13 @@ static void note_not_finite(const struct cli_run *run, size_t entry, nn_dataset 
   score->n_not_finite += cli_report_not_finite(run, entry, score->n_not_finite ? NULL : data, examples, n);
 }
 
+const char *cli_score_text(const struct cli_score *score, int digits, char text[static CLI_SCORE_TEXT]) {
+  if (long_sum_value(&score->weight) == 0)
+    return "-";
+  snprintf(text, CLI_SCORE_TEXT, "%.*g", digits, cli_score_value(score));
+  return text;
+}
+
 // Marks the examples that failed in the last run, [n]. Returns the number of those that had not failed before.
 static size_t mark_failed(const struct cli_run *run, bool *failed, size_t n) {
   size_t n_new = 0;
@@ -408,10 +415,20 @@ static size_t mark_failed(const struct cli_run *run, bool *failed, size_t n) {
   return n_new;
 }
 
-// One minibatch: the entry, then the metrics. Returns the number of examples that failed in any of them; `failed`, [n],
-// is working memory.
+// Takes the examples that failed out of a minibatch; returns how many stay.
+static size_t drop_failed(size_t *examples, size_t n, const bool *failed) {
+  size_t kept = 0;
+  for (size_t i = 0; i < n; i++)
+    if (!failed[i])
+      examples[kept++] = examples[i];
+  return kept;
+}
+
+// One minibatch: the entry, then the metrics, added to the scores. Returns the number of examples that failed in any
+// of them, which `failed`, [n], marks: when there are some, what was added does not count. `first`: says what failed
+// and what is not finite.
 static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const size_t *examples, size_t n,
-                             bool report, bool *failed, struct cli_score *scores) {
+                             bool report, bool first, bool *failed, struct cli_score *scores) {
   memset(failed, 0, n * sizeof *failed);
   cli_check(nn_session_run(run->session, run->entry, data, examples, n, NN_INFER));
   size_t n_failed = mark_failed(run, failed, n);
@@ -423,7 +440,8 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
   }
   if (n_failed && report)
     cli_report_failures(run, data, examples, n);
-  note_not_finite(run, run->entry, data, examples, n, &scores[0]);
+  if (first)
+    note_not_finite(run, run->entry, data, examples, n, &scores[0]);
   for (size_t i = 0; i < run->n_metrics; i++) {
     size_t n_metric_failed;
     double sum = 0, weight = 0;
@@ -437,7 +455,28 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
     if (n_new && report)
       cli_report_failures(run, data, examples, n);
     n_failed += n_new;
-    note_not_finite(run, run->metrics[i], data, examples, n, score);
+    if (first)
+      note_not_finite(run, run->metrics[i], data, examples, n, score);
+  }
+  return n_failed;
+}
+
+// The same for what of it fails in nothing, so that loss and metrics are about the same examples: it runs again without
+// those that failed. `kept`, [1 + n_metrics], is working memory, as `failed` is; `examples` is left in disorder.
+static size_t evaluate_sound(const struct cli_run *run, nn_dataset *data, size_t *examples, size_t n,
+                             bool report, bool *failed, struct cli_score *scores, struct cli_score *kept) {
+  size_t n_scores = 1 + run->n_metrics, n_failed = 0;
+  memcpy(kept, scores, n_scores * sizeof *scores);
+  for (bool first = true; n > 0 && !*interrupt_signal(); first = false) {
+    size_t n_new = evaluate_batch(run, data, examples, n, report, first, failed, scores);
+    if (!n_new)
+      break;
+    for (size_t i = 0; i < n_scores; i++) {
+      scores[i].sum = kept[i].sum;
+      scores[i].weight = kept[i].weight;
+    }
+    n_failed += n_new;
+    n = drop_failed(examples, n, failed);
   }
   return n_failed;
 }
@@ -445,10 +484,10 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
 size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *label, struct cli_score **out,
                     size_t *n_failed) {
   size_t n = data == run->data ? run->n : nn_dataset_size(data), n_scores = 1 + run->n_metrics;
-  struct cli_score *scores = calloc(n_scores, sizeof *scores);
+  struct cli_score *scores = calloc(n_scores, sizeof *scores), *kept = calloc(n_scores, sizeof *kept);
   size_t *examples = malloc((n + 1) * sizeof *examples);
   bool *failed = malloc(cli_batch_size(run, 0, n) + 1);
-  if (!scores || !examples || !failed)
+  if (!scores || !kept || !examples || !failed)
     cli_fail("out of memory");
   for (size_t i = 0; i < n; i++)
     examples[i] = i;
@@ -460,12 +499,13 @@ size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *lab
   *n_failed = 0;
   for (size_t at = 0, size; at < n && !*interrupt_signal(); at += size) {
     size = cli_batch_size(run, at, n);
-    *n_failed += evaluate_batch(run, data, examples + at, size, *n_failed == 0, failed, scores);
+    *n_failed += evaluate_sound(run, data, examples + at, size, *n_failed == 0, failed, scores, kept);
     progress_update(&progress, at + size, "");
   }
   progress_end(&progress);
   free(examples);
   free(failed);
+  free(kept);
   *out = scores;
   return n_scores;
 }

@@ -81,9 +81,12 @@ struct cli_score {
 };
 // The mean; NaN when there was nothing.
 double cli_score_value(const struct cli_score *);
+// As it is printed; "-" when there was nothing.
+enum { CLI_SCORE_TEXT = 32 };
+const char *cli_score_text(const struct cli_score *, int digits, char text[static CLI_SCORE_TEXT]);
 // Mean loss (the entry that runs) and metrics over a data set: scores[0] is the loss. Returns the number of
-// scores; the array is malloc'd. *n_failed counts examples whose control flow failed. What is not finite is
-// reported when each score meets it first.
+// scores; the array is malloc'd. *n_failed counts examples whose control flow failed in the
+// entry or a metric; they count in no score. What is not finite is reported when each score meets it first.
 size_t cli_evaluate(const struct cli_run *, nn_dataset *, const char *label, struct cli_score **scores,
                     size_t *n_failed);
 

@@ -155,8 +155,9 @@ static void report(struct training *training, const struct epoch *epoch, const s
                    size_t n_scores) {
   double loss = mean_loss(epoch), rate = (double)epoch->n_examples / epoch->seconds;
   printf("epoch %lld  loss %.5g", (long long)epoch->number, loss);
+  char text[CLI_SCORE_TEXT];
   for (size_t i = 0; i < n_scores; i++)
-    printf("  dev %s %.5g", scores[i].name, cli_score_value(&scores[i]));
+    printf("  dev %s %s", scores[i].name, cli_score_text(&scores[i], 5, text));
   printf("  %.1f s  %.0f examples/s", epoch->seconds, rate);
   if (epoch->n_failed)
     printf("  %zu failed", epoch->n_failed);
@@ -166,8 +167,8 @@ static void report(struct training *training, const struct epoch *epoch, const s
   // The first metric says most; without one the loss.
   const struct cli_score *shown = n_scores ? &scores[n_scores > 1] : NULL;
   if (shown)
-    snprintf(training->dev_text, sizeof training->dev_text, "  dev %.30s %.4g", shown->name,
-             cli_score_value(shown));
+    snprintf(training->dev_text, sizeof training->dev_text, "  dev %.30s %s", shown->name,
+             cli_score_text(shown, 4, text));
   if (training->metrics)
     write_metrics(training, epoch, scores, n_scores);
   char saved[512];

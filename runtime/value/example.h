@@ -17,7 +17,8 @@
 struct fiber;
 struct trace;
 
-// What one example may take; 0: any amount. None depends on the minibatch: shared instances count for nobody.
+// What one example may take; 0: any amount. None depends on the minibatch: shared instances count for nobody,
+// and waits for their values for whoever has to wait.
 struct example_limits {
   uint64_t turns;      // of loops and recursion
   uint64_t bytes;      // of its lists and data, its trace and its tensors

@@ -236,6 +236,32 @@ says err '1 of 3 examples failed'
 status 1 eval fails.nn --data fails.jsonl --weights fails.st
 says out '^examples 3$' '^failed 1$' '^share '
 says err 'mean of an empty list'
+# One that fails in a metric alone counts in nothing either, neither in the loss nor in other metrics.
+cat >half.nn <<'MODEL'
+param w: f32 = ones
+fn loss(n: int) -> f32 { w * float(n + 2) }
+metric divided(n: int) { (6 / n, 1) }
+metric same(n: int) { (n, 1) }
+MODEL
+printf '{"n": 0}\n{"n": 1}\n{"n": 3}\n{"n": 0}\n' >half.jsonl
+printf '{"n": 1}\n{"n": 3}\n' >rest.jsonl
+status 0 eval half.nn --data rest.jsonl
+grep -v '^examples' out >rest.out
+for batch in 1 2 3 4; do
+  status 1 eval half.nn --data half.jsonl --batch $batch
+  says out '^failed 2$' '^loss 4$' '^divided 4$' '^same 2$'
+  grep -v '^examples\|^failed' out | cmp - rest.out || fail "a failed example counts, in batches of $batch"
+  says err '2 of 4 examples failed and count in nothing'
+done
+status 1 train half.nn --data rest.jsonl --dev half.jsonl --epochs 1 --rate 0
+says out '  dev loss 4  dev divided 4  dev same 2 ' '  dev 2 failed$'
+printf '{"n": 0}\n' >none.jsonl
+status 1 eval half.nn --data none.jsonl
+says out '^loss -$' '^divided -$' '^same -$'
+status 1 eval half.nn --data none.jsonl --json
+says out '"loss": null, "divided": null, "same": null'
+status 1 train half.nn --data rest.jsonl --dev none.jsonl --epochs 1 --rate 0
+says out '  dev loss -  dev divided -  dev same - '
 status 1 grad fails.nn --data fails.jsonl --weights fails.st
 [ "$(sed -n 2p out)" = nan ] || fail "a failed example has a loss"
 [ "$(wc -l <out)" -eq 3 ] || fail "grad prints a line for each example"

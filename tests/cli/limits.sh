@@ -95,6 +95,21 @@ MODEL
 printf '{"n": 1}\n{"n": 50}\n' >places.jsonl
 status 1 predict places.nn --data places.jsonl --instances 1000
 says out '^{"line": 1, "predict": 0}$' '^{"line": 2, "error": "places.nn:10:[0-9]*: more than 1000 block instances'
+# What is there already is read without a wait: one wait for all of these, and a second for what depends on the first.
+cat >reads.nn <<'MODEL'
+param w: f32 = ones
+fn predict(x: f32, n: int) -> f32 {
+  let scores = [tanh(w * x * float(i)) for i in 0..n]
+  var best = 0.0
+  for s in scores { best = max(best, value(s)) }
+  value(w * best)
+}
+MODEL
+printf '{"x": 1, "n": 3000}\n{"x": 2, "n": 5}\n' >reads.jsonl
+status 0 predict reads.nn --data reads.jsonl --waits 2
+says out '^{"line": 1, "predict": 1}$'
+status 1 predict reads.nn --data reads.jsonl --waits 1
+says out '"line": 1, "error": "reads.nn:6:[0-9]*: more than 1 waits'
 refuses 2 '--waits takes an integer of at least 0' predict decoder.nn --data decoder.jsonl --waits many
 
 # In parts: predictions have the same bits, with and without decisions; losses and gradients are those of the whole.

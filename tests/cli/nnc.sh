@@ -37,7 +37,7 @@ status 0 "$nnc" --stdlib elsewhere/stdlib elsewhere/model/treelstm.nn -o other.n
 cmp treelstm.nnb other.nnb || fail "a module depends on the folders that it was made from"
 status 0 "$nnc" -D H=64 "$model" -D D=32 -o other.nnb
 cmp -s treelstm.nnb other.nnb && fail "-D changes nothing"
-status 2 "$nnc" "$model" -o no/such/folder.nnb
+status 1 "$nnc" "$model" -o no/such/folder.nnb
 says err "no/such/folder.nnb"
 
 # Checking.
@@ -113,7 +113,7 @@ status 0 "$nnc" fmt linked.nn
 [ -L linked.nn ] || fail "fmt replaced a link, not what it leads to"
 cmp rough.keep smooth.nn || fail "fmt did not write what a link leads to"
 status 2 "$nnc" fmt
-status 2 "$nnc" fmt missing.nn
+status 1 "$nnc" fmt missing.nn
 says err 'cannot read missing.nn'
 status 2 "$nnc" fmt --check --stdout rough.nn
 status 2 "$nnc" fmt --indent=4 rough.nn
@@ -186,9 +186,9 @@ status 2 "$nnc" -D =3 "$model"
 status 1 "$nnc" -D Nothing=3 "$model"
 says err 'NN0204'
 status 1 "$nnc" -D H=-1 "$model"
-status 2 "$nnc" missing.nn
+status 1 "$nnc" missing.nn
 says err 'missing.nn'
-status 2 "$nnc" .
+status 1 "$nnc" .
 says err 'folder'
 
 # Nothing that was read is replaced, under whatever name; what a link leads to is, and devices stay what they are.
@@ -203,11 +203,11 @@ ln part.nn hard.nnb
 ln -s me.nn other.nn
 for output in me.nn ./me.nn ../outputs/me.nn link.nnb part.nn hard.nnb; do
   for emit in nnb ir ast asm; do
-    status 2 "$nnc" --emit=$emit me.nn -o $output
+    status 1 "$nnc" --emit=$emit me.nn -o $output
     says err 'would replace the source'
   done
 done
-status 2 "$nnc" other.nn -o me.nn
+status 1 "$nnc" other.nn -o me.nn
 cmp me.nn me.keep && cmp part.nn part.keep || fail "a source was replaced"
 : >real.nnb
 ln -s real.nnb through.nnb
@@ -223,11 +223,11 @@ if [ -c /dev/full ]; then
   for arguments in --help --usage --version explain 'explain NN0101' "--emit=ir $model" "--emit=asm $model" "$model -o -"; do
     got=0
     "$nnc" $arguments >/dev/full 2>err || got=$?
-    [ "$got" -eq 2 ] || fail "exit status $got, not 2, of: nnc $arguments >/dev/full"
+    [ "$got" -eq 1 ] || fail "exit status $got, not 1, of: nnc $arguments >/dev/full"
     says err 'standard output'
     [ "$(wc -l <err)" -eq 1 ] || { cat err >&2; fail "a lost output is told more than once"; }
   done
-  status 2 "$nnc" "$model" -o /dev/full
+  status 1 "$nnc" "$model" -o /dev/full
 fi
 
 # Options that do not exist, and those that would change nothing.
@@ -248,5 +248,5 @@ says_of '--dump-after has no effect with `check`' check --dump-after=dce "$model
 says_of '--dump-after has no effect with --emit=ir' --emit=ir --dump-after=dce "$model"
 says_of '-D has no effect with `explain`' explain -D A=3
 status 0 "$nnc" --define H=64 --stdlib -x "$model" -o other.nnb # the argument of an option may look like one
-status 2 "$nnc" -- --unheard-of
+status 1 "$nnc" -- --unheard-of
 says err 'cannot read --unheard-of'

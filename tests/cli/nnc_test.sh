@@ -229,7 +229,7 @@ status 1 "$nnc" test bad.nn model.nn
 says err 'bad.nn:1:26'
 says out '^model.nn: 5 of 5 tests passed$'
 status 2 "$nnc" test
-status 2 "$nnc" test missing.nn
+status 1 "$nnc" test missing.nn
 status 2 "$nnc" test --seed x model.nn
 status 2 "$nnc" test --weights x model.nn
 says err '`nnrun run`'
