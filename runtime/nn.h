@@ -146,6 +146,9 @@ size_t nn_model_dim_count(const nn_model *);  // dims, vocabs and enums
 const char *nn_model_dim(const nn_model *, size_t dim, int64_t *value);
 // Whether a checkpoint's value took the place of the one that the model was written with, which is *written.
 bool nn_model_dim_is_replaced(const nn_model *, size_t dim, int64_t *written);
+// Whether `dims` gave it another value than the checkpoint's, which is *saved. Loading the weights fails where that
+// changes the size of a parameter.
+bool nn_model_dim_is_overridden(const nn_model *, size_t dim, int64_t *saved);
 typedef struct nn_param_info {
   const char *name;  // path: "cell.W", "stack.0.W"
   int rank;

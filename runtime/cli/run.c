@@ -124,21 +124,32 @@ static unsigned say_notes(const nn_model *model, unsigned said) {
   return said;
 }
 
-// Dims that a checkpoint gives another value than the model's file does, and -D none.
+static void append_dim(char *list, size_t size, const char *name, int64_t value, int64_t other) {
+  size_t at = strlen(list);
+  snprintf(list + at, size - at, "%s%s = %lld (not %lld)", at ? ", " : "", name, (long long)value,
+           (long long)other);
+}
+
+// Dims that a checkpoint gives another value than the model's file does, and -D none; and those to which -D gives
+// another than the checkpoint does, which no parameter depends on: its weights have been loaded.
 static void report_dims(const nn_model *model, const struct cli_options *options) {
-  char list[512] = "";
+  char replaced[512] = "", overridden[512] = "";
   for (size_t i = 0; i < nn_model_dim_count(model); i++) {
-    int64_t value, written;
+    int64_t value, other;
     const char *name = nn_model_dim(model, i, &value);
-    size_t at = strlen(list), k = 0;
+    size_t k = 0;
     while (k < options->n_dims && strcmp(options->dims[k].name, name))
       k++;
-    if (k == options->n_dims && nn_model_dim_is_replaced(model, i, &written))
-      snprintf(list + at, sizeof list - at, "%s%s = %lld (not %lld)", at ? ", " : "", name, (long long)value,
-               (long long)written);
+    if (k < options->n_dims && nn_model_dim_is_overridden(model, i, &other))
+      append_dim(overridden, sizeof overridden, name, value, other);
+    else if (k == options->n_dims && nn_model_dim_is_replaced(model, i, &other))
+      append_dim(replaced, sizeof replaced, name, value, other);
   }
-  if (*list)
-    cli_warn("%s: its dims are those that run, not the model's: %s", options->weights, list);
+  if (*replaced)
+    cli_warn("%s: its dims are those that run, not the model's: %s", options->weights, replaced);
+  if (*overridden)
+    cli_warn("%s: -D replaces dims of it that no parameter's size depends on: %s", options->weights,
+             overridden);
 }
 
 unsigned cli_bind(nn_model *model, const struct cli_options *options) {

@@ -452,6 +452,11 @@ bool nn_model_dim_is_replaced(const nn_model *model, size_t dim, int64_t *writte
          model->dims[dim] != *written;
 }
 
+bool nn_model_dim_is_overridden(const nn_model *model, size_t dim, int64_t *saved) {
+  *saved = model->metadata_dims[dim];
+  return *saved != MODEL_NO_DIM && model->dims[dim] != *saved;
+}
+
 size_t nn_model_param_count(const nn_model *model) { return model->params.n_members; }
 
 uint64_t nn_model_parameters(const nn_model *model) { return model->params.n_elements; }

@@ -342,6 +342,17 @@ status 0 eval first.nn --data x.jsonl --weights first.st
 refuses 1 "first.st does not fit the model: .*it has no parameter 'new', 'c'; the model has no parameter 'old'; it is a checkpoint of" \
   eval second.nn --data x.jsonl --weights first.st
 refuses 1 "dim 'H' is 2, but 5 in the model; 'a' is \[2\], but \[5\]" eval first.nn --data x.jsonl --weights first.st -D H=5
+# A dim that is no parameter's size may be given another value, which is said.
+cat >turns.nn <<'MODEL'
+dim T = 3
+param w: f32 = ones
+fn loss(x: f32) -> f32 { sum([w * x for _ in 0..T]) }
+MODEL
+status 0 train turns.nn --data x.jsonl --epochs 1 --rate 0 --save turns.st
+status 0 eval turns.nn --data x.jsonl --weights turns.st -D T=1
+says err '^nnrun: turns.st: -D replaces dims of it that no parameter.s size depends on: T = 1 (not 3)$'
+status 0 eval turns.nn --data x.jsonl --weights turns.st -D T=3
+silent err
 status 0 train second.nn --data x.jsonl --epochs 1 --rate 0 --init first.st -D H=2 --save second.st
 says err "^nnrun: first.st: 2 of 4 parameters taken; it has no parameter 'new', 'c'; the model has no parameter 'old'$"
 refuses 1 "first.st has nothing for the model: dim 'H' is 2, but 4 in the model" train second.nn --data x.jsonl \
