@@ -1,11 +1,14 @@
 // The parameters' memory: values, packed copies, gradients.
 #include "runtime/cpu/params.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "runtime/base/machine.h"
 #include "runtime/base/status.h"
 #include "runtime/base/threads.h"
 
@@ -31,6 +34,30 @@ static void *allocate(size_t bytes) {
 
 // -------------------------------------------------------------------------------------------------- life
 
+nn_status *params_check_room(const struct params *params, bool gradients, int n_moments, const char *arrays) {
+  const struct param_shapes *shapes = params->shapes;
+  const struct param_shape *largest = NULL;
+  // No more than 2^40 elements: param_shapes_init.
+  uint64_t needed = 0, there = machine_memory(), most = 0;
+  for (uint32_t i = 0; i < shapes->n; i++) {
+    const struct param_shape *shape = &shapes->list[i];
+    uint64_t n_arrays = 1 + (uint64_t)gradients + (shape->sparse ? 0 : (uint64_t)n_moments);
+    uint64_t bytes = shape->elements * nn_element_bytes(params->element) * n_arrays * shape->n_members;
+    needed += bytes;
+    if (bytes > most) {
+      most = bytes;
+      largest = shape;
+    }
+  }
+  if (needed <= there || !largest)
+    return NULL;
+  char sizes[32 * IR_MAX_RANK] = "a number";
+  for (uint32_t i = 0, at = 0; i < largest->rank; i++)
+    at += (uint32_t)snprintf(sizes + at, sizeof sizes - at, "%s%" PRId64, i ? " x " : "", largest->sizes[i]);
+  return status_new(NN_NO_MEMORY, "parameters need %.3g GB (%s), %.3g GB are there: the largest is `%s`, %s",
+                    (double)needed / 1e9, arrays, (double)there / 1e9, shapes->names[largest->first], sizes);
+}
+
 static nn_status *init_param(struct params *params, struct param *param) {
   size_t used = param->shape->elements * nn_element_bytes(params->element);
   param->bytes = (nn_row_elements(param->shape->elements) + NN_LANES) * nn_element_bytes(params->element);
@@ -51,6 +78,7 @@ static nn_status *init_param(struct params *params, struct param *param) {
 nn_status *params_init(struct params *params, const struct device_model *model) {
   *params = (struct params){.shapes = model->params, .element = model->element, .seed = model->seed};
   pthread_mutex_init(&params->lock, NULL);
+  STATUS_TRY(params_check_room(params, false, 0, "values"));
   params->list = calloc((size_t)params->shapes->n + 1, sizeof *params->list);
   if (!params->list)
     return status_no_memory();

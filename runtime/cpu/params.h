@@ -69,6 +69,10 @@ struct params {
   pthread_mutex_t lock;
 };
 
+// Refuses what does not fit the memory that this process may use: values, gradients as well, or so many moments, too,
+// which `arrays` calls by name. Of a table of which only some rows have a gradient moments do not count: only pages that
+// are written become real memory.
+nn_status *params_check_room(const struct params *, bool gradients, int n_moments, const char *arrays);
 // Values are allocated, not filled.
 nn_status *params_init(struct params *, const struct device_model *);
 void params_free(struct params *);

@@ -54,9 +54,10 @@ static bool needs_rows(const struct updates *updates, const struct param *param,
   return param->shape->sparse && updates->options.sparse == NN_SPARSE_EXACT && !idle_does_nothing(rule);
 }
 
+static const int n_moments[] = {[NN_SGD] = 0, [NN_MOMENTUM] = 1, [NN_ADAGRAD] = 1, [NN_ADAM] = 2};
+
 static nn_status *make_state_of(struct updates *updates, const struct param *param,
                                 const struct idle_rule *rule, uint32_t steps) {
-  static const int n_moments[] = {[NN_SGD] = 0, [NN_MOMENTUM] = 1, [NN_ADAGRAD] = 1, [NN_ADAM] = 2};
   for (uint32_t m = 0; m < param->shape->n_members; m++) {
     struct param_member *member = &param->members[m];
     for (int i = 0; i < n_moments[rule->algorithm]; i++)
@@ -85,6 +86,11 @@ static nn_status *make_state(struct cpu *cpu, uint32_t steps) {
                                  .beta2 = options->beta2,
                                  .epsilon = options->epsilon,
                                  .decay = options->decay};
+  static const char *const arrays[] = {[NN_SGD] = "values and gradients",
+                                       [NN_MOMENTUM] = "values, gradients, the moment of momentum",
+                                       [NN_ADAGRAD] = "values, gradients, sums of squares of adagrad",
+                                       [NN_ADAM] = "values, gradients, two moments of adam"};
+  STATUS_TRY(params_check_room(params, true, n_moments[rule.algorithm], arrays[rule.algorithm]));
   size_t columns = 0;
   for (uint32_t i = 0; i < params->shapes->n; i++) {
     const struct param *param = &params->list[i];

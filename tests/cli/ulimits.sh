@@ -25,6 +25,25 @@ for limit in 400000 500000 1000000 4000000; do
   fi
 done
 
+# Parameters that do not fit are refused before anything is computed, with what needs how much.
+cat >large.nn <<'MODEL'
+dim N = 12000
+param b: f32[N]
+param w: f32[N, N]
+fn loss(x: f32) -> f32 { sum(w @ (b * x)) }
+MODEL
+echo '{"x": 1}' >large.jsonl
+if (ulimit -v 2000000 && "$nnrun" --version) >/dev/null 2>&1; then
+  got=0
+  (ulimit -v 2000000 && "$nnrun" train large.nn --data large.jsonl --optimiser adam --threads 1 --quiet) >out 2>err || got=$?
+  [ "$got" -eq 1 ] || fail "exit status $got of training with parameters that do not fit"
+  says err '^nnrun: parameters need 2.3 GB (values, gradients, two moments of adam), 2.05 GB are there: the largest is `w`, 12000 x 12000$'
+  got=0
+  (ulimit -v 2000000 && "$nnrun" eval large.nn -D N=30000 --data large.jsonl --threads 1) >out 2>err || got=$?
+  [ "$got" -eq 1 ] || fail "exit status $got of parameters that do not fit"
+  says err '^nnrun: parameters need 3.6 GB (values), 2.05 GB are there: the largest is `w`, 30000 x 30000$'
+fi
+
 # A stack that is too small is said to be so; one that the system lets grow, grows.
 got=0
 (ulimit -s 64 && "$nnrun" $train) >out 2>err || got=$?
