@@ -1,4 +1,5 @@
 /* Calls of builtin functions: which row of the table, and its types. */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -299,34 +300,6 @@ static const struct type *check_split(struct checker *checker, const struct buil
   return type_tuple(checker->arena, (size_t)parts->integer, items);
 }
 
-static const struct type *check_concat(struct checker *checker, const struct builtin *builtin,
-                                       struct ast_expr *const *args, size_t count) {
-  const struct size *sizes[2] = {size_constant(checker->arena, 0), NULL};
-  const struct type *first = type_resolve(args[0]->type);
-  for (size_t i = 0; i < count; i++) {
-    const struct type *type = type_resolve(args[i]->type);
-    if (!is_tensor(checker, builtin, args[i], 1, 2))
-      return &type_error;
-    bool fits = type->tensor.rank == first->tensor.rank &&
-                (type->tensor.rank == 1 || size_equal(type->tensor.sizes[1], first->tensor.sizes[1]));
-    if (!fits) {
-      struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, args[i]->span,
-                                  "`concat` joins vectors, or matrices with rows of equal size");
-      diag_primary_label(d, "this is %s", check_text(checker, type));
-      diag_label(d, args[0]->span, "this is %s", check_text(checker, first));
-      check_label_type_sizes(checker, d, first, type);
-      return &type_error;
-    }
-    sizes[0] = size_add(checker->arena, sizes[0], type->tensor.sizes[0]);
-    sizes[1] = type->tensor.sizes[1];
-    if (!sizes[0]) {
-      diag_error(checker->sink, DIAG_SIZE_OVERFLOW, args[i]->span, "the size of the result is too large");
-      return &type_error;
-    }
-  }
-  return type_tensor(checker->arena, first->tensor.rank, sizes);
-}
-
 /* slice(a, i, n): written as bounds, so that `a[i..i+n]` and it mean the same. */
 static const struct type *check_slice_call(struct checker *checker, struct ast_expr *expr,
                                            const struct builtin *builtin, struct ast_expr *const *args) {
@@ -348,15 +321,58 @@ static const struct type *check_slice_call(struct checker *checker, struct ast_e
   return type_tensor(checker->arena, type->tensor.rank, sizes);
 }
 
-static const struct type *check_dropout(struct checker *checker, const struct builtin *builtin,
-                                        struct ast_expr *const *args) {
+/* Words for what the rule of the row says against an argument. */
+static void wrong_shape(struct checker *checker, const struct builtin *builtin, struct ast_expr *const *args,
+                        const struct shape_fault *fault) {
+  const struct ast_expr *arg = args[fault->operand], *other = args[fault->other];
+  const struct type *type = type_resolve(arg->type);
+  bool is_tensor_of_rows = ir_op_infos[builtin->op].class == IR_CLASS_ROWWISE && type->kind == TYPE_TENSOR &&
+                           type->tensor.rank > 1;
+  if (fault->kind == SHAPE_RANK && is_tensor_of_rows) {
+    struct diag *d = diag_error(checker->sink, DIAG_WRONG_RANK, arg->span, "`%s` takes a vector, not %s",
+                                builtin->name, check_text(checker, type));
+    check_label_operand(checker, d, arg);
+    diag_help(d, "`%s(a, dim: %d)` is over the last dimension of a tensor", builtin->name,
+              (int)type->tensor.rank - 1);
+  } else if (fault->kind == SHAPE_RANK) {
+    is_tensor(checker, builtin, arg, fault->least, fault->most);
+  } else if (fault->kind == SHAPE_TOO_LARGE) {
+    diag_error(checker->sink, DIAG_SIZE_OVERFLOW, arg->span, "the size of the result is too large");
+  } else {
+    assert(fault->kind == SHAPE_JOIN); /* check_axis and check_elementwise have seen to the others */
+    struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, arg->span,
+                                "`concat` joins vectors, or matrices with rows of equal size");
+    diag_primary_label(d, "this is %s", check_text(checker, type));
+    diag_label(d, other->span, "this is %s", check_text(checker, other->type));
+    check_label_type_sizes(checker, d, type_resolve(other->type), type);
+  }
+}
+
+/* What the rule of the row gives for the arguments that are its operands. */
+static const struct type *check_by_rule(struct checker *checker, const struct ast_expr *expr,
+                                        const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct ast_call *call = &expr->call.resolved;
+  int arity = ir_op_infos[builtin->op].arity;
+  size_t count = arity < 0 ? call->arg_count : (size_t)arity;
+  const struct type **types = arena_new_array(checker->arena, const struct type *, count);
+  for (size_t i = 0; i < count; i++)
+    types[i] = args[i]->type;
+  struct shape_fault fault;
+  const struct type *type = check_shape(checker, builtin->op, count, types, call->axis, &fault);
+  if (!type)
+    wrong_shape(checker, builtin, args, &fault);
+  return type ? type : &type_error;
+}
+
+static const struct type *check_dropout(struct checker *checker, const struct ast_expr *expr,
+                                        const struct builtin *builtin, struct ast_expr *const *args) {
   struct ast_expr *p = args[1];
   if (check_constant(checker, p, &type_float, "the probability of `dropout`")) {
     if (p->kind == AST_EXPR_UNARY || (p->kind == AST_EXPR_FLOAT && p->floating >= 1))
       diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, p->span,
                  "a probability of dropping must be in [0, 1)");
   }
-  return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type_resolve(args[0]->type) : &type_error;
+  return check_by_rule(checker, expr, builtin, args);
 }
 
 /* `dim: k`, a literal position among the dimensions of the first argument. */
@@ -390,94 +406,34 @@ static bool check_axis(struct checker *checker, const struct ast_expr *dim, cons
   return false;
 }
 
-/* What is left of a tensor when one dimension is reduced. */
-static const struct type *without_axis(struct checker *checker, const struct type *type, uint32_t axis) {
-  const struct size *sizes[TYPE_MAX_RANK];
-  size_t n = 0;
-  for (size_t i = 0; i < type->tensor.rank; i++)
-    if (i + 1 != axis)
-      sizes[n++] = type->tensor.sizes[i];
-  return type_tensor(checker->arena, n, sizes);
-}
-
-static const struct type *check_reduction(struct checker *checker, const struct builtin *builtin,
-                                          struct ast_expr *const *args) {
-  if (!ir_op_infos[builtin->op].takes_index)
-    return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? &type_scalar : &type_error;
-  if (is_tensor(checker, builtin, args[0], 1, 1))
-    check_index_into(checker, args[1], args[0], type_resolve(args[0]->type));
-  else
-    check_value(checker, args[1], NULL);
-  return &type_scalar;
-}
-
-static const struct type *check_rowwise(struct checker *checker, const struct builtin *builtin,
-                                        const struct ast_expr *arg) {
-  const struct type *type = type_resolve(arg->type);
-  if (type->kind != TYPE_TENSOR || type->tensor.rank < 2)
-    return is_tensor(checker, builtin, arg, 1, 1) ? type : &type_error;
-  struct diag *d = diag_error(checker->sink, DIAG_WRONG_RANK, arg->span, "`%s` takes a vector, not %s",
-                              builtin->name, check_text(checker, type));
-  check_label_operand(checker, d, arg);
-  diag_help(d, "`%s(a, dim: %d)` is over the last dimension of a tensor", builtin->name,
-            (int)type->tensor.rank - 1);
-  return &type_error;
-}
-
 static const struct type *check_binary_op(struct checker *checker, const struct ast_expr *expr,
                                           const struct builtin *builtin, struct ast_expr *const *args) {
   const struct type *type = check_elementwise(checker, args[0], args[1], expr->call.callee->span,
                                               builtin->name);
   if (builtin->op != IR_OP_DOT)
     return type;
-  if (type->kind != TYPE_ERROR)
-    for (size_t i = 0; i < 2; i++)
-      if (!is_tensor(checker, builtin, args[i], 1, 2))
-        return &type_error;
-  return &type_scalar;
+  return type->kind == TYPE_ERROR ? &type_scalar : check_by_rule(checker, expr, builtin, args);
 }
 
-/* A row of ops.def whose arguments are tensors, already checked and without errors. Most need nothing but
- * their class. */
+/* A row of ops.def whose arguments are tensors, already checked and without errors. */
 static const struct type *check_op(struct checker *checker, struct ast_expr *expr,
                                    const struct builtin *builtin, struct ast_expr *const *args) {
-  const struct type *type = type_resolve(args[0]->type);
-  if (expr->call.resolved.axis > 0)
-    return ir_op_infos[builtin->op].class == IR_CLASS_REDUCE
-               ? without_axis(checker, type, expr->call.resolved.axis)
-               : type;
-  const struct size *sizes[2];
-  switch (builtin->op) {
-  case IR_OP_CONCAT: return check_concat(checker, builtin, args, expr->call.resolved.arg_count);
-  case IR_OP_TRANSPOSE:
-    if (!is_tensor(checker, builtin, args[0], 2, 2))
-      return &type_error;
-    sizes[0] = type->tensor.sizes[1];
-    sizes[1] = type->tensor.sizes[0];
-    return type_tensor(checker->arena, 2, sizes);
-  case IR_OP_LOOKUP:
-    if (!is_tensor(checker, builtin, args[0], 2, 2)) {
-      check_value(checker, args[1], NULL);
-      return &type_error;
-    }
-    check_index_into(checker, args[1], args[0], type);
-    return type_tensor(checker->arena, 1, &type->tensor.sizes[1]);
-  default: break;
-  }
-  if (builtin->arg_count == 2)
+  const struct ir_op_info *info = &ir_op_infos[builtin->op];
+  if (info->arity == 2)
     return check_binary_op(checker, expr, builtin, args);
-  switch (ir_op_infos[builtin->op].class) {
-  case IR_CLASS_REDUCE: return check_reduction(checker, builtin, args);
-  case IR_CLASS_ROWWISE: return check_rowwise(checker, builtin, args[0]);
-  case IR_CLASS_ELEMENTWISE:
-    if (type_is_host_number(type)) {
-      args[0]->conversion = AST_CONVERT_TO_SCALAR;
-      return &type_scalar;
-    }
-    break;
-  default: break;
+  if (info->class == IR_CLASS_ELEMENTWISE && type_is_host_number(args[0]->type)) {
+    args[0]->conversion = AST_CONVERT_TO_SCALAR;
+    return &type_scalar;
   }
-  return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? type : &type_error;
+  const struct type *type = check_by_rule(checker, expr, builtin, args);
+  if (!info->takes_index)
+    return type;
+  if (type->kind == TYPE_ERROR)
+    check_value(checker, args[1], NULL);
+  else
+    check_index_into(checker, args[1], args[0], type_resolve(args[0]->type));
+  /* What a reduction gives is clear even where its operand is wrong. */
+  return info->class == IR_CLASS_REDUCE ? &type_scalar : type;
 }
 
 /* ---- All ----------------------------------------------------------------------------------------------- */
@@ -574,16 +530,13 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
       if (!type_is_host_number(args[i]->type))
         wrong_argument(checker, builtin, args[i], "a number");
     return &type_float;
-  case BUILTIN_AMAX:
-    if (expr->call.resolved.axis > 0)
-      return check_op(checker, expr, builtin, args);
-    return is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK) ? &type_scalar : &type_error;
+  case BUILTIN_AMAX: return check_op(checker, expr, builtin, args);
   case BUILTIN_SPLIT: return check_split(checker, builtin, args);
   case BUILTIN_OP:
     if (builtin->op == IR_OP_SLICE)
       return check_slice_call(checker, expr, builtin, args);
     if (builtin->op == IR_OP_DROPOUT)
-      return check_dropout(checker, builtin, args);
+      return check_dropout(checker, expr, builtin, args);
     return check_op(checker, expr, builtin, args);
   case BUILTIN_KIND_COUNT: break;
   }

@@ -1,4 +1,5 @@
 /* Operators, the conversion of host numbers beside tensors, and constant expressions. */
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -92,11 +93,33 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   return &type_error;
 }
 
-/* Whether `@` would take these. */
-static bool multiplies(const struct type *a, const struct type *b) {
-  size_t rank_a = a->tensor.rank, rank_b = b->tensor.rank;
-  return rank_a >= 1 && rank_a <= 2 && rank_b >= 1 && rank_b <= 2 && rank_a + rank_b >= 3 &&
-         size_equal(a->tensor.sizes[rank_a - 1], b->tensor.sizes[0]);
+/* ---- The rule of an operation ------------------------------------------------------------------------ */
+
+_Static_assert(TYPE_MAX_RANK == IR_MAX_RANK, "a type's sizes are those of a shape");
+
+const struct type *check_shape(struct checker *checker, enum ir_op op, size_t count,
+                               const struct type *const *types, uint32_t axis, struct shape_fault *fault) {
+  struct ir_shape *shapes = arena_new_array(checker->arena, struct ir_shape, count), result;
+  const struct ir_shape **operands = arena_new_array(checker->arena, const struct ir_shape *, count);
+  for (size_t i = 0; i < count; i++) {
+    const struct type *type = type_resolve(types[i]);
+    operands[i] = &shapes[i];
+    shapes[i].rank = SHAPE_NO_TENSOR;
+    if (type->kind != TYPE_TENSOR)
+      continue;
+    shapes[i].rank = (uint32_t)type->tensor.rank;
+    memcpy(shapes[i].sizes, type->tensor.sizes, type->tensor.rank * sizeof *type->tensor.sizes);
+  }
+  const struct shape_question question = {
+      .arena = checker->arena, .op = op, .n = (uint32_t)count, .operands = operands, .axis = axis};
+  if (!shape_of_result(&question, &result, fault))
+    return NULL;
+  return type_tensor(checker->arena, result.rank, result.sizes);
+}
+
+static const struct type *shape_of_two(struct checker *checker, enum ir_op op, const struct ast_expr *left,
+                                       const struct ast_expr *right, struct shape_fault *fault) {
+  return check_shape(checker, op, 2, (const struct type *const[]){left->type, right->type}, 0, fault);
 }
 
 static const struct type *wrong_shapes(struct checker *checker, const struct ast_expr *left,
@@ -105,7 +128,8 @@ static const struct type *wrong_shapes(struct checker *checker, const struct ast
   struct diag *d = report_operands(checker, DIAG_SHAPES_DIFFER, span, left, right,
                                    arena_printf(checker->arena, "`%s` needs equal shapes", text));
   check_label_type_sizes(checker, d, a, b);
-  if (strcmp(text, "*") == 0 && multiplies(a, b))
+  struct shape_fault fault;
+  if (strcmp(text, "*") == 0 && shape_of_two(checker, IR_OP_MATMUL, left, right, &fault))
     diag_help(d, "`*` multiplies element by element; the matrix product is `W @ x`");
   if (a->tensor.rank == b->tensor.rank)
     diag_note(d, "sizes are compared as polynomials, whatever values they are given later");
@@ -147,11 +171,9 @@ const struct type *check_elementwise(struct checker *checker, struct ast_expr *l
   }
   if (a->kind != TYPE_TENSOR || b->kind != TYPE_TENSOR)
     return wrong_operands(checker, left, right, span, text);
-  if (b->tensor.rank == 0 || type_equal(a, b))
-    return a;
-  if (a->tensor.rank == 0)
-    return b;
-  return wrong_shapes(checker, left, right, span, text);
+  struct shape_fault fault;
+  const struct type *type = shape_of_two(checker, IR_OP_ADD, left, right, &fault);
+  return type ? type : wrong_shapes(checker, left, right, span, text);
 }
 
 /* ---- Unary --------------------------------------------------------------------------------------------- */
@@ -233,8 +255,6 @@ static const struct type *wrong_product(struct checker *checker, const struct as
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
   struct diag *d = report_operands(checker, DIAG_MATMUL_SHAPES, expr->binary.op_span, left, right,
                                    "these shapes do not multiply");
-  if (!inner)
-    return &type_error;
   diag_note(d, "the left side has rows of `%s` elements and the right side columns of `%s`",
             size_text(checker->arena, inner), size_text(checker->arena, outer));
   check_label_sizes(checker, d, inner, outer);
@@ -252,8 +272,12 @@ static const struct type *check_matmul(struct checker *checker, struct ast_expr 
     return &type_error;
   if (a->kind != TYPE_TENSOR || b->kind != TYPE_TENSOR)
     return wrong_operands(checker, left, right, expr->binary.op_span, "@");
+  struct shape_fault fault;
+  const struct type *type = shape_of_two(checker, IR_OP_MATMUL, left, right, &fault);
+  if (type)
+    return type;
   size_t rank_a = a->tensor.rank, rank_b = b->tensor.rank;
-  if (rank_a < 1 || rank_a > 2 || rank_b < 1 || rank_b > 2 || rank_a + rank_b < 3) {
+  if (fault.kind == SHAPE_PRODUCT) {
     struct diag *d = report_operands(checker, DIAG_MATMUL_SHAPES, expr->binary.op_span, left, right,
                                      "`@` takes a matrix and a matrix or vector");
     if (rank_a == 1 && rank_b == 1)
@@ -262,16 +286,8 @@ static const struct type *check_matmul(struct checker *checker, struct ast_expr 
       diag_help(d, "a scalar multiplies by `*`");
     return &type_error;
   }
-  const struct size *inner = a->tensor.sizes[rank_a - 1], *outer = b->tensor.sizes[0];
-  if (!size_equal(inner, outer))
-    return wrong_product(checker, expr, inner, outer);
-  const struct size *sizes[2];
-  size_t rank = 0;
-  if (rank_a == 2)
-    sizes[rank++] = a->tensor.sizes[0];
-  if (rank_b == 2)
-    sizes[rank++] = b->tensor.sizes[1];
-  return type_tensor(checker->arena, rank, sizes);
+  assert(fault.kind == SHAPE_INNER);
+  return wrong_product(checker, expr, fault.inner[0], fault.inner[1]);
 }
 
 /* ---- Binary -------------------------------------------------------------------------------------------- */

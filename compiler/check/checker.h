@@ -12,6 +12,7 @@
 #include "compiler/check/sizes.h"
 #include "compiler/check/types.h"
 #include "compiler/diag/diag.h"
+#include "compiler/ir/shape_rule.h"
 #include "compiler/syntax/ast.h"
 
 /* A call of one function in another, or a data type in a field of another, for the check of recursion. */
@@ -264,6 +265,9 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
                                       const struct builtin *builtin, const struct type *hint);
 /* Element-wise combination of two operands already checked; converts host numbers. `text` is how it is
  * written. */
+/* What the one rule of a tensor operation's shape gives for these types; NULL, and *fault, where it refuses them. */
+const struct type *check_shape(struct checker *checker, enum ir_op op, size_t count,
+                               const struct type *const *types, uint32_t axis, struct shape_fault *fault);
 const struct type *check_elementwise(struct checker *checker, struct ast_expr *left, struct ast_expr *right,
                                      struct span span, const char *text);
 /* The type of an index into this dimension. */

@@ -81,15 +81,17 @@ struct ir_field {
   const struct ir_type *type;
 };
 
+struct ir_shape {
+  uint32_t rank;  // 0: scalar
+  const struct size *sizes[IR_MAX_RANK];
+};
+
 // Immutable; compared with ir_type_equal.
 struct ir_type {
   enum ir_type_kind kind;
   union {
-    uint32_t dim;  // IR_INDEX: into ir_module.dims
-    struct {
-      uint32_t rank;  // 0: scalar
-      const struct size *sizes[IR_MAX_RANK];
-    } shape;                        // IR_TENSOR, IR_ACC
+    uint32_t dim;                   // IR_INDEX: into ir_module.dims
+    struct ir_shape shape;          // IR_TENSOR, IR_ACC
     const struct ir_type *element;  // IR_LIST
     uint32_t data;                  // IR_DATA: into ir_module.datas
     struct {

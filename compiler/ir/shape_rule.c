@@ -1,0 +1,182 @@
+// The rules of the column `shape` of ops.def: one function for each name in it.
+#include "compiler/ir/shape_rule.h"
+
+struct asking {
+  const struct shape_question *q;
+  struct ir_shape *result;
+  struct shape_fault *fault;
+};
+
+typedef bool shape_rule(struct asking *);
+
+static const struct ir_shape *operand(const struct asking *in, uint32_t i) { return in->q->operands[i]; }
+
+static bool give(struct asking *in, uint32_t rank, const struct size *first, const struct size *second) {
+  *in->result = (struct ir_shape){rank, {first, second}};
+  return true;
+}
+
+static bool give_shape(struct asking *in, const struct ir_shape *shape) {
+  *in->result = *shape;
+  return true;
+}
+
+static bool refuse(struct asking *in, enum shape_fault_kind kind, uint32_t i, uint32_t other) {
+  *in->fault = (struct shape_fault){.kind = kind, .operand = i, .other = other};
+  return false;
+}
+
+static bool has_rank(struct asking *in, uint32_t i, uint32_t least, uint32_t most) {
+  if (operand(in, i)->rank >= least && operand(in, i)->rank <= most)
+    return true;
+  refuse(in, SHAPE_RANK, i, 0);
+  in->fault->least = least;
+  in->fault->most = most;
+  return false;
+}
+
+static bool has_axis(struct asking *in) {
+  return in->q->axis <= operand(in, 0)->rank || refuse(in, SHAPE_AXIS, 0, 0);
+}
+
+static bool equal(const struct ir_shape *a, const struct ir_shape *b) {
+  bool same = a->rank == b->rank;
+  for (uint32_t i = 0; same && i < a->rank; i++)
+    same = size_equal(a->sizes[i], b->sizes[i]);
+  return same;
+}
+
+static bool shape_same(struct asking *in) {
+  uint32_t chosen = 0;
+  if (!has_rank(in, 0, 0, IR_MAX_RANK) || !has_axis(in))
+    return false;
+  for (uint32_t i = 1; i < in->q->n; i++) {
+    if (!has_rank(in, i, 0, IR_MAX_RANK))
+      return false;
+    if (operand(in, chosen)->rank == 0)
+      chosen = i;
+    else if (operand(in, i)->rank != 0 && !equal(operand(in, chosen), operand(in, i)))
+      return refuse(in, SHAPE_DIFFERS, i, chosen);
+  }
+  return give_shape(in, operand(in, chosen));
+}
+
+// A scalar, or the first operand without the axis that is reduced.
+static bool shape_scalar(struct asking *in) {
+  enum ir_op op = in->q->op;
+  bool wants_vector = op == IR_OP_PICK || op == IR_OP_NLL || op == IR_OP_ARGMAX;
+  if (in->q->n == 0)
+    return give(in, 0, NULL, NULL);
+  for (uint32_t i = 0; op == IR_OP_DOT && i < 2; i++)
+    if (!has_rank(in, i, 1, 2))
+      return false;
+  if (op == IR_OP_DOT && !equal(operand(in, 0), operand(in, 1)))
+    return refuse(in, SHAPE_DIFFERS, 1, 0);
+  if (!has_rank(in, 0, wants_vector, wants_vector ? 1 : IR_MAX_RANK) || !has_axis(in))
+    return false;
+  const struct ir_shape *a = operand(in, 0);
+  give(in, 0, NULL, NULL);
+  for (uint32_t i = 0; in->q->axis > 0 && i < a->rank; i++)
+    if (i + 1 != in->q->axis)
+      in->result->sizes[in->result->rank++] = a->sizes[i];
+  return true;
+}
+
+static bool shape_vector(struct asking *in) {
+  uint32_t most = in->q->axis > 0 ? IR_MAX_RANK : 1;
+  return has_rank(in, 0, in->q->axis == 0, most) && has_axis(in) && give_shape(in, operand(in, 0));
+}
+
+static bool shape_matmul(struct asking *in) {
+  const struct ir_shape *a = operand(in, 0), *b = operand(in, 1);
+  bool ta = in->q->transpose_a, tb = in->q->transpose_b;
+  uint32_t ra = a->rank, rb = b->rank;
+  if (ra < 1 || ra > 2 || rb < 1 || rb > 2 || ra + rb < 3)
+    return refuse(in, SHAPE_PRODUCT, 0, 1);
+  if ((ta && ra == 1) || (tb && rb == 1))
+    return refuse(in, SHAPE_TURNED, tb && rb == 1, 0);
+  const struct size *inner_a = a->sizes[ra == 2 && !ta], *inner_b = b->sizes[rb == 2 && tb];
+  if (!size_equal(inner_a, inner_b)) {
+    refuse(in, SHAPE_INNER, 0, 1);
+    in->fault->inner[0] = inner_a;
+    in->fault->inner[1] = inner_b;
+    return false;
+  }
+  const struct size *rows = a->sizes[ta], *columns = b->sizes[!tb];
+  if (ra == 1)
+    return give(in, 1, columns, NULL);
+  return rb == 1 ? give(in, 1, rows, NULL) : give(in, 2, rows, columns);
+}
+
+static bool shape_outer(struct asking *in) {
+  return has_rank(in, 0, 1, 1) && has_rank(in, 1, 1, 1) &&
+         give(in, 2, operand(in, 0)->sizes[0], operand(in, 1)->sizes[0]);
+}
+
+static bool shape_concat(struct asking *in) {
+  const struct ir_shape *first = operand(in, 0);
+  const struct size *total = first->sizes[0];
+  for (uint32_t i = 0; i < in->q->n; i++) {
+    const struct ir_shape *part = operand(in, i);
+    if (!has_rank(in, i, 1, 2))
+      return false;
+    if (part->rank != first->rank || (part->rank == 2 && !size_equal(first->sizes[1], part->sizes[1])))
+      return refuse(in, SHAPE_JOIN, i, 0);
+    total = i == 0 ? total : size_add(in->q->arena, total, part->sizes[0]);
+    if (!total)
+      return refuse(in, SHAPE_TOO_LARGE, i, 0);
+  }
+  return give(in, first->rank, total, first->rank == 2 ? first->sizes[1] : NULL);
+}
+
+static bool is_negative(const struct size *size) {
+  int64_t value;
+  return size_is_constant(size, &value) && value < 0;
+}
+
+static bool shape_slice(struct asking *in) {
+  const struct ir_shape *a = operand(in, 0);
+  const struct size *offset = in->q->offset, *length = in->q->length;
+  if (!has_rank(in, 0, 1, 2))
+    return false;
+  if (!offset || !length)
+    return refuse(in, SHAPE_NO_BOUNDS, 0, 0);
+  const struct size *end = size_add(in->q->arena, offset, length);
+  const struct size *rest = end ? size_sub(in->q->arena, a->sizes[0], end) : NULL;
+  if (!rest)
+    return refuse(in, SHAPE_TOO_LARGE, 0, 0);
+  // What only the values of dims can tell is checked when they are bound.
+  if (is_negative(rest) || is_negative(offset) || is_negative(length))
+    return refuse(in, SHAPE_BOUNDS, 0, 0);
+  return give(in, a->rank, length, a->rank == 2 ? a->sizes[1] : NULL);
+}
+
+static bool shape_transpose(struct asking *in) {
+  const struct ir_shape *a = operand(in, 0);
+  return has_rank(in, 0, 2, 2) && give(in, 2, a->sizes[1], a->sizes[0]);
+}
+
+static bool shape_row(struct asking *in) {
+  return has_rank(in, 0, 2, 2) && give(in, 1, operand(in, 0)->sizes[1], NULL);
+}
+
+// The shape is written in the instruction.
+#define shape_attr NULL
+// No result.
+#define shape_none NULL
+
+static shape_rule *const rules[IR_N_OPS] = {
+#define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \
+  [IR_OP_##ENUM] = shape_##shape,
+#include "compiler/ir/ops.def"
+#undef OP
+};
+
+bool shape_of_result(const struct shape_question *question, struct ir_shape *result,
+                     struct shape_fault *fault) {
+  return rules[question->op](&(struct asking){question, result, fault});
+}
+
+bool ir_shape_is_written(enum ir_op op) {
+  return rules[op] == NULL && ir_is_tensor_op(op) && ir_op_infos[op].class != IR_CLASS_SINK;
+}
