@@ -1,6 +1,7 @@
 // Parameters' names, sizes and first values.
 #include "runtime/kernel/param_shapes.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,15 @@ static nn_status *add_members(struct param_shapes *shapes, uint32_t number, cons
   return NULL;
 }
 
+static nn_status *too_many(const char *name, const int64_t *factors, uint32_t n) {
+  char sizes[32 * (IR_MAX_RANK + 1)] = "";
+  for (size_t i = 0, at = 0; i < n; i++)
+    at += (size_t)snprintf(sizes + at, sizeof sizes - at, "%s%" PRId64, i ? " x " : "", factors[i]);
+  return status_new(NN_INVALID,
+                    "parameter '%s' is too large: with its %s elements there are more than %" PRId64, name,
+                    sizes, MAX_ELEMENTS);
+}
+
 static nn_status *add_family(struct param_shapes *shapes, uint32_t number, const int64_t *dims) {
   const struct ir_param *source = shapes->module->params[number];
   const struct ir_type *type = source->type;
@@ -105,7 +115,7 @@ static nn_status *add_family(struct param_shapes *shapes, uint32_t number, const
   for (uint32_t i = 0; i < shape->rank; i++) {
     STATUS_TRY(evaluate(source->name, type->shape.sizes[i], dims, &shape->sizes[i]));
     if (__builtin_mul_overflow(elements, shape->sizes[i], &elements) || elements > MAX_ELEMENTS)
-      return status_new(NN_INVALID, "parameter '%s' is too large", source->name);
+      return too_many(source->name, shape->sizes, i + 1);
   }
   shape->elements = (size_t)elements;
   shape->rows = shape->rank >= 2 ? shape->sizes[0] : 1;
@@ -117,8 +127,15 @@ static nn_status *add_family(struct param_shapes *shapes, uint32_t number, const
     for (uint32_t i = 0; i < source->n_lists; i++)
       STATUS_TRY(evaluate(source->name, source->lists[i], dims, &lists[i]));
   }
-  if (count > UINT16_MAX || (int64_t)shapes->n_elements + elements * count > MAX_ELEMENTS)
-    return status_new(NN_INVALID, "parameter '%s' is too large", source->name);
+  if (count > UINT16_MAX)
+    return status_new(NN_INVALID, "parameter '%s' has %" PRId64 " members: there may be %d", source->name,
+                      count, UINT16_MAX);
+  if ((int64_t)shapes->n_elements + elements * count > MAX_ELEMENTS) {
+    int64_t factors[IR_MAX_RANK + 1] = {count};
+    memcpy(factors + 1, shape->sizes, shape->rank * sizeof *factors);
+    bool single = count == 1 && shape->rank > 0;
+    return too_many(source->name, factors + single, shape->rank + !single);
+  }
   shape->n_members = (uint32_t)count;
   shapes->n_elements += shape->elements * (uint64_t)count;
   return add_members(shapes, number, lists);

@@ -51,7 +51,7 @@ done
 refuses 1 "no dim 'Q'; it has D, H" train "$model" --data one.txt -D Q=3
 refuses 1 "'Word' is a vocabulary" train "$model" --data one.txt -D Word=3
 refuses 1 "its size H is 0, but must be positive" train "$model" --data one.txt -D H=0
-refuses 1 "'cell.U' is too large" train "$model" --data one.txt -D H=1000000
+refuses 1 "'cell.U' is too large: with its [0-9]* x [0-9 x]* elements there are more than 1099511627776$" train "$model" --data one.txt -D H=1000000
 printf 'dim D = 4\ndim G = 4*D\nparam W: f32[G]\nfn loss(x: int) -> f32 { sum(W) + x }\n' >computed.nn
 printf '{"x": 1}\n' >x.jsonl
 refuses 1 "'G' is computed from other dims" train computed.nn --data x.jsonl -D G=3
