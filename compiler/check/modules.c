@@ -262,15 +262,14 @@ void modules_use(struct modules *modules, size_t file, const char *text) {
 }
 
 struct ast_ref modules_member(const struct ast_ref *type, const char *name) {
+  void *found = type->kind == AST_REF_ENUM   ? map_get_text(&type->enumeration->by_name, name)
+                : type->kind == AST_REF_DATA ? map_get_text(&type->data->by_name, name)
+                                             : NULL;
+  if (!found)
+    return (struct ast_ref){AST_REF_NONE, {NULL}};
   if (type->kind == AST_REF_ENUM)
-    for (size_t i = 0; i < type->enumeration->members.count; i++)
-      if (strcmp(type->enumeration->members.items[i]->name.text, name) == 0)
-        return (struct ast_ref){AST_REF_ENUM_MEMBER, {.enum_member = type->enumeration->members.items[i]}};
-  if (type->kind == AST_REF_DATA)
-    for (size_t i = 0; i < type->data->constructors.count; i++)
-      if (strcmp(type->data->constructors.items[i]->name.text, name) == 0)
-        return (struct ast_ref){AST_REF_CONSTRUCTOR, {.constructor = type->data->constructors.items[i]}};
-  return (struct ast_ref){AST_REF_NONE, {NULL}};
+    return (struct ast_ref){AST_REF_ENUM_MEMBER, {.enum_member = found}};
+  return (struct ast_ref){AST_REF_CONSTRUCTOR, {.constructor = found}};
 }
 
 /* ---- Paths --------------------------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/map.h"
 #include "compiler/diag/source.h"
 #include "compiler/syntax/stdlib_index.h"
 
@@ -539,6 +540,7 @@ struct ast_enum {
   struct ast_name name;
   const char *unique; /* checker */
   struct ast_enum_members members;
+  struct map by_name;      /* text -> struct ast_enum_member; of equal names the first */
   const struct type *type; /* checker */
   const struct size *size; /* checker */
 };
@@ -592,6 +594,7 @@ struct ast_data {
   const char *unique; /* checker */
   struct ast_size_vars size_vars;
   struct ast_constructors constructors; /* at least one */
+  struct map by_name;                   /* text -> struct ast_constructor; of equal names the first */
   const struct type *type;              /* checker */
 };
 

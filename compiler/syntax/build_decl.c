@@ -59,6 +59,11 @@ struct ast_decl *build_vocab(struct parser *p, struct span span, struct ast_name
   return decl;
 }
 
+static void put_first(struct parser *p, struct map *by_name, const char *name, void *value) {
+  if (!map_get_text(by_name, name))
+    map_put_text(p->arena, by_name, name, value);
+}
+
 struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name name,
                             struct ast_names members) {
   struct ast_decl *decl = new_decl(p, AST_DECL_ENUM, span);
@@ -70,6 +75,7 @@ struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name 
     member->parent = enumeration;
     member->index = (unsigned)i;
     arena_push(p->arena, &enumeration->members, member);
+    put_first(p, &enumeration->by_name, member->name.text, member);
   }
   decl->enumeration = enumeration;
   return decl;
@@ -120,6 +126,7 @@ struct ast_decl *build_data(struct parser *p, struct span span, struct ast_name 
   for (size_t i = 0; i < constructors.count; i++) {
     constructors.items[i]->parent = data;
     constructors.items[i]->index = (unsigned)i;
+    put_first(p, &data->by_name, constructors.items[i]->name.text, constructors.items[i]);
   }
   decl->data = data;
   return decl;
