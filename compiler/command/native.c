@@ -9,11 +9,6 @@
 #include "runtime/jit/jit.h"
 #include "runtime/kernel/kernel.h"
 
-static int64_t value_of_atom(void *context, const struct size_atom *atom) {
-  const int64_t *dims = context;
-  return dims[atom->id];
-}
-
 /* The value of every dim; malloc'd, NULL with *error when one is too large. */
 static int64_t *default_dims(const struct ir_module *module, char **error) {
   int64_t *dims = calloc(module->n_dims ? module->n_dims : 1, sizeof *dims);
@@ -23,7 +18,7 @@ static int64_t *default_dims(const struct ir_module *module, char **error) {
       dims[i] = NATIVE_VOCAB_SIZE;
     } else if (dim->atom.kind == SIZE_ENUM) {
       dims[i] = dim->n_members;
-    } else if (!size_evaluate(dim->value, value_of_atom, dims, &dims[i])) {
+    } else if (!size_evaluate_by_id(dim->value, dims, &dims[i])) {
       if (asprintf(error, "the dim %s is too large", dim->atom.name) < 0)
         *error = NULL;
       free(dims);

@@ -203,6 +203,14 @@ bool size_evaluate(const struct size *a, size_value_fn *lookup, void *context, i
   return true;
 }
 
+static int64_t value_by_id(void *values, const struct size_atom *atom) {
+  return ((const int64_t *)values)[atom->id];
+}
+
+bool size_evaluate_by_id(const struct size *a, const int64_t *values, int64_t *value) {
+  return size_evaluate(a, value_by_id, (void *)(uintptr_t)values, value);
+}
+
 static const char *term_text(struct arena *arena, const struct size_term *term, uint64_t magnitude) {
   const char *text = NULL;
   if (magnitude != 1 || term->degree == 0)

@@ -62,6 +62,8 @@ const struct size *size_substitute(struct arena *arena, const struct size *a, si
 // Value of a polynomial: `lookup` gives an atom's value. false on overflow of int64.
 typedef int64_t size_value_fn(void *context, const struct size_atom *atom);
 bool size_evaluate(const struct size *a, size_value_fn *lookup, void *context, int64_t *value);
+// The same where `values` has the value of each atom, by its id.
+bool size_evaluate_by_id(const struct size *a, const int64_t *values, int64_t *value);
 
 // `4*H`, `In + H`, `2*H*H - 1`. The result lives in the arena.
 const char *size_text(struct arena *arena, const struct size *a);

@@ -67,6 +67,16 @@ static const struct ir_type *schema_type(struct ir_module *module, const struct 
   return ir_type_tuple(module, NULL, type->tuple.n, fields);
 }
 
+/* Whether there is a tensor in it: then it is not what data give. */
+static bool holds_tensor(const struct ir_type *type) {
+  if (type->kind == IR_LIST)
+    return holds_tensor(type->element);
+  for (uint32_t i = 0; type->kind == IR_TUPLE && i < type->tuple.n; i++)
+    if (holds_tensor(type->tuple.fields[i].type))
+      return true;
+  return type->kind == IR_TENSOR;
+}
+
 static struct ssa_values make_tensors(struct lower_fn *fn, const struct ir_type *type,
                                       struct ssa_values data);
 
@@ -77,8 +87,7 @@ static struct ssa_values make_element(struct lower_fn *fn, struct ssa_values ele
 /* The slots of a value of the type, from those that data give. */
 static struct ssa_values make_tensors(struct lower_fn *fn, const struct ir_type *type,
                                       struct ssa_values data) {
-  struct ir_module *module = fn->lower->module;
-  if (ir_type_equal(type, ir_data_type(module, schema_type(module, type))))
+  if (!holds_tensor(type))
     return data;
   if (type->kind == IR_TENSOR)
     return lower_one(fn, type->shape.rank == 0 ? lower_to_scalar(fn, data.items[0])
@@ -146,7 +155,7 @@ static void add_entry(struct lower *lower, const struct ast_fn *fn) {
     types[i] = lower_type(lower, &env, fn->params.items[i].local->type);
     entry->params[i].name = arena_strdup(module->arena, fn->params.items[i].local->name.text);
     entry->params[i].type = schema_type(module, types[i]);
-    has_tensors |= !ir_type_equal(types[i], ir_data_type(module, entry->params[i].type));
+    has_tensors |= holds_tensor(types[i]);
   }
   entry->function = has_tensors ? wrap(lower, instance, entry, types) : instance->function->id;
   entry->result = lower_result_type(lower, fn, &env);

@@ -130,27 +130,13 @@ static void read_token(struct reader *r, const struct token *token) {
 
 /* ---- Operators ---------------------------------------------------------------------------------------------- */
 
-static bool ends_operand(int kind) {
-  switch (kind) {
-  case IDENTIFIER:
-  case INTEGER:
-  case FLOAT:
-  case PROJECTION:
-  case RPAREN:
-  case RBRACKET:
-  case RBRACE:
-  case UNDERSCORE: return true;
-  default: return token_has_role(kind, 'V');
-  }
-}
-
 static bool is_arithmetic(int kind) {
   return kind == PLUS || kind == MINUS || kind == STAR || kind == SLASH || kind == PERCENT || kind == AT;
 }
 
 /* What binds more strongly than `..`, brackets apart. */
 static bool is_of_range_operand(int kind) {
-  return is_arithmetic(kind) || kind == NOT || kind == DOT || (kind != RBRACE && ends_operand(kind));
+  return is_arithmetic(kind) || kind == NOT || kind == DOT || (kind != RBRACE && token_ends(kind, 'V'));
 }
 
 static void tighten(struct format_pieces *pieces, size_t at) {
@@ -182,7 +168,7 @@ static void read_operators(struct format_layout *layout) {
   for (size_t i = 0; i < pieces->count; i++) {
     struct format_piece *piece = &pieces->items[i];
     piece->is_unary = piece->kind == MINUS &&
-                      (piece->begins || i == 0 || !ends_operand(pieces->items[i - 1].kind));
+                      (piece->begins || i == 0 || !token_ends(pieces->items[i - 1].kind, 'V'));
   }
   for (size_t i = 0; i < pieces->count; i++) {
     if (pieces->items[i].kind == RANGE)

@@ -96,6 +96,9 @@ const char *token_bracket_text(int kind);
 bool token_is_keyword(int kind);
 /* Whether the keyword has one of the roles of keywords.def. */
 bool token_has_role(int kind, char role);
+/* Whether a name, a literal or a closing bracket, or a keyword of that role: what an operand can end with ('V'), and a
+ * statement ('E'). */
+bool token_ends(int kind, char role);
 
 /* ---- syntax_error.c ----------------------------------------------------------------------------------------- */
 

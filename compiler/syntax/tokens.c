@@ -127,7 +127,7 @@ static void put_back(struct parser *parser, struct token token) {
   arena_push(parser->arena, &parser->queued, token);
 }
 
-static bool can_end_statement(int kind) {
+bool token_ends(int kind, char role) {
   switch (kind) {
   case IDENTIFIER:
   case INTEGER:
@@ -137,7 +137,7 @@ static bool can_end_statement(int kind) {
   case RBRACKET:
   case RBRACE:
   case UNDERSCORE: return true;
-  default: return token_has_role(kind, 'E');
+  default: return token_has_role(kind, role);
   }
 }
 
@@ -160,7 +160,7 @@ static struct token next_significant(struct parser *parser) {
   separator.kind = SEPARATOR;
   while (token.kind == NEWLINE)
     token = take(parser);
-  if (!newlines_matter(parser) || !can_end_statement(parser->last.kind) || continues_line(token.kind))
+  if (!newlines_matter(parser) || !token_ends(parser->last.kind, 'E') || continues_line(token.kind))
     return token;
   put_back(parser, token);
   return separator;

@@ -113,14 +113,10 @@ bool reader_refuse(struct reader *reader, uint32_t line, size_t column, const ch
 
 // ----------------------------------------------------------------------------------------- scalars
 
-static int64_t dim_value(void *dims, const struct size_atom *atom) {
-  return ((const int64_t *)dims)[atom->id];
-}
-
 int64_t reader_size(const struct reader *reader, const struct size *size) {
   int64_t value;
   const int64_t *dims = reader->request->dims;
-  if (dims ? size_evaluate(size, dim_value, (void *)(uintptr_t)dims, &value) : size_is_constant(size, &value))
+  if (dims ? size_evaluate_by_id(size, dims, &value) : size_is_constant(size, &value))
     return value;
   return -1;
 }

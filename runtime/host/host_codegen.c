@@ -24,12 +24,8 @@
 
 // ------------------------------------------------------------------------------------- checks, key
 
-static int64_t dim_value(void *context, const struct size_atom *atom) {
-  return ((const int64_t *)context)[atom->id];
-}
-
 static bool evaluate(const struct host_codegen *g, const struct size *size, int64_t *value) {
-  return size_evaluate(size, dim_value, (void *)g->dims, value) && *value >= 0;
+  return size_evaluate_by_id(size, g->dims, value) && *value >= 0;
 }
 
 int64_t host_size(const struct host_codegen *g, const struct size *size) {

@@ -19,13 +19,9 @@ void graph_fail(struct graph *graph, const char *format, ...) {
 
 // ----------------------------------------------------------------------------------------------------- sizes
 
-static int64_t dim_value(void *context, const struct size_atom *atom) {
-  return ((const int64_t *)context)[atom->id];
-}
-
 static int64_t size_of(struct graph *graph, const struct size *size) {
   int64_t value;
-  if (!size_evaluate(size, dim_value, (void *)(uintptr_t)graph->dims, &value))
+  if (!size_evaluate_by_id(size, graph->dims, &value))
     graph_fail(graph, "the size %s is too large", size_text(graph->arena, size));
   return value;
 }

@@ -17,14 +17,6 @@
 
 // ------------------------------------------------------------------------------------------------- shapes
 
-struct dims_lookup {
-  const int64_t *dims;
-};
-
-static int64_t dim_value(void *context, const struct size_atom *atom) {
-  return ((const struct dims_lookup *)context)->dims[atom->id];
-}
-
 struct written_size {
   struct arena texts;
   const struct size *size;
@@ -37,8 +29,7 @@ static void write_size(void *context) {
 }
 
 static nn_status *evaluate(const char *name, const struct size *size, const int64_t *dims, int64_t *value) {
-  struct dims_lookup lookup = {dims};
-  bool known = size_evaluate(size, dim_value, &lookup, value);
+  bool known = size_evaluate_by_id(size, dims, value);
   if (known && *value > 0 && *value <= MAX_ELEMENTS)
     return NULL;
   struct written_size written = {.size = size};

@@ -16,13 +16,9 @@ struct run {
   struct reference_value *values;  // [value id]
 };
 
-static int64_t dim_value(void *context, const struct size_atom *atom) {
-  return ((const int64_t *)context)[atom->id];
-}
-
 int64_t reference_size(const struct size *size, const int64_t *dims) {
   int64_t value = 0;
-  bool fits = size_evaluate(size, dim_value, (void *)(uintptr_t)dims, &value);
+  bool fits = size_evaluate_by_id(size, dims, &value);
   assert(fits);
   (void)fits;
   return value;

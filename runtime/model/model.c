@@ -200,10 +200,6 @@ const char *nn_model_name(const nn_model *model) { return model->module->name; }
 
 // --------------------------------------------------------------------------------------------------- binding
 
-static int64_t bound_dim(void *context, const struct size_atom *atom) {
-  return ((int64_t *)context)[atom->id];
-}
-
 bool model_dim_is_free(const struct ir_dim *dim) {
   int64_t value;
   return dim->atom.kind == SIZE_DIM && size_is_constant(dim->value, &value);
@@ -224,7 +220,7 @@ static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t 
     break;
   case SIZE_ENUM: value = dim->n_members; break;
   default:
-    if (!size_evaluate(dim->value, bound_dim, model->dims, &value))
+    if (!size_evaluate_by_id(dim->value, model->dims, &value))
       return status_new(NN_INVALID, "the value of dim '%s' is too large", name);
     // What is computed from others follows them.
     if (!model_dim_is_free(dim))
@@ -283,7 +279,7 @@ uint64_t model_elements(const nn_model *model, const struct ir_type *tensor) {
   uint64_t elements = 1;
   for (uint32_t i = 0; i < tensor->shape.rank; i++) {
     int64_t size;
-    if (!size_evaluate(tensor->shape.sizes[i], bound_dim, model->dims, &size) || size <= 0)
+    if (!size_evaluate_by_id(tensor->shape.sizes[i], model->dims, &size) || size <= 0)
       return 0;
     if (__builtin_mul_overflow(elements, (uint64_t)size, &elements))
       return 0;

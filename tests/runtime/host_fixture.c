@@ -277,8 +277,6 @@ static void compile(struct fixture *f) {
     fail_msg("%s", error);
 }
 
-static int64_t dim_of(void *context, const struct size_atom *atom) { return ((int64_t *)context)[atom->id]; }
-
 struct fixture *fixture_new(struct jit *jit, const char *name, const char *text, size_t length) {
   struct fixture *f = calloc(1, sizeof *f);
   assert_non_null(f);
@@ -298,7 +296,7 @@ struct fixture *fixture_new(struct jit *jit, const char *name, const char *text,
     const struct ir_dim *dim = f->ir->dims[i];
     f->dims[i] = 5;
     if (dim->value)
-      assert_true(size_evaluate(dim->value, dim_of, f->dims, &f->dims[i]));
+      assert_true(size_evaluate_by_id(dim->value, f->dims, &f->dims[i]));
   }
   f->pool = fiber_pool_new(NULL);
   f->arena = value_arena_new();
