@@ -20,7 +20,8 @@ static const struct {
 /* Rows without a name are operations that only the compiler makes. */
 static const struct builtin rows[] = {
 #define BUILTIN(ENUM, name, arg_count, op, usage, doc)                                                       \
-  {BUILTIN_##ENUM, name, op, arg_count, BUILTIN_##ENUM == BUILTIN_TENSOR, usage, doc},
+  {BUILTIN_##ENUM, name, op, arg_count, BUILTIN_##ENUM == BUILTIN_TENSOR || BUILTIN_##ENUM == BUILTIN_ZIP,   \
+   usage,          doc},
 #include "compiler/check/builtins.def"
 #undef BUILTIN
 #define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \

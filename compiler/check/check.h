@@ -54,7 +54,7 @@
  *                 the tensor operands, then the index operand where ir_op_info.takes_index, or the constant
  *                 p of dropout. `slice`: bindings[0].size is the offset and bindings[1].size the length.
  *                 `split`: the number of parts is the result tuple's count. HOST_MAX, HOST_MIN: both int or
- *                 both float. LIST_SUM: also of a list of ints or of floats. INT: the argument is an index, an int, a float or a bool.
+ *                 both float. LIST_SUM, LIST_MAX: also of a list of ints or of floats, LIST_MIN, LIST_ARGMAX and LIST_ARGMIN only of such. INT: the argument is an index, an int, a float or a bool.
  *
  * Functions as arguments. `function` of an argument is set when its parameter is a function, and only then: the
  *   expression is a NAME, a FIELD or an FN, its type the TYPE_FN that the call wants, without variables of the

@@ -19,6 +19,10 @@ static const struct type *wrong_argument(struct checker *checker, const struct b
   diag_note(d, "`%s`: %s", builtin_usage(builtin), builtin->doc);
   if (builtin->kind == BUILTIN_FLOAT && type_is_scalar(type))
     diag_help(d, "`value(x)` waits for a scalar tensor and gives its number");
+  if (builtin->kind == BUILTIN_LIST_ARGMAX && type->kind == TYPE_LIST && type_is_scalar(type->list.element))
+    diag_help(d, "`pick_best(xs)` of `std.seq` decides among scores");
+  if (builtin->kind == BUILTIN_LIST_MIN && (type->kind == TYPE_TENSOR || type->kind == TYPE_LIST))
+    diag_help(d, "of tensors: `-max(-a)`");
   if (builtin->kind == BUILTIN_TENSOR && type->kind == TYPE_LIST &&
       type_resolve(type->list.element)->kind == TYPE_INT)
     diag_help(d, "make them floats: `[float(n) for n in xs]`");
@@ -73,11 +77,14 @@ static bool suits(const struct builtin *builtin, const struct type *type) {
   switch (builtin->kind) {
   case BUILTIN_LIST_SUM:
   case BUILTIN_LIST_MEAN:
-  case BUILTIN_LIST_MAX: return type->kind == TYPE_LIST;
+  case BUILTIN_LIST_MAX:
+  case BUILTIN_LIST_MIN:
+  case BUILTIN_LIST_ARGMAX:
+  case BUILTIN_LIST_ARGMIN: return type->kind == TYPE_LIST;
   case BUILTIN_HOST_ABS:
   case BUILTIN_HOST_MATH: return false; /* chosen before */
   case BUILTIN_HOST_MAX:
-  case BUILTIN_HOST_MIN: return type_is_host_number(type);
+  case BUILTIN_HOST_MIN: return type_is_number(type);
   default: return true;
   }
 }
@@ -104,6 +111,8 @@ static const struct builtin *choose(const struct ast_expr *expr, const struct bu
     if (suited)
       return row;
   }
+  while (!takes(first, call->arg_count))
+    first = builtin_next(first);
   return first;
 }
 
@@ -131,26 +140,37 @@ static const struct type *check_push(struct checker *checker, const struct built
 
 static const struct type *check_zip(struct checker *checker, const struct ast_expr *expr,
                                     const struct builtin *builtin, struct ast_expr *const *args) {
-  const struct type *a = list_argument(checker, builtin, args[0]);
-  const struct type *b = list_argument(checker, builtin, args[1]);
-  if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
+  size_t count = expr->call.resolved.arg_count;
+  const struct type **items = arena_new_array(checker->arena, const struct type *, count);
+  bool failed = false;
+  for (size_t i = 0; i < count; i++) {
+    const struct type *list = list_argument(checker, builtin, args[i]);
+    failed |= list->kind == TYPE_ERROR;
+    items[i] = list->kind == TYPE_LIST ? list->list.element : list;
+  }
+  if (failed)
     return &type_error;
-  const struct type *items[] = {a->list.element, b->list.element};
-  const struct type *list = type_list(checker->arena, type_tuple(checker->arena, 2, items), NULL);
+  const struct type *list = type_list(checker->arena, type_tuple(checker->arena, count, items), NULL);
   return check_weight(checker, list, expr->span);
 }
 
 static const struct type *check_list_fold(struct checker *checker, const struct builtin *builtin,
                                           const struct ast_expr *arg) {
-  const struct type *element = type_resolve(type_resolve(arg->type)->list.element);
-  if (element->kind == TYPE_TENSOR || element->kind == TYPE_ERROR)
+  bool takes_numbers = builtin->kind != BUILTIN_LIST_MEAN;
+  bool takes_tensors = builtin->op != IR_N_OPS;
+  bool gives_place = builtin->kind == BUILTIN_LIST_ARGMAX || builtin->kind == BUILTIN_LIST_ARGMIN;
+  const char *wanted = !takes_numbers  ? "a list of tensors"
+                       : takes_tensors ? "a list of tensors or numbers"
+                                       : "a list of numbers";
+  const struct type *list = type_resolve(arg->type);
+  if (list->kind != TYPE_LIST)
+    return wrong_argument(checker, builtin, arg, wanted);
+  const struct type *element = type_resolve(list->list.element);
+  if (element->kind == TYPE_ERROR)
     return element;
-  if (builtin->kind == BUILTIN_LIST_SUM && type_is_host_number(element))
-    return element;
-  const char *wanted = builtin->kind == BUILTIN_LIST_SUM ? "a list of tensors or numbers"
-                                                         : "a list of tensors";
-  wrong_argument(checker, builtin, arg, wanted);
-  return &type_error;
+  if ((takes_tensors && element->kind == TYPE_TENSOR) || (takes_numbers && type_is_number(element)))
+    return gives_place ? &type_int : element;
+  return wrong_argument(checker, builtin, arg, wanted);
 }
 
 /* ---- Host values --------------------------------------------------------------------------------------- */
@@ -160,8 +180,10 @@ static const struct type *check_host(struct checker *checker, const struct built
   const struct type *type = type_resolve(arg->type);
   switch (builtin->kind) {
   case BUILTIN_FLOAT:
-    if (type->kind != TYPE_INT && type->kind != TYPE_BOOL)
+    if (type->kind != TYPE_INT && type->kind != TYPE_BOOL && type->kind != TYPE_GENERIC)
       wrong_argument(checker, builtin, arg, "an int or a bool");
+    else if (!type_is_number(type) && type->kind == TYPE_GENERIC)
+      wrong_argument(checker, builtin, arg, "a number");
     return &type_float;
   case BUILTIN_INT:
     if (type->kind != TYPE_INDEX && type->kind != TYPE_BOOL && !type_is_host_number(type))
@@ -173,7 +195,7 @@ static const struct type *check_host(struct checker *checker, const struct built
     else if (type->tensor.rank != 0)
       wrong_rank(checker, builtin, arg, "a scalar");
     return &type_float;
-  default: /* ARGMAX */
+  default: /* ARGMAX, ARGMIN */
     if (type->kind != TYPE_TENSOR)
       return wrong_argument(checker, builtin, arg, "a vector");
     if (type->tensor.rank != 1)
@@ -463,9 +485,9 @@ static const struct type *argument_hint(struct checker *checker, const struct bu
   case BUILTIN_REVERSED: return result;
   case BUILTIN_LAST: return type_list(checker->arena, result, NULL);
   case BUILTIN_ZIP: {
-    const struct type *pair = result->kind == TYPE_LIST ? type_resolve(result->list.element) : result;
-    bool is_pair = pair->kind == TYPE_TUPLE && pair->tuple.count == 2;
-    return is_pair ? type_list(checker->arena, pair->tuple.items[i], NULL) : NULL;
+    const struct type *tuple = result->kind == TYPE_LIST ? type_resolve(result->list.element) : result;
+    bool has_item = tuple->kind == TYPE_TUPLE && i < tuple->tuple.count;
+    return has_item ? type_list(checker->arena, tuple->tuple.items[i], NULL) : NULL;
   }
   default: return NULL;
   }
@@ -512,12 +534,16 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_ZIP: return check_zip(checker, expr, builtin, args);
   case BUILTIN_LIST_SUM:
   case BUILTIN_LIST_MEAN:
-  case BUILTIN_LIST_MAX: return check_list_fold(checker, builtin, args[0]);
+  case BUILTIN_LIST_MAX:
+  case BUILTIN_LIST_MIN:
+  case BUILTIN_LIST_ARGMAX:
+  case BUILTIN_LIST_ARGMIN: return check_list_fold(checker, builtin, args[0]);
   case BUILTIN_TENSOR: return check_tensor(checker, expr, builtin, wanted);
   case BUILTIN_FLOAT:
   case BUILTIN_INT:
   case BUILTIN_VALUE:
-  case BUILTIN_ARGMAX: return check_host(checker, builtin, args[0]);
+  case BUILTIN_ARGMAX:
+  case BUILTIN_ARGMIN: return check_host(checker, builtin, args[0]);
   case BUILTIN_HOST_MAX:
   case BUILTIN_HOST_MIN:
     return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);

@@ -445,6 +445,16 @@ static bool unify_later(struct solver *solver, const struct callee *callee, stru
   return true;
 }
 
+static bool check_bounds(const struct solver *solver, const struct callee *callee, struct span span) {
+  for (size_t i = 0; i < solver->count; i++) {
+    const struct size_binding *binding = &solver->bindings[i];
+    if (binding->type_var && !check_bound(solver->checker, binding->type_var, binding->type,
+                                          binding->origin.file ? binding->origin : span, callee->name))
+      return false;
+  }
+  return true;
+}
+
 static size_t variable_count(const struct callee *callee) {
   return callee->size_vars->count + (callee->type_vars ? callee->type_vars->count : 0);
 }
@@ -478,7 +488,8 @@ static const struct type *check_applied(struct checker *checker, struct ast_expr
     return result ? result : &type_error;
   }
   solve_from_hint(&solver, callee, hint);
-  if (!check_all_solved(&solver, callee, expr->span) || !unify_later(&solver, callee, args))
+  if (!check_all_solved(&solver, callee, expr->span) || !unify_later(&solver, callee, args) ||
+      !check_bounds(&solver, callee, expr->span))
     return &type_error;
   *bindings_out = solver.bindings;
   const struct type *result = apply(&solver, callee->result);

@@ -48,22 +48,22 @@ static void help_mixed_numbers(struct checker *checker, struct diag *d, const st
     diag_help(d, "ints and floats do not mix; convert the int: `float(n)`");
 }
 
-/* What has no `==` of its own is compared by its parts. */
-static bool help_equality(struct diag *d, const struct type *a, const struct type *b, const char *op) {
-  bool differs = strcmp(op, "!=") == 0;
-  if ((!differs && strcmp(op, "==") != 0) || a->kind != b->kind)
-    return false;
-  if (a->kind == TYPE_TUPLE)
-    diag_help(d, "compare the items: `a.0 %s b.0 %s a.1 %s b.1`", op, differs ? "||" : "&&", op);
-  else if (a->kind == TYPE_LIST)
-    diag_help(
-        d,
-        "compare the elements: `%slen(a) == len(b) && all(zip(a, b), fn(p) { p.0 == p.1 })%s`, with `all` "
-        "of `std.list`",
-        differs ? "!(" : "", differs ? ")" : "");
+static void help_generic(struct checker *checker, struct diag *d, const struct type *generic,
+                         const char *op) {
+  const char *name = check_text(checker, generic);
+  bool is_equality = strcmp(op, "==") == 0 || strcmp(op, "!=") == 0;
+  if (generic->generic->bound == AST_BOUND_NUMBER)
+    diag_help(d,
+              "two numbers of the one type `%s` can be added, multiplied and compared; `float(x)` makes a "
+              "float of either sort",
+              name);
+  else if (is_equality)
+    diag_help(d, "say that its values can be compared: `%s: equal`", name);
   else
-    return false;
-  return true;
+    diag_help(d,
+              "what is done with values of a type variable is a parameter, `f: fn(%s) -> ...`; or say that "
+              "it is a number: `%s: number`",
+              name, name);
 }
 
 static const struct type *wrong_operands(struct checker *checker, const struct ast_expr *left,
@@ -80,10 +80,7 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   else if (a->kind == TYPE_INDEX || b->kind == TYPE_INDEX)
     diag_help(d, "the position of an index in its set is `int(i)`");
   else if (a->kind == TYPE_GENERIC || b->kind == TYPE_GENERIC)
-    diag_help(d, "what is done with values of a type variable is a parameter: `f: fn(%s) -> ...`",
-              check_text(checker, a->kind == TYPE_GENERIC ? a : b));
-  else if (help_equality(d, a, b, text))
-    ;
+    help_generic(checker, d, a->kind == TYPE_GENERIC ? a : b, text);
   else if (a->kind == TYPE_LIST && strcmp(text, "+") == 0)
     diag_help(d, "an element is added by `push(xs, x)`; `xs + ys` joins two lists of one type");
   else if (a->kind == TYPE_LIST && strchr("-*/", text[0]))
@@ -159,7 +156,7 @@ const struct type *check_elementwise(struct checker *checker, struct ast_expr *l
   convert_beside_float(checker, left, right);
   a = type_resolve(left->type);
   b = type_resolve(right->type);
-  if (type_is_host_number(a) && a->kind == b->kind)
+  if (type_is_number(a) && type_equal(a, b) && !(a->kind == TYPE_GENERIC && strcmp(text, "%") == 0))
     return a;
   if (a->kind == TYPE_TENSOR && type_is_host_number(b)) {
     right->conversion = AST_CONVERT_TO_SCALAR;
@@ -186,7 +183,7 @@ const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
     return &type_bool;
   }
   const struct type *type = check_known(checker, operand, NULL);
-  if (type->kind == TYPE_ERROR || type->kind == TYPE_TENSOR || type_is_host_number(type))
+  if (type->kind == TYPE_ERROR || type->kind == TYPE_TENSOR || type_is_number(type))
     return type;
   struct diag *d = diag_error(checker->sink, DIAG_WRONG_OPERANDS, expr->span, "`-` is not defined for %s",
                               check_text(checker, type));
@@ -222,26 +219,59 @@ static bool is_member(struct checker *checker, const struct ast_expr *expr) {
          (kind == AST_REF_NONE && names_is_ambiguous(&checker->names, expr->name.name.text));
 }
 
+/* What says nothing about its own type: the other side is checked first and tells it. */
+static bool waits_for_other(struct checker *checker, const struct ast_expr *expr) {
+  return is_member(checker, expr) || (expr->kind == AST_EXPR_LIST && expr->items.count == 0);
+}
+
+static bool is_structure(const struct type *type) {
+  return type->kind == TYPE_LIST || type->kind == TYPE_TUPLE || type->kind == TYPE_DATA;
+}
+
+/* Lists, tuples and data, or values of a type variable: equal, or not. */
+static void check_equality(struct checker *checker, const struct ast_expr *expr, const struct type *type) {
+  const char *where, *op = ast_binary_op_text(expr->binary.op);
+  const struct type *found = check_incomparable(checker, type, &where);
+  if (!found)
+    return;
+  if (found->kind == TYPE_GENERIC && found == type) {
+    wrong_operands(checker, expr->binary.left, expr->binary.right, expr->binary.op_span, op);
+    return;
+  }
+  struct diag *d = diag_error(checker->sink, DIAG_TENSOR_COMPARED, expr->binary.op_span,
+                              "`%s` does not compare %s: %s is %s", op, check_text(checker, type),
+                              where ? where : "a part of it", check_text(checker, found));
+  check_label_operand(checker, d, expr->binary.left);
+  check_help_incomparable(checker, d, found);
+}
+
 static const struct type *check_comparison(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
   const struct type *a, *b;
-  if (is_member(checker, left)) {
+  if (waits_for_other(checker, left)) {
     b = check_known(checker, right, NULL);
-    a = check_known(checker, left, b->kind == TYPE_INDEX ? b : NULL);
+    a = check_known(checker, left, b->kind == TYPE_INDEX || is_structure(b) ? b : NULL);
   } else {
     a = check_known(checker, left, NULL);
-    b = check_known(checker, right, a->kind == TYPE_INDEX ? a : NULL);
+    b = check_known(checker, right, a->kind == TYPE_INDEX || is_structure(a) ? a : NULL);
   }
   bool is_equality = expr->binary.op == AST_BINARY_EQUAL || expr->binary.op == AST_BINARY_NOT_EQUAL;
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
     return &type_bool;
   convert_beside_float(checker, left, right);
+  if (is_structure(a) && is_structure(b)) {
+    check_convert(checker, right, a);
+    check_convert(checker, left, right->type);
+  }
   a = type_resolve(left->type);
   b = type_resolve(right->type);
   if (a->kind == TYPE_TENSOR || b->kind == TYPE_TENSOR)
     compared_tensor(checker, expr);
-  else if (!type_equal(a, b) ||
-           !(type_is_host_number(a) || (is_equality && (a->kind == TYPE_BOOL || a->kind == TYPE_INDEX))))
+  else if (!type_unify(a, b))
+    wrong_operands(checker, left, right, expr->binary.op_span, ast_binary_op_text(expr->binary.op));
+  else if (is_equality && (is_structure(a) || a->kind == TYPE_GENERIC))
+    check_equality(checker, expr, a);
+  else if (!type_is_number(a) && !(is_equality && (a->kind == TYPE_BOOL || a->kind == TYPE_INDEX)))
     wrong_operands(checker, left, right, expr->binary.op_span, ast_binary_op_text(expr->binary.op));
   /* What the comparison gives is clear even where its operands are wrong. */
   return &type_bool;

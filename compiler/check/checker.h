@@ -129,6 +129,16 @@ void check_tests(struct checker *checker);
 bool check_is_pair(const struct checker *checker, const struct ast_stmt *let);
 const char *check_pair_text(const struct checker *checker);
 
+/* ---- check_equal.c -------------------------------------------------------------------------------------- */
+
+/* What is in the type that `==` does not compare, a tensor or a type variable; NULL: nothing. `where` is its place, "the
+ * field `h` of `State`", or NULL where it is in no data. */
+const struct type *check_incomparable(struct checker *checker, const struct type *type, const char **where);
+void check_help_incomparable(struct checker *checker, struct diag *d, const struct type *found);
+/* Whether the type variable may stand for the type; reports where not. `callee` has the variable. */
+bool check_bound(struct checker *checker, const struct ast_type_var *var, const struct type *type,
+                 struct span span, const char *callee);
+
 /* ---- check_fn.c: bodies and statements ----------------------------------------------------------------- */
 
 void check_bodies(struct checker *checker);

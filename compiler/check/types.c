@@ -189,6 +189,12 @@ bool type_is_host_number(const struct type *type) {
   return type->kind == TYPE_INT || type->kind == TYPE_FLOAT;
 }
 
+bool type_is_number(const struct type *type) {
+  type = type_resolve(type);
+  return type_is_host_number(type) ||
+         (type->kind == TYPE_GENERIC && type->generic->bound == AST_BOUND_NUMBER);
+}
+
 /* ---- Equality and unification -------------------------------------------------------------------------- */
 
 static bool occurs(const struct type *variable, const struct type *type) {

@@ -100,7 +100,8 @@ bool type_has_variables(const struct type *type);
 bool type_is_unit(const struct type *type);
 bool type_is_scalar(const struct type *type);      /* a tensor of rank 0 */
 bool type_is_host_number(const struct type *type); /* int or float */
-bool type_has_error(const struct type *type);      /* TYPE_ERROR occurs in it */
+bool type_is_number(const struct type *type); /* the same, or a type variable that stands for one of them */
+bool type_has_error(const struct type *type); /* TYPE_ERROR occurs in it */
 /* Whether a layer instance occurs in it. */
 bool type_has_layer(const struct type *type);
 

@@ -199,6 +199,7 @@ enum ir_attribute {
   IR_ATTR_SITE = 1 << 13,        // dropout
   IR_ATTR_TRANSPOSE = 1 << 14,   // matmul: `transpose_a`, `transpose_b`
   IR_ATTR_AXIS = 1 << 15,        // reductions, softmax, ...: `axis`, printed `dim` where there is one
+  IR_ATTR_TEXT = 1 << 16,        // require: `text`
 };
 
 #define IR_COST_OPAQUE 10000
@@ -255,6 +256,7 @@ struct ir_instr {
   uint32_t constructor;       // data.new, data.get
   uint32_t site;              // DROPOUT: number of the draw within the module; adjoint's twin has the same
   bool transpose_a, transpose_b;  // MATMUL
+  const char *text;               // require
   uint32_t axis;                  // 1 + the axis that is gone over; BROADCAST: that is new. 0: all of them
   struct ir_instr *prev, *next;
 };

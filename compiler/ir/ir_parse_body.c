@@ -246,6 +246,8 @@ static void parse_attributes(struct ir_parser *p, struct ir_instr *instr) {
     expect_word(p, attributes & IR_ATTR_SLOT ? "slot" : attributes & IR_ATTR_COUNT ? "count" : "input");
     instr->integer = ir_parse_integer(p, 0, UINT32_MAX);
   }
+  if (attributes & IR_ATTR_TEXT)
+    instr->text = ir_parse_name(p, "a text in quotes");
   if (attributes & IR_ATTR_SITE) {
     expect_word(p, "site");
     instr->site = (uint32_t)ir_parse_integer(p, 0, INT32_MAX);

@@ -269,6 +269,10 @@ static void print_attributes(struct printer *p, const struct ir_instr *instr) {
     fprintf(p->out, " slot %" PRId64, instr->integer);
   if (attributes & IR_ATTR_COUNT)
     fprintf(p->out, " count %" PRId64, instr->integer);
+  if (attributes & IR_ATTR_TEXT) {
+    fputc(' ', p->out);
+    print_quoted(p, instr->text ? instr->text : "?");
+  }
   if (attributes & IR_ATTR_INPUT)
     fprintf(p->out, " input %" PRId64, instr->integer);
   if (attributes & IR_ATTR_SITE)

@@ -193,6 +193,7 @@ static void lower_all(struct lower *lower) {
   lower_entries(lower);
   for (; lower->open; lower->open = lower->open->next_open)
     lower_body(lower, lower->open);
+  lower_equal_bodies(lower);
   ir_analyse_decides(lower->module, lower->arena);
 }
 
@@ -205,6 +206,7 @@ struct ir_module *lower_program(struct arena *arena, struct diag_sink *sink,
   lower->open_end = &lower->open;
   lower->data_index = hash_index_new(arena);
   lower->instance_index = hash_index_new(arena);
+  lower->equality_index = hash_index_new(arena);
   lower->files = arena_new_array(arena, uint32_t, sink->sources->count + 1);
   lower->module = ir_module_new(name);
   if (!lower->module)

@@ -108,6 +108,42 @@ static struct ssa_values lower_len(struct lower_fn *fn, const struct ast_expr *e
   return lower_one(fn, lower_size_value(fn, element->lists[element->n_lists - 1]));
 }
 
+void lower_choose(struct lower_fn *fn, struct ir_value *a, struct ir_value *b, bool larger,
+                  struct ssa_label **first, struct ssa_label **second) {
+  struct ssa *ssa = &fn->ssa;
+  enum ir_op less = a->type->kind == IR_FLOAT ? IR_FLT : IR_ILT;
+  *first = ssa_label(ssa);
+  *second = ssa_label(ssa);
+  struct ssa_label *otherwise = less == IR_FLT ? ssa_label(ssa) : *first;
+  ssa_branch(ssa, ir_build_host2(&ssa->build, less, larger ? a : b, larger ? b : a), *second, otherwise);
+  if (otherwise == *first)
+    return;
+  /* A NaN in b fails the comparison; one in a stays. */
+  struct ssa_label *unequal = ssa_label(ssa);
+  ssa_enter(ssa, otherwise, 0, NULL);
+  ssa_branch(ssa, ir_build_host2(&ssa->build, IR_FEQ, b, b), *first, unequal);
+  ssa_enter(ssa, unequal, 0, NULL);
+  ssa_branch(ssa, ir_build_host2(&ssa->build, IR_FEQ, a, a), *second, *first);
+}
+
+/* Lists are joined one after the other; what is in between is never seen. */
+static struct ssa_values lower_zip(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_builder *build = &fn->ssa.build;
+  const struct ast_call *call = &expr->call.resolved;
+  struct ssa_values lists = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  struct ir_value *zipped = lists.items[0];
+  for (uint32_t i = 1; i < lists.n; i++) {
+    const struct ir_type *tuple = ir_type_tuple(build->module, NULL, i + 1, type->element->tuple.fields);
+    zipped = ir_build_value(build, IR_LIST_ZIP, 2, (struct ir_value *[]){zipped, lists.items[i]},
+                            ir_type_list(build->module, tuple));
+  }
+  return lower_one(fn, zipped);
+}
+
 static struct ssa_values lower_last(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_builder *build = &fn->ssa.build;
   struct ir_value *list = lower_scalar(fn, expr->call.resolved.args[0]);
@@ -124,14 +160,8 @@ static struct ssa_values lower_last(struct lower_fn *fn, const struct ast_expr *
    either is NaN. */
 static struct ssa_values choice(struct lower_fn *fn, struct ir_value *a, struct ir_value *b, bool larger) {
   struct ssa *ssa = &fn->ssa;
-  enum ir_op less = a->type->kind == IR_FLOAT ? IR_FLT : IR_ILT;
-  struct ssa_label *second = ssa_label(ssa), *first = ssa_label(ssa), *end = ssa_label(ssa);
-  struct ssa_label *otherwise = less == IR_FLT ? ssa_label(ssa) : first;
-  ssa_branch(ssa, ir_build_host2(&ssa->build, less, larger ? a : b, larger ? b : a), second, otherwise);
-  if (otherwise != first) {  // a NaN in b fails the comparison, and one in a is chosen
-    ssa_enter(ssa, otherwise, 0, NULL);
-    ssa_branch(ssa, ir_build_host2(&ssa->build, IR_FEQ, b, b), first, second);
-  }
+  struct ssa_label *first, *second, *end = ssa_label(ssa);
+  lower_choose(fn, a, b, larger, &first, &second);
   ssa_enter(ssa, second, 0, NULL);
   ssa_jump(ssa, end, lower_one(fn, b));
   ssa_enter(ssa, first, 0, NULL);
@@ -242,6 +272,8 @@ static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_ex
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
+  if (expr->call.resolved.target.builtin->kind == BUILTIN_ARGMIN)
+    a = ir_build_unary(build, IR_OP_NEG, a);
   if (read == IR_READ_INDEX)
     a = ir_build_unary(build, IR_OP_ARGMAX, a);
   return lower_one(fn, ir_build_value(build, read, 1, &a, lower_type_here(fn, expr->type)));
@@ -258,14 +290,18 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_LEN: return lower_len(fn, expr);
   case BUILTIN_LAST: return lower_last(fn, expr);
   case BUILTIN_LIST_SUM:
-    return type_is_host_number(expr->type) ? lower_sum_of_numbers(fn, expr)
-                                           : lower_simple(fn, expr, builtin->op);
+    return type_is_number(expr->type) ? lower_sum_of_numbers(fn, expr) : lower_simple(fn, expr, builtin->op);
+  case BUILTIN_LIST_MAX:
+    return type_is_number(expr->type) ? lower_best_of_numbers(fn, expr, true, false)
+                                      : lower_simple(fn, expr, builtin->op);
+  case BUILTIN_LIST_MIN: return lower_best_of_numbers(fn, expr, false, false);
+  case BUILTIN_LIST_ARGMAX: return lower_best_of_numbers(fn, expr, true, true);
+  case BUILTIN_LIST_ARGMIN: return lower_best_of_numbers(fn, expr, false, true);
   case BUILTIN_PUSH:
   case BUILTIN_POP:
   case BUILTIN_REVERSED:
-  case BUILTIN_ZIP:
-  case BUILTIN_LIST_MEAN:
-  case BUILTIN_LIST_MAX: return lower_simple(fn, expr, builtin->op);
+  case BUILTIN_LIST_MEAN: return lower_simple(fn, expr, builtin->op);
+  case BUILTIN_ZIP: return lower_zip(fn, expr);
   case BUILTIN_TENSOR: return lower_tensor(fn, expr);
   case BUILTIN_FLOAT: return lower_number(fn, expr, true);
   case BUILTIN_INT: return lower_number(fn, expr, false);
@@ -273,7 +309,8 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_HOST_MATH: return lower_math(fn, expr);
   case BUILTIN_HOST_MAX: return lower_choice(fn, expr, true);
   case BUILTIN_HOST_MIN: return lower_choice(fn, expr, false);
-  case BUILTIN_ARGMAX: return lower_decision(fn, expr, IR_READ_INDEX);
+  case BUILTIN_ARGMAX:
+  case BUILTIN_ARGMIN: return lower_decision(fn, expr, IR_READ_INDEX);
   case BUILTIN_VALUE: return lower_decision(fn, expr, IR_READ_VALUE);
   case BUILTIN_KIND_COUNT: break;
   }

@@ -222,9 +222,30 @@ static struct ir_value *binary_operation(struct lower_fn *fn, const struct opera
   }
 }
 
+static bool is_structure(const struct ir_type *type) {
+  return type->kind == IR_LIST || type->kind == IR_TUPLE || type->kind == IR_DATA;
+}
+
+static struct ssa_values lower_structures(struct lower_fn *fn, const struct ast_expr *expr,
+                                          const struct ir_type *type) {
+  struct ssa_values a = lower_expr(fn, expr->binary.left);
+  struct ssa_values b = fn->ssa.reachable ? lower_expr(fn, expr->binary.right) : LOWER_NONE;
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->binary.op_span);
+  struct ir_value *equal = lower_equal(fn->lower, &fn->ssa, type, a.items, b.items);
+  return lower_one(fn, expr->binary.op == AST_BINARY_EQUAL ? equal
+                                                           : ir_build_host1(&fn->ssa.build, IR_NOT, equal));
+}
+
 static struct ssa_values lower_operation(struct lower_fn *fn, const struct ast_expr *expr) {
   if (expr->binary.op == AST_BINARY_AND || expr->binary.op == AST_BINARY_OR)
     return lower_lazy(fn, expr);
+  if (expr->binary.op == AST_BINARY_EQUAL || expr->binary.op == AST_BINARY_NOT_EQUAL) {
+    const struct ir_type *type = lower_type_here(fn, expr->binary.left->type);
+    if (is_structure(type))
+      return lower_structures(fn, expr, type);
+  }
   struct ir_value *a = lower_scalar(fn, expr->binary.left);
   struct ir_value *b = fn->ssa.reachable ? lower_scalar(fn, expr->binary.right) : NULL;
   if (!fn->ssa.reachable)

@@ -9,6 +9,7 @@
  *   lower_loop.c     `for`, `while`, comprehensions
  *   lower_expr.c     expressions on host values
  *   lower_call.c     calls, constructors, builtins
+ *   lower_equal.c    `==` of lists, tuples and data
  *   lower_function.c functions as arguments
  *   lower_tensor.c   tensor operations, parameters
  *   lower_match.c    patterns
@@ -57,6 +58,16 @@ struct lower {
     struct lower_instance **items;
     size_t count, capacity;
   } instances;
+  struct {
+    struct lower_equality {
+      const struct ir_type *type; /* a list or data */
+      struct ir_function *function;
+      struct ir_loc loc; /* of the first use */
+    } * items;
+    size_t count, capacity;
+  } equalities;
+  size_t n_equal_bodies;                   /* of `equalities` that have been built */
+  struct hash_index equality_index;        /* of `equalities`, by type */
   struct lower_instance *open, **open_end; /* instances whose bodies are still to be lowered */
 };
 
@@ -267,6 +278,9 @@ struct ir_value *lower_map_list(struct lower_fn *fn, struct ir_value *list, cons
                                                           const void *context),
                                 const void *context);
 struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_expr *expr);
+/* The smallest or the largest number of a list, or where it is. */
+struct ssa_values lower_best_of_numbers(struct lower_fn *fn, const struct ast_expr *expr, bool largest,
+                                        bool place);
 
 /* lower_expr.c */
 struct ssa_values lower_expr(struct lower_fn *fn, const struct ast_expr *expr);
@@ -288,9 +302,19 @@ bool lower_is_layer(const struct ast_expr *expr);
 
 /* lower_call.c */
 struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr);
+/* Branches on which of two numbers is the smaller or the larger: of equals, the first; NaN where either is NaN. */
+void lower_choose(struct lower_fn *fn, struct ir_value *a, struct ir_value *b, bool larger,
+                  struct ssa_label **first, struct ssa_label **second);
 /* The tensor that list.vector or list.stack makes of a list. */
 struct ir_value *lower_list_tensor(struct lower_fn *fn, enum ir_op op, struct ir_value *list,
                                    const struct ir_type *type);
+
+/* lower_equal.c */
+/* Whether two values of this type, which is not flattened and has no tensors, are equal. */
+struct ir_value *lower_equal(struct lower *lower, struct ssa *ssa, const struct ir_type *type,
+                             struct ir_value *const *a, struct ir_value *const *b);
+/* The bodies of the functions that this has called for so far. */
+void lower_equal_bodies(struct lower *lower);
 
 /* lower_function.c */
 struct lower_closure lower_closure(struct lower_fn *fn, const struct ast_expr *arg);

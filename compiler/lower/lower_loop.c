@@ -221,12 +221,41 @@ struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_exp
   if (!open_sequence(fn, expr->call.resolved.args[0], &sequence))
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  bool is_float = type_resolve(expr->type)->kind == TYPE_FLOAT;
+  bool is_float = lower_type_here(fn, expr->type)->kind == IR_FLOAT;
   struct ir_value *zero = is_float ? ir_build_float(build, 0) : ir_build_int(build, 0);
   begin_loop(fn, &sequence, (struct ast_assigned){0}, zero, &loop);
   struct ir_value *element = ir_build_list_get(build, sequence.list, loop.i)->results[0];
   end_loop(fn, &loop, ir_build_host2(build, is_float ? IR_FADD : IR_IADD, loop.collected, element));
   return lower_one(fn, loop.collected);
+}
+
+struct ssa_values lower_best_of_numbers(struct lower_fn *fn, const struct ast_expr *expr, bool largest,
+                                        bool place) {
+  struct ssa *ssa = &fn->ssa;
+  struct ir_builder *build = &ssa->build;
+  struct sequence sequence;
+  struct counted_loop loop;
+  if (!open_sequence(fn, expr->call.resolved.args[0], &sequence))
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  struct ir_value *is_any = ir_build_host2(build, IR_ILT, sequence.low, sequence.high);
+  const char *name = expr->call.resolved.target.builtin->name;
+  ir_build(build, IR_REQUIRE, 1, &is_any, 0, NULL)->text = arena_printf(fn->lower->module->arena,
+                                                                        "%s of an empty list", name);
+  /* What is collected is the place: the number there is read again, which costs nothing. */
+  struct ir_value *first = sequence.low;
+  sequence.low = ir_build_int(build, 1);
+  begin_loop(fn, &sequence, (struct ast_assigned){0}, first, &loop);
+  struct ir_value *so_far = ir_build_list_get(build, sequence.list, loop.collected)->results[0];
+  struct ir_value *element = ir_build_list_get(build, sequence.list, loop.i)->results[0];
+  struct ssa_label *stays, *changes;
+  lower_choose(fn, so_far, element, largest, &stays, &changes);
+  ssa_enter(ssa, stays, 0, NULL);
+  ssa_jump(ssa, loop.next, lower_one(fn, loop.collected));
+  ssa_enter(ssa, changes, 0, NULL);
+  end_loop(fn, &loop, loop.i);
+  return place ? lower_one(fn, loop.collected)
+               : lower_one(fn, ir_build_list_get(build, sequence.list, loop.collected)->results[0]);
 }
 
 static bool is_true(const struct lower_fn *fn, const struct ast_expr *condition) {

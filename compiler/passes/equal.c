@@ -21,6 +21,8 @@ bool instrs_equal(const struct ir_instr *a, const struct ir_instr *b) {
   if (bits_of(a->number) != bits_of(b->number) || !sizes_equal(a->size, b->size) ||
       !sizes_equal(a->length, b->length))
     return false;
+  if (a->text != b->text && (!a->text || !b->text || strcmp(a->text, b->text) != 0))
+    return false;
   for (uint32_t i = 0; i < a->n_operands; i++)
     if (a->operands[i]->id != b->operands[i]->id)
       return false;

@@ -136,6 +136,10 @@ static bool is_proven(const struct prover *p, const struct ir_instr *instr, uint
   }
   case IR_INT_TO_INDEX: return is_index(p, instr, at);
   case IR_CHECK_RANGE: return is_in_range(p, instr, at);
+  case IR_REQUIRE: {
+    const struct ir_instr *made = made_by(instr->operands[0], IR_CONST_BOOL);
+    return made && made->integer;
+  }
   case IR_LIST_GET:
   case IR_LIST_SET: return is_subscript(p, instr->operands[0], instr->operands[1], at);
   case IR_LIST_POP:

@@ -152,3 +152,8 @@ struct ast_expr *ast_first_of_chain(struct ast_expr *expr) {
 const struct ast_ref *ast_expr_ref(const struct ast_expr *expr) {
   return expr->kind == AST_EXPR_NAME && expr->name.ref.kind != AST_REF_NONE ? &expr->name.ref : NULL;
 }
+
+const char *ast_type_bound_text(enum ast_type_bound bound) {
+  static const char *const texts[] = {"type", "equal", "number"};
+  return texts[bound];
+}

@@ -555,9 +555,18 @@ struct ast_size_var {
 
 AST_LIST(ast_size_vars, struct ast_size_var *);
 
+/* What the types that a type variable stands for have in common, the wider first. */
+enum ast_type_bound {
+  AST_BOUND_TYPE,   /* nothing: values of any type */
+  AST_BOUND_EQUAL,  /* `==` and `!=` */
+  AST_BOUND_NUMBER, /* int or float */
+};
+const char *ast_type_bound_text(enum ast_type_bound bound); /* as it is written */
+
 /* A type variable of a function or method. */
 struct ast_type_var {
   struct ast_name name;
+  enum ast_type_bound bound;
   unsigned index;       /* among the type variables */
   bool is_undetermined; /* checker: no argument tells it, which was reported */
 };

@@ -516,7 +516,8 @@ static void print_vars(struct printer *p, const struct ast_size_vars *sizes,
   for (size_t i = 0; i < sizes->count; i++, separator = ", ")
     fprintf(p->out, "%s%s", separator, sizes->items[i]->name.text);
   for (size_t i = 0; types && i < types->count; i++, separator = ", ")
-    fprintf(p->out, "%s%s: type", separator, types->items[i]->name.text);
+    fprintf(p->out, "%s%s: %s", separator, types->items[i]->name.text,
+            ast_type_bound_text(types->items[i]->bound));
   if (*separator == ',')
     fputc(']', p->out);
 }

@@ -81,21 +81,32 @@ struct ast_decl *build_enum(struct parser *p, struct span span, struct ast_name 
   return decl;
 }
 
+static bool find_bound(const char *text, enum ast_type_bound *bound) {
+  for (*bound = AST_BOUND_TYPE; *bound <= AST_BOUND_NUMBER; ++*bound)
+    if (strcmp(ast_type_bound_text(*bound), text) == 0)
+      return true;
+  return false;
+}
+
 /* `types` is NULL where only sizes may stand. */
 static void build_vars(struct parser *p, struct ast_vars vars, struct ast_size_vars *sizes,
                        struct ast_type_vars *types) {
   for (size_t i = 0; i < vars.count; i++) {
     const struct ast_name *kind = &vars.items[i].kind;
-    bool is_type = kind->text && strcmp(kind->text, "type") == 0;
+    enum ast_type_bound bound;
+    bool is_type = kind->text && find_bound(kind->text, &bound);
     if (kind->text && (!is_type || !types)) {
       struct diag *diag = parser_error(
           p, DIAG_VARIABLE_KIND, kind->span,
           is_type ? "a data type is generic in sizes only" : "`%s` is no kind of variable", kind->text);
-      diag_help(diag, is_type ? "a list, `[T]`, holds values of any type"
-                              : "a name alone is a size, `n`; `T: type` is a type");
+      diag_help(diag, is_type
+                          ? "a list, `[T]`, holds values of any type"
+                          : "a name alone is a size, `n`; `T: type` is a type, `T: equal` one whose values "
+                            "`==` compares, `T: number` int or float");
     } else if (is_type) {
       struct ast_type_var *var = arena_new(p->arena, struct ast_type_var);
       var->name = vars.items[i].name;
+      var->bound = bound;
       var->index = (unsigned)types->count;
       arena_push(p->arena, types, var);
     } else {

@@ -76,6 +76,10 @@ static LLVMValueRef build_int_to_float(struct host_function *f) {
                  : LLVMBuildSIToFP(f->g->builder, value, f->g->f64, "");
 }
 
+LLVMValueRef host_constant_text(struct host_codegen *g, const char *text) {
+  return LLVMBuildGlobalStringPtr(g->builder, text, "text");
+}
+
 static LLVMValueRef set_name(struct host_codegen *g, uint32_t dim) {
   if (!g->set_names[dim])
     g->set_names[dim] = LLVMBuildGlobalStringPtr(g->builder, g->ir->dims[dim]->atom.name, "set");
@@ -98,6 +102,13 @@ static LLVMValueRef build_check_range(struct host_function *f) {
   size = LLVMBuildSelect(f->g->builder, negative, zero, size, "");
   host_require(f, build_in_range(f, args[0], size), HELPER_example_fail_range, 2, args);
   return args[0];
+}
+
+// The text is an operand of the helper that fails: a constant of the module.
+static LLVMValueRef build_require(struct host_function *f) {
+  LLVMValueRef condition = host_operand(f, 0), text = host_constant_text(f->g, f->instr->text);
+  host_require(f, condition, HELPER_example_fail_text, 1, &text);
+  return condition;
 }
 
 // --------------------------------------------------------------------------------------- instances
@@ -293,6 +304,7 @@ static LLVMValueRef build_checked(struct host_function *f) {
   case IR_FLOAT_TO_INT: return build_float_to_int(f);
   case IR_INT_TO_INDEX: return build_int_to_index(f);
   case IR_CHECK_RANGE: return build_check_range(f);
+  case IR_REQUIRE: return build_require(f);
   case IR_READ_INDEX: return build_read_index(f);
   case IR_READ_VALUE:
     return host_call_with_loc(f, HELPER_trace_read, 1, (LLVMValueRef[]){host_operand(f, 0)});
@@ -305,7 +317,8 @@ void host_build_instr(struct host_function *f) {
   if (!result)
     result = build_checked(f);
   if (result) {
-    host_set_result(f, 0, result);
+    if (f->instr->n_results > 0)
+      host_set_result(f, 0, result);
   } else if (f->instr->op == IR_EMIT) {
     build_emit(f);
   } else if (f->instr->op == IR_CALL) {

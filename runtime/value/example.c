@@ -76,6 +76,10 @@ _Noreturn void example_fail_subscript(struct example *example, const struct ir_l
                length, length == 1 ? "" : "s");
 }
 
+_Noreturn void example_fail_text(struct example *example, const struct ir_loc *loc, const char *text) {
+  example_fail(example, loc, "%s", text);
+}
+
 // The tank holds what is left of the turns granted before; each grant is counted in `steps` at once.
 void example_tick(struct example *example, const struct ir_loc *loc) {
   // Examples of less than a tank are let to their end: a minibatch of them is soon done.

@@ -83,6 +83,7 @@ _Noreturn void example_fail_float(struct example *, const struct ir_loc *, doubl
 _Noreturn void example_fail_index(struct example *, const struct ir_loc *, int64_t value, int64_t size,
                                   const char *set);
 _Noreturn void example_fail_range(struct example *, const struct ir_loc *, int64_t value, int64_t size);
+_Noreturn void example_fail_text(struct example *, const struct ir_loc *, const char *text);
 _Noreturn void example_fail_subscript(struct example *, const struct ir_loc *, int64_t value, int64_t length);
 
 struct value_data *value_data_make(struct example *, const struct ir_loc *, uint32_t tag,

@@ -343,6 +343,7 @@ static void run_int(const struct frame *f, const struct ir_instr *instr) {
     require(f, x >= 0 && x < y, "subscript out of range");
     set_int(f, instr, x);
     return;
+  case IR_REQUIRE: require(f, x, instr->text); return;
   case IR_INT_TO_FLOAT: set_number(f, instr, (double)x); return;
   default: assert(!"an operation on integers");
   }
