@@ -224,7 +224,7 @@ typedef struct nn_limits {
   // Of one example:
   uint64_t turns;      // of its loops and recursion
   uint64_t memory;     // bytes of its lists and data, its trace and its tensors
-  uint64_t instances;  // of blocks
+  uint64_t instances;  // of blocks, as rows: each time that control flow passes one counts
   uint64_t waits;      // for values that decide; reading one that has been computed is none
   // Of all examples that run at once:
   uint64_t minibatch_memory;
@@ -338,8 +338,9 @@ double nn_optimiser_norm(const nn_optimiser *);
 // Sums since nn_session_reset_stats. Times in seconds of wall clock.
 typedef struct nn_stats {
   double trace, schedule, plan, forward, backward, weights, update,
-      compile;                                     // weights: deferred weight gradients
-  uint64_t minibatches, examples, nodes, batches;  // nodes: block instances; batches: kernel calls forward
+      compile;  // weights: deferred weight gradients
+  // nodes: emissions of blocks, each a row of an instance; instances: what was scheduled; batches: kernel calls forward
+  uint64_t minibatches, examples, nodes, instances, batches;
   uint64_t flops;  // of matrix products, forward, backward and weight gradients
   uint64_t flushes, decisions;
   uint64_t parts;  // that minibatches ran in: more than minibatches when some did not fit the memory
@@ -362,7 +363,8 @@ nn_kernel_stats nn_session_kernel(const nn_session *, size_t kernel);
 
 // Of the part that ran last, when the minibatch ran in parts (nn_stats.parts).
 
-// A block instance of the last run.
+// An emission of a block in the last run, which is a row of a batch. Emissions of equal blocks that wait for the same
+// instances are one instance (runtime/batch/trace.h), which has as many rows.
 typedef struct nn_node {
   const char *name;   // block or reduction
   const char *shape;  // of the results: "{128} {128}"
@@ -374,6 +376,7 @@ typedef struct nn_node {
   bool result;             // the host code returned one of its values
 } nn_node;
 size_t nn_session_node_count(const nn_session *);
+size_t nn_session_instance_count(const nn_session *);
 nn_node nn_session_node(nn_session *, size_t node);
 
 typedef struct nn_batch {

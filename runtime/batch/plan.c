@@ -40,10 +40,10 @@ static bool place_rows(uint32_t *used, uint64_t rows, uint64_t units, uint32_t *
   return true;
 }
 
-static void place_results(struct trace *trace, const uint32_t *instances, uint32_t count, uint32_t result,
+static void place_results(struct trace *trace, const uint32_t *order, uint32_t count, uint32_t result,
                           uint32_t base, uint32_t units) {
   for (uint32_t r = 0; r < count; r++, base += units)
-    trace->value_row[trace->instances[instances[r]].first_value + result] = base;
+    trace->value_row[trace->rows[order[r]].first_value + result] = base;
 }
 
 static nn_status *too_large(void) {
@@ -51,8 +51,7 @@ static nn_status *too_large(void) {
 }
 
 static nn_status *plan_outputs(struct plan *plan, const struct plan_block *block, struct trace *trace,
-                               const uint32_t *instances, uint32_t count, bool saving,
-                               struct plan_batch *batch) {
+                               const uint32_t *order, uint32_t count, bool saving, struct plan_batch *batch) {
   uint32_t n = saving ? block->n_outputs : block->n_results;
   batch->outputs = array(plan, n, sizeof *batch->outputs);
   for (uint32_t o = 0; o < n; o++) {
@@ -60,14 +59,14 @@ static nn_status *plan_outputs(struct plan *plan, const struct plan_block *block
     if (!place_rows(used, count, block->units[o], &batch->outputs[o]))
       return too_large();
     if (o < block->n_results)
-      place_results(trace, instances, count, o, batch->outputs[o], block->units[o]);
+      place_results(trace, order, count, o, batch->outputs[o], block->units[o]);
   }
   return NULL;
 }
 
-// Transposes the arguments of the batch's instances.
+// Transposes the arguments of the batch's rows.
 static void plan_operands(struct plan *plan, const struct trace *trace, const struct trace_block *block,
-                          const uint32_t *instances, uint32_t count, struct plan_batch *batch) {
+                          const uint32_t *order, uint32_t count, struct plan_batch *batch) {
   uint32_t **rows = array(plan, block->n_tensors, sizeof *rows);
   int32_t **indices = array(plan, block->n_indices, sizeof *indices);
   double **numbers = array(plan, block->n_numbers, sizeof *numbers);
@@ -80,7 +79,7 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
   uint32_t *examples = block->random ? array(plan, count, sizeof *examples) : NULL;
   uint32_t *ordinals = block->random ? array(plan, count, sizeof *ordinals) : NULL;
   for (uint32_t r = 0; r < count; r++) {
-    const uint32_t *args = trace->args + trace->instances[instances[r]].args;
+    const uint32_t *args = trace->args + trace->rows[order[r]].args;
     for (uint32_t t = 0; t < block->n_tensors; t++)
       rows[t][r] = trace->value_row[args[block->tensor_words[t]]];
     for (uint32_t t = 0; t < block->n_indices; t++)
@@ -99,19 +98,19 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
   batch->ordinals = ordinals;
 }
 
-static nn_status *plan_list(struct plan *plan, struct trace *trace, const uint32_t *instances, uint32_t count,
+static nn_status *plan_list(struct plan *plan, struct trace *trace, const uint32_t *order, uint32_t count,
                             struct plan_batch *batch) {
-  bool is_data = trace->instances[instances[0]].block == TRACE_LIST_VECTOR;
+  bool is_data = trace->instances[trace->rows[order[0]].instance].block == TRACE_LIST_VECTOR;
   size_t n_terms = is_data ? count : 0;
   for (uint32_t r = 0; r < count; r++)
-    n_terms += trace->args[trace->instances[instances[r]].args];
+    n_terms += trace->args[trace->rows[order[r]].args];
   if (n_terms > UINT32_MAX)
     return too_large();
   uint32_t *first = array(plan, (size_t)count + 1, sizeof *first),
            *terms = array(plan, n_terms, sizeof *terms);
   uint32_t at = 0;
   for (uint32_t r = 0; r < count; r++) {
-    const uint32_t *args = trace->args + trace->instances[instances[r]].args;
+    const uint32_t *args = trace->args + trace->rows[order[r]].args;
     first[r] = at;
     for (uint32_t t = 0; t < args[0]; t++)
       terms[at++] = trace->value_row[args[2 + t]];
@@ -121,12 +120,12 @@ static nn_status *plan_list(struct plan *plan, struct trace *trace, const uint32
   first[count] = at;
   batch->first_term = first;
   batch->terms = terms;
-  uint32_t elements = trace->args[trace->instances[instances[0]].args + 1];
+  uint32_t elements = trace->args[trace->rows[order[0]].args + 1];
   uint32_t units = (uint32_t)(nn_row_elements(elements) / NN_LANES);
   batch->outputs = array(plan, 1, sizeof *batch->outputs);
   if (!place_rows(&plan->values_units, count, units, &batch->outputs[0]))
     return too_large();
-  place_results(trace, instances, count, 0, batch->outputs[0], units);
+  place_results(trace, order, count, 0, batch->outputs[0], units);
   return NULL;
 }
 
@@ -142,14 +141,14 @@ static nn_status *extend(struct plan *plan, const struct plan_block *blocks, str
   for (; plan->n_batches < schedule->n_batches; plan->n_batches++) {
     const struct batch *source = &schedule->batches[plan->n_batches];
     struct plan_batch *batch = &plan->batches[plan->n_batches];
-    const uint32_t *instances = schedule->order + source->first;
+    const uint32_t *order = schedule->order + source->first;
     *batch = (struct plan_batch){0};
     if (trace_is_list(source->block)) {
-      STATUS_TRY(plan_list(plan, trace, instances, source->count, batch));
+      STATUS_TRY(plan_list(plan, trace, order, source->count, batch));
       continue;
     }
-    plan_operands(plan, trace, &trace->blocks[source->block], instances, source->count, batch);
-    STATUS_TRY(plan_outputs(plan, &blocks[source->block], trace, instances, source->count, saving, batch));
+    plan_operands(plan, trace, &trace->blocks[source->block], order, source->count, batch);
+    STATUS_TRY(plan_outputs(plan, &blocks[source->block], trace, order, source->count, saving, batch));
   }
   return NULL;
 }

@@ -57,26 +57,41 @@ static bool take_new(struct schedule *schedule, const struct trace *trace) {
   return true;
 }
 
-static bool append_batch(struct schedule *schedule, const struct trace *trace,
-                         const struct schedule_graph *graph, const uint32_t *nodes, uint32_t count) {
+// A batch without rows; NULL without memory.
+static struct batch *add_batch(struct schedule *schedule, const struct trace_instance *head) {
   if (!array_reserve_u32(&schedule->batches, sizeof *schedule->batches, schedule->n_batches + 1,
                          &schedule->batches_capacity))
-    return false;
-  const struct trace_instance *head = &trace->instances[graph->instances[nodes[0]]];
+    return NULL;
   struct batch *batch = &schedule->batches[schedule->n_batches++];
   *batch = (struct batch){.block = head->block,
                           .key = head->key,
                           .first = schedule->n_order,
-                          .count = count,
                           .phase = head->phase,
                           .level = head->level,
                           .flush = schedule->n_flushes};
+  return batch;
+}
+
+// The rows of an instance, in the order of the trace.
+static void append_rows(struct schedule *schedule, const struct trace *trace,
+                        const struct trace_instance *instance) {
+  uint32_t at = schedule->n_order += instance->n_rows;
+  for (uint32_t row = instance->last_row; row != TRACE_NONE; row = trace->rows[row].before)
+    schedule->order[--at] = row;
+}
+
+static bool append_batch(struct schedule *schedule, const struct trace *trace,
+                         const struct schedule_graph *graph, const uint32_t *nodes, uint32_t count) {
+  struct batch *batch = add_batch(schedule, &trace->instances[graph->instances[nodes[0]]]);
+  if (!batch)
+    return false;
   for (uint32_t i = 0; i < count; i++) {
-    uint32_t level = graph->levels[nodes[i]];
-    if (level < batch->level)
-      batch->level = level;
-    schedule->order[schedule->n_order++] = graph->instances[nodes[i]];
+    const struct trace_instance *instance = &trace->instances[graph->instances[nodes[i]]];
+    if (instance->level < batch->level)
+      batch->level = instance->level;
+    append_rows(schedule, trace, instance);
   }
+  batch->count = schedule->n_order - batch->first;
   return true;
 }
 
@@ -146,23 +161,34 @@ static bool schedule_phase(struct schedule *schedule, const struct trace *trace,
   return append_order(schedule, trace, &graph, &order);
 }
 
-// Every instance alone.
+static int compare_words(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+// Every row alone.
 static bool schedule_off(struct schedule *schedule, const struct trace *trace, uint32_t n,
                          const uint32_t *instances) {
-  for (uint32_t i = 0; i < n; i++) {
-    uint32_t zero = 0, level = trace->instances[instances[i]].level;
-    struct schedule_graph graph = {.n = 1, .instances = instances + i, .levels = &level};
-    if (!append_batch(schedule, trace, &graph, &zero, 1))
+  uint32_t first = schedule->n_order;
+  for (uint32_t i = 0; i < n; i++)
+    append_rows(schedule, trace, &trace->instances[instances[i]]);
+  uint32_t end = schedule->n_order;
+  qsort(schedule->order + first, end - first, sizeof *schedule->order, compare_words);
+  for (schedule->n_order = first; schedule->n_order < end; schedule->n_order++) {
+    uint32_t row = schedule->order[schedule->n_order];
+    struct batch *batch = add_batch(schedule, &trace->instances[trace->rows[row].instance]);
+    if (!batch)
       return false;
+    batch->count = 1;
   }
   return true;
 }
 
-static bool flush(struct schedule *schedule, const struct trace *trace, nn_autobatch policy,
-                  uint32_t max_phase) {
+static bool flush(struct schedule *schedule, struct trace *trace, nn_autobatch policy, uint32_t max_phase) {
   value_arena_reset(schedule->scratch);
+  trace_close(trace);
   if (!take_new(schedule, trace) ||
-      !array_reserve_u32(&schedule->order, sizeof *schedule->order, trace->n_instances,
+      !array_reserve_u32(&schedule->order, sizeof *schedule->order, trace->n_rows,
                          &schedule->order_capacity) ||
       !array_reserve_u32(&schedule->local, sizeof *schedule->local, trace->n_instances,
                          &schedule->local_capacity))
@@ -182,8 +208,7 @@ static bool flush(struct schedule *schedule, const struct trace *trace, nn_autob
   return true;
 }
 
-bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_autobatch policy,
-                    uint32_t max_phase) {
+bool schedule_flush(struct schedule *schedule, struct trace *trace, nn_autobatch policy, uint32_t max_phase) {
   jmp_buf exhausted;
   if (setjmp(exhausted) != 0) {
     value_arena_catch(schedule->scratch, NULL);
@@ -195,9 +220,17 @@ bool schedule_flush(struct schedule *schedule, const struct trace *trace, nn_aut
   return done;
 }
 
-static int compare_words(const void *a, const void *b) {
-  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-  return x < y ? -1 : x > y;
+// The instances of rows, each once, in the order of the trace.
+static uint32_t instances_of(const struct trace *trace, uint32_t n, const uint32_t *rows,
+                             uint32_t *instances) {
+  for (uint32_t i = 0; i < n; i++)
+    instances[i] = trace->rows[rows[i]].instance;
+  qsort(instances, n, sizeof *instances, compare_words);
+  uint32_t n_different = 0;
+  for (uint32_t i = 0; i < n; i++)
+    if (i == 0 || instances[i] != instances[i - 1])
+      instances[n_different++] = instances[i];
+  return n_different;
 }
 
 static void lower_bound(struct schedule *schedule, const struct trace *trace, uint64_t *bound) {
@@ -208,8 +241,7 @@ static void lower_bound(struct schedule *schedule, const struct trace *trace, ui
       n += schedule->batches[end].count;
     value_arena_reset(schedule->scratch);
     uint32_t *instances = value_arena_alloc(schedule->scratch, n * sizeof *instances);
-    memcpy(instances, schedule->order + first, n * sizeof *instances);
-    qsort(instances, n, sizeof *instances, compare_words);
+    n = instances_of(trace, n, schedule->order + first, instances);
     struct schedule_graph graph;
     schedule_graph_make(schedule, trace, n, instances, &graph);
     schedule_graph_link(schedule, trace, &graph);

@@ -1,13 +1,13 @@
-// Which instances of a trace run together, and in what order.
+// Which instances of a trace run together, and in what order. A batch consists of all rows of its instances.
 //
 // A *flush* schedules the pending instances up to a phase; when entries decide there are several per
 // minibatch, otherwise one takes all. Within a flush the phases run one after the other (trace.h: what only
 // feeds losses and outputs is put off to odd phases, where its instances from all depths meet). Within a
 // phase, by policy:
 //
-//   off      every instance alone
+//   off      every row alone, in the order of the trace
 //   depth    a batch for each level and key (Looks, Herreshoff, Hutchins & Norvig 2017, TensorFlow Fold)
-//   agenda   ready sets per key; next comes the key whose instances have the lowest mean level (Neubig,
+//   agenda   ready sets per key; next comes the key whose rows have the lowest mean level (Neubig,
 //   Goldberg & Dyer
 //            2017, DyNet)
 //   auto     `depth` where it meets the lower bound. Otherwise ready sets, where the key that comes next is
@@ -31,13 +31,13 @@
 struct batch {
   uint32_t block;  // into ir_module.blocks, or TRACE_LIST_*
   uint32_t key;
-  uint32_t first, count;  // its instances: schedule.order[first, first + count), in the order of the trace
+  uint32_t first, count;  // its rows: schedule.order[first, first + count), those of an instance together
   uint32_t phase, level;  // level: lowest of its instances
   uint32_t flush;
 };
 
 struct schedule {
-  uint32_t *order;
+  uint32_t *order;  // rows
   uint32_t n_order, order_capacity;
   struct batch *batches;
   uint32_t n_batches, batches_capacity;
@@ -58,8 +58,8 @@ bool schedule_init(struct schedule *);
 void schedule_free(struct schedule *);
 void schedule_reset(struct schedule *);
 #define SCHEDULE_ALL UINT32_MAX
-// Appends the batches of a flush of all pending instances whose phase is at most max_phase.
-bool schedule_flush(struct schedule *, const struct trace *, nn_autobatch policy, uint32_t max_phase);
+// Appends the batches of a flush of all pending instances whose phase is at most max_phase, and closes the trace.
+bool schedule_flush(struct schedule *, struct trace *, nn_autobatch policy, uint32_t max_phase);
 
 // Sum over flushes and keys of the longest chains.
 bool schedule_lower_bound(struct schedule *, const struct trace *, uint64_t *bound);
@@ -74,7 +74,8 @@ struct schedule_graph {
   uint32_t n_keys;
   uint32_t *keys;        // [node] dense number of its key
   uint32_t *levels;      // [node]
-  uint32_t *n_waits;     // [node] operands from within the graph, with repetition
+  uint32_t *n_rows;      // [node]
+  uint32_t *n_waits;     // [node] those from within the graph
   uint32_t *first_user;  // [n + 1] into users
   uint32_t *users;       // nodes that have a result of this one as an operand, with repetition
 };

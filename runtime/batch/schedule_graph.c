@@ -8,10 +8,9 @@ static uint32_t *words(struct schedule *schedule, size_t n) {
   return value_arena_alloc(schedule->scratch, n * sizeof(uint32_t));
 }
 
-// The node that computes a value, or n when none of the graph does.
-static inline uint32_t producer(const struct schedule *schedule, const struct trace *trace,
-                                const struct schedule_graph *graph, uint32_t value) {
-  uint32_t instance = trace->value_instance[value];
+// The node of an instance, or n when it is not of the graph.
+static inline uint32_t node_of(const struct schedule *schedule, const struct schedule_graph *graph,
+                               uint32_t instance) {
   uint32_t node = schedule->local[instance];
   return node < graph->n && graph->instances[node] == instance ? node : graph->n;
 }
@@ -30,35 +29,35 @@ static void number_keys(struct schedule *schedule, const struct trace *trace, st
 
 void schedule_graph_make(struct schedule *schedule, const struct trace *trace, uint32_t n,
                          const uint32_t *instances, struct schedule_graph *graph) {
-  *graph = (struct schedule_graph){
-      .n = n, .instances = instances, .keys = words(schedule, n), .levels = words(schedule, n)};
+  *graph = (struct schedule_graph){.n = n,
+                                   .instances = instances,
+                                   .keys = words(schedule, n),
+                                   .levels = words(schedule, n),
+                                   .n_rows = words(schedule, n)};
   for (uint32_t i = 0; i < n; i++) {
     schedule->local[instances[i]] = i;
     graph->levels[i] = trace->instances[instances[i]].level;
+    graph->n_rows[i] = trace->instances[instances[i]].n_rows;
   }
   number_keys(schedule, trace, graph);
 }
 
 void schedule_graph_link(struct schedule *schedule, const struct trace *trace, struct schedule_graph *graph) {
   uint32_t n = graph->n;
-  const uint32_t *instances = graph->instances;
   graph->n_waits = words(schedule, n);
   graph->first_user = words(schedule, (size_t)n + 1);
   memset(graph->first_user, 0, ((size_t)n + 1) * sizeof *graph->first_user);
   // By counting: first how many users each node has, then their places.
   for (uint32_t i = 0; i < n; i++) {
-    const uint32_t *args;
-    const uint16_t *map;
-    uint32_t operands = trace_operands(trace, &trace->instances[instances[i]], &args, &map);
-    uint32_t waits = 0;
-    for (uint32_t k = 0; k < operands; k++) {
-      uint32_t from = producer(schedule, trace, graph, args[map ? map[k] : k]);
+    const struct trace_instance *instance = &trace->instances[graph->instances[i]];
+    graph->n_waits[i] = 0;
+    for (uint32_t w = 0; w < instance->n_waits; w++) {
+      uint32_t from = node_of(schedule, graph, trace->waits[instance->first_wait + w]);
       if (from == n)
         continue;
       graph->first_user[from + 1]++;
-      waits++;
+      graph->n_waits[i]++;
     }
-    graph->n_waits[i] = waits;
   }
   for (uint32_t i = 0; i < n; i++)
     graph->first_user[i + 1] += graph->first_user[i];
@@ -66,11 +65,9 @@ void schedule_graph_link(struct schedule *schedule, const struct trace *trace, s
   uint32_t *fill = words(schedule, (size_t)n + 1);
   memcpy(fill, graph->first_user, ((size_t)n + 1) * sizeof *fill);
   for (uint32_t i = 0; i < n; i++) {
-    const uint32_t *args;
-    const uint16_t *map;
-    uint32_t operands = trace_operands(trace, &trace->instances[instances[i]], &args, &map);
-    for (uint32_t k = 0; k < operands; k++) {
-      uint32_t from = producer(schedule, trace, graph, args[map ? map[k] : k]);
+    const struct trace_instance *instance = &trace->instances[graph->instances[i]];
+    for (uint32_t w = 0; w < instance->n_waits; w++) {
+      uint32_t from = node_of(schedule, graph, trace->waits[instance->first_wait + w]);
       if (from < n)
         graph->users[fill[from]++] = i;
     }

@@ -9,8 +9,8 @@
 struct key_state {
   uint32_t first, last;  // ready nodes, a list through `next`
   uint32_t n_ready;
-  double mean_level;  // of all its nodes, taken at the start
-  // Look-ahead: the nodes of each height that have not run.
+  double mean_level;  // of all its rows, taken at the start
+  // Look-ahead: the rows of each height that have not run.
   uint32_t *left, *ready;  // [height]
   uint32_t top;            // largest height with left > 0; 0 when all have run
 };
@@ -32,7 +32,7 @@ static void add_ready(struct ready_sets *sets, uint32_t node) {
     key->first = node;
   key->last = node;
   if (sets->heights)
-    key->ready[sets->heights[node]]++;
+    key->ready[sets->heights[node]] += sets->graph->n_rows[node];
 }
 
 static void count_heights(struct schedule *schedule, struct ready_sets *sets) {
@@ -51,7 +51,7 @@ static void count_heights(struct schedule *schedule, struct ready_sets *sets) {
     memset(key->ready, 0, bytes);
   }
   for (uint32_t i = 0; i < graph->n; i++)
-    sets->keys[graph->keys[i]].left[sets->heights[i]]++;
+    sets->keys[graph->keys[i]].left[sets->heights[i]] += graph->n_rows[i];
 }
 
 static void open_sets(struct schedule *schedule, const struct schedule_graph *graph, const uint32_t *heights,
@@ -65,8 +65,8 @@ static void open_sets(struct schedule *schedule, const struct schedule_graph *gr
   uint32_t *counts = value_arena_alloc(schedule->scratch, graph->n_keys * sizeof *counts);
   memset(counts, 0, graph->n_keys * sizeof *counts);
   for (uint32_t i = 0; i < graph->n; i++) {
-    sets->keys[graph->keys[i]].mean_level += graph->levels[i];
-    counts[graph->keys[i]]++;
+    sets->keys[graph->keys[i]].mean_level += (double)graph->levels[i] * graph->n_rows[i];
+    counts[graph->keys[i]] += graph->n_rows[i];
   }
   for (uint32_t k = 0; k < graph->n_keys; k++)
     sets->keys[k].mean_level /= counts[k];
@@ -77,7 +77,7 @@ static void open_sets(struct schedule *schedule, const struct schedule_graph *gr
       add_ready(sets, i);
 }
 
-// Share of the nodes at the top of the key's longest chains that are ready: 1 when a batch of the key now
+// Share of the rows at the top of the key's longest chains that are ready: 1 when a batch of the key now
 // shortens its longest chain, so that nothing is lost against the lower bound.
 static double share_of_top(const struct key_state *key) {
   return (double)key->ready[key->top] / key->left[key->top];
@@ -112,8 +112,8 @@ static void run_key(struct ready_sets *sets, uint32_t number, struct schedule_or
   for (uint32_t i = begin; i < *at; i++) {
     uint32_t node = order->nodes[i];
     if (sets->heights) {
-      key->left[sets->heights[node]]--;
-      key->ready[sets->heights[node]]--;
+      key->left[sets->heights[node]] -= graph->n_rows[node];
+      key->ready[sets->heights[node]] -= graph->n_rows[node];
     }
     for (uint32_t u = graph->first_user[node]; u < graph->first_user[node + 1]; u++)
       if (--sets->waits[graph->users[u]] == 0)

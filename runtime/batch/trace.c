@@ -1,4 +1,4 @@
-// Appends instances: levels, batch keys, instances that are shared.
+// Appends rows to instances: levels, batch keys, which instance a row joins, what is shared.
 #include "runtime/batch/trace.h"
 
 #include <assert.h>
@@ -12,9 +12,11 @@
 
 // --------------------------------------------------------------------------------------- the table of blocks
 
-// What an instance takes of the minibatch's memory.
+// What a row takes of the minibatch's memory, where it joins no instance: what else is in the minibatch is not for an
+// example to count.
 static inline uint64_t instance_bytes(uint64_t words, uint64_t values, uint64_t row_bytes) {
-  return sizeof(struct trace_instance) + words * sizeof(uint32_t) + values * 2 * sizeof(uint32_t) + row_bytes;
+  return sizeof(struct trace_instance) + sizeof(struct trace_row) + words * sizeof(uint32_t) +
+         values * 2 * sizeof(uint32_t) + row_bytes;
 }
 
 bool trace_block_finish(struct trace_block *block) {
@@ -83,6 +85,9 @@ bool trace_init(struct trace *trace, const struct trace_block *blocks, uint32_t 
 
 void trace_free(struct trace *trace) {
   free(trace->instances);
+  free(trace->buckets);
+  free(trace->rows);
+  free(trace->waits);
   free(trace->args);
   free(trace->data);
   free(trace->value_row);
@@ -95,8 +100,16 @@ void trace_free(struct trace *trace) {
   *trace = (struct trace){0};
 }
 
+void trace_close(struct trace *trace) {
+  for (uint32_t i = trace->n_closed; i < trace->n_instances; i++)
+    trace->buckets[trace->instances[i].hash & trace->bucket_mask] = TRACE_NONE;
+  trace->n_closed = trace->n_instances;
+}
+
 void trace_reset(struct trace *trace) {
-  trace->n_instances = trace->n_args = trace->n_values = trace->n_data = 0;
+  trace_close(trace);
+  trace->n_instances = trace->n_closed = trace->n_rows = trace->n_waits = 0;
+  trace->n_args = trace->n_values = trace->n_data = 0;
   trace->n_decisions = 0;
   memset(trace->uniform_value, 0xff, trace->n_blocks * sizeof *trace->uniform_value);
   if (trace->n_uniform)
@@ -122,10 +135,40 @@ static void grow(struct example *example, void *array, size_t element, uint64_t 
     fail(example, exhausted);
 }
 
-__attribute__((noinline)) static void reserve_slow(struct example *example, struct trace *trace,
-                                                   uint64_t words, uint32_t values) {
+static inline void put_in_bucket(struct trace *trace, uint32_t number) {
+  struct trace_instance *instance = &trace->instances[number];
+  uint32_t *bucket = &trace->buckets[instance->hash & trace->bucket_mask];
+  instance->next = *bucket;
+  *bucket = number;
+}
+
+// There are as many buckets as instances have room.
+static void grow_instances(struct example *example, struct trace *trace) {
+  if (trace->n_instances < trace->instances_capacity)
+    return;
   grow(example, &trace->instances, sizeof *trace->instances, trace->n_instances, 1,
        &trace->instances_capacity);
+  uint32_t n = trace->bucket_mask + 1;
+  while (n < trace->instances_capacity)
+    n *= 2;
+  uint32_t *buckets = malloc(n * sizeof *buckets);
+  if (!buckets) {
+    trace->instances_capacity = trace->n_instances;  // comes here again
+    fail(example, exhausted);
+  }
+  memset(buckets, 0xff, n * sizeof *buckets);
+  free(trace->buckets);
+  trace->buckets = buckets;
+  trace->bucket_mask = n - 1;
+  for (uint32_t i = trace->n_closed; i < trace->n_instances; i++)
+    put_in_bucket(trace, i);
+}
+
+__attribute__((noinline)) static void reserve_slow(struct example *example, struct trace *trace,
+                                                   uint64_t words, uint32_t values) {
+  grow_instances(example, trace);
+  grow(example, &trace->rows, sizeof *trace->rows, trace->n_rows, 1, &trace->rows_capacity);
+  grow(example, &trace->waits, sizeof *trace->waits, trace->n_waits, words, &trace->waits_capacity);
   grow(example, &trace->args, sizeof *trace->args, trace->n_args, words, &trace->args_capacity);
   uint32_t capacity = trace->values_capacity;
   grow(example, &trace->value_row, sizeof *trace->value_row, trace->n_values, values, &capacity);
@@ -134,7 +177,8 @@ __attribute__((noinline)) static void reserve_slow(struct example *example, stru
 }
 
 static inline void reserve(struct example *example, struct trace *trace, uint64_t words, uint32_t values) {
-  if (trace->n_instances < trace->instances_capacity && trace->n_args + words <= trace->args_capacity &&
+  if (trace->n_instances < trace->instances_capacity && trace->n_rows < trace->rows_capacity &&
+      trace->n_waits + words <= trace->waits_capacity && trace->n_args + words <= trace->args_capacity &&
       trace->n_values + (uint64_t)values <= trace->values_capacity)
     return;
   reserve_slow(example, trace, words, values);
@@ -216,21 +260,41 @@ static uint32_t block_key(struct example *example, struct trace *trace, uint32_t
 
 // -------------------------------------------------------------------------------------------------- emission
 
-// Where an instance stands, as far as its operands have been looked at.
+// Where a row stands, as far as its operands have been looked at.
 struct place {
   uint32_t phase, level, chain;
+  uint32_t hash;     // of the key and the waits
+  uint32_t n_waits;  // behind those of the instances
+  uint32_t last;     // of them
 };
+
+static inline uint32_t hash_on(uint32_t hash, uint32_t number) {
+  return (hash ^ number) * UINT32_C(0x9E3779B1) ^ hash >> 15;
+}
+
+static inline struct place place_first(uint32_t key, bool deferred) {
+  return (struct place){deferred, 0, 1, .hash = hash_on(0, key), .last = TRACE_NONE};
+}
 
 // Raises it by one operand. See trace.h on phases: what is deferred has an odd phase, and what is not
 // deferred but waits for something that is comes in the even phase behind it.
-static inline void place_after(const struct trace *trace, struct place *place, uint32_t key, bool deferred,
+static inline void place_after(struct trace *trace, struct place *place, uint32_t key, bool deferred,
                                uint32_t value) {
   if (trace->value_row[value] != TRACE_NO_ROW)
     return;  // there already
-  const struct trace_instance *from = &trace->instances[trace->value_instance[value]];
+  uint32_t number = trace->value_instance[value];
+  if (number == place->last)
+    return;
+  place->last = number;
+  trace->waits[trace->n_waits + place->n_waits++] = number;
+  place->hash = hash_on(place->hash, number);
+  const struct trace_instance *from = &trace->instances[number];
   uint32_t phase = deferred ? from->phase | 1 : from->phase + (from->phase & 1);
-  if (phase > place->phase)
-    *place = (struct place){phase, 0, 1};
+  if (phase > place->phase) {
+    place->phase = phase;
+    place->level = 0;
+    place->chain = 1;
+  }
   if (from->phase != place->phase)
     return;
   if (from->level >= place->level)
@@ -239,41 +303,89 @@ static inline void place_after(const struct trace *trace, struct place *place, u
     place->chain = from->chain + 1;
 }
 
-static inline uint32_t append(struct trace *trace, struct example *example, uint32_t block, uint32_t key,
-                              struct place place, uint32_t words, uint32_t values) {
+// The open instance that a row joins whose waits lie behind the others, or TRACE_NONE.
+static inline uint32_t find_open(const struct trace *trace, uint32_t key, const struct place *place) {
+  const uint32_t *waits = trace->waits + trace->n_waits;
+  uint32_t number = trace->buckets[place->hash & trace->bucket_mask];
+  for (; number != TRACE_NONE; number = trace->instances[number].next) {
+    const struct trace_instance *instance = &trace->instances[number];
+    if (instance->hash != place->hash || instance->key != key || instance->n_waits != place->n_waits)
+      continue;
+    const uint32_t *its = trace->waits + instance->first_wait;
+    uint32_t same = 0;
+    while (same < place->n_waits && waits[same] == its[same])
+      same++;
+    if (same == place->n_waits)
+      return number;
+  }
+  return TRACE_NONE;
+}
+
+static uint32_t open_instance(struct trace *trace, uint32_t block, uint32_t key, const struct place *place) {
   uint32_t number = trace->n_instances++;
-  uint32_t first = trace->n_values;
   trace->instances[number] = (struct trace_instance){
       .block = block,
       .key = key,
-      .level = place.level,
-      .phase = place.phase,
+      .level = place->level,
+      .phase = place->phase,
+      .chain = place->chain,
+      .last_row = TRACE_NONE,
+      .first_wait = trace->n_waits,
+      .n_waits = place->n_waits,
+      .hash = place->hash,
+  };
+  trace->n_waits += place->n_waits;
+  put_in_bucket(trace, number);
+  return number;
+}
+
+// A row whose `n_words` words of arguments lie behind the others already.
+static inline uint32_t append(struct trace *trace, struct example *example, uint32_t block, uint32_t key,
+                              const struct place *place, uint32_t n_words, uint32_t values) {
+  uint32_t number = find_open(trace, key, place);
+  if (number == TRACE_NONE)
+    number = open_instance(trace, block, key, place);
+  struct trace_instance *instance = &trace->instances[number];
+  uint32_t first = trace->n_values, row = trace->n_rows++;
+  trace->rows[row] = (struct trace_row){
+      .instance = number,
+      .before = instance->last_row,
       .first_value = first,
       .args = trace->n_args,
       .example = ((const struct trace_example *)example)->position,
-      .chain = place.chain,
   };
+  instance->last_row = row;
+  instance->n_rows++;
   for (uint32_t i = 0; i < values; i++) {
     trace->value_row[first + i] = TRACE_NO_ROW;
     trace->value_instance[first + i] = number;
   }
-  trace->n_args += words;
+  trace->n_args += n_words;
   trace->n_values = first + values;
   return first;
 }
 
-// The slot of the uniform table that holds an instance with this block and these arguments, or the empty one
+// The slot of the uniform table that holds a row with this block and these arguments, or the empty one
 // for it.
 static uint32_t uniform_slot(const struct trace *trace, uint32_t number, uint32_t n_words,
                              const uint32_t *args) {
   uint32_t mask = trace->uniform_table_size - 1;
   uint32_t at = hash_words(number, args, n_words) & mask;
   for (; trace->uniform_table[at]; at = (at + 1) & mask) {
-    const struct trace_instance *instance = &trace->instances[trace->uniform_table[at] - 1];
-    if (instance->block == number && memcmp(trace->args + instance->args, args, n_words * sizeof *args) == 0)
+    const struct trace_row *row = &trace->rows[trace->uniform_table[at] - 1];
+    if (trace->instances[row->instance].block == number &&
+        memcmp(trace->args + row->args, args, n_words * sizeof *args) == 0)
       break;
   }
   return at;
+}
+
+// Puts a row that is not there into the uniform table.
+static void add_uniform(struct trace *trace, uint32_t number) {
+  const struct trace_row *row = &trace->rows[number];
+  uint32_t block = trace->instances[row->instance].block;
+  trace->uniform_table[uniform_slot(trace, block, trace->blocks[block].n_args, trace->args + row->args)] =
+      number + 1;
 }
 
 static void grow_uniform_table(struct example *example, struct trace *trace) {
@@ -283,13 +395,9 @@ static void grow_uniform_table(struct example *example, struct trace *trace) {
     fail(example, exhausted);
   trace->uniform_table = table;
   trace->uniform_table_size = old_size * 2;
-  for (uint32_t i = 0; i < old_size; i++) {
-    if (!old[i])
-      continue;
-    const struct trace_instance *instance = &trace->instances[old[i] - 1];
-    uint32_t words = trace->blocks[instance->block].n_args;
-    table[uniform_slot(trace, instance->block, words, trace->args + instance->args)] = old[i];
-  }
+  for (uint32_t i = 0; i < old_size; i++)
+    if (old[i])
+      add_uniform(trace, old[i] - 1);
   free(old);
 }
 
@@ -319,8 +427,8 @@ static inline void charge(struct example *example, const struct ir_loc *loc, uin
   room->used = all;
 }
 
-static uint32_t emit_instance(struct example *example, struct trace *trace, uint32_t number,
-                              const uint32_t *args) {
+static uint32_t emit_row(struct example *example, struct trace *trace, uint32_t number,
+                         const uint32_t *args) {
   const struct trace_block *block = &trace->blocks[number];
   uint32_t key = block->n_members ? block_key(example, trace, number, block, args) : number;
   reserve(example, trace, block->n_args, block->n_values);
@@ -332,10 +440,10 @@ static uint32_t emit_instance(struct example *example, struct trace *trace, uint
     words[own] = example->number;
     words[own + 1] = example->ordinal;
   }
-  struct place place = {block->deferred, 0, 1};
+  struct place place = place_first(key, block->deferred);
   for (uint32_t i = 0; i < block->n_tensors; i++)
     place_after(trace, &place, key, block->deferred, words[block->tensor_words[i]]);
-  return append(trace, example, number, key, place, block->n_args, block->n_values);
+  return append(trace, example, number, key, &place, block->n_args, block->n_values);
 }
 
 static uint32_t emit_uniform(struct example *example, struct trace *trace, uint32_t number,
@@ -343,18 +451,33 @@ static uint32_t emit_uniform(struct example *example, struct trace *trace, uint3
   const struct trace_block *block = &trace->blocks[number];
   if (block->n_args == 0) {
     if (trace->uniform_value[number] == TRACE_NO_ROW)
-      trace->uniform_value[number] = emit_instance(example, trace, number, args);
+      trace->uniform_value[number] = emit_row(example, trace, number, args);
     return trace->uniform_value[number];
   }
   if ((trace->n_uniform + 1) * 2 > trace->uniform_table_size)
     grow_uniform_table(example, trace);
   uint32_t at = uniform_slot(trace, number, block->n_args, args);
   if (trace->uniform_table[at])
-    return trace->instances[trace->uniform_table[at] - 1].first_value;
-  uint32_t value = emit_instance(example, trace, number, args);
-  trace->uniform_table[at] = trace->n_instances;
+    return trace->rows[trace->uniform_table[at] - 1].first_value;
+  uint32_t value = emit_row(example, trace, number, args);
+  trace->uniform_table[at] = trace->n_rows;
   trace->n_uniform++;
   return value;
+}
+
+// Takes rows from their instances again, and instances from their buckets, the last ones first.
+static void drop_rows(struct trace *trace, struct trace_mark mark) {
+  assert(mark.n_instances >= trace->n_closed);
+  while (trace->n_rows > mark.n_rows) {
+    const struct trace_row *row = &trace->rows[--trace->n_rows];
+    struct trace_instance *instance = &trace->instances[row->instance];
+    instance->last_row = row->before;
+    instance->n_rows--;
+  }
+  while (trace->n_instances > mark.n_instances) {
+    const struct trace_instance *instance = &trace->instances[--trace->n_instances];
+    trace->buckets[instance->hash & trace->bucket_mask] = instance->next;
+  }
 }
 
 void trace_rewind(struct trace *trace, struct trace_mark mark) {
@@ -364,25 +487,21 @@ void trace_rewind(struct trace *trace, struct trace_mark mark) {
   // Entries of an open table cannot be taken out one by one: those that stay are put into an empty one.
   uint32_t n = 0, size = trace->uniform_table_size;
   for (uint32_t i = 0; i < size; i++)
-    n += trace->uniform_table[i] > mark.n_instances;
+    n += trace->uniform_table[i] > mark.n_rows;
   uint32_t *old = n ? malloc(size * sizeof *old) : NULL;
   if (n && !old)
     return;  // what was emitted stays, and is computed for nobody
   if (n) {
     memcpy(old, trace->uniform_table, size * sizeof *old);
     memset(trace->uniform_table, 0, size * sizeof *old);
-    for (uint32_t i = 0; i < size; i++) {
-      if (old[i] == 0 || old[i] > mark.n_instances)
-        continue;
-      const struct trace_instance *instance = &trace->instances[old[i] - 1];
-      uint32_t words = trace->blocks[instance->block].n_args;
-      trace->uniform_table[uniform_slot(trace, instance->block, words, trace->args + instance->args)] =
-          old[i];
-    }
+    for (uint32_t i = 0; i < size; i++)
+      if (old[i] != 0 && old[i] <= mark.n_rows)
+        add_uniform(trace, old[i] - 1);
     trace->n_uniform -= n;
     free(old);
   }
-  trace->n_instances = mark.n_instances;
+  drop_rows(trace, mark);
+  trace->n_waits = mark.n_waits;
   trace->n_args = mark.n_args;
   trace->n_values = mark.n_values;
   trace->n_data = mark.n_data;
@@ -396,7 +515,7 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
   if (!is_shared)
     charge(example, loc, trace->trains ? block->trained_bytes : block->bytes);
   uint32_t value = is_shared ? emit_uniform(example, trace, number, args)
-                             : emit_instance(example, trace, number, args);
+                             : emit_row(example, trace, number, args);
   example->ordinal++;
   return value;
 }
@@ -412,18 +531,18 @@ uint32_t trace_emit_list(struct example *example, const struct ir_loc *loc, uint
   uint32_t *words = trace->args + trace->n_args;
   words[0] = n;
   words[1] = elements;
-  struct place place = {0, 0, 1};
+  struct place place = place_first(key, false);
   for (uint32_t i = 0; i < n; i++) {
     words[i + 2] = values[i];
     place_after(trace, &place, key, false, values[i]);
   }
   memcpy(words + 2 + n, loc, sizeof *loc);
   example->ordinal++;
-  return append(trace, example, kind, key, place, (uint32_t)n_words, 1);
+  return append(trace, example, kind, key, &place, (uint32_t)n_words, 1);
 }
 
-struct ir_loc trace_list_loc(const struct trace *trace, const struct trace_instance *instance) {
-  const uint32_t *words = trace->args + instance->args;
+struct ir_loc trace_list_loc(const struct trace *trace, const struct trace_row *row) {
+  const uint32_t *words = trace->args + row->args;
   struct ir_loc loc;
   memcpy(&loc, words + 2 + words[0], sizeof loc);
   return loc;
@@ -463,7 +582,21 @@ uint32_t trace_emit_vector(struct example *example, const struct ir_loc *loc, ui
   words[1] = elements;
   words[2] = first;
   example->ordinal++;
-  return append(trace, example, TRACE_LIST_VECTOR, key, (struct place){0, 0, 1}, N_WORDS, 1);
+  struct place place = place_first(key, false);
+  return append(trace, example, TRACE_LIST_VECTOR, key, &place, N_WORDS, 1);
+}
+
+uint32_t trace_row_of(const struct trace *trace, uint32_t value) {
+  // The last row whose results begin no later.
+  uint32_t low = 0, high = trace->n_rows;
+  while (high - low > 1) {
+    uint32_t middle = low + (high - low) / 2;
+    if (trace->rows[middle].first_value <= value)
+      low = middle;
+    else
+      high = middle;
+  }
+  return low;
 }
 
 double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {

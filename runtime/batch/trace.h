@@ -1,6 +1,20 @@
 // The trace of a minibatch: the block instances that the examples' control flow left behind, in the order of
 // emission.
 //
+// Each emission is a *row*, with arguments and results of its own. An *instance* has one row or several, which run
+// together whatever the policy, so that what the scheduler looks at is as large as what differs: the 144 products of
+// queries and keys of an attention over twelve words are one instance. A row joins an instance of the same key when
+// both wait for results of the same instances, which gives them the same phase and level. The instance must be open,
+// which it is until a flush; whose example it is does not matter.
+//
+// Why nothing goes in circles: a row that joins waits for instances that the first row waited for, and these were there
+// before it. So instances depend on such of lower numbers alone, and their order is a topological one.
+//
+// Why nothing is lost: an instance depends on another exactly if each of its rows has an operand among the other's rows.
+// Then a path of instances is one of rows, back from any row of its last one, so that levels, chains and the lower bound
+// are those of the rows. And where a schedule runs two rows of an instance in different batches, both were ready for the
+// earlier one: the second can move there, what needs it waits no longer, and there are no more batches than before.
+//
 // Compiled host code appends through trace_emit and friends; nothing is allocated per instance, all arrays
 // grow by themselves and are kept from minibatch to minibatch. A tensor reference is a *value id*: the
 // position of its row in `value_row`. Results of one instance have consecutive ids.
@@ -16,6 +30,7 @@
 struct ir_module;
 
 #define TRACE_NO_ROW UINT32_MAX  // in value_row: not computed yet
+#define TRACE_NONE UINT32_MAX    // no row, no instance
 
 // Instances that make one row of a list are not of a block of the module; they have these pseudo block numbers. Their
 // batches are keyed by the row size too. A stack has its terms one behind the other; a vector has no terms but the
@@ -27,14 +42,26 @@ struct trace_instance {
   uint32_t key;    // hash-consed batch key: block, family members, size of a list's row
   uint32_t level;  // depth within its phase; see schedule.h
   uint32_t phase;  // 2 * number of deferred stages before it, + 1 when itself deferred
+  uint32_t chain;  // pending instances of its key and phase one behind the other as operands, up to itself:
+                   // no more than the longest chain within the phase, and often equal to it
+  uint32_t n_rows, last_row;
+  uint32_t first_wait,
+      n_waits;  // in trace.waits: the instances whose results each of its rows waits for, as they come
+                // among the operands; those that follow themselves once
+  uint32_t hash,
+      next;  // among the open instances: of key and waits; the next one of its bucket, or TRACE_NONE
+};
+
+// One emission of a block.
+struct trace_row {
+  uint32_t instance;
+  uint32_t before;  // the row of this instance that was emitted before it, or TRACE_NONE
   uint32_t first_value;
   uint32_t args;     // into trace.args: a word per tensor (value id) and per index or int, two per
                      // float (bits of the double), then for random blocks example and ordinal. Of a
                      // list: number of terms, elements of a row, the value ids, its struct ir_loc; of
                      // a vector: 0, elements, where in trace.data they begin
   uint32_t example;  // position in the minibatch
-  uint32_t chain;    // pending instances of its key and phase one behind the other as operands, up to itself:
-                     // no more than the longest chain within the phase, and often equal to it
 };
 
 // What trace_emit must know of a block, in a table made when a model is bound.
@@ -71,7 +98,7 @@ struct trace_example {
   uint32_t waits_for;   // value id, while the example is suspended
 };
 
-// Numbers of instances, argument words and values have 32 bits; beyond this many a minibatch is too large for an
+// Numbers of rows, argument words and values have 32 bits; beyond this many a minibatch is too large for an
 // example that asks for more, whatever memory there is.
 #define TRACE_LIMIT (UINT32_C(1) << 26)
 
@@ -80,6 +107,13 @@ struct trace {
   uint32_t n_blocks;
   struct trace_instance *instances;
   uint32_t n_instances, instances_capacity;
+  uint32_t n_closed;       // instances from here on are open
+  uint32_t *buckets;       // of open instances by their hash: the last one, or TRACE_NONE
+  uint32_t bucket_mask;    // their number, a power of two, less 1
+  struct trace_row *rows;  // in the order of emission
+  uint32_t n_rows, rows_capacity;
+  uint32_t *waits;
+  uint32_t n_waits, waits_capacity;
   uint32_t *args;
   uint32_t n_args, args_capacity;
   uint32_t *value_row;       // [value] offset in the values arena, or TRACE_NO_ROW
@@ -96,7 +130,7 @@ struct trace {
   uint32_t key_table_size;
   // Instances of uniform blocks in this minibatch: by block when there are no arguments, else in a table.
   uint32_t *uniform_value;  // [block] first value, TRACE_NO_ROW
-  uint32_t *uniform_table;  // open addressing: instance + 1
+  uint32_t *uniform_table;  // open addressing: row + 1
   uint32_t uniform_table_size, n_uniform;
   uint32_t n_decisions;
   // Set by the owner.
@@ -121,32 +155,38 @@ void trace_reset(struct trace *);
 
 // A place to go back to: what was emitted since is forgotten. Only what is pending may be.
 struct trace_mark {
-  uint32_t n_instances, n_args, n_values, n_data;
+  uint32_t n_instances, n_rows, n_waits, n_args, n_values, n_data;
 };
 static inline struct trace_mark trace_mark(const struct trace *trace) {
-  return (struct trace_mark){trace->n_instances, trace->n_args, trace->n_values, trace->n_data};
+  return (struct trace_mark){trace->n_instances, trace->n_rows,   trace->n_waits,
+                             trace->n_args,      trace->n_values, trace->n_data};
 }
 void trace_rewind(struct trace *, struct trace_mark);
+// No row joins an instance of before: they are being scheduled.
+void trace_close(struct trace *);
 
 static inline bool trace_is_list(uint32_t block) { return block >= TRACE_LIST_SUM; }
 // Where in the model's source a row made of a list stands.
-struct ir_loc trace_list_loc(const struct trace *, const struct trace_instance *);
-// Number of tensor operands of an instance, and the value ids: operand i is words[map ? map[i] : i].
-static inline uint32_t trace_operands(const struct trace *trace, const struct trace_instance *instance,
-                                      const uint32_t **words, const uint16_t **map) {
-  const uint32_t *args = trace->args + instance->args;
-  if (trace_is_list(instance->block)) {
+struct ir_loc trace_list_loc(const struct trace *, const struct trace_row *);
+// The row that a value is a result of. It is searched for: what runs for every value keeps it.
+uint32_t trace_row_of(const struct trace *, uint32_t value);
+// Number of tensor operands of a row, and the value ids: operand i is words[map ? map[i] : i].
+static inline uint32_t trace_operands(const struct trace *trace, uint32_t row, const uint32_t **words,
+                                      const uint16_t **map) {
+  const uint32_t *args = trace->args + trace->rows[row].args;
+  uint32_t number = trace->instances[trace->rows[row].instance].block;
+  if (trace_is_list(number)) {
     *words = args + 2;
     *map = NULL;
     return args[0];
   }
-  const struct trace_block *block = &trace->blocks[instance->block];
+  const struct trace_block *block = &trace->blocks[number];
   *words = args;
   *map = block->tensor_words;
   return block->n_tensors;
 }
 
-// Appends an instance; returns the value id of its first result. A uniform block is instantiated once per
+// Appends a row; returns the value id of its first result. A uniform block is instantiated once per
 // minibatch and set of arguments; later calls return the same ids. `args` in the order of the block's
 // parameters, words as above.
 uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args, const struct ir_loc *);

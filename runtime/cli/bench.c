@@ -119,6 +119,8 @@ static void print(const struct cli_run *run, const struct result *r) {
       {"examples_per_cpu_second", "examples/s by CPU time", COUNT, examples / r->cpu},
       {"nodes_per_second", "trace nodes/s", COUNT, (double)s->nodes / r->wall},
       {"nodes_per_example", "trace nodes per example", COUNT, mean(s->nodes, s->examples - r->failed)},
+      {"instances_per_example", "scheduled instances per example", COUNT,
+       mean(s->instances, s->examples - r->failed)},
       {"batches_per_minibatch", "batches per minibatch", COUNT, mean(s->batches, s->minibatches)},
       {"mean_batch_size", "mean batch size", COUNT, mean(s->nodes, s->batches)},
       {"share_trace", "time: trace", SHARE, s->trace / total},

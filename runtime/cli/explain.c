@@ -31,8 +31,9 @@ static void print_json(const struct cli_run *run, size_t n_examples, size_t n, j
       json_object_set_new(entry, "code", json_string(reason_name(batch.reason_code, code)));
     json_array_append_new(list, entry);
   }
-  cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:o, s:O}", "examples", (json_int_t)n_examples, "nodes",
-                           (json_int_t)nn_session_node_count(run->session), "n_batches", (json_int_t)n,
+  cli_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:O}", "examples", (json_int_t)n_examples, "nodes",
+                           (json_int_t)nn_session_node_count(run->session), "instances",
+                           (json_int_t)nn_session_instance_count(run->session), "n_batches", (json_int_t)n,
                            "lower_bound", (json_int_t)nn_session_batch_lower_bound(run->session), "batches",
                            list, "blocks", blocks));
 }
@@ -62,8 +63,10 @@ static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
 
 static void print_text(const struct cli_run *run, size_t n_examples, size_t n, const json_t *blocks) {
   size_t nodes = nn_session_node_count(run->session), least = nn_session_batch_lower_bound(run->session);
-  printf("%zu example%s, %zu block instance%s in %zu batch%s, mean size %.1f", n_examples, plural(n_examples),
-         nodes, plural(nodes), n, n == 1 ? "" : "es", n ? (double)nodes / (double)n : 0);
+  size_t instances = nn_session_instance_count(run->session);
+  printf("%zu example%s, %zu row%s of %zu block instance%s in %zu batch%s, mean size %.1f", n_examples,
+         plural(n_examples), nodes, plural(nodes), instances, plural(instances), n, n == 1 ? "" : "es",
+         n ? (double)nodes / (double)n : 0);
   if (n == least)
     puts("; no schedule has fewer batches");
   else

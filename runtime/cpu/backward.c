@@ -17,9 +17,10 @@ enum { FAN = 256 };
 struct backward {
   struct executor *executor;
   uint32_t *reached;  // [value] how many gradients are added to its own; 0: it has none
-  uint32_t *live;     // [batch] how many of its instances have results with a gradient
+  uint32_t *live;     // [batch] how many of its rows have results with a gradient
   uint32_t *clones;   // [value] first of the further rows of one with more than FAN uses, 0: it has none
   uint32_t *given;    // [value] gradients added so far; NULL: there are no clones
+  uint32_t *sizes;    // [value] units of one that has clones
   uint32_t units;     // of values and clones
   struct sink_group *groups;
   uint32_t n_groups;
@@ -49,19 +50,19 @@ static nn_status *flow_of(const struct executor *executor, uint32_t block, const
   return *known ? NULL : status_no_memory();
 }
 
-// Results of an instance that have a gradient; see flow.h.
-static uint64_t live_results(const struct backward *backward, const struct trace *trace, uint32_t number) {
-  const struct trace_instance *instance = &trace->instances[number];
-  uint32_t n = trace_is_list(instance->block) ? 1 : trace->blocks[instance->block].n_values;
+// Results of a row of a batch that have a gradient; see flow.h.
+static uint64_t live_results(const struct backward *backward, const struct trace *trace, uint32_t block,
+                             uint32_t number) {
+  uint32_t n = trace_is_list(block) ? 1 : trace->blocks[block].n_values;
   uint64_t live = 0;
   for (uint32_t r = 0; r < n; r++)
-    if (backward->reached[instance->first_value + r])
+    if (backward->reached[trace->rows[number].first_value + r])
       live |= flow_result(r);
   return live;
 }
 
 // Which values a gradient reaches, from the seeds on through operands. It is each example's own dataflow that
-// says so: neither the batch that an instance runs in nor what else is in it.
+// says so: neither the batch that a row runs in nor what else is in it.
 static nn_status *find_live(struct backward *backward, const uint32_t *seeds, uint32_t n_seeds) {
   struct executor *executor = backward->executor;
   const struct schedule *schedule = &executor->minibatch->schedule;
@@ -81,13 +82,13 @@ static nn_status *find_live(struct backward *backward, const uint32_t *seeds, ui
       STATUS_TRY(flow_of(executor, batch->block, &flow));
     for (uint32_t i = 0; i < batch->count; i++) {
       uint32_t number = schedule->order[batch->first + i], n;
-      uint64_t live = live_results(backward, trace, number);
+      uint64_t live = live_results(backward, trace, batch->block, number);
       if (!live)
         continue;
       backward->live[b]++;
       const uint32_t *args;
       const uint16_t *map;
-      n = trace_operands(trace, &trace->instances[number], &args, &map);
+      n = trace_operands(trace, number, &args, &map);
       for (uint32_t t = 0; t < n; t++)
         if (!flow || flow->inputs[t] & live)
           backward->reached[args[map ? map[t] : t]]++;
@@ -97,11 +98,12 @@ static nn_status *find_live(struct backward *backward, const uint32_t *seeds, ui
 }
 
 static uint32_t value_units(const struct backward *backward, uint32_t value) {
-  const struct minibatch *minibatch = backward->executor->minibatch;
-  const struct trace_instance *instance = &minibatch->trace.instances[minibatch->trace.value_instance[value]];
+  const struct trace *trace = &backward->executor->minibatch->trace;
+  const struct trace_instance *instance = &trace->instances[trace->value_instance[value]];
   if (trace_is_list(instance->block))
-    return (uint32_t)(nn_row_elements(minibatch->trace.keys[instance->key].elements) / NN_LANES);
-  return backward->executor->cpu->model->blocks[instance->block].units[value - instance->first_value];
+    return (uint32_t)(nn_row_elements(trace->keys[instance->key].elements) / NN_LANES);
+  uint32_t result = value - trace->rows[trace_row_of(trace, value)].first_value;
+  return backward->executor->cpu->model->blocks[instance->block].units[result];
 }
 
 // Rows beyond the plan's for values with many uses. The value is copied there, because a gradient lies at the
@@ -122,13 +124,14 @@ static nn_status *make_clones(struct backward *backward) {
     return status_no_memory();
   backward->clones = array(executor, trace->n_values, sizeof *backward->clones);
   backward->given = array(executor, trace->n_values, sizeof *backward->given);
+  backward->sizes = array(executor, trace->n_values, sizeof *backward->sizes);
   memset(backward->clones, 0, trace->n_values * sizeof *backward->clones);
   memset(backward->given, 0, trace->n_values * sizeof *backward->given);
   uint32_t at = executor->minibatch->plan.values_units;
   for (uint32_t v = 0; v < trace->n_values; v++) {
     if (backward->reached[v] <= FAN)
       continue;
-    uint32_t size = value_units(backward, v);
+    uint32_t size = backward->sizes[v] = value_units(backward, v);
     backward->clones[v] = at;
     for (uint32_t c = (backward->reached[v] - 1) / FAN; c > 0; c--, at += size)
       memcpy(row_arena_at(&executor->values, at), row_arena_at(&executor->values, trace->value_row[v]),
@@ -141,7 +144,7 @@ static nn_status *make_clones(struct backward *backward) {
 static uint32_t next_row(struct backward *backward, uint32_t value) {
   const struct trace *trace = &backward->executor->minibatch->trace;
   uint32_t use = backward->clones[value] ? backward->given[value]++ / FAN : 0;
-  return use ? backward->clones[value] + (use - 1) * value_units(backward, value) : trace->value_row[value];
+  return use ? backward->clones[value] + (use - 1) * backward->sizes[value] : trace->value_row[value];
 }
 
 // Adds up what the clones of the batch's results got.
@@ -149,13 +152,12 @@ static void collect_clones(struct backward *backward, const struct batch *batch)
   struct executor *executor = backward->executor;
   const struct trace *trace = &executor->minibatch->trace;
   for (uint32_t i = 0; i < batch->count; i++) {
-    const struct trace_instance *instance =
-        &trace->instances[executor->minibatch->schedule.order[batch->first + i]];
-    uint32_t n = trace_is_list(instance->block) ? 1 : trace->blocks[instance->block].n_values;
-    for (uint32_t v = instance->first_value; v < instance->first_value + n; v++) {
+    uint32_t first = trace->rows[executor->minibatch->schedule.order[batch->first + i]].first_value;
+    uint32_t n = trace_is_list(batch->block) ? 1 : trace->blocks[batch->block].n_values;
+    for (uint32_t v = first; v < first + n; v++) {
       if (!backward->clones[v])
         continue;
-      uint32_t n_clones = (backward->reached[v] - 1) / FAN, size = value_units(backward, v);
+      uint32_t n_clones = (backward->reached[v] - 1) / FAN, size = backward->sizes[v];
       executor->cpu->loops->sum_rows(row_arena_at(&executor->gradients, trace->value_row[v]), 1,
                                      row_arena_at(&executor->gradients, backward->clones[v]), n_clones,
                                      (size_t)size * NN_LANES, (size_t)size * NN_LANES);
@@ -171,11 +173,11 @@ static const uint32_t *operand_rows(struct backward *backward, const struct batc
   uint32_t *rows = array(backward->executor, batch->count, sizeof *rows);
   for (uint32_t r = 0; r < batch->count; r++) {
     uint32_t number = minibatch->schedule.order[batch->first + r];
-    const uint32_t *args = trace->args + trace->instances[number].args;
+    const uint32_t *args = trace->args + trace->rows[number].args;
     uint32_t value = args[trace->blocks[batch->block].tensor_words[operand]];
     // Only uses with a gradient were counted.
     const struct flow *flow = backward->executor->cpu->flows[batch->block];
-    bool adds = flow->inputs[operand] & live_results(backward, trace, number);
+    bool adds = flow->inputs[operand] & live_results(backward, trace, batch->block, number);
     rows[r] = adds ? next_row(backward, value) : planned[r];
   }
   return rows;
@@ -187,8 +189,8 @@ static const uint32_t *term_rows(struct backward *backward, const struct batch *
   uint32_t *rows = array(backward->executor, n_terms, sizeof *rows), at = 0;
   for (uint32_t r = 0; r < batch->count; r++) {
     uint32_t number = minibatch->schedule.order[batch->first + r];
-    const uint32_t *args = trace->args + trace->instances[number].args;
-    bool adds = live_results(backward, trace, number) != 0;
+    const uint32_t *args = trace->args + trace->rows[number].args;
+    bool adds = live_results(backward, trace, batch->block, number) != 0;
     for (uint32_t t = 0; t < args[0]; t++)
       rows[at++] = adds ? next_row(backward, args[2 + t]) : trace->value_row[args[2 + t]];
   }
@@ -266,7 +268,7 @@ static bool shares_rows(const struct backward *backward, uint32_t number, const 
     memset(executor->marks, 0, executor->n_marks * sizeof *executor->marks);
     executor->mark = 1;
   }
-  // A row that meets itself, as two operands of one instance, is no conflict; it is found all the same, and
+  // A row that meets itself, as two operands of its own, is no conflict; it is found all the same, and
   // rare.
   for (uint32_t t = 0; t < n_tensors; t++) {
     for (uint32_t r = 0; r < batch->count; r++) {
@@ -288,7 +290,8 @@ static nn_status *run_live_rows(struct backward *backward, const struct batch *b
   for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
     bool live = false, next;
     for (end = begin; end < batch->count; end++) {
-      next = live_results(backward, &minibatch->trace, minibatch->schedule.order[batch->first + end]) != 0;
+      next = live_results(backward, &minibatch->trace, batch->block,
+                          minibatch->schedule.order[batch->first + end]) != 0;
       if (end > begin && next != live)
         break;
       live = next;

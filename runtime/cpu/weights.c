@@ -247,7 +247,7 @@ static nn_status *each_use(const struct weights *weights, uint32_t first, uint32
           return status_new(NN_DATA, "row %d of '%s' was looked up, which has %lld", rows[r],
                             executor->cpu->model->params->names[param->shape->first + c->member],
                             (long long)param->shape->rows);
-        uint32_t value = minibatch->trace.instances[minibatch->schedule.order[batch->first + r]].first_value;
+        uint32_t value = minibatch->trace.rows[minibatch->schedule.order[batch->first + r]].first_value;
         uint64_t live = 0;
         for (uint32_t o = 0; o < n_results; o++)
           if (weights->reached[value + o])

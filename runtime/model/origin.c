@@ -31,7 +31,8 @@ static uint32_t value_elements(const nn_session *session, uint32_t value) {
   const struct trace_instance *instance = &trace->instances[trace->value_instance[value]];
   if (trace_is_list(instance->block))
     return trace->keys[instance->key].elements;
-  return session->model->blocks[instance->block].elements[value - instance->first_value];
+  return session->model->blocks[instance->block]
+      .elements[value - trace->rows[trace_row_of(trace, value)].first_value];
 }
 
 // `n`: elements of the value. One of a result that was kept is not in the trace, so its size is told by its type.
@@ -168,10 +169,10 @@ static void observe(void *context, const struct ir_instr *instr, const struct re
     sample(run, instr, values);
 }
 
-// Words of an instance's arguments, in the order of the forward block's parameters.
+// Words of a row's arguments, in the order of the forward block's parameters.
 static bool read_arguments(struct origin_run *run, const struct ir_block *forward) {
   const nn_session *session = run->session;
-  const uint32_t *words = session->minibatch.trace.args + run->instance->args;
+  const uint32_t *words = session->minibatch.trace.args + run->row->args;
   for (uint32_t i = 0; i < forward->n_params; i++) {
     const struct ir_type *type = forward->params[i]->type;
     if (type->kind == IR_FLOAT) {
@@ -197,10 +198,10 @@ static bool read_arguments(struct origin_run *run, const struct ir_block *forwar
   return true;
 }
 
-bool origin_open(struct origin_run *run, const nn_session *session, const struct trace_instance *instance,
+bool origin_open(struct origin_run *run, const nn_session *session, const struct trace_row *row,
                  const struct ir_block *block) {
   const nn_model *model = session->model;
-  *run = (struct origin_run){.session = session, .instance = instance, .block = block};
+  *run = (struct origin_run){.session = session, .row = row, .block = block};
   size_t n = block->n_params + 1;
   run->tensors = calloc(n, sizeof *run->tensors);
   run->integers = calloc(n, sizeof *run->integers);
@@ -226,7 +227,8 @@ bool origin_open(struct origin_run *run, const nn_session *session, const struct
                                .observe = observe,
                                .context = run,
                                .single = model->element == NN_F32};
-  return read_arguments(run, model->module->blocks[instance->block]);
+  const struct trace *trace = &session->minibatch.trace;
+  return read_arguments(run, model->module->blocks[trace->instances[row->instance].block]);
 }
 
 void origin_close(struct origin_run *run) {
@@ -342,15 +344,16 @@ struct search {
 
 // Describes what made the value, or moves on to the operand that handed it in. Another value to be explained, of
 // the infinity that a nan was made of, may follow. false: there is nothing more to say.
-static bool search_block(struct search *search, const struct trace_instance *instance) {
+static bool search_block(struct search *search, const struct trace_row *row) {
   const nn_session *session = search->session;
-  const struct ir_block *block = session->model->module->blocks[instance->block];
+  const struct trace *trace = &session->minibatch.trace;
+  const struct ir_block *block = session->model->module->blocks[trace->instances[row->instance].block];
   struct origin_run run;
   bool goes_on = false;
   uint32_t param = 0;
-  if (origin_open(&run, session, instance, block)) {
+  if (origin_open(&run, session, row, block)) {
     origin_evaluate(&run);
-    const struct ir_value *output = block->outputs[search->value - instance->first_value];
+    const struct ir_value *output = block->outputs[search->value - row->first_value];
     const struct ir_instr *instr = NULL;
     // Kernels round in other places than the reference does; then the block is all that can be said.
     if (run.classes[output->id] != search->wanted)
@@ -372,7 +375,7 @@ static bool search_block(struct search *search, const struct trace_instance *ins
     }
   }
   if (goes_on) {
-    const uint32_t *words = session->minibatch.trace.args + instance->args;
+    const uint32_t *words = trace->args + row->args;
     for (uint32_t i = 0; i < param; i++)
       words += block->params[i]->type->kind == IR_FLOAT ? 2 : 1;
     search->value = *words;
@@ -381,9 +384,10 @@ static bool search_block(struct search *search, const struct trace_instance *ins
   return goes_on;
 }
 
-static bool search_list(struct search *search, const struct trace_instance *instance) {
-  const uint32_t *args = search->session->minibatch.trace.args + instance->args;
-  if (instance->block == TRACE_LIST_VECTOR) {
+static bool search_list(struct search *search, const struct trace_row *row) {
+  const struct trace *trace = &search->session->minibatch.trace;
+  const uint32_t *args = trace->args + row->args, kind = trace->instances[row->instance].block;
+  if (kind == TRACE_LIST_VECTOR) {
     append(search->text, search->size, "a number of the data or the control flow");
     return false;
   }
@@ -395,9 +399,8 @@ static bool search_list(struct search *search, const struct trace_instance *inst
     return true;
   }
   static const char *const names[] = {"sum", "mean", "max", "tensor"};
-  append(search->text, search->size, "`%s` of a list of %u at ", names[instance->block - TRACE_LIST_SUM],
-         args[0]);
-  struct ir_loc loc = trace_list_loc(&search->session->minibatch.trace, instance);
+  append(search->text, search->size, "`%s` of a list of %u at ", names[kind - TRACE_LIST_SUM], args[0]);
+  struct ir_loc loc = trace_list_loc(trace, row);
   append_place(search->text, search->size, search->session->model->module, &loc, true);
   return false;
 }
@@ -406,7 +409,7 @@ static bool search_list(struct search *search, const struct trace_instance *inst
 static bool find_read(const nn_session *session, size_t i, nn_finiteness wanted, uint32_t *value) {
   const struct trace *trace = &session->minibatch.trace;
   for (*value = 0; *value < trace->n_values; ++*value)
-    if (trace->instances[trace->value_instance[*value]].example == i &&
+    if (trace->rows[trace_row_of(trace, *value)].example == i &&
         value_worst(session, *value, value_elements(session, *value)) == wanted)
       return true;
   return false;
@@ -425,9 +428,9 @@ static char *find_origin(const nn_session *session, size_t i) {
   if (!goes_on)
     append(text, SIZE, "a number of the data or the control flow");
   while (goes_on) {
-    const struct trace_instance *instance = &trace->instances[trace->value_instance[search.value]];
-    goes_on = trace_is_list(instance->block) ? search_list(&search, instance)
-                                             : search_block(&search, instance);
+    const struct trace_row *row = &trace->rows[trace_row_of(trace, search.value)];
+    goes_on = trace_is_list(trace->instances[row->instance].block) ? search_list(&search, row)
+                                                                   : search_block(&search, row);
   }
   return text;
 }

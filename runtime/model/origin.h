@@ -12,10 +12,10 @@
 // The worst number of an array.
 nn_finiteness origin_worst(const double *x, int64_t n);
 
-// One instance, or its adjoint, under the reference.
+// One row of an instance, or its adjoint, under the reference.
 struct origin_run {
   const nn_session *session;
-  const struct trace_instance *instance;
+  const struct trace_row *row;
   const struct ir_block *block;  // forward block or adjoint
   struct reference in;
   double **tensors, **outputs;  // [param], [output]
@@ -29,11 +29,10 @@ struct origin_run {
   uint32_t n_operands;
 };
 
-// Prepares a run of the forward block of an instance; its tensors are copied from the session's rows. In an
+// Prepares a run of the forward block of a row; its tensors are copied from the session's rows. In an
 // adjoint the caller fills in tensors of the parameters beyond them. false without memory; origin_close in any
 // case.
-bool origin_open(struct origin_run *, const nn_session *, const struct trace_instance *,
-                 const struct ir_block *);
+bool origin_open(struct origin_run *, const nn_session *, const struct trace_row *, const struct ir_block *);
 void origin_close(struct origin_run *);
 void origin_evaluate(struct origin_run *);
 // From a value that is not finite back to the instruction that made it; NULL with *param when it was handed in.

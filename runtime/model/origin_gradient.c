@@ -17,8 +17,8 @@ struct pass {
   size_t size;
 };
 
-static uint32_t elements_of(const nn_session *session, const struct trace_instance *instance,
-                            uint32_t result) {
+static uint32_t elements_of(const nn_session *session, const struct trace_row *row, uint32_t result) {
+  const struct trace_instance *instance = &session->minibatch.trace.instances[row->instance];
   if (trace_is_list(instance->block))
     return session->minibatch.trace.keys[instance->key].elements;
   return session->model->blocks[instance->block].elements[result];
@@ -26,8 +26,8 @@ static uint32_t elements_of(const nn_session *session, const struct trace_instan
 
 static bool add(struct pass *pass, uint32_t value, const double *gradient, double factor) {
   const struct trace *trace = &pass->session->minibatch.trace;
-  const struct trace_instance *instance = &trace->instances[trace->value_instance[value]];
-  uint32_t n = elements_of(pass->session, instance, value - instance->first_value);
+  const struct trace_row *row = &trace->rows[trace_row_of(trace, value)];
+  uint32_t n = elements_of(pass->session, row, value - row->first_value);
   double *to = pass->gradients[value];
   if (!to && !(to = pass->gradients[value] = calloc((size_t)n + 1, sizeof *to)))
     return false;
@@ -39,18 +39,19 @@ static bool add(struct pass *pass, uint32_t value, const double *gradient, doubl
   return true;
 }
 
-static bool list_backward(struct pass *pass, const struct trace_instance *instance) {
+static bool list_backward(struct pass *pass, const struct trace_row *row) {
   const nn_session *session = pass->session;
-  const uint32_t *args = session->minibatch.trace.args + instance->args;
-  const double *gradient = pass->gradients[instance->first_value];
-  if (instance->block == TRACE_LIST_STACK) {
+  const uint32_t *args = session->minibatch.trace.args + row->args;
+  uint32_t kind = session->minibatch.trace.instances[row->instance].block;
+  const double *gradient = pass->gradients[row->first_value];
+  if (kind == TRACE_LIST_STACK) {
     for (uint32_t t = 0; t < args[0]; t++)
       if (!add(pass, args[2 + t], gradient + args[1] / args[0] * t, 1))
         return false;
     return true;
   }
-  if (instance->block != TRACE_LIST_MAX) {
-    double factor = instance->block == TRACE_LIST_MEAN ? 1.0 / args[0] : 1;
+  if (kind != TRACE_LIST_MAX) {
+    double factor = kind == TRACE_LIST_MEAN ? 1.0 / args[0] : 1;
     for (uint32_t t = 0; t < args[0]; t++)
       if (!add(pass, args[2 + t], gradient, factor))
         return false;
@@ -61,7 +62,7 @@ static bool list_backward(struct pass *pass, const struct trace_instance *instan
   for (uint32_t t = 0; part && t < args[0]; t++) {
     bool any = false;
     for (uint32_t e = 0; e < args[1]; e++) {
-      double largest = session_element(session, instance->first_value, e);
+      double largest = session_element(session, row->first_value, e);
       bool taken = session_element(session, args[2 + t], e) != largest;
       for (uint32_t s = 0; s < t && !taken; s++)
         taken = session_element(session, args[2 + s], e) == largest;
@@ -89,7 +90,7 @@ static bool fill_adjoint(const struct pass *pass, struct origin_run *forward, st
       return false;
     adjoint->tensors[param] = to;
     const double *from = i < n_saved ? forward->outputs[output]
-                                     : pass->gradients[forward->instance->first_value + output];
+                                     : pass->gradients[forward->row->first_value + output];
     if (from)
       memcpy(to, from, n * sizeof *to);
     adjoint->classes[adjoint->block->params[param]->id] = (uint8_t)origin_worst(to, (int64_t)n);
@@ -119,9 +120,9 @@ static bool explain_sinks(struct pass *pass, struct origin_run *run) {
   return false;
 }
 
-static bool pass_on(struct pass *pass, const struct ir_block *block, const struct trace_instance *instance,
+static bool pass_on(struct pass *pass, const struct ir_block *block, const struct trace_row *row,
                     double *const *gradients) {
-  const uint32_t *words = pass->session->minibatch.trace.args + instance->args;
+  const uint32_t *words = pass->session->minibatch.trace.args + row->args;
   for (uint32_t i = 0; i < block->n_params; i++) {
     if (block->params[i]->type->kind == IR_TENSOR && !add(pass, *words, gradients[i], 1))
       return false;
@@ -147,16 +148,17 @@ static double **input_gradients(const struct pass *pass, const struct ir_block *
   return gradients;
 }
 
-static bool block_backward(struct pass *pass, const struct trace_instance *instance, bool *explained) {
-  const struct ir_block *block = pass->session->model->module->blocks[instance->block];
+static bool block_backward(struct pass *pass, const struct trace_row *row, bool *explained) {
+  const struct trace *trace = &pass->session->minibatch.trace;
+  const struct ir_block *block = pass->session->model->module->blocks[trace->instances[row->instance].block];
   if (!block->adjoint)
     return true;
   struct origin_run forward = {0}, adjoint = {0};
   double **gradients = input_gradients(pass, block);
-  bool done = gradients && origin_open(&forward, pass->session, instance, block);
+  bool done = gradients && origin_open(&forward, pass->session, row, block);
   if (done) {
     origin_evaluate(&forward);
-    done = origin_open(&adjoint, pass->session, instance, block->adjoint) &&
+    done = origin_open(&adjoint, pass->session, row, block->adjoint) &&
            fill_adjoint(pass, &forward, &adjoint);
   }
   if (done) {
@@ -164,7 +166,7 @@ static bool block_backward(struct pass *pass, const struct trace_instance *insta
     origin_evaluate(&adjoint);
     adjoint.in.input_gradients = NULL;
     *explained = explain_sinks(pass, &adjoint);
-    done = *explained || pass_on(pass, block, instance, gradients);
+    done = *explained || pass_on(pass, block, row, gradients);
   }
   for (uint32_t i = 0; gradients && i < block->n_params; i++)
     free(gradients[i]);
@@ -181,16 +183,16 @@ static void explain(nn_session *session, double scale, char *text, size_t size) 
   const struct trace *trace = &session->minibatch.trace;
   struct pass pass = {session, calloc((size_t)trace->n_values + 1, sizeof *pass.gradients), text, size};
   bool goes_on = pass.gradients && add(&pass, (uint32_t)session->examples[0].run.results[0], &scale, 1);
-  for (uint32_t i = trace->n_instances; goes_on && i-- > 0;) {
-    const struct trace_instance *instance = &trace->instances[i];
-    uint32_t results = trace_is_list(instance->block) ? 1 : session->model->blocks[instance->block].n_results;
+  for (uint32_t i = trace->n_rows; goes_on && i-- > 0;) {
+    const struct trace_row *row = &trace->rows[i];
+    uint32_t block = trace->instances[row->instance].block;
+    uint32_t results = trace_is_list(block) ? 1 : session->model->blocks[block].n_results;
     bool reached = false, explained = false;
     for (uint32_t r = 0; r < results; r++)
-      reached |= pass.gradients[instance->first_value + r] != NULL;
+      reached |= pass.gradients[row->first_value + r] != NULL;
     if (!reached)
       continue;
-    goes_on = trace_is_list(instance->block) ? list_backward(&pass, instance)
-                                             : block_backward(&pass, instance, &explained);
+    goes_on = trace_is_list(block) ? list_backward(&pass, row) : block_backward(&pass, row, &explained);
     goes_on &= !explained;
   }
   for (uint32_t v = 0; pass.gradients && v < trace->n_values; v++)

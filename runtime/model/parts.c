@@ -168,7 +168,8 @@ nn_status *session_run_parts(nn_session *session, const struct ir_entry *entry) 
       most = part.n;
     STATUS_TRY(add_part(session, part));
     stats->parts++;
-    stats->nodes += trace->n_instances;
+    stats->nodes += trace->n_rows;
+    stats->instances += trace->n_instances;
     stats->batches += session->minibatch.schedule.n_batches;
     stats->decisions += trace->n_decisions;
     first += part.n;

@@ -9,8 +9,9 @@
 
 struct session_view {
   struct arena texts;
-  uint32_t *batch_of;  // [instance]
-  bool *is_result;     // [instance]
+  uint32_t *row_of;    // [value]
+  uint32_t *batch_of;  // [row]
+  bool *is_result;     // [row]
   uint32_t *inputs;    // answer of the last nn_session_node
   uint32_t inputs_capacity;
 };
@@ -58,6 +59,7 @@ void session_drop_view(nn_session *session) {
   if (!session->view)
     return;
   arena_free(&session->view->texts);
+  free(session->view->row_of);
   free(session->view->batch_of);
   free(session->view->is_result);
   free(session->view->inputs);
@@ -68,13 +70,12 @@ void session_drop_view(nn_session *session) {
 static void mark_results(const nn_session *session, struct session_view *view) {
   if (session->n_parts > 1)
     return;  // results are copies, of all parts
-  const struct trace *trace = &session->minibatch.trace;
   for (size_t i = 0; i < session->n_examples; i++) {
     if (session->examples[i].state != EXAMPLE_DONE)
       continue;
     for (uint32_t slot = 0; slot < session->n_slots; slot++)
       if (session->slot_types[slot]->kind == IR_TENSOR)
-        view->is_result[trace->value_instance[session->examples[i].run.results[slot]]] = true;
+        view->is_result[view->row_of[session->examples[i].run.results[slot]]] = true;
   }
 }
 
@@ -87,12 +88,16 @@ static struct session_view *get_view(nn_session *session) {
     return NULL;
   session->view = view;
   arena_init(&view->texts);
-  view->batch_of = calloc((size_t)session->minibatch.trace.n_instances + 1, sizeof *view->batch_of);
-  view->is_result = calloc((size_t)session->minibatch.trace.n_instances + 1, sizeof *view->is_result);
-  if (!view->batch_of || !view->is_result) {
+  const struct trace *trace = &session->minibatch.trace;
+  view->row_of = calloc((size_t)trace->n_values + 1, sizeof *view->row_of);
+  view->batch_of = calloc((size_t)trace->n_rows + 1, sizeof *view->batch_of);
+  view->is_result = calloc((size_t)trace->n_rows + 1, sizeof *view->is_result);
+  if (!view->row_of || !view->batch_of || !view->is_result) {
     session_drop_view(session);
     return NULL;
   }
+  for (uint32_t v = 0; v < trace->n_values; v++)
+    view->row_of[v] = trace_row_of(trace, v);
   for (uint32_t b = 0; b < session->minibatch.schedule.n_batches; b++) {
     const struct batch *batch = &session->minibatch.schedule.batches[b];
     for (uint32_t i = 0; i < batch->count; i++)
@@ -135,6 +140,10 @@ static const char *shapes_text(const nn_session *session, struct arena *texts,
 }
 
 size_t nn_session_node_count(const nn_session *session) {
+  return session->entry ? session->minibatch.trace.n_rows : 0;
+}
+
+size_t nn_session_instance_count(const nn_session *session) {
   return session->entry ? session->minibatch.trace.n_instances : 0;
 }
 
@@ -151,10 +160,11 @@ static void describe_node(void *context) {
   uint32_t number = request->number;
   const struct trace *trace = &session->minibatch.trace;
   struct session_view *view = session->view;
-  const struct trace_instance *instance = &trace->instances[number];
+  const struct trace_row *row = &trace->rows[number];
+  const struct trace_instance *instance = &trace->instances[row->instance];
   const uint32_t *args;
   const uint16_t *map;
-  uint32_t n = trace_operands(trace, instance, &args, &map);
+  uint32_t n = trace_operands(trace, number, &args, &map);
   if (n > view->inputs_capacity) {
     free(view->inputs);
     view->inputs = malloc(n * sizeof *view->inputs);
@@ -163,10 +173,10 @@ static void describe_node(void *context) {
       n = 0;
   }
   for (uint32_t t = 0; t < n; t++)
-    view->inputs[t] = trace->value_instance[args[map ? map[t] : t]];
+    view->inputs[t] = view->row_of[args[map ? map[t] : t]];
   request->node = (nn_node){.name = block_name(session->model, instance->block),
                             .shape = shapes_text(session, &view->texts, instance),
-                            .example = instance->example,
+                            .example = row->example,
                             .batch = view->batch_of[number],
                             .level = instance->level,
                             .phase = instance->phase,
@@ -184,7 +194,7 @@ nn_node nn_session_node(nn_session *session, size_t number) {
 
 // --------------------------------------------------------------------------------------------------- batches
 
-// Whether an instance of `later` needs the result of one of `earlier`, directly or through others.
+// Whether a row of `later` needs the result of one of `earlier`, directly or through others.
 static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
   const struct trace *trace = &session->minibatch.trace;
   const struct schedule *schedule = &session->minibatch.schedule;
@@ -201,10 +211,9 @@ static bool depends(nn_session *session, uint32_t later, uint32_t earlier) {
     for (uint32_t i = 0; i < schedule->batches[b].count; i++) {
       const uint32_t *args;
       const uint16_t *map;
-      uint32_t instance = schedule->order[schedule->batches[b].first + i];
-      uint32_t n = trace_operands(trace, &trace->instances[instance], &args, &map);
+      uint32_t n = trace_operands(trace, schedule->order[schedule->batches[b].first + i], &args, &map);
       for (uint32_t t = 0; t < n; t++) {
-        uint32_t from = session->view->batch_of[trace->value_instance[args[map ? map[t] : t]]];
+        uint32_t from = session->view->batch_of[session->view->row_of[args[map ? map[t] : t]]];
         if (from >= earlier)
           needed[from - earlier] = true;
       }

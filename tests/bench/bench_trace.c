@@ -1,4 +1,4 @@
-// How long compiled host code takes to leave its trace: nanoseconds per block instance for the recursion of a
+// How long compiled host code takes to leave its trace: nanoseconds per row of a block instance for the recursion of a
 // Tree-LSTM over random trees, and milliseconds to compile it, cold and from the disk cache.
 //
 //   bench_trace [SECONDS]
@@ -136,14 +136,14 @@ static void measure(struct host_code *code, uint32_t function, struct trace *tra
     double start = seconds_now();
     for (int i = 0; i < 10; i++) {
       run_minibatch(pool, code->entries[function], trace, arena, &room, trees);
-      if (trace->n_instances != expected)
-        stop("a wrong number of instances");
+      if (trace->n_rows != expected)
+        stop("a wrong number of rows");
     }
     double each = (seconds_now() - start) / 10;
     best = each < best ? each : best;
   } while (seconds_now() - begin < limit);
-  printf("%-22s %6.1f ns  (%" PRIu32 " instances of %d trees in %.1f us)\n", "per instance",
-         1e9 * best / expected, expected, TREES, 1e6 * best);
+  printf("%-22s %6.1f ns  (%" PRIu32 " rows of %d trees in %.1f us)\n", "per row", 1e9 * best / expected,
+         expected, TREES, 1e6 * best);
   heap_pool_clear(&room.heaps);
   fiber_pool_free(pool);
   value_arena_free(data);

@@ -54,7 +54,8 @@ static uint32_t elements_of(const struct rig *rig, uint32_t value) {
   const struct trace_instance *instance = &trace->instances[trace->value_instance[value]];
   if (trace_is_list(instance->block))
     return trace->keys[instance->key].elements;
-  return rig->model->blocks[instance->block].elements[value - instance->first_value];
+  return rig->model->blocks[instance->block]
+      .elements[value - trace->rows[trace_row_of(trace, value)].first_value];
 }
 
 static double *read_value(const struct rig *rig, uint32_t value, uint32_t n) {

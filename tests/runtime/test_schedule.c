@@ -1,5 +1,5 @@
-// The trace and its schedules: hand-worked ones for each policy, and properties of the schedules of random
-// traces.
+// The trace and its schedules: which rows are one instance, hand-worked schedules for each policy, and properties of
+// the schedules of random traces.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -148,6 +148,9 @@ static void test_phases(void **state) {
     }
     trace_emit_list(&bench.example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 1, 3, losses);
   }
+  // What the examples do alike is one instance: a source, three steps, their losses, the sum.
+  assert_int_equal(bench.trace.n_instances, 8);
+  assert_int_equal(bench.trace.n_rows, 16);
   expect(&bench, NN_AUTOBATCH_AUTO, "source*2|a*2|a*2|a*2|loss*6|sum*2");
   expect(&bench, NN_AUTOBATCH_DEPTH, "source*2|a*2|a*2|a*2|loss*6|sum*2");
   assert_int_equal(bench.schedule.batches[4].phase, 1);
@@ -194,7 +197,8 @@ static void test_keys(void **state) {
   trace_emit_list(&bench.example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 9, 2, members);
   trace_emit_list(&bench.example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 8, 3, members);
   expect(&bench, NN_AUTOBATCH_AUTO, "zero*1|member*4|member*2|sum*2|sum*1");
-  assert_int_equal(bench.trace.n_instances, 10);
+  assert_int_equal(bench.trace.n_rows, 10);
+  assert_int_equal(bench.trace.n_instances, 6);  // the sums of eight wait for one member, and for two
   trace_reset(&bench.trace);
   assert_int_equal(emit(&bench, ZERO, 0, 0), 0);
   assert_int_equal(bench.trace.n_instances, 1);
@@ -203,16 +207,94 @@ static void test_keys(void **state) {
     emit(&bench, MEMBER, i, 0);
   for (uint32_t i = 0; i < 300; i++)
     emit(&bench, MEMBER, 299 - i, 0);
+  assert_int_equal(bench.trace.n_instances, 301);
   for (uint32_t i = 0; i < 300; i++)
-    assert_int_equal(bench.trace.instances[1 + i].key, bench.trace.instances[600 - i].key);
+    assert_int_equal(bench.trace.rows[1 + i].instance, bench.trace.rows[600 - i].instance);
   close_bench(&bench);
+}
+
+static uint32_t instance_of(const struct bench *bench, uint32_t value) {
+  return bench->trace.value_instance[value];
+}
+
+// A row joins the instance that waits for the same ones, and no other.
+static void test_rows(void **state) {
+  (void)state;
+  struct bench bench;
+  open_bench(&bench);
+  uint32_t x = emit(&bench, SOURCE, 0, 0), y = emit(&bench, A, x, 0), z = emit(&bench, SOURCE, 1, 0);
+  assert_int_equal(instance_of(&bench, x), instance_of(&bench, z));
+  uint32_t one = emit(&bench, PAIR, x, y), two = emit(&bench, PAIR, z, y), three = emit(&bench, PAIR, y, x),
+           four = emit(&bench, PAIR, y, y), five = emit(&bench, A, z, 0);
+  assert_int_equal(instance_of(&bench, one), instance_of(&bench, two));
+  assert_int_not_equal(instance_of(&bench, one), instance_of(&bench, four));
+  assert_int_not_equal(instance_of(&bench, three), instance_of(&bench, four));
+  assert_int_equal(instance_of(&bench, y), instance_of(&bench, five));
+  const struct trace_instance *pairs = &bench.trace.instances[instance_of(&bench, one)];
+  assert_int_equal(pairs->n_rows, 2);
+  assert_int_equal(bench.trace.rows[pairs->last_row].first_value, two);
+  assert_int_equal(bench.trace.rows[bench.trace.rows[pairs->last_row].before].first_value, one);
+  for (uint32_t r = 0; r < bench.trace.n_rows; r++)
+    assert_int_equal(trace_row_of(&bench.trace, bench.trace.rows[r].first_value), r);
+  assert_int_equal(trace_row_of(&bench.trace, two + 1), trace_row_of(&bench.trace, two));
+  // Of a list, it is not the number of its terms that counts.
+  const uint32_t terms[] = {x, z, x, y};
+  for (uint32_t n = 2; n <= 4; n++)
+    one = trace_emit_list(&bench.example.host, &(struct ir_loc){0}, TRACE_LIST_SUM, 8, n, terms);
+  assert_int_equal(bench.trace.instances[instance_of(&bench, one - 1)].n_rows, 2);
+  assert_int_equal(bench.trace.instances[instance_of(&bench, one)].n_rows, 1);
+  // The next example has rows in the same instances, and a flush ends that.
+  bench.example.position = 1;
+  uint32_t other = emit(&bench, SOURCE, 2, 0);
+  assert_int_equal(instance_of(&bench, other), instance_of(&bench, x));
+  assert_int_equal(bench.trace.rows[trace_row_of(&bench.trace, other)].example, 1);
+  assert_true(schedule_flush(&bench.schedule, &bench.trace, NN_AUTOBATCH_AUTO, 0));
+  assert_int_not_equal(instance_of(&bench, emit(&bench, SOURCE, 2, 0)), instance_of(&bench, x));
+  close_bench(&bench);
+}
+
+// A minibatch of three examples, of which the second is taken back: the third finds what the first left.
+static void test_rewind(void **state) {
+  (void)state;
+  uint32_t n_rows[2], n_instances[2];
+  for (int failing = 0; failing < 2; failing++) {
+    struct bench bench;
+    open_bench(&bench);
+    for (uint32_t i = 0; i < 3; i++) {
+      if (i == 1 && !failing)
+        continue;
+      struct trace_mark mark = trace_mark(&bench.trace);
+      uint32_t value = emit(&bench, SOURCE, i, 0);
+      // Some hundred instances, so that there is more than one in a bucket and tables grow.
+      for (uint32_t step = 0; step < 300; step++)
+        value = emit(&bench, step % 2 ? A : PAIR, value,
+                     i == 1 && step > 100 ? emit(&bench, SOURCE, i, 0) : value);
+      if (i == 1)
+        trace_rewind(&bench.trace, mark);
+    }
+    n_rows[failing] = bench.trace.n_rows;
+    n_instances[failing] = bench.trace.n_instances;
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < bench.trace.n_instances; i++) {
+      const struct trace_instance *instance = &bench.trace.instances[i];
+      assert_int_equal(instance->n_rows, 2);
+      for (uint32_t row = instance->last_row; row != TRACE_NONE; row = bench.trace.rows[row].before) {
+        assert_int_equal(bench.trace.rows[row].instance, i);
+        rows++;
+      }
+    }
+    assert_int_equal(rows, bench.trace.n_rows);
+    close_bench(&bench);
+  }
+  assert_int_equal(n_rows[0], n_rows[1]);
+  assert_int_equal(n_instances[0], n_instances[1]);
 }
 
 // --------------------------------------------------------------------------------------------- random traces
 
 static void grow_trace(struct bench *bench, struct random_stream *stream, uint32_t n) {
   uint32_t values[2000], n_values = 0;
-  while (bench->trace.n_instances < n) {
+  while (bench->trace.n_rows < n) {
     uint32_t kind = (uint32_t)random_below(stream, 8);
     // Mostly near the end, so that chains grow.
     uint32_t reach = n_values < 12 ? n_values : 12;
@@ -232,37 +314,81 @@ static void grow_trace(struct bench *bench, struct random_stream *stream, uint32
   }
 }
 
-// Every instance once, in batches of one key, behind all that it needs.
+// Every row once, in batches of one key, behind all that it needs.
 static void check_schedule(const struct bench *bench) {
   const struct trace *trace = &bench->trace;
   const struct schedule *schedule = &bench->schedule;
-  bool *done = calloc(trace->n_instances, sizeof *done);
+  bool *done = calloc(trace->n_rows, sizeof *done);
   uint32_t seen = 0;
   for (uint32_t b = 0; b < schedule->n_batches; b++) {
     const struct batch *batch = &schedule->batches[b];
     for (uint32_t i = 0; i < batch->count; i++) {
-      uint32_t instance = schedule->order[batch->first + i];
+      uint32_t row = schedule->order[batch->first + i];
       const uint32_t *args;
       const uint16_t *map;
-      uint32_t n = trace_operands(trace, &trace->instances[instance], &args, &map);
-      assert_int_equal(trace->instances[instance].key, batch->key);
-      assert_false(done[instance]);
+      uint32_t n = trace_operands(trace, row, &args, &map);
+      assert_int_equal(trace->instances[trace->rows[row].instance].key, batch->key);
+      assert_false(done[row]);
       for (uint32_t t = 0; t < n; t++)
-        assert_true(done[trace->value_instance[args[map ? map[t] : t]]]);
+        assert_true(done[trace_row_of(trace, args[map ? map[t] : t])]);
     }
     for (uint32_t i = 0; i < batch->count; i++)
       done[schedule->order[batch->first + i]] = true;
     seen += batch->count;
   }
-  assert_int_equal(seen, trace->n_instances);
+  assert_int_equal(seen, trace->n_rows);
   free(done);
+}
+
+// Of rows, as if each were an instance: how many batches there are by level, and what no schedule has fewer than.
+static void measure_rows(const struct bench *bench, uint32_t *by_level, uint64_t *bound) {
+  const struct trace *trace = &bench->trace;
+  enum { MOST_KEYS = 64 };
+  assert_true(trace->n_keys <= MOST_KEYS);
+  uint32_t n = trace->n_rows;
+  uint32_t *phases = calloc(n, sizeof *phases), *levels = calloc(n, sizeof *levels);
+  uint32_t(*chains)[MOST_KEYS] = calloc(n, sizeof *chains), longest[MOST_KEYS] = {0};
+  *by_level = 0;
+  *bound = 0;
+  for (uint32_t r = 0; r < n; r++) {
+    const struct trace_instance *instance = &trace->instances[trace->rows[r].instance];
+    bool deferred = instance->block < N_BLOCKS && bench->blocks[instance->block].deferred;
+    const uint32_t *args;
+    const uint16_t *map;
+    uint32_t n_operands = trace_operands(trace, r, &args, &map);
+    phases[r] = deferred;
+    for (uint32_t pass = 0; pass < 2; pass++)
+      for (uint32_t t = 0; t < n_operands; t++) {
+        uint32_t from = trace_row_of(trace, args[map ? map[t] : t]);
+        uint32_t phase = deferred ? phases[from] | 1 : (phases[from] + 1) / 2 * 2;
+        if (pass == 0 && phase > phases[r])
+          phases[r] = phase;
+        if (pass == 1 && phases[from] == phases[r] && levels[from] >= levels[r])
+          levels[r] = levels[from] + 1;
+        for (uint32_t k = 0; k < MOST_KEYS; k++)
+          if (chains[from][k] > chains[r][k])
+            chains[r][k] = chains[from][k];
+      }
+    if (++chains[r][instance->key] > longest[instance->key])
+      longest[instance->key] = chains[r][instance->key];
+    bool is_new = true;
+    for (uint32_t s = 0; s < r && is_new; s++)
+      is_new = phases[s] != phases[r] || levels[s] != levels[r] ||
+               trace->instances[trace->rows[s].instance].key != instance->key;
+    *by_level += is_new;
+  }
+  for (uint32_t k = 0; k < MOST_KEYS; k++)
+    *bound += longest[k];
+  free(phases);
+  free(levels);
+  free(chains);
 }
 
 static void test_random_traces(void **state) {
   (void)state;
   struct random_stream stream;
   random_open(&stream, 1, "traces");
-  uint32_t better = 0;
+  uint32_t better = 0, n_joined = 0;
   for (int round = 0; round < 300; round++) {
     struct bench bench;
     open_bench(&bench);
@@ -279,18 +405,27 @@ static void test_random_traces(void **state) {
     }
     assert_true(batches[NN_AUTOBATCH_AUTO] <= batches[NN_AUTOBATCH_DEPTH]);
     assert_true(batches[NN_AUTOBATCH_AUTO] <= batches[NN_AUTOBATCH_AGENDA]);
-    assert_int_equal(batches[NN_AUTOBATCH_OFF], bench.trace.n_instances);
+    assert_int_equal(batches[NN_AUTOBATCH_OFF], bench.trace.n_rows);
+    // Nothing is lost by rows that are one instance.
+    uint32_t by_level;
+    uint64_t bound_of_rows;
+    measure_rows(&bench, &by_level, &bound_of_rows);
+    assert_int_equal(batches[NN_AUTOBATCH_DEPTH], by_level);
+    assert_int_equal(bound, bound_of_rows);
+    n_joined += bench.trace.n_rows - bench.trace.n_instances;
     better += batches[NN_AUTOBATCH_AUTO] < batches[NN_AUTOBATCH_DEPTH] &&
               batches[NN_AUTOBATCH_AUTO] < batches[NN_AUTOBATCH_AGENDA];
     close_bench(&bench);
   }
   assert_true(better > 0);  // looking ahead is not for nothing
+  assert_true(n_joined > 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_chains),  cmocka_unit_test(test_look_ahead), cmocka_unit_test(test_phases),
-      cmocka_unit_test(test_flushes), cmocka_unit_test(test_keys),       cmocka_unit_test(test_random_traces),
+      cmocka_unit_test(test_chains),  cmocka_unit_test(test_look_ahead),    cmocka_unit_test(test_phases),
+      cmocka_unit_test(test_flushes), cmocka_unit_test(test_keys),          cmocka_unit_test(test_rows),
+      cmocka_unit_test(test_rewind),  cmocka_unit_test(test_random_traces),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
