@@ -139,8 +139,8 @@ static void define(struct nnc_result *result, const struct nnc_definition *defin
     diag_help(diag, "give values to those instead");
     return;
   }
-  if (definition->value < 0) {
-    diag_error(&result->sink, DIAG_SIZE_NOT_POSITIVE, SPAN_NONE, "`-D %s=%lld`: a dim cannot be negative",
+  if (definition->value < 1) {
+    diag_error(&result->sink, DIAG_SIZE_NOT_POSITIVE, SPAN_NONE, "`-D %s=%lld`: a dim is at least 1",
                definition->name, (long long)definition->value);
     return;
   }

@@ -98,12 +98,16 @@ int64_t check_default_of_atom(void *context, const struct size_atom *atom) {
   return ref->kind == AST_REF_DIM ? ref->dim->default_value : (int64_t)ref->enumeration->members.count;
 }
 
+bool check_default_of_size(const struct size *size, int64_t *value) {
+  return has_default(size) && size_evaluate(size, check_default_of_atom, NULL, value);
+}
+
 /* 16 is not H even where H is 16. */
 static void note_number(struct checker *checker, struct diag *diag, const struct size *number,
                         const struct size *name) {
   int64_t wanted, value;
-  if (size_is_constant(number, &wanted) && !size_is_constant(name, &value) && has_default(name) &&
-      size_evaluate(name, check_default_of_atom, NULL, &value) && value == wanted)
+  if (size_is_constant(number, &wanted) && !size_is_constant(name, &value) &&
+      check_default_of_size(name, &value) && value == wanted)
     diag_note(diag,
               "`%s` is %" PRId64 " only until it is given another value: write the name, not the number",
               size_text(checker->arena, name), value);

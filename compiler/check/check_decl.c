@@ -22,10 +22,12 @@ static void check_dim(struct checker *checker, struct ast_dim *dim) {
   if (value && !size_evaluate(value, check_default_of_atom, NULL, &dim->default_value)) {
     diag_error(checker->sink, DIAG_SIZE_OVERFLOW, dim->value->span, "the value of `%s` does not fit 64 bits",
                dim->name.text);
-  } else if (dim->default_value < 0) {
+  } else if (dim->default_value < 1) {
     struct diag *d = diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, dim->value->span,
-                                "the dim `%s` is negative", dim->name.text);
+                                "the dim `%s` must be at least 1", dim->name.text);
     diag_primary_label(d, "this is %" PRId64, dim->default_value);
+    diag_help(d, "what may be 0 or negative is an int, which a function gives: `fn count() -> int { 0 }`");
+    dim->default_value = 1;
   }
   int64_t constant;
   if (value && !size_is_constant(value, &constant)) {

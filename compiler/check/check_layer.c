@@ -143,9 +143,11 @@ static const struct size *range_length(struct checker *checker, const struct ast
   const struct size *low = check_size_expr(checker, range->range.low, "the beginning of this range");
   const struct size *high = check_size_expr(checker, range->range.high, "the end of this range");
   const struct size *length = low && high ? size_sub(checker->arena, high, low) : NULL;
-  int64_t constant;
-  if (length && size_is_constant(length, &constant) && constant < 0) {
-    diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, range->span, "this range ends before it begins");
+  int64_t value;
+  if (length && check_default_of_size(length, &value) && value < 1) {
+    struct diag *d = diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, range->span,
+                                value ? "this range ends before it begins" : "this range is empty");
+    diag_help(d, "a list of layers has at least 1");
     return NULL;
   }
   return length;

@@ -139,10 +139,11 @@ static bool check_dimension(struct checker *checker, struct ast_size *dimension)
   int64_t value;
   if (!size)
     return false;
-  if (!size_is_constant(size, &value) || value > 0)
+  if (!check_default_of_size(size, &value) || value >= 1)
     return true;
-  diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, dimension->span, "a dimension of %" PRId64 " elements",
-             value);
+  struct diag *d = diag_error(checker->sink, DIAG_SIZE_NOT_POSITIVE, dimension->span,
+                              "a dimension of %" PRId64 " elements", value);
+  diag_help(d, "every dimension has at least 1 element");
   return false;
 }
 

@@ -73,6 +73,8 @@ const struct size_symbol *check_new_symbol(struct checker *checker, enum size_at
 const struct size *check_symbol_size(struct checker *checker, const struct size_symbol *symbol);
 /* For size_evaluate: a dim's value as declared, the members of an enum. */
 int64_t check_default_of_atom(void *context, const struct size_atom *atom);
+/* The value of a size of dims and enums alone, when no dim is rebound; false: it has none. */
+bool check_default_of_size(const struct size *size, int64_t *value);
 /* Labels that say where the sizes in which two shapes differ come from. Either may be NULL. */
 void check_label_sizes(struct checker *checker, struct diag *diag, const struct size *a,
                        const struct size *b);

@@ -170,6 +170,15 @@ struct source_position source_position(const struct source_set *set, uint32_t fi
   return (struct source_position){line + 1, column};
 }
 
+uint32_t source_offset(const struct source_set *set, uint32_t file, struct source_position position) {
+  size_t length, at = 0;
+  const char *line = source_line(set, file, position.line, &length);
+  for (uint32_t column = 1; at < length && column < position.column; column++)
+    for (at++; at < length && ((unsigned char)line[at] & 0xC0) == 0x80; at++)
+      ;
+  return line[0] ? (uint32_t)(line + at - source_get(set, file)->text) : 0;
+}
+
 const char *source_line(const struct source_set *set, uint32_t file_id, uint32_t line, size_t *length) {
   struct source_file *file = source_get(set, file_id);
   *length = 0;

@@ -67,6 +67,8 @@ struct source_file *source_add_text(struct source_set *set, const char *path, co
 struct source_file *source_get(const struct source_set *set, uint32_t file);
 
 struct source_position source_position(const struct source_set *set, uint32_t file, uint32_t offset);
+/* The other way; the end of the line when it is shorter. */
+uint32_t source_offset(const struct source_set *set, uint32_t file, struct source_position position);
 /* The line's bytes, without its newline. `line` is 1-based. */
 const char *source_line(const struct source_set *set, uint32_t file, uint32_t line, size_t *length);
 

@@ -419,6 +419,20 @@ void ir_renumber(struct ir_function *);
 void ir_block_renumber(struct ir_block *);
 void ir_analyse_decides(struct ir_module *, struct arena *scratch);
 
+// ir_sizes.c: a size of a tensor, or a length of a list of layers, that is below 1 when the dims have these
+// values (below 1: not known, and so is what depends on it).
+struct ir_small_size {
+  const struct size *size;
+  int64_t value;
+  const struct ir_param *param;  // whose it is, NULL: of no parameter
+  uint32_t number;               // of the parameter
+  struct ir_loc loc;             // of the instruction that makes it
+};
+bool ir_find_small_size(const struct ir_module *, const int64_t *dims, struct ir_small_size *found);
+// `N = 1, M = 2`, for messages: the values of a size's dims.
+const char *ir_size_values(const struct ir_module *, struct arena *, const struct size *,
+                           const int64_t *dims);
+
 // --------------------------------------------------------------------------------------- text, checks, files
 
 // ir_print.c: the whole module as text; the string is malloc'd, the caller frees it.

@@ -67,8 +67,8 @@ static bool check_shape(struct ir_verifier *v, const struct ir_type *type) {
     int64_t value;
     if (!ir_verify_size(v, type->shape.sizes[i]))
       return false;
-    if (size_is_constant(type->shape.sizes[i], &value) && value < 0)
-      return ir_verify_fail(v, "the size %lld is negative", (long long)value);
+    if (size_is_constant(type->shape.sizes[i], &value) && value < 1)
+      return ir_verify_fail(v, "the size %lld is below 1", (long long)value);
   }
   return true;
 }
@@ -182,8 +182,8 @@ static bool check_dim_value(struct ir_verifier *v, const struct ir_dim *dim, int
   if (!known)
     return true;
   size_evaluate(dim->value, default_value, v, value);  // ir_verify_size has seen that it fits
-  if (*value < 0)
-    return ir_verify_fail(v, "dim %s: its value %lld is negative", dim->atom.name, (long long)*value);
+  if (*value < 1 && dim->atom.kind == SIZE_DIM)
+    return ir_verify_fail(v, "dim %s: its value %lld is below 1", dim->atom.name, (long long)*value);
   return true;
 }
 

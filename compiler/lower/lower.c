@@ -186,6 +186,41 @@ struct lower_instance *lower_instantiate_own(struct lower *lower, const struct l
   map_put(lower->arena, &lower->bodies, own, instance);
   return instance;
 }
+
+/* ---- Sizes -------------------------------------------------------------------------------------------- */
+
+static struct span span_of(const struct lower *lower, struct ir_loc loc) {
+  const struct source_set *sources = lower->sink->sources;
+  for (uint32_t file = 1; loc.line && file <= sources->count; file++)
+    if (lower->files[file] == loc.file + 1) {
+      uint32_t at = source_offset(sources, file, (struct source_position){loc.line, loc.column});
+      return (struct span){file, at, at + 1};
+    }
+  return SPAN_NONE;
+}
+
+/* What was written is checked before; here sizes of generic code have become those of its uses. */
+static void check_sizes(struct lower *lower) {
+  const struct ir_module *module = lower->module;
+  int64_t *dims = arena_new_array(lower->arena, int64_t, module->n_dims);
+  for (uint32_t i = 0; i < module->n_dims; i++)
+    if (module->dims[i]->value)
+      size_evaluate_by_id(module->dims[i]->value, dims, &dims[i]);
+  struct ir_small_size found;
+  if (!ir_find_small_size(module, dims, &found))
+    return;
+  struct diag *diag = diag_error(lower->sink, DIAG_SIZE_BELOW_ONE,
+                                 found.param ? lower->param_spans.items[found.number]
+                                             : span_of(lower, found.loc),
+                                 "a size of %s%s%s is %lld, it must be at least 1", found.param ? "`" : "",
+                                 found.param ? found.param->name : "what is computed here",
+                                 found.param ? "`" : "", (long long)found.value);
+  const char *values = ir_size_values(module, lower->arena, found.size, dims);
+  if (*values)
+    diag_note(diag, "it is `%s`, with %s", size_text(lower->arena, found.size), values);
+  lower_fail(lower);
+}
+
 /* ---- The program -------------------------------------------------------------------------------------- */
 
 static void lower_all(struct lower *lower) {
@@ -193,6 +228,7 @@ static void lower_all(struct lower *lower) {
   lower_entries(lower);
   for (; lower->open; lower->open = lower->open->next_open)
     lower_body(lower, lower->open);
+  check_sizes(lower);
   lower_equal_bodies(lower);
   ir_analyse_decides(lower->module, lower->arena);
 }

@@ -51,6 +51,10 @@ struct lower {
   uint32_t n_nodes, n_instances;
   struct hash_index data_index, instance_index; /* of the two arrays, by what they are instances of */
   struct {
+    struct span *items;
+    size_t count, capacity;
+  } param_spans; /* by the number of the parameter in the module */
+  struct {
     struct lower_data **items;
     size_t count, capacity;
   } datas;

@@ -64,6 +64,7 @@ static uint32_t declare_param(struct lower *lower, const struct ast_param *decl,
     name = arena_printf(lower->arena, "%s.%s", self->path, decl->name.text);
   lower->where = decl->name.span;
   struct ir_param *param = ir_add_param(lower->module, name, lower_type(lower, &env, decl->type->type));
+  arena_push(lower->arena, &lower->param_spans, decl->name.span);
   if (decl->initialiser) {
     param->init = decl->initialiser->kind;
     if (decl->initialiser->args.count) {

@@ -206,7 +206,7 @@ static void define(struct argp_state *state, struct cli_options *options, char *
   *equals = 0;
   char name[300];
   snprintf(name, sizeof name, "-D %.200s", text);
-  options->dims[options->n_dims++] = (nn_dim_value){text, integer(state, name, equals + 1, 0, INT32_MAX)};
+  options->dims[options->n_dims++] = (nn_dim_value){text, integer(state, name, equals + 1, 1, INT32_MAX)};
 }
 
 static void add_import_dir(struct argp_state *state, struct cli_options *options, const char *text) {

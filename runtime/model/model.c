@@ -200,81 +200,6 @@ const char *nn_model_name(const nn_model *model) { return model->module->name; }
 
 // --------------------------------------------------------------------------------------------------- binding
 
-bool model_dim_is_free(const struct ir_dim *dim) {
-  int64_t value;
-  return dim->atom.kind == SIZE_DIM && size_is_constant(dim->value, &value);
-}
-
-static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t i) {
-  const struct ir_dim *dim = model->module->dims[i];
-  const char *name = dim->atom.name;
-  int64_t value = 0;
-  switch (dim->atom.kind) {
-  case SIZE_VOCAB:
-    if (!vocab_is_frozen(model->vocabs[i]))
-      return status_new(
-          NN_INVALID, "vocabulary '%s' is not known yet: it comes from training data or a checkpoint", name);
-    value = (int64_t)vocab_size(model->vocabs[i]);
-    if (value == 0)
-      return status_new(NN_DATA, "vocabulary '%s' is empty", name);
-    break;
-  case SIZE_ENUM: value = dim->n_members; break;
-  default:
-    if (!size_evaluate_by_id(dim->value, model->dims, &value))
-      return status_new(NN_INVALID, "the value of dim '%s' is too large", name);
-    // What is computed from others follows them.
-    if (!model_dim_is_free(dim))
-      break;
-    if (model->metadata_dims[i] != MODEL_NO_DIM)
-      value = model->metadata_dims[i];
-    for (size_t k = 0; k < options->n_dims; k++)
-      if (strcmp(options->dims[k].name, name) == 0)
-        value = options->dims[k].value;
-  }
-  // A dim may be 0 or negative (it may count something); a tensor's size may not, and is checked where it is
-  // used.
-  if (value > INT32_MAX || value < -INT32_MAX)
-    return status_new(NN_INVALID, "dim '%s' is %lld: more than 2147483647 is not supported", name,
-                      (long long)value);
-  model->dims[i] = value;
-  return NULL;
-}
-
-// A name that -D may not give a value to.
-static nn_status *no_dim(const struct ir_module *module, const char *name) {
-  char list[512] = "";
-  for (uint32_t i = 0; i < module->n_dims; i++) {
-    const struct size_atom *atom = &module->dims[i]->atom;
-    if (strcmp(atom->name, name) == 0)
-      return status_new(NN_INVALID, "'%s' is %s: -D cannot set it", name,
-                        atom->kind == SIZE_VOCAB  ? "a vocabulary"
-                        : atom->kind == SIZE_ENUM ? "an enum"
-                                                  : "computed from other dims");
-    size_t n = strlen(list);
-    if (model_dim_is_free(module->dims[i]))
-      snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "; it has ", atom->name);
-  }
-  return status_new(NN_INVALID, "the model has no dim '%s'%s", name, list);
-}
-
-static nn_status *bind_dims(nn_model *model, const nn_options *options) {
-  const struct ir_module *module = model->module;
-  for (size_t k = 0; k < options->n_dims; k++) {
-    bool found = false;
-    for (uint32_t i = 0; i < module->n_dims && !found; i++)
-      found = model_dim_is_free(module->dims[i]) &&
-              strcmp(module->dims[i]->atom.name, options->dims[k].name) == 0;
-    if (!found)
-      return no_dim(module, options->dims[k].name);
-  }
-  model->dims = calloc((size_t)module->n_dims + 1, sizeof *model->dims);
-  if (!model->dims)
-    return status_no_memory();
-  for (uint32_t i = 0; i < module->n_dims; i++)
-    STATUS_TRY(bind_dim(model, options, i));
-  return NULL;
-}
-
 uint64_t model_elements(const nn_model *model, const struct ir_type *tensor) {
   uint64_t elements = 1;
   for (uint32_t i = 0; i < tensor->shape.rank; i++) {
@@ -417,7 +342,7 @@ nn_status *nn_model_bind(nn_model *model, const nn_options *options) {
   nn_options defaults = nn_options_default();
   if (!options)
     options = &defaults;
-  STATUS_TRY(bind_dims(model, options));
+  STATUS_TRY(model_bind_dims(model, options));
   model->options = *options;
   model->options.dims = NULL;
   model->options.cache_dir = NULL;

@@ -38,6 +38,8 @@ nn_status *model_from_module(struct ir_module *, nn_model **model);
 
 // Whether the dim can be given a value: not if it is computed from others.
 bool model_dim_is_free(const struct ir_dim *);
+// Gives every dim its value, and refuses values with which something has a size below 1.
+nn_status *model_bind_dims(nn_model *model, const nn_options *options);
 
 // The text of a type as a model's author writes it: `[Word]`, `(f32[4*H], int)`. malloc'd, NULL without
 // memory.

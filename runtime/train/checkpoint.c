@@ -138,9 +138,9 @@ static nn_status *set_dim(nn_model *model, uint32_t number, const char *path, co
   char *end;
   errno = 0;
   long long value = strtoll(text, &end, 10);
-  if (end == text || *end || errno || value > INT32_MAX || value < -INT32_MAX)
-    return status_new(NN_DATA, "%s: '%s' is no value of dim '%s'", path, text,
-                      model->module->dims[number]->atom.name);
+  if (end == text || *end || errno || value > INT32_MAX || value < 1)
+    return status_new(NN_DATA, "%s: '%s' is no value of dim '%s': an integer from 1 to %d", path, text,
+                      model->module->dims[number]->atom.name, INT32_MAX);
   model->metadata_dims[number] = value;
   return NULL;
 }

@@ -22,7 +22,7 @@ done
 refuses 2 'one model at a time: `a.nn` and `b.nn`' predict a.nn b.nn --data one.txt
 refuses 2 "'--data' requires an argument" predict "$model" --data
 refuses 2 '-D takes NAME=VALUE, not `H`' train "$model" --data one.txt -D H
-refuses 2 '-D H takes an integer between 0 and 2147483647, not `-3`' train "$model" --data one.txt -D H=-3
+refuses 2 '-D H takes an integer between 1 and 2147483647, not `-3`' train "$model" --data one.txt -D H=-3
 refuses 2 'not `99999999999999999999`' train "$model" --data one.txt -D H=99999999999999999999
 refuses 2 '--batch takes an integer between 1 and' train "$model" --data one.txt --batch 0
 refuses 2 '--epochs takes an integer between 1 and' train "$model" --data one.txt --epochs 0
@@ -50,7 +50,7 @@ for command in train grad bench; do
 done
 refuses 1 "no dim 'Q'; it has D, H" train "$model" --data one.txt -D Q=3
 refuses 1 "'Word' is a vocabulary" train "$model" --data one.txt -D Word=3
-refuses 1 "its size H is 0, but must be positive" train "$model" --data one.txt -D H=0
+refuses 2 '-D H takes an integer between 1 and 2147483647, not `0`' train "$model" --data one.txt -D H=0
 refuses 1 "'cell.U' is too large: with its [0-9]* x [0-9 x]* elements there are more than 1099511627776$" train "$model" --data one.txt -D H=1000000
 printf 'dim D = 4\ndim G = 4*D\nparam W: f32[G]\nfn loss(x: int) -> f32 { sum(W) + x }\n' >computed.nn
 printf '{"x": 1}\n' >x.jsonl
@@ -342,6 +342,19 @@ status 0 eval first.nn --data x.jsonl --weights first.st
 refuses 1 "first.st does not fit the model: .*it has no parameter 'new', 'c'; the model has no parameter 'old'; it is a checkpoint of" \
   eval second.nn --data x.jsonl --weights first.st
 refuses 1 "dim 'H' is 2, but 5 in the model; 'a' is \[2\], but \[5\]" eval first.nn --data x.jsonl --weights first.st -D H=5
+# A size that depends on dims stays positive, with -D and in a compiled model, too.
+cat >least.nn <<'MODEL'
+dim H = 3
+dim G = H - 1
+param a: f32[G]
+fn loss(x: f32[H]) -> f32 { sum(x) * sum(a) }
+fn less(x: f32[H - 2]) -> f32 { sum(x) }
+MODEL
+"$nnc" least.nn -o least.nnb || fail "least.nn does not compile"
+for compiled in least.nn least.nnb; do
+  refuses 1 "^nnrun: dim 'G' is 0, it must be at least 1: it is .H - 1., with H = 1" run "$compiled" --entry less -D H=1 '[]'
+  refuses 1 "least.nn:5:9: a size is 0, it must be at least 1: it is .H - 2., with H = 2" run "$compiled" --entry less -D H=2 '[]'
+done
 # A dim that is no parameter's size may be given another value, which is said.
 cat >turns.nn <<'MODEL'
 dim T = 3

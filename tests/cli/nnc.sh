@@ -186,6 +186,8 @@ status 2 "$nnc" -D =3 "$model"
 status 1 "$nnc" -D Nothing=3 "$model"
 says err 'NN0204'
 status 1 "$nnc" -D H=-1 "$model"
+status 1 "$nnc" -D H=0 "$model"
+says err '`-D H=0`: a dim is at least 1'
 status 1 "$nnc" missing.nn
 says err 'missing.nn'
 status 1 "$nnc" .

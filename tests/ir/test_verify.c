@@ -44,8 +44,10 @@ static void test_tables(void **state) {
   (void)state;
   static const struct rejection cases[] = {
       {"dim A = 9223372036854775807\ndim B = 2*A\n", "size 2*A does not fit 64 bits"},
-      {"dim A = K - N\n", "dim A: its value -1 is negative"},
-      {"param @p : f32[-1] = zeros\n", "the size -1 is negative"},
+      {"dim A = K - N\n", "dim A: its value -1 is below 1"},
+      {"dim A = 0\n", "dim A: its value 0 is below 1"},
+      {"param @p : f32[0] = zeros\n", "the size 0 is below 1"},
+      {"param @p : f32[-1] = zeros\n", "the size -1 is below 1"},
       {"param @p : int = zeros\n", "param @p: int is no tensor"},
       {"param @p : f32[N] = identity\n", "param @p: only a matrix can be the identity"},
       {"param @p.* : f32[N] = zeros\n", "param @p.*: 1 `*` in the name, but 0 counts"},

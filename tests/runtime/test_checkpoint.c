@@ -318,17 +318,18 @@ static void test_numbers_that_do_not_fit(void **state) {
   close_workplace(&place);
 }
 
-// Dims that are computed from others are in no checkpoint, whatever their values; a dim may be negative.
+// Dims that are computed from others are in no checkpoint, whatever their values; every dim is at least 1, and every
+// size of a tensor.
 static void test_computed_dims(void **state) {
   (void)state;
   struct workplace place;
   open_workplace(&place);
-  const char source[] = "dim A = 3\ndim B = 10 - A\ndim C = 1\ndim E = 4\nparam a: f32[B + E, A]\n"
-                        "fn loss(x: float) -> f32 { sum(a) * x }\n";
+  const char source[] = "dim A = 3\ndim B = 10 - A\nparam a: f32[B, A]\nparam b: f32[A - 2]\n"
+                        "fn loss(x: float) -> f32 { sum(a) * x + sum(b) }\n";
   nn_options options = options_with(NN_PRECISION_F32, 1);
-  nn_dim_value given[] = {{"A", 12}, {"C", -3}};
+  nn_dim_value given[] = {{"A", 8}};
   options.dims = given;
-  options.n_dims = 2;
+  options.n_dims = 1;
   nn_model *model = compile(source), *again = compile(source);
   rig_check(nn_model_bind(model, &options));
   rig_check(nn_model_save(model, place.weights));
@@ -340,9 +341,26 @@ static void test_computed_dims(void **state) {
   char *error = NULL;
   struct safetensors *file = safetensors_read(place.weights, &error);
   assert_null(safetensors_metadata_value(file, "dim.B"));
-  assert_string_equal(safetensors_metadata_value(file, "dim.A"), "12");
+  assert_string_equal(safetensors_metadata_value(file, "dim.A"), "8");
   safetensors_free(file);
   nn_model_free(model);
+  static const struct {
+    int64_t a;
+    const char *says;
+  } wrong[] = {
+      {10, "dim 'B' is 0, it must be at least 1: it is `-A + 10`, with A = 10"},
+      {12, "dim 'B' is -2, it must be"},
+      {2, "parameter 'b': a size is 0, it must be at least 1: it is `A - 2`, with A = 2"},
+      {0, "dim 'A' is 0: a dim is at least 1"},
+      {-3, "dim 'A' is -3"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    nn_model *other = compile(source);
+    given[0].value = wrong[i].a;
+    options.n_dims = 1;
+    refused(nn_model_bind(other, &options), NN_INVALID, wrong[i].says);
+    nn_model_free(other);
+  }
   nn_model_free(again);
   close_workplace(&place);
 }
@@ -410,7 +428,7 @@ static void test_refused(void **state) {
   options.n_dims = 1;
   refused(nn_model_bind(model, &options), NN_INVALID, "no dim 'M'");
   wrong = (nn_dim_value){"N", 0};
-  refused(nn_model_bind(model, &options), NN_INVALID, "must be positive");
+  refused(nn_model_bind(model, &options), NN_INVALID, "dim 'N' is 0: a dim is at least 1");
   nn_model_free(model);
   model = fresh(&place, NN_PRECISION_F32, 1);
   refused(nn_model_bind(model, NULL), NN_INVALID, "bound already");
