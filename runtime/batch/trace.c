@@ -388,7 +388,7 @@ static void add_uniform(struct trace *trace, uint32_t number) {
       number + 1;
 }
 
-static void grow_uniform_table(struct example *example, struct trace *trace) {
+__attribute__((noinline)) static void grow_uniform_table(struct example *example, struct trace *trace) {
   uint32_t old_size = trace->uniform_table_size, *old = trace->uniform_table;
   uint32_t *table = calloc((size_t)old_size * 2, sizeof *table);
   if (!table)
@@ -446,8 +446,9 @@ static uint32_t emit_row(struct example *example, struct trace *trace, uint32_t 
   return append(trace, example, number, key, &place, block->n_args, block->n_values);
 }
 
-static uint32_t emit_uniform(struct example *example, struct trace *trace, uint32_t number,
-                             const uint32_t *args) {
+// Not inlined: an instance that is not shared pays for no registers of this one.
+__attribute__((noinline)) static uint32_t emit_uniform(struct example *example, struct trace *trace,
+                                                       uint32_t number, const uint32_t *args) {
   const struct trace_block *block = &trace->blocks[number];
   if (block->n_args == 0) {
     if (trace->uniform_value[number] == TRACE_NO_ROW)

@@ -17,6 +17,7 @@ enum { FAN = 256 };
 struct backward {
   struct executor *executor;
   uint32_t *reached;  // [value] how many gradients are added to its own; 0: it has none
+  uint64_t *results;  // [row] which of its results have a gradient, see flow.h
   uint32_t *live;     // [batch] how many of its rows have results with a gradient
   uint32_t *clones;   // [value] first of the further rows of one with more than FAN uses, 0: it has none
   uint32_t *given;    // [value] gradients added so far; NULL: there are no clones
@@ -50,13 +51,11 @@ static nn_status *flow_of(const struct executor *executor, uint32_t block, const
   return *known ? NULL : status_no_memory();
 }
 
-// Results of a row of a batch that have a gradient; see flow.h.
-static uint64_t live_results(const struct backward *backward, const struct trace *trace, uint32_t block,
-                             uint32_t number) {
-  uint32_t n = trace_is_list(block) ? 1 : trace->blocks[block].n_values;
+// Results of a row that have a gradient, from `reached`.
+static uint64_t reached_results(const uint32_t *reached, uint32_t n) {
   uint64_t live = 0;
   for (uint32_t r = 0; r < n; r++)
-    if (backward->reached[trace->rows[number].first_value + r])
+    if (reached[r])
       live |= flow_result(r);
   return live;
 }
@@ -70,6 +69,8 @@ static nn_status *find_live(struct backward *backward, const uint32_t *seeds, ui
   backward->reached = array(executor, trace->n_values, sizeof *backward->reached);
   backward->live = array(executor, schedule->n_batches, sizeof *backward->live);
   memset(backward->reached, 0, trace->n_values * sizeof *backward->reached);
+  backward->results = array(executor, trace->n_rows, sizeof *backward->results);
+  memset(backward->results, 0, trace->n_rows * sizeof *backward->results);
   memset(backward->live, 0, schedule->n_batches * sizeof *backward->live);
   for (uint32_t s = 0; s < n_seeds; s++)
     backward->reached[seeds[s]]++;
@@ -80,11 +81,13 @@ static nn_status *find_live(struct backward *backward, const uint32_t *seeds, ui
       continue;
     if (!trace_is_list(batch->block))
       STATUS_TRY(flow_of(executor, batch->block, &flow));
+    uint32_t n_values = flow ? trace->blocks[batch->block].n_values : 1;
     for (uint32_t i = 0; i < batch->count; i++) {
       uint32_t number = schedule->order[batch->first + i], n;
-      uint64_t live = live_results(backward, trace, batch->block, number);
+      uint64_t live = reached_results(backward->reached + trace->rows[number].first_value, n_values);
       if (!live)
         continue;
+      backward->results[number] = live;
       backward->live[b]++;
       const uint32_t *args;
       const uint16_t *map;
@@ -177,7 +180,7 @@ static const uint32_t *operand_rows(struct backward *backward, const struct batc
     uint32_t value = args[trace->blocks[batch->block].tensor_words[operand]];
     // Only uses with a gradient were counted.
     const struct flow *flow = backward->executor->cpu->flows[batch->block];
-    bool adds = flow->inputs[operand] & live_results(backward, trace, batch->block, number);
+    bool adds = flow->inputs[operand] & backward->results[number];
     rows[r] = adds ? next_row(backward, value) : planned[r];
   }
   return rows;
@@ -190,7 +193,7 @@ static const uint32_t *term_rows(struct backward *backward, const struct batch *
   for (uint32_t r = 0; r < batch->count; r++) {
     uint32_t number = minibatch->schedule.order[batch->first + r];
     const uint32_t *args = trace->args + trace->rows[number].args;
-    bool adds = live_results(backward, trace, batch->block, number) != 0;
+    bool adds = backward->results[number] != 0;
     for (uint32_t t = 0; t < args[0]; t++)
       rows[at++] = adds ? next_row(backward, args[2 + t]) : trace->value_row[args[2 + t]];
   }
@@ -290,8 +293,7 @@ static nn_status *run_live_rows(struct backward *backward, const struct batch *b
   for (uint32_t begin = 0, end; begin < batch->count; begin = end) {
     bool live = false, next;
     for (end = begin; end < batch->count; end++) {
-      next = live_results(backward, &minibatch->trace, batch->block,
-                          minibatch->schedule.order[batch->first + end]) != 0;
+      next = backward->results[minibatch->schedule.order[batch->first + end]] != 0;
       if (end > begin && next != live)
         break;
       live = next;
@@ -410,7 +412,7 @@ static nn_status *run_backward_pass(struct device_run *run, const struct minibat
   STATUS_TRY(make_groups(&backward));
   STATUS_TRY(run_batches(&backward));
   double start = clock_seconds();
-  STATUS_TRY(weights_accumulate(executor, backward.groups, backward.n_groups, backward.reached));
+  STATUS_TRY(weights_accumulate(executor, backward.groups, backward.n_groups, backward.results));
   if (!params_settle_gradients(&executor->cpu->params))
     return status_no_memory();
   executor->run.weights_seconds += clock_seconds() - start;

@@ -2,6 +2,7 @@
 #include "runtime/cpu/codegen.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #define MAX_LANES 64
@@ -298,8 +299,21 @@ LLVMValueRef codegen_sum_lanes(const struct codegen *cg, LLVMValueRef vector) {
   return fold(cg, vector, add);
 }
 
+static LLVMValueRef larger(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b) {
+  return codegen_select_gt(cg, b, a, b, a);
+}
+
+// Whether a lane is NaN is asked of all lanes at once: the steps of the fold wait for each other, and a comparison of
+// their own would make each of them three times as long.
 LLVMValueRef codegen_max_lanes(const struct codegen *cg, LLVMValueRef vector) {
-  return fold(cg, vector, codegen_maximum);
+  unsigned lanes = codegen_lanes_of(vector);
+  if (lanes == 1)
+    return vector;
+  LLVMTypeRef bits = LLVMIntTypeInContext(cg->context, lanes);
+  LLVMValueRef is_nan =
+      LLVMBuildBitCast(cg->builder, LLVMBuildFCmp(cg->builder, LLVMRealUNO, vector, vector, ""), bits, "");
+  LLVMValueRef any = LLVMBuildICmp(cg->builder, LLVMIntNE, is_nan, LLVMConstNull(bits), "");
+  return LLVMBuildSelect(cg->builder, any, codegen_real(cg, 1, NAN), fold(cg, vector, larger), "");
 }
 
 LLVMValueRef codegen_min_lanes_int(const struct codegen *cg, LLVMValueRef vector) {

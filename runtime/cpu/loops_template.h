@@ -52,11 +52,14 @@ TARGET static inline void LOOP(keep)(REAL *restrict sum, REAL *restrict lost, co
 // What was lost of an infinite sum is no number.
 TARGET static inline REAL LOOP(whole)(REAL sum, REAL lost) { return lost - lost == 0 ? sum + lost : sum; }
 
-TARGET static inline void LOOP(sum_tile)(REAL *restrict to, int add, const REAL *from, size_t stride,
-                                         const void *const *terms, size_t at, size_t rows, size_t n) {
+// Inlined, because a compiler that knows n keeps the sums in registers.
+TARGET static inline __attribute__((always_inline)) void LOOP(sum_tile)(REAL *restrict to, int add,
+                                                                        const REAL *from, size_t stride,
+                                                                        const void *const *terms, size_t at,
+                                                                        size_t rows, size_t n) {
   REAL sum[SUM_TILE], lost[SUM_TILE], part[SUM_TILE];
   for (size_t c = 0; c < n; c++)
-    lost[c] = 0;
+    sum[c] = lost[c] = 0;
   for (size_t begin = 0; begin < rows; begin += SUM_RUN) {
     const size_t end = begin + SUM_RUN < rows ? begin + SUM_RUN : rows;
     const REAL *first = terms ? (const REAL *)terms[begin] + at : from + begin * stride + at;

@@ -240,21 +240,26 @@ LLVMValueRef vector_math_sigmoid(const struct codegen *cg, LLVMValueRef x) {
   return LLVMBuildFDiv(b, numerator, LLVMBuildFAdd(b, e, one, ""), "");
 }
 
-// log(x + error), where `error` is less than half a unit in the last place of x; NULL: 0.
+// log(x + error), where `error` is less than half a unit in the last place of x; NULL: 0. A sum of 1 and something that
+// has lost digits is no denormal number.
 static LLVMValueRef log_of(const struct codegen *cg, LLVMValueRef x, LLVMValueRef error) {
   const struct format *f = format_of(cg);
   LLVMBuilderRef b = cg->builder;
   LLVMValueRef one = real(cg, x, 1), zero = real(cg, x, 0), infinity = real(cg, x, INFINITY);
-  LLVMValueRef tiny = LLVMBuildFCmp(b, LLVMRealOLT, x, real(cg, x, f->least_normal), "");
-  LLVMValueRef scaled = LLVMBuildSelect(b, tiny, LLVMBuildFMul(b, x, real(cg, x, f->denormal_scale), ""), x,
-                                        "");
+  LLVMValueRef tiny = NULL, scaled = x;
+  if (error == NULL) {
+    tiny = LLVMBuildFCmp(b, LLVMRealOLT, x, real(cg, x, f->least_normal), "");
+    scaled = LLVMBuildSelect(b, tiny, LLVMBuildFMul(b, x, real(cg, x, f->denormal_scale), ""), x, "");
+  }
   // scaled = m 2^e with sqrt(1/2) <= m < sqrt(2).
   int64_t one_bits = (int64_t)f->exponent_bias << f->mantissa_bits;
   LLVMValueRef bits = LLVMBuildAdd(b, to_int(cg, scaled), int_like(cg, x, one_bits - f->root_half), "");
   LLVMValueRef exponent = LLVMBuildAShr(b, bits, int_like(cg, x, f->mantissa_bits), "");
   exponent = LLVMBuildSub(b, exponent, int_like(cg, x, f->exponent_bias), "");
-  LLVMValueRef shift = LLVMBuildSelect(b, tiny, int_like(cg, x, f->denormal_shift), int_like(cg, x, 0), "");
-  exponent = LLVMBuildSub(b, exponent, shift, "");
+  if (tiny != NULL)
+    exponent = LLVMBuildSub(
+        b, exponent, LLVMBuildSelect(b, tiny, int_like(cg, x, f->denormal_shift), int_like(cg, x, 0), ""),
+        "");
   LLVMValueRef mantissa = LLVMBuildAnd(b, bits, int_like(cg, x, ((int64_t)1 << f->mantissa_bits) - 1), "");
   mantissa = to_real(cg, LLVMBuildAdd(b, mantissa, int_like(cg, x, f->root_half), ""), x);
 
@@ -272,14 +277,11 @@ static LLVMValueRef log_of(const struct codegen *cg, LLVMValueRef x, LLVMValueRe
   y = LLVMBuildFAdd(b, LLVMBuildFSub(b, y, half_square, ""), m, "");
   y = codegen_fma(cg, k, real(cg, x, f->ln2_high), y);
 
-  // Outside the positive numbers: log 0 = -inf, log inf = inf, anything else NaN.
-  LLVMValueRef is_zero = LLVMBuildFCmp(b, LLVMRealOEQ, x, zero, "");
-  LLVMValueRef regular = LLVMBuildAnd(b, LLVMBuildFCmp(b, LLVMRealOGT, x, zero, ""),
-                                      LLVMBuildFCmp(b, LLVMRealOLT, x, infinity, ""), "");
-  LLVMValueRef is_infinite = LLVMBuildFCmp(b, LLVMRealOEQ, x, infinity, "");
-  LLVMValueRef special = LLVMBuildSelect(b, is_zero, real(cg, x, -INFINITY), real(cg, x, NAN), "");
-  special = LLVMBuildSelect(b, is_infinite, infinity, special, "");
-  return LLVMBuildSelect(b, regular, y, special, "");
+  // Outside the positive numbers: log inf = inf, log 0 = -inf, anything else NaN. One select each: LLVM makes of
+  // comparisons that are put together a test of the number's class, which is long for a single number.
+  y = LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOLT, x, infinity, ""), y, x, "");
+  y = LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOLT, x, zero, ""), real(cg, x, NAN), y, "");
+  return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOEQ, x, zero, ""), real(cg, x, -INFINITY), y, "");
 }
 
 LLVMValueRef vector_math_log(const struct codegen *cg, LLVMValueRef x) { return log_of(cg, x, NULL); }

@@ -65,7 +65,7 @@ struct weight_task {
 
 struct weights {
   struct executor *executor;
-  const uint32_t *reached;  // [value id] 0: it has no gradient
+  const uint64_t *results;  // [row] which of its results have a gradient
   struct contribution *contributions;
   uint32_t n_contributions;
   uint32_t n_copies, n_tasks;  // in the executor's arrays
@@ -236,23 +236,18 @@ static nn_status *each_use(const struct weights *weights, uint32_t first, uint32
     const struct param *param = &executor->cpu->params.list[c->param];
     uint64_t wanted = group->flow->sinks[c->sink - group->kernel->sinks];
     uint16_t slot = executor->cpu->model->blocks[group->block].slots[c->sink->index];
-    uint32_t n_results = executor->cpu->model->blocks[group->block].n_results;
     const char *from = row_arena_at(c->a.arena, c->a.offset);
     size_t stride = c->a.units * c->a.arena->unit;
     for (uint32_t b = 0; b < group->n_batches; b++) {
       const struct batch *batch = &minibatch->schedule.batches[group->batches[b]];
       const int32_t *rows = minibatch->plan.batches[group->batches[b]].indices[slot];
+      const uint32_t *order = minibatch->schedule.order + batch->first;
       for (uint32_t r = 0; r < batch->count; r++, from += stride) {
         if (rows[r] < 0 || rows[r] >= param->shape->rows)
           return status_new(NN_DATA, "row %d of '%s' was looked up, which has %lld", rows[r],
                             executor->cpu->model->params->names[param->shape->first + c->member],
                             (long long)param->shape->rows);
-        uint32_t value = minibatch->trace.rows[minibatch->schedule.order[batch->first + r]].first_value;
-        uint64_t live = 0;
-        for (uint32_t o = 0; o < n_results; o++)
-          if (weights->reached[value + o])
-            live |= flow_result(o);
-        if (live & wanted)
+        if (weights->results[order[r]] & wanted)
           visit(context, (struct use){(uint32_t)rows[r], from});
       }
     }
@@ -496,8 +491,8 @@ static nn_status *accumulate(struct weights *weights, const struct sink_group *g
 }
 
 nn_status *weights_accumulate(struct executor *executor, const struct sink_group *groups, uint32_t n_groups,
-                              const uint32_t *reached) {
-  struct weights weights = {.executor = executor, .reached = reached};
+                              const uint64_t *results) {
+  struct weights weights = {.executor = executor, .results = results};
   // On first use: a process that only infers need not load the library. A backward pass has the model to itself.
   if (!executor->cpu->blas)
     executor->cpu->blas = blas_open(threads_count(executor->cpu->threads));

@@ -20,8 +20,9 @@ struct sink_group {
   uint32_t *buffers;  // [sink buffer] offset of its first row in executor.sinks
 };
 
-// `reached`: [value id] 0: it has no gradient. Rows of a table are touched by instances with such results alone.
+// `results`: [row] which of a row's results have a gradient, as flow.h has it. Rows of a table are touched by rows with
+// such results alone.
 nn_status *weights_accumulate(struct executor *, const struct sink_group *groups, uint32_t n_groups,
-                              const uint32_t *reached);
+                              const uint64_t *results);
 
 #endif
