@@ -2,6 +2,7 @@
 #include "compiler/ir/ir.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,15 @@ static bool tuples_equal(const struct ir_type *a, const struct ir_type *b) {
         !ir_type_equal(a->tuple.fields[i].type, b->tuple.fields[i].type))
       return false;
   return true;
+}
+
+bool ir_type_is_ragged(const struct ir_type *type) {
+  if (type->kind != IR_TENSOR && type->kind != IR_ACC)
+    return false;
+  for (uint32_t i = 0; i < type->shape.rank; i++)
+    if (size_is_runtime(type->shape.sizes[i]))
+      return true;
+  return false;
 }
 
 bool ir_type_equal(const struct ir_type *a, const struct ir_type *b) {
@@ -257,6 +267,19 @@ struct ir_dim *ir_add_dim(struct ir_module *module, const char *name, enum size_
   dim->min_count = 1;
   ADD(module, dims, n_dims, dim);
   return dim;
+}
+
+const struct size *ir_runtime_size(struct ir_module *module, uint32_t number) {
+  assert(number <= IR_MAX_RUNTIME);
+  while (module->n_runtimes <= number) {
+    uint32_t n = module->n_runtimes;
+    struct ir_runtime *runtime = arena_new(module->arena, struct ir_runtime);
+    const char *name = n ? arena_printf(module->arena, "?%" PRIu32, n) : "?";
+    runtime->atom = (struct size_atom){name, SIZE_RUNTIME, IR_RUNTIME_ID + n};
+    runtime->size = size_from_atom(module->arena, &runtime->atom);
+    ADD(module, runtimes, n_runtimes, runtime);
+  }
+  return module->runtimes[number]->size;
 }
 
 struct ir_data *ir_add_data(struct ir_module *module, const char *name) {

@@ -107,6 +107,8 @@ uint32_t ir_type_width(const struct ir_type *type);
 // The types of the slots, in order, appended at out[0..width).
 void ir_type_flatten(const struct ir_type *type, const struct ir_type **out);
 bool ir_type_equal(const struct ir_type *a, const struct ir_type *b);
+// A tensor some size of which is known at run time only.
+bool ir_type_is_ragged(const struct ir_type *);
 // --------------------------------------------------------------------------------------------- module tables
 
 struct ir_dim {
@@ -118,6 +120,17 @@ struct ir_dim {
   uint32_t n_members;        // ENUM
   const char **members;
 };
+
+// A size that only an example tells, when it runs: the length of a list that is stacked. In host functions there is one,
+// `?`: equal or not, they all are written so. In a block there are `?1`, `?2`, ...: each is the size of what an instance
+// is given, so that two tensors of size `?1` are equally long in every instance; that is checked when an example emits
+// it. A size is one of these or it does not depend on any.
+struct ir_runtime {
+  struct size_atom atom;  // atom.id == IR_RUNTIME_ID + its number
+  const struct size *size;
+};
+#define IR_RUNTIME_ID UINT32_C(0x40000000)
+#define IR_MAX_RUNTIME 64  // in a block
 
 struct ir_constructor {
   const char *name;
@@ -330,6 +343,8 @@ struct ir_module {
   const char **files;  // source files, for positions
   uint32_t n_dims;
   struct ir_dim **dims;
+  uint32_t n_runtimes;
+  struct ir_runtime **runtimes;
   uint32_t n_datas;
   struct ir_data **datas;
   uint32_t n_params;
@@ -350,6 +365,8 @@ void ir_module_free(struct ir_module *module);
 
 // Appending to the module's tables; each returns the new entry, owned by the module, with its id set.
 struct ir_dim *ir_add_dim(struct ir_module *, const char *name, enum size_atom_kind kind);
+// Run-time size `number`: 0 is the `?` of host functions. At most IR_MAX_RUNTIME; made when first asked for.
+const struct size *ir_runtime_size(struct ir_module *, uint32_t number);
 struct ir_data *ir_add_data(struct ir_module *, const char *name);
 struct ir_param *ir_add_param(struct ir_module *, const char *name, const struct ir_type *type);
 struct ir_function *ir_add_function(struct ir_module *, const char *name);

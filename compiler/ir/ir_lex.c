@@ -109,7 +109,7 @@ static struct ir_token lex_number(struct ir_lexer *lexer, struct ir_token token)
 
 static struct ir_token lex_mark(struct ir_lexer *lexer, struct ir_token token) {
   char c = *lexer->next;
-  if (c == '\0' || !strchr("()[]{},:=|+-*!", c))
+  if (c == '\0' || !strchr("()[]{},:=|+-*!?", c))
     return bad(lexer, token, "a character that has no meaning here");
   lexer->next++;
   token.length = 1;

@@ -284,8 +284,18 @@ static void declare_all(struct ir_parser *p) {
 
 // --------------------------------------------------------------------------------- sizes and types
 
+// `?`, `?1`
+static const struct size *parse_runtime_size(struct ir_parser *p) {
+  uint32_t number = 0;
+  if (p->token.kind == IR_TOKEN_NUMBER)
+    number = (uint32_t)ir_parse_integer(p, 1, IR_MAX_RUNTIME);
+  return ir_runtime_size(p->module, p->error ? 0 : number);
+}
+
 static const struct size *parse_factor(struct ir_parser *p) {
   struct arena *arena = p->module->arena;
+  if (ir_parse_accept_mark(p, '?'))
+    return parse_runtime_size(p);
   if (p->token.kind == IR_TOKEN_NUMBER)
     return size_constant(arena, (int64_t)magnitude(p, INT64_MAX));
   struct ir_token at = p->token;

@@ -107,7 +107,10 @@ static void print_size(struct printer *p, const struct size *size) {
     for (uint32_t k = 0; k < term->degree; k++) {
       if (k > 0 || coefficient)
         fputc('*', p->out);
-      print_name(p, term->atoms[k]->name);
+      if (term->atoms[k]->kind == SIZE_RUNTIME)
+        fputs(term->atoms[k]->name, p->out);
+      else
+        print_name(p, term->atoms[k]->name);
     }
   }
 }

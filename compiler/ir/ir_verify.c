@@ -42,6 +42,23 @@ static int64_t default_value(void *context, const struct size_atom *atom) {
   return v->dim_defaults[atom->id];
 }
 
+// A run-time size stands alone, and where there are values: `?` in functions, the others in blocks.
+static bool check_runtime(struct ir_verifier *v, const struct size *size, const struct size_atom *atom) {
+  const struct ir_module *m = v->module;
+  uint32_t number = atom->id - IR_RUNTIME_ID;
+  if (number >= m->n_runtimes || atom != &m->runtimes[number]->atom)
+    return ir_verify_fail(v, "size `%s` is not of this module", atom->name);
+  if (size_as_atom(size) != atom)
+    return ir_verify_fail(v, "size %s is computed from one that is known at run time only",
+                          size_text(&v->arena, size));
+  if (!v->function && !v->block)
+    return ir_verify_fail(v, "size %s is known at run time only", atom->name);
+  if ((number == 0) != (v->function != NULL))
+    return ir_verify_fail(v, "size %s is %s", atom->name,
+                          number == 0 ? "of host functions only" : "of blocks only");
+  return true;
+}
+
 bool ir_verify_size(struct ir_verifier *v, const struct size *size) {
   if (!size)
     return ir_verify_fail(v, "a size is missing");
@@ -49,6 +66,12 @@ bool ir_verify_size(struct ir_verifier *v, const struct size *size) {
   for (uint32_t i = 0; i < size->n_terms; i++) {
     for (uint32_t k = 0; k < size->terms[i].degree; k++) {
       const struct size_atom *atom = size->terms[i].atoms[k];
+      if (atom->kind == SIZE_RUNTIME) {
+        if (!check_runtime(v, size, atom))
+          return false;
+        known = false;
+        continue;
+      }
       if (atom->id >= v->module->n_dims || atom != &v->module->dims[atom->id]->atom)
         return ir_verify_fail(v, "size `%s` is not of this module", atom->name);
       known = known && v->dim_defaults[atom->id] != UNKNOWN;

@@ -268,9 +268,12 @@ bool ir_verify_function(struct ir_verifier *v, const struct ir_function *functio
 
 static bool check_block_params(struct ir_verifier *v, const struct ir_block *block) {
   for (uint32_t i = 0; i < block->n_params; i++) {
-    enum ir_type_kind kind = block->params[i]->type->kind;
+    const struct ir_type *type = block->params[i]->type;
+    enum ir_type_kind kind = type->kind;
+    if (kind == IR_LIST && type->element->kind == IR_TENSOR && !ir_type_is_ragged(type->element))
+      continue;
     if (kind != IR_TENSOR && kind != IR_INDEX && kind != IR_INT && kind != IR_FLOAT)
-      return ir_verify_fail(v, "%%%u: a block takes tensors, indices, ints and floats, not %s",
+      return ir_verify_fail(v, "%%%u: a block takes tensors, lists of them, indices, ints and floats, not %s",
                             block->params[i]->id, ir_verify_type_text(v, block->params[i]->type));
   }
   return true;

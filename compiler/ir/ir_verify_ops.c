@@ -240,14 +240,30 @@ static bool check_call(struct ir_verifier *v, const struct ir_instr *instr) {
          check_types(v, "result", instr->n_results, instr->results, callee->n_results, callee->results);
 }
 
+// The types that a block's values have for the function that emits it: every run-time size is `?` there.
+static const struct ir_type **outside(struct ir_verifier *v, uint32_t n, const struct ir_type **types) {
+  const struct size *any = v->module->n_runtimes ? v->module->runtimes[0]->size : NULL;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!types[i] || !ir_type_is_ragged(types[i]))
+      continue;
+    struct ir_type *type = arena_new(&v->arena, struct ir_type);
+    *type = *types[i];
+    for (uint32_t k = 0; k < type->shape.rank; k++)
+      if (size_is_runtime(type->shape.sizes[k]))
+        type->shape.sizes[k] = any;
+    types[i] = type;
+  }
+  return types;
+}
+
 static bool check_emit(struct ir_verifier *v, const struct ir_instr *instr) {
   if (instr->symbol >= v->module->n_blocks)
     return FAIL(v, "there is no block %u", instr->symbol);
   const struct ir_block *block = v->module->blocks[instr->symbol];
   return check_types(v, "operand", instr->n_operands, instr->operands, block->n_params,
-                     types_of(v, block->n_params, block->params)) &&
+                     outside(v, block->n_params, types_of(v, block->n_params, block->params))) &&
          check_types(v, "result", instr->n_results, instr->results, block->n_results,
-                     types_of(v, block->n_results, block->outputs));
+                     outside(v, block->n_results, types_of(v, block->n_results, block->outputs)));
 }
 
 static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
@@ -310,7 +326,8 @@ static bool check_operands(struct ir_verifier *v, const struct ir_instr *instr) 
   if (has_param && !param)
     return false;
   bool has_member = param && param->count;
-  uint32_t n_hosts = (uint32_t)info->takes_index + (uint32_t)has_member + (instr->op == IR_OP_SCALAR);
+  uint32_t n_hosts = (uint32_t)info->takes_index + (uint32_t)has_member + (instr->op == IR_OP_SCALAR) +
+                     (instr->op == IR_OP_STACK);
   uint32_t n_values = info->arity < 0 ? instr->n_operands : (uint32_t)info->arity;
   if (instr->n_operands != n_values + n_hosts || (info->arity < 0 && n_values == 0))
     return FAIL(v, "%u operands, not %u", info->arity < 0 ? 1 : n_values + n_hosts, instr->n_operands);
@@ -321,6 +338,8 @@ static bool check_operands(struct ir_verifier *v, const struct ir_instr *instr) 
     return FAIL(v, "the member of the family @%s is no int", param->name);
   if (instr->op == IR_OP_SCALAR && instr->operands[0]->type->kind != IR_FLOAT)
     return FAIL(v, "operand 0 is no float");
+  if (instr->op == IR_OP_STACK && instr->operands[0]->type->kind != IR_LIST)
+    return FAIL(v, "operand 0 is no list");
   return true;
 }
 
@@ -342,7 +361,7 @@ static bool check_index(struct ir_verifier *v, const struct ir_instr *instr) {
     return FAIL(v, "a scalar has no index");
   const struct ir_type *index = instr->operands[ir_op_infos[instr->op].arity]->type;
   const struct size_atom *atom = size_as_atom(size);
-  bool is_set = atom && atom->kind != SIZE_DIM;
+  bool is_set = atom && (atom->kind == SIZE_VOCAB || atom->kind == SIZE_ENUM);
   bool fits = is_set ? index->kind == IR_INDEX && index->dim == atom->id : index->kind == IR_INT;
   return fits
              ? true
@@ -371,12 +390,23 @@ static bool check_pad(struct ir_verifier *v, const struct ir_instr *instr) {
   return true;
 }
 
+static bool check_stack(struct ir_verifier *v, const struct ir_type *element, const struct ir_type *result) {
+  bool fits = element->kind == IR_TENSOR && !ir_type_is_ragged(element) && element->shape.rank > 0 &&
+              result->shape.rank == element->shape.rank + 1 && size_is_runtime(result->shape.sizes[0]);
+  for (uint32_t i = 0; fits && i < element->shape.rank; i++)
+    fits = size_equal(element->shape.sizes[i], result->shape.sizes[i + 1]);
+  return fits ? true
+              : FAIL(v, "%s is no stack of %s", ir_verify_type_text(v, result),
+                     ir_verify_type_text(v, element));
+}
+
 // The result of an operation whose shape is written.
 static bool check_written(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct ir_type *result = instr->results[0]->type;
   const struct ir_type *a = instr->n_operands ? instr->operands[0]->type : NULL;
   switch (instr->op) {
   case IR_OP_PARAM: return check_alike(v, v->module->params[instr->symbol]->type, result);
+  case IR_OP_STACK: return check_stack(v, a->element, result);
   case IR_OP_ONEHOT: return result->shape.rank == 1 ? true : FAIL(v, "the result is no vector");
   case IR_OP_BROADCAST:
     if (ir_broadcasts(a, result, instr->axis))
@@ -396,7 +426,10 @@ static bool check_written(struct ir_verifier *v, const struct ir_instr *instr) {
 static bool check_d_input(struct ir_verifier *v, const struct ir_instr *instr) {
   if (instr->integer < 0 || instr->integer >= v->forward->n_params)
     return FAIL(v, "the block has no input %lld", (long long)instr->integer);
-  return check_alike(v, v->forward->params[instr->integer]->type, instr->operands[0]->type);
+  const struct ir_type *input = v->forward->params[instr->integer]->type;
+  if (input->kind == IR_LIST)
+    return check_stack(v, input->element, instr->operands[0]->type);
+  return check_alike(v, input, instr->operands[0]->type);
 }
 
 static bool check_sink(struct ir_verifier *v, const struct ir_instr *instr) {

@@ -189,6 +189,14 @@ const struct size *size_substitute(struct arena *arena, const struct size *a, si
   return sum;
 }
 
+bool size_is_runtime(const struct size *a) {
+  for (uint32_t i = 0; i < a->n_terms; i++)
+    for (uint32_t k = 0; k < a->terms[i].degree; k++)
+      if (a->terms[i].atoms[k]->kind == SIZE_RUNTIME)
+        return true;
+  return false;
+}
+
 bool size_evaluate(const struct size *a, size_value_fn *lookup, void *context, int64_t *value) {
   int64_t sum = 0;
   for (uint32_t i = 0; i < a->n_terms; i++) {
@@ -208,7 +216,7 @@ static int64_t value_by_id(void *values, const struct size_atom *atom) {
 }
 
 bool size_evaluate_by_id(const struct size *a, const int64_t *values, int64_t *value) {
-  return size_evaluate(a, value_by_id, (void *)(uintptr_t)values, value);
+  return !size_is_runtime(a) && size_evaluate(a, value_by_id, (void *)(uintptr_t)values, value);
 }
 
 static const char *term_text(struct arena *arena, const struct size_term *term, uint64_t magnitude) {

@@ -17,6 +17,7 @@ enum size_atom_kind {
   SIZE_VOCAB,     // number of entries of a vocab
   SIZE_ENUM,      // number of members of an enum
   SIZE_VARIABLE,  // front end only: implicit size of a function, parameter of a layer, existential
+  SIZE_RUNTIME,   // IR only: known for each example as it runs, see ir_runtime_size
 };
 
 // An atom is identified by its address. `id` orders the atoms of a monomial; it is unique among the atoms that can meet
@@ -53,6 +54,7 @@ bool size_is_constant(const struct size *a, int64_t *value);
 // The atom when the size is exactly one atom with coefficient 1, otherwise NULL.
 const struct size_atom *size_as_atom(const struct size *a);
 bool size_mentions(const struct size *a, const struct size_atom *atom);
+bool size_is_runtime(const struct size *a);  // mentions an atom of kind SIZE_RUNTIME
 
 // Replaces atoms: `map` returns the size for an atom, or NULL to keep it. NULL on overflow.
 typedef const struct size *size_map_fn(void *context, const struct size_atom *atom);
@@ -62,7 +64,7 @@ const struct size *size_substitute(struct arena *arena, const struct size *a, si
 // Value of a polynomial: `lookup` gives an atom's value. false on overflow of int64.
 typedef int64_t size_value_fn(void *context, const struct size_atom *atom);
 bool size_evaluate(const struct size *a, size_value_fn *lookup, void *context, int64_t *value);
-// The same where `values` has the value of each atom, by its id.
+// The same where `values` has the value of each atom, by its id; false for a size that is known at run time only.
 bool size_evaluate_by_id(const struct size *a, const int64_t *values, int64_t *value);
 
 // `4*H`, `In + H`, `2*H*H - 1`. The result lives in the arena.

@@ -40,7 +40,7 @@ static bool is_differentiable(const struct adjoint *adjoint, const struct ir_ins
 static void copy_op(struct adjoint *adjoint, const struct ir_instr *instr) {
   struct ir_block *block = adjoint->build.block;
   struct ir_instr *copy = instr_clone(adjoint->module, instr, &block->n_values);
-  bool varies = instr->op == IR_OP_PARAM;
+  bool varies = instr->op == IR_OP_PARAM || instr->op == IR_OP_STACK;
   for (uint32_t i = 0; i < instr->n_operands; i++) {
     copy->operands[i] = adjoint_twin(adjoint, instr->operands[i]);
     varies = varies || (i < value_operands(instr) && is_differentiable(adjoint, instr, i) &&
@@ -106,6 +106,10 @@ static void differentiate(struct adjoint *adjoint, const struct ir_instr *instr)
   if (instr->op == IR_OP_PARAM) {
     struct ir_value *member = instr->n_operands ? adjoint_twin(adjoint, instr->operands[0]) : NULL;
     ir_build_d_param(&adjoint->build, instr->symbol, dy, member);
+    return;
+  }
+  if (instr->op == IR_OP_STACK) {
+    adjoint_add(adjoint, instr->operands[0], dy);
     return;
   }
   for (uint32_t i = 0; i < value_operands(instr); i++) {

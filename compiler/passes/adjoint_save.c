@@ -13,12 +13,16 @@
 
 // A vocab's size is known only when a model is bound.
 #define TYPICAL_VOCAB 10000
+// Nor is the length of a list.
+#define TYPICAL_RUNTIME 32
 // Rows are padded to this many elements.
 #define LANES 16
 #define UNLIMITED INT64_MAX
 
 static int64_t estimate_atom(void *context, const struct size_atom *atom) {
   const struct ir_module *module = context;
+  if (atom->kind == SIZE_RUNTIME)
+    return TYPICAL_RUNTIME;
   const struct ir_dim *dim = module->dims[atom->id];
   int64_t value;
   if (atom->kind == SIZE_VOCAB || !dim->value || !size_evaluate(dim->value, estimate_atom, context, &value))

@@ -8,6 +8,11 @@
 // gradients arena. A batch of n instances has the rows of output o contiguous, row r at outputs[o] + r *
 // stride(o).
 //
+// Ragged blocks (block_is_ragged) have values whose sizes are known for each instance only, `?1`, `?2`, ... in the
+// block. An input may be a list of rows, which the block stacks; the rows lie wherever they were computed. A tensor with
+// a run-time size is one row too, dense, as long as its instance makes it; it has at most one such size where it goes
+// in or out of a block. Lengths are data: they compile nothing, and instances of any lengths share a batch.
+//
 // Same bits: the result of a row depends on nothing but the row's inputs: not on n, on the row's position, on
 // the range a call was given or on the variant. Every output element of a product is a chain of fused
 // multiply-adds in ascending k, or the sum of such chains for fixed stretches of k, however many rows are computed
@@ -78,13 +83,18 @@ struct kernel_sink {
 struct kernel_args {
   const char *values;                   // base of the values arena
   char *gradients;                      // base of the gradients arena; adjoints only
-  const uint32_t *const *rows;          // [tensor input][row] offsets
+  const uint32_t *const *rows;          // [tensor input][row] offsets; of a list: [term]
+  const uint32_t *const *terms;         // [tensor input][row] first term of a list, in `rows`; NULL: no list
+  const int32_t *const *sizes;          // [number - 1][row] run-time sizes; ragged blocks
   const int32_t *const *indices;        // [index or int input][row]
   const double *const *numbers;         // [float input][row]
   const void *const *params;            // [use], as kernel.params asks for
   void *const *outputs;                 // forward: [output] first row. adjoint: [saved] first row (read only)
   const void *const *output_gradients;  // adjoint: [result] first row of its gradient
   void *const *sinks;                   // adjoint: [sink buffer] first row
+  // Where the rows of a ragged output (adjoint: saved value), or the gradients of a ragged result, begin, in units of
+  // NN_LANES elements behind outputs[o] and output_gradients[o]; NULL where all rows are equally long.
+  const uint32_t *const *output_rows, *const *gradient_rows;
   const uint32_t *examples, *ordinals;  // random blocks: [row] the draw's key, beside seed, epoch and site
   uint64_t seed, epoch;
   const struct kernel *kernel;  // the one whose run is called
@@ -95,7 +105,7 @@ struct kernel {
   kernel_fn *run;
   size_t scratch_bytes;       // per thread, 64-byte aligned
   uint32_t n_outputs;         // written by this variant
-  uint32_t *output_elements;  // [output] without padding
+  uint32_t *output_elements;  // [output] without padding; of a ragged one per unit of its run-time size
   uint32_t n_params;
   struct kernel_param *params;
   uint32_t n_sink_buffers;
@@ -103,12 +113,31 @@ struct kernel {
   uint32_t n_sinks;
   struct kernel_sink *sinks;
   double flops_per_row;  // of matrix products, 2 per multiply-add; for reports
+  // Ragged blocks: scratch besides scratch_bytes.
+  uint32_t n_scratch_terms;
+  struct kernel_scratch_term *scratch_terms;
 };
+
+// `bytes` for each combination of two run-time sizes; number 0 stands for a size of 1.
+struct kernel_scratch_term {
+  size_t bytes;
+  uint32_t sizes[2];
+};
+
+// Scratch that a call needs whose rows have at most these run-time sizes: [number - 1]. SIZE_MAX: beyond any memory.
+size_t kernel_scratch(const struct kernel *, const int32_t *largest);
 
 // Values of the sizes a kernel is specialised on: [ir_module.dims index].
 struct kernel_sizes {
   const int64_t *dims;
 };
+
+// Whether some value of the block has a run-time size.
+bool block_is_ragged(const struct ir_block *);
+// The run-time size of a tensor that goes in or out of a block, a list's of what it is stacked to: its number, 0 where
+// there is none; *elements, where it is wanted: the product of the other sizes.
+uint32_t kernel_runtime_size(const struct ir_block *, const struct ir_value *, const int64_t *dims,
+                             int64_t *elements);
 
 struct jit;  // runtime/jit/jit.h
 

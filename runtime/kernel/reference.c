@@ -31,8 +31,22 @@ int64_t reference_elements(const struct ir_type *tensor, const int64_t *dims) {
   return n;
 }
 
+static int64_t size_value(const struct run *run, const struct size *size) {
+  const struct size_atom *atom = size_as_atom(size);
+  if (atom && atom->kind == SIZE_RUNTIME)
+    return run->in->sizes[atom->id - IR_RUNTIME_ID - 1];
+  return reference_size(size, run->in->dims);
+}
+
 static int64_t axis(const struct run *run, const struct ir_type *type, uint32_t i) {
-  return i < type->shape.rank ? reference_size(type->shape.sizes[i], run->in->dims) : 1;
+  return i < type->shape.rank ? size_value(run, type->shape.sizes[i]) : 1;
+}
+
+static int64_t elements_of(const struct run *run, const struct ir_type *tensor) {
+  int64_t n = 1;
+  for (uint32_t i = 0; i < tensor->shape.rank; i++)
+    n *= axis(run, tensor, i);
+  return n;
 }
 
 static struct reference_value *operand(const struct run *run, const struct ir_instr *instr, uint32_t i) {
@@ -290,6 +304,9 @@ static void run_source(const struct run *run, const struct ir_instr *instr, stru
     y->elements[0] = a->type->kind == IR_FLOAT ? a->number : (double)a->integer;
     break;
   }
+  case IR_OP_STACK:
+    memcpy(y->elements, operand(run, instr, 0)->elements, (size_t)y->n * sizeof(double));
+    break;
   case IR_OP_ONEHOT: y->elements[operand(run, instr, 0)->integer] = 1; break;
   default: assert(!"source without a reference");
   }
@@ -354,7 +371,7 @@ static void run_instr(struct run *run, const struct ir_instr *instr) {
   struct reference_value *y = &run->values[instr->results[0]->id];
   y->type = instr->results[0]->type;
   if (y->type->kind == IR_TENSOR) {
-    y->n = reference_elements(y->type, run->in->dims);
+    y->n = elements_of(run, y->type);
     bool is_unread = instr->op == IR_OP_PARAM && run->in->read_param && is_table(run, instr);
     y->elements = is_unread ? NULL : calloc((size_t)y->n, sizeof(double));
   }
@@ -384,7 +401,9 @@ static void bind_params(struct run *run) {
     v->type = type;
     v->borrowed = true;
     if (type->kind == IR_TENSOR) {
-      v->n = reference_elements(type, in->dims);
+      v->n = elements_of(run, type);
+      v->elements = (double *)(uintptr_t)in->tensors[i];
+    } else if (type->kind == IR_LIST) {
       v->elements = (double *)(uintptr_t)in->tensors[i];
     } else if (type->kind == IR_FLOAT) {
       v->number = in->numbers[i];

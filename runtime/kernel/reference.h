@@ -24,7 +24,8 @@ struct reference_value {
 // the results are parameters too. All arrays belong to the caller, who sizes them by reference_elements.
 struct reference {
   const int64_t *dims;           // [ir_module.dims]
-  const double *const *tensors;  // [param]
+  const int64_t *sizes;          // [number - 1] run-time sizes; ragged blocks only
+  const double *const *tensors;  // [param] a list: stacked
   const int64_t *integers;       // [param] index or int
   const double *numbers;         // [param] float
   const double *const *params;   // [ir_module.params] the members of a family one after the other
@@ -43,7 +44,7 @@ struct reference {
   bool single;  // every result is rounded to a float
 };
 
-// Number of elements of a tensor type. Sizes must be bound and positive.
+// Number of elements of a tensor type. Sizes must be bound and positive, and none a run-time size.
 int64_t reference_elements(const struct ir_type *tensor, const int64_t *dims);
 int64_t reference_size(const struct size *, const int64_t *dims);
 
