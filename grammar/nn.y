@@ -44,6 +44,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %token <const char *> IDENTIFIER "a name"
 %token <int64_t> INTEGER "an integer"
 %token <double> FLOAT "a number"
+%token <const char *> TEXT "a text"
 %token <int64_t> PROJECTION ".0"
 %token SEPARATOR "end of line"
 %token NEWLINE "newline" /* never reaches the grammar */
@@ -445,6 +446,7 @@ postfix:
 primary:
   INTEGER                   { $$ = build_int(parser, @$, $1); }
 | FLOAT                     { $$ = build_float(parser, @$, $1); }
+| TEXT                      { $$ = build_text(parser, @$, $1); }
 | "true"                    { $$ = build_bool(parser, @$, true); }
 | "false"                   { $$ = build_bool(parser, @$, false); }
 | name                      { $$ = build_name_expr(parser, $name); }
@@ -587,6 +589,9 @@ static int nn_yylex(NN_YYSTYPE *value, struct span *span, struct parser *parser)
   switch (token.kind) {
   case IDENTIFIER:
     value->IDENTIFIER = token.value.text;
+    break;
+  case TEXT:
+    value->TEXT = token.value.text;
     break;
   case INTEGER:
     value->INTEGER = token.value.integer;

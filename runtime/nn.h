@@ -247,7 +247,8 @@ typedef enum nn_mode {
   NN_GRADIENT,  // as NN_TRAIN, dropout the identity: for gradient checks
 } nn_mode;
 
-// Runs an entry over examples of a data set as one minibatch. The results stay until the next run.
+// Runs an entry over examples of a data set as one minibatch. The results stay until the next run. What the model prints
+// goes to standard error.
 NN_MUST_CHECK nn_status *nn_session_run(nn_session *, size_t entry, const nn_dataset *,
                                         const size_t *examples, size_t n, nn_mode);
 // Error of the i-th example of the last run: NULL when it succeeded, otherwise "file:line:column: message" of

@@ -17,11 +17,13 @@ static const struct {
 
 #define LITERAL_USAGE(name, arity) ((arity) == 1 ? name "(a)" : (arity) == 2 ? name "(a, b)" : name "(...)")
 
+#define IS_VARIADIC(kind)                                                                                    \
+  ((kind) == BUILTIN_TENSOR || (kind) == BUILTIN_ZIP || (kind) == BUILTIN_PRINT || (kind) == BUILTIN_ASSERT)
+
 /* Rows without a name are operations that only the compiler makes. */
 static const struct builtin rows[] = {
 #define BUILTIN(ENUM, name, arg_count, op, usage, doc)                                                       \
-  {BUILTIN_##ENUM, name, op, arg_count, BUILTIN_##ENUM == BUILTIN_TENSOR || BUILTIN_##ENUM == BUILTIN_ZIP,   \
-   usage,          doc},
+  {BUILTIN_##ENUM, name, op, arg_count, IS_VARIADIC(BUILTIN_##ENUM), usage, doc},
 #include "compiler/check/builtins.def"
 #undef BUILTIN
 #define OP(ENUM, name, arity, class, cost, flags, attributes, shape, value, derivatives, user, doc)          \

@@ -458,12 +458,46 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
   return info->class == IR_CLASS_REDUCE ? &type_scalar : type;
 }
 
+/* ---- For people ---------------------------------------------------------------------------------------- */
+
+static const struct type *check_print(struct checker *checker, struct ast_expr *const *args, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (args[i]->kind == AST_EXPR_TEXT)
+      args[i]->type = &type_unit;
+    else
+      check_known(checker, args[i], NULL);
+  }
+  return &type_unit;
+}
+
+static const struct type *check_assert(struct checker *checker, const struct ast_expr *expr,
+                                       struct ast_expr *const *args) {
+  size_t count = expr->call.resolved.arg_count;
+  struct check_wanted why = {"the condition of `assert`", SPAN_NONE, NULL};
+  check_against(checker, args[0], &type_bool, &why);
+  if (count > 1 && args[1]->kind == AST_EXPR_TEXT)
+    args[1]->type = &type_unit;
+  for (size_t i = 1; i < count; i++) {
+    if (args[i]->type == &type_unit && args[i]->kind == AST_EXPR_TEXT)
+      continue;
+    if (args[i]->kind != AST_EXPR_TEXT && check_value(checker, args[i], NULL)->kind == TYPE_ERROR)
+      continue;
+    struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, args[i]->span,
+                                "the message of `assert` is one text: `assert(c, \"message\")`");
+    diag_help(d, "`print(...)` before it shows values");
+    break;
+  }
+  return &type_unit;
+}
+
 /* ---- All ----------------------------------------------------------------------------------------------- */
 
 /* Arguments that are not simply values: their own checks look at them. */
 static size_t plain_args(const struct builtin *builtin, size_t count) {
   if (builtin->kind == BUILTIN_PUSH)
     return 1;
+  if (builtin->kind == BUILTIN_PRINT || builtin->kind == BUILTIN_ASSERT)
+    return 0;
   if (builtin->kind != BUILTIN_OP)
     return count;
   if (builtin->op == IR_OP_SLICE)
@@ -556,6 +590,8 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
       if (!type_is_host_number(args[i]->type))
         wrong_argument(checker, builtin, args[i], "a number");
     return &type_float;
+  case BUILTIN_PRINT: return check_print(checker, args, expr->call.resolved.arg_count);
+  case BUILTIN_ASSERT: return check_assert(checker, expr, args);
   case BUILTIN_AMAX: return check_op(checker, expr, builtin, args);
   case BUILTIN_SPLIT: return check_split(checker, builtin, args);
   case BUILTIN_OP:

@@ -450,11 +450,19 @@ static const struct type *fn_as_value(struct checker *checker, struct ast_expr *
   return &type_error;
 }
 
+static const struct type *text_as_value(struct checker *checker, const struct ast_expr *expr) {
+  struct diag *d = diag_error(checker->sink, DIAG_TEXT_AS_VALUE, expr->span, "a text is not a value");
+  diag_note(d, "it stands only in `print(...)` and as the message of `assert(c, \"...\")`");
+  diag_help(d, "words come from the data: declare a `vocab`, or an `enum` when they are known");
+  return &type_error;
+}
+
 static const struct type *type_of(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   switch (expr->kind) {
   case AST_EXPR_INT: return &type_int;
   case AST_EXPR_FLOAT: return &type_float;
   case AST_EXPR_BOOL: return &type_bool;
+  case AST_EXPR_TEXT: return text_as_value(checker, expr);
   case AST_EXPR_NAME: return check_name(checker, expr, hint);
   case AST_EXPR_UNARY: return check_unary(checker, expr);
   case AST_EXPR_BINARY: return check_binary(checker, expr, hint);

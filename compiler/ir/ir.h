@@ -212,8 +212,11 @@ enum ir_attribute {
   IR_ATTR_SITE = 1 << 13,        // dropout
   IR_ATTR_TRANSPOSE = 1 << 14,   // matmul: `transpose_a`, `transpose_b`
   IR_ATTR_AXIS = 1 << 15,        // reductions, softmax, ...: `axis`, printed `dim` where there is one
-  IR_ATTR_TEXT = 1 << 16,        // require: `text`
+  IR_ATTR_TEXT = 1 << 16,        // require, print: `text`
 };
+
+// Where a value stands in the text of `print`: a character that no text in a source file can hold.
+#define IR_TEXT_VALUE '\x01'
 
 #define IR_COST_OPAQUE 10000
 
@@ -261,7 +264,8 @@ struct ir_instr {
   struct ir_value **results;
   struct ir_target *targets;  // terminators
   // Attributes; which ones an operation has is a column of hostops.def and ops.def. Unused ones are zero.
-  int64_t integer;            // const.*; D_INPUT: the input's number among the parameters; data.get: slot
+  int64_t
+      integer;  // const.*; print: its number; D_INPUT: the input's number among the parameters; data.get: slot
   double number;              // const.float, CONSTANT, DROPOUT (p)
   const struct size *size;    // size; SLICE and PAD: offset
   const struct size *length;  // SLICE; list.vector and list.stack: elements of the list
@@ -269,7 +273,7 @@ struct ir_instr {
   uint32_t constructor;       // data.new, data.get
   uint32_t site;              // DROPOUT: number of the draw within the module; adjoint's twin has the same
   bool transpose_a, transpose_b;  // MATMUL
-  const char *text;               // require
+  const char *text;               // require, print
   uint32_t axis;                  // 1 + the axis that is gone over; BROADCAST: that is new. 0: all of them
   struct ir_instr *prev, *next;
 };
@@ -355,7 +359,8 @@ struct ir_module {
   struct ir_block **blocks;  // forward blocks
   uint32_t n_entries;
   struct ir_entry **entries;
-  uint32_t n_sites;  // dropout sites handed out
+  uint32_t n_sites;   // dropout sites handed out
+  uint32_t n_prints;  // numbers of `print` handed out
 };
 
 // -------------------------------------------------------------------------------------------------- building

@@ -227,7 +227,8 @@ static void expect_word(struct ir_parser *p, const char *word) {
 static void parse_attributes(struct ir_parser *p, struct ir_instr *instr) {
   uint32_t attributes = ir_op_infos[instr->op].attributes;
   if (attributes & IR_ATTR_INTEGER)
-    instr->integer = ir_parse_integer(p, INT64_MIN, INT64_MAX);
+    instr->integer = instr->op == IR_PRINT ? ir_parse_integer(p, 0, INT32_MAX)
+                                           : ir_parse_integer(p, INT64_MIN, INT64_MAX);
   if (attributes & IR_ATTR_NUMBER) {
     if (instr->op == IR_OP_DROPOUT)
       expect_word(p, "p");
@@ -248,6 +249,8 @@ static void parse_attributes(struct ir_parser *p, struct ir_instr *instr) {
   }
   if (attributes & IR_ATTR_TEXT)
     instr->text = ir_parse_name(p, "a text in quotes");
+  if (instr->op == IR_PRINT && instr->integer >= p->module->n_prints)
+    p->module->n_prints = (uint32_t)instr->integer + 1;
   if (attributes & IR_ATTR_SITE) {
     expect_word(p, "site");
     instr->site = (uint32_t)ir_parse_integer(p, 0, INT32_MAX);

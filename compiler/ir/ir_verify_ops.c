@@ -12,26 +12,37 @@
 static const struct {
   const char *operands, *results;
 } host_signatures[IR_FIRST_TENSOR_OP] = {
-    [IR_CONST_INT] = {"", "i"},     [IR_CONST_BOOL] = {"", "b"},    [IR_CONST_FLOAT] = {"", "f"},
-    [IR_CONST_INDEX] = {"", "x"},   [IR_SIZE] = {"", "i"},          [IR_IADD] = {"ii", "i"},
-    [IR_ISUB] = {"ii", "i"},        [IR_IMUL] = {"ii", "i"},        [IR_IDIV] = {"ii", "i"},
-    [IR_IMOD] = {"ii", "i"},        [IR_INEG] = {"i", "i"},         [IR_IEQ] = {"nn", "b"},
-    [IR_INE] = {"nn", "b"},         [IR_ILT] = {"ii", "b"},         [IR_ILE] = {"ii", "b"},
-    [IR_FADD] = {"ff", "f"},        [IR_FSUB] = {"ff", "f"},        [IR_FMUL] = {"ff", "f"},
-    [IR_FDIV] = {"ff", "f"},        [IR_FNEG] = {"f", "f"},         [IR_FEQ] = {"ff", "b"},
-    [IR_FNE] = {"ff", "b"},         [IR_FLT] = {"ff", "b"},         [IR_FLE] = {"ff", "b"},
-    [IR_NOT] = {"b", "b"},          [IR_INT_TO_FLOAT] = {"m", "f"}, [IR_FLOAT_TO_INT] = {"f", "i"},
-    [IR_INDEX_TO_INT] = {"x", "i"}, [IR_INT_TO_INDEX] = {"i", "x"}, [IR_CHECK_RANGE] = {"ii", "i"},
-    [IR_REQUIRE] = {"b", ""},       [IR_DATA_NEW] = {"*", "d"},     [IR_DATA_TAG] = {"d", "i"},
-    [IR_DATA_GET] = {"d", "*"},     [IR_LIST_NEW] = {"*", "l"},     [IR_LIST_LEN] = {"l", "i"},
-    [IR_LIST_GET] = {"li", "*"},    [IR_LIST_SET] = {"li*", "l"},   [IR_LIST_PUSH] = {"l*", "l"},
-    [IR_LIST_POP] = {"l", "l"},     [IR_LIST_SLICE] = {"lii", "l"}, [IR_LIST_REVERSE] = {"l", "l"},
-    [IR_LIST_CONCAT] = {"ll", "l"}, [IR_LIST_ZIP] = {"ll", "l"},    [IR_CALL] = {"*", "*"},
-    [IR_EMIT] = {"*", "*"},         [IR_LIST_SUM] = {"l", "*"},     [IR_LIST_MEAN] = {"l", "*"},
-    [IR_LIST_MAX] = {"l", "*"},     [IR_LIST_VECTOR] = {"l", "*"},  [IR_LIST_STACK] = {"l", "*"},
-    [IR_ACC_OF] = {"t", "a"},       [IR_ACC_ADD] = {"aa", "a"},     [IR_ACC_SUM] = {"a", "t"},
-    [IR_READ_INDEX] = {"s", "p"},   [IR_READ_VALUE] = {"s", "f"},   [IR_BR] = {"", ""},
-    [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},        [IR_RETURN] = {"*", ""},
+    [IR_CONST_INT] = {"", "i"},     [IR_CONST_BOOL] = {"", "b"},
+    [IR_CONST_FLOAT] = {"", "f"},   [IR_CONST_INDEX] = {"", "x"},
+    [IR_SIZE] = {"", "i"},          [IR_IADD] = {"ii", "i"},
+    [IR_ISUB] = {"ii", "i"},        [IR_IMUL] = {"ii", "i"},
+    [IR_IDIV] = {"ii", "i"},        [IR_IMOD] = {"ii", "i"},
+    [IR_INEG] = {"i", "i"},         [IR_IEQ] = {"nn", "b"},
+    [IR_INE] = {"nn", "b"},         [IR_ILT] = {"ii", "b"},
+    [IR_ILE] = {"ii", "b"},         [IR_FADD] = {"ff", "f"},
+    [IR_FSUB] = {"ff", "f"},        [IR_FMUL] = {"ff", "f"},
+    [IR_FDIV] = {"ff", "f"},        [IR_FNEG] = {"f", "f"},
+    [IR_FEQ] = {"ff", "b"},         [IR_FNE] = {"ff", "b"},
+    [IR_FLT] = {"ff", "b"},         [IR_FLE] = {"ff", "b"},
+    [IR_NOT] = {"b", "b"},          [IR_INT_TO_FLOAT] = {"m", "f"},
+    [IR_FLOAT_TO_INT] = {"f", "i"}, [IR_INDEX_TO_INT] = {"x", "i"},
+    [IR_INT_TO_INDEX] = {"i", "x"}, [IR_CHECK_RANGE] = {"ii", "i"},
+    [IR_REQUIRE] = {"b", ""},       [IR_PRINT] = {"*", ""},
+    [IR_DATA_NEW] = {"*", "d"},     [IR_DATA_TAG] = {"d", "i"},
+    [IR_DATA_GET] = {"d", "*"},     [IR_LIST_NEW] = {"*", "l"},
+    [IR_LIST_LEN] = {"l", "i"},     [IR_LIST_GET] = {"li", "*"},
+    [IR_LIST_SET] = {"li*", "l"},   [IR_LIST_PUSH] = {"l*", "l"},
+    [IR_LIST_POP] = {"l", "l"},     [IR_LIST_SLICE] = {"lii", "l"},
+    [IR_LIST_REVERSE] = {"l", "l"}, [IR_LIST_CONCAT] = {"ll", "l"},
+    [IR_LIST_ZIP] = {"ll", "l"},    [IR_CALL] = {"*", "*"},
+    [IR_EMIT] = {"*", "*"},         [IR_LIST_SUM] = {"l", "*"},
+    [IR_LIST_MEAN] = {"l", "*"},    [IR_LIST_MAX] = {"l", "*"},
+    [IR_LIST_VECTOR] = {"l", "*"},  [IR_LIST_STACK] = {"l", "*"},
+    [IR_ACC_OF] = {"t", "a"},       [IR_ACC_ADD] = {"aa", "a"},
+    [IR_ACC_SUM] = {"a", "t"},      [IR_READ_INDEX] = {"s", "p"},
+    [IR_READ_VALUE] = {"s", "f"},   [IR_BR] = {"", ""},
+    [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},
+    [IR_RETURN] = {"*", ""},
 #define OPERANDS_1 "f"
 #define OPERANDS_2 "ff"
 #define HOST(ENUM, name, fails, attributes, doc)
@@ -266,6 +277,20 @@ static bool check_emit(struct ir_verifier *v, const struct ir_instr *instr) {
                      outside(v, block->n_results, types_of(v, block->n_results, block->outputs)));
 }
 
+static bool check_print(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (!instr->text || instr->integer < 0 || instr->integer >= v->module->n_prints)
+    return FAIL(v, "it has no text or no number below %u", v->module->n_prints);
+  uint32_t places = 0;
+  for (const char *c = instr->text; *c; c++)
+    places += *c == IR_TEXT_VALUE;
+  if (places != instr->n_operands)
+    return FAIL(v, "its text has %u values and not %u", places, instr->n_operands);
+  for (uint32_t i = 0; i < instr->n_operands; i++)
+    if (instr->operands[i]->type->kind == IR_ACC)
+      return FAIL(v, "operand %u is an acc", i);
+  return true;
+}
+
 static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   if (!check_letters(v, "operand", host_signatures[instr->op].operands, instr->n_operands, instr->operands) ||
       !check_letters(v, "result", host_signatures[instr->op].results, instr->n_results, instr->results))
@@ -274,6 +299,7 @@ static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   case IR_CONST_BOOL: return instr->integer == 0 || instr->integer == 1 ? true : FAIL(v, "a bool is 0 or 1");
   case IR_CONST_INDEX: return check_const_index(v, instr);
   case IR_SIZE: return ir_verify_size(v, instr->size);
+  case IR_PRINT: return check_print(v, instr);
   case IR_REQUIRE: return instr->text ? true : FAIL(v, "it has no text");
   case IR_IEQ:
   case IR_INE: return check_alike(v, instr->operands[0]->type, instr->operands[1]->type);

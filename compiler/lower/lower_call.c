@@ -1,6 +1,8 @@
 /* Calls: functions, methods, constructors, builtins. */
 #include <assert.h>
+#include <stdlib.h>
 
+#include "compiler/base/text.h"
 #include "compiler/lower/lower_internal.h"
 
 /* ---- Functions and methods ---------------------------------------------------------------------------- */
@@ -229,6 +231,74 @@ static struct ssa_values lower_number(struct lower_fn *fn, const struct ast_expr
   return lower_one(fn, ir_build_host1(build, from == IR_FLOAT ? IR_FLOAT_TO_INT : IR_INDEX_TO_INT, a));
 }
 
+/* ---- For people --------------------------------------------------------------------------------------- */
+
+/* The text of a value: a place for each slot, with the signs of tuples and records between them. */
+static void write_places(const struct ir_type *type, FILE *out) {
+  if (type->kind != IR_TUPLE) {
+    fputc(IR_TEXT_VALUE, out);
+    return;
+  }
+  fprintf(out, "%s(", type->tuple.name ? type->tuple.name : "");
+  for (uint32_t i = 0; i < type->tuple.n; i++) {
+    fputs(i ? ", " : "", out);
+    if (type->tuple.fields[i].name)
+      fprintf(out, "%s: ", type->tuple.fields[i].name);
+    write_places(type->tuple.fields[i].type, out);
+  }
+  fputc(')', out);
+}
+
+static const char *print_template(struct lower_fn *fn, const struct ast_call *call) {
+  struct text text;
+  FILE *out = text_open(&text);
+  if (!out)
+    arena_out_of_memory(fn->arena);
+  for (size_t i = 0; i < call->arg_count; i++) {
+    fputs(i ? " " : "", out);
+    if (call->args[i]->kind == AST_EXPR_TEXT)
+      fputs(call->args[i]->text, out);
+    else
+      write_places(lower_type_here(fn, call->args[i]->type), out);
+  }
+  char *written = text_close(&text);
+  if (!written)
+    arena_out_of_memory(fn->arena);
+  const char *kept = arena_strdup(fn->lower->module->arena, written);
+  free(written);
+  return kept;
+}
+
+static struct ssa_values lower_print(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ast_expr **values = arena_new_array(fn->arena, struct ast_expr *, call->arg_count);
+  size_t n = 0;
+  for (size_t i = 0; i < call->arg_count; i++)
+    if (call->args[i]->kind != AST_EXPR_TEXT)
+      values[n++] = call->args[i];
+  struct ssa_values slots = lower_exprs(fn, values, n);
+  if (!fn->ssa.reachable)
+    return LOWER_NONE;
+  lower_at(fn, expr->span);
+  struct ir_instr *print = ir_build(&fn->ssa.build, IR_PRINT, slots.n, slots.items, 0, NULL);
+  print->text = print_template(fn, call);
+  print->integer = fn->lower->module->n_prints++;
+  return LOWER_NONE;
+}
+
+static struct ssa_values lower_assert(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ir_value *condition = lower_scalar(fn, call->args[0]);
+  if (!fn->ssa.reachable)
+    return LOWER_NONE;
+  lower_at(fn, expr->span);
+  const char *colon = call->arg_count > 1 ? ": " : "",
+             *message = call->arg_count > 1 ? call->args[1]->text : "";
+  ir_build(&fn->ssa.build, IR_REQUIRE, 1, &condition, 0, NULL)->text =
+      arena_printf(fn->lower->module->arena, "assertion failed%s%s", colon, message);
+  return LOWER_NONE;
+}
+
 /* ---- Tensors of lists --------------------------------------------------------------------------------- */
 
 struct ir_value *lower_list_tensor(struct lower_fn *fn, enum ir_op op, struct ir_value *list,
@@ -305,6 +375,8 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_TENSOR: return lower_tensor(fn, expr);
   case BUILTIN_FLOAT: return lower_number(fn, expr, true);
   case BUILTIN_INT: return lower_number(fn, expr, false);
+  case BUILTIN_PRINT: return lower_print(fn, expr);
+  case BUILTIN_ASSERT: return lower_assert(fn, expr);
   case BUILTIN_HOST_ABS: return lower_abs(fn, expr);
   case BUILTIN_HOST_MATH: return lower_math(fn, expr);
   case BUILTIN_HOST_MAX: return lower_choice(fn, expr, true);

@@ -432,10 +432,11 @@ static struct ssa_values lower_unconverted(struct lower_fn *fn, const struct ast
   case AST_EXPR_IF: return lower_if(fn, expr);
   case AST_EXPR_MATCH: return lower_match(fn, expr);
   case AST_EXPR_BLOCK: return lower_block(fn, expr->block);
+  case AST_EXPR_TEXT:
   case AST_EXPR_RANGE:
   case AST_EXPR_FN: break;
   }
-  assert(!"a range or function is no value");
+  assert(!"a text, range or function is no value");
   return LOWER_NONE;
 }
 

@@ -233,7 +233,7 @@ static void wait_for(struct order *order, struct item *item, struct item *needed
 
 // Whether the example may wait here.
 static bool decides(const struct ir_module *module, const struct ir_instr *instr) {
-  return instr->op == IR_CALL ? module->functions[instr->symbol]->decides : has_effect(instr);
+  return instr->op == IR_CALL ? module->functions[instr->symbol]->decides : is_decision(instr);
 }
 
 static struct item *add_item(struct order *order, struct ir_instr *instr, uint32_t rank) {

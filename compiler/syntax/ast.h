@@ -226,6 +226,7 @@ enum ast_expr_kind {
   AST_EXPR_INT,
   AST_EXPR_FLOAT,
   AST_EXPR_BOOL,
+  AST_EXPR_TEXT, /* "...", only as an argument of print and assert */
   AST_EXPR_NAME,
   AST_EXPR_UNARY,
   AST_EXPR_BINARY,
@@ -334,6 +335,7 @@ struct ast_expr {
   union {
     int64_t integer;
     double floating;
+    const char *text; /* TEXT: as it is meant, without quotes and escapes */
     bool boolean;
     struct {
       struct ast_name name;

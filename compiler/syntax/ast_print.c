@@ -331,11 +331,22 @@ static void print_fn_params(struct printer *p, const struct ast_fn_params *param
   }
 }
 
+static void print_text(struct printer *p, const char *text) {
+  fputc('"', p->out);
+  for (; *text; text++) {
+    if (*text == '"' || *text == '\\' || *text == '\n')
+      fputc('\\', p->out);
+    fputc(*text == '\n' ? 'n' : *text, p->out);
+  }
+  fputc('"', p->out);
+}
+
 static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
   switch (expr->kind) {
   case AST_EXPR_INT: fprintf(p->out, "%" PRId64, expr->integer); break;
   case AST_EXPR_FLOAT: print_float(p, expr->floating); break;
   case AST_EXPR_BOOL: fputs(expr->boolean ? "true" : "false", p->out); break;
+  case AST_EXPR_TEXT: print_text(p, expr->text); break;
   case AST_EXPR_NAME: fputs(expr->name.name.text, p->out); break;
   case AST_EXPR_UNARY:
     fputs(ast_unary_op_text(expr->unary.op), p->out);

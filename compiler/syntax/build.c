@@ -46,6 +46,12 @@ struct ast_expr *build_float(struct parser *p, struct span span, double value) {
   return expr;
 }
 
+struct ast_expr *build_text(struct parser *p, struct span span, const char *text) {
+  struct ast_expr *expr = new_expr(p, AST_EXPR_TEXT, span, 0);
+  expr->text = text;
+  return expr;
+}
+
 struct ast_expr *build_bool(struct parser *p, struct span span, bool value) {
   struct ast_expr *expr = new_expr(p, AST_EXPR_BOOL, span, 0);
   expr->boolean = value;

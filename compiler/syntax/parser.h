@@ -111,6 +111,7 @@ struct ast_name build_name(const char *text, struct span span);
 
 struct ast_expr *build_int(struct parser *p, struct span span, int64_t value);
 struct ast_expr *build_float(struct parser *p, struct span span, double value);
+struct ast_expr *build_text(struct parser *p, struct span span, const char *text);
 struct ast_expr *build_bool(struct parser *p, struct span span, bool value);
 struct ast_expr *build_name_expr(struct parser *p, struct ast_name name);
 struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_op op,

@@ -152,7 +152,8 @@ static const char *declaration_advice(struct parser *parser) {
 }
 
 static bool begins_value(int kind) {
-  return kind == IDENTIFIER || kind == INTEGER || kind == FLOAT || kind == TRUE || kind == FALSE;
+  return kind == IDENTIFIER || kind == INTEGER || kind == FLOAT || kind == TEXT || kind == TRUE ||
+         kind == FALSE;
 }
 
 /* `(int) x`: the source has the text, the parser only the last two tokens. */
@@ -267,6 +268,8 @@ const char *syntax_advice(struct parser *parser, const struct expectation *e) {
     text = word_advice(HABIT_BINDINGS, &parser->previous);
   if (!text)
     text = layout_advice(parser, e);
+  if (!text && found->kind == TEXT)
+    text = "texts stand in `print(...)` and `assert(c, \"...\")` alone; everything else has names";
   if (!text && token_is_keyword(found->kind) &&
       (expectation_has(e, "a name") || expectation_has(e, "a pattern")))
     text = arena_printf(parser->arena, "%s is a keyword and cannot be a name",

@@ -10,8 +10,8 @@
 
 /* Groups of symbols that have one name together, NULL-terminated. The order matters: a group is taken out of the list
  * before the next one is looked for, and a statement begins with everything that an expression begins with. */
-static const char *const expression_start[] = {"a name", "an integer", "a number", "true", "false", "(",
-                                               "[",      "-",          "!",        "if",   "match", NULL};
+static const char *const expression_start[] = {
+    "a name", "an integer", "a number", "a text", "true", "false", "(", "[", "-", "!", "if", "match", NULL};
 static const char *const statement_start[] = {"let",    "var",   "for",      "while",
                                               "return", "break", "continue", NULL};
 /* In a test these go with the statements. */

@@ -132,6 +132,7 @@ bool token_ends(int kind, char role) {
   case IDENTIFIER:
   case INTEGER:
   case FLOAT:
+  case TEXT:
   case PROJECTION:
   case RPAREN:
   case RBRACKET:

@@ -80,6 +80,7 @@ static void write_textmate(FILE *out, const struct words words[N_KINDS]) {
   fputs("{\n  \"name\": \"nn\",\n  \"scopeName\": \"source.nn\",\n  \"fileTypes\": [\"nn\"],\n  "
         "\"patterns\": [\n",
         out);
+  rule(out, "string.quoted.double.nn", "\\\"(?:[^\\\"\\\\\\\\]|\\\\\\\\.)*\\\"", ",");
   rule(out, "comment.line.double-slash.nn", "//.*$", ",");
   fputs("    { \"match\": \"\\\\b(fn|metric)\\\\s+([A-Za-z_]\\\\w*)\", \"captures\": { \"1\": { \"name\": "
         "\"storage.type.nn\" }, "
@@ -129,11 +130,13 @@ static void write_vim(FILE *out, const struct words words[N_KINDS]) {
       "syn match nnFunction /\\%(\\<\\%(fn\\|metric\\)\\s\\+\\)\\@<=\\h\\w*/\n"
       "syn match nnImportAs /\\%(^\\s*import\\s.*\\)\\@<=\\<as\\>/\n"
       "syn match nnOperator /=>\\|->\\|==\\|!=\\|<=\\|>=\\|&&\\|||\\|\\.\\.\\|[-+*\\/%@<>=!|]/\n"
-      "syn match nnComment /\\/\\/.*$/ contains=@Spell\n\n"
+      "syn match nnComment /\\/\\/.*$/ contains=@Spell\n"
+      "syn region nnText start=/\"/ skip=/\\\\./ end=/\"/ oneline contains=@Spell\n\n"
       "hi def link nnControl Conditional\nhi def link nnDeclaration Keyword\nhi def link nnConstant Boolean\n"
       "hi def link nnPrimitive Type\nhi def link nnOperation Function\nhi def link nnType Type\n"
       "hi def link nnNumber Number\nhi def link nnFunction Identifier\nhi def link nnOperator Operator\n"
-      "hi def link nnImportAs Keyword\nhi def link nnComment Comment\n\nlet b:current_syntax = \"nn\"\n",
+      "hi def link nnImportAs Keyword\nhi def link nnComment Comment\nhi def link nnText String\n\nlet "
+      "b:current_syntax = \"nn\"\n",
       out);
 }
 

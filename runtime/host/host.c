@@ -15,8 +15,12 @@ enum host_outcome host_continue(struct host_run *run) {
   case FIBER_SUSPENDED: return HOST_WAITS;
   case FIBER_DONE: return HOST_DONE;
   default:
-    // What it made is forgotten at once: one that ran out of memory must not take others with it.
-    heap_clear(&run->example->heap);
+    // What it made is forgotten at once: one that ran out of memory must not take others with it. But for what it
+    // printed, unless it found no room among others and runs once more.
+    if (run->example->crowded)
+      run->example->prints = run->example->last_print = NULL;
+    if (!run->example->prints)
+      heap_clear(&run->example->heap);
     return HOST_FAILED;
   }
 }

@@ -18,7 +18,8 @@ static LLVMValueRef build_slots(struct host_function *f, uint32_t from) {
 uint32_t host_scratch_slots(const struct ir_instr *instr) {
   switch (instr->op) {
   case IR_DATA_NEW:
-  case IR_LIST_NEW: return instr->n_operands;
+  case IR_LIST_NEW:
+  case IR_PRINT: return instr->n_operands;
   case IR_LIST_PUSH: return instr->n_operands - 1;
   case IR_LIST_SET: return instr->n_operands - 2;
   default: return 0;
@@ -51,6 +52,17 @@ static LLVMValueRef build_data_new(struct host_function *f) {
     types[i] = f->instr->operands[i]->type;
   LLVMValueRef args[] = {tag, host_shape(g, n, types), build_slots(f, 0)};
   return host_call_with_loc(f, HELPER_value_data_make, 3, args);
+}
+
+static LLVMValueRef build_print(struct host_function *f) {
+  struct host_codegen *g = f->g;
+  uint32_t n = f->instr->n_operands;
+  const struct ir_type **types = arena_new_array(&g->arena, const struct ir_type *, n);
+  for (uint32_t i = 0; i < n; i++)
+    types[i] = f->instr->operands[i]->type;
+  LLVMValueRef args[] = {LLVMConstInt(g->i32, (uint64_t)f->instr->integer, 0), host_shape(g, n, types),
+                         build_slots(f, 0)};
+  return host_call_with_loc(f, HELPER_host_print, 3, args);
 }
 
 static LLVMValueRef build_data_tag(struct host_function *f) {
@@ -179,6 +191,7 @@ static LLVMValueRef build(struct host_function *f) {
   switch (f->instr->op) {
   case IR_DATA_NEW: return build_data_new(f);
   case IR_DATA_TAG: return build_data_tag(f);
+  case IR_PRINT: return build_print(f);
   case IR_DATA_GET: return build_data_get(f);
   case IR_LIST_NEW: return build_list_new(f);
   case IR_LIST_LEN: return load_length(f, host_operand(f, 0));

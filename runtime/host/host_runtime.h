@@ -7,6 +7,13 @@
 // host.c: the position that an argmax gave; `size` of the set, or INT64_MAX for a plain int.
 int64_t host_read_index(struct example *, const struct ir_loc *, uint32_t value, int64_t size);
 
+// host_print.c: keeps what print number `number` shall write, until the minibatch has run. The values are those of this
+// moment: it takes references of its own.
+void host_print(struct example *, const struct ir_loc *, uint32_t number, const struct value_shape *,
+                const uint64_t *slots);
+// Gives up what the example has printed, and its references.
+void host_forget_prints(struct example *);
+
 // host_sums.c. An acc is a rope: 2 * value id + 1 for a single term, otherwise the address of a node.
 uint64_t host_acc_add(struct example *, const struct ir_loc *, uint64_t left, uint64_t right);
 uint32_t host_acc_sum(struct example *, const struct ir_loc *, uint64_t acc, uint32_t elements);

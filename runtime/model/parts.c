@@ -161,6 +161,7 @@ nn_status *session_run_parts(nn_session *session, const struct ir_entry *entry) 
   do {
     struct session_part part;
     STATUS_TRY(run_some(session, entry, first, n - first < most ? n - first : most, &part));
+    STATUS_TRY(session_print(session, part));
     if (part.n < n)
       STATUS_TRY(keep_results(session, part));
     // What was too much once would be so again, unless examples tell as they come.

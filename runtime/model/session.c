@@ -237,7 +237,7 @@ static void end_example(nn_session *session, struct session_example *example, en
   example->state = outcome == HOST_DONE ? EXAMPLE_DONE : EXAMPLE_FAILED;
   host_finish(&example->run);
   // The memory of lists and data goes to the examples that follow, unless they are the result.
-  if (!has_values(session))
+  if (!has_values(session) && !example->traced.host.prints)
     heap_clear(&example->traced.host.heap);
 }
 
@@ -259,7 +259,7 @@ static struct round advance(nn_session *session, struct session_part part, bool 
     if (example->state == EXAMPLE_NEW && !round.refused) {
       outcome = host_start(session->fibers, &example->run, decides);
       // What it emitted is for nobody, when it did so in one go; a decision of another may have run what it shares.
-      if (outcome == HOST_FAILED && !decides) {
+      if (outcome == HOST_FAILED && !decides && !example->traced.host.prints) {
         trace_rewind(&session->minibatch.trace, mark);
         session->room.used = used;
       }

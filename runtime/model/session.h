@@ -61,6 +61,9 @@ void session_position(const nn_session *, size_t i, char *text, size_t size);
 double session_element(const nn_session *, uint32_t value, size_t element);
 void session_drop_view(nn_session *);
 
+// printing.c. Writes what the examples of a part, which has just run, have left to print, each its lines together.
+nn_status *session_print(const nn_session *, struct session_part);
+
 // parts.c. Runs all prepared examples, as one part or several.
 nn_status *session_run_parts(nn_session *, const struct ir_entry *);
 // Brings the part of an example back into memory, unless all examples are there: results of its examples then hold

@@ -34,6 +34,15 @@ struct example_room {
   struct heap_pool heaps;
 };
 
+// What `print` shall write; in the example's heap.
+struct example_print {
+  struct example_print *next;
+  uint32_t number;  // of the instruction
+  struct ir_loc loc;
+  const struct value_shape *shape;  // of the slots
+  uint64_t slots[];
+};
+
 // The layout is known to compiled code (offsets of the first members). Everything else about an example is
 // runtime's.
 struct example {
@@ -56,7 +65,8 @@ struct example {
   struct heap heap;  // lists and data that it has made
   uint64_t bytes;    // of its trace and its tensors
   uint64_t instances, waits;
-  bool crowded;     // it failed, but only for want of room
+  bool crowded;  // it failed, but only for want of room
+  struct example_print *prints, *last_print;
   uint64_t copied;  // elements of lists copied because somebody else sees the list, too
 };
 

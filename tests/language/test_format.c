@@ -193,6 +193,16 @@ static char *scramble(const char *text) {
       at += length;
       continue;
     }
+    if (*at == '"') {
+      const char *end = at + 1;
+      while (*end && *end != '"' && *end != '\n')
+        end += *end == '\\' && end[1] ? 2 : 1;
+      end += *end == '"';
+      fwrite(at, 1, (size_t)(end - at), out);
+      at = end;
+      before = '"';
+      continue;
+    }
     if (is_bracket(*at))
       put_blanks(out, pick(2));
     if (*at == '\n') {

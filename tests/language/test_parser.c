@@ -453,7 +453,7 @@ static const struct {
     {"match\n foo\n bar\nfn f() { }\n", 1},
     {"fn f() {\n match x {\n  A => 1 2\n  B b => c\n  C => d\n }\n}\n", 2},
     {"fn f() { a }\n}\nfn g() { b }\n", 1},
-    {"fn f() { x ? y \"s\" }\n", 2},
+    {"fn f() { x ? y 's' }\n", 2},
     {"fn f() {\n  g(h[1, 2)\n  k(3\n}\n", 2},
     {"fn f() { a < b < c }\n", 1},
     {"fn f(", 1},

@@ -408,6 +408,7 @@ static void run_instr(const struct frame *f, uint32_t depth, const struct ir_ins
   case IR_DATA_GET: run_data(f, instr); return;
   case IR_LIST_LEN: set_int(f, instr, get(f, instr, 0).list->n); return;
   case IR_LIST_GET: run_list_get(f, instr); return;
+  case IR_PRINT: return;
   case IR_CALL: run_call(f, depth, instr); return;
   case IR_EMIT: run_emit(f, instr); return;
   case IR_LIST_SUM:

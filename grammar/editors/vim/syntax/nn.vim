@@ -7,13 +7,14 @@ syn keyword nnControl if else match for in while expect return break continue
 syn keyword nnDeclaration import dim vocab enum data param layer fn metric test let var
 syn keyword nnConstant true false
 syn keyword nnPrimitive f32 int bool float
-syn match nnOperation /\<\%(len\|push\|pop\|last\|reversed\|zip\|sum\|mean\|max\|min\|argmax\|argmin\|float\|int\|abs\|tensor\|value\|split\|exp\|log\|log1p\|expm1\|sqrt\|square\|tanh\|sigmoid\|erf\|erfc\|relu\|dropout\|stop_gradient\|dot\|logsumexp\|pick\|nll\|softmax\|log_softmax\|concat\|slice\|transpose\|lookup\|zeros\|ones\)\>\ze\s*[(\[]/
+syn match nnOperation /\<\%(len\|push\|pop\|last\|reversed\|zip\|sum\|mean\|max\|min\|argmax\|argmin\|print\|assert\|float\|int\|abs\|tensor\|value\|split\|exp\|log\|log1p\|expm1\|sqrt\|square\|tanh\|sigmoid\|erf\|erfc\|relu\|dropout\|stop_gradient\|dot\|logsumexp\|pick\|nll\|softmax\|log_softmax\|concat\|slice\|transpose\|lookup\|zeros\|ones\)\>\ze\s*[(\[]/
 syn match nnType /\<[A-Z]\w*\>/
 syn match nnNumber /\<\d[0-9_]*\%(\.\%(\.\)\@!\d*\)\?\%([eE][+-]\?\d\+\)\?/
 syn match nnFunction /\%(\<\%(fn\|metric\)\s\+\)\@<=\h\w*/
 syn match nnImportAs /\%(^\s*import\s.*\)\@<=\<as\>/
 syn match nnOperator /=>\|->\|==\|!=\|<=\|>=\|&&\|||\|\.\.\|[-+*\/%@<>=!|]/
 syn match nnComment /\/\/.*$/ contains=@Spell
+syn region nnText start=/"/ skip=/\\./ end=/"/ oneline contains=@Spell
 
 hi def link nnControl Conditional
 hi def link nnDeclaration Keyword
@@ -26,5 +27,6 @@ hi def link nnFunction Identifier
 hi def link nnOperator Operator
 hi def link nnImportAs Keyword
 hi def link nnComment Comment
+hi def link nnText String
 
 let b:current_syntax = "nn"
