@@ -90,7 +90,7 @@ bool passes_run(struct ir_module *module, const struct passes_options *options, 
   if (!options)
     options = &none;
   if (options->dump_after && !is_pass(options->dump_after)) {
-    *error = message("there is no pass named '%s'", options->dump_after);
+    *error = message("there is no pass named `%s`", options->dump_after);
     return false;
   }
   struct arena scratch;

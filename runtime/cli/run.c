@@ -182,7 +182,7 @@ static void want_trainable(const struct cli_run *run) {
       snprintf(list + at, sizeof list - at, "%s`%s`", at ? ", " : "; there is ",
                nn_model_entry_name(run->model, i));
   }
-  cli_fail("'%s' cannot be trained: its result is %s, and no f32%s",
+  cli_fail("`%s` cannot be trained: its result is %s, and no f32%s",
            nn_model_entry_name(run->model, run->entry), nn_model_entry_result(run->model, run->entry), list);
 }
 

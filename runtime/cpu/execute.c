@@ -163,7 +163,7 @@ nn_status *execute_member(const struct executor *executor, uint32_t batch, uint3
   int32_t chosen =
       executor->minibatch->plan.batches[batch].indices[executor->cpu->model->blocks[block].slots[member]][0];
   if (chosen < 0 || (uint32_t)chosen >= executor->cpu->params.list[param].shape->n_members)
-    return status_new(NN_DATA, "block '%s' asks for member %d of '%s', which has %u",
+    return status_new(NN_DATA, "block `%s` asks for member %d of `%s`, which has %u",
                       executor->cpu->model->module->blocks[block]->name, chosen,
                       executor->cpu->model->module->params[param]->name,
                       executor->cpu->params.list[param].shape->n_members);

@@ -39,7 +39,7 @@ static nn_status *find_array(struct cpu *cpu, enum device_array array, uint32_t 
     return NULL;
   if (array == DEVICE_GRADIENTS)
     return status_new(NN_INVALID, "there was no backward pass");
-  return status_new(NN_INVALID, "there is no optimiser that keeps such moments of '%s'",
+  return status_new(NN_INVALID, "there is no optimiser that keeps such moments of `%s`",
                     name_of(params, number));
 }
 
@@ -49,7 +49,7 @@ static nn_status *check_range(const struct params *params, uint32_t number, size
                       params->shapes->n_members);
   size_t elements = param_shapes_of(params->shapes, number)->elements;
   if (first > elements || n > elements - first)
-    return status_new(NN_INVALID, "parameter '%s' has %zu elements", name_of(params, number), elements);
+    return status_new(NN_INVALID, "parameter `%s` has %zu elements", name_of(params, number), elements);
   return NULL;
 }
 

@@ -244,7 +244,7 @@ static nn_status *each_use(const struct weights *weights, uint32_t first, uint32
       const uint32_t *order = minibatch->schedule.order + batch->first;
       for (uint32_t r = 0; r < batch->count; r++, from += stride) {
         if (rows[r] < 0 || rows[r] >= param->shape->rows)
-          return status_new(NN_DATA, "row %d of '%s' was looked up, which has %lld", rows[r],
+          return status_new(NN_DATA, "row %d of `%s` was looked up, which has %lld", rows[r],
                             executor->cpu->model->params->names[param->shape->first + c->member],
                             (long long)param->shape->rows);
         if (weights->results[order[r]] & wanted)

@@ -38,10 +38,10 @@ static nn_status *evaluate(const char *name, const struct size *size, const int6
   if (!arena_attempt(&written.texts, write_size, &written))
     status = status_no_memory();
   else if (known && *value <= 0)
-    status = status_new(NN_INVALID, "parameter '%s': its size %s is %lld, but must be positive", name,
+    status = status_new(NN_INVALID, "parameter `%s`: its size %s is %lld, but must be positive", name,
                         written.text, (long long)*value);
   else
-    status = status_new(NN_INVALID, "parameter '%s': its size %s is too large", name, written.text);
+    status = status_new(NN_INVALID, "parameter `%s`: its size %s is too large", name, written.text);
   arena_free(&written.texts);
   return status;
 }
@@ -93,7 +93,7 @@ static nn_status *too_many(const char *name, const int64_t *factors, uint32_t n)
   for (size_t i = 0, at = 0; i < n; i++)
     at += (size_t)snprintf(sizes + at, sizeof sizes - at, "%s%" PRId64, i ? " x " : "", factors[i]);
   return status_new(NN_INVALID,
-                    "parameter '%s' is too large: with its %s elements there are more than %" PRId64, name,
+                    "parameter `%s` is too large: with its %s elements there are more than %" PRId64, name,
                     sizes, MAX_ELEMENTS);
 }
 
@@ -112,14 +112,14 @@ static nn_status *add_family(struct param_shapes *shapes, uint32_t number, const
   shape->rows = shape->rank >= 2 ? shape->sizes[0] : 1;
   shape->columns = elements / shape->rows;
   if (shape->rows > UINT32_MAX)
-    return status_new(NN_INVALID, "parameter '%s' has too many rows", source->name);
+    return status_new(NN_INVALID, "parameter `%s` has too many rows", source->name);
   if (source->count) {
     STATUS_TRY(evaluate(source->name, source->count, dims, &count));
     for (uint32_t i = 0; i < source->n_lists; i++)
       STATUS_TRY(evaluate(source->name, source->lists[i], dims, &lists[i]));
   }
   if (count > UINT16_MAX)
-    return status_new(NN_INVALID, "parameter '%s' has %" PRId64 " members: there may be %d", source->name,
+    return status_new(NN_INVALID, "parameter `%s` has %" PRId64 " members: there may be %d", source->name,
                       count, UINT16_MAX);
   if ((int64_t)shapes->n_elements + elements * count > MAX_ELEMENTS) {
     int64_t factors[IR_MAX_RANK + 1] = {count};

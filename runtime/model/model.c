@@ -227,7 +227,7 @@ static nn_status *bind_outputs(nn_model *model, const struct ir_block *block, st
   for (uint32_t i = 0; i < block->n_outputs; i++) {
     uint64_t elements = model_elements(model, block->outputs[i]->type);
     if (elements == 0 || elements > INT32_MAX)
-      return status_new(NN_INVALID, "block '%s' has a tensor with a size that is not positive or too large",
+      return status_new(NN_INVALID, "block `%s` has a tensor with a size that is not positive or too large",
                         block->name);
     bound->elements[i] = (uint32_t)elements;
     bound->units[i] = (uint32_t)(nn_row_elements(elements) / NN_LANES);
@@ -241,7 +241,7 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
   struct plan_block *bound = &model->blocks[number];
   // Positions of words are held in 16 bits, and a member key on the stack.
   if (block->n_params > 10000)
-    return status_new(NN_DATA, "block '%s' has too many parameters", block->name);
+    return status_new(NN_DATA, "block `%s` has too many parameters", block->name);
   size_t n = block->n_params + 1;
   uint8_t *kinds = calloc(n, 1), *is_member = calloc(n, 1);
   traced->kinds = kinds;
@@ -276,7 +276,7 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
   if (!trace_block_finish(traced))
     return status_no_memory();
   if (traced->n_members > UINT8_MAX)
-    return status_new(NN_DATA, "block '%s' has too many members", block->name);
+    return status_new(NN_DATA, "block `%s` has too many members", block->name);
   return NULL;
 }
 
@@ -309,7 +309,7 @@ static nn_status *find_device(const char *name, const struct device_ops **device
     size_t n = strlen(list);
     snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", devices[i]->name);
   }
-  return status_new(NN_INVALID, "there is no device '%s'; this build has: %s", name, list);
+  return status_new(NN_INVALID, "there is no device `%s`; this build has: %s", name, list);
 }
 
 static nn_status *bind_device(nn_model *model, const nn_options *options) {

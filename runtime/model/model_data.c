@@ -20,7 +20,7 @@ static nn_status *add_column(struct columns *columns, const struct ir_entry *ent
       continue;
     if (ir_type_equal(columns->list[c].type, param->type))
       return NULL;
-    return status_new(NN_INVALID, "parameter '%s' of '%s' has another type than in the other entries",
+    return status_new(NN_INVALID, "parameter `%s` of `%s` has another type than in the other entries",
                       param->name, entry->name);
   }
   struct dataset_column *grown = realloc(columns->list, (columns->n + 1) * sizeof *grown);
@@ -109,7 +109,7 @@ static nn_status *no_values(const nn_model *model, const struct columns *columns
       add_to_list(parameters, sizeof parameters, columns->list[c].name);
   if (*parameters)
     return status_new(NN_DATA,
-                      "%s: vocabulary '%s' would be empty: of %zu example%s none has a value of it in %s",
+                      "%s: vocabulary `%s` would be empty: of %zu example%s none has a value of it in %s",
                       path, name, n_examples, n_examples == 1 ? "" : "s", parameters);
   for (uint32_t e = 0; e < module->n_entries; e++) {
     const struct ir_entry *entry = module->entries[e];
@@ -120,7 +120,7 @@ static nn_status *no_values(const nn_model *model, const struct columns *columns
       add_to_list(entries, sizeof entries, entry->name);
   }
   return status_new(NN_INVALID,
-                    "vocabulary '%s' would be empty: no parameter of what runs takes its values%s%s", name,
+                    "vocabulary `%s` would be empty: no parameter of what runs takes its values%s%s", name,
                     *entries ? "; there are some of " : "", entries);
 }
 

@@ -52,8 +52,8 @@ small_size(const nn_model *model, const struct size *size, int64_t value, const 
 static nn_status *bind_computed(nn_model *model, uint32_t i, int64_t *value) {
   const struct ir_dim *dim = model->module->dims[i];
   if (!size_evaluate_by_id(dim->value, model->dims, value))
-    return status_new(NN_INVALID, "the value of dim '%s' is too large", dim->atom.name);
-  return *value < 1 ? small_size(model, dim->value, *value, "dim '%s'", dim->atom.name) : NULL;
+    return status_new(NN_INVALID, "the value of dim `%s` is too large", dim->atom.name);
+  return *value < 1 ? small_size(model, dim->value, *value, "dim `%s`", dim->atom.name) : NULL;
 }
 
 static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t i) {
@@ -63,10 +63,10 @@ static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t 
   if (dim->atom.kind == SIZE_VOCAB) {
     if (!vocab_is_frozen(model->vocabs[i]))
       return status_new(
-          NN_INVALID, "vocabulary '%s' is not known yet: it comes from training data or a checkpoint", name);
+          NN_INVALID, "vocabulary `%s` is not known yet: it comes from training data or a checkpoint", name);
     value = (int64_t)vocab_size(model->vocabs[i]);
     if (value == 0)
-      return status_new(NN_DATA, "vocabulary '%s' is empty", name);
+      return status_new(NN_DATA, "vocabulary `%s` is empty", name);
   } else if (dim->atom.kind == SIZE_ENUM) {
     value = dim->n_members;
   } else {
@@ -78,9 +78,9 @@ static nn_status *bind_dim(nn_model *model, const nn_options *options, uint32_t 
         value = options->dims[k].value;
   }
   if (value < 1 && dim->atom.kind == SIZE_DIM)
-    return status_new(NN_INVALID, "dim '%s' is %lld: a dim is at least 1", name, (long long)value);
+    return status_new(NN_INVALID, "dim `%s` is %lld: a dim is at least 1", name, (long long)value);
   if (value > INT32_MAX)
-    return status_new(NN_INVALID, "dim '%s' is %lld: more than 2147483647 is not supported", name,
+    return status_new(NN_INVALID, "dim `%s` is %lld: more than 2147483647 is not supported", name,
                       (long long)value);
   model->dims[i] = value;
   return NULL;
@@ -92,7 +92,7 @@ static nn_status *no_dim(const struct ir_module *module, const char *name) {
   for (uint32_t i = 0; i < module->n_dims; i++) {
     const struct size_atom *atom = &module->dims[i]->atom;
     if (strcmp(atom->name, name) == 0)
-      return status_new(NN_INVALID, "'%s' is %s: -D cannot set it", name,
+      return status_new(NN_INVALID, "`%s` is %s: -D cannot set it", name,
                         atom->kind == SIZE_VOCAB  ? "a vocabulary"
                         : atom->kind == SIZE_ENUM ? "an enum"
                                                   : "computed from other dims");
@@ -100,7 +100,7 @@ static nn_status *no_dim(const struct ir_module *module, const char *name) {
     if (model_dim_is_free(module->dims[i]))
       snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "; it has ", atom->name);
   }
-  return status_new(NN_INVALID, "the model has no dim '%s'%s", name, list);
+  return status_new(NN_INVALID, "the model has no dim `%s`%s", name, list);
 }
 
 // Everything of the model has a positive size, whether it is ever computed or not.
@@ -110,7 +110,7 @@ static nn_status *check_sizes(const nn_model *model) {
   if (!ir_find_small_size(module, model->dims, &found))
     return NULL;
   if (found.param)
-    return small_size(model, found.size, found.value, "parameter '%s': a size", found.param->name);
+    return small_size(model, found.size, found.value, "parameter `%s`: a size", found.param->name);
   if (found.loc.line)
     return small_size(model, found.size, found.value, "%s:%u:%u: a size", module->files[found.loc.file],
                       found.loc.line, found.loc.column);

@@ -112,10 +112,10 @@ static nn_status *find_column(const struct ir_field *param, const nn_dataset *da
     if (strcmp((*column)->name, param->name) != 0)
       continue;
     if (!ir_type_equal((*column)->type, param->type))
-      return status_new(NN_INVALID, "'%s' of the data has another type than the entry wants", param->name);
+      return status_new(NN_INVALID, "`%s` of the data has another type than the entry wants", param->name);
     return NULL;
   }
-  return status_new(NN_INVALID, "the data was read without '%s', which the entry needs", param->name);
+  return status_new(NN_INVALID, "the data was read without `%s`, which the entry needs", param->name);
 }
 
 // The arguments of example i begin at (*args)[i * width].
@@ -439,7 +439,7 @@ nn_status *nn_session_backward(nn_session *session, double scale) {
     return status_new(NN_INVALID, "the backward pass needs a run in training mode before it");
   const struct ir_type *result = session->entry->result;
   if (session->n_slots != 1 || result->kind != IR_TENSOR || result->shape.rank != 0)
-    return status_new(NN_INVALID, "'%s' cannot be trained: its result is no f32", session->entry->name);
+    return status_new(NN_INVALID, "`%s` cannot be trained: its result is no f32", session->entry->name);
   double start = clock_seconds(), weights = session->run->weights_seconds;
   session->has_gradients = false;
   // The part that is there comes first: the others have to run once more.
@@ -504,7 +504,7 @@ nn_status *nn_session_metric(nn_session *session, size_t entry, const nn_dataset
                              size_t *n_failed) {
   STATUS_TRY(nn_session_run(session, entry, dataset, examples, n, NN_INFER));
   if (session->n_slots != 2)
-    return status_new(NN_INVALID, "'%s' is no metric: its result is no pair of numbers",
+    return status_new(NN_INVALID, "`%s` is no metric: its result is no pair of numbers",
                       session->entry->name);
   *n_failed = 0;
   struct long_sum numerator = {*sum, 0}, denominator = {*weight, 0};

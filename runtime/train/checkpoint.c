@@ -127,7 +127,7 @@ static nn_status *set_vocab(struct vocab *vocab, const char *path, const char *t
   if (!json_strings_read(text, &entries, &no_memory))
     return no_memory
                ? status_no_memory()
-               : status_new(NN_DATA, "%s: vocabulary '%s' is no list of strings", path, vocab_name(vocab));
+               : status_new(NN_DATA, "%s: vocabulary `%s` is no list of strings", path, vocab_name(vocab));
   char *error = NULL;
   nn_status *status = vocab_set(vocab, entries.items, entries.n, &error) ? NULL : status_take(NN_DATA, error);
   json_strings_free(&entries);
@@ -139,7 +139,7 @@ static nn_status *set_dim(nn_model *model, uint32_t number, const char *path, co
   errno = 0;
   long long value = strtoll(text, &end, 10);
   if (end == text || *end || errno || value > INT32_MAX || value < 1)
-    return status_new(NN_DATA, "%s: '%s' is no value of dim '%s': an integer from 1 to %d", path, text,
+    return status_new(NN_DATA, "%s: `%s` is no value of dim `%s`: an integer from 1 to %d", path, text,
                       model->module->dims[number]->atom.name, INT32_MAX);
   model->metadata_dims[number] = value;
   return NULL;
@@ -160,7 +160,7 @@ static nn_status *use_metadata(nn_model *model, const char *path, const struct s
         STATUS_TRY(set_dim(model, i, path, value));
     } else if (!vocab_is_frozen(model->vocabs[i])) {
       if (!value)
-        return status_new(NN_DATA, "%s has no vocabulary '%s'%s", path, dim->atom.name,
+        return status_new(NN_DATA, "%s has no vocabulary `%s`%s", path, dim->atom.name,
                           checkpoint_origin(model, file).text);
       STATUS_TRY(set_vocab(model->vocabs[i], path, value));
     }

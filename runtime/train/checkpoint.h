@@ -5,7 +5,7 @@
 #include "runtime/data/safetensors.h"
 #include "runtime/nn.h"
 
-// Said when something does not fit: "; it is a checkpoint of model 'rnnlm'" unless it is one of this model.
+// Said when something does not fit: "; it is a checkpoint of model `rnnlm`" unless it is one of this model.
 struct checkpoint_origin {
   char text[300];
 };

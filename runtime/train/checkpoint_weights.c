@@ -19,7 +19,7 @@ struct checkpoint_origin checkpoint_origin(const nn_model *model, const struct s
   if (!name)
     snprintf(origin.text, sizeof origin.text, "; it is no checkpoint that nnrun wrote");
   else if (strcmp(name, model->module->name) != 0)
-    snprintf(origin.text, sizeof origin.text, "; it is a checkpoint of model '%.200s'", name);
+    snprintf(origin.text, sizeof origin.text, "; it is a checkpoint of model `%.200s`", name);
   return origin;
 }
 
@@ -109,7 +109,7 @@ static void begin_part(FILE *out, size_t *n) { fputs((*n)++ ? "; " : "", out); }
 // One of a list of which MOST_NAMES are named.
 static void list_name(FILE *out, size_t i, const char *name) {
   if (i < MOST_NAMES)
-    fprintf(out, "%s'%s'", i ? ", " : " ", name);
+    fprintf(out, "%s`%s`", i ? ", " : " ", name);
 }
 
 static void end_list(FILE *out, size_t n) {
@@ -159,14 +159,14 @@ static bool compare_dims(const nn_model *model, const struct safetensors *file, 
         continue;
       begin_part(out, n);
       if (n_there == vocab_size(model->vocabs[i]))
-        fprintf(out, "vocabulary '%s' has other entries there", name);
+        fprintf(out, "vocabulary `%s` has other entries there", name);
       else
-        fprintf(out, "vocabulary '%s' has %zu entries, but %zu in the model", name, n_there,
+        fprintf(out, "vocabulary `%s` has %zu entries, but %zu in the model", name, n_there,
                 vocab_size(model->vocabs[i]));
     } else if (model_dim_is_free(dim) && (value = metadata_of(file, "dim.", name)) &&
                strtoll(value, NULL, 10) != (long long)model->dims[i]) {
       begin_part(out, n);
-      fprintf(out, "dim '%s' is %.20s, but %lld in the model", name, value, (long long)model->dims[i]);
+      fprintf(out, "dim `%s` is %.20s, but %lld in the model", name, value, (long long)model->dims[i]);
     }
   }
   return true;
@@ -213,7 +213,7 @@ static void print_parameter(const nn_model *model, size_t i, enum match match, c
                             double wrong, FILE *out) {
   nn_param_info info = nn_model_param(model, i);
   const struct safetensors_tensor *tensor = safetensors_find(file, info.name);
-  fprintf(out, "'%s' is ", info.name);
+  fprintf(out, "`%s` is ", info.name);
   if (match == OTHER_TYPE) {
     fputs("neither F32, F64, F16 nor BF16", out);
   } else if (match == TOO_LARGE) {

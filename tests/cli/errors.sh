@@ -46,15 +46,15 @@ refuses 1 'has no entry `fly`; it has `encode`, `loss`' predict "$model" --data 
 printf '// Nothing yet.\n' >empty.nn
 refuses 1 '^nnrun: empty.nn has no entry `loss`, nor any other: entries are functions at top level' train empty.nn --data one.txt
 for command in train grad bench; do
-  refuses 1 "'predict' cannot be trained: its result is Label, and no f32; there is \`loss\`" "$command" "$model" --data one.txt --entry predict
+  refuses 1 "\`predict\` cannot be trained: its result is Label, and no f32; there is \`loss\`" "$command" "$model" --data one.txt --entry predict
 done
-refuses 1 "no dim 'Q'; it has D, H" train "$model" --data one.txt -D Q=3
-refuses 1 "'Word' is a vocabulary" train "$model" --data one.txt -D Word=3
+refuses 1 "no dim \`Q\`; it has D, H" train "$model" --data one.txt -D Q=3
+refuses 1 "\`Word\` is a vocabulary" train "$model" --data one.txt -D Word=3
 refuses 2 '-D H takes an integer between 1 and 2147483647, not `0`' train "$model" --data one.txt -D H=0
-refuses 1 "'cell.U' is too large: with its [0-9]* x [0-9 x]* elements there are more than 1099511627776$" train "$model" --data one.txt -D H=1000000
+refuses 1 "\`cell.U\` is too large: with its [0-9]* x [0-9 x]* elements there are more than 1099511627776$" train "$model" --data one.txt -D H=1000000
 printf 'dim D = 4\ndim G = 4*D\nparam W: f32[G]\nfn loss(x: int) -> f32 { sum(W) + x }\n' >computed.nn
 printf '{"x": 1}\n' >x.jsonl
-refuses 1 "'G' is computed from other dims" train computed.nn --data x.jsonl -D G=3
+refuses 1 "\`G\` is computed from other dims" train computed.nn --data x.jsonl -D G=3
 
 # Data.
 refuses 1 'missing.txt: No such file' train "$model" --data missing.txt
@@ -126,7 +126,7 @@ printf '[\n  {"words": ["a", "b"],\n   "tags": ["N", "V"]},\n  {"words": [], "ta
 status 0 predict "$tagger" --data array.json --weights tagger.st
 says out '^{"line": 2, ' '^{"line": 4, '
 printf '{"words": [], "tags": []}\n' >nothing.jsonl
-refuses 1 "nothing.jsonl: vocabulary 'Tag' would be empty: of 1 example none has a value of it in \`tags\`" \
+refuses 1 "nothing.jsonl: vocabulary \`Tag\` would be empty: of 1 example none has a value of it in \`tags\`" \
   train "$tagger" --data nothing.jsonl
 # --limit: as if the file ended there.
 printf 'words\ttags\na\tN\n\nb\tV\n\nc\t\351\n' >long.tsv
@@ -180,7 +180,7 @@ head -c 100 two.st >cut.st
 refuses 1 'cut.st: not a safetensors file, or a truncated one' info "$model" --weights cut.st
 refuses 1 "but .* in the model with the given dims" predict "$model" --data one.txt --weights two.st -D H=16
 status 0 train "$examples/rnnlm/rnnlm.nn" --data one.txt --epochs 1 --quiet -D D=4 -D H=4 --save other.st
-refuses 1 "other.st has no vocabulary 'Label'; it is a checkpoint of model 'rnnlm'" eval "$model" --data one.txt --weights other.st
+refuses 1 "other.st has no vocabulary \`Label\`; it is a checkpoint of model \`rnnlm\`" eval "$model" --data one.txt --weights other.st
 # One of the other precision is converted.
 status 0 predict "$model" --data two.txt --weights two.st
 mv out single
@@ -339,9 +339,9 @@ echo '{"x": 1}' >x.jsonl
 status 0 train first.nn --data x.jsonl --epochs 1 --save first.st -D H=2
 status 0 eval first.nn --data x.jsonl --weights first.st
 "$nnrun" info first.st | grep -q 'dim.G' && fail "a computed dim is in the checkpoint"
-refuses 1 "first.st does not fit the model: .*it has no parameter 'new', 'c'; the model has no parameter 'old'; it is a checkpoint of" \
+refuses 1 "first.st does not fit the model: .*it has no parameter \`new\`, \`c\`; the model has no parameter \`old\`; it is a checkpoint of" \
   eval second.nn --data x.jsonl --weights first.st
-refuses 1 "dim 'H' is 2, but 5 in the model; 'a' is \[2\], but \[5\]" eval first.nn --data x.jsonl --weights first.st -D H=5
+refuses 1 "dim \`H\` is 2, but 5 in the model; \`a\` is \[2\], but \[5\]" eval first.nn --data x.jsonl --weights first.st -D H=5
 # A size that depends on dims stays positive, with -D and in a compiled model, too.
 cat >least.nn <<'MODEL'
 dim H = 3
@@ -352,7 +352,7 @@ fn less(x: f32[H - 2]) -> f32 { sum(x) }
 MODEL
 "$nnc" least.nn -o least.nnb || fail "least.nn does not compile"
 for compiled in least.nn least.nnb; do
-  refuses 1 "^nnrun: dim 'G' is 0, it must be at least 1: it is .H - 1., with H = 1" run "$compiled" --entry less -D H=1 '[]'
+  refuses 1 "^nnrun: dim \`G\` is 0, it must be at least 1: it is .H - 1., with H = 1" run "$compiled" --entry less -D H=1 '[]'
   refuses 1 "least.nn:5:9: a size is 0, it must be at least 1: it is .H - 2., with H = 2" run "$compiled" --entry less -D H=2 '[]'
 done
 # A dim that is no parameter's size may be given another value, which is said.
@@ -367,8 +367,8 @@ says err '^nnrun: turns.st: -D replaces dims of it that no parameter.s size depe
 status 0 eval turns.nn --data x.jsonl --weights turns.st -D T=3
 silent err
 status 0 train second.nn --data x.jsonl --epochs 1 --rate 0 --init first.st -D H=2 --save second.st
-says err "^nnrun: first.st: 2 of 4 parameters taken; it has no parameter 'new', 'c'; the model has no parameter 'old'$"
-refuses 1 "first.st has nothing for the model: dim 'H' is 2, but 4 in the model" train second.nn --data x.jsonl \
+says err "^nnrun: first.st: 2 of 4 parameters taken; it has no parameter \`new\`, \`c\`; the model has no parameter \`old\`$"
+refuses 1 "first.st has nothing for the model: dim \`H\` is 2, but 4 in the model" train second.nn --data x.jsonl \
   --epochs 1 --init first.st --save second.st
 refuses 2 'give one of them' train second.nn --data x.jsonl --init first.st --weights first.st
 

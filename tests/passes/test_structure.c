@@ -165,7 +165,7 @@ static void an_unknown_pass_is_refused(void **state) {
   struct passes_options options = {.dump_after = "nonsense", .dump = stderr};
   char *error = NULL;
   assert_false(passes_run(module, &options, &error));
-  assert_string_equal(error, "there is no pass named 'nonsense'");
+  assert_string_equal(error, "there is no pass named `nonsense`");
   free(error);
   ir_module_free(module);
 }

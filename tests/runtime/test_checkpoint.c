@@ -240,7 +240,7 @@ static void test_dims_of_a_checkpoint(void **state) {
   assert_int_equal(first_size(again, "u"), 7);
   // Without the metadata the sizes do not fit.
   nn_model *large = fresh(&place, NN_PRECISION_F32, 1);
-  refused(nn_model_load_weights(large, place.weights), NN_DATA, "'g' is [7, 60], but [40, 60] in the model");
+  refused(nn_model_load_weights(large, place.weights), NN_DATA, "`g` is [7, 60], but [40, 60] in the model");
   assert_true(element(large, "c", 0) == 3);  // still has its own
   nn_model_free(small);
   nn_model_free(again);
@@ -301,7 +301,7 @@ static void test_numbers_that_do_not_fit(void **state) {
   nn_model *model = numbers(NN_PRECISION_F32);
   double before = element(model, "a", 0);
   refused(nn_model_load_weights(model, place.weights), NN_DATA,
-          "'a' is 1e+300 somewhere, more than f32 can hold");
+          "`a` is 1e+300 somewhere, more than f32 can hold");
   assert_true(element(model, "a", 0) == before);
   char *report = NULL;
   refused(nn_model_init_weights(model, place.weights, &report), NN_DATA, "nothing for the model");
@@ -313,7 +313,7 @@ static void test_numbers_that_do_not_fit(void **state) {
   int64_t integers[6] = {0};
   write_numbers(place.weights, SAFETENSORS_I64, integers, sizeof integers);
   model = numbers(NN_PRECISION_F32);
-  refused(nn_model_load_weights(model, place.weights), NN_DATA, "'a' is neither F32, F64, F16 nor BF16");
+  refused(nn_model_load_weights(model, place.weights), NN_DATA, "`a` is neither F32, F64, F16 nor BF16");
   nn_model_free(model);
   close_workplace(&place);
 }
@@ -348,11 +348,11 @@ static void test_computed_dims(void **state) {
     int64_t a;
     const char *says;
   } wrong[] = {
-      {10, "dim 'B' is 0, it must be at least 1: it is `-A + 10`, with A = 10"},
-      {12, "dim 'B' is -2, it must be"},
-      {2, "parameter 'b': a size is 0, it must be at least 1: it is `A - 2`, with A = 2"},
-      {0, "dim 'A' is 0: a dim is at least 1"},
-      {-3, "dim 'A' is -3"},
+      {10, "dim `B` is 0, it must be at least 1: it is `-A + 10`, with A = 10"},
+      {12, "dim `B` is -2, it must be"},
+      {2, "parameter `b`: a size is 0, it must be at least 1: it is `A - 2`, with A = 2"},
+      {0, "dim `A` is 0: a dim is at least 1"},
+      {-3, "dim `A` is -3"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     nn_model *other = compile(source);
@@ -384,13 +384,13 @@ static void test_other_vocabulary(void **state) {
     rig_check(nn_model_bind(models[i], &options));
   }
   rig_check(nn_model_save(models[0], place.weights));
-  refused(nn_model_load_weights(models[1], place.weights), NN_DATA, "vocabulary 'Word' has other entries");
+  refused(nn_model_load_weights(models[1], place.weights), NN_DATA, "vocabulary `Word` has other entries");
   double *before = param_values(models[1], param_find(models[1], "e"));
   char *report = NULL;
   rig_check(nn_model_init_weights(models[1], place.weights, &report));
   assert_non_null(strstr(report,
-                         "1 of 2 parameters taken; vocabulary 'Word' has other entries there; of that "
-                         "vocabulary: 'e'"));
+                         "1 of 2 parameters taken; vocabulary `Word` has other entries there; of that "
+                         "vocabulary: `e`"));
   free(report);
   double *after = param_values(models[1], param_find(models[1], "e"));
   assert_memory_equal(after, before, 4 * sizeof *before);
@@ -414,7 +414,7 @@ static void test_refused(void **state) {
   refused(nn_session_new(model, &session), NN_INVALID, "not bound");
   refused(nn_optimiser_new(model, NULL, &optimiser), NN_INVALID, "not bound");
   refused(nn_model_save(model, place.weights), NN_INVALID, "not bound");
-  refused(nn_model_bind(model, NULL), NN_INVALID, "vocabulary 'Word' is not known");
+  refused(nn_model_bind(model, NULL), NN_INVALID, "vocabulary `Word` is not known");
   refused(nn_dataset_load(model, place.data, &entry, 1, NULL, &data), NN_INVALID, "not known");
   nn_model_free(model);
   model = compile(init_model);
@@ -426,9 +426,9 @@ static void test_refused(void **state) {
   nn_dim_value wrong = {"M", 3};
   options.dims = &wrong;
   options.n_dims = 1;
-  refused(nn_model_bind(model, &options), NN_INVALID, "no dim 'M'");
+  refused(nn_model_bind(model, &options), NN_INVALID, "no dim `M`");
   wrong = (nn_dim_value){"N", 0};
-  refused(nn_model_bind(model, &options), NN_INVALID, "dim 'N' is 0: a dim is at least 1");
+  refused(nn_model_bind(model, &options), NN_INVALID, "dim `N` is 0: a dim is at least 1");
   nn_model_free(model);
   model = fresh(&place, NN_PRECISION_F32, 1);
   refused(nn_model_bind(model, NULL), NN_INVALID, "bound already");
