@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/base/stack.h"
 #include "compiler/cli/command_line.h"
 #include "compiler/command/command.h"
@@ -101,7 +102,7 @@ static const struct command_synonym synonyms[] = {
 
 static _Noreturn void refuse_second(const struct command *command, const char *text) {
   static const char *const words[] = {"check", "explain", "fmt", "test"};
-  const char *word = diag_nearest(command->path, words, sizeof words / sizeof *words);
+  const char *word = nearest_name(command->path, words, sizeof words / sizeof *words);
   if (word && !command->only_check && access(command->path, F_OK) != 0)
     usage_error("there is no command `%s`; did you mean `%s`?", command->path, word);
   usage_error("one %s at a time: %s and %s", command->explains ? "code" : "file", command->path, text);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/check/check.h"
 #include "compiler/lower/lower.h"
 #include "compiler/passes/passes.h"
@@ -122,7 +123,7 @@ static void define(struct nnc_result *result, const struct nnc_definition *defin
   if (!dim) {
     struct diag *diag = diag_error(&result->sink, DIAG_UNKNOWN_DEFINITION, SPAN_NONE,
                                    "`-D %s`: the program has no dim of this name", definition->name);
-    const char *nearest = diag_nearest(definition->name, others.items, others.count);
+    const char *nearest = nearest_name(definition->name, others.items, others.count);
     if (nearest)
       diag_help(diag, "did you mean `%s`?", nearest);
     return;

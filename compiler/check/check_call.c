@@ -1,6 +1,7 @@
 /* Calls of functions, methods and constructors: arguments in order, sizes solved, the result's type. */
 #include <string.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/check/checker.h"
 #include "compiler/diag/habits.h"
 
@@ -26,7 +27,7 @@ static void report_no_param(struct checker *checker, const struct ast_name *name
   struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, name->span, "`%s` has no parameter `%s`",
                               target, name->text);
   diag_label(d, declared, "declared here");
-  const char *near = diag_nearest(name->text, names, count);
+  const char *near = nearest_name(name->text, names, count);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/check/checker.h"
 #include "compiler/ir/ir.h"
 
@@ -71,7 +72,7 @@ static void check_vocab_option(struct checker *checker, struct ast_vocab *vocab,
     check_vocab_number(checker, option, &vocab->max_size);
   } else {
     struct diag *d = report_option(checker, option, "a vocab has no option `%s`");
-    const char *near = diag_nearest(option->name.text, known, sizeof known / sizeof known[0]);
+    const char *near = nearest_name(option->name.text, known, sizeof known / sizeof known[0]);
     if (near)
       diag_help(d, "did you mean `%s`?", near);
   }
@@ -213,7 +214,7 @@ static void report_initialiser_name(struct checker *checker, const struct ast_in
     names[i] = initialisers[i].name;
   struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_INITIALISER, initialiser->name.span,
                               "there is no initialiser `%s`", initialiser->name.text);
-  const char *near = diag_nearest(initialiser->name.text, names, INITIALISER_COUNT);
+  const char *near = nearest_name(initialiser->name.text, names, INITIALISER_COUNT);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
   diag_note(d, "the initialisers are glorot, normal, uniform, constant, zeros, ones and identity");

@@ -93,8 +93,8 @@ static const char *special_help(struct checker *checker, const struct ast_expr *
 }
 
 /* The declared place is worth a label unless it is the expression itself. */
-void check_report_mismatch(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
-                           const struct check_wanted *why) {
+static void report_mismatch(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
+                            const struct check_wanted *why) {
   const struct type *actual = type_resolve(expr->type);
   wanted = type_resolve(wanted);
   if (type_has_error(actual) || type_has_error(wanted))
@@ -117,7 +117,7 @@ bool check_fits(struct checker *checker, struct ast_expr *expr, const struct typ
   const struct type *actual = check_convert(checker, expr, wanted);
   if (type_unify(wanted, actual))
     return type_resolve(wanted)->kind != TYPE_ERROR && actual->kind != TYPE_ERROR;
-  check_report_mismatch(checker, expr, wanted, why);
+  report_mismatch(checker, expr, wanted, why);
   return false;
 }
 

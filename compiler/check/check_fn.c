@@ -147,6 +147,8 @@ struct ast_assigned check_end_assigned(const struct checker *checker, struct ast
   return begun;
 }
 
+static void check_loop_body(struct checker *checker, struct ast_block *block);
+
 static bool check_for(struct checker *checker, struct ast_stmt *stmt) {
   const struct type *element = check_sequence(checker, stmt->for_loop.sequence);
   names_open_scope(&checker->names);
@@ -156,7 +158,7 @@ static bool check_for(struct checker *checker, struct ast_stmt *stmt) {
   struct ast_assigned assigned = check_begin_assigned(checker);
   bool outer_break = checker->loop_has_break;
   checker->loop_depth++;
-  check_unit_block(checker, stmt->for_loop.body);
+  check_loop_body(checker, stmt->for_loop.body);
   checker->loop_depth--;
   checker->loop_has_break = outer_break;
   stmt->for_loop.assigned = check_end_assigned(checker, assigned);
@@ -173,7 +175,7 @@ static bool check_while(struct checker *checker, struct ast_stmt *stmt) {
   bool outer_break = checker->loop_has_break;
   checker->loop_has_break = false;
   checker->loop_depth++;
-  check_unit_block(checker, stmt->while_loop.body);
+  check_loop_body(checker, stmt->while_loop.body);
   checker->loop_depth--;
   bool is_endless = condition->kind == AST_EXPR_BOOL && condition->boolean && !checker->loop_has_break;
   checker->loop_has_break = outer_break;
@@ -360,7 +362,8 @@ const struct type *check_block(struct checker *checker, struct ast_block *block,
   return reached ? type : &type_never;
 }
 
-void check_unit_block(struct checker *checker, struct ast_block *block) {
+/* Its value, if any, must be (). */
+static void check_loop_body(struct checker *checker, struct ast_block *block) {
   names_open_scope(&checker->names);
   check_stmts(checker, block);
   if (block->value)

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/check/checker.h"
 
 /* ---- Index --------------------------------------------------------------------------------------------- */
@@ -209,7 +210,7 @@ static void report_no_field(struct checker *checker, const struct ast_name *name
   struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, name->span, "%s has no field `%s`",
                               check_text(checker, type), name->text);
   diag_label(d, data->name.span, "`%s` is declared here", data->name.text);
-  const char *near = diag_nearest(name->text, names.items, names.count);
+  const char *near = nearest_name(name->text, names.items, names.count);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
   else if (names.count > 0 && data->constructors.count == 1)
@@ -292,7 +293,7 @@ void check_report_no_member(struct checker *checker, const struct ast_name *name
   struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_FIELD, name->span, "the layer `%s` has no `%s`",
                               layer->name.text, name->text);
   diag_label(d, layer->name.span, "`%s` is declared here", layer->name.text);
-  const char *near = diag_nearest(name->text, names, count);
+  const char *near = nearest_name(name->text, names, count);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
   else if (count > 0)

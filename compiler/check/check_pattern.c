@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/check/checker.h"
 
 /* ---- After an error ------------------------------------------------------------------------------------ */
@@ -96,7 +97,7 @@ static struct diag *report_no_case(struct checker *checker, struct span span, co
   const char **names = case_names(checker, type, &count);
   struct diag *d = diag_error(checker->sink, DIAG_UNKNOWN_NAME, span, "%s has no %s `%s`",
                               check_text(checker, type), is_enum(type) ? "member" : "constructor", name);
-  const char *near = diag_nearest(name, names, count);
+  const char *near = nearest_name(name, names, count);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
   else
@@ -123,7 +124,7 @@ static void warn_of_binding(struct checker *checker, struct ast_local *local, co
     return;
   size_t count;
   const char **names = case_names(checker, type, &count);
-  const char *near = diag_nearest(name->text, names, count);
+  const char *near = nearest_name(name->text, names, count);
   if (!near)
     return;
   struct diag *d = diag_warning(checker->sink, DIAG_SUSPECT_BINDING, name->span,

@@ -147,8 +147,6 @@ void check_bodies(struct checker *checker);
 /* A block in a scope of its own. Its value has been checked with the hint; gives TYPE_NEVER when its end is
  * not reached. */
 const struct type *check_block(struct checker *checker, struct ast_block *block, const struct type *hint);
-/* The same for the body of a loop: its value, if any, must be (). */
-void check_unit_block(struct checker *checker, struct ast_block *block);
 /* Around the checks of what a loop repeats: gives the assignments in between. */
 struct ast_assigned check_begin_assigned(const struct checker *checker);
 struct ast_assigned check_end_assigned(const struct checker *checker, struct ast_assigned begun);
@@ -199,8 +197,6 @@ bool check_against(struct checker *checker, struct ast_expr *expr, const struct 
 /* The second half of it, for an expression checked before. */
 bool check_fits(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
                 const struct check_wanted *why);
-void check_report_mismatch(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
-                           const struct check_wanted *why);
 
 /* Several expressions that must have one type: branches, arms, elements. Either `expr` or `block` is set. */
 struct check_branch {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/nearest.h"
 #include "compiler/check/builtins.h"
 
 /* ---- Declarations -------------------------------------------------------------------------------------- */
@@ -366,7 +367,7 @@ struct diag *modules_report_not_in(struct modules *modules, const struct ast_imp
   }
   struct diag *d = diag_error(modules->sink, DIAG_NOT_IN_MODULE, name->span, "`%s` has no `%s`",
                               dotted(modules, import), member);
-  const char *near = diag_nearest(member, names, count);
+  const char *near = nearest_name(member, names, count);
   if (near)
     diag_help(d, "did you mean `%s`?", near);
   return d;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/nearest.h"
 #include "compiler/check/builtins.h"
 #include "compiler/check/names.h"
 #include "compiler/diag/habits.h"
@@ -85,7 +86,7 @@ static struct diag *report_no_member(struct names *names, const struct ast_name 
                               is_enum ? "the enum" : "the type", base, is_enum ? "member" : "constructor",
                               member);
   diag_label(d, names_declared_at(type), "declared here");
-  const char *near = diag_nearest(member, members, count);
+  const char *near = nearest_name(member, members, count);
   if (near)
     diag_help(d, "did you mean `%s.%s`?", base, near);
   return d;
@@ -193,7 +194,7 @@ static const char *nearest(struct names *names, const char *text, enum names_wan
   for (size_t i = 0; i < names->members.count; i++)
     collect(names, names->members.items[i].value, wanted, &candidates);
   collect_declared(names, wanted, &candidates);
-  return diag_nearest(text, candidates.items, candidates.count);
+  return nearest_name(text, candidates.items, candidates.count);
 }
 
 /* An entry of this name in a file that is not visible here, or only with a qualifier. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/diag/habits.h"
 #include "compiler/syntax/parse.h"
 
@@ -99,7 +100,7 @@ static struct stdlib_dirs stdlib_of(const struct parse_options *options) {
 /* The module of the standard library whose name is the import's last word, or near it. */
 static const char *similar_module(struct loader *loader, const struct ast_import *import) {
   struct stdlib_modules modules = stdlib_modules(loader->arena, stdlib_of(loader->options));
-  return diag_nearest(import->path.items[import->path.count - 1].text, modules.items, modules.count);
+  return nearest_name(import->path.items[import->path.count - 1].text, modules.items, modules.count);
 }
 
 static void report_not_found(struct loader *loader, const struct ast_import *import, const char *const *tried,

@@ -442,7 +442,7 @@ const struct size_binding *type_layer_bindings(struct arena *arena, const struct
   return bindings;
 }
 
-const struct size_binding *type_data_bindings(struct arena *arena, const struct type *data, size_t *count) {
+static const struct size_binding *data_bindings(struct arena *arena, const struct type *data, size_t *count) {
   assert(data->kind == TYPE_DATA);
   const struct ast_size_vars *vars = &data->data.decl->size_vars;
   struct size_binding *bindings = arena_new_array(arena, struct size_binding, vars->count);
@@ -456,7 +456,7 @@ const struct size_binding *type_data_bindings(struct arena *arena, const struct 
 const struct type *type_field(struct arena *arena, const struct type *data,
                               const struct ast_constructor *constructor, size_t field) {
   size_t count;
-  const struct size_binding *bindings = type_data_bindings(arena, data, &count);
+  const struct size_binding *bindings = data_bindings(arena, data, &count);
   return type_substitute(arena, constructor->fields.items[field].type->type, bindings, count);
 }
 

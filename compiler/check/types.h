@@ -116,8 +116,6 @@ const struct type *type_substitute(struct arena *arena, const struct type *type,
 /* The bindings of a layer's parameters that an instance's type stands for: one per parameter, as
  * type_substitute takes them; value parameters have no symbol. */
 const struct size_binding *type_layer_bindings(struct arena *arena, const struct type *layer, size_t *count);
-/* The same for the size variables of a data type. */
-const struct size_binding *type_data_bindings(struct arena *arena, const struct type *data, size_t *count);
 /* The type of a constructor's field in a value of this data type. */
 const struct type *type_field(struct arena *arena, const struct type *data,
                               const struct ast_constructor *constructor, size_t field);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/diag/diag.h"
 
 /* ---- Options that do not exist ------------------------------------------------------------------------------ */
@@ -50,7 +51,7 @@ static const char *nearest(const struct command_options *known, const char *name
   for (const struct argp_option *option = known->options; !is_end(option) && count < MOST; option++)
     if (option->name && !(option->flags & OPTION_HIDDEN))
       names[count++] = option->name;
-  return diag_nearest(name, names, count);
+  return nearest_name(name, names, count);
 }
 
 static _Noreturn void refuse(const char *program, const struct command_options *known, const char *name) {

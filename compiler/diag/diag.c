@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/base/nearest.h"
-
 static const struct diag_code_info code_table[] = {
 #define DIAG(name, number, title, explanation) [DIAG_##name] = {number, title, explanation},
 #include "compiler/diag/diag.def"
@@ -123,7 +121,3 @@ void diag_help(struct diag *diag, const char *format, ...) {
 }
 
 bool diag_has_errors(const struct diag_sink *sink) { return sink->error_count > 0; }
-
-const char *diag_nearest(const char *name, const char *const *candidates, size_t count) {
-  return nearest_name(name, candidates, count);
-}

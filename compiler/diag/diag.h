@@ -92,13 +92,9 @@ bool diag_has_errors(const struct diag_sink *sink);
 
 /* Renders all, sorted by file and position, and a last line with the number of errors. */
 void diag_render_all(const struct diag_sink *sink, FILE *out, bool colour);
-void diag_render_one(const struct diag *diag, FILE *out, bool colour);
 
 const struct diag_code_info *diag_code_info(enum diag_code code);
 /* The code of a number as in NN0101; false when there is none. */
 bool diag_code_from_number(int number, enum diag_code *code);
-
-/* The candidate nearest to `name` by edit distance, for "did you mean"; NULL when none is near. */
-const char *diag_nearest(const char *name, const char *const *candidates, size_t count);
 
 #endif

@@ -330,7 +330,7 @@ static void print_footnote(const struct painter *p, const char *kind, const char
   fputc('\n', p->out);
 }
 
-void diag_render_one(const struct diag *diag, FILE *out, bool colour) {
+static void render_one(const struct diag *diag, FILE *out, bool colour) {
   bool is_error = diag->severity == DIAG_ERROR;
   struct painter p = {diag->sink->sources, out, colour, 1, is_error ? RED : YELLOW};
   paint(&p, p.primary);
@@ -387,7 +387,7 @@ void diag_render_all(const struct diag_sink *sink, FILE *out, bool colour) {
   qsort(sorted, sink->count, sizeof *sorted, compare_diags);
   size_t errors = 0;
   for (size_t i = 0; i < sink->count; i++) {
-    diag_render_one(sorted[i], out, colour);
+    render_one(sorted[i], out, colour);
     fputc('\n', out);
     errors += sorted[i]->severity == DIAG_ERROR;
   }

@@ -28,7 +28,6 @@ struct node {
 struct formula {
   enum derivative_kind kind;
   const struct node *tree;
-  uint32_t needs;
 };
 
 struct derivatives {
@@ -73,14 +72,6 @@ static void *read_call(void *context, enum ir_op op, uint32_t n, void *const *ar
   return ir_op_infos[op].arity == (int)n ? node : NULL;
 }
 
-// The names whose values are asked for.
-static uint32_t needs_of(const struct node *node) {
-  if (!node || node->kind == NODE_NUMBER)
-    return 0;
-  return node->kind == NODE_NAME ? 1u << node->name
-                                 : needs_of(node->operation.args[0]) | needs_of(node->operation.args[1]);
-}
-
 static void read_row(struct derivatives *table, struct arena *arena, enum ir_op op) {
   const struct formula_reader reader = {read_number, read_name, read_call, arena};
   const char *text = ir_op_infos[op].derivatives, *next = text;
@@ -99,7 +90,7 @@ static void read_row(struct derivatives *table, struct arena *arena, enum ir_op 
     const struct node *tree = formula_read(op, next, &next, &reader);
     bool is_zero = tree->kind == NODE_NUMBER && tree->number == 0;
     formulas[n++] = is_zero ? (struct formula){.kind = DERIVATIVE_NONE}
-                            : (struct formula){DERIVATIVE_FORMULA, tree, needs_of(tree)};
+                            : (struct formula){DERIVATIVE_FORMULA, tree};
   } while (*next == ';');
   if (n != arity)
     formula_mistake(op, text, "not one formula per operand", next);
@@ -120,10 +111,6 @@ static const struct formula *formula_of(const struct derivatives *table, enum ir
 
 enum derivative_kind derivative_kind(const struct derivatives *table, enum ir_op op, uint32_t operand) {
   return formula_of(table, op, operand)->kind;
-}
-
-uint32_t derivative_needs(const struct derivatives *table, enum ir_op op, uint32_t operand) {
-  return formula_of(table, op, operand)->needs;
 }
 
 // ---------------------------------------------------------------------------------------- building

@@ -28,9 +28,6 @@ const struct derivatives *derivatives_new(struct arena *arena);
 // Operand counts value operands from 0. For operations of any arity (concat) every operand is alike.
 enum derivative_kind derivative_kind(const struct derivatives *, enum ir_op op, uint32_t operand);
 
-// Mask of 1 << enum derivative_name: the values that derivative_build may ask for.
-uint32_t derivative_needs(const struct derivatives *, enum ir_op op, uint32_t operand);
-
 // The value that stands for `name` where the builder works. It may append instructions through the builder,
 // and is called at most once per name in one derivative_build.
 typedef struct ir_value *derivative_value_fn(void *context, enum derivative_name name);

@@ -291,18 +291,6 @@ struct ir_instr *ir_build_call(struct ir_builder *b, uint32_t function, uint32_t
   return instr;
 }
 
-struct ir_instr *ir_build_emit(struct ir_builder *b, uint32_t block, uint32_t n_args,
-                               struct ir_value *const *args) {
-  const struct ir_block *emitted = b->module->blocks[block];
-  const struct ir_type **types = arena_new_array(b->module->arena, const struct ir_type *,
-                                                 emitted->n_results);
-  for (uint32_t i = 0; i < emitted->n_results; i++)
-    types[i] = emitted->outputs[i]->type;
-  struct ir_instr *instr = ir_build(b, IR_EMIT, n_args, args, emitted->n_results, types);
-  instr->symbol = block;
-  return instr;
-}
-
 // ------------------------------------------------------------------------------------- terminators
 
 static struct ir_instr *build_terminator(struct ir_builder *b, enum ir_op op, uint32_t n_operands,
@@ -314,13 +302,6 @@ static struct ir_instr *build_terminator(struct ir_builder *b, enum ir_op op, ui
 
 void ir_build_br(struct ir_builder *b, struct ir_bb *target, uint32_t n_args, struct ir_value *const *args) {
   ir_set_target(b->module, build_terminator(b, IR_BR, 0, NULL, 1), 0, target, n_args, args);
-}
-
-void ir_build_brif(struct ir_builder *b, struct ir_value *condition, struct ir_bb *if_true,
-                   struct ir_bb *if_false) {
-  struct ir_instr *instr = build_terminator(b, IR_BRIF, 1, &condition, 2);
-  ir_set_target(b->module, instr, 0, if_true, 0, NULL);
-  ir_set_target(b->module, instr, 1, if_false, 0, NULL);
 }
 
 void ir_build_return(struct ir_builder *b, uint32_t n, struct ir_value *const *values) {

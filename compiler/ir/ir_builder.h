@@ -83,13 +83,9 @@ struct ir_value *ir_build_data_get(struct ir_builder *, struct ir_value *data, u
 struct ir_instr *ir_build_list_get(struct ir_builder *, struct ir_value *list, struct ir_value *index);
 struct ir_instr *ir_build_call(struct ir_builder *, uint32_t function, uint32_t n_args,
                                struct ir_value *const *args);
-struct ir_instr *ir_build_emit(struct ir_builder *, uint32_t block, uint32_t n_args,
-                               struct ir_value *const *args);
 
 // Terminators.
 void ir_build_br(struct ir_builder *, struct ir_bb *target, uint32_t n_args, struct ir_value *const *args);
-void ir_build_brif(struct ir_builder *, struct ir_value *condition, struct ir_bb *if_true,
-                   struct ir_bb *if_false);
 void ir_build_return(struct ir_builder *, uint32_t n, struct ir_value *const *values);
 
 #endif

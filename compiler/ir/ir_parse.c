@@ -75,7 +75,7 @@ static bool spells(const struct ir_token *token, const char *word) {
          memcmp(token->text, word, token->length) == 0;
 }
 
-bool ir_parse_at_word(const struct ir_parser *p, const char *word) { return spells(&p->token, word); }
+static bool at_word(const struct ir_parser *p, const char *word) { return spells(&p->token, word); }
 
 bool ir_parse_accept_mark(struct ir_parser *p, char mark) {
   bool there = ir_parse_at_mark(p, mark);
@@ -85,7 +85,7 @@ bool ir_parse_accept_mark(struct ir_parser *p, char mark) {
 }
 
 bool ir_parse_accept_word(struct ir_parser *p, const char *word) {
-  bool there = ir_parse_at_word(p, word);
+  bool there = at_word(p, word);
   if (there)
     ir_parse_advance(p);
   return there;
@@ -198,8 +198,8 @@ int64_t ir_parse_integer(struct ir_parser *p, int64_t least, int64_t most) {
 double ir_parse_double(struct ir_parser *p) {
   bool negative = ir_parse_accept_mark(p, '-');
   double value = 0;
-  if (ir_parse_at_word(p, "inf") || ir_parse_at_word(p, "nan")) {
-    value = ir_parse_at_word(p, "inf") ? (double)INFINITY : (double)NAN;
+  if (at_word(p, "inf") || at_word(p, "nan")) {
+    value = at_word(p, "inf") ? (double)INFINITY : (double)NAN;
   } else if (p->token.kind != IR_TOKEN_NUMBER) {
     ir_parse_fail(p, "expected a number, found %s", shown(p));
   } else {

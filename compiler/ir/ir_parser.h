@@ -36,7 +36,6 @@ void ir_parse_fail_at(struct ir_parser *p, uint32_t line, uint32_t column, const
     __attribute__((format(printf, 4, 5)));
 void ir_parse_advance(struct ir_parser *p);
 bool ir_parse_at_mark(const struct ir_parser *p, char mark);
-bool ir_parse_at_word(const struct ir_parser *p, const char *word);
 bool ir_parse_accept_mark(struct ir_parser *p, char mark);  // true and past it, or false
 bool ir_parse_accept_word(struct ir_parser *p, const char *word);
 void ir_parse_expect_mark(struct ir_parser *p, char mark);

@@ -22,7 +22,8 @@ struct printer {
 
 // ------------------------------------------------------------------------------- words and numbers
 
-bool ir_text_is_reserved(const char *name) {
+// Words with a meaning in types, sizes or numbers: a name that is spelt like one is quoted.
+static bool is_reserved(const char *name) {
   static const char *const words[] = {"int", "bool", "float", "f32", "acc", "inf", "nan"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcmp(name, words[i]) == 0)
@@ -41,7 +42,7 @@ static bool is_identifier(const char *name) {
   for (const char *c = name; *c; c++)
     if (!is_word(*c) && !(*c == '.' && is_word(c[1])))
       return false;
-  return !ir_text_is_reserved(name);
+  return !is_reserved(name);
 }
 
 static void print_quoted(struct printer *p, const char *name) {

@@ -7,9 +7,6 @@
 
 #include "compiler/ir/ir.h"
 
-// Words with a meaning in types, sizes or numbers: a name that is spelt like one is quoted.
-bool ir_text_is_reserved(const char *name);
-
 extern const char *const ir_init_names[IR_INIT_IDENTITY + 1];
 static inline bool ir_init_has_argument(enum ir_init init) {
   return init == IR_INIT_NORMAL || init == IR_INIT_UNIFORM || init == IR_INIT_CONSTANT;

@@ -697,8 +697,3 @@ void ast_print_file(const struct ast_file *file, FILE *out, const struct ast_pri
     fputc('\n', out);
   }
 }
-
-void ast_print_expr(const struct ast_expr *expr, FILE *out, const struct ast_print_options *options) {
-  struct printer p = begin(out, options);
-  print_expr(&p, expr, STRENGTH_ANY);
-}

@@ -15,6 +15,5 @@ struct ast_print_options {
 
 /* `options` may be NULL. Imports come first, then the declarations in order. */
 void ast_print_file(const struct ast_file *file, FILE *out, const struct ast_print_options *options);
-void ast_print_expr(const struct ast_expr *expr, FILE *out, const struct ast_print_options *options);
 
 #endif

@@ -10,7 +10,8 @@ static struct ast_decl *new_decl(struct parser *p, enum ast_decl_kind kind, stru
   return decl;
 }
 
-struct ast_locals build_take_locals(struct parser *p) {
+/* The bindings made since the last function, numbered; parameters come first because they are parsed first. */
+static struct ast_locals take_locals(struct parser *p) {
   struct ast_locals locals = p->pending_locals;
   p->pending_locals = (struct ast_locals){0};
   for (size_t i = 0; i < locals.count; i++)
@@ -184,7 +185,7 @@ struct ast_decl *build_instance(struct parser *p, struct span span, struct ast_n
   decl->instance = arena_new(p->arena, struct ast_instance);
   decl->instance->name = name;
   decl->instance->value = value;
-  decl->instance->locals = build_take_locals(p);
+  decl->instance->locals = take_locals(p);
   return decl;
 }
 
@@ -259,7 +260,7 @@ struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, st
   fn->params = params;
   fn->result = result;
   fn->body = body;
-  fn->locals = build_take_locals(p);
+  fn->locals = take_locals(p);
   decl->fn = fn;
   return decl;
 }

@@ -203,8 +203,6 @@ struct ast_decl *build_layer(struct parser *p, struct span span, struct ast_name
                              struct ast_layer_params layer_params, struct ast_decls members);
 struct ast_fn_param build_fn_param(struct parser *p, struct span span, struct ast_name name,
                                    struct ast_type *type);
-/* The bindings made since the last function, numbered; parameters come first because they are parsed first. */
-struct ast_locals build_take_locals(struct parser *p);
 struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, struct ast_name name,
                           struct ast_vars vars, struct ast_fn_params params, struct ast_type *result,
                           struct ast_block *body);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/diag/habits.h"
 #include "nn.tab.h"
 
@@ -138,7 +139,7 @@ static const char *word_advice(enum habit_place place, const struct token *token
 
 static const char *misspelt(struct parser *parser, const struct token *token, const char *const *words,
                             size_t count) {
-  const char *word = token->kind == IDENTIFIER ? diag_nearest(token->value.text, words, count) : NULL;
+  const char *word = token->kind == IDENTIFIER ? nearest_name(token->value.text, words, count) : NULL;
   return word ? arena_printf(parser->arena, "did you mean `%s`?", word) : NULL;
 }
 

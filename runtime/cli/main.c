@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compiler/base/nearest.h"
 #include "compiler/base/stack.h"
 #include "compiler/cli/command_line.h"
 #include "compiler/diag/diag.h"
@@ -43,7 +44,7 @@ static void refuse_command(const char *word) {
     if (!strcmp(others[i][0], word))
       meant = others[i][1];
   if (!meant)
-    meant = diag_nearest(word, names, CLI_COMMANDS);
+    meant = nearest_name(word, names, CLI_COMMANDS);
   const char *dot = strrchr(word, '.');
   bool is_model = dot && (!strcmp(dot, ".nn") || !strcmp(dot, ".nnb"));
   if (meant)

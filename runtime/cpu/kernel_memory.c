@@ -238,7 +238,8 @@ static uint32_t count_cuts(const struct node *node) {
   return cuts > UINT32_MAX ? UINT32_MAX : (uint32_t)cuts;
 }
 
-uint8_t plan_mergeable(const struct node *node) {
+// How the axes of a node can be one where it is computed, see index_map.h.
+static uint8_t axes_mergeable(const struct node *node) {
   uint8_t mergeable = INDEX_MERGE_ALL;
   struct index_shape space = node_shape(node);
   for (uint32_t i = 0; is_by_element(node) && i < node->n_operands; i++) {
@@ -288,7 +289,7 @@ static void set_cuts(struct graph *graph) {
       node->operands[j]->memory |= node->operands[j]->cuts > 0;
     node->cuts = count_cuts(node);
     struct index_shape shape = node_shape(node);
-    uint8_t mergeable = plan_mergeable(node);
+    uint8_t mergeable = axes_mergeable(node);
     node->memory |= node->cuts > MAX_CUTS || (node->cuts > 0 && (wanted[i] & WANTED_SUMMED)) ||
                     ((wanted[i] & WANTED_WHOLE) && index_group(&shape, mergeable).n > 1);
     node->mergeable = node->memory ? INDEX_MERGE_ALL : mergeable;
@@ -335,7 +336,7 @@ static bool is_reader(const void *context, uint32_t item) {
 
 uint32_t plan_reader(struct graph *graph, const struct node *target) {
   struct index_shape shape = node_shape(target);
-  struct reader_key key = {graph, target->window, index_group(&shape, plan_mergeable(target)),
+  struct reader_key key = {graph, target->window, index_group(&shape, axes_mergeable(target)),
                            node_is_scalar(target)};
   uint64_t hash = hash_mix(key.window, key.scalar);
   for (uint32_t i = 0; i < key.loops.n; i++)

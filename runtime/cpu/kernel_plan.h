@@ -20,8 +20,6 @@ struct reader {
 
 // kernel_memory.c. Requires the graph's nodes, outputs, adds and sinks; sets phases, windows and what has memory.
 void plan_memory(struct graph *);
-// How the axes of a node can be one where it is computed, see index_map.h.
-uint8_t plan_mergeable(const struct node *);
 // The reader of a target in the node's window, as a position in graph->readers.
 uint32_t plan_reader(struct graph *, const struct node *target);
 // A packed product: its row operand and how the parameter must lie. false: it is worked row by row.

@@ -49,7 +49,8 @@ size_t columns_split(struct reader *reader, struct field *out) {
   }
 }
 
-bool columns_check_count(struct reader *reader, size_t n) {
+// A line has as many fields as the first. False with the error set.
+static bool check_count(struct reader *reader, size_t n) {
   const struct columns *columns = reader->state;
   if (n == columns->n_fields)
     return true;
@@ -229,7 +230,7 @@ static enum reader_line next_line(struct reader *reader, struct field *fields, s
     if (!columns->is_bound && !columns_bind(reader, fields, *n, &header))
       return LINE_BAD;
     if (!header)
-      return columns_check_count(reader, *n) ? LINE_TEXT : LINE_BAD;
+      return check_count(reader, *n) ? LINE_TEXT : LINE_BAD;
   }
 }
 

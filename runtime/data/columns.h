@@ -31,8 +31,6 @@ size_t columns_split(struct reader *, struct field *out);
 bool columns_bind_given(struct reader *);
 // By the first line. *header: it is no data. False with the error set, which is the file's.
 bool columns_bind(struct reader *, const struct field *, size_t n, bool *header);
-// A line has as many fields as the first. False with the error set.
-bool columns_check_count(struct reader *, size_t n);
 
 // The slots of one token, pushed; the lists of the tokens that were pushed since the stack was empty.
 bool columns_token(struct reader *, const struct field *);

@@ -87,8 +87,6 @@ LLVMValueRef host_call(struct host_codegen *, enum host_helper, unsigned n, LLVM
 // A constant in memory that holds the position.
 LLVMValueRef host_loc(struct host_codegen *, struct ir_loc);
 LLVMValueRef host_int(const struct host_codegen *, int64_t value);
-// A constant of the module.
-LLVMValueRef host_constant_text(struct host_codegen *, const char *text);
 
 // host_codegen_function.c
 void host_build_function(struct host_codegen *, const struct ir_function *);

@@ -76,7 +76,8 @@ static LLVMValueRef build_int_to_float(struct host_function *f) {
                  : LLVMBuildSIToFP(f->g->builder, value, f->g->f64, "");
 }
 
-LLVMValueRef host_constant_text(struct host_codegen *g, const char *text) {
+// A constant of the module.
+static LLVMValueRef constant_text(struct host_codegen *g, const char *text) {
   return LLVMBuildGlobalStringPtr(g->builder, text, "text");
 }
 
@@ -106,7 +107,7 @@ static LLVMValueRef build_check_range(struct host_function *f) {
 
 // The text is an operand of the helper that fails: a constant of the module.
 static LLVMValueRef build_require(struct host_function *f) {
-  LLVMValueRef condition = host_operand(f, 0), text = host_constant_text(f->g, f->instr->text);
+  LLVMValueRef condition = host_operand(f, 0), text = constant_text(f->g, f->instr->text);
   host_require(f, condition, HELPER_example_fail_text, 1, &text);
   return condition;
 }

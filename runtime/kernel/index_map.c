@@ -5,22 +5,11 @@
 
 #include "compiler/base/hash_index.h"
 
-int64_t index_elements(const struct index_shape *shape) {
-  int64_t n = 1;
-  for (uint32_t i = 0; i < shape->rank; i++)
-    n *= shape->size[i];
-  return n;
-}
-
 struct index_map index_map_identity(uint32_t rank) {
   struct index_map map = {.rank = rank};
   for (uint32_t i = 0; i < rank; i++)
     map.axis[i] = (int8_t)i;
   return map;
-}
-
-struct index_map index_map_fixed(void) {
-  return (struct index_map){.rank = 0};
 }
 
 bool index_map_equal(const struct index_map *a, const struct index_map *b) {

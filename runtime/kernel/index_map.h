@@ -58,9 +58,7 @@ struct index_groups {
       inner[IR_MAX_RANK];  // [axis] points of its group's axes after it: one step along the axis is that many
 };
 
-int64_t index_elements(const struct index_shape *);
 struct index_map index_map_identity(uint32_t rank);
-struct index_map index_map_fixed(void);  // of a scalar
 bool index_map_equal(const struct index_map *, const struct index_map *);
 uint64_t index_map_hash(uint64_t seed, const struct index_map *);
 // From the space of `first`, whose value is the space of `second`, to the value of `second`.

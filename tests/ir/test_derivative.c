@@ -166,7 +166,13 @@ static void check_operand(struct setting *setting, const struct ir_instr *forwar
   ir_add_block_param(m, setting->block, type_y);
   struct ir_builder builder = ir_builder_in_block(m, setting->block, (struct ir_loc){0});
   struct ir_value *gradient = derivative_build(setting->table, &builder, forward, operand, give, setting);
-  assert_int_equal(setting->asked, derivative_needs(setting->table, forward->op, operand));
+  // Nothing is kept for an adjoint that it does not read: of a sum the shape, not the value.
+  switch (forward->op) {
+  case IR_OP_SUM: assert_int_equal(setting->asked, 1 << DERIVATIVE_DY); break;
+  case IR_OP_PICK: assert_int_equal(setting->asked, 1 << DERIVATIVE_DY | 1 << DERIVATIVE_I); break;
+  case IR_OP_TANH: assert_int_equal(setting->asked, 1 << DERIVATIVE_DY | 1 << DERIVATIVE_Y); break;
+  default: break;
+  }
 
   struct tensor values[64] = {0};
   assert_in_range(setting->block->n_values, DY + 1, 64);
@@ -282,7 +288,7 @@ static void test_built_instructions(void **state) {
   expect_gradient(IR_OP_SUM, 0, "  %5 = broadcast %4 : f32[3]\n  return %5\n}\n");
 }
 
-static void test_kinds_and_needs(void **state) {
+static void test_kinds(void **state) {
   (void)state;
   struct arena arena;
   arena_init(&arena);
@@ -294,9 +300,6 @@ static void test_kinds_and_needs(void **state) {
   assert_int_equal(derivative_kind(table, IR_OP_MATMUL, 1), DERIVATIVE_SPECIAL);
   assert_int_equal(derivative_kind(table, IR_OP_CONCAT, 17), DERIVATIVE_SPECIAL);
   assert_int_equal(derivative_kind(table, IR_OP_GT, 1), DERIVATIVE_NONE);
-  assert_int_equal(derivative_needs(table, IR_OP_SUM, 0), 1 << DERIVATIVE_DY);  // the shape of a, not a
-  assert_int_equal(derivative_needs(table, IR_OP_PICK, 0), 1 << DERIVATIVE_DY | 1 << DERIVATIVE_I);
-  assert_int_equal(derivative_needs(table, IR_OP_TANH, 0), 1 << DERIVATIVE_DY | 1 << DERIVATIVE_Y);
   arena_free(&arena);
 }
 
@@ -335,7 +338,7 @@ int main(void) {
       cmocka_unit_test(values_are_read_as_compiled),
       cmocka_unit_test(test_formulas_against_differences),
       cmocka_unit_test(test_built_instructions),
-      cmocka_unit_test(test_kinds_and_needs),
+      cmocka_unit_test(test_kinds),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -509,6 +509,21 @@ static void test_broken_structures(void **state) {
   ir_module_free(m);
 }
 
+static struct ir_value *build_emit(struct ir_builder *b, const struct ir_block *block,
+                                   struct ir_value *argument) {
+  struct ir_instr *instr = ir_build(b, IR_EMIT, 1, &argument, 1, &block->outputs[0]->type);
+  instr->symbol = block->id;
+  return instr->results[0];
+}
+
+static void build_brif(struct ir_builder *b, struct ir_value *condition, struct ir_bb *yes,
+                       struct ir_bb *no) {
+  struct ir_instr *instr = ir_instr_new(b->module, IR_BRIF, 1, &condition, 0, NULL, 2, 0);
+  ir_append(b->bb, instr);
+  ir_set_target(b->module, instr, 0, yes, 0, NULL);
+  ir_set_target(b->module, instr, 1, no, 0, NULL);
+}
+
 // A function put together by the builder verifies and reads back.
 static void test_builder(void **state) {
   (void)state;
@@ -536,10 +551,10 @@ static void test_builder(void **state) {
   b = ir_builder_at(m, f, entry, (struct ir_loc){0});
   ir_build_br(&b, head, 2, (struct ir_value *[]){ir_build_int(&b, 0), s});
   b.bb = head;
-  ir_build_brif(&b, ir_build_host2(&b, IR_ILT, i, n), body, end);
+  build_brif(&b, ir_build_host2(&b, IR_ILT, i, n), body, end);
   b.bb = body;
   struct ir_value *next = ir_build_host2(&b, IR_IADD, i, ir_build_int(&b, 1));
-  ir_build_br(&b, head, 2, (struct ir_value *[]){next, ir_build_emit(&b, 0, 1, &state_in)->results[0]});
+  ir_build_br(&b, head, 2, (struct ir_value *[]){next, build_emit(&b, m->blocks[0], state_in)});
   b.bb = end;
   ir_build_return(&b, 1, &state_in);
   char *error = NULL;

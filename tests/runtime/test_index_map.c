@@ -8,6 +8,13 @@
 
 #include "runtime/kernel/index_map.h"
 
+static int64_t elements(const struct index_shape *shape) {
+  int64_t n = 1;
+  for (uint32_t i = 0; i < shape->rank; i++)
+    n *= shape->size[i];
+  return n;
+}
+
 static uint32_t state;
 
 static uint32_t below(uint32_t n) {
@@ -74,7 +81,7 @@ static void strides_and_groups_give_the_element(void **unused) {
     struct index_groups same = index_group_like(&space, &groups);
     assert_true(index_groups_equal(&groups, &same));
     bool identity = map.rank == space.rank, repeats = false;
-    int64_t n = index_elements(&space), last = -1;
+    int64_t n = elements(&space), last = -1;
     for (int64_t point = 0; point < n; point++) {
       int64_t c[IR_MAX_RANK], own[IR_MAX_RANK];
       coordinates_of(&space, point, c);
@@ -99,7 +106,7 @@ static void strides_and_groups_give_the_element(void **unused) {
     }
     assert_int_equal(index_map_repeats(&map, &space), repeats);
     if (index_map_is_identity(&map, &space, &value))
-      assert_true(identity && index_elements(&value) == n && groups.n == 1);
+      assert_true(identity && elements(&value) == n && groups.n == 1);
     state = seed + 7;
   }
 }
@@ -111,7 +118,7 @@ static void composition_is_one_after_the_other(void **unused) {
     struct index_shape space = random_shape(), middle, value;
     struct index_map first = random_map(&space, &middle), second = random_map(&middle, &value);
     struct index_map both = index_map_compose(&first, &second);
-    for (int64_t point = 0; point < index_elements(&space); point++) {
+    for (int64_t point = 0; point < elements(&space); point++) {
       int64_t c[IR_MAX_RANK], between[IR_MAX_RANK], end[IR_MAX_RANK];
       coordinates_of(&space, point, c);
       element_at(&first, &middle, c, between);
@@ -134,7 +141,7 @@ static void merging_follows_what_is_beneath(void **unused) {
     struct index_groups groups = index_group(&space, index_mergeable(&first, &space, &middle, beneath));
     struct index_strides strides = index_map_strides(&both, &space, &value);
     n_merged += groups.n < space.rank;
-    for (int64_t point = 0; point < index_elements(&space); point++) {
+    for (int64_t point = 0; point < elements(&space); point++) {
       int64_t c[IR_MAX_RANK], own[IR_MAX_RANK], by_groups = strides.offset, rest = point;
       coordinates_of(&space, point, c);
       for (uint32_t i = groups.n; i-- > 0; rest /= groups.size[i])
