@@ -233,8 +233,8 @@ typedef struct nn_limits {
 // memory. These hold until others are set.
 nn_limits nn_limits_default(void);
 // `interrupt`: a flag that ends examples with the error "interrupted" once it is not 0 (NULL: none); a signal handler may
-// set it. Examples of a few thousand turns do not look at it. No kernel is begun to be compiled then: the call gives
-// NN_INTERRUPTED.
+// set it. Examples of a few thousand turns do not look at it. Kernels that are being compiled then are not waited for: the
+// call gives NN_INTERRUPTED, and nn_model_free waits for them.
 void nn_session_set_limits(nn_session *, const nn_limits *, const volatile int *interrupt);
 // A flag that is not 0 while the session's kernels compile; a signal handler may read it.
 const volatile int *nn_session_compiling(const nn_session *);

@@ -108,6 +108,19 @@ static void start_job(struct threads *team) {
   }
 }
 
+bool threads_start(pthread_t *thread, void *(*work)(void *), void *context) {
+  pthread_attr_t attributes;
+  bool has_attributes = pthread_attr_init(&attributes) == 0;
+  size_t stack = 0;
+  // By default a thread's stack is as large as the limit of the main thread's (ulimit -s), however small that is.
+  if (has_attributes && (pthread_attr_getstacksize(&attributes, &stack) != 0 || stack < LEAST_STACK))
+    pthread_attr_setstacksize(&attributes, LEAST_STACK);
+  bool started = pthread_create(thread, has_attributes ? &attributes : NULL, work, context) == 0;
+  if (has_attributes)
+    pthread_attr_destroy(&attributes);
+  return started;
+}
+
 struct threads *threads_new(int count) {
   if (count < 1)
     count = 1;
@@ -123,21 +136,13 @@ struct threads *threads_new(int count) {
   pthread_cond_init(&team->wake, NULL);
   pthread_cond_init(&team->done, NULL);
   team->count = 1;
-  pthread_attr_t attributes;
-  bool has_attributes = pthread_attr_init(&attributes) == 0;
-  size_t stack = 0;
-  // By default a thread's stack is as large as the limit of the main thread's (ulimit -s), however small that is.
-  if (has_attributes && (pthread_attr_getstacksize(&attributes, &stack) != 0 || stack < LEAST_STACK))
-    pthread_attr_setstacksize(&attributes, LEAST_STACK);
   while (team->count < count) {
     struct worker *worker = &team->workers[team->count - 1];
     *worker = (struct worker){.team = team, .number = team->count};
-    if (pthread_create(&worker->thread, has_attributes ? &attributes : NULL, worker_main, worker) != 0)
+    if (!threads_start(&worker->thread, worker_main, worker))
       break;
     team->count++;
   }
-  if (has_attributes)
-    pthread_attr_destroy(&attributes);
   return team;
 }
 

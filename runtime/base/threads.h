@@ -2,6 +2,8 @@
 #ifndef NN_RUNTIME_BASE_THREADS_H
 #define NN_RUNTIME_BASE_THREADS_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct threads;
@@ -12,6 +14,8 @@ struct threads;
 struct threads *threads_new(int count);
 void threads_free(struct threads *);
 int threads_count(const struct threads *);
+// A thread of its own for work that is no team's, with a stack that suffices. false: the system refuses.
+bool threads_start(pthread_t *, void *(*work)(void *context), void *context);
 // Cores this process may run on.
 int threads_cores(void);
 

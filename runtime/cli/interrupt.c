@@ -21,9 +21,14 @@ static void leave(void) {
   _exit(128 + caught);
 }
 
+// While kernels compile no minibatch has begun that were worth its end: where something must be saved first, the session
+// gives up waiting for them.
 static void leave_kernels(void) {
-  if (watched && *watched && !keeps)
+  if (!watched || !*watched)
+    return;
+  if (!keeps)
     leave();
+  examples_end = 1;
 }
 
 // The alarm also ends the compilation of a kernel that began right behind the signal.
@@ -54,6 +59,11 @@ void interrupt_catch(bool gracefully) {
 }
 
 void interrupt_watch(const volatile int *compiling) { watched = compiling; }
+void interrupt_leave(int status) {
+  fflush(NULL);
+  _exit(status);
+}
+
 void interrupt_keep(void) { keeps = 1; }
 const volatile sig_atomic_t *interrupt_signal(void) { return &caught; }
 const volatile int *interrupt_of_examples(void) { return &examples_end; }

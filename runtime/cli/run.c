@@ -42,7 +42,7 @@ void cli_warn(const char *format, ...) {
 void cli_check(nn_status *status) {
   if (nn_status_code(status) == NN_INTERRUPTED && *interrupt_signal()) {
     cli_warn("%s", nn_status_message(status));
-    exit(128 + *interrupt_signal());
+    interrupt_leave(128 + *interrupt_signal());
   }
   if (!status)
     return;
@@ -395,7 +395,7 @@ void cli_end_if_interrupted(const struct cli_run *run, const size_t *examples, s
     return;
   cli_report_failures(run, run->data, examples, n);
   cli_warn("interrupted");
-  exit(128 + *interrupt_signal());
+  interrupt_leave(128 + *interrupt_signal());
 }
 
 double cli_score_value(const struct cli_score *score) {

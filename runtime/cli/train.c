@@ -220,10 +220,12 @@ static int end(struct training *training) {
   if (training->dev)
     status |= cli_status(&training->run, training->most_dev_failed, nn_dataset_size(training->dev),
                          " in --dev, and count in nothing");
+  if (is_interrupted())
+    interrupt_leave(128 + *interrupt_signal());
   nn_optimiser_free(training->optimiser);
   nn_dataset_free(training->dev);
   cli_run_end(&training->run);
-  return is_interrupted() ? 128 + *interrupt_signal() : training->metrics_lost ? 1 : status;
+  return training->metrics_lost ? 1 : status;
 }
 
 int cli_train(const struct cli_options *options) {

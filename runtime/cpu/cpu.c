@@ -6,6 +6,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/cpu/blas.h"
+#include "runtime/cpu/compile.h"
 #include "runtime/cpu/execute.h"
 #include "runtime/cpu/update.h"
 #include "runtime/jit/jit.h"
@@ -14,6 +15,8 @@ static void close_cpu(struct device *device) {
   struct cpu *cpu = cpu_of(device);
   if (!cpu)
     return;
+  compile_wait(cpu);
+  pthread_mutex_destroy(&cpu->left_lock);
   for (size_t i = 0; cpu->kernels && i < (size_t)cpu->model->module->n_blocks * CPU_VARIANTS; i++)
     if (cpu->kernels[i])
       cpu->release(cpu->kernels[i]);
@@ -53,6 +56,7 @@ static nn_status *open_cpu(const struct device_model *model, struct device **dev
                       .element = model->element,
                       .compile = kernel_compile,
                       .release = kernel_free};
+  pthread_mutex_init(&cpu->left_lock, NULL);
   nn_status *status = fill_cpu(cpu);
   if (status)
     close_cpu(&cpu->device);

@@ -2,6 +2,7 @@
 #ifndef NN_RUNTIME_CPU_CPU_H
 #define NN_RUNTIME_CPU_CPU_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "runtime/base/threads.h"
@@ -10,6 +11,7 @@
 #include "runtime/kernel/device.h"
 
 struct blas;
+struct compile_job;
 struct flow;
 struct updates;
 
@@ -32,6 +34,8 @@ struct cpu {
   char threads_note[96];              // said when there are fewer than were asked for; "" otherwise
   _Atomic(struct kernel *) *kernels;  // [block][variant], compiled on first use
   struct flow **flows;                // [block] NULL until its first backward pass
+  struct compile_job *left_behind;    // by callers who were interrupted: see compile.h
+  pthread_mutex_t left_lock;
   // kernel_compile and kernel_free; tests put slow stand-ins here.
   cpu_compile_fn *compile;
   void (*release)(struct kernel *);

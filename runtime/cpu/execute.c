@@ -6,6 +6,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/status.h"
+#include "runtime/cpu/compile.h"
 #include "runtime/cpu/list_rows.h"
 #include "runtime/cpu/settle.h"
 #include "runtime/value/value.h"
@@ -85,41 +86,21 @@ static enum kernel_variant adjoint_of(enum kernel_variant variant) {
 
 // ----------------------------------------------------------------------------------------------- compilation
 
-struct compile_job {
-  struct cpu *cpu;
-  const volatile int *interrupt;
-  struct compile_item {
-    uint32_t block;
-    enum kernel_variant variant;
-    nn_status *status;
-  } * items;
-};
-
-static void compile_item(void *context, uint32_t item, int thread) {
-  (void)thread;
-  struct compile_job *job = context;
-  if (job->interrupt && *job->interrupt) {
-    job->items[item].status = status_new(NN_INTERRUPTED, "interrupted while kernels compiled");
-    return;
-  }
-  job->items[item].status = cpu_compile_kernel(job->cpu, job->items[item].block, job->items[item].variant);
-}
-
-static void want(struct executor *executor, struct compile_job *job, uint32_t *n, uint32_t block,
+static void want(struct executor *executor, struct compile_item *items, uint32_t *n, uint32_t block,
                  enum kernel_variant variant) {
   if (cpu_kernel(executor->cpu, block, variant))
     return;
   for (uint32_t i = 0; i < *n; i++)
-    if (job->items[i].block == block && job->items[i].variant == variant)
+    if (items[i].block == block && items[i].variant == variant)
       return;
-  job->items[(*n)++] = (struct compile_item){.block = block, .variant = variant};
+  items[(*n)++] = (struct compile_item){.block = block, .variant = variant};
 }
 
 // Kernels of the batches, and of their adjoints when there will be a backward pass: all at once, by all
 // threads.
 static nn_status *compile_missing(struct executor *executor, uint32_t begin, uint32_t end) {
   bool training = executor->variant != KERNEL_INFER;
-  struct compile_job job = {.cpu = executor->cpu, .interrupt = executor->run.interrupt};
+  struct compile_item *items = NULL;
   uint32_t n = 0, n_blocks = executor->cpu->model->module->n_blocks;
   for (uint32_t b = begin; b < end; b++) {
     uint32_t block = executor->minibatch->schedule.batches[b].block;
@@ -129,27 +110,20 @@ static nn_status *compile_missing(struct executor *executor, uint32_t begin, uin
     if (cpu_kernel(executor->cpu, block, executor->variant) &&
         (!adjoint || cpu_kernel(executor->cpu, block, adjoint_of(executor->variant))))
       continue;
-    if (!job.items)
-      job.items = value_arena_alloc(executor->memory, (size_t)n_blocks * 2 * sizeof *job.items);
-    want(executor, &job, &n, block, executor->variant);
+    if (!items)
+      items = value_arena_alloc(executor->memory, (size_t)n_blocks * 2 * sizeof *items);
+    want(executor, items, &n, block, executor->variant);
     if (adjoint)
-      want(executor, &job, &n, block, adjoint_of(executor->variant));
+      want(executor, items, &n, block, adjoint_of(executor->variant));
   }
   if (n == 0)
     return NULL;
   double start = clock_seconds();
   executor->run.compiling = 1;
-  threads_run(executor->cpu->threads, n, compile_item, &job);
+  nn_status *status = compile_kernels(executor->cpu, items, n, executor->run.interrupt);
   executor->run.compiling = 0;
   executor->run.compile_seconds += clock_seconds() - start;
-  nn_status *first = NULL;
-  for (uint32_t i = 0; i < n; i++) {
-    if (!first)
-      first = job.items[i].status;
-    else
-      nn_status_free(job.items[i].status);
-  }
-  return first;
+  return status;
 }
 
 // ------------------------------------------------------------------------------------------- calling kernels

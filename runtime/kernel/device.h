@@ -62,7 +62,7 @@ struct device {
 struct device_run {
   struct device *device;
   bool profile;                             // measure the time of single batches
-  const volatile int *interrupt;            // NULL, or not to begin a kernel when it is not 0
+  const volatile int *interrupt;            // NULL, or not to wait for kernels when it is not 0
   volatile int compiling;                   // kernels are being compiled
   struct device_tally *forward, *adjoint;   // [block]
   struct device_tally reductions;           // over lists
