@@ -27,18 +27,46 @@ static void put(struct hash_index *index, uint64_t hash, uint32_t item) {
   index->entries[slot] = (struct hash_entry){hash, item, index->round};
 }
 
+bool hash_index_reserve(struct hash_index *index) {
+  uint32_t n_old = index->capacity, capacity = n_old > 0 ? n_old * 2 : 16;
+  if ((index->n + 1) * 2 <= n_old)
+    return true;
+  if (capacity < n_old)
+    return false;
+  struct hash_entry *old = index->entries,
+                    *entries = arena_try_alloc(index->arena, capacity * sizeof *entries);
+  if (!entries)
+    return false;
+  index->capacity = capacity;
+  index->entries = entries;
+  for (uint32_t i = 0; i < n_old; i++)
+    if (old[i].round == index->round)
+      put(index, old[i].hash, old[i].item);
+  return true;
+}
+
 void hash_index_add(struct hash_index *index, uint64_t hash, uint32_t item) {
-  if ((index->n + 1) * 2 > index->capacity) {
-    struct hash_entry *old = index->entries;
-    uint32_t n_old = index->capacity;
-    index->capacity = n_old > 0 ? n_old * 2 : 16;
-    index->entries = arena_new_array(index->arena, struct hash_entry, index->capacity);
-    for (uint32_t i = 0; i < n_old; i++)
-      if (old[i].round == index->round)
-        put(index, old[i].hash, old[i].item);
-  }
+  if (!hash_index_reserve(index))
+    arena_out_of_memory(index->arena);
   put(index, hash, item);
   index->n++;
+}
+
+// Entries behind the gap move into it when their own search would stop there (Knuth, vol. 3, 6.4, algorithm R).
+void hash_index_remove(struct hash_index *index, uint64_t hash, uint32_t item) {
+  uint32_t mask = index->capacity - 1, gap = first_slot(index, hash);
+  while (index->entries[gap].item != item)
+    gap = (gap + 1) & mask;
+  for (uint32_t slot = (gap + 1) & mask; index->entries[slot].round == index->round;
+       slot = (slot + 1) & mask) {
+    uint32_t first = first_slot(index, index->entries[slot].hash);
+    if (((slot - first) & mask) < ((slot - gap) & mask))
+      continue;
+    index->entries[gap] = index->entries[slot];
+    gap = slot;
+  }
+  index->entries[gap].round = index->round - 1;
+  index->n--;
 }
 
 void hash_index_clear(struct hash_index *index) {

@@ -1,6 +1,7 @@
 // Finds items that the caller keeps in an array, by hash: open addressing over positions in that array.
 //
-// The table lives in an arena and never shrinks; clearing it costs nothing. Allocation fails as the arena's does.
+// The table lives in an arena and never shrinks; clearing it costs nothing. Allocation fails as the arena's does, but not
+// in hash_index_reserve, after which an item is added without any.
 #ifndef NN_BASE_HASH_INDEX_H
 #define NN_BASE_HASH_INDEX_H
 
@@ -21,6 +22,7 @@ struct hash_index {
   } * entries;
 };
 
+// Mixes a word into a hash (the multiplier is 2^64 divided by the golden ratio).
 static inline uint64_t hash_mix(uint64_t hash, uint64_t word) {
   hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
   return hash ^ hash >> 29;
@@ -38,6 +40,10 @@ typedef bool hash_index_equal(const void *context, uint32_t item);
 uint32_t hash_index_find(const struct hash_index *, uint64_t hash, hash_index_equal *, const void *context);
 // Adds an item that is not there.
 void hash_index_add(struct hash_index *, uint64_t hash, uint32_t item);
+// Room for one more item. False without memory; then nothing has changed.
+bool hash_index_reserve(struct hash_index *);
+// Takes out an item that is there, with the hash that it was added with.
+void hash_index_remove(struct hash_index *, uint64_t hash, uint32_t item);
 // Forgets all items.
 void hash_index_clear(struct hash_index *);
 

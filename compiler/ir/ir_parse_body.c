@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/array.h"
 #include "compiler/ir/ir_parser.h"
 #include "compiler/ir/ir_text.h"
 
@@ -47,32 +48,21 @@ struct body {
 // --------------------------------------------------------------------------------- numbered things
 
 // malloc'd, since the module outlives it; without memory the parser is left as if its arena had none.
-static void *grow(struct ir_parser *p, void *items, size_t old_count, size_t new_count, size_t size) {
-  char *grown = realloc(items, new_count * size);
-  if (!grown)
+static void reserve(struct ir_parser *p, void *array, size_t size, uint64_t wanted, uint32_t *capacity) {
+  if (!array_reserve_u32(array, size, wanted, capacity))
     arena_out_of_memory(p->module->arena);
-  memset(grown + old_count * size, 0, (new_count - old_count) * size);
-  return grown;
 }
 
 // Where the thing with this number is kept; NULL there when it is met for the first time.
 static void **id_slot(struct ir_parser *p, struct ir_ids *ids, uint32_t id) {
-  if (id >= ids->capacity) {
-    uint32_t capacity = ids->capacity ? ids->capacity : 64;
-    while (capacity <= id)
-      capacity *= 2;
-    ids->items = grow(p, ids->items, ids->capacity, capacity, sizeof *ids->items);
-    ids->capacity = capacity;
-  }
+  uint32_t old = ids->capacity;
+  reserve(p, &ids->items, sizeof *ids->items, (uint64_t)id + 1, &ids->capacity);
+  memset(ids->items + old, 0, (ids->capacity - old) * sizeof *ids->items);
   return &ids->items[id];
 }
 
 static void note_met(struct ir_parser *p, struct ir_ids *ids, uint32_t id) {
-  if (ids->n_met == ids->met_capacity) {
-    uint32_t capacity = ids->met_capacity ? 2 * ids->met_capacity : 64;
-    ids->met = grow(p, ids->met, ids->met_capacity, capacity, sizeof *ids->met);
-    ids->met_capacity = capacity;
-  }
+  reserve(p, &ids->met, sizeof *ids->met, (uint64_t)ids->n_met + 1, &ids->met_capacity);
   ids->met[ids->n_met++] = id;
 }
 

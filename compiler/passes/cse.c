@@ -1,49 +1,58 @@
-// Common subexpressions: a hash table of pure instructions by operation, attributes and operands.
+// Common subexpressions: pure instructions by operation, attributes and operands.
 //
-// The table is as large as what may be put in, and what was put in last is taken out first, so that a walk over
-// the dominator tree holds in it exactly what dominates where it is.
+// What was put in last is taken out first, so that a walk over the dominator tree holds in it exactly what dominates
+// where it is.
 #include "compiler/base/arena.h"
+#include "compiler/base/hash_index.h"
 #include "compiler/passes/equal.h"
 #include "compiler/passes/fold.h"
 
 struct entry {
   struct ir_instr *instr;
-  uint32_t bucket;
-  struct entry *next;    // of the bucket
-  struct entry *before;  // put in before this one
+  uint64_t hash;
 };
 
 struct cse {
   struct arena *arena;
-  struct entry **buckets;
-  uint32_t mask;  // number of buckets less one
-  struct entry *last;
+  struct hash_index index;  // of `items`
+  struct {
+    struct entry *items;
+    size_t count, capacity;
+  } entries;
 };
 
-struct cse *cse_new(struct arena *arena, uint32_t n_instrs) {
+struct cse *cse_new(struct arena *arena) {
   struct cse *cse = arena_new(arena, struct cse);
-  uint32_t n = 16;
-  while (n < n_instrs && n < UINT32_MAX / 2)
-    n *= 2;
-  *cse = (struct cse){arena, arena_new_array(arena, struct entry *, n), n - 1, NULL};
+  *cse = (struct cse){.arena = arena, .index = hash_index_new(arena)};
   return cse;
+}
+
+struct wanted {
+  const struct cse *cse;
+  const struct ir_instr *instr;
+};
+
+static bool is_wanted(const void *context, uint32_t item) {
+  const struct wanted *wanted = context;
+  const struct ir_instr *instr = wanted->cse->entries.items[item].instr;
+  return instr->site == wanted->instr->site && instrs_equal(instr, wanted->instr);
 }
 
 struct ir_instr *cse_find(struct cse *cse, struct ir_instr *instr) {
   uint64_t hash = hash_mix(instr_hash(instr), instr->site);
-  uint32_t bucket = (uint32_t)(hash >> 20) & cse->mask;
-  for (struct entry *entry = cse->buckets[bucket]; entry; entry = entry->next)
-    if (entry->instr->site == instr->site && instrs_equal(entry->instr, instr))
-      return entry->instr;
-  struct entry *entry = arena_new(cse->arena, struct entry);
-  *entry = (struct entry){instr, bucket, cse->buckets[bucket], cse->last};
-  cse->buckets[bucket] = cse->last = entry;
+  uint32_t found = hash_index_find(&cse->index, hash, is_wanted, &(struct wanted){cse, instr});
+  if (found != HASH_INDEX_NONE)
+    return cse->entries.items[found].instr;
+  hash_index_add(&cse->index, hash, (uint32_t)cse->entries.count);
+  arena_push(cse->arena, &cse->entries, ((struct entry){instr, hash}));
   return NULL;
 }
 
-const struct entry *cse_mark(const struct cse *cse) { return cse->last; }
+size_t cse_mark(const struct cse *cse) { return cse->entries.count; }
 
-void cse_return_to(struct cse *cse, const struct entry *mark) {
-  for (; cse->last != mark; cse->last = cse->last->before)
-    cse->buckets[cse->last->bucket] = cse->last->next;
+void cse_return_to(struct cse *cse, size_t mark) {
+  while (cse->entries.count > mark) {
+    uint32_t last = (uint32_t)--cse->entries.count;
+    hash_index_remove(&cse->index, cse->entries.items[last].hash, last);
+  }
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "compiler/base/hash_index.h"
+
 static bool sizes_equal(const struct size *a, const struct size *b) {
   return a == b || (a && b && size_equal(a, b));
 }

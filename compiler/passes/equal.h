@@ -14,10 +14,4 @@ bool instrs_equal(const struct ir_instr *a, const struct ir_instr *b);
 uint64_t instr_hash(const struct ir_instr *instr);
 uint64_t type_hash(const struct ir_type *type);
 
-// Mixes a word into a hash (the multiplier is 2^64 divided by the golden ratio).
-static inline uint64_t hash_mix(uint64_t hash, uint64_t word) {
-  hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-  return hash ^ hash >> 29;
-}
-
 #endif

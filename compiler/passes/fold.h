@@ -18,14 +18,14 @@ struct ir_value *fold_tensor(struct ir_builder *, struct ir_instr *);
 // Renumbers.
 void simplify_block(struct ir_module *, struct arena *scratch, struct ir_block *);
 
-// cse.c: the pure instructions met so far, to find an equal one among. At most n_instrs are put in at a time.
+// cse.c: the pure instructions met so far, to find an equal one among.
 // Operands must be resolved, and values have ids of their own.
 struct cse;
-struct cse *cse_new(struct arena *, uint32_t n_instrs);
+struct cse *cse_new(struct arena *);
 // An earlier equal instruction, or NULL; then this one is put in.
 struct ir_instr *cse_find(struct cse *, struct ir_instr *);
 // What is put in after the mark is taken out again.
-const struct entry *cse_mark(const struct cse *);
-void cse_return_to(struct cse *, const struct entry *mark);
+size_t cse_mark(const struct cse *);
+void cse_return_to(struct cse *, size_t mark);
 
 #endif

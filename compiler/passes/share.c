@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/hash_index.h"
 #include "compiler/passes/equal.h"
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
@@ -86,28 +87,39 @@ static uint64_t hash_of(const struct ir_block *block, const struct draws *draws)
   return hash_mix(hash, (uint64_t)block->deferred * 4 + block->hoisted * 2 + block->uniform);
 }
 
-// [block] the first block equal to it. Open addressing over at most twice as many slots as blocks.
+struct known {
+  const struct ir_module *module;
+  const struct draws *draws;  // [block]
+};
+
+struct wanted {
+  const struct known *known;
+  uint32_t block;
+};
+
+static bool is_wanted(const void *context, uint32_t item) {
+  const struct wanted *wanted = context;
+  const struct known *known = wanted->known;
+  return draws_equal(&known->draws[item], &known->draws[wanted->block]) &&
+         blocks_equal(known->module->blocks[item], known->module->blocks[wanted->block]);
+}
+
+// [block] the first block equal to it.
 static uint32_t *find_representatives(const struct ir_module *module, struct arena *scratch) {
-  uint32_t n_slots = 16;
-  while (n_slots < 2 * module->n_blocks)
-    n_slots *= 2;
-  uint32_t *slots = arena_new_array(scratch, uint32_t, n_slots);  // block + 1, 0: empty
   uint32_t *same = arena_new_array(scratch, uint32_t, module->n_blocks);
-  uint64_t *hashes = arena_new_array(scratch, uint64_t, module->n_blocks);
   struct draws *draws = arena_new_array(scratch, struct draws, module->n_blocks);
   struct sites sites = {arena_new_array(scratch, uint32_t, module->n_sites),
                         arena_new_array(scratch, uint32_t, module->n_sites)};
+  const struct known known = {module, draws};
+  struct hash_index index = hash_index_new(scratch);
   for (uint32_t b = 0; b < module->n_blocks; b++) {
-    const struct ir_block *block = module->blocks[b];
-    draws[b] = find_draws(scratch, &sites, block);
-    uint64_t hash = hashes[b] = hash_of(block, &draws[b]);
-    uint32_t at = (uint32_t)(hash >> 16) & (n_slots - 1);
-    while (slots[at] && !(hashes[slots[at] - 1] == hash && draws_equal(&draws[slots[at] - 1], &draws[b]) &&
-                          blocks_equal(module->blocks[slots[at] - 1], block)))
-      at = (at + 1) & (n_slots - 1);
-    if (!slots[at])
-      slots[at] = b + 1;
-    same[b] = slots[at] - 1;
+    draws[b] = find_draws(scratch, &sites, module->blocks[b]);
+    uint64_t hash = hash_of(module->blocks[b], &draws[b]);
+    same[b] = hash_index_find(&index, hash, is_wanted, &(struct wanted){&known, b});
+    if (same[b] != HASH_INDEX_NONE)
+      continue;
+    hash_index_add(&index, hash, b);
+    same[b] = b;
   }
   return same;
 }

@@ -232,14 +232,14 @@ static bool share_in(struct cse *cse, struct ir_bb *bb) {
 
 // A basic block of the dominator tree whose subtree is being walked.
 struct scope {
-  uint32_t end;              // preorder number after the subtree's last
-  const struct entry *mark;  // the table before it
+  uint32_t end;  // preorder number after the subtree's last
+  size_t mark;   // the table before it
 };
 
 // Walks the dominator tree, so that what is found always dominates.
 static bool share_subexpressions(struct arena *scratch, struct ir_function *function) {
   struct cfg *cfg = cfg_build(scratch, function);
-  struct cse *cse = cse_new(scratch, function_size(function));
+  struct cse *cse = cse_new(scratch);
   struct ir_bb **preorder = arena_new_array(scratch, struct ir_bb *, cfg->n);
   for (uint32_t i = 0; i < cfg->n; i++)
     preorder[cfg->order[i]] = cfg->bbs[i];

@@ -7,10 +7,7 @@
 #define MOST_ROUNDS 12
 
 static bool round_of_folding(struct ir_module *module, struct arena *scratch, struct ir_block *block) {
-  uint32_t n_instrs = 0;
-  for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
-    n_instrs++;
-  struct cse *cse = cse_new(scratch, n_instrs);
+  struct cse *cse = cse_new(scratch);
   bool changed = false;
   for (struct ir_instr *instr = block->first, *next; instr; instr = next) {
     next = instr->next;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "runtime/base/status.h"
 
 nn_status *plan_init(struct plan *plan) {
@@ -131,13 +132,8 @@ static nn_status *plan_list(struct plan *plan, struct trace *trace, const uint32
 
 static nn_status *extend(struct plan *plan, const struct plan_block *blocks, struct trace *trace,
                          const struct schedule *schedule, bool saving) {
-  if (schedule->n_batches > plan->capacity) {
-    struct plan_batch *grown = realloc(plan->batches, schedule->batches_capacity * sizeof *grown);
-    if (!grown)
-      return status_no_memory();
-    plan->batches = grown;
-    plan->capacity = schedule->batches_capacity;
-  }
+  if (!array_reserve_u32(&plan->batches, sizeof *plan->batches, schedule->n_batches, &plan->capacity))
+    return status_no_memory();
   for (; plan->n_batches < schedule->n_batches; plan->n_batches++) {
     const struct batch *source = &schedule->batches[plan->n_batches];
     struct plan_batch *batch = &plan->batches[plan->n_batches];

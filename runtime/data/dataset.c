@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compiler/base/array.h"
 #include "compiler/base/files.h"
 #include "runtime/data/message.h"
 #include "runtime/data/reader.h"
@@ -178,18 +179,11 @@ static void reader_close(struct reader *reader, const struct reader_format *form
     freelocale(reader->locale);
 }
 
-static bool append(struct nn_dataset *set, const struct reader *reader, size_t *capacity) {
-  if (set->n_examples == *capacity) {
-    *capacity = *capacity < 512 ? 1024 : 2 * *capacity;
-    uint64_t *slots = realloc(set->slots, (*capacity * set->width + 1) * sizeof *slots);
-    if (slots)
-      set->slots = slots;
-    uint32_t *lines = realloc(set->lines, *capacity * sizeof *lines);
-    if (lines)
-      set->lines = lines;
-    if (!slots || !lines)
-      return false;
-  }
+static bool append(struct nn_dataset *set, const struct reader *reader) {
+  size_t n = set->n_examples + 1;
+  if (!array_reserve(&set->slots, sizeof *set->slots, n * set->width + 1, &set->slots_capacity) ||
+      !array_reserve(&set->lines, sizeof *set->lines, n, &set->lines_capacity))
+    return false;
   memcpy(set->slots + set->n_examples * set->width, reader->row, set->width * sizeof *set->slots);
   set->lines[set->n_examples++] = reader->record_line;
   return true;
@@ -245,7 +239,7 @@ static void each_vocab(const struct reader *reader, void (*action)(struct vocab 
 }
 
 static bool read_record(struct reader *reader, const struct reader_format *format, struct nn_dataset *set,
-                        size_t *capacity, bool *is_end, char **error) {
+                        bool *is_end, char **error) {
   memset(reader->row, 0, set->width * sizeof *reader->row);
   reader->n_stack = 0;
   each_vocab(reader, vocab_mark);
@@ -261,7 +255,7 @@ static bool read_record(struct reader *reader, const struct reader_format *forma
     set->n_examples++;
     return true;
   }
-  return append(set, reader, capacity) ||
+  return append(set, reader) ||
          message_set(error, "%s: out of memory after %zu examples", reader->request->path, set->n_examples);
 }
 
@@ -280,10 +274,10 @@ static bool read_all(const struct dataset_request *request, bool counting, struc
                      char **error) {
   struct reader reader = {.request = request, .counting = counting, .arena = set->arena};
   const struct reader_format *format = NULL;
-  size_t capacity = set->n_examples, first = set->n_examples;
+  size_t first = set->n_examples;
   bool is_end = false, ok = reader_open(&reader, &format, error) && format->begin(&reader);
   while (ok && !is_end && (!request->limit || set->n_examples - first < request->limit))
-    ok = read_record(&reader, format, set, &capacity, &is_end, error);
+    ok = read_record(&reader, format, set, &is_end, error);
   ok = ok && !reader.is_fatal;
   if (ok && ferror(reader.file))
     ok = message_set(error, "%s: %s", request->path, strerror(errno));

@@ -36,6 +36,7 @@ struct nn_dataset {
   size_t n_examples;
   uint64_t *slots;  // [example][width]
   uint32_t *lines;  // [example] first line of its record, from 1
+  size_t slots_capacity, lines_capacity;
   size_t n_files;
   struct dataset_file *files;
   size_t n_skipped;     // bad records passed over

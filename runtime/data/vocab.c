@@ -6,6 +6,9 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "compiler/base/arena.h"
+#include "compiler/base/array.h"
+#include "compiler/base/hash_index.h"
 #include "runtime/data/message.h"
 
 struct entry {
@@ -20,10 +23,10 @@ struct vocab {
   int64_t min_count, max_size;
   size_t n, capacity;
   struct entry *entries;
-  size_t n_slots;      // power of two, at least twice n
-  uint32_t *slots;     // entry + 1; 0: free
-  bool out_of_memory;  // something was not counted
-  bool marked;         // since the mark: entries from n_marked on are new, and these older ones were counted
+  struct hash_index index;  // of `entries`
+  struct arena tables;      // of the index
+  bool out_of_memory;       // something was not counted
+  bool marked;  // since the mark: entries from n_marked on are new, and these older ones were counted
   size_t n_marked, n_journal, journal_capacity;
   uint32_t *journal;
 };
@@ -40,17 +43,24 @@ struct vocab *vocab_new(const char *name, bool closed, int64_t min_count, int64_
   vocab->closed = closed;
   vocab->min_count = min_count;
   vocab->max_size = max_size;
+  arena_init(&vocab->tables);
+  vocab->index = hash_index_new(&vocab->tables);
   return vocab;
+}
+
+// The index forgets what it held; its tables are few and large, so that they go, too.
+static void clear_index(struct vocab *vocab) {
+  arena_free(&vocab->tables);
+  vocab->index = hash_index_new(&vocab->tables);
 }
 
 static void clear(struct vocab *vocab) {
   for (size_t i = 0; i < vocab->n; i++)
     free(vocab->entries[i].text);
   free(vocab->entries);
-  free(vocab->slots);
   vocab->entries = NULL;
-  vocab->slots = NULL;
-  vocab->n = vocab->capacity = vocab->n_slots = 0;
+  vocab->n = vocab->capacity = 0;
+  clear_index(vocab);
 }
 
 void vocab_free(struct vocab *vocab) {
@@ -62,59 +72,39 @@ void vocab_free(struct vocab *vocab) {
   free(vocab);
 }
 
-// The slot that holds the token, or the free slot where it belongs.
-static size_t probe(const struct vocab *vocab, const char *token, size_t length) {
-  size_t mask = vocab->n_slots - 1, at = XXH3_64bits(token, length) & mask;
-  for (;; at = (at + 1) & mask) {
-    uint32_t slot = vocab->slots[at];
-    if (!slot)
-      return at;
-    const struct entry *entry = &vocab->entries[slot - 1];
-    if (entry->length == length && !memcmp(entry->text, token, length))
-      return at;
-  }
+struct wanted {
+  const struct vocab *vocab;
+  const char *token;
+  size_t length;
+};
+
+static bool is_wanted(const void *context, uint32_t item) {
+  const struct wanted *wanted = context;
+  const struct entry *entry = &wanted->vocab->entries[item];
+  return entry->length == wanted->length && !memcmp(entry->text, wanted->token, wanted->length);
 }
 
-// false without memory, which is remembered.
-static bool rehash(struct vocab *vocab, size_t n_slots) {
-  uint32_t *slots = calloc(n_slots, sizeof *slots);
-  if (!slots) {
-    vocab->out_of_memory = true;
-    return false;
-  }
-  free(vocab->slots);
-  vocab->n_slots = n_slots;
-  vocab->slots = slots;
-  for (size_t i = 0; i < vocab->n; i++)
-    vocab->slots[probe(vocab, vocab->entries[i].text, vocab->entries[i].length)] = (uint32_t)i + 1;
-  return true;
+// The number of the entry, or HASH_INDEX_NONE.
+static uint32_t find(const struct vocab *vocab, uint64_t hash, const char *token, size_t length) {
+  return hash_index_find(&vocab->index, hash, is_wanted, &(struct wanted){vocab, token, length});
 }
 
 // NULL without memory, which is remembered.
 static struct entry *find_or_add(struct vocab *vocab, const char *token, size_t length) {
-  if (vocab->n_slots < 2 * (vocab->n + 1) && !rehash(vocab, vocab->n_slots ? 2 * vocab->n_slots : 64))
-    return NULL;
-  size_t at = probe(vocab, token, length);
-  if (vocab->slots[at])
-    return &vocab->entries[vocab->slots[at] - 1];
-  if (vocab->n == vocab->capacity) {
-    size_t capacity = vocab->capacity ? 2 * vocab->capacity : 32;
-    struct entry *grown = realloc(vocab->entries, capacity * sizeof *grown);
-    if (!grown) {
-      vocab->out_of_memory = true;
-      return NULL;
-    }
-    vocab->entries = grown;
-    vocab->capacity = capacity;
-  }
-  char *text = strndup(token, length);
+  uint64_t hash = XXH3_64bits(token, length);
+  uint32_t found = find(vocab, hash, token, length);
+  if (found != HASH_INDEX_NONE)
+    return &vocab->entries[found];
+  bool has_room = vocab->n < HASH_INDEX_NONE && hash_index_reserve(&vocab->index) &&
+                  array_reserve(&vocab->entries, sizeof *vocab->entries, vocab->n + 1, &vocab->capacity);
+  char *text = has_room ? strndup(token, length) : NULL;
   if (!text) {
     vocab->out_of_memory = true;
     return NULL;
   }
-  struct entry *entry = &vocab->entries[vocab->n++];
+  struct entry *entry = &vocab->entries[vocab->n];
   *entry = (struct entry){text, length, 0};
-  vocab->slots[at] = (uint32_t)vocab->n;
+  hash_index_add(&vocab->index, hash, (uint32_t)vocab->n++);
   return entry;
 }
 
@@ -128,16 +118,11 @@ void vocab_count(struct vocab *vocab, const char *token, size_t length) {
   size_t i = (size_t)(entry - vocab->entries);
   if (!vocab->marked || i >= vocab->n_marked)
     return;
-  if (vocab->n_journal == vocab->journal_capacity) {
-    size_t capacity = vocab->journal_capacity ? 2 * vocab->journal_capacity : 256;
-    uint32_t *grown = realloc(vocab->journal, capacity * sizeof *grown);
-    if (!grown) {
-      entry->count--;
-      vocab->out_of_memory = true;
-      return;
-    }
-    vocab->journal = grown;
-    vocab->journal_capacity = capacity;
+  if (!array_reserve(&vocab->journal, sizeof *vocab->journal, vocab->n_journal + 1,
+                     &vocab->journal_capacity)) {
+    entry->count--;
+    vocab->out_of_memory = true;
+    return;
   }
   vocab->journal[vocab->n_journal++] = (uint32_t)i;
 }
@@ -151,13 +136,10 @@ void vocab_mark(struct vocab *vocab) {
 void vocab_take_back(struct vocab *vocab) {
   while (vocab->n_journal)
     vocab->entries[vocab->journal[--vocab->n_journal]].count--;
-  // Entries leave in the reverse of the order in which they came, so no probe has gone past the slot that
-  // becomes free.
   while (vocab->n > vocab->n_marked) {
-    struct entry *entry = &vocab->entries[vocab->n - 1];
-    vocab->slots[probe(vocab, entry->text, entry->length)] = 0;
+    struct entry *entry = &vocab->entries[--vocab->n];
+    hash_index_remove(&vocab->index, XXH3_64bits(entry->text, entry->length), (uint32_t)vocab->n);
     free(entry->text);
-    vocab->n--;
   }
 }
 
@@ -198,7 +180,7 @@ bool vocab_freeze(struct vocab *vocab) {
   size_t n = vocab->n, ties = room == SIZE_MAX ? SIZE_MAX : room - above;
   vocab->entries = NULL;
   vocab->n = vocab->capacity = 0;
-  vocab->n_slots = 0;
+  clear_index(vocab);
   if (!vocab->closed)
     find_or_add(vocab, "<unk>", 5);
   for (size_t i = 0; i < n; i++) {
@@ -210,8 +192,6 @@ bool vocab_freeze(struct vocab *vocab) {
     free(old[i].text);
   }
   free(old);
-  if (!vocab->n_slots)
-    rehash(vocab, 64);
   vocab->frozen = !vocab->out_of_memory;
   return vocab->frozen;
 }
@@ -227,8 +207,6 @@ bool vocab_set(struct vocab *vocab, const char *const *entries, size_t n, char *
     if (vocab->n == before)
       return message_set(error, "vocabulary %s: `%s` is in it twice", vocab->name, entries[i]);
   }
-  if (!vocab->n_slots && !rehash(vocab, 64))
-    return message_set(error, "vocabulary %s: out of memory", vocab->name);
   vocab->frozen = true;
   return true;
 }
@@ -239,8 +217,8 @@ const char *vocab_name(const struct vocab *vocab) { return vocab->name; }
 const char *vocab_entry(const struct vocab *vocab, int64_t index) { return vocab->entries[index].text; }
 
 int64_t vocab_find(const struct vocab *vocab, const char *token, size_t length) {
-  uint32_t slot = vocab->n_slots ? vocab->slots[probe(vocab, token, length)] : 0;
-  if (slot)
-    return slot - 1;
+  uint32_t found = find(vocab, XXH3_64bits(token, length), token, length);
+  if (found != HASH_INDEX_NONE)
+    return found;
   return vocab->closed ? -1 : 0;
 }

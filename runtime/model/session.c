@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/array.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/long_sum.h"
 #include "runtime/base/machine.h"
@@ -147,13 +148,8 @@ static nn_status *prepare(nn_session *session, const struct ir_entry *entry, con
     if (examples[i] >= dataset->n_examples)
       return status_new(NN_INVALID, "there is no example %zu: the data has %zu", examples[i],
                         dataset->n_examples);
-  if (n > session->capacity) {
-    struct session_example *grown = realloc(session->examples, n * sizeof *grown);
-    if (!grown)
-      return status_no_memory();
-    session->examples = grown;
-    session->capacity = n;
-  }
+  if (!array_reserve(&session->examples, sizeof *session->examples, n, &session->capacity))
+    return status_no_memory();
   uint64_t *args;
   size_t width;
   STATUS_TRY(make_arguments(session, entry, dataset, examples, n, &args, &width));

@@ -1,4 +1,4 @@
-/* The containers that everything else is built of: maps against plain arrays that are searched from the beginning, and
+/* The containers that everything else is built of: maps and hash indexes against plain arrays, and
  * arrays that grow.
  */
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/base/array.h"
+#include "compiler/base/hash_index.h"
 #include "compiler/base/map.h"
 
 enum { N = 3000, N_KEYS = 700 };
@@ -67,6 +68,48 @@ static void addresses_are_keys(void **state) {
   arena_free(&arena);
 }
 
+struct numbers {
+  const uint32_t *items;
+  uint32_t wanted;
+};
+
+static bool is_number(const void *context, uint32_t item) {
+  const struct numbers *numbers = context;
+  return numbers->items[item] == numbers->wanted;
+}
+
+/* Items come and go in any order, with few hashes, so that searches are long and go past what is taken out. */
+static void items_are_taken_out(void **state) {
+  (void)state;
+  struct arena arena;
+  arena_init(&arena);
+  struct hash_index index = hash_index_new(&arena);
+  static uint32_t items[N_KEYS];
+  static bool there[N_KEYS];
+  for (uint32_t k = 0; k < N_KEYS; k++)
+    items[k] = k * 7919;
+  uint32_t random = 1;
+  for (int i = 0; i < 40 * N; i++) {
+    random = random * 1664525u + 1013904223u;
+    uint32_t k = (random >> 8) % N_KEYS, hash = items[k] % 97;
+    uint32_t found = hash_index_find(&index, hash, is_number, &(struct numbers){items, items[k]});
+    assert_int_equal(found, there[k] ? k : HASH_INDEX_NONE);
+    if (there[k])
+      hash_index_remove(&index, hash, k);
+    else
+      hash_index_add(&index, hash, k);
+    there[k] = !there[k];
+    if (i % (10 * N) == 0) {
+      hash_index_clear(&index);
+      memset(there, 0, sizeof there);
+    }
+  }
+  for (uint32_t k = 0; k < N_KEYS; k++)
+    assert_int_equal(hash_index_find(&index, items[k] % 97, is_number, &(struct numbers){items, items[k]}),
+                     there[k] ? k : HASH_INDEX_NONE);
+  arena_free(&arena);
+}
+
 static void arrays_grow(void **state) {
   (void)state;
   int *items = NULL;
@@ -105,6 +148,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(texts_are_keys),
       cmocka_unit_test(addresses_are_keys),
+      cmocka_unit_test(items_are_taken_out),
       cmocka_unit_test(arrays_grow),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
