@@ -65,38 +65,47 @@ static nn_status *plan_outputs(struct plan *plan, const struct plan_block *block
   return NULL;
 }
 
-// Transposes the arguments of the batch's rows.
+// Transposes the arguments of the batch's rows, an operand at a time.
 static void plan_operands(struct plan *plan, const struct trace *trace, const struct trace_block *block,
                           const uint32_t *order, uint32_t count, struct plan_batch *batch) {
   uint32_t **rows = array(plan, block->n_tensors, sizeof *rows);
   int32_t **indices = array(plan, block->n_indices, sizeof *indices);
   double **numbers = array(plan, block->n_numbers, sizeof *numbers);
-  for (uint32_t t = 0; t < block->n_tensors; t++)
+  uint32_t *args = array(plan, count, sizeof *args);  // [row] where its words begin
+  for (uint32_t r = 0; r < count; r++)
+    args[r] = trace->rows[order[r]].args;
+  for (uint32_t t = 0; t < block->n_tensors; t++) {
+    const uint32_t *words = trace->args + block->tensor_words[t];
     rows[t] = array(plan, count, sizeof **rows);
-  for (uint32_t t = 0; t < block->n_indices; t++)
+    for (uint32_t r = 0; r < count; r++)
+      rows[t][r] = trace->value_row[words[args[r]]];
+  }
+  for (uint32_t t = 0; t < block->n_indices; t++) {
+    const uint32_t *words = trace->args + block->index_words[t];
     indices[t] = array(plan, count, sizeof **indices);
-  for (uint32_t t = 0; t < block->n_numbers; t++)
+    for (uint32_t r = 0; r < count; r++)
+      indices[t][r] = (int32_t)words[args[r]];
+  }
+  for (uint32_t t = 0; t < block->n_numbers; t++) {
+    const uint32_t *words = trace->args + block->number_words[t];
     numbers[t] = array(plan, count, sizeof **numbers);
-  uint32_t *examples = block->random ? array(plan, count, sizeof *examples) : NULL;
-  uint32_t *ordinals = block->random ? array(plan, count, sizeof *ordinals) : NULL;
-  for (uint32_t r = 0; r < count; r++) {
-    const uint32_t *args = trace->args + trace->rows[order[r]].args;
-    for (uint32_t t = 0; t < block->n_tensors; t++)
-      rows[t][r] = trace->value_row[args[block->tensor_words[t]]];
-    for (uint32_t t = 0; t < block->n_indices; t++)
-      indices[t][r] = (int32_t)args[block->index_words[t]];
-    for (uint32_t t = 0; t < block->n_numbers; t++)
-      memcpy(&numbers[t][r], &args[block->number_words[t]], sizeof **numbers);
-    if (block->random) {
-      examples[r] = args[block->n_args - 2];
-      ordinals[r] = args[block->n_args - 1];
+    for (uint32_t r = 0; r < count; r++)
+      memcpy(&numbers[t][r], &words[args[r]], sizeof **numbers);
+  }
+  if (block->random) {
+    const uint32_t *words = trace->args + block->n_args - 2;
+    uint32_t *examples = array(plan, count, sizeof *examples),
+             *ordinals = array(plan, count, sizeof *ordinals);
+    for (uint32_t r = 0; r < count; r++) {
+      examples[r] = words[args[r]];
+      ordinals[r] = words[args[r] + 1];
     }
+    batch->examples = examples;
+    batch->ordinals = ordinals;
   }
   batch->rows = (const uint32_t **)rows;
   batch->indices = (const int32_t **)indices;
   batch->numbers = (const double **)numbers;
-  batch->examples = examples;
-  batch->ordinals = ordinals;
 }
 
 static nn_status *plan_list(struct plan *plan, struct trace *trace, const uint32_t *order, uint32_t count,

@@ -15,8 +15,10 @@ bool schedule_init(struct schedule *schedule) {
 void schedule_free(struct schedule *schedule) {
   free(schedule->order);
   free(schedule->batches);
-  for (uint32_t p = 0; p < schedule->phases_capacity; p++)
+  for (uint32_t p = 0; p < schedule->phases_capacity; p++) {
     free(schedule->phases[p].instances);
+    free(schedule->phases[p].rows);
+  }
   free(schedule->phases);
   free(schedule->local);
   if (schedule->scratch)
@@ -27,8 +29,8 @@ void schedule_free(struct schedule *schedule) {
 void schedule_reset(struct schedule *schedule) {
   schedule->n_order = schedule->n_batches = schedule->n_flushes = 0;
   for (uint32_t p = 0; p < schedule->n_phases; p++)
-    schedule->phases[p].n = 0;
-  schedule->n_phases = schedule->n_seen = 0;
+    schedule->phases[p].n = schedule->phases[p].n_rows = 0;
+  schedule->n_phases = schedule->n_seen = schedule->n_rows_seen = 0;
 }
 
 static bool add_phase(struct schedule *schedule, uint32_t phase) {
@@ -42,7 +44,7 @@ static bool add_phase(struct schedule *schedule, uint32_t phase) {
   return true;
 }
 
-// Distributes the instances that the trace has grown by among the phases.
+// Distributes the instances that the trace has grown by among the phases, and the rows.
 static bool take_new(struct schedule *schedule, const struct trace *trace) {
   for (; schedule->n_seen < trace->n_instances; schedule->n_seen++) {
     uint32_t phase = trace->instances[schedule->n_seen].phase;
@@ -53,6 +55,15 @@ static bool take_new(struct schedule *schedule, const struct trace *trace) {
                                                               pending->n + 1, &pending->capacity))
       return false;
     pending->instances[pending->n++] = schedule->n_seen;
+  }
+  for (; schedule->n_rows_seen < trace->n_rows; schedule->n_rows_seen++) {
+    uint32_t phase = trace->instances[trace->rows[schedule->n_rows_seen].instance].phase;
+    struct schedule_pending *pending = &schedule->phases[phase];
+    if (pending->n_rows == pending->rows_capacity &&
+        !array_reserve_u32(&pending->rows, sizeof *pending->rows, pending->n_rows + 1,
+                           &pending->rows_capacity))
+      return false;
+    pending->rows[pending->n_rows++] = schedule->n_rows_seen;
   }
   return true;
 }
@@ -72,35 +83,31 @@ static struct batch *add_batch(struct schedule *schedule, const struct trace_ins
   return batch;
 }
 
-// The rows of an instance, in the order of the trace.
-static void append_rows(struct schedule *schedule, const struct trace *trace,
-                        const struct trace_instance *instance) {
-  uint32_t at = schedule->n_order += instance->n_rows;
-  for (uint32_t row = instance->last_row; row != TRACE_NONE; row = trace->rows[row].before)
-    schedule->order[--at] = row;
-}
-
-static bool append_batch(struct schedule *schedule, const struct trace *trace,
-                         const struct schedule_graph *graph, const uint32_t *nodes, uint32_t count) {
-  struct batch *batch = add_batch(schedule, &trace->instances[graph->instances[nodes[0]]]);
-  if (!batch)
-    return false;
-  for (uint32_t i = 0; i < count; i++) {
-    const struct trace_instance *instance = &trace->instances[graph->instances[nodes[i]]];
-    if (instance->level < batch->level)
-      batch->level = instance->level;
-    append_rows(schedule, trace, instance);
-  }
-  batch->count = schedule->n_order - batch->first;
-  return true;
-}
-
+// The batches of a phase, and its rows distributed among them.
 static bool append_order(struct schedule *schedule, const struct trace *trace,
-                         const struct schedule_graph *graph, const struct schedule_order *order) {
-  for (uint32_t i = 0; i < order->n_batches; i++) {
-    const uint32_t *nodes = order->nodes + order->starts[i];
-    if (!append_batch(schedule, trace, graph, nodes, order->starts[i + 1] - order->starts[i]))
+                         const struct schedule_graph *graph, const struct schedule_order *order,
+                         const struct schedule_pending *pending) {
+  uint32_t *ends = value_arena_alloc(schedule->scratch,
+                                     graph->n * sizeof *ends);  // [batch] of its rows so far
+  uint32_t *batch_of = value_arena_alloc(schedule->scratch, graph->n * sizeof *batch_of);  // [node]
+  for (uint32_t b = 0; b < order->n_batches; b++) {
+    const uint32_t *nodes = order->nodes + order->starts[b];
+    uint32_t count = order->starts[b + 1] - order->starts[b];
+    struct batch *batch = add_batch(schedule, &trace->instances[graph->instances[nodes[0]]]);
+    if (!batch)
       return false;
+    for (uint32_t i = 0; i < count; i++) {
+      batch->count += graph->n_rows[nodes[i]];
+      if (graph->levels[nodes[i]] < batch->level)
+        batch->level = graph->levels[nodes[i]];
+      batch_of[nodes[i]] = b;
+    }
+    ends[b] = batch->first;
+    schedule->n_order += batch->count;
+  }
+  for (uint32_t i = 0; i < pending->n_rows; i++) {
+    uint32_t row = pending->rows[i];
+    schedule->order[ends[batch_of[schedule->local[trace->rows[row].instance]]]++] = row;
   }
   return true;
 }
@@ -146,10 +153,10 @@ static void auto_order(struct schedule *schedule, const struct trace *trace, str
 }
 
 static bool schedule_phase(struct schedule *schedule, const struct trace *trace, nn_autobatch policy,
-                           uint32_t n, const uint32_t *instances) {
+                           const struct schedule_pending *pending) {
   struct schedule_graph graph;
   struct schedule_order order;
-  schedule_graph_make(schedule, trace, n, instances, &graph);
+  schedule_graph_make(schedule, trace, pending->n, pending->instances, &graph);
   switch (policy) {
   case NN_AUTOBATCH_DEPTH: schedule_by_depth(schedule, &graph, &order); break;
   case NN_AUTOBATCH_AGENDA:
@@ -158,28 +165,19 @@ static bool schedule_phase(struct schedule *schedule, const struct trace *trace,
     break;
   default: auto_order(schedule, trace, &graph, &order);
   }
-  return append_order(schedule, trace, &graph, &order);
-}
-
-static int compare_words(const void *a, const void *b) {
-  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-  return x < y ? -1 : x > y;
+  return append_order(schedule, trace, &graph, &order, pending);
 }
 
 // Every row alone.
-static bool schedule_off(struct schedule *schedule, const struct trace *trace, uint32_t n,
-                         const uint32_t *instances) {
-  uint32_t first = schedule->n_order;
-  for (uint32_t i = 0; i < n; i++)
-    append_rows(schedule, trace, &trace->instances[instances[i]]);
-  uint32_t end = schedule->n_order;
-  qsort(schedule->order + first, end - first, sizeof *schedule->order, compare_words);
-  for (schedule->n_order = first; schedule->n_order < end; schedule->n_order++) {
-    uint32_t row = schedule->order[schedule->n_order];
+static bool schedule_off(struct schedule *schedule, const struct trace *trace,
+                         const struct schedule_pending *pending) {
+  for (uint32_t i = 0; i < pending->n_rows; i++) {
+    uint32_t row = pending->rows[i];
     struct batch *batch = add_batch(schedule, &trace->instances[trace->rows[row].instance]);
     if (!batch)
       return false;
     batch->count = 1;
+    schedule->order[schedule->n_order++] = row;
   }
   return true;
 }
@@ -197,12 +195,10 @@ static bool flush(struct schedule *schedule, struct trace *trace, nn_autobatch p
     struct schedule_pending *pending = &schedule->phases[p];
     if (pending->n == 0)
       continue;
-    bool done = policy == NN_AUTOBATCH_OFF
-                    ? schedule_off(schedule, trace, pending->n, pending->instances)
-                    : schedule_phase(schedule, trace, policy, pending->n, pending->instances);
-    if (!done)
+    if (!(policy == NN_AUTOBATCH_OFF ? schedule_off(schedule, trace, pending)
+                                     : schedule_phase(schedule, trace, policy, pending)))
       return false;
-    pending->n = 0;
+    pending->n = pending->n_rows = 0;
   }
   schedule->n_flushes++;
   return true;
@@ -218,6 +214,11 @@ bool schedule_flush(struct schedule *schedule, struct trace *trace, nn_autobatch
   bool done = flush(schedule, trace, policy, max_phase);
   value_arena_catch(schedule->scratch, NULL);
   return done;
+}
+
+static int compare_words(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return x < y ? -1 : x > y;
 }
 
 // The instances of rows, each once, in the order of the trace.

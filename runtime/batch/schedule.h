@@ -31,7 +31,7 @@
 struct batch {
   uint32_t block;  // into ir_module.blocks, or TRACE_LIST_*
   uint32_t key;
-  uint32_t first, count;  // its rows: schedule.order[first, first + count), those of an instance together
+  uint32_t first, count;  // its rows: schedule.order[first, first + count), in the order of the trace
   uint32_t phase, level;  // level: lowest of its instances
   uint32_t flush;
 };
@@ -45,9 +45,11 @@ struct schedule {
   struct schedule_pending {
     uint32_t *instances;  // that no flush has taken, in the order of the trace
     uint32_t n, capacity;
+    uint32_t *rows;  // of these instances, in the order of the trace
+    uint32_t n_rows, rows_capacity;
   } * phases;  // [phase]
   uint32_t n_phases, phases_capacity;
-  uint32_t n_seen;  // instances of the trace that were pending at some time
+  uint32_t n_seen, n_rows_seen;  // instances and rows of the trace that were pending at some time
   struct value_arena *scratch;
   uint32_t *local;  // [instance] position in the graph at hand; valid where the graph agrees
   uint32_t local_capacity;

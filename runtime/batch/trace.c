@@ -260,105 +260,131 @@ static uint32_t block_key(struct example *example, struct trace *trace, uint32_t
 
 // -------------------------------------------------------------------------------------------------- emission
 
-// Where a row stands, as far as its operands have been looked at.
-struct place {
-  uint32_t phase, level, chain;
-  uint32_t hash;     // of the key and the waits
-  uint32_t n_waits;  // behind those of the instances
-  uint32_t last;     // of them
+// What a row waits for: the words behind those of the instances, and a hash of the key and these.
+struct waits {
+  uint32_t n, hash;
 };
 
 static inline uint32_t hash_on(uint32_t hash, uint32_t number) {
   return (hash ^ number) * UINT32_C(0x9E3779B1) ^ hash >> 15;
 }
 
-static inline struct place place_first(uint32_t key, bool deferred) {
-  return (struct place){deferred, 0, 1, .hash = hash_on(0, key), .last = TRACE_NONE};
-}
-
-// Raises it by one operand. See trace.h on phases: what is deferred has an odd phase, and what is not
-// deferred but waits for something that is comes in the even phase behind it.
-static inline void place_after(struct trace *trace, struct place *place, uint32_t key, bool deferred,
-                               uint32_t value) {
-  if (trace->value_row[value] != TRACE_NO_ROW)
-    return;  // there already
-  uint32_t number = trace->value_instance[value];
-  if (number == place->last)
-    return;
-  place->last = number;
-  trace->waits[trace->n_waits + place->n_waits++] = number;
-  place->hash = hash_on(place->hash, number);
-  const struct trace_instance *from = &trace->instances[number];
-  uint32_t phase = deferred ? from->phase | 1 : from->phase + (from->phase & 1);
-  if (phase > place->phase) {
-    place->phase = phase;
-    place->level = 0;
-    place->chain = 1;
+static inline struct waits collect_waits(struct trace *trace, uint32_t key, const uint32_t *words,
+                                         const uint16_t *map, uint32_t n) {
+  uint32_t *to = trace->waits + trace->n_waits, last = TRACE_NONE;
+  struct waits waits = {0, hash_on(0, key)};
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t value = words[map ? map[i] : i], number = trace->value_instance[value];
+    if (number == last || trace->value_row[value] != TRACE_NO_ROW)
+      continue;
+    to[waits.n++] = last = number;
+    waits.hash = hash_on(waits.hash, number);
   }
-  if (from->phase != place->phase)
-    return;
-  if (from->level >= place->level)
-    place->level = from->level + 1;
-  if (from->key == key && from->chain >= place->chain)
-    place->chain = from->chain + 1;
+  return waits;
 }
 
-// The open instance that a row joins whose waits lie behind the others, or TRACE_NONE.
-static inline uint32_t find_open(const struct trace *trace, uint32_t key, const struct place *place) {
-  const uint32_t *waits = trace->waits + trace->n_waits;
-  uint32_t number = trace->buckets[place->hash & trace->bucket_mask];
+// The open instance of the same key and waits, or TRACE_NONE.
+static inline uint32_t find_open(const struct trace *trace, uint32_t key, struct waits waits) {
+  const uint32_t *own = trace->waits + trace->n_waits;
+  uint32_t number = trace->buckets[waits.hash & trace->bucket_mask];
   for (; number != TRACE_NONE; number = trace->instances[number].next) {
     const struct trace_instance *instance = &trace->instances[number];
-    if (instance->hash != place->hash || instance->key != key || instance->n_waits != place->n_waits)
+    if (instance->hash != waits.hash || instance->key != key || instance->n_waits != waits.n)
       continue;
     const uint32_t *its = trace->waits + instance->first_wait;
     uint32_t same = 0;
-    while (same < place->n_waits && waits[same] == its[same])
+    while (same < waits.n && own[same] == its[same])
       same++;
-    if (same == place->n_waits)
+    if (same == waits.n)
       return number;
   }
   return TRACE_NONE;
 }
 
-static uint32_t open_instance(struct trace *trace, uint32_t block, uint32_t key, const struct place *place) {
+// Raises an instance above one that it waits for. See trace.h on phases: what is deferred has an odd phase, and what is
+// not deferred but waits for something that is comes in the even phase behind it.
+static inline void place_after(struct trace_instance *instance, bool deferred,
+                               const struct trace_instance *from) {
+  uint32_t phase = deferred ? from->phase | 1 : from->phase + (from->phase & 1);
+  if (phase > instance->phase) {
+    instance->phase = phase;
+    instance->level = 0;
+    instance->chain = 1;
+  }
+  if (from->phase != instance->phase)
+    return;
+  if (from->level >= instance->level)
+    instance->level = from->level + 1;
+  if (from->key == instance->key && from->chain >= instance->chain)
+    instance->chain = from->chain + 1;
+}
+
+static uint32_t open_instance(struct trace *trace, uint32_t block, uint32_t key, bool deferred,
+                              struct waits waits) {
   uint32_t number = trace->n_instances++;
-  trace->instances[number] = (struct trace_instance){
+  struct trace_instance *instance = &trace->instances[number];
+  *instance = (struct trace_instance){
       .block = block,
       .key = key,
-      .level = place->level,
-      .phase = place->phase,
-      .chain = place->chain,
-      .last_row = TRACE_NONE,
+      .phase = deferred,
+      .chain = 1,
       .first_wait = trace->n_waits,
-      .n_waits = place->n_waits,
-      .hash = place->hash,
+      .n_waits = waits.n,
+      .hash = waits.hash,
   };
-  trace->n_waits += place->n_waits;
+  for (uint32_t i = 0; i < waits.n; i++)
+    place_after(instance, deferred, &trace->instances[trace->waits[trace->n_waits + i]]);
+  trace->n_waits += waits.n;
   put_in_bucket(trace, number);
   return number;
 }
 
-// A row whose `n_words` words of arguments lie behind the others already.
-static inline uint32_t append(struct trace *trace, struct example *example, uint32_t block, uint32_t key,
-                              const struct place *place, uint32_t n_words, uint32_t values) {
-  uint32_t number = find_open(trace, key, place);
+// Whether a row waits for the same instances as another one's rows: its operands are walked along their waits.
+static inline bool waits_for_same(const struct trace *trace, const struct trace_instance *instance,
+                                  const uint32_t *words, const uint16_t *map, uint32_t n) {
+  const uint32_t *waits = trace->waits + instance->first_wait;
+  uint32_t last = TRACE_NONE, at = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t value = words[map ? map[i] : i], number = trace->value_instance[value];
+    if (number == last || trace->value_row[value] != TRACE_NO_ROW)
+      continue;
+    if (at == instance->n_waits || waits[at++] != number)
+      return false;
+    last = number;
+  }
+  return at == instance->n_waits;
+}
+
+// The instance of a row with n operands. Rows that come one after the other often are of the same, which is tried first.
+__attribute__((always_inline)) static inline uint32_t join_instance(struct trace *trace, uint32_t block,
+                                                                    uint32_t key, bool deferred,
+                                                                    const uint32_t *words,
+                                                                    const uint16_t *map, uint32_t n) {
+  uint32_t number = trace->keys[key].recent;
+  if (number >= trace->n_closed && number < trace->n_instances && trace->instances[number].key == key &&
+      waits_for_same(trace, &trace->instances[number], words, map, n))
+    return number;
+  struct waits waits = collect_waits(trace, key, words, map, n);
+  number = find_open(trace, key, waits);
   if (number == TRACE_NONE)
-    number = open_instance(trace, block, key, place);
-  struct trace_instance *instance = &trace->instances[number];
-  uint32_t first = trace->n_values, row = trace->n_rows++;
-  trace->rows[row] = (struct trace_row){
-      .instance = number,
-      .before = instance->last_row,
+    number = open_instance(trace, block, key, deferred, waits);
+  return trace->keys[key].recent = number;
+}
+
+// A row whose words of arguments lie behind the others already.
+static inline uint32_t append_row(struct trace *trace, struct example *example, uint32_t instance,
+                                  uint32_t n_words, uint32_t values) {
+  trace->instances[instance].n_rows++;
+  uint32_t first = trace->n_values;
+  trace->rows[trace->n_rows++] = (struct trace_row){
+      .instance = instance,
       .first_value = first,
       .args = trace->n_args,
       .example = ((const struct trace_example *)example)->position,
   };
-  instance->last_row = row;
-  instance->n_rows++;
   for (uint32_t i = 0; i < values; i++) {
     trace->value_row[first + i] = TRACE_NO_ROW;
-    trace->value_instance[first + i] = number;
+    trace->value_instance[first + i] = instance;
   }
   trace->n_args += n_words;
   trace->n_values = first + values;
@@ -440,10 +466,9 @@ static uint32_t emit_row(struct example *example, struct trace *trace, uint32_t 
     words[own] = example->number;
     words[own + 1] = example->ordinal;
   }
-  struct place place = place_first(key, block->deferred);
-  for (uint32_t i = 0; i < block->n_tensors; i++)
-    place_after(trace, &place, key, block->deferred, words[block->tensor_words[i]]);
-  return append(trace, example, number, key, &place, block->n_args, block->n_values);
+  uint32_t instance = join_instance(trace, number, key, block->deferred, words, block->tensor_words,
+                                    block->n_tensors);
+  return append_row(trace, example, instance, block->n_args, block->n_values);
 }
 
 // Not inlined: an instance that is not shared pays for no registers of this one.
@@ -469,12 +494,8 @@ __attribute__((noinline)) static uint32_t emit_uniform(struct example *example, 
 // Takes rows from their instances again, and instances from their buckets, the last ones first.
 static void drop_rows(struct trace *trace, struct trace_mark mark) {
   assert(mark.n_instances >= trace->n_closed);
-  while (trace->n_rows > mark.n_rows) {
-    const struct trace_row *row = &trace->rows[--trace->n_rows];
-    struct trace_instance *instance = &trace->instances[row->instance];
-    instance->last_row = row->before;
-    instance->n_rows--;
-  }
+  while (trace->n_rows > mark.n_rows)
+    trace->instances[trace->rows[--trace->n_rows].instance].n_rows--;
   while (trace->n_instances > mark.n_instances) {
     const struct trace_instance *instance = &trace->instances[--trace->n_instances];
     trace->buckets[instance->hash & trace->bucket_mask] = instance->next;
@@ -532,14 +553,12 @@ uint32_t trace_emit_list(struct example *example, const struct ir_loc *loc, uint
   uint32_t *words = trace->args + trace->n_args;
   words[0] = n;
   words[1] = elements;
-  struct place place = place_first(key, false);
-  for (uint32_t i = 0; i < n; i++) {
+  for (uint32_t i = 0; i < n; i++)
     words[i + 2] = values[i];
-    place_after(trace, &place, key, false, values[i]);
-  }
   memcpy(words + 2 + n, loc, sizeof *loc);
   example->ordinal++;
-  return append(trace, example, kind, key, &place, (uint32_t)n_words, 1);
+  uint32_t instance = join_instance(trace, kind, key, false, values, NULL, n);
+  return append_row(trace, example, instance, (uint32_t)n_words, 1);
 }
 
 struct ir_loc trace_list_loc(const struct trace *trace, const struct trace_row *row) {
@@ -583,8 +602,8 @@ uint32_t trace_emit_vector(struct example *example, const struct ir_loc *loc, ui
   words[1] = elements;
   words[2] = first;
   example->ordinal++;
-  struct place place = place_first(key, false);
-  return append(trace, example, TRACE_LIST_VECTOR, key, &place, N_WORDS, 1);
+  uint32_t instance = join_instance(trace, TRACE_LIST_VECTOR, key, false, NULL, NULL, 0);
+  return append_row(trace, example, instance, N_WORDS, 1);
 }
 
 uint32_t trace_row_of(const struct trace *trace, uint32_t value) {

@@ -30,7 +30,7 @@
 struct ir_module;
 
 #define TRACE_NO_ROW UINT32_MAX  // in value_row: not computed yet
-#define TRACE_NONE UINT32_MAX    // no row, no instance
+#define TRACE_NONE UINT32_MAX    // no instance
 
 // Instances that make one row of a list are not of a block of the module; they have these pseudo block numbers. Their
 // batches are keyed by the row size too. A stack has its terms one behind the other; a vector has no terms but the
@@ -44,7 +44,7 @@ struct trace_instance {
   uint32_t phase;  // 2 * number of deferred stages before it, + 1 when itself deferred
   uint32_t chain;  // pending instances of its key and phase one behind the other as operands, up to itself:
                    // no more than the longest chain within the phase, and often equal to it
-  uint32_t n_rows, last_row;
+  uint32_t n_rows;
   uint32_t first_wait,
       n_waits;  // in trace.waits: the instances whose results each of its rows waits for, as they come
                 // among the operands; those that follow themselves once
@@ -55,7 +55,6 @@ struct trace_instance {
 // One emission of a block.
 struct trace_row {
   uint32_t instance;
-  uint32_t before;  // the row of this instance that was emitted before it, or TRACE_NONE
   uint32_t first_value;
   uint32_t args;     // into trace.args: a word per tensor (value id) and per index or int, two per
                      // float (bits of the double), then for random blocks example and ordinal. Of a
@@ -89,6 +88,7 @@ struct trace_key {
   uint32_t elements;  // of rows made of lists: elements of one; otherwise 0
   uint32_t n_members;
   uint32_t members;  // first of them in trace.key_members
+  uint32_t recent;   // instance that a row joined last; what stands here may be out of date
 };
 
 // An example as the runtime sees it; compiled code knows the first part only.
