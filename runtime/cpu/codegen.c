@@ -172,37 +172,51 @@ void codegen_store(const struct codegen *cg, LLVMValueRef value, LLVMValueRef ad
   LLVMSetAlignment(LLVMBuildStore(cg->builder, value, address), alignment_of(cg, LLVMTypeOf(value)));
 }
 
-static LLVMValueRef call_masked(const struct codegen *cg, const char *name, LLVMTypeRef vector, unsigned n,
-                                LLVMValueRef *operands) {
+static LLVMValueRef call_masked(const struct codegen *cg, const char *name, LLVMTypeRef vector,
+                                LLVMTypeRef addresses, unsigned n, LLVMValueRef *operands) {
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-  LLVMTypeRef overloads[2] = {vector, cg->pointer};
+  LLVMTypeRef overloads[2] = {vector, addresses};
   LLVMValueRef function = LLVMGetIntrinsicDeclaration(cg->module, id, overloads, 2);
   return LLVMBuildCall2(cg->builder, LLVMIntrinsicGetType(cg->context, id, overloads, 2), function, operands,
                         n, "");
 }
 
+LLVMValueRef codegen_load_masked(const struct codegen *cg, LLVMTypeRef vector, LLVMValueRef address,
+                                 LLVMValueRef mask) {
+  LLVMValueRef alignment = LLVMConstInt(cg->int32, alignment_of(cg, vector), 0);
+  LLVMValueRef operands[] = {address, alignment, mask, LLVMConstNull(vector)};
+  return call_masked(cg, "llvm.masked.load", vector, cg->pointer, 4, operands);
+}
+
+void codegen_store_masked(const struct codegen *cg, LLVMValueRef value, LLVMValueRef address,
+                          LLVMValueRef mask) {
+  LLVMTypeRef vector = LLVMTypeOf(value);
+  LLVMValueRef alignment = LLVMConstInt(cg->int32, alignment_of(cg, vector), 0);
+  LLVMValueRef operands[] = {value, address, alignment, mask};
+  call_masked(cg, "llvm.masked.store", vector, cg->pointer, 4, operands);
+}
+
+LLVMValueRef codegen_gather(const struct codegen *cg, LLVMTypeRef vector, LLVMValueRef addresses,
+                            LLVMValueRef mask) {
+  LLVMValueRef alignment = LLVMConstInt(cg->int32, alignment_of(cg, vector), 0);
+  LLVMValueRef operands[] = {addresses, alignment, mask, LLVMConstNull(vector)};
+  return call_masked(cg, "llvm.masked.gather", vector, LLVMTypeOf(addresses), 4, operands);
+}
+
 LLVMValueRef codegen_load_prefix(const struct codegen *cg, LLVMTypeRef vector, LLVMValueRef address,
                                  unsigned valid) {
   unsigned lanes = lanes_of_type(vector);
-  if (lanes == valid)
-    return codegen_load(cg, vector, address);
-  LLVMValueRef alignment = LLVMConstInt(cg->int32, alignment_of(cg, vector), 0);
-  LLVMValueRef operands[] = {address, alignment, codegen_prefix_mask(cg, lanes, valid),
-                             LLVMConstNull(vector)};
-  return call_masked(cg, "llvm.masked.load", vector, 4, operands);
+  return lanes == valid ? codegen_load(cg, vector, address)
+                        : codegen_load_masked(cg, vector, address, codegen_prefix_mask(cg, lanes, valid));
 }
 
 void codegen_store_prefix(const struct codegen *cg, LLVMValueRef value, LLVMValueRef address,
                           unsigned valid) {
-  LLVMTypeRef vector = LLVMTypeOf(value);
-  unsigned lanes = lanes_of_type(vector);
-  if (lanes == valid) {
+  unsigned lanes = codegen_lanes_of(value);
+  if (lanes == valid)
     codegen_store(cg, value, address);
-    return;
-  }
-  LLVMValueRef alignment = LLVMConstInt(cg->int32, alignment_of(cg, vector), 0);
-  LLVMValueRef operands[] = {value, address, alignment, codegen_prefix_mask(cg, lanes, valid)};
-  call_masked(cg, "llvm.masked.store", vector, 4, operands);
+  else
+    codegen_store_masked(cg, value, address, codegen_prefix_mask(cg, lanes, valid));
 }
 
 // ----------------------------------------------------------------------------------------------------- loops

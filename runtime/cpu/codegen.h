@@ -61,6 +61,13 @@ void codegen_store(const struct codegen *, LLVMValueRef value, LLVMValueRef addr
 LLVMValueRef codegen_load_prefix(const struct codegen *, LLVMTypeRef vector, LLVMValueRef address,
                                  unsigned valid);
 void codegen_store_prefix(const struct codegen *, LLVMValueRef value, LLVMValueRef address, unsigned valid);
+// Only the lanes of a mask, a vector of int1, are touched. Lanes that do not lie side by side: by their addresses.
+LLVMValueRef codegen_load_masked(const struct codegen *, LLVMTypeRef vector, LLVMValueRef address,
+                                 LLVMValueRef mask);
+void codegen_store_masked(const struct codegen *, LLVMValueRef value, LLVMValueRef address,
+                          LLVMValueRef mask);
+LLVMValueRef codegen_gather(const struct codegen *, LLVMTypeRef vector, LLVMValueRef addresses,
+                            LLVMValueRef mask);
 
 // Counted loops: `for (i = from; i < to; i += step)` with values carried from one iteration to the next.
 //   codegen_loop_begin(cg, &loop, from, to, step, n, initial)   the body may use loop.index and

@@ -8,12 +8,14 @@
 #include "compiler/base/text.h"
 #include "runtime/cpu/gemm.h"
 #include "runtime/cpu/kernel_emit.h"
+#include "runtime/cpu/ragged.h"
 #include "runtime/jit/jit.h"
 #include "runtime/kernel/kernel_graph.h"
 
 struct compilation {
   const struct jit *jit;
   struct graph graph;
+  struct ragged *ragged;  // NULL: all sizes are known
 };
 
 static bool is_adjoint(enum kernel_variant variant) {
@@ -30,7 +32,10 @@ static bool build(void *context, LLVMModuleRef module, char **error) {
     return false;
   }
   graph->on_error = graph->arena->on_out_of_memory = &on_error;
-  emit_kernel(graph, module, jit_cpu(compilation->jit));
+  if (compilation->ragged)
+    ragged_emit(compilation->ragged, module, jit_cpu(compilation->jit));
+  else
+    emit_kernel(graph, module, jit_cpu(compilation->jit));
   for (LLVMValueRef f = LLVMGetFirstFunction(module); f != NULL; f = LLVMGetNextFunction(f))
     if (!LLVMIsDeclaration(f))
       jit_set_attributes(compilation->jit, f);
@@ -64,7 +69,9 @@ static void *copied(const void *items, size_t count, size_t size) {
 }
 
 // What the executor needs to know of the kernel; `run` is still missing.
-static struct kernel *describe(const struct graph *graph) {
+static struct kernel *describe(const struct compilation *compilation) {
+  const struct graph *graph = &compilation->graph;
+  const struct ragged *ragged = compilation->ragged;
   struct kernel *kernel = calloc(1, sizeof *kernel);
   if (kernel == NULL)
     return NULL;
@@ -78,8 +85,11 @@ static struct kernel *describe(const struct graph *graph) {
   kernel->sink_elements = calloc(graph->n_sink_buffers + 1, sizeof *kernel->sink_elements);
   kernel->params = copied(graph->uses, graph->n_uses, sizeof *graph->uses);
   kernel->sinks = copied(graph->sinks, graph->n_sinks, sizeof *graph->sinks);
-  if (kernel->output_elements == NULL || kernel->sink_elements == NULL || kernel->params == NULL ||
-      kernel->sinks == NULL) {
+  kernel->n_scratch_terms = ragged ? ragged->n_terms : 0;
+  kernel->scratch_terms = copied(ragged ? ragged->terms : NULL, kernel->n_scratch_terms,
+                                 sizeof *kernel->scratch_terms);
+  if (kernel->scratch_terms == NULL || kernel->output_elements == NULL || kernel->sink_elements == NULL ||
+      kernel->params == NULL || kernel->sinks == NULL) {
     kernel_free(kernel);
     return NULL;
   }
@@ -95,6 +105,7 @@ void kernel_free(struct kernel *kernel) {
     return;
   free(kernel->output_elements);
   free(kernel->sink_elements);
+  free(kernel->scratch_terms);
   free(kernel->params);
   free(kernel->sinks);
   free(kernel);
@@ -127,7 +138,10 @@ static bool prepare(struct compilation *compilation, const struct ir_module *mod
   }
   graph->on_error = arena->on_out_of_memory = &on_error;
   graph_build(graph);
-  graph_plan(graph);
+  if (block_is_ragged(block))
+    compilation->ragged = ragged_plan(graph);
+  else
+    graph_plan(graph);
   graph->on_error = arena->on_out_of_memory = NULL;
   return true;
 }
@@ -153,7 +167,7 @@ struct kernel *kernel_compile(struct jit *jit, const struct ir_module *module, c
   if (prepare(&compilation, module, block, variant, element, sizes, &arena, error) &&
       define_runtime(jit, element, error)) {
     key = cache_key(&compilation.graph, variant, sizes);
-    kernel = describe(&compilation.graph);
+    kernel = describe(&compilation);
     char label[256];
     snprintf(label, sizeof label, "%s.%s", block->name, variant_names[variant]);
     struct jit_request request = {.key = key,

@@ -166,7 +166,7 @@ static void emit_tiles(struct emission *e, LLVMValueRef begin, LLVMValueRef end)
   codegen_loop_end(cg, &loop, NULL);
 }
 
-static struct emission new_emission(struct graph *graph) {
+struct emission emission_new(struct graph *graph) {
   bool adjoint = graph->block->kind == IR_BLOCK_ADJOINT;
   const uint32_t n_elements[EMIT_N_ARRAYS] = {
       [EMIT_ROWS] = graph->n_tensors,
@@ -176,6 +176,10 @@ static struct emission new_emission(struct graph *graph) {
       [EMIT_OUTPUTS] = adjoint ? graph->n_saved : graph->n_outputs,
       [EMIT_OUTPUT_GRADIENTS] = graph->n_results,
       [EMIT_SINKS] = graph->n_sink_buffers,
+      [EMIT_TERMS] = graph->n_tensors,
+      [EMIT_SIZES] = graph->module->n_runtimes,
+      [EMIT_OUTPUT_ROWS] = adjoint ? graph->n_saved : graph->n_outputs,
+      [EMIT_GRADIENT_ROWS] = graph->n_results,
   };
   struct emission e = {.graph = graph,
                        .base_index = hash_index_new(graph->arena),
@@ -189,7 +193,7 @@ static struct emission new_emission(struct graph *graph) {
 }
 
 void emit_kernel(struct graph *graph, LLVMModuleRef module, const struct cpu_features *cpu) {
-  struct emission e = new_emission(graph);
+  struct emission e = emission_new(graph);
   codegen_init(&e.cg, module, cpu, graph->element);
   LLVMValueRef kernel = emit_function_begin(&e, "kernel", false);
   if (graph->n_steps > 0)

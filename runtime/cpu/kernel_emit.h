@@ -56,6 +56,10 @@ enum emit_array {
   EMIT_OUTPUTS,
   EMIT_OUTPUT_GRADIENTS,
   EMIT_SINKS,
+  EMIT_TERMS,  // and what else ragged blocks have
+  EMIT_SIZES,
+  EMIT_OUTPUT_ROWS,
+  EMIT_GRADIENT_ROWS,
   EMIT_N_ARRAYS,
 };
 
@@ -116,6 +120,10 @@ LLVMValueRef emit_base(struct emission *, struct place);
 // Address of element `element` (int64) of a place of the row.
 LLVMValueRef emit_address(struct emission *, struct place, LLVMValueRef element);
 LLVMValueRef emit_index(struct emission *, struct node_index, int64_t limit);  // int64, within [0, limit)
+LLVMValueRef emit_index_below(struct emission *, struct node_index, LLVMValueRef limit);
+LLVMValueRef emit_host_number(struct emission *, const struct node *);
+// Elements of a dropout, whose draws are `words`.
+LLVMValueRef emit_dropout(struct emission *, const struct node *, LLVMValueRef a, LLVMValueRef words);
 LLVMValueRef emit_scalar(struct emission *, struct node *);
 // The node is in memory already while the current step is worked: it is read. Otherwise it is computed.
 bool emit_is_read(const struct emission *, const struct node *);
@@ -150,11 +158,15 @@ void emit_loop(struct emission *, const struct emit_cuts *, uint32_t group, enum
 void emit_loops(struct emission *, const struct emit_cuts *, uint32_t n_groups, const uint32_t *groups,
                 enum emit_stride last, emit_body_fn *body, void *context);
 
+// kernel_emit_draws.c: the words for `groups` groups of 64 elements, at `words`.
+void emit_draw_words(struct emission *, uint32_t site, LLVMValueRef groups, LLVMValueRef words);
+
 // kernel_emit_steps.c: one step, for the current row; products for the tile.
 void emit_row_step(struct emission *, const struct step *);
 void emit_product(struct emission *, const struct step *);
 
 // kernel_emit.c: the whole code; its entry is the function `kernel`.
+struct emission emission_new(struct graph *);
 void emit_kernel(struct graph *, LLVMModuleRef, const struct cpu_features *);
 
 #endif

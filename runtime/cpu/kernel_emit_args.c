@@ -81,6 +81,10 @@ static const size_t array_offsets[] = {
     [EMIT_OUTPUTS] = offsetof(struct kernel_args, outputs),
     [EMIT_OUTPUT_GRADIENTS] = offsetof(struct kernel_args, output_gradients),
     [EMIT_SINKS] = offsetof(struct kernel_args, sinks),
+    [EMIT_TERMS] = offsetof(struct kernel_args, terms),
+    [EMIT_SIZES] = offsetof(struct kernel_args, sizes),
+    [EMIT_OUTPUT_ROWS] = offsetof(struct kernel_args, output_rows),
+    [EMIT_GRADIENT_ROWS] = offsetof(struct kernel_args, gradient_rows),
 };
 
 LLVMValueRef emit_array_element(struct emission *e, enum emit_array array, uint32_t i) {

@@ -19,15 +19,22 @@ static LLVMValueRef word(struct emission *e, int64_t value) { return codegen_wor
 static int64_t element_bytes(const struct emission *e) { return (int64_t)nn_element_bytes(e->cg.element); }
 
 LLVMValueRef emit_index(struct emission *e, struct node_index index, int64_t limit) {
-  struct codegen *cg = &e->cg;
   if (index.input < 0)
     return word(e, index.constant < 0 ? 0 : index.constant >= limit ? limit - 1 : index.constant);
-  LLVMValueRef value = codegen_load(
-      cg, cg->int32,
-      codegen_at(cg, cg->int32, emit_array_element(e, EMIT_INDICES, (uint32_t)index.input), e->row));
+  return emit_index_below(e, index, word(e, limit));
+}
+
+LLVMValueRef emit_index_below(struct emission *e, struct node_index index, LLVMValueRef limit) {
+  struct codegen *cg = &e->cg;
+  LLVMValueRef value = word(e, index.constant);
+  if (index.input >= 0) {
+    value = codegen_load(
+        cg, cg->int32,
+        codegen_at(cg, cg->int32, emit_array_element(e, EMIT_INDICES, (uint32_t)index.input), e->row));
+    value = LLVMBuildZExt(cg->builder, value, cg->int64, "");
+  }
   // Host code has checked it. Should it ever fail to, a wrong number is better than a wild address.
-  value = LLVMBuildZExt(cg->builder, value, cg->int64, "");
-  LLVMValueRef last = word(e, limit - 1);
+  LLVMValueRef last = LLVMBuildSub(cg->builder, limit, word(e, 1), "");
   LLVMValueRef inside = LLVMBuildICmp(cg->builder, LLVMIntULT, value, last, "");
   return LLVMBuildSelect(cg->builder, inside, value, last, "");
 }
@@ -122,7 +129,7 @@ LLVMValueRef emit_address(struct emission *e, struct place place, LLVMValueRef e
 static LLVMValueRef zero_like(struct emission *e, LLVMValueRef a) { return codegen_real_like(&e->cg, a, 0); }
 
 // a / (1 - p) where the word is not below the threshold, otherwise 0: see draws.h.
-static LLVMValueRef dropout(struct emission *e, const struct node *node, LLVMValueRef a, LLVMValueRef words) {
+LLVMValueRef emit_dropout(struct emission *e, const struct node *node, LLVMValueRef a, LLVMValueRef words) {
   struct codegen *cg = &e->cg;
   if (node->number >= 1)
     return zero_like(e, a);
@@ -141,7 +148,7 @@ static LLVMValueRef first_word(struct emission *e, const struct node *draws) {
 
 // ------------------------------------------------------------------------------------------ numbers of a row
 
-static LLVMValueRef host_number(struct emission *e, const struct node *node) {
+LLVMValueRef emit_host_number(struct emission *e, const struct node *node) {
   struct codegen *cg = &e->cg;
   if (node->integer) {
     LLVMValueRef address = codegen_at(cg, cg->int32, emit_array_element(e, EMIT_INDICES, node->index),
@@ -161,13 +168,13 @@ static LLVMValueRef load_scalar(struct emission *e, struct place place, LLVMValu
 static LLVMValueRef computed_scalar(struct emission *e, struct node *node) {
   switch (node->op) {
   case IR_OP_CONSTANT: return codegen_real(&e->cg, 1, node->number);
-  case NODE_HOST: return host_number(e, node);
+  case NODE_HOST: return emit_host_number(e, node);
   case IR_OP_PICK: {
     struct node *from = node->operands[0];
     return load_scalar(e, graph_place(e->graph, from), emit_index(e, node->at, from->n));
   }
   case IR_OP_DROPOUT:
-    return dropout(e, node, emit_scalar(e, node->operands[0]), first_word(e, node->operands[1]));
+    return emit_dropout(e, node, emit_scalar(e, node->operands[0]), first_word(e, node->operands[1]));
   default: break;
   }
   if (!node_is_elementwise(node))
@@ -381,7 +388,7 @@ static LLVMValueRef computed_vector(struct emission *e, struct node *node, const
   case IR_OP_PAD: return padded_vector(e, node, map);
   case IR_OP_DROPOUT: {
     LLVMValueRef a = operand_vector(e, node, 0, map);
-    return dropout(e, node, a, words_at(e, node->operands[1], map));
+    return emit_dropout(e, node, a, words_at(e, node->operands[1], map));
   }
   default: break;
   }

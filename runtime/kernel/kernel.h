@@ -139,6 +139,9 @@ bool block_is_ragged(const struct ir_block *);
 uint32_t kernel_runtime_size(const struct ir_block *, const struct ir_value *, const int64_t *dims,
                              int64_t *elements);
 
+// The number of a size that is a run-time size, otherwise 0.
+uint32_t kernel_runtime_number(const struct size *);
+
 struct jit;  // runtime/jit/jit.h
 
 // Compiles a block (or loads it from the disk cache). `block` is a forward block; adjoint variants compile

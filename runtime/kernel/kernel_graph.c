@@ -19,6 +19,9 @@ void graph_fail(struct graph *graph, const char *format, ...) {
 
 // ----------------------------------------------------------------------------------------------------- sizes
 
+// A run-time size is kept as its number, negated. What is multiplied leaves it out.
+static int64_t static_part(int64_t size) { return size < 0 ? 1 : size; }
+
 static int64_t size_of(struct graph *graph, const struct size *size) {
   int64_t value;
   if (!size_evaluate_by_id(size, graph->dims, &value))
@@ -30,6 +33,9 @@ static void set_shape(struct graph *graph, struct node *node, const struct ir_ty
   node->rank = type->shape.rank;
   node->n = 1;
   for (uint32_t i = 0; i < node->rank; i++) {
+    node->size[i] = -(int64_t)kernel_runtime_number(type->shape.sizes[i]);
+    if (node->size[i] < 0)
+      continue;
     node->size[i] = size_of(graph, type->shape.sizes[i]);
     if (node->size[i] < 1)
       graph_fail(graph, "the size %s is %" PRId64 ", it must be at least 1",
@@ -99,7 +105,8 @@ static bool same_node(const struct node *a, const struct node *b) {
       a->axis != b->axis || !index_map_equal(&a->map, &b->map) ||
       memcmp(&a->number, &b->number, sizeof a->number) != 0 || a->index != b->index ||
       a->member != b->member || a->integer != b->integer || a->transpose_a != b->transpose_a ||
-      a->transpose_b != b->transpose_b || a->at.input != b->at.input || a->at.constant != b->at.constant)
+      a->transpose_b != b->transpose_b || a->list != b->list || a->at.input != b->at.input ||
+      a->at.constant != b->at.constant)
     return false;
   for (uint32_t i = 0; i < a->rank; i++)
     if (a->size[i] != b->size[i])
@@ -223,7 +230,7 @@ static struct node *view(struct graph *graph, struct node *a, const struct node 
 static struct index_map drop_axis(struct node *node, const struct node *a, uint32_t over) {
   struct index_map map = {.rank = a->rank};
   node->rank = 0;
-  node->n = a->n / a->size[over - 1];
+  node->n = a->n / static_part(a->size[over - 1]);
   for (uint32_t i = 0; i < a->rank; i++) {
     map.axis[i] = i + 1 == over ? INDEX_FIXED : (int8_t)node->rank;
     if (i + 1 != over)
@@ -238,7 +245,7 @@ static struct node *reduce(struct graph *graph, int op, struct node *a, uint32_t
   struct node node = new_node(op, 1, &a);
   struct index_map map = drop_axis(&node, a, over);
   node.axis = over - 1;
-  if (a->size[node.axis] > 1)
+  if (a->size[node.axis] != 1)
     return intern(graph, &node);
   struct node *only = view(graph, a, &node, map);
   return op == NODE_SUM_BUT_ONE ? binary(graph, IR_OP_SUB, only, constant(graph, 1)) : only;
@@ -281,9 +288,18 @@ static struct node *max_share(struct graph *graph, struct node *a, uint32_t over
   return binary(graph, IR_OP_DIV, largest, spread(graph, n, a, over));
 }
 
+// The number of elements that are reduced.
+static struct node *count(struct graph *graph, const struct node *a, uint32_t over) {
+  struct node node = new_node(NODE_COUNT, 0, NULL);
+  node.number = (double)(over > 0 ? static_part(a->size[over - 1]) : a->n);
+  for (uint32_t i = 0; i < a->rank; i++)
+    if (a->size[i] < 0 && (over == 0 || over - 1 == i))
+      node.map.begin[node.map.rank++] = -a->size[i];
+  return node.map.rank > 0 ? intern(graph, &node) : constant(graph, node.number);
+}
+
 static struct node *mean(struct graph *graph, struct node *a, uint32_t over) {
-  int64_t n = over > 0 ? a->size[over - 1] : a->n;
-  return binary(graph, IR_OP_DIV, reduce(graph, IR_OP_SUM, a, over), constant(graph, (double)n));
+  return binary(graph, IR_OP_DIV, reduce(graph, IR_OP_SUM, a, over), count(graph, a, over));
 }
 
 // What an operation is expanded from: its operands and attributes.
@@ -388,6 +404,10 @@ static void bind_params(struct graph *graph) {
   for (uint32_t i = 0; i < block->n_params; i++) {
     const struct ir_type *type = block->params[i]->type;
     graph->param_numbers[block->params[i]->id] = (int32_t)i;
+    if (type->kind == IR_LIST) {
+      graph->positions[i] = graph->n_tensors++;
+      continue;
+    }
     if (type->kind != IR_TENSOR) {
       graph->positions[i] = type->kind == IR_FLOAT ? graph->n_numbers++ : graph->n_integers++;
       continue;
@@ -439,6 +459,8 @@ static struct node *host_scalar(struct graph *graph, const struct ir_value *valu
 
 static void check_range(struct graph *graph, const struct ir_instr *instr, int64_t from, int64_t length,
                         int64_t limit) {
+  if (length < 0 || limit < 0)
+    graph_fail(graph, "%s along an axis whose size is known at run time", ir_op_infos[instr->op].name);
   if (from < 0 || length < 1 || from > limit - length)
     graph_fail(graph, "%s: elements %" PRId64 " to %" PRId64 " do not lie in an axis of %" PRId64,
                ir_op_infos[instr->op].name, from, from + length - 1, limit);
@@ -480,6 +502,15 @@ static void set_attributes(struct graph *graph, const struct ir_instr *instr, st
     make_view(node, index_map_identity(node->operands[0]->rank));
     for (uint32_t i = instr->axis - 1; instr->axis > 0 && i < node->map.rank; i++)
       node->map.axis[i] = (int8_t)(i + 1);
+    break;
+  case IR_OP_CONCAT:
+    if (node->size[0] < 0 && node->n_operands > 1)
+      graph_fail(graph, "concat along an axis whose size is known at run time");
+    break;
+  case IR_OP_STACK:
+    node->op = NODE_INPUT;
+    node->index = graph->positions[param_number(graph, instr->operands[0])];
+    node->list = true;
     break;
   case IR_OP_CONSTANT: node->number = instr->number; break;
   case IR_OP_PARAM:

@@ -9,6 +9,7 @@
 //                    concatenations and paddings are virtual unless that would repeat much work.
 //   kernel_plan.c    decides in which steps what has memory is computed; kernel_scratch.c where it lies.
 //   kernel_emit*.c   turn the steps into LLVM code.
+// Of a block with run-time sizes the first step alone is taken; see cpu/ragged_codegen.h.
 #ifndef NN_RUNTIME_KERNEL_KERNEL_GRAPH_H
 #define NN_RUNTIME_KERNEL_KERNEL_GRAPH_H
 
@@ -31,6 +32,7 @@ enum node_kind {
   NODE_DRAWS,        // random words of dropout site `index`, one per element
   NODE_FINITE,       // the scalar operand, or 0 when it is infinite
   NODE_SUM_BUT_ONE,  // sum of the elements, less 1; those below 1 keep their digits beside one that is 1
+  NODE_COUNT,        // a number: `number` times the run-time sizes numbered map.begin[0..map.rank)
   NODE_VIEW,         // each element is one of the operand's: `map`. slice, transpose, broadcast
 };
 
@@ -74,8 +76,8 @@ struct node {
   uint32_t n_operands;
   struct node **operands;
   uint32_t rank;
-  int64_t size[IR_MAX_RANK];
-  int64_t n;  // elements
+  int64_t size[IR_MAX_RANK];  // ragged blocks: below 0, a run-time size by its number
+  int64_t n;                  // elements; ragged blocks: product of the sizes that are known
   // attributes
   struct index_map map;  // VIEW, PAD: of the operand
   uint32_t axis;         // CONCAT; reductions to a shape of less rank: the operand's axis that they go over
@@ -83,6 +85,7 @@ struct node {
   uint32_t index;        // INPUT, ...: number. PARAM: in the module. DRAWS: site
   int32_t member;        // PARAM: block parameter that chooses the member of a family, -1: none
   bool integer;          // HOST
+  bool list;             // INPUT: rows of a list, stacked
   bool transpose_a, transpose_b;
   struct node_index at;  // LOOKUP, PICK, PUT, ONEHOT
   int64_t *part_begin;   // CONCAT: [operand] where it begins along the axis
