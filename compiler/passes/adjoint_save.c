@@ -6,6 +6,9 @@
 // a value that is used must meet a saved value, and saving a value costs its elements. (Ford & Fulkerson;
 // the cut nearest to the uses is taken, so that of equally small ones the one with the least recomputation
 // is found.)
+//
+// A value of several run-time sizes has no place outside its block (kernel.h), so that it is never saved but always
+// recomputed.
 #include <string.h>
 
 #include "compiler/base/arena.h"
@@ -35,8 +38,17 @@ int64_t adjoint_estimate(const struct ir_module *module, const struct size *size
   return size_evaluate(size, estimate_atom, (void *)module, &value) ? value : INT64_MAX / 4;
 }
 
+static bool has_place(const struct ir_type *type) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < type->shape.rank; i++)
+    n += size_is_runtime(type->shape.sizes[i]);
+  return n < 2;
+}
+
 static int64_t cost_of(const struct ir_module *module, const struct ir_type *type) {
   int64_t elements = 1;
+  if (!has_place(type))
+    return UNLIMITED;
   for (uint32_t i = 0; i < type->shape.rank; i++)
     if (__builtin_mul_overflow(elements, adjoint_estimate(module, type->shape.sizes[i]), &elements) ||
         elements > INT64_MAX / 4)
@@ -50,6 +62,9 @@ static int64_t cost_of(const struct ir_module *module, const struct ir_type *typ
 
 static bool is_recomputable(const struct ir_instr *instr) {
   const struct ir_op_info *info = &ir_op_infos[instr->op];
+  if (instr->n_results > 0 && instr->results[0]->type->kind == IR_TENSOR &&
+      !has_place(instr->results[0]->type))
+    return true;
   return info->cost <= MAX_RECOMPUTED_COST && !info->random;
 }
 

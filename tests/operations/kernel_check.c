@@ -79,8 +79,11 @@ struct rig {
   struct memory memory;
   uint64_t random;
   // Parameters of the block, by their number; the arrays of kernel_args by their position.
-  size_t elements[MAX_PARAMS];
-  uint32_t *offsets[MAX_PARAMS];  // tensors
+  size_t elements[MAX_PARAMS];     // of a ragged tensor: per unit of its run-time size; of a list: of a row
+  uint32_t runtime[MAX_PARAMS];    // number of the run-time size, 0: none
+  uint32_t *offsets[MAX_PARAMS];   // tensors; lists: [term]
+  uint32_t *terms[MAX_PARAMS];     // lists: [row] first term
+  int32_t *sizes[IR_MAX_RUNTIME];  // [number - 1][row]
   int32_t *integers[MAX_PARAMS];
   double *numbers[MAX_PARAMS];
   void *params[MAX_PARAMS];  // [ir_module.params], all members
@@ -90,8 +93,46 @@ struct rig {
   uint32_t *examples, *ordinals;
   // From the forward kernel: [output]
   void *outputs[MAX_PARAMS];
-  size_t output_elements[MAX_PARAMS];
 };
+
+static int64_t times_runtime(const struct rig *rig, size_t elements, uint32_t number, int64_t row) {
+  return (int64_t)elements * (number > 0 ? rig->sizes[number - 1][row] : 1);
+}
+
+// Elements of a tensor parameter, of all rows of a list.
+static size_t param_elements(const struct rig *rig, uint32_t i, int64_t row) {
+  return (size_t)times_runtime(rig, rig->elements[i], rig->runtime[i], row);
+}
+
+// The rows that a tensor parameter consists of in an instance: those of a list, or one.
+static uint32_t first_row(const struct rig *rig, uint32_t i, int64_t row) {
+  return rig->terms[i] != NULL ? rig->terms[i][row] : (uint32_t)row;
+}
+static uint32_t n_rows(const struct rig *rig, uint32_t i, int64_t row) {
+  return rig->terms[i] != NULL ? (uint32_t)rig->sizes[rig->runtime[i] - 1][row] : 1;
+}
+
+static uint32_t output_runtime(const struct rig *rig, uint32_t o) {
+  const struct ir_block *block = rig->check->block;
+  return kernel_runtime_size(block, block->outputs[o], rig->check->dims, NULL);
+}
+
+static size_t output_elements(const struct rig *rig, uint32_t o, int64_t row) {
+  const struct ir_block *block = rig->check->block;
+  int64_t elements;
+  uint32_t number = kernel_runtime_size(block, block->outputs[o], rig->check->dims, &elements);
+  return (size_t)times_runtime(rig, (size_t)elements, number, row);
+}
+
+// Where the rows of an output begin, from that of `first` on, in units of NN_LANES elements; then their end.
+static uint32_t *output_starts(struct rig *rig, uint32_t o, int64_t first) {
+  uint32_t *starts = guarded(&rig->memory, (size_t)(rig->rows + 1 - first) * sizeof *starts);
+  starts[0] = 0;
+  for (int64_t r = first; r < rig->rows; r++)
+    starts[r - first + 1] = starts[r - first] +
+                            (uint32_t)(nn_row_elements(output_elements(rig, o, r)) / NN_LANES);
+  return starts;
+}
 
 static double draw(struct rig *rig) {
   rig->random = rig->random * 6364136223846793005u + 1442695040888963407u;
@@ -119,9 +160,14 @@ static void make_params(struct rig *rig) {
   }
 }
 
+static int64_t any_size(const struct rig *rig, const struct size *size, int64_t row) {
+  uint32_t number = kernel_runtime_number(size);
+  return number > 0 ? rig->sizes[number - 1][row] : reference_size(size, rig->check->dims);
+}
+
 // The axis that an index parameter of the block chooses from, taken from where it is used.
-static int64_t index_limit(const struct rig *rig, const struct ir_block *block,
-                           const struct ir_value *index) {
+static int64_t index_limit(const struct rig *rig, const struct ir_block *block, const struct ir_value *index,
+                           int64_t row) {
   int64_t limit = INT32_MAX;
   for (const struct ir_instr *instr = block->first; instr != NULL; instr = instr->next)
     for (uint32_t i = 0; i < instr->n_operands; i++) {
@@ -132,9 +178,9 @@ static int64_t index_limit(const struct rig *rig, const struct ir_block *block,
       if (is_member)
         here = member_count(rig, rig->module->params[instr->symbol]);
       else if (instr->op == IR_OP_PUT || instr->op == IR_OP_ONEHOT)
-        here = reference_size(instr->results[0]->type->shape.sizes[0], rig->check->dims);
+        here = any_size(rig, instr->results[0]->type->shape.sizes[0], row);
       else if (i > 0)
-        here = reference_size(instr->operands[0]->type->shape.sizes[0], rig->check->dims);
+        here = any_size(rig, instr->operands[0]->type->shape.sizes[0], row);
       limit = here < limit ? here : limit;
     }
   return limit == INT32_MAX ? 2 : limit;
@@ -147,49 +193,94 @@ static bool chooses_member(const struct ir_block *block, const struct ir_value *
   return false;
 }
 
+// Lengths of all kinds in one batch; those of another number differ.
+static void make_sizes(struct rig *rig) {
+  static const int32_t lengths[] = {17, 1, 33, 16, 2, 100, 15, 300};
+  for (uint32_t k = 0; k + 1 < rig->module->n_runtimes; k++) {
+    rig->sizes[k] = guarded(&rig->memory, (size_t)rig->rows * sizeof(int32_t));
+    for (int64_t r = 0; r < rig->rows; r++)
+      rig->sizes[k][r] = lengths[(size_t)(r + 3 * k) % (sizeof lengths / sizeof *lengths)];
+  }
+}
+
+static size_t row_units(const struct rig *rig, uint32_t i, int64_t row) {
+  size_t n = rig->terms[i] != NULL ? rig->elements[i] : param_elements(rig, i, row);
+  return nn_row_elements(n) / NN_LANES;
+}
+
+// The rows of a list come one after the other in the batch but not in the arena; some are also those of another place.
+static size_t place_list(struct rig *rig, uint32_t i, size_t next) {
+  uint32_t n = 0;
+  rig->terms[i] = guarded(&rig->memory, (size_t)rig->rows * sizeof(uint32_t));
+  for (int64_t r = 0; r < rig->rows; r++) {
+    rig->terms[i][r] = n;
+    n += (uint32_t)rig->sizes[rig->runtime[i] - 1][r];
+  }
+  rig->offsets[i] = guarded(&rig->memory, n * sizeof(uint32_t));
+  size_t units = row_units(rig, i, 0);
+  for (uint32_t t = 0; t < n; t++)
+    rig->offsets[i][t] = (uint32_t)(next + (n - 1 - t) * units);
+  for (uint32_t t = 0; t < n; t++)
+    for (size_t j = 0; j < rig->elements[i]; j++)
+      put(rig->values, rig->element, rig->offsets[i][t] * (size_t)NN_LANES + j, draw(rig));
+  for (uint32_t t = 1; t < n; t++)
+    if (below(rig, 6) == 0)
+      rig->offsets[i][t] = rig->offsets[i][below(rig, t)];
+  return next + units * n;
+}
+
 // Rows lie in a random order; now and then a row of one input is also that of another row or input.
 static void place_rows(struct rig *rig, const struct ir_block *block) {
-  size_t units = 0;
+  size_t units = 0, next = 0;
   for (uint32_t i = 0; i < block->n_params; i++)
-    units += nn_row_elements(rig->elements[i]) / NN_LANES * (size_t)rig->rows;
+    for (int64_t r = 0; r < rig->rows; r++)
+      units += block->params[i]->type->kind == IR_LIST
+                   ? nn_row_elements(rig->elements[i]) / NN_LANES * (size_t)rig->sizes[rig->runtime[i] - 1][r]
+                   : row_units(rig, i, r);
   rig->arena_units = units;
   rig->values = guarded(&rig->memory, units * NN_LANES * rig->element_bytes);
-  size_t next = 0;
   for (uint32_t i = 0; i < block->n_params; i++) {
+    if (block->params[i]->type->kind == IR_LIST)
+      next = place_list(rig, i, next);
     if (block->params[i]->type->kind != IR_TENSOR)
       continue;
     rig->offsets[i] = guarded(&rig->memory, (size_t)rig->rows * sizeof(uint32_t));
-    size_t row_units = nn_row_elements(rig->elements[i]) / NN_LANES;
+    for (int64_t r = rig->rows; r-- > 0; next += row_units(rig, i, r))
+      rig->offsets[i][r] = (uint32_t)next;
     for (int64_t r = 0; r < rig->rows; r++)
-      rig->offsets[i][r] = (uint32_t)(next + (size_t)(rig->rows - 1 - r) * row_units);
-    for (int64_t r = 0; r < rig->rows; r++)
-      for (size_t j = 0; j < rig->elements[i]; j++)
+      for (size_t j = 0; j < param_elements(rig, i, r); j++)
         put(rig->values, rig->element, rig->offsets[i][r] * (size_t)NN_LANES + j, draw(rig));
-    for (int64_t r = 1; r < rig->rows; r++)
-      if (below(rig, 6) == 0)
-        rig->offsets[i][r] = rig->offsets[i][below(rig, (uint32_t)r)];
+    for (int64_t r = 1; r < rig->rows; r++) {
+      int64_t other = below(rig, 6) == 0 ? below(rig, (uint32_t)r) : r;
+      if (param_elements(rig, i, other) == param_elements(rig, i, r))
+        rig->offsets[i][r] = rig->offsets[i][other];
+    }
     for (uint32_t j = 0; j < i; j++)
-      if (rig->offsets[j] != NULL && rig->elements[j] == rig->elements[i])
+      if (rig->offsets[j] != NULL && rig->elements[j] == rig->elements[i] && !rig->runtime[i] &&
+          !rig->runtime[j])
         rig->offsets[i][below(rig, (uint32_t)rig->rows)] = rig->offsets[j][below(rig, (uint32_t)rig->rows)];
-    next += row_units * (size_t)rig->rows;
   }
 }
 
 static void make_inputs(struct rig *rig, const struct ir_block *block) {
+  make_sizes(rig);
   for (uint32_t i = 0; i < block->n_params; i++) {
     const struct ir_type *type = block->params[i]->type;
-    if (type->kind == IR_TENSOR) {
-      rig->elements[i] = (size_t)reference_elements(type, rig->check->dims);
+    if (type->kind == IR_TENSOR || type->kind == IR_LIST) {
+      int64_t elements;
+      rig->runtime[i] = kernel_runtime_size(block, block->params[i], rig->check->dims, &elements);
+      rig->elements[i] = (size_t)elements;
     } else if (type->kind == IR_FLOAT) {
       rig->numbers[i] = guarded(&rig->memory, (size_t)rig->rows * sizeof(double));
       for (int64_t r = 0; r < rig->rows; r++)
         rig->numbers[i][r] = (double)(float)draw(rig);
     } else {
       rig->integers[i] = guarded(&rig->memory, (size_t)rig->rows * sizeof(int32_t));
-      int64_t limit = index_limit(rig, block, block->params[i]);
       bool member = chooses_member(block, block->params[i]);  // one for the whole batch
-      for (int64_t r = 0; r < rig->rows; r++)
+      for (int64_t r = 0; r < rig->rows; r++) {
+        int64_t limit = index_limit(rig, block, block->params[i], r);
         rig->integers[i][r] = member ? (int32_t)(limit - 1) : (int32_t)below(rig, (uint32_t)limit);
+      }
     }
   }
   place_rows(rig, block);
@@ -213,6 +304,10 @@ struct call {
   void *outputs[MAX_PARAMS];
   const void *output_gradients[MAX_PARAMS];
   void *sinks[MAX_PARAMS];
+  const uint32_t *terms[MAX_PARAMS];
+  const int32_t *sizes[IR_MAX_RUNTIME];
+  uint32_t *starts[MAX_PARAMS];  // of the outputs
+  const uint32_t *output_rows[MAX_PARAMS], *gradient_rows[MAX_PARAMS];
   void *scratch;
 };
 
@@ -230,6 +325,19 @@ static const void *laid_out(struct rig *rig, const struct kernel_param *use) {
   return packed;
 }
 
+static size_t scratch_bytes(const struct rig *rig, const struct kernel *kernel) {
+  int32_t largest[IR_MAX_RUNTIME] = {0};
+  for (uint32_t k = 0; k + 1 < rig->module->n_runtimes; k++)
+    for (int64_t r = 0; r < rig->rows; r++)
+      if (rig->sizes[k][r] > largest[k])
+        largest[k] = rig->sizes[k][r];
+  return kernel_scratch(kernel, largest);
+}
+
+static size_t output_at(const struct call *call, uint32_t o, int64_t row) {
+  return (size_t)call->starts[o][row] * NN_LANES;
+}
+
 // A call of the forward block's or its adjoint's kernel with rows from `first` on.
 static void make_call(struct rig *rig, struct call *call, enum kernel_variant variant, int64_t first) {
   memset(call, 0, sizeof *call);
@@ -241,7 +349,10 @@ static void make_call(struct rig *rig, struct call *call, enum kernel_variant va
     fail_msg("%s: %s", block->name, error);
   uint32_t tensors = 0, indices = 0, numbers = 0;
   for (uint32_t i = 0; i < block->n_params; i++) {
-    if (rig->offsets[i] != NULL)
+    if (rig->terms[i] != NULL) {
+      call->terms[tensors] = rig->terms[i] + first;
+      call->rows[tensors++] = rig->offsets[i];
+    } else if (rig->offsets[i] != NULL)
       call->rows[tensors++] = rig->offsets[i] + first;
     else if (rig->integers[i] != NULL)
       call->indices[indices++] = rig->integers[i] + first;
@@ -250,17 +361,25 @@ static void make_call(struct rig *rig, struct call *call, enum kernel_variant va
   }
   for (uint32_t i = 0; i < call->kernel->n_params; i++)
     call->params[i] = laid_out(rig, &call->kernel->params[i]);
-  for (uint32_t i = 0; i < call->kernel->n_outputs; i++)
-    call->outputs[i] = guarded(&rig->memory, nn_row_elements(call->kernel->output_elements[i]) *
-                                                 (size_t)rig->rows * rig->element_bytes);
+  for (uint32_t k = 0; k + 1 < rig->module->n_runtimes; k++)
+    call->sizes[k] = rig->sizes[k] + first;
+  for (uint32_t i = 0; i < call->kernel->n_outputs; i++) {
+    call->starts[i] = output_starts(rig, i, first);
+    call->output_rows[i] = output_runtime(rig, i) > 0 ? call->starts[i] : NULL;
+    call->outputs[i] = guarded(&rig->memory, output_at(call, i, rig->rows - first) * rig->element_bytes);
+  }
   for (uint32_t i = 0; i < call->kernel->n_sink_buffers; i++)
     call->sinks[i] = guarded(&rig->memory, nn_row_elements(call->kernel->sink_elements[i]) *
                                                (size_t)rig->rows * rig->element_bytes);
-  call->scratch = guarded(&rig->memory, call->kernel->scratch_bytes);
+  call->scratch = guarded(&rig->memory, scratch_bytes(rig, call->kernel));
   call->args = (struct kernel_args){
       .values = rig->values,
       .gradients = rig->gradients,
       .rows = call->rows,
+      .terms = call->terms,
+      .sizes = call->sizes,
+      .output_rows = call->output_rows,
+      .gradient_rows = call->gradient_rows,
       .indices = call->indices,
       .numbers = call->numbers,
       .params = call->params,
@@ -303,15 +422,30 @@ struct row_inputs {
   const double *tensors[2 * MAX_PARAMS];
   int64_t integers[2 * MAX_PARAMS];
   double numbers[2 * MAX_PARAMS];
+  int64_t sizes[IR_MAX_RUNTIME];
 };
+
+static double *stacked(struct rig *rig, struct memory *memory, uint32_t i, int64_t row) {
+  size_t n = rig->elements[i];
+  double *wide = guarded(memory, n_rows(rig, i, row) * n * sizeof(double));
+  for (uint32_t t = 0; t < n_rows(rig, i, row); t++)
+    for (size_t j = 0; j < n; j++)
+      wide[t * n + j] = get(rig->values, rig->element,
+                            (size_t)rig->offsets[i][first_row(rig, i, row) + t] * NN_LANES + j);
+  return wide;
+}
 
 static void row_inputs(struct rig *rig, struct memory *memory, int64_t row, struct row_inputs *in) {
   const struct ir_block *block = rig->check->block;
+  for (uint32_t k = 0; k + 1 < rig->module->n_runtimes; k++)
+    in->sizes[k] = rig->sizes[k][row];
   for (uint32_t i = 0; i < block->n_params; i++) {
-    if (rig->offsets[i] != NULL)
+    if (rig->terms[i] != NULL)
+      in->tensors[i] = stacked(rig, memory, i, row);
+    else if (rig->offsets[i] != NULL)
       in->tensors[i] = widened(memory,
                                rig->values + (size_t)rig->offsets[i][row] * NN_LANES * rig->element_bytes,
-                               rig->element, rig->elements[i]);
+                               rig->element, param_elements(rig, i, row));
     else if (rig->integers[i] != NULL)
       in->integers[i] = rig->integers[i][row];
     else
@@ -323,6 +457,7 @@ static struct reference reference_for(struct rig *rig, const struct row_inputs *
                                       bool dropout) {
   return (struct reference){
       .dims = rig->check->dims,
+      .sizes = in->sizes,
       .tensors = in->tensors,
       .integers = in->integers,
       .numbers = in->numbers,
@@ -343,15 +478,13 @@ static void compare_forward(struct rig *rig, const struct call *call, bool dropo
     row_inputs(rig, &memory, row, &in);
     double *expected[MAX_PARAMS];
     for (uint32_t o = 0; o < block->n_outputs; o++)
-      expected[o] = guarded(&memory, (size_t)reference_elements(block->outputs[o]->type, rig->check->dims) *
-                                         sizeof(double));
+      expected[o] = guarded(&memory, output_elements(rig, o, row) * sizeof(double));
     struct reference reference = reference_for(rig, &in, row, dropout);
     reference.outputs = expected;
     reference_run(rig->module, block, &reference);
-    for (uint32_t o = 0; o < call->kernel->n_outputs; o++) {
-      size_t n = call->kernel->output_elements[o];
-      compare(rig, "output", o, row, call->outputs[o], nn_row_elements(n) * (size_t)row, expected[o], n, 1);
-    }
+    for (uint32_t o = 0; o < call->kernel->n_outputs; o++)
+      compare(rig, "output", o, row, call->outputs[o], output_at(call, o, row), expected[o],
+              output_elements(rig, o, row), 1);
     release(&memory);
   }
 }
@@ -367,8 +500,8 @@ static void compare_bits(struct rig *rig, const struct call *whole, enum kernel_
     make_call(rig, &alone, variant, row);
     run(&alone, 0, 1);
     for (uint32_t o = 0; o < whole->kernel->n_outputs; o++) {
-      size_t bytes = whole->kernel->output_elements[o] * rig->element_bytes;
-      size_t at = nn_row_elements(whole->kernel->output_elements[o]) * (size_t)row * rig->element_bytes;
+      size_t bytes = output_elements(rig, o, row) * rig->element_bytes;
+      size_t at = output_at(whole, o, row) * rig->element_bytes;
       if (memcmp((char *)whole->outputs[o] + at, alone.outputs[o], bytes) != 0 ||
           memcmp((char *)whole->outputs[o] + at, (char *)split.outputs[o] + at, bytes) != 0)
         fail_msg("block %s, f%d: output %u of row %" PRId64 " of %" PRId64
@@ -384,8 +517,8 @@ static void compare_bits(struct rig *rig, const struct call *whole, enum kernel_
 static void compare_with_inference(struct rig *rig, const struct call *call) {
   for (uint32_t o = 0; o < rig->check->block->n_results; o++)
     for (int64_t row = 0; row < rig->rows; row++) {
-      size_t bytes = call->kernel->output_elements[o] * rig->element_bytes;
-      size_t at = nn_row_elements(call->kernel->output_elements[o]) * (size_t)row * rig->element_bytes;
+      size_t bytes = output_elements(rig, o, row) * rig->element_bytes;
+      size_t at = output_at(call, o, row) * rig->element_bytes;
       if (memcmp((char *)rig->outputs[o] + at, (char *)call->outputs[o] + at, bytes) != 0)
         fail_msg("block %s, f%d: output %u of row %" PRId64 " has other bits when more is computed",
                  rig->check->block->name, rig->element == NN_F32 ? 32 : 64, o, row);
@@ -402,10 +535,8 @@ static void check_forward(struct rig *rig, enum kernel_variant variant) {
   compare_bits(rig, &call, variant);
   if (variant == KERNEL_GRADIENT || (variant == KERNEL_TRAIN && !rig->check->block->random))
     compare_with_inference(rig, &call);
-  for (uint32_t o = 0; o < call.kernel->n_outputs; o++) {
+  for (uint32_t o = 0; o < call.kernel->n_outputs; o++)
     rig->outputs[o] = call.outputs[o];
-    rig->output_elements[o] = call.kernel->output_elements[o];
-  }
   kernel_free(call.kernel);
 }
 
@@ -460,24 +591,57 @@ static void adjoint_inputs(struct rig *rig, struct memory *memory, const struct 
   uint32_t n_saved = block->n_outputs - block->n_results;
   for (uint32_t i = 0; block->n_params + i < adjoint->n_params; i++) {
     bool saved = i < n_saved;
-    size_t n = rig->output_elements[saved ? block->n_results + i : i - n_saved];
-    const void *data = saved ? call->outputs[i] : call->output_gradients[i - n_saved];
-    in->tensors[block->n_params + i] = widened(
-        memory, (const char *)data + nn_row_elements(n) * (size_t)row * rig->element_bytes, rig->element, n);
+    uint32_t o = saved ? block->n_results + i : i - n_saved;
+    const char *data = saved ? call->outputs[i] : call->output_gradients[i - n_saved];
+    in->tensors[block->n_params + i] = widened(memory, data + output_at(call, o, row) * rig->element_bytes,
+                                               rig->element, output_elements(rig, o, row));
   }
 }
 
 static void fill_gradients(struct rig *rig, struct call *call) {
   const struct ir_block *block = rig->check->block;
-  for (uint32_t i = 0; block->n_results + i < block->n_outputs; i++)
-    call->outputs[i] = rig->outputs[block->n_results + i];
+  for (uint32_t o = 0; o < block->n_outputs; o++)
+    call->starts[o] = output_starts(rig, o, 0);
+  for (uint32_t i = 0; block->n_results + i < block->n_outputs; i++) {
+    uint32_t o = block->n_results + i;
+    call->outputs[i] = rig->outputs[o];
+    call->output_rows[i] = output_runtime(rig, o) > 0 ? call->starts[o] : NULL;
+  }
   for (uint32_t i = 0; i < block->n_results; i++) {
-    size_t n = rig->output_elements[i];
-    char *rows = guarded(&rig->memory, nn_row_elements(n) * (size_t)rig->rows * rig->element_bytes);
+    char *rows = guarded(&rig->memory, output_at(call, i, rig->rows) * rig->element_bytes);
     for (int64_t r = 0; r < rig->rows; r++)
-      for (size_t j = 0; j < n; j++)
-        put(rows, rig->element, nn_row_elements(n) * (size_t)r + j, draw(rig));
+      for (size_t j = 0; j < output_elements(rig, i, r); j++)
+        put(rows, rig->element, output_at(call, i, r) + j, draw(rig));
     call->output_gradients[i] = rows;
+    call->gradient_rows[i] = output_runtime(rig, i) > 0 ? call->starts[i] : NULL;
+  }
+}
+
+// The gradients of an instance's inputs: where they are expected, or, of a list, apart until they are put there.
+static void begin_gradients(struct rig *rig, struct memory *memory, int64_t row, double *expected,
+                            double **gradients) {
+  for (uint32_t i = 0; i < rig->check->block->n_params; i++) {
+    size_t bytes = param_elements(rig, i, row) * sizeof(double);
+    if (rig->terms[i] != NULL)
+      gradients[i] = memset(guarded(memory, bytes), 0, bytes);
+    else if (rig->offsets[i] != NULL)
+      gradients[i] = expected + (size_t)rig->offsets[i][row] * NN_LANES;
+  }
+}
+
+static void end_gradients(struct rig *rig, int64_t row, double *expected, double *const *gradients) {
+  for (uint32_t i = 0; i < rig->check->block->n_params; i++)
+    for (uint32_t t = 0; rig->terms[i] != NULL && t < n_rows(rig, i, row); t++)
+      for (size_t j = 0; j < rig->elements[i]; j++)
+        expected[(size_t)rig->offsets[i][first_row(rig, i, row) + t] * NN_LANES + j] +=
+            gradients[i][t * rig->elements[i] + j];
+}
+
+static void compare_gradients(struct rig *rig, uint32_t i, int64_t row, const double *expected) {
+  for (uint32_t t = 0; t < n_rows(rig, i, row); t++) {
+    size_t at = (size_t)rig->offsets[i][first_row(rig, i, row) + t] * NN_LANES;
+    size_t n = rig->terms[i] != NULL ? rig->elements[i] : param_elements(rig, i, row);
+    compare(rig, "gradient of input", i, row, rig->gradients, at, expected + at, n, 4);
   }
 }
 
@@ -500,21 +664,18 @@ static void check_adjoint(struct rig *rig, enum kernel_variant variant) {
     row_inputs(rig, &row_memory, row, &in);
     adjoint_inputs(rig, &row_memory, &call, row, &in);
     double *input_gradients[MAX_PARAMS] = {0};
-    for (uint32_t i = 0; i < block->n_params; i++)
-      if (rig->offsets[i] != NULL)
-        input_gradients[i] = expected + (size_t)rig->offsets[i][row] * NN_LANES;
+    begin_gradients(rig, &row_memory, row, expected, input_gradients);
     struct reference reference = reference_for(rig, &in, row, variant == KERNEL_ADJOINT);
     reference.input_gradients = input_gradients;
     reference.param_gradients = params;
     reference_run(rig->module, adjoint, &reference);
+    end_gradients(rig, row, expected, input_gradients);
     collect_sinks(rig, &call, row, sunk);
     release(&row_memory);
   }
   for (uint32_t i = 0; i < block->n_params; i++)
-    for (int64_t row = 0; rig->offsets[i] != NULL && row < rig->rows; row++) {
-      size_t at = (size_t)rig->offsets[i][row] * NN_LANES;
-      compare(rig, "gradient of input", i, row, rig->gradients, at, expected + at, rig->elements[i], 4);
-    }
+    for (int64_t row = 0; rig->offsets[i] != NULL && row < rig->rows; row++)
+      compare_gradients(rig, i, row, expected);
   // Sinks are summed in double here; only the rows themselves have the kernel's precision.
   for (uint32_t i = 0; i < rig->module->n_params; i++) {
     const struct ir_param *param = rig->module->params[i];
