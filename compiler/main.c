@@ -28,14 +28,8 @@ struct command {
   bool has_emit;
   bool only_check;
   bool explains; /* `path` is a code, or NULL */
-  bool colour;
   const char *dump_after;
-  struct nnc_definition *definitions;
-  size_t definition_count;
-  const char **stdlib_dirs;
-  size_t stdlib_dir_count;
-  const char **import_dirs;
-  size_t import_dir_count;
+  struct source_options source;
 };
 
 /* ---- Options ------------------------------------------------------------------------------------------------ */
@@ -58,23 +52,18 @@ static const char *parse_pass(const char *name) {
   usage_error("--dump-after=%s: there is no such pass", name);
 }
 
-enum { KEY_EMIT = 256, KEY_DUMP, KEY_STDLIB, KEY_COLOUR };
+enum { KEY_EMIT = 256, KEY_DUMP };
 
 static const struct argp_option option_table[] = {
     {"output", 'o', "FILE", 0, "write the result to FILE (`-`: standard output)", 1},
-    {"define", 'D', "NAME=INT", 0, "give the dim NAME another value; may be repeated", 1},
     {"emit", KEY_EMIT, "WHAT", 0,
      "instead of the module: ast, the syntax tree as normalised source; ir, the module as lowered, before "
      "any pass; "
      "blocks, the finished module; llvm or asm, the generated code of this processor",
      1},
     {"dump-after", KEY_DUMP, "PASS", 0, "print the module after a pass (`all`: each) on standard error", 1},
-    {"import-path", 'I', "DIR", 0,
-     "look for imports in DIR, too, after the folder of the file that imports; may be repeated", 1},
-    {"stdlib", KEY_STDLIB, "DIR", 0, "look for `import std.x` in DIR first; may be repeated", 1},
-    {"color", KEY_COLOUR, "WHEN", 0, "auto, always or never", 1},
-    {"colour", KEY_COLOUR, "WHEN", OPTION_ALIAS | OPTION_HIDDEN, NULL, 1},
-    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, -1},
+    SOURCE_OPTIONS,
+    COMMAND_OPTIONS,
     {0}};
 
 static const struct command_synonym synonyms[] = {
@@ -112,16 +101,11 @@ static error_t set_option(int key, char *text, struct argp_state *state) {
   struct command *command = state->input;
   switch (key) {
   case 'o': command->output = text; break;
-  case 'D': command->definitions[command->definition_count++] = parse_definition(text); break;
-  case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
   case KEY_EMIT:
     command->emit = parse_emit(text);
     command->has_emit = true;
     break;
   case KEY_DUMP: command->dump_after = parse_pass(text); break;
-  case 'I': command->import_dirs[command->import_dir_count++] = text; break;
-  case KEY_STDLIB: command->stdlib_dirs[command->stdlib_dir_count++] = text; break;
-  case KEY_COLOUR: command->colour = parse_colour(text); break;
   case ARGP_KEY_ARG:
     if (state->arg_num == 0 && strcmp(text, "check") == 0)
       command->only_check = true;
@@ -136,7 +120,7 @@ static error_t set_option(int key, char *text, struct argp_state *state) {
     if (!command->path && !command->explains)
       usage_error("which file?");
     break;
-  default: return ARGP_ERR_UNKNOWN;
+  default: return source_option(key, text, state, &command->source);
   }
   return 0;
 }
@@ -151,11 +135,11 @@ static void refuse_idle_options(const struct command *command) {
     idle = "--emit";
   else if (command->dump_after)
     idle = "--dump-after";
-  else if (command->explains && command->definition_count)
+  else if (command->explains && command->source.definition_count)
     idle = "-D";
-  else if (command->explains && command->stdlib_dir_count)
+  else if (command->explains && command->source.stdlib_dir_count)
     idle = "--stdlib";
-  else if (command->explains && command->import_dir_count)
+  else if (command->explains && command->source.import_dir_count)
     idle = "--import-path";
   if (mode && idle)
     usage_error("%s has no effect with `%s`", idle, mode);
@@ -185,13 +169,7 @@ static char *add_passes(int key, const char *text, void *input) {
 }
 
 static struct command parse_command(int argc, char **argv) {
-  struct command command = {.colour = parse_colour("auto")};
-  /* Each option takes at least one argument, so there are no more of a kind than arguments. */
-  command.definitions = calloc((size_t)argc, sizeof *command.definitions);
-  command.stdlib_dirs = calloc((size_t)argc, sizeof *command.stdlib_dirs);
-  command.import_dirs = calloc((size_t)argc, sizeof *command.import_dirs);
-  if (!command.definitions || !command.stdlib_dirs || !command.import_dirs)
-    usage_error("out of memory");
+  struct command command = {.source = source_options_new(argc)};
   static const struct argp argp = {
       option_table,
       set_option,
@@ -339,17 +317,12 @@ static int compile(const struct command *command) {
   struct nnc_options options = {
       .path = command->path,
       .stop_after = last_stage(command),
-      .definitions = command->definitions,
-      .definition_count = command->definition_count,
-      .stdlib_dirs = command->stdlib_dirs,
-      .stdlib_dir_count = command->stdlib_dir_count,
-      .import_dirs = command->import_dirs,
-      .import_dir_count = command->import_dir_count,
       .dump_after = command->dump_after,
   };
+  source_options_use(&command->source, &options);
   struct nnc_result result;
   bool ok = nnc_compile(&options, &result);
-  nnc_render(&result, stderr, command->colour);
+  nnc_render(&result, stderr, command->source.colour);
   int status = EXIT_SUCCESS;
   if (!ok)
     status = EXIT_FAILED;
@@ -381,8 +354,6 @@ int main(int argc, char **argv) {
     status = command.path ? explain(command.path) : list_codes();
   else
     status = compile(&command);
-  free(command.definitions);
-  free(command.stdlib_dirs);
-  free(command.import_dirs);
+  source_options_free(&command.source);
   return status;
 }

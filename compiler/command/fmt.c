@@ -11,20 +11,19 @@
 #include "compiler/nnc.h"
 
 struct fmt {
-  bool only_check, to_stdout, colour;
+  bool only_check, to_stdout;
+  struct source_options source; /* of them --color */
   const char **paths;
   size_t count;
 };
 
-enum { KEY_CHECK = 256, KEY_STDOUT, KEY_COLOUR };
+enum { KEY_CHECK = 256, KEY_STDOUT };
 
 static const struct argp_option option_table[] = {
     {"check", KEY_CHECK, NULL, 0, "change nothing; name the files that would change, and end with 1 if any",
      1},
     {"stdout", KEY_STDOUT, NULL, 0, "change nothing; write the formatted text to standard output", 1},
-    {"color", KEY_COLOUR, "WHEN", 0, "auto, always or never", 1},
-    {"colour", KEY_COLOUR, "WHEN", OPTION_ALIAS | OPTION_HIDDEN, NULL, 1},
-    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, -1},
+    COMMAND_OPTIONS,
     {0}};
 
 static const struct command_synonym synonyms[] = {
@@ -40,10 +39,8 @@ static const struct command_synonym synonyms[] = {
 static error_t set_option(int key, char *text, struct argp_state *state) {
   struct fmt *fmt = state->input;
   switch (key) {
-  case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
   case KEY_CHECK: fmt->only_check = true; break;
   case KEY_STDOUT: fmt->to_stdout = true; break;
-  case KEY_COLOUR: fmt->colour = parse_colour(text); break;
   case ARGP_KEY_ARG: fmt->paths[fmt->count++] = text; break;
   case ARGP_KEY_END:
     if (fmt->count == 0)
@@ -51,7 +48,7 @@ static error_t set_option(int key, char *text, struct argp_state *state) {
     if (fmt->only_check && fmt->to_stdout)
       usage_error("fmt: --check and --stdout exclude each other");
     break;
-  default: return ARGP_ERR_UNKNOWN;
+  default: return source_option(key, text, state, &fmt->source);
   }
   return 0;
 }
@@ -109,7 +106,7 @@ static int format(const struct fmt *fmt, const char *path) {
   if (nnc_format(&options, &result, &output.text, &output.length)) {
     status = put(fmt, path, result.sources.items[0], &output);
   } else {
-    nnc_render(&result, stderr, fmt->colour);
+    nnc_render(&result, stderr, fmt->source.colour);
     status = EXIT_FAILED;
     if (result.failure && result.sources.count > 0)
       fprintf(stderr, "%s was left as it is; please report this as a bug of `nnc fmt`\n", path);
@@ -119,7 +116,7 @@ static int format(const struct fmt *fmt, const char *path) {
 }
 
 int command_fmt(int argc, char **argv) {
-  struct fmt fmt = {.colour = parse_colour("auto"), .paths = calloc((size_t)argc, sizeof(char *))};
+  struct fmt fmt = {.source = source_options_new(argc), .paths = calloc((size_t)argc, sizeof(char *))};
   if (!fmt.paths)
     usage_error("out of memory");
   static const struct argp argp = {
@@ -147,5 +144,6 @@ int command_fmt(int argc, char **argv) {
     status = one > status ? one : status;
   }
   free(fmt.paths);
+  source_options_free(&fmt.source);
   return status;
 }

@@ -18,26 +18,16 @@ struct options {
   size_t path_count;
   const char *filter;
   uint64_t seed;
-  bool colour;
-  struct nnc_definition *definitions;
-  size_t definition_count;
-  const char **stdlib_dirs;
-  size_t stdlib_dir_count;
-  const char **import_dirs;
-  size_t import_dir_count;
+  struct source_options source;
 };
 
-enum { KEY_FILTER = 256, KEY_SEED, KEY_STDLIB, KEY_COLOUR };
+enum { KEY_FILTER = 256, KEY_SEED };
 
 static const struct argp_option option_table[] = {
     {"filter", KEY_FILTER, "TEXT", 0, "run only tests in whose names TEXT stands", 1},
     {"seed", KEY_SEED, "N", 0, "of the parameters' initial values (default 1)", 1},
-    {"define", 'D', "NAME=INT", 0, "give the dim NAME another value; may be repeated", 1},
-    {"import-path", 'I', "DIR", 0, "look for imports in DIR, too; may be repeated", 1},
-    {"stdlib", KEY_STDLIB, "DIR", 0, "look for `import std.x` in DIR first; may be repeated", 1},
-    {"color", KEY_COLOUR, "WHEN", 0, "auto, always or never", 1},
-    {"colour", KEY_COLOUR, "WHEN", OPTION_ALIAS | OPTION_HIDDEN, NULL, 1},
-    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, -1},
+    SOURCE_OPTIONS,
+    COMMAND_OPTIONS,
     {0}};
 
 static const struct command_synonym synonyms[] = {
@@ -62,19 +52,14 @@ static uint64_t parse_seed(const char *text) {
 static error_t set_option(int key, char *text, struct argp_state *state) {
   struct options *options = state->input;
   switch (key) {
-  case 'h': argp_state_help(state, stdout, ARGP_HELP_STD_HELP); break;
-  case 'D': options->definitions[options->definition_count++] = parse_definition(text); break;
   case KEY_FILTER: options->filter = text; break;
   case KEY_SEED: options->seed = parse_seed(text); break;
-  case 'I': options->import_dirs[options->import_dir_count++] = text; break;
-  case KEY_STDLIB: options->stdlib_dirs[options->stdlib_dir_count++] = text; break;
-  case KEY_COLOUR: options->colour = parse_colour(text); break;
   case ARGP_KEY_ARG: options->paths[options->path_count++] = text; break;
   case ARGP_KEY_END:
     if (options->path_count == 0)
       usage_error("test: which file?");
     break;
-  default: return ARGP_ERR_UNKNOWN;
+  default: return source_option(key, text, state, &options->source);
   }
   return 0;
 }
@@ -82,13 +67,10 @@ static error_t set_option(int key, char *text, struct argp_state *state) {
 static struct options parse_options(int argc, char **argv) {
   struct options options = {
       .seed = 1,
-      .colour = parse_colour("auto"),
+      .source = source_options_new(argc),
       .paths = calloc((size_t)argc, sizeof *options.paths),
-      .definitions = calloc((size_t)argc, sizeof *options.definitions),
-      .stdlib_dirs = calloc((size_t)argc, sizeof *options.stdlib_dirs),
-      .import_dirs = calloc((size_t)argc, sizeof *options.import_dirs),
   };
-  if (!options.paths || !options.definitions || !options.stdlib_dirs || !options.import_dirs)
+  if (!options.paths)
     usage_error("out of memory");
   static const struct argp argp = {option_table,
                                    set_option,
@@ -358,17 +340,9 @@ static void run_test(struct trial *trial, struct ir_module *module) {
 /* ---- Files -------------------------------------------------------------------------------------------------- */
 
 static struct nnc_options compile_options(const struct options *options, const char *path) {
-  return (struct nnc_options){
-      .path = path,
-      .stop_after = NNC_STAGE_LOWERED,
-      .keep_paths = true,
-      .definitions = options->definitions,
-      .definition_count = options->definition_count,
-      .stdlib_dirs = options->stdlib_dirs,
-      .stdlib_dir_count = options->stdlib_dir_count,
-      .import_dirs = options->import_dirs,
-      .import_dir_count = options->import_dir_count,
-  };
+  struct nnc_options how = {.path = path, .stop_after = NNC_STAGE_LOWERED, .keep_paths = true};
+  source_options_use(&options->source, &how);
+  return how;
 }
 
 /* Whether the test passed. */
@@ -384,7 +358,7 @@ static bool try_test(const struct options *options, const char *path, const stru
   } else {
     fail_at(&trial, test->name.span);
     puts("it cannot be compiled");
-    nnc_render(&compiled, stderr, options->colour);
+    nnc_render(&compiled, stderr, options->source.colour);
   }
   nnc_result_free(&compiled);
   nn_session_free(trial.session);
@@ -399,7 +373,7 @@ static int test_file(const struct options *options, const char *path) {
   struct nnc_options how = compile_options(options, path);
   struct nnc_result file;
   bool ok = nnc_compile(&how, &file);
-  nnc_render(&file, stderr, options->colour);
+  nnc_render(&file, stderr, options->source.colour);
   int status = ok ? EXIT_SUCCESS : EXIT_FAILED;
   const struct ast_decls *decls = ok ? &nnc_main_file(&file)->decls : &(struct ast_decls){0};
   size_t n = 0, n_run = 0, n_failed = 0;
@@ -433,8 +407,6 @@ int command_test(int argc, char **argv) {
     status = one > status ? one : status;
   }
   free(options.paths);
-  free(options.definitions);
-  free(options.stdlib_dirs);
-  free(options.import_dirs);
+  source_options_free(&options.source);
   return status;
 }

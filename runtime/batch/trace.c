@@ -50,8 +50,8 @@ bool trace_block_finish(struct trace_block *block) {
     }
   }
   block->n_args = word + (block->random ? 2 : 0);
-  block->bytes = instance_bytes(block->n_args, block->n_values, block->bytes);
-  block->trained_bytes += block->bytes;
+  block->instance_bytes = instance_bytes(block->n_args, block->n_values, block->row_bytes);
+  block->trained_instance_bytes = block->instance_bytes + block->training_bytes;
   return true;
 }
 
@@ -535,7 +535,7 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
   const struct trace_block *block = &trace->blocks[number];
   bool is_shared = block->uniform && !block->random;
   if (!is_shared)
-    charge(example, loc, trace->trains ? block->trained_bytes : block->bytes);
+    charge(example, loc, trace->trains ? block->trained_instance_bytes : block->instance_bytes);
   uint32_t value = is_shared ? emit_uniform(example, trace, number, args)
                              : emit_row(example, trace, number, args);
   example->ordinal++;

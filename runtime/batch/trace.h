@@ -71,9 +71,10 @@ struct trace_block {
   const uint8_t *is_member;  // [param] an int that selects a member of a parameter family: part of the key
   uint32_t n_values;         // results (and saved values when training get rows of their batch, no ids)
   bool deferred, uniform, random;
-  uint64_t bytes;          // of a row of each result; then of an instance
-  uint64_t trained_bytes;  // of what training needs besides, rows of saved values and gradients; then of all
+  uint64_t row_bytes;       // of a row of each result
+  uint64_t training_bytes;  // of what training needs besides: rows of saved values and gradients
   // What follows is derived from the above by trace_block_finish.
+  uint64_t instance_bytes, trained_instance_bytes;  // of an instance: without and with training
   uint32_t n_tensors, n_indices, n_numbers, n_members;
   uint16_t *tensor_words;  // position among the words of each tensor, index or int, float, member
   uint16_t *index_words;

@@ -271,8 +271,8 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
     row += o < block->n_results ? bound->units[o] * unit : 0;
     trained += bound->units[o] * unit;  // the gradient of a result, or a saved value
   }
-  traced->bytes = row;
-  traced->trained_bytes = trained;
+  traced->row_bytes = row;
+  traced->training_bytes = trained;
   if (!trace_block_finish(traced))
     return status_no_memory();
   if (traced->n_members > UINT8_MAX)

@@ -1,7 +1,7 @@
-# Shared by the tests of nnrun: source it with NNRUN and SOURCE as $1 and $2. Runs in an empty folder with a cache of
-# compiled code of its own.
+# Shared by the tests of nnrun and nnc: source it with the program and SOURCE as $1 and $2. Runs in an empty folder with
+# a cache of compiled code of its own.
 set -eu
-nnrun=$1 source=$2
+program=$1 nnrun=$1 source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -14,15 +14,15 @@ fail() {
   echo "$(basename "$0"): $1" >&2
   exit 1
 }
-# status WANTED ARGUMENTS...: runs nnrun and compares the exit status; output goes to the files out and err.
+# status WANTED ARGUMENTS...: runs the program and compares the exit status; output goes to the files out and err.
 status() {
   wanted=$1
   shift
   got=0
-  "$nnrun" "$@" >out 2>err </dev/null || got=$?
+  "$program" "$@" >out 2>err </dev/null || got=$?
   [ "$got" -eq "$wanted" ] || {
     cat err >&2
-    fail "exit status $got, not $wanted, of: nnrun $*"
+    fail "exit status $got, not $wanted, of: $(basename "$program") $*"
   }
 }
 # says FILE PATTERN...: each basic regular expression matches a line of the file.
@@ -36,8 +36,10 @@ says() {
     }
   done
 }
+# says_text FILE TEXT: the text stands in a line of the file.
+says_text() { grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "$1 does not say: $2"; }; }
 silent() { [ ! -s "$1" ] || { cat "$1" >&2; fail "$1 is not empty"; }; }
-# refuses STATUS PATTERN ARGUMENTS...: nnrun fails with that status, says why on standard error, and prints nothing.
+# refuses STATUS PATTERN ARGUMENTS...: the program fails with that status, says why on standard error, and prints nothing.
 refuses() {
   refuses_status=$1 pattern=$2
   shift 2

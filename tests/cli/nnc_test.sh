@@ -1,27 +1,8 @@
 #!/bin/sh
 # `nnc test`: what it prints of tests that pass and fail, and that tests are no part of the model.
 #   nnc_test.sh NNC SOURCE
-set -eu
-nnc=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-export NN_CACHE_DIR=$work/cache
-
-fail() {
-  echo "nnc_test.sh: $1" >&2
-  exit 1
-}
-# status WANTED COMMAND...: runs it and compares the exit status; output goes to the files out and err.
-status() {
-  wanted=$1
-  shift
-  got=0
-  "$@" >out 2>err || got=$?
-  [ "$got" -eq "$wanted" ] || { cat out err >&2; fail "exit status $got, not $wanted, of: $*"; }
-}
-says() { grep -q -- "$2" "$1" || { cat "$1" >&2; fail "$1 does not say: $2"; }; }
-silent() { [ ! -s "$1" ] || { cat "$1" >&2; fail "$1 is not empty"; }; }
+. "$(dirname "$0")/lib.sh"
+nnc=$program
 prints() { diff wanted out >&2 || fail "this is not what is printed"; }
 
 cat >model.nn <<'END'
@@ -105,18 +86,18 @@ ok      sequence
 ok      nothing
 model.nn: 5 of 5 tests passed
 END
-status 0 "$nnc" test model.nn
+status 0 test model.nn
 silent err
 prints
-status 0 "$nnc" test model.nn --filter or
+status 0 test model.nn --filter or
 printf 'ok      words\nmodel.nn: 1 of 1 test passed\n' >wanted
 prints
-status 1 "$nnc" test model.nn --filter xyzzy
+status 1 test model.nn --filter xyzzy
 says out 'none of 5 tests has a name with `xyzzy` in it'
-status 0 "$nnc" test without.nn
+status 0 test without.nn
 says out 'without.nn: no tests'
-status 0 "$nnc" check model.nn
-status 0 "$nnc" test -D H=3 model.nn
+status 0 check model.nn
+status 0 test -D H=3 model.nn
 
 # Failures: where, and both values.
 cat without.nn - >failing.nn <<'END'
@@ -199,7 +180,7 @@ FAILED  empty
   failing.nn:43:10: pop of an empty list
 FAILED  limits
 END
-status 1 "$nnc" test failing.nn
+status 1 test failing.nn
 head -n "$(wc -l <wanted)" out >begin
 diff wanted begin >&2 || fail "this is not what is printed of failures"
 says out '^  failing.nn:46:3: .*100000000 turns'
@@ -208,34 +189,34 @@ says out '^failing.nn: 1 of 4 tests passed$'
 
 # A seed gives the initial values.
 printf 'dim H = 3\nparam W: f32[H]\ntest drawn { expect W == zeros[H] }\n' >drawn.nn
-status 1 "$nnc" test drawn.nn
+status 1 test drawn.nn
 cp out first
-status 1 "$nnc" test drawn.nn --seed 1
+status 1 test drawn.nn --seed 1
 cmp out first || fail "the seed is not 1"
-status 1 "$nnc" test drawn.nn --seed 2
+status 1 test drawn.nn --seed 2
 cmp -s out first && fail "--seed changes nothing"
 
 # Imports of other folders.
 mkdir other
 printf 'fn two() -> int { 2 }\n' >other/part.nn
 printf 'import part\ntest imported { expect part.two() == 2 }\n' >imports.nn
-status 1 "$nnc" test imports.nn
-status 0 "$nnc" test -I other imports.nn
+status 1 test imports.nn
+status 0 test -I other imports.nn
 says out '^ok      imported$'
 
 # Files with errors, mistakes on the command line.
 printf 'test wrong { expect 1 == true }\n' >bad.nn
-status 1 "$nnc" test bad.nn model.nn
+status 1 test bad.nn model.nn
 says err 'bad.nn:1:26'
 says out '^model.nn: 5 of 5 tests passed$'
-status 2 "$nnc" test
-status 1 "$nnc" test missing.nn
-status 2 "$nnc" test --seed x model.nn
-status 2 "$nnc" test --weights x model.nn
+status 2 test
+status 1 test missing.nn
+status 2 test --seed x model.nn
+status 2 test --weights x model.nn
 says err '`nnrun run`'
-status 0 "$nnc" test --help
+status 0 test --help
 says out '--filter'
 
 # The tests of the examples.
-status 0 "$nnc" test "$source"/examples/*/*.nn
+status 0 test "$source"/examples/*/*.nn
 says out '^ok '

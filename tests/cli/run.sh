@@ -1,25 +1,7 @@
 #!/bin/sh
 # `nnrun run`: values of every type as they can be typed, what is printed, and what is said of values that do not parse.
 #   run.sh NNRUN SOURCE
-set -eu
-nnrun=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-
-fail() {
-  echo "run.sh: $1" >&2
-  exit 1
-}
-# status WANTED COMMAND...: runs it and compares the exit status; output goes to the files out and err.
-status() {
-  wanted=$1
-  shift
-  got=0
-  "$@" >out 2>err || got=$?
-  [ "$got" -eq "$wanted" ] || { cat out err >&2; fail "exit status $got, not $wanted, of: $*"; }
-}
-says() { grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "$1 does not say: $2"; }; }
+. "$(dirname "$0")/lib.sh"
 
 cat >model.nn <<'END'
 dim H = 12
@@ -55,7 +37,7 @@ END
 gives() {
   entry=$1 wanted_text=$2
   shift 2
-  status 0 "$nnrun" run model.nn --entry "$entry" "$@"
+  status 0 run model.nn --entry "$entry" "$@"
   last=$(tail -n 1 out)
   case $last in
   "$entry: "*" = $wanted_text") ;;
@@ -86,7 +68,7 @@ gives many_of 'Many(tag: B, parts: [One(tag: I, n: 1), One(tag: O, n: 2)])' '(B 
 gives point_of 'Point(x: 1, y: 2.5)' '{"x": 1, "y": 2.5}'
 gives point_of 'Point(x: 1, y: 2.5)' '[1, 2.5]'
 gives vector_of 'f32[3] [0.5, 1, 2]' '0.5 1 2'
-says out 'v: f32[3] = f32[3] [0.5, 1, 2]'
+says_text out 'v: f32[3] = f32[3] [0.5, 1, 2]'
 gives vector_of 'f32[3] [0.5, 1, 2]' '[0.5, 1, 2]'
 gives matrix_of 'f32[2, 3] [[1, 2, 3], [4, 5, 6]]' '[[1, 2, 3], [4, 5, 6]]'
 gives maybe_of Nothing '"Nothing"'
@@ -97,19 +79,19 @@ printf 't: Tree = Node(left: Leaf(tag: B, n: 1), right: Leaf(tag: O, n: 2))\nn: 
 cmp wanted out || fail "arguments are not shown as they were read"
 gives nothing 42
 gives tensors '(0.25, f32[12] [0.5, 0.5, 0.5, ..., 0.5], f32[2, 12] [[0.5, 0.5, 0.5, ..., 0.5], [0.5, 0.5, 0.5, ..., 0.5]])' 0.5
-status 0 "$nnrun" run model.nn --entry tensors 0.5 --full
+status 0 run model.nn --entry tensors 0.5 --full
 grep -q '\.\.\.' out && fail "--full leaves elements out"
-status 0 "$nnrun" run model.nn --entry several --json '((B 1) (O 2))' 3 'B I'
+status 0 run model.nn --entry several --json '((B 1) (O 2))' 3 'B I'
 [ "$(cat out)" = 5 ] || fail "--json prints more than the result"
-status 0 "$nnrun" run model.nn --entry tensors --precision f64 0.1
-says out '(0.05, '
+status 0 run model.nn --entry tensors --precision f64 0.1
+says_text out '(0.05, '
 
 # refuses ENTRY MESSAGE VALUE...
 refuses() {
   entry=$1 message=$2
   shift 2
-  status 1 "$nnrun" run model.nn --entry "$entry" "$@"
-  says err "nnrun: $message"
+  status 1 run model.nn --entry "$entry" "$@"
+  says_text err "nnrun: $message"
   [ ! -s out ] || fail "something is printed although $entry was refused"
 }
 refuses int_of '`n: int`, column 1: ' x
@@ -133,18 +115,18 @@ refuses int_of '`int_of` takes 1 value (n: int), and 0 are given'
 refuses several '`several` takes 3 values (t: Tree, n: int, ts: [Tag]), and 1 is given' '((B 1) (O 2))'
 refuses nothing '`nothing` takes 0 values, and 1 is given' 3
 refuses unknown 'model.nn has no entry `unknown`; it has `int_of`' 3
-status 1 "$nnrun" run model.nn 3
-says err 'has no entry `predict`'
-status 2 "$nnrun" run
-says err 'which model?'
-status 2 "$nnrun" run model.nn --data x 3
-says err '--data is an option of'
-status 1 "$nnrun" run model.nn --entry quotient 1 0
-says err 'model.nn:25:40: division by zero'
-says out 'b: int = 0'
-status 1 "$nnrun" run model.nn --entry logarithm -- -1
-says out 'logarithm: f32 = nan'
-says err '`logarithm` is nan: `log` of -1'
+status 1 run model.nn 3
+says_text err 'has no entry `predict`'
+status 2 run
+says_text err 'which model?'
+status 2 run model.nn --data x 3
+says_text err '--data is an option of'
+status 1 run model.nn --entry quotient 1 0
+says_text err 'model.nn:25:40: division by zero'
+says_text out 'b: int = 0'
+status 1 run model.nn --entry logarithm -- -1
+says_text out 'logarithm: f32 = nan'
+says_text err '`logarithm` is nan: `log` of -1'
 
 # A trained model: as `predict` does it, with words that training did not see.
 cp "$source"/examples/treelstm/treelstm.nn .
@@ -156,11 +138,11 @@ while IFS= read -r tree; do
   "$nnrun" run treelstm.nn --weights tree.safetensors --entry state --json "$tree"
 done <three.txt >typed
 cmp predicted typed || fail "run and predict give different results"
-status 0 "$nnrun" run treelstm.nn --weights tree.safetensors '(2 unheard-of)'
-says out 't: Tree = Leaf(label: 2, word: <unk>)'
-status 1 "$nnrun" run treelstm.nn --weights tree.safetensors '(9 good)'
-says err '`t: Tree`, column 2: `9` is not in the closed vocabulary Label'
-status 1 "$nnrun" run treelstm.nn '(2 good)'
-says err '--weights'
-status 0 "$nnrun" run --help
-says out '--full'
+status 0 run treelstm.nn --weights tree.safetensors '(2 unheard-of)'
+says_text out 't: Tree = Leaf(label: 2, word: <unk>)'
+status 1 run treelstm.nn --weights tree.safetensors '(9 good)'
+says_text err '`t: Tree`, column 2: `9` is not in the closed vocabulary Label'
+status 1 run treelstm.nn '(2 good)'
+says_text err '--weights'
+status 0 run --help
+says_text out '--full'
