@@ -29,10 +29,15 @@ struct symbol {
 
 #define MAX_SYMBOLS (GEMM_MAX_ROWS * GEMM_WIDTHS)
 
+// The table is the largest piece of code that there is, and many threads that compile kernels wait for it: it comes in
+// parts, and each thread begins with another.
+enum { PARTS = 4 };
+
 struct plan {
   const struct jit *jit;
   enum nn_element element;
-  int n;
+  int part;
+  int n;  // of all parts: symbol i is in part i % PARTS
   struct symbol symbols[MAX_SYMBOLS];
 };
 
@@ -61,7 +66,7 @@ static bool build(void *context, LLVMModuleRef module, char **error) {
   struct plan *plan = context;
   struct codegen cg;
   codegen_init(&cg, module, jit_cpu(plan->jit), plan->element);
-  for (int i = 0; i < plan->n; i++) {
+  for (int i = plan->part; i < plan->n; i += PARTS) {
     const struct symbol *s = &plan->symbols[i];
     gemm_codegen_micro(&cg, s->name, s->rows, s->vectors);
     jit_set_attributes(plan->jit, cg.function);
@@ -70,23 +75,32 @@ static bool build(void *context, LLVMModuleRef module, char **error) {
   return true;
 }
 
-static bool compile_table(struct jit *jit, enum nn_element element, struct gemm_table *table, char **error) {
-  struct plan plan = {.jit = jit, .element = element};
-  plan_table(&plan, table);
+static bool compile_part(struct jit *jit, struct plan *plan, int part, char **error) {
   const char *names[MAX_SYMBOLS];
   void *addresses[MAX_SYMBOLS];
-  for (int i = 0; i < plan.n; i++)
-    names[i] = plan.symbols[i].name;
-  struct jit_request request = {.key = element == NN_F32 ? "gemm f32" : "gemm f64",
-                                .build = build,
-                                .context = &plan,
-                                .n_symbols = (uint32_t)plan.n,
-                                .symbols = names};
+  char key[24];
+  snprintf(key, sizeof key, "gemm %s %d/%d", plan->element == NN_F32 ? "f32" : "f64", part, PARTS);
+  plan->part = part;
+  struct jit_request request = {.key = key, .build = build, .context = plan, .symbols = names};
+  for (int i = part; i < plan->n; i += PARTS)
+    names[request.n_symbols++] = plan->symbols[i].name;
   if (!jit_compile(jit, &request, addresses, error))
     return false;
-  for (int i = 0; i < plan.n; i++)
-    *plan.symbols[i].slot = addresses[i];
+  for (int i = part, n = 0; i < plan->n; i += PARTS)
+    *plan->symbols[i].slot = addresses[n++];
   return true;
+}
+
+static bool compile_table(struct jit *jit, enum nn_element element, struct gemm_table *table, char **error) {
+  unsigned turn = jit_turn(jit);
+  struct plan plan = {.jit = jit, .element = element};
+  plan_table(&plan, table);
+  bool ok = true;
+  for (unsigned i = 0; i < PARTS && ok; i++) {
+    unsigned part = (turn / 2 + i) % PARTS;  // from either end, until they meet
+    ok = compile_part(jit, &plan, (int)(turn % 2 ? PARTS - 1 - part : part), error);
+  }
+  return ok;
 }
 
 const struct gemm_table *gemm_table_get(struct jit *jit, enum nn_element element, char **error) {
@@ -122,20 +136,28 @@ struct block {
   char *c;
 };
 
-// Steps [begin, end) of k, to a corner with rows so far apart.
+enum { BLOCK_BYTES = GEMM_MAX_ROWS * (1 << (GEMM_WIDTHS - 1)) * 64 };
+
+// Steps [begin, end) of k, to a corner with rows so far apart. Few products are longer than a stretch: adding one up is no
+// business of the kernels, of which there are dozens.
 static void multiply_part(const struct product *p, const struct block *block, const void *const *x,
                           int64_t begin, int64_t end, char *c, int64_t c_row_bytes) {
+  _Alignas(64) char stretch[BLOCK_BYTES];
   const void *rest[GEMM_MAX_ROWS];
+  size_t n = (size_t)block->bytes / nn_element_bytes(p->table->element);
   for (int64_t at = begin; at < end; at += GEMM_STRETCH) {
+    bool adds = at > begin;
     int64_t k = end - at < GEMM_STRETCH ? end - at : GEMM_STRETCH;
     for (int i = 0; i < block->rows; i++)
       rest[i] = (const char *)x[i] + (size_t)at * nn_element_bytes(p->table->element);
-    block->micro(rest, block->weights + at * GEMM_PANEL_BYTES, c, k, p->panel_bytes, c_row_bytes, at > begin);
+    block->micro(rest, block->weights + at * GEMM_PANEL_BYTES, adds ? stretch : c, k, p->panel_bytes,
+                 adds ? block->bytes : c_row_bytes);
+    for (int i = 0; i < block->rows && adds; i++)
+      p->table->loops->add(c + i * c_row_bytes, stretch + i * block->bytes, n);
   }
 }
 
 static void multiply_long(const struct product *p, const struct block *block, const void *const *x) {
-  enum { BLOCK_BYTES = GEMM_MAX_ROWS * (1 << (GEMM_WIDTHS - 1)) * 64 };
   _Alignas(64) char part[BLOCK_BYTES], lost[BLOCK_BYTES];
   const struct loops *loops = p->table->loops;
   size_t n = (size_t)block->bytes / nn_element_bytes(p->table->element);
@@ -170,7 +192,7 @@ static int64_t run_block(const struct product *p, const void *const *x, int rows
                         .weights = weights,
                         .c = c + from * table->vector_bytes};
   if (p->k <= GEMM_STRETCH)
-    block.micro(x, weights, block.c, p->k, p->panel_bytes, p->c_row_bytes, 0);
+    block.micro(x, weights, block.c, p->k, p->panel_bytes, p->c_row_bytes);
   else
     multiply_long(p, &block, x);
   return from + (1 << width);

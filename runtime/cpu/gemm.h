@@ -32,9 +32,9 @@ static inline int64_t gemm_panels(enum nn_element e, int64_t columns) {
 }
 
 // One block: rows x[0..) of k elements, weights from the first panel's first wanted column, the block's
-// corner of C, to which the product is written or, when `add` is not 0, added.
+// corner of C, to which the product is written.
 typedef void gemm_micro_fn(const void *const *x, const void *weights, void *c, int64_t k, int64_t panel_bytes,
-                           int64_t c_row_bytes, int64_t add);
+                           int64_t c_row_bytes);
 
 struct gemm_table {
   enum nn_element element;

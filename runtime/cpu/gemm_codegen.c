@@ -88,27 +88,10 @@ static void no_alias(struct codegen *cg, unsigned parameter) {
   LLVMAddAttributeAtIndex(cg->function, parameter + 1, LLVMCreateEnumAttribute(cg->context, kind, 0));
 }
 
-// Writes the block to c, or adds it to what is there, and returns.
-static void store_block(const struct block *block, LLVMValueRef c, bool add, LLVMValueRef *accumulators) {
-  struct codegen *cg = block->cg;
-  LLVMValueRef row_bytes = LLVMGetParam(cg->function, 5);
-  for (int i = 0; i < block->rows; i++) {
-    LLVMValueRef row = codegen_at_byte(cg, c, LLVMBuildMul(cg->builder, row_bytes, codegen_word(cg, i), ""));
-    for (int j = 0; j < block->vectors; j++) {
-      LLVMValueRef value = accumulators[i * block->vectors + j],
-                   to = byte_offset(cg, row, j * (int64_t)block->vector_bytes);
-      if (add)
-        value = LLVMBuildFAdd(cg->builder, codegen_load(cg, block->vector, to), value, "");
-      codegen_store(cg, value, to);
-    }
-  }
-  LLVMBuildRetVoid(cg->builder);
-}
-
 void gemm_codegen_micro(struct codegen *cg, const char *name, int rows, int vectors) {
   assert(rows <= MAX_ROWS && vectors <= MAX_VECTORS && rows * vectors < CODEGEN_CARRIED);
-  LLVMTypeRef types[] = {cg->pointer, cg->pointer, cg->pointer, cg->int64, cg->int64, cg->int64, cg->int64};
-  LLVMValueRef f = codegen_function(cg, name, LLVMFunctionType(cg->void_type, types, 7, 0), false);
+  LLVMTypeRef types[] = {cg->pointer, cg->pointer, cg->pointer, cg->int64, cg->int64, cg->int64};
+  LLVMValueRef f = codegen_function(cg, name, LLVMFunctionType(cg->void_type, types, 6, 0), false);
   no_alias(cg, 2);
   LLVMValueRef k = LLVMGetParam(f, 3), c = LLVMGetParam(f, 2);
   struct block block = {.cg = cg,
@@ -130,12 +113,11 @@ void gemm_codegen_micro(struct codegen *cg, const char *name, int rows, int vect
     loop_over_k(&block, codegen_word(cg, 0), done, UNROLL, carried);
   }
   loop_over_k(&block, done, k, 1, carried);
-  LLVMBasicBlockRef add = LLVMAppendBasicBlockInContext(cg->context, f, "add"),
-                    set = LLVMAppendBasicBlockInContext(cg->context, f, "set");
-  LLVMValueRef adds = LLVMBuildICmp(cg->builder, LLVMIntNE, LLVMGetParam(f, 6), codegen_word(cg, 0), "");
-  LLVMBuildCondBr(cg->builder, adds, add, set);
-  LLVMPositionBuilderAtEnd(cg->builder, add);
-  store_block(&block, c, true, carried);
-  LLVMPositionBuilderAtEnd(cg->builder, set);
-  store_block(&block, c, false, carried);
+  for (int i = 0; i < rows; i++) {
+    LLVMValueRef row =
+        codegen_at_byte(cg, c, LLVMBuildMul(cg->builder, LLVMGetParam(f, 5), codegen_word(cg, i), ""));
+    for (int j = 0; j < vectors; j++)
+      codegen_store(cg, carried[i * vectors + j], byte_offset(cg, row, j * (int64_t)block.vector_bytes));
+  }
+  LLVMBuildRetVoid(cg->builder);
 }

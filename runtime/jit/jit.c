@@ -54,6 +54,7 @@ struct jit {
   struct module *modules;
   struct definition *definitions;
   struct jit_statistics statistics;
+  unsigned turns;
 };
 
 static bool fail(char **error, const char *what, const char *why) {
@@ -239,6 +240,13 @@ void jit_free(struct jit *jit) {
 }
 
 const struct cpu_features *jit_cpu(const struct jit *jit) { return &jit->cpu; }
+
+unsigned jit_turn(struct jit *jit) {
+  pthread_mutex_lock(&jit->lock);
+  unsigned turn = jit->turns++;
+  pthread_mutex_unlock(&jit->lock);
+  return turn;
+}
 
 const char *jit_cache_message(const struct jit *jit) { return jit_cache_problem(&jit->cache); }
 

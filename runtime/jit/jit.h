@@ -69,6 +69,9 @@ struct jit_request {
 // with *error when building or LLVM failed; a later request with that key tries again.
 bool jit_compile(struct jit *, const struct jit_request *, void **addresses, char **error);
 
+// How many calls there were before: for threads that want the same modules and begin with different ones.
+unsigned jit_turn(struct jit *);
+
 // The module after its passes as LLVM IR, or its assembly; malloc'd. Neither cache is used.
 char *jit_text(struct jit *, const struct jit_request *, bool assembly, char **error);
 
