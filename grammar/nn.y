@@ -74,7 +74,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %nterm <struct ast_vars> vars var_list
 %nterm <struct ast_var> var
 %nterm <struct ast_name> name qualified
-%nterm <struct ast_decl *> decl dim vocab enumeration data param instance layer fn metric member
+%nterm <struct ast_decl *> decl dim vocab enumeration data param instance layer fn metric metric_head member
 %nterm <struct ast_decls> members
 %nterm <struct ast_vocab_options> vocab_options vocab_option_list
 %nterm <struct ast_vocab_option> vocab_option
@@ -119,7 +119,7 @@ decls:
 
 toplevel:
   import  { PUSH(parser->file->imports, $import); }
-| decl    { PUSH(parser->file->decls, $decl); }
+| decl    { PUSH(parser->file->decls, $decl); build_push_total(parser, $decl); }
 | test
 | error
 ;
@@ -301,6 +301,12 @@ fn:
 ;
 
 metric:
+  metric_head                                     { $$ = $1; }
+| metric_head IDENTIFIER "(" own_params ")" block {
+    $$ = $1; build_total(parser, @$, $1, build_name($2, @2), $own_params, $block); }
+;
+
+metric_head:
   "metric" name "(" fn_params ")" result block {
     $$ = build_fn(parser, @$, true, $name, (struct ast_vars){0}, $fn_params, $result, $block); }
 ;

@@ -292,6 +292,27 @@ NN_MUST_CHECK nn_status *nn_session_metric(nn_session *, size_t entry, const nn_
                                            const size_t *examples, size_t n, double *sum, double *weight,
                                            size_t *n_failed);
 
+// What any metric is made of: its sums over a data set (grammar/LANGUAGE.md, Metrics). They belong to a bound model, and
+// are used by its sessions.
+typedef struct nn_totals nn_totals;
+NN_MUST_CHECK nn_status *nn_totals_new(const nn_model *, size_t entry, nn_totals **);
+void nn_totals_free(nn_totals *);
+void nn_totals_clear(nn_totals *);
+// Adds those of another to them, of the same metric.
+NN_MUST_CHECK nn_status *nn_totals_add(nn_totals *, const nn_totals *);
+// Runs the metric and adds what it gives; failed examples are counted and left out.
+NN_MUST_CHECK nn_status *nn_session_totals(nn_session *, nn_totals *, const nn_dataset *,
+                                           const size_t *examples, size_t n, size_t *n_failed);
+// The metric: a number, or a table with NaN as its number. `text` has a line for each row, with an empty one in front;
+// `json` is an object. Both are NULL where it is no table.
+typedef struct nn_metric_value {
+  bool is_known;  // false: there was nothing, and the number is NaN
+  double number;
+  char *text, *json;
+} nn_metric_value;
+NN_MUST_CHECK nn_status *nn_totals_value(nn_session *, const nn_totals *, nn_metric_value *);
+void nn_metric_value_free(nn_metric_value *);
+
 // -------------------------------------------------------------------------------------- position in the data
 
 // Part of the state of training, which belongs to the model. An epoch is one way through examples 0 .. n - 1 of

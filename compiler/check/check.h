@@ -80,7 +80,7 @@
  * Patterns. A match is exhaustive and every arm is reachable: the last arm of a decision needs no test.
  *   `let` and `for` patterns always match. Integer patterns only on ints.
  *
- * Functions. result_type is set, for a metric to a tuple of two, each int, bool, float or scalar tensor
+ * Functions. result_type is set, for a metric to what check_metric.c lists, a part or a tuple of them; scalar tensors only
  *   (bool counts as 0 or 1). A body either never reaches its end or its value has the result type (up to
  *   conversion). Sizes, types and functions in recursive calls are such that a program has finitely many instances
  *   of each generic function. `loss`, if present, gives f32.

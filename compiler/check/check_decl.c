@@ -383,10 +383,12 @@ static void visit_fn(struct checker *checker, struct ast_decl *decl) {
   struct ast_fn *fn = decl->fn;
   names_enter_body(&checker->names, &fn->size_vars, &fn->type_vars);
   for (size_t i = 0; i < fn->params.count; i++)
-    fn->params.items[i].local->type = check_param_type(checker, fn->params.items[i].type);
+    fn->params.items[i].local->type = fn->params.items[i].type || !fn->total_of
+                                          ? check_param_type(checker, fn->params.items[i].type)
+                                          : &type_error; /* check_metric_total */
   if (fn->result)
     fn->result_type = check_type(checker, fn->result);
-  else if (!fn->is_metric && !(fn->test && fn->body->value))
+  else if (!fn->is_metric && !fn->total_of && !(fn->test && fn->body->value))
     fn->result_type = &type_unit;
   if (fn->size_vars.count > 0)
     check_sizes_determined(checker, fn);
@@ -501,8 +503,8 @@ static void find_entries(struct checker *checker) {
       fn->is_entry = meaning->entry && !meaning->other && meaning->entry->value &&
                      meaning->entry->value->ref.fn == fn;
       /* These are run without being named. */
-      if (fn->is_entry &&
-          (fn->is_metric || strcmp(fn->name.text, "loss") == 0 || strcmp(fn->name.text, "predict") == 0))
+      if (fn->is_entry && (fn->is_metric || fn->total_of || strcmp(fn->name.text, "loss") == 0 ||
+                           strcmp(fn->name.text, "predict") == 0))
         modules_use(&names->modules, files->count - 1, fn->name.text);
     }
   }

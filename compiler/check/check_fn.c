@@ -202,32 +202,10 @@ static struct check_wanted wanted_by_result(struct checker *checker) {
                                fn->result ? "its result type" : "no result type: it gives `()`"};
 }
 
-static bool is_metric_number(const struct type *type) {
-  type = type_resolve(type);
-  return type->kind == TYPE_ERROR || type->kind == TYPE_BOOL || type_is_host_number(type) ||
-         type_is_scalar(type);
-}
-
-/* The first result of a metric decides its type. */
-static void check_metric_result(struct checker *checker, struct ast_expr *value, const struct type *type) {
-  bool is_pair = type->kind == TYPE_TUPLE && type->tuple.count == 2;
-  if (!is_pair || !is_metric_number(type->tuple.items[0]) || !is_metric_number(type->tuple.items[1])) {
-    struct diag *d = diag_error(checker->sink, DIAG_METRIC_RESULT, value->span,
-                                "a metric gives two numbers, not %s", check_text(checker, type));
-    diag_note(d, "both are summed over the data set, and the metric is the quotient of the sums");
-    diag_help(d, "write `(correct, 1)`: each may be an int, a bool, a float or f32");
-    checker->fn->result_type = &type_error;
-  } else if (!checker->fn->result_type) {
-    check_set_type(checker, &checker->fn->result_type, type);
-  } else {
-    struct check_wanted why = {"the result of the metric", SPAN_NONE, NULL};
-    check_fits(checker, value, checker->fn->result_type, &why);
-  }
-}
-
 static bool wants_result(const struct checker *checker) {
   const struct type *wanted = checker->fn->result_type;
-  return checker->fn->is_metric || (wanted->kind != TYPE_ERROR && !type_is_unit(wanted));
+  return checker->fn->is_metric || checker->fn->total_of ||
+         (wanted->kind != TYPE_ERROR && !type_is_unit(wanted));
 }
 
 static void report_missing_result(struct checker *checker, const struct ast_block *body) {
@@ -238,7 +216,9 @@ static void report_missing_result(struct checker *checker, const struct ast_bloc
                               checker->fn->name.text);
   diag_primary_label(d, "the end is reached here");
   if (checker->fn->is_metric)
-    diag_help(d, "end with the two numbers: `(correct, 1)`");
+    diag_help(d, "end with what is summed: `(correct, 1)`");
+  else if (checker->fn->total_of)
+    diag_help(d, "end with the metric's value: a number, or a table `[(class, number)]`");
   else
     diag_label(d, why.declared, "it must give %s", check_text(checker, checker->fn->result_type));
 }
@@ -259,6 +239,8 @@ static void check_result(struct checker *checker, struct ast_expr *value, const 
     report_missing_result(checker, body);
   else if (checker->fn->is_metric)
     check_metric_result(checker, value, type);
+  else if (checker->fn->total_of)
+    check_total_result(checker, value, type);
   else
     check_fits(checker, value, wanted, &why);
 }
@@ -284,7 +266,9 @@ static bool check_return(struct checker *checker, struct ast_stmt *stmt) {
     struct check_wanted why = wanted_by_result(checker);
     struct diag *d = diag_error(checker->sink, DIAG_MISSING_RESULT, stmt->span, "`return` without a value");
     diag_label(d, why.declared, "`%s` gives %s", checker->fn->name.text,
-               checker->fn->is_metric ? "two numbers" : check_text(checker, checker->fn->result_type));
+               checker->fn->is_metric || checker->fn->total_of
+                   ? "a value"
+                   : check_text(checker, checker->fn->result_type));
   }
   return false;
 }
@@ -413,6 +397,8 @@ static void visit_body(struct checker *checker, struct ast_decl *decl) {
   checker->fn = fn;
   names_enter_body(&checker->names, &fn->size_vars, &fn->type_vars);
   names_open_scope(&checker->names);
+  if (fn->total_of)
+    check_metric_total(checker, fn);
   for (size_t i = 0; i < fn->params.count; i++)
     names_bind(&checker->names, fn->params.items[i].local);
   check_body(checker, fn->body);

@@ -141,6 +141,14 @@ void check_help_incomparable(struct checker *checker, struct diag *d, const stru
 bool check_bound(struct checker *checker, const struct ast_type_var *var, const struct type *type,
                  struct span span, const char *callee);
 
+/* ---- check_metric.c ------------------------------------------------------------------------------------- */
+
+/* A result of the metric, or of its total, that is being checked: the first one decides its type. */
+void check_metric_result(struct checker *checker, struct ast_expr *value, const struct type *type);
+void check_total_result(struct checker *checker, struct ast_expr *value, const struct type *type);
+/* Gives the parameters of a total the types of its metric's sums. */
+void check_metric_total(struct checker *checker, struct ast_fn *total);
+
 /* ---- check_fn.c: bodies and statements ----------------------------------------------------------------- */
 
 void check_bodies(struct checker *checker);

@@ -340,6 +340,26 @@ struct ir_entry {
   const struct ir_type *result;  // unflattened; may be a tuple
 };
 
+// A part of what a metric gives for an example, and its sum over a data set:
+//   NUMBER   int, bool, float: a float
+//   NUMBERS  list of such: a list of floats, position by position
+//   TABLE    list of one or two indices, and maybe a number behind them (1 otherwise): a list of floats, or of lists of
+//            them, by the positions of the indices
+// A metric gives one part or a tuple of them. It is the quotient of two numbers, or one table, or what the entry makes
+// of the sums that is called NAME.total.
+enum ir_part_kind { IR_PART_NUMBER, IR_PART_NUMBERS, IR_PART_TABLE };
+struct ir_part {
+  enum ir_part_kind kind;
+  uint32_t n_keys;
+  uint32_t dims[2];              // of the keys
+  const struct ir_type *weight;  // of the number behind them; NULL: none
+};
+// false: the type is none.
+bool ir_metric_part(const struct ir_type *type, struct ir_part *part);
+// The parts of a metric's result: their number, and the type of each.
+uint32_t ir_metric_part_count(const struct ir_type *result);
+const struct ir_type *ir_metric_part_type(const struct ir_type *result, uint32_t i);
+
 struct ir_module {
   struct arena *arena;  // owns everything below
   const char *name;
@@ -377,6 +397,8 @@ struct ir_param *ir_add_param(struct ir_module *, const char *name, const struct
 struct ir_function *ir_add_function(struct ir_module *, const char *name);
 // Adjoints are not put in the table.
 struct ir_block *ir_add_block(struct ir_module *, const char *name, enum ir_block_kind kind);
+// The entry that makes a metric's value of its sums, NAME.total: its number, or n_entries where there is none.
+uint32_t ir_metric_total(const struct ir_module *, const struct ir_entry *metric);
 struct ir_entry *ir_add_entry(struct ir_module *, const char *name);
 uint32_t ir_add_file(struct ir_module *, const char *name);
 

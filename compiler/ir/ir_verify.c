@@ -289,13 +289,36 @@ static uint32_t flatten_fields(struct ir_verifier *v, uint32_t n, const struct i
   return width;
 }
 
-static bool check_metric(struct ir_verifier *v, const struct ir_entry *entry, uint32_t n,
-                         const struct ir_type *const *slots) {
-  bool fits = n == 2;
-  for (uint32_t i = 0; fits && i < n; i++)
-    fits = slots[i]->kind == IR_INT || slots[i]->kind == IR_BOOL || slots[i]->kind == IR_FLOAT ||
-           (slots[i]->kind == IR_TENSOR && slots[i]->shape.rank == 0);
-  return fits ? true : ir_verify_fail(v, "metric %s gives no numerator and denominator", entry->name);
+static bool is_sum(const struct ir_type *type, const struct ir_part *part) {
+  uint32_t depth = part->kind == IR_PART_NUMBER ? 0 : part->kind == IR_PART_NUMBERS ? 1 : part->n_keys;
+  for (; depth > 0 && type->kind == IR_LIST; depth--)
+    type = type->element;
+  return depth == 0 && type->kind == IR_FLOAT;
+}
+
+// The value of a metric: a number, or a table of classes with a number each.
+static bool is_value(const struct ir_type *type) {
+  struct ir_part part;
+  if (!ir_metric_part(type, &part) || type->kind == IR_TENSOR || type->kind == IR_BOOL)
+    return false;
+  return part.kind == IR_PART_NUMBER || (part.kind == IR_PART_TABLE && part.n_keys == 1 && part.weight);
+}
+
+static bool check_metric(struct ir_verifier *v, const struct ir_entry *entry) {
+  uint32_t n = ir_metric_part_count(entry->result), n_numbers = 0, total = ir_metric_total(v->module, entry);
+  const struct ir_entry *made = total < v->module->n_entries ? v->module->entries[total] : NULL;
+  bool fits = !made || (made->n_params == n && is_value(made->result));
+  struct ir_part part = {0};
+  for (uint32_t i = 0; fits && i < n; i++) {
+    fits = ir_metric_part(ir_metric_part_type(entry->result, i), &part) &&
+           (!made || is_sum(made->params[i].type, &part));
+    n_numbers += part.kind == IR_PART_NUMBER;
+  }
+  if (!fits)
+    return ir_verify_fail(
+        v, "metric %s gives what cannot be summed, or its total takes and gives something else", entry->name);
+  bool is_whole = made || (n == 2 && n_numbers == 2) || (n == 1 && part.kind == IR_PART_TABLE);
+  return is_whole ? true : ir_verify_fail(v, "metric %s gives no numerator and denominator", entry->name);
 }
 
 static bool check_entry(struct ir_verifier *v, const struct ir_entry *entry) {
@@ -324,7 +347,7 @@ static bool check_entry(struct ir_verifier *v, const struct ir_entry *entry) {
     agree = ir_verify_agree(v, results[i], function->results[i]);
   if (!agree)
     return ir_verify_fail(v, "%s %s: its result is not that of @%s", what, entry->name, function->name);
-  return !entry->is_metric || check_metric(v, entry, n_results, results);
+  return !entry->is_metric || check_metric(v, entry);
 }
 
 static bool check_value_types(struct ir_verifier *v, uint32_t n, struct ir_value *const *values) {

@@ -64,7 +64,8 @@ const struct ir_type *lower_result_type(struct lower *lower, const struct ast_fn
   const struct ir_type *type = lower_type(lower, env, fn->result_type);
   if (!fn->is_metric)
     return type;
-  assert(type->kind == IR_TUPLE);
+  if (type->kind != IR_TUPLE)
+    return type;
   struct ir_field *fields = arena_new_array(lower->arena, struct ir_field, type->tuple.n);
   for (uint32_t i = 0; i < type->tuple.n; i++) {
     fields[i] = type->tuple.fields[i];

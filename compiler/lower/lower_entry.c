@@ -41,7 +41,7 @@ static bool is_data(struct lower *lower, struct map *seen, const struct type *ty
 static bool is_entry(struct lower *lower, const struct ast_fn *fn, bool is_main) {
   if (fn->test)
     return false;
-  bool is_named = fn->is_metric || strcmp(fn->name.text, "loss") == 0 ||
+  bool is_named = fn->is_metric || fn->total_of || strcmp(fn->name.text, "loss") == 0 ||
                   strcmp(fn->name.text, "predict") == 0;
   struct map seen = {0};
   for (size_t i = 0; i < fn->params.count; i++)

@@ -713,7 +713,9 @@ struct ast_fn {
   struct ast_name name;
   const char *unique; /* checker */
   bool is_metric;
-  struct ast_test *test; /* that it is a function of; NULL: it belongs to the model */
+  struct ast_fn *total; /* of a metric: what it is made of its sums; NULL: their quotient, or a table */
+  const struct ast_fn *total_of; /* the metric of which it is that; its parameters and result have no types */
+  struct ast_test *test;         /* that it is a function of; NULL: it belongs to the model */
   struct ast_size_vars size_vars;
   struct ast_type_vars type_vars;
   struct ast_fn_params params;

@@ -581,6 +581,12 @@ static void print_fn(struct printer *p, const struct ast_fn *fn) {
   print_result(p, fn->result);
   fputc(' ', p->out);
   print_block(p, fn->body);
+  if (!fn->total)
+    return;
+  fputs(" total(", p->out);
+  print_fn_params(p, &fn->total->params);
+  fputs(") ", p->out);
+  print_block(p, fn->total->body);
 }
 
 static void print_test(struct printer *p, const struct ast_test *test) {
@@ -689,6 +695,8 @@ void ast_print_file(const struct ast_file *file, FILE *out, const struct ast_pri
     const struct ast_decl *decl = file->decls.items[i];
     if (decl->kind == AST_DECL_FN && decl->fn->test && decl->fn == decl->fn->test->setup)
       continue; /* it is printed with the test's other function */
+    if (decl->kind == AST_DECL_FN && decl->fn->total_of)
+      continue; /* and this with its metric */
     bool is_long = decl->kind == AST_DECL_FN || decl->kind == AST_DECL_LAYER || decl->kind == AST_DECL_DATA;
     bool is_first = i == 0 && file->imports.count == 0;
     if (!is_first && (is_long || i == 0 || file->decls.items[i - 1]->kind != decl->kind))

@@ -264,3 +264,24 @@ struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, st
   decl->fn = fn;
   return decl;
 }
+
+void build_total(struct parser *p, struct span span, struct ast_decl *metric, struct ast_name word,
+                 struct ast_fn_params params, struct ast_block *body) {
+  if (strcmp(word.text, "total") != 0) {
+    struct diag *d = parser_error(p, DIAG_SYNTAX, word.span, "expected end of line or `total`, found `%s`",
+                                  word.text);
+    diag_help(d, "what a metric is made of its sums stands behind it: `} total(a, b) { exp(a / b) }`");
+  }
+  const char *name = arena_printf(p->arena, "%s.total", metric->fn->name.text);
+  p->pending_total = build_fn(p, span, false, build_name(name, word.span), (struct ast_vars){0}, params, NULL,
+                              body);
+  p->pending_total->fn->total_of = metric->fn;
+  metric->fn->total = p->pending_total->fn;
+}
+
+void build_push_total(struct parser *p, const struct ast_decl *metric) {
+  if (!p->pending_total || metric->kind != AST_DECL_FN || p->pending_total->fn->total_of != metric->fn)
+    return;
+  arena_push(p->arena, &p->file->decls, p->pending_total);
+  p->pending_total = NULL;
+}

@@ -71,6 +71,7 @@ struct parser {
 
   /* Builders. */
   struct ast_locals pending_locals;             /* bindings met since the last complete function */
+  struct ast_decl *pending_total;               /* of the metric that was read last */
   struct ast_expectations pending_expectations; /* of the test that is being read */
 };
 
@@ -203,6 +204,10 @@ struct ast_decl *build_layer(struct parser *p, struct span span, struct ast_name
                              struct ast_layer_params layer_params, struct ast_decls members);
 struct ast_fn_param build_fn_param(struct parser *p, struct span span, struct ast_name name,
                                    struct ast_type *type);
+/* What a metric is made of its sums: a function of its own, behind the metric. */
+void build_total(struct parser *p, struct span span, struct ast_decl *metric, struct ast_name word,
+                 struct ast_fn_params params, struct ast_block *body);
+void build_push_total(struct parser *p, const struct ast_decl *metric);
 struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, struct ast_name name,
                           struct ast_vars vars, struct ast_fn_params params, struct ast_type *result,
                           struct ast_block *body);

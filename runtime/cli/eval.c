@@ -18,7 +18,7 @@ int cli_eval(const struct cli_options *options) {
     json_t *out = json_pack("{s:I, s:I, s:I}", "examples", (json_int_t)run.n, "failed", (json_int_t)n_failed,
                             "skipped", (json_int_t)n_skipped);
     for (size_t i = 0; i < n_scores; i++)
-      json_object_set_new(out, scores[i].name, cli_json_number(cli_score_value(&scores[i])));
+      json_object_set_new(out, scores[i].name, cli_score_json(&scores[i]));
     cli_print_json(out);
   } else {
     printf("examples %zu\n", run.n);
@@ -28,9 +28,10 @@ int cli_eval(const struct cli_options *options) {
       printf("skipped %zu\n", n_skipped);
     char text[CLI_SCORE_TEXT];
     for (size_t i = 0; i < n_scores; i++)
-      printf("%s %s\n", scores[i].name, cli_score_text(&scores[i], 6, text));
+      printf("%s%s%s\n", scores[i].name, scores[i].value.text ? "" : " ",
+             scores[i].value.text ? scores[i].value.text : cli_score_text(&scores[i], 6, text));
   }
-  free(scores);
+  cli_scores_free(scores, n_scores);
   int status = cli_status(&run, n_failed, run.n, " and count in nothing");
   cli_run_end(&run);
   return n_not_finite ? 1 : status;

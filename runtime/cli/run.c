@@ -399,6 +399,8 @@ void cli_end_if_interrupted(const struct cli_run *run, const size_t *examples, s
 }
 
 double cli_score_value(const struct cli_score *score) {
+  if (score->totals)
+    return cli_plain(score->value.number);
   double weight = long_sum_value(&score->weight);
   return weight != 0 ? cli_plain(long_sum_value(&score->sum) / weight) : NAN;
 }
@@ -409,10 +411,26 @@ static void note_not_finite(const struct cli_run *run, size_t entry, nn_dataset 
 }
 
 const char *cli_score_text(const struct cli_score *score, int digits, char text[static CLI_SCORE_TEXT]) {
-  if (long_sum_value(&score->weight) == 0)
+  if (score->value.text)
+    return NULL;
+  if (score->totals ? !score->value.is_known : long_sum_value(&score->weight) == 0)
     return "-";
   snprintf(text, CLI_SCORE_TEXT, "%.*g", digits, cli_score_value(score));
   return text;
+}
+
+json_t *cli_score_json(const struct cli_score *score) {
+  json_t *table = score->value.json ? json_loads(score->value.json, JSON_DECODE_ANY, NULL) : NULL;
+  return table ? table : cli_json_number(cli_score_value(score));
+}
+
+void cli_scores_free(struct cli_score *scores, size_t n) {
+  for (size_t i = 0; scores && i < n; i++) {
+    nn_totals_free(scores[i].totals);
+    nn_totals_free(scores[i].batch);
+    nn_metric_value_free(&scores[i].value);
+  }
+  free(scores);
 }
 
 // Marks the examples that failed in the last run, [n]. Returns the number of those that had not failed before.
@@ -455,12 +473,9 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
     note_not_finite(run, run->entry, data, examples, n, &scores[0]);
   for (size_t i = 0; i < run->n_metrics; i++) {
     size_t n_metric_failed;
-    double sum = 0, weight = 0;
     struct cli_score *score = &scores[1 + i];
-    cli_check(
-        nn_session_metric(run->session, run->metrics[i], data, examples, n, &sum, &weight, &n_metric_failed));
-    long_sum_add(&score->sum, sum);
-    long_sum_add(&score->weight, weight);
+    nn_totals_clear(score->batch);
+    cli_check(nn_session_totals(run->session, score->batch, data, examples, n, &n_metric_failed));
     // An example that has a loss may still fail a metric.
     size_t n_new = mark_failed(run, failed, n);
     if (n_new && report)
@@ -473,19 +488,20 @@ static size_t evaluate_batch(const struct cli_run *run, nn_dataset *data, const 
 }
 
 // The same for what of it fails in nothing, so that loss and metrics are about the same examples: it runs again without
-// those that failed. `kept`, [1 + n_metrics], is working memory, as `failed` is; `examples` is left in disorder.
+// those that failed. `kept` is working memory, as `failed` is; `examples` is left in disorder.
 static size_t evaluate_sound(const struct cli_run *run, nn_dataset *data, size_t *examples, size_t n,
                              bool report, bool *failed, struct cli_score *scores, struct cli_score *kept) {
   size_t n_scores = 1 + run->n_metrics, n_failed = 0;
-  memcpy(kept, scores, n_scores * sizeof *scores);
+  *kept = scores[0];
   for (bool first = true; n > 0 && !*interrupt_signal(); first = false) {
     size_t n_new = evaluate_batch(run, data, examples, n, report, first, failed, scores);
-    if (!n_new)
+    if (!n_new) {
+      for (size_t i = 1; i < n_scores; i++)
+        cli_check(nn_totals_add(scores[i].totals, scores[i].batch));
       break;
-    for (size_t i = 0; i < n_scores; i++) {
-      scores[i].sum = kept[i].sum;
-      scores[i].weight = kept[i].weight;
     }
+    scores[0].sum = kept->sum;
+    scores[0].weight = kept->weight;
     n_failed += n_new;
     n = drop_failed(examples, n, failed);
   }
@@ -495,28 +511,38 @@ static size_t evaluate_sound(const struct cli_run *run, nn_dataset *data, size_t
 size_t cli_evaluate(const struct cli_run *run, nn_dataset *data, const char *label, struct cli_score **out,
                     size_t *n_failed) {
   size_t n = data == run->data ? run->n : nn_dataset_size(data), n_scores = 1 + run->n_metrics;
-  struct cli_score *scores = calloc(n_scores, sizeof *scores), *kept = calloc(n_scores, sizeof *kept);
+  struct cli_score *scores = calloc(n_scores, sizeof *scores), kept;
   size_t *examples = malloc((n + 1) * sizeof *examples);
   bool *failed = malloc(cli_batch_size(run, 0, n) + 1);
-  if (!scores || !kept || !examples || !failed)
+  if (!scores || !examples || !failed)
     cli_fail("out of memory");
   for (size_t i = 0; i < n; i++)
     examples[i] = i;
   scores[0].name = nn_model_entry_name(run->model, run->entry);
-  for (size_t i = 0; i < run->n_metrics; i++)
+  for (size_t i = 0; i < run->n_metrics; i++) {
     scores[1 + i].name = nn_model_entry_name(run->model, run->metrics[i]);
+    cli_check(nn_totals_new(run->model, run->metrics[i], &scores[1 + i].totals));
+    cli_check(nn_totals_new(run->model, run->metrics[i], &scores[1 + i].batch));
+  }
   struct progress progress;
   progress_begin(&progress, run->options->quiet, label, n);
   *n_failed = 0;
   for (size_t at = 0, size; at < n && !*interrupt_signal(); at += size) {
     size = cli_batch_size(run, at, n);
-    *n_failed += evaluate_sound(run, data, examples + at, size, *n_failed == 0, failed, scores, kept);
+    *n_failed += evaluate_sound(run, data, examples + at, size, *n_failed == 0, failed, scores, &kept);
     progress_update(&progress, at + size, "");
   }
   progress_end(&progress);
+  for (size_t i = 1; i < n_scores && !*interrupt_signal(); i++) {
+    nn_status *status = nn_totals_value(run->session, scores[i].totals, &scores[i].value);
+    if (status) {
+      cli_warn("%s", nn_status_message(status));
+      nn_status_free(status);
+      scores[i].n_not_finite++;
+    }
+  }
   free(examples);
   free(failed);
-  free(kept);
   *out = scores;
   return n_scores;
 }

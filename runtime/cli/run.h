@@ -76,14 +76,19 @@ int cli_status(const struct cli_run *, size_t n_failed, size_t n, const char *fa
 
 struct cli_score {
   const char *name;
-  struct long_sum sum, weight;
-  size_t n_not_finite;  // examples whose value is not finite
+  struct long_sum sum, weight;  // of the loss
+  nn_totals *totals, *batch;    // of a metric: so far, and of the minibatch that runs
+  nn_metric_value value;        // of a metric
+  size_t n_not_finite;          // examples whose value is not finite
 };
-// The mean; NaN when there was nothing.
+// The mean, or the metric; NaN when there was nothing, and of a table.
 double cli_score_value(const struct cli_score *);
-// As it is printed; "-" when there was nothing.
+// As it is printed, on a line; "-" when there was nothing, NULL of a table.
 enum { CLI_SCORE_TEXT = 32 };
 const char *cli_score_text(const struct cli_score *, int digits, char text[static CLI_SCORE_TEXT]);
+// A number, or a table as an object of objects.
+json_t *cli_score_json(const struct cli_score *);
+void cli_scores_free(struct cli_score *, size_t n);
 // Mean loss (the entry that runs) and metrics over a data set: scores[0] is the loss. Returns the number of
 // scores; the array is malloc'd. *n_failed counts examples whose control flow failed in the
 // entry or a metric; they count in no score. What is not finite is reported when each score meets it first.

@@ -136,7 +136,7 @@ static void write_metrics(struct training *training, const struct epoch *epoch,
                            (json_int_t)epoch->n_examples, "failed", (json_int_t)epoch->n_failed);
   json_t *dev = json_object();
   for (size_t i = 0; i < n_scores; i++)
-    json_object_set_new(dev, scores[i].name, cli_json_number(cli_score_value(&scores[i])));
+    json_object_set_new(dev, scores[i].name, cli_score_json(&scores[i]));
   if (epoch->n_dev_failed)
     json_object_set_new(line, "dev_failed", json_integer((json_int_t)epoch->n_dev_failed));
   if (n_scores)
@@ -157,7 +157,8 @@ static void report(struct training *training, const struct epoch *epoch, const s
   printf("epoch %lld  loss %.5g", (long long)epoch->number, loss);
   char text[CLI_SCORE_TEXT];
   for (size_t i = 0; i < n_scores; i++)
-    printf("  dev %s %s", scores[i].name, cli_score_text(&scores[i], 5, text));
+    if (cli_score_text(&scores[i], 5, text)) /* a table is for `eval` and --metrics */
+      printf("  dev %s %s", scores[i].name, cli_score_text(&scores[i], 5, text));
   printf("  %.1f s  %.0f examples/s", epoch->seconds, rate);
   if (epoch->n_failed)
     printf("  %zu failed", epoch->n_failed);
@@ -165,7 +166,10 @@ static void report(struct training *training, const struct epoch *epoch, const s
     printf("  dev %zu failed", epoch->n_dev_failed);
   putchar('\n');
   // The first metric says most; without one the loss.
-  const struct cli_score *shown = n_scores ? &scores[n_scores > 1] : NULL;
+  const struct cli_score *shown = n_scores ? &scores[0] : NULL;
+  for (size_t i = n_scores; i-- > 1;)
+    if (!scores[i].value.text)
+      shown = &scores[i];
   if (shown)
     snprintf(training->dev_text, sizeof training->dev_text, "  dev %.30s %s", shown->name,
              cli_score_text(shown, 4, text));
@@ -188,7 +192,7 @@ static void evaluate_and_report(struct training *training, struct epoch *epoch) 
     training->most_dev_failed = epoch->n_dev_failed;
   if (!is_interrupted())
     report(training, epoch, scores, n_scores);
-  free(scores);
+  cli_scores_free(scores, n_scores);
 }
 
 // ----------------------------------------------------------------------------------------- command

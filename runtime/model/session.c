@@ -499,7 +499,11 @@ nn_status *nn_session_metric(nn_session *session, size_t entry, const nn_dataset
                              const size_t *examples, size_t n, double *sum, double *weight,
                              size_t *n_failed) {
   STATUS_TRY(nn_session_run(session, entry, dataset, examples, n, NN_INFER));
-  if (session->n_slots != 2)
+  struct ir_part part;
+  bool is_pair = session->n_slots == 2;
+  for (uint32_t i = 0; is_pair && i < 2; i++)
+    is_pair = ir_metric_part(session->slot_types[i], &part) && part.kind == IR_PART_NUMBER;
+  if (!is_pair)
     return status_new(NN_INVALID, "`%s` is no metric: its result is no pair of numbers",
                       session->entry->name);
   *n_failed = 0;
