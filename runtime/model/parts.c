@@ -11,7 +11,7 @@
 #include "runtime/base/status.h"
 #include "runtime/model/session.h"
 
-// As result_json.c: what is nested deeper is never read.
+// As in result.c: what is nested deeper is not read either.
 enum { MOST_NESTED = 2000 };
 
 // ------------------------------------------------------------------------------------ copies of results

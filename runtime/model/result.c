@@ -1,11 +1,18 @@
+// Values for people and as JSON, in the form in which the reader of JSON lines takes arguments (runtime/data/jsonl.c):
+// one walk over a value writes both.
 #include "runtime/model/result.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/data/json_text.h"
+
 // What is shown of a dimension of more elements: the first and the last.
 enum { MOST_SHOWN = 8, FIRST_SHOWN = 3 };
+
+// JSON that is nested deeper is not read either.
+enum { MOST_NESTED_JSON = 2000 };
 
 static double float_of(const uint64_t *slot) {
   double number;
@@ -13,21 +20,26 @@ static double float_of(const uint64_t *slot) {
   return number;
 }
 
-// ---------------------------------------------------------------------------------------------------- text
+// ---------------------------------------------------------------------------------------------------- writing
 
 struct writer {
   const nn_session *session;
   const struct ir_module *module;
-  bool full;
+  bool json;
+  bool full;     // all elements of tensors; in JSON they always are
   bool of_data;  // tensors are lists of numbers
   FILE *out;
 };
 
 static void write_value(const struct writer *, const struct ir_type *, const uint64_t *slots, int depth);
 
-// The shortest decimal that is this number in its precision.
+// The shortest decimal that is this number in its precision. JSON has no infinities and no NaN, and as many digits always.
 static void write_number(const struct writer *writer, double number, enum nn_element element) {
   char text[40];
+  if (writer->json) {
+    fprintf(writer->out, !isfinite(number) ? "null" : element == NN_F64 ? "%.17g" : "%.9g", number);
+    return;
+  }
   int most = element == NN_F64 ? 17 : 9;
   for (int digits = 6; digits <= most; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, number);
@@ -36,6 +48,13 @@ static void write_number(const struct writer *writer, double number, enum nn_ele
       break;
   }
   fputs(isnan(number) ? "nan" : text, writer->out);
+}
+
+static void write_name(const struct writer *writer, const char *name) {
+  if (writer->json)
+    json_write_string(writer->out, name);
+  else
+    fputs(name, writer->out);
 }
 
 static int64_t length_of(const struct writer *writer, const struct ir_type *type, uint32_t axis) {
@@ -62,7 +81,7 @@ static void write_part(const struct writer *writer, const struct ir_type *type, 
   size_t stride = 1;
   for (uint32_t inner = axis + 1; inner < type->shape.rank; inner++)
     stride *= (size_t)length_of(writer, type, inner);
-  bool cut = !writer->full && n > MOST_SHOWN;
+  bool cut = !writer->json && !writer->full && n > MOST_SHOWN;
   fputc('[', writer->out);
   for (int64_t i = 0; i < n; i++) {
     if (cut && i == FIRST_SHOWN) {
@@ -78,7 +97,7 @@ static void write_part(const struct writer *writer, const struct ir_type *type, 
 
 static void write_tensor(const struct writer *writer, const struct ir_type *type, uint64_t slot) {
   size_t element = 0;
-  if (type->shape.rank > 0) {
+  if (type->shape.rank > 0 && !writer->json) {
     fputs("f32[", writer->out);
     for (uint32_t axis = 0; axis < type->shape.rank; axis++)
       fprintf(writer->out, "%s%lld", axis ? ", " : "", (long long)length_of(writer, type, axis));
@@ -91,24 +110,28 @@ static void write_index(const struct writer *writer, uint32_t number, uint64_t i
   const struct ir_dim *dim = writer->module->dims[number];
   const struct vocab *vocab = writer->session->model->vocabs[number];
   if (dim->atom.kind == SIZE_ENUM && index < dim->n_members)
-    fputs(dim->members[index], writer->out);
+    write_name(writer, dim->members[index]);
   else if (vocab && index < vocab_size(vocab))
-    fputs(vocab_entry(vocab, (int64_t)index), writer->out);
+    write_name(writer, vocab_entry(vocab, (int64_t)index));
   else
     fprintf(writer->out, "%lld", (long long)index);
 }
 
+// `named`: JSON writes an object, and otherwise an array.
 static void write_fields(const struct writer *writer, uint32_t n, const struct ir_field *fields,
-                         const uint64_t *slots, int depth) {
-  fputc('(', writer->out);
+                         const uint64_t *slots, bool named, int depth) {
+  const char *brackets = !writer->json ? "()" : named ? "{}" : "[]";
+  fputc(brackets[0], writer->out);
   for (uint32_t i = 0; i < n; i++) {
     fputs(i ? ", " : "", writer->out);
-    if (fields[i].name)
-      fprintf(writer->out, "%s: ", fields[i].name);
+    if (writer->json ? named : fields[i].name != NULL) {
+      write_name(writer, fields[i].name ? fields[i].name : "");
+      fputs(": ", writer->out);
+    }
     write_value(writer, fields[i].type, slots, depth);
     slots += ir_type_width(fields[i].type);
   }
-  fputc(')', writer->out);
+  fputc(brackets[1], writer->out);
 }
 
 static void write_list(const struct writer *writer, const struct ir_type *element,
@@ -125,15 +148,20 @@ static void write_list(const struct writer *writer, const struct ir_type *elemen
 static void write_data(const struct writer *writer, const struct ir_data *data,
                        const struct value_data *value, int depth) {
   const struct ir_constructor *constructor = &data->constructors[value->tag];
-  fputs(constructor->name, writer->out);
-  if (constructor->n_fields > 0)
-    write_fields(writer, constructor->n_fields, constructor->fields, value->slots, depth);
+  bool has_fields = constructor->n_fields > 0, object = writer->json && has_fields;
+  fputs(object ? "{" : "", writer->out);
+  write_name(writer, constructor->name);
+  fputs(object ? ": " : "", writer->out);
+  if (has_fields)
+    write_fields(writer, constructor->n_fields, constructor->fields, value->slots,
+                 constructor->fields[0].name != NULL, depth);
+  fputs(object ? "}" : "", writer->out);
 }
 
 static void write_value(const struct writer *writer, const struct ir_type *type, const uint64_t *slots,
                         int depth) {
-  if (depth >= RESULT_MOST_NESTED) {
-    fputs("...", writer->out);
+  if (depth >= (writer->json ? MOST_NESTED_JSON : RESULT_MOST_NESTED)) {
+    fputs(writer->json ? "null" : "...", writer->out);
     return;
   }
   switch (type->kind) {
@@ -150,9 +178,9 @@ static void write_value(const struct writer *writer, const struct ir_type *type,
                depth + 1);
     break;
   case IR_TUPLE:
-    if (type->tuple.name)
+    if (type->tuple.name && !writer->json)
       fputs(type->tuple.name, writer->out);
-    write_fields(writer, type->tuple.n, type->tuple.fields, slots, depth + 1);
+    write_fields(writer, type->tuple.n, type->tuple.fields, slots, type->tuple.name != NULL, depth + 1);
     break;
   case IR_ACC: break;  // never a result
   }
@@ -160,14 +188,31 @@ static void write_value(const struct writer *writer, const struct ir_type *type,
 
 void result_write(const nn_session *session, const struct ir_type *type, const uint64_t *slots, bool full,
                   FILE *out) {
-  struct writer writer = {session, session->model->module, full, false, out};
+  struct writer writer = {session, session->model->module, false, full, false, out};
   write_value(&writer, type, slots, 0);
 }
 
 void result_write_argument(const nn_session *session, const struct ir_type *type, const uint64_t *slots,
                            bool full, FILE *out) {
-  struct writer writer = {session, session->model->module, full, true, out};
+  struct writer writer = {session, session->model->module, false, full, true, out};
   write_value(&writer, type, slots, 0);
+}
+
+char *nn_session_json(const nn_session *session, size_t i) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out)
+    return NULL;
+  struct writer writer = {session, session->model->module, true, true, false, out};
+  if (!session->entry || i >= session->n_examples || session->examples[i].state != EXAMPLE_DONE)
+    fputs("null", out);
+  else
+    write_value(&writer, session->entry->result, session->examples[i].run.results, 0);
+  if (fclose(out) == 0)
+    return text;
+  free(text);
+  return NULL;
 }
 
 // ------------------------------------------------------------------------------------------------ equality
