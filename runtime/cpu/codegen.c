@@ -319,6 +319,29 @@ static LLVMValueRef larger(const struct codegen *cg, LLVMValueRef a, LLVMValueRe
 
 // Whether a lane is NaN is asked of all lanes at once: the steps of the fold wait for each other, and a comparison of
 // their own would make each of them three times as long.
+// One half of each group of `size` lanes of a, then of b.
+static LLVMValueRef halves(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b, unsigned size,
+                           unsigned half) {
+  LLVMValueRef all[MAX_LANES];
+  unsigned n = 0, lanes = codegen_lanes_of(a) * (a == b ? 1 : 2);
+  for (unsigned i = 0; i < lanes; i++)
+    if (i % size / (size / 2) == half)
+      all[n++] = LLVMConstInt(cg->int32, i, 0);
+  return LLVMBuildShuffleVector(cg->builder, a, b, LLVMConstVector(all, n), "");
+}
+
+LLVMValueRef codegen_sum_lanes_of(const struct codegen *cg, LLVMValueRef *vectors, unsigned n) {
+  unsigned size = codegen_lanes_of(vectors[0]);
+  for (; n > 1; n /= 2, size /= 2)
+    for (unsigned i = 0; i < n / 2; i++)
+      vectors[i] = add(cg, halves(cg, vectors[2 * i], vectors[2 * i + 1], size, 0),
+                       halves(cg, vectors[2 * i], vectors[2 * i + 1], size, 1));
+  for (; size > 1; size /= 2)
+    vectors[0] = add(cg, halves(cg, vectors[0], vectors[0], size, 0),
+                     halves(cg, vectors[0], vectors[0], size, 1));
+  return vectors[0];
+}
+
 LLVMValueRef codegen_max_lanes(const struct codegen *cg, LLVMValueRef vector) {
   unsigned lanes = codegen_lanes_of(vector);
   if (lanes == 1)

@@ -91,6 +91,8 @@ void codegen_loop_end(struct codegen *, struct codegen_loop *, const LLVMValueRe
 
 // Sum, or largest, of a vector's lanes by halves.
 LLVMValueRef codegen_sum_lanes(const struct codegen *, LLVMValueRef vector);
+// The sums of n vectors, a power of two that is at most the number of their lanes, as one vector; each as above.
+LLVMValueRef codegen_sum_lanes_of(const struct codegen *, LLVMValueRef *vectors, unsigned n);
 LLVMValueRef codegen_max_lanes(const struct codegen *, LLVMValueRef vector);
 LLVMValueRef codegen_min_lanes_int(const struct codegen *, LLVMValueRef vector);
 

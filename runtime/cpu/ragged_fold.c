@@ -194,13 +194,25 @@ struct tile {
   LLVMValueRef at[IR_MAX_RANK];
 };
 
-static void store_tile(struct ragged *r, const struct fold *f, struct cells *cells) {
+static LLVMValueRef cell_address(struct ragged *r, const struct fold *f, const struct cells *cells,
+                                 unsigned c) {
+  struct ragged_point point = {.lane = -1};
+  memcpy(point.at, cells->at[c], sizeof point.at);
+  LLVMValueRef position = ragged_position(r, f->node, &point, 0);
+  return codegen_at(&r->e.cg, r->e.cg.real, ragged_of(r, f->node)->base, position);
+}
+
+// `width`: the cells of a row.
+static void store_tile(struct ragged *r, const struct fold *f, struct cells *cells, unsigned width) {
   struct codegen *cg = &r->e.cg;
+  bool sums = f->along && f->chains && f->n_state == 1;
+  if (sums && width > 1 && (width & (width - 1)) == 0 && width <= cg->lanes) {
+    for (unsigned c = 0; c < cells->n; c += width)
+      codegen_store(cg, codegen_sum_lanes_of(cg, cells->state + c, width), cell_address(r, f, cells, c));
+    return;
+  }
   for (unsigned c = 0; c < cells->n; c++) {
-    struct ragged_point point = {.lane = -1};
-    memcpy(point.at, cells->at[c], sizeof point.at);
-    LLVMValueRef position = ragged_position(r, f->node, &point, 0);
-    LLVMValueRef address = codegen_at(cg, cg->real, ragged_of(r, f->node)->base, position);
+    LLVMValueRef address = cell_address(r, f, cells, c);
     LLVMValueRef result = result_of(r, f, state_of(f, cells, c));
     if (f->along)
       codegen_store(cg, result, address);
@@ -223,7 +235,7 @@ static void fold_columns(struct ragged *r, void *context, LLVMValueRef first, un
         at[last - 1] = LLVMBuildAdd(r->e.cg.builder, at[last - 1], word(r, i), "");
     }
   run_terms(r, tile->f, &cells);
-  store_tile(r, tile->f, &cells);
+  store_tile(r, tile->f, &cells, width);
 }
 
 static void fold_rows(struct ragged *r, void *context, LLVMValueRef first, unsigned width) {
