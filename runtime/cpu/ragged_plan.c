@@ -72,7 +72,34 @@ static int cost_of(struct ragged *r, const struct node *node) {
   return cost < DEAR ? cost : DEAR;
 }
 
+// What ragged_values.c, ragged_fold.c and ragged_codegen.c have code for.
+static bool has_code(const struct node *node) {
+  switch (node->op) {
+  case NODE_HOST:
+  case NODE_COUNT:
+  case NODE_VIEW:
+  case NODE_DRAWS:
+  case NODE_SUM_BUT_ONE:
+  case IR_OP_SUM:
+  case IR_OP_AMAX:
+  case IR_OP_MATMUL:
+  case IR_OP_OUTER:
+  case IR_OP_CONSTANT:
+  case IR_OP_ONEHOT:
+  case IR_OP_LOOKUP:
+  case IR_OP_CONCAT:
+  case IR_OP_PAD:
+  case IR_OP_PUT: return true;
+  case IR_OP_PICK:
+  case IR_OP_ARGMAX: return node_is_scalar(node) && node->operands[0]->rank == 1;
+  default: return is_leaf(node) || node_is_elementwise(node);
+  }
+}
+
 static void settle(struct ragged *r, struct node *node) {
+  if (!has_code(node))
+    graph_fail(r->graph, "%s has no code beside sizes that are known at run time",
+               node->op < IR_N_OPS ? ir_op_infos[node->op].name : "an operation");
   struct ragged_value *value = ragged_of(r, node);
   bool computed = node_is_elementwise(node) || node->op == IR_OP_OUTER;
   if (is_leaf(node))
