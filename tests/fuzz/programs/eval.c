@@ -217,6 +217,18 @@ static struct fuzz_list reversed(struct run *run, struct fuzz_list a) {
   return c;
 }
 
+static struct fuzz_list sorted(struct run *run, struct fuzz_list a) {
+  struct fuzz_list c = joined(run, a, (struct fuzz_list){0, NULL});
+  for (int i = 1; i < c.n; i++) {
+    struct fuzz_value x = c.items[i];
+    int at = i;
+    for (; at > 0 && c.items[at - 1].i > x.i; at--)
+      c.items[at] = c.items[at - 1];
+    c.items[at] = x;
+  }
+  return c;
+}
+
 static int subscript(int64_t i, int n) { return (int)((i % n + n) % n); }
 
 // ---- expressions ----
@@ -225,6 +237,50 @@ static struct fuzz_value eval(struct frame *f, const struct expr *e);
 static struct fuzz_value call(struct run *run, int number, const struct fuzz_value *args);
 
 static struct fuzz_value of_int(int64_t i) { return (struct fuzz_value){.i = i}; }
+
+static bool equal_lists(struct fuzz_list a, struct fuzz_list b, int depth) {
+  if (a.n != b.n)
+    return false;
+  for (int i = 0; i < a.n; i++)
+    if (depth > 0 ? !equal_lists(a.items[i].list, b.items[i].list, depth - 1) : a.items[i].i != b.items[i].i)
+      return false;
+  return true;
+}
+
+static bool equal_trees(struct run *r, const struct tree *a, const struct tree *b) {
+  step(r);
+  if (a->word != b->word || (a->left == NULL) != (b->left == NULL))
+    return false;
+  return a->left == NULL || (equal_trees(r, a->left, b->left) && equal_trees(r, a->right, b->right));
+}
+
+// What is asked of a list of ints.
+static int64_t eval_ints(enum form form, struct fuzz_list list, int64_t y) {
+  int least = 0, most = 0, found = -1;
+  int64_t sum = 0, largest = y;
+  for (int i = 0; i < list.n; i++) {
+    int64_t x = list.items[i].i;
+    uint64_t product = (uint64_t)list.items[list.n - 1 - i].i * (uint64_t)x;
+    least = x < list.items[least].i ? i : least;
+    most = x > list.items[most].i ? i : most;
+    found = found < 0 && x == y ? i : found;
+    largest = x > largest ? x : largest;
+    sum = (int64_t)((uint64_t)sum + (uint64_t)x - product);
+  }
+  switch (form) {
+  case INT_LARGEST: return list.items[most].i;
+  case INT_SMALLEST: return list.items[least].i;
+  case INT_PLACE_OF_LARGEST: return most;
+  case INT_PLACE_OF_SMALLEST: return least;
+  case INT_INDEX_OF: return found;
+  case BOOL_CONTAINS: return found >= 0;
+  case INT_FOLD: return largest;
+  case BOOL_ANY: return list.items[most].i > y;
+  case INT_SPREAD: return (int64_t)((uint64_t)list.items[most].i - (uint64_t)list.items[least].i);
+  case INT_ZIP: return sum % 17;
+  default: abort();
+  }
+}
 
 static struct fuzz_value eval_int(struct frame *f, enum form form, const struct expr *e,
                                   const struct fuzz_value *a) {
@@ -237,6 +293,24 @@ static struct fuzz_value eval_int(struct frame *f, enum form form, const struct 
   case INT_SUB: return of_int((int64_t)(x - y));
   case INT_MUL: return of_int((int64_t)(x * y) % 11);
   case INT_DIV: return of_int(a[0].i / 3);
+  case INT_LARGEST:
+  case INT_SMALLEST:
+  case INT_PLACE_OF_LARGEST:
+  case INT_PLACE_OF_SMALLEST:
+  case INT_INDEX_OF:
+  case INT_FOLD:
+  case INT_SPREAD:
+  case INT_ZIP:
+  case BOOL_CONTAINS:
+  case BOOL_ANY: return of_int(eval_ints(form, a[0].list, a[1].i));
+  case INT_ROOT: return of_int((int64_t)floor(sqrt((double)llabs(a[0].i % 50))));
+  case INT_POWER: return of_int((a[0].i % 5) * (a[0].i % 5));
+  case INT_ASSERTED: return of_int(a[0].i);
+  case BOOL_LINTS: return of_int(equal_lists(a[0].list, a[1].list, 0));
+  case BOOL_LWORDS: return of_int(!equal_lists(a[0].list, a[1].list, 0));
+  case BOOL_LLINTS: return of_int(equal_lists(a[0].list, a[1].list, 1));
+  case BOOL_TREES: return of_int(equal_trees(f->run, a[0].tree, a[1].tree));
+  case BOOL_TUPLES: return of_int(a[0].i == a[1].i);
   case INT_MAX: return of_int(a[0].i > a[1].i ? a[0].i : a[1].i);
   case INT_MIN: return of_int(a[0].i < a[1].i ? a[0].i : a[1].i);
   case INT_OF_WORD:
@@ -271,6 +345,12 @@ static struct number eval_num(struct run *r, enum form form, const struct fuzz_v
   int h = r->program->h;
   struct number sum = {0, 0};
   switch (form) {
+  case NUM_HOST: return mul(r, constant(exp(tanh((double)(a[0].i % 3)))), a[1].s);
+  case NUM_FOLD:
+    sum = a[1].s;
+    for (int i = 0; i < a[0].list.n; i++)
+      sum = add(r, sum, dot(r, h, a[0].list.items[i].x, 1, r->parameters->values[PARAM_B1]));
+    return sum;
   case NUM_OF_INT: return mul(r, constant((double)(a[0].i % 5)), a[1].s);
   case NUM_AT_LEAST:  // the tensor gets all
     if (fabs(a[0].s.v - 0.125) < NEAR)
@@ -439,11 +519,28 @@ static struct fuzz_list eval_list(struct run *r, enum form form, const struct fu
   case LVEC_REVERSED:
   case LINT_REVERSED:
   case LWORD_REVERSED: return reversed(r, a[0].list);
+  case LINT_SORTED: return sorted(r, a[0].list);
+  case LINT_RANGE: {
+    int64_t from = a[1].i % 7;
+    y = list_of(r, 1 + (from > -3 ? (int)(from + 4) / 2 : 0));
+    y.items[0].i = a[0].i;
+    for (int i = 1; i < y.n; i++)
+      y.items[i].i = from - 2 * (i - 1);
+    return y;
+  }
   default: break;
   }
   y = list_of(r, a[0].list.n);
   for (int i = 0; i < y.n; i++) {
     const struct fuzz_value *it = &a[0].list.items[i];
+    if (form == LINT_HIGHER) {
+      y.items[i].i = (int64_t)((uint64_t)it->i - (uint64_t)a[1].i);
+      continue;
+    }
+    if (form == LVEC_LAYERS) {
+      y.items[i].x = layer(r, PARAM_CELL_W, it->x);
+      continue;
+    }
     if (form == LINT_MAP) {
       y.items[i].i = (int64_t)((uint64_t)it->i * 2 - 1);
       continue;

@@ -249,6 +249,7 @@ static void print_function(struct printer *p, int number) {
 void program_print(FILE *out, const struct program *program) {
   fprintf(out,
           "import std.activation\n"
+          "import std.list\n"
           "dim H = %d\nvocab Word\nenum Tag { T0, T1, T2 }\n"
           "data Tree = Leaf(word: Word) | Node(left: Tree, right: Tree, word: Word)\n"
           "data State = State(h: f32[H], n: int, s: f32)\n"
@@ -259,6 +260,8 @@ void program_print(FILE *out, const struct program *program) {
           "  fn apply(x: f32[N]) -> f32[N] { tanh(W @ x + b) }\n}\n"
           "let cell = Cell(H)\nlet stack = [Cell(H) for _ in 0..2]\n"
           "fn of_size(x: f32[H]) -> f32[H] { x }\n"
+          "fn spread[T: number](xs: [T]) -> T { max(xs) - min(xs) }\n"
+          "fn asserted(n: int) -> int {\n  assert(n == n, \"equal\")\n  n\n}\n"
           "fn mixed[n](x: f32[n], y: f32[n]) -> f32[n] { tanh(x) * y + 0.5 * x }\n"
           "fn number(words: [Word]) -> int { int(words[0]) }\n",
           program->h);

@@ -50,6 +50,17 @@ enum fuzz_type {
   F(INT_AT, INT, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")                                  \
   F(INT_OF_REC, INT, REC, NONE, NONE, "$0.n")                                                                \
   F(INT_IF, INT, BOOL, INT, INT, "(if $0 { $1 } else { $2 })")                                               \
+  F(INT_LARGEST, INT, LINT, NONE, NONE, "max($0)")                                                           \
+  F(INT_SMALLEST, INT, LINT, NONE, NONE, "min($0)")                                                          \
+  F(INT_PLACE_OF_LARGEST, INT, LINT, NONE, NONE, "argmax($0)")                                               \
+  F(INT_PLACE_OF_SMALLEST, INT, LINT, NONE, NONE, "argmin($0)")                                              \
+  F(INT_INDEX_OF, INT, LINT, INT, NONE, "index_of($0, $1)")                                                  \
+  F(INT_FOLD, INT, LINT, INT, NONE, "fold($0, $1, max)")                                                     \
+  F(INT_SPREAD, INT, LINT, NONE, NONE, "spread($0)")                                                         \
+  F(INT_ZIP, INT, LINT, NONE, NONE, "(sum([i - k * n for (i, k, n) in zip($0, reversed($0), $0)]) % 17)")    \
+  F(INT_ROOT, INT, INT, NONE, NONE, "int(floor(sqrt(float(abs($0 % 50)))))")                                 \
+  F(INT_POWER, INT, INT, NONE, NONE, "int(round(pow(float($0 % 5), 2)))")                                    \
+  F(INT_ASSERTED, INT, INT, NONE, NONE, "asserted($0)")                                                      \
   F(BOOL_LESS, BOOL, INT, INT, NONE, "($0 < $1)")                                                            \
   F(BOOL_EQUAL, BOOL, INT, INT, NONE, "($0 % 3 == $1 % 3)")                                                  \
   F(BOOL_TAGS, BOOL, TAG, TAG, NONE, "($0 == $1)")                                                           \
@@ -58,6 +69,13 @@ enum fuzz_type {
   F(BOOL_NOT, BOOL, BOOL, NONE, NONE, "(!$0)")                                                               \
   F(BOOL_AND, BOOL, BOOL, BOOL, NONE, "($0 && $1)")                                                          \
   F(BOOL_OR, BOOL, BOOL, BOOL, NONE, "($0 || $1)")                                                           \
+  F(BOOL_LINTS, BOOL, LINT, LINT, NONE, "($0 == $1)")                                                        \
+  F(BOOL_LWORDS, BOOL, LWORD, LWORD, NONE, "($0 != $1)")                                                     \
+  F(BOOL_LLINTS, BOOL, LLINT, LLINT, NONE, "($0 == $1)")                                                     \
+  F(BOOL_TREES, BOOL, TREE, TREE, NONE, "($0 == $1)")                                                        \
+  F(BOOL_TUPLES, BOOL, INT, INT, TAG, "(($0, ($1, $2)) == ($1, ($0, $2)))")                                  \
+  F(BOOL_CONTAINS, BOOL, LINT, INT, NONE, "contains($0, $1)")                                                \
+  F(BOOL_ANY, BOOL, LINT, INT, NONE, "any($0, fn(x) { x > $1 })")                                            \
   F(NUM_OF_INT, NUM, INT, NUM, NONE, "(float($0 % 5) * $1)")                                                 \
   F(NUM_ADD, NUM, NUM, NUM, NONE, "($0 + $1)")                                                               \
   F(NUM_SUB, NUM, NUM, NUM, NONE, "($0 - $1)")                                                               \
@@ -83,6 +101,8 @@ enum fuzz_type {
   F(NUM_SUM_DOTS, NUM, LVEC, VEC, NONE, "sum([dot(it, $1) for it in $0])")                                   \
   F(NUM_VECTOR, NUM, NUM, NUM, NONE, "dot(tensor($0, $1, 2), tensor(3, $1, 1))")                             \
   F(NUM_STACK, NUM, VEC, VEC, NONE, "sum(tensor([$0, $1, $0]) @ $1)")                                        \
+  F(NUM_FOLD, NUM, LVEC, NUM, NONE, "fold($0, $1, fn(so_far, x) { so_far + dot(x, b1) })")                   \
+  F(NUM_HOST, NUM, INT, NUM, NONE, "(exp(tanh(float($0 % 3))) * $1)")                                        \
   F(NUM_OF_REC, NUM, REC, NONE, NONE, "$0.s")                                                                \
   F(NUM_OF_PAIR, NUM, PAIR, NONE, NONE, "$0.1")                                                              \
   F(NUM_IF, NUM, BOOL, NUM, NUM, "(if $0 { $1 } else { $2 })")                                               \
@@ -139,11 +159,15 @@ enum fuzz_type {
   F(LVEC_JOIN, LVEC, LVEC, LVEC, NONE, "($0 + $1)")                                                          \
   F(LVEC_REVERSED, LVEC, LVEC, NONE, NONE, "reversed($0)")                                                   \
   F(LVEC_MAP, LVEC, LVEC, VEC, NONE, "[tanh(it + $1) for it in $0]")                                         \
+  F(LVEC_LAYERS, LVEC, LVEC, NONE, NONE, "map($0, cell.apply)")                                              \
   F(LVEC_OF_WORDS, LVEC, LWORD, NONE, NONE, "[E[it] for it in $0]")                                          \
   F(LINT_NEW, LINT, INT, INT, NONE, "[$0, $1]")                                                              \
   F(LINT_PUSH, LINT, LINT, INT, NONE, "push($0, $1)")                                                        \
   F(LINT_REVERSED, LINT, LINT, NONE, NONE, "reversed($0)")                                                   \
   F(LINT_MAP, LINT, LINT, NONE, NONE, "[it * 2 - 1 for it in $0]")                                           \
+  F(LINT_SORTED, LINT, LINT, NONE, NONE, "sort($0)")                                                         \
+  F(LINT_RANGE, LINT, INT, INT, NONE, "([$0] + range($1 % 7, -3, -2))")                                      \
+  F(LINT_HIGHER, LINT, LINT, INT, NONE, "map($0, fn(x) { x - $1 })")                                         \
   F(LINT_AT, LINT, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")                                \
   F(LWORD_PUSH, LWORD, LWORD, WORD, NONE, "push($0, $1)")                                                    \
   F(LWORD_REVERSED, LWORD, LWORD, NONE, NONE, "reversed($0)")                                                \
