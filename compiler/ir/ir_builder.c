@@ -20,7 +20,7 @@ static uint32_t *next_id(struct ir_builder *b) {
   return b->bb ? &b->function->n_values : &b->block->n_values;
 }
 
-static void place(struct ir_builder *b, struct ir_instr *instr) {
+static void insert(struct ir_builder *b, struct ir_instr *instr) {
   instr->loc = b->loc;
   if (b->bb)
     ir_insert_before(b->bb, b->before, instr);
@@ -33,7 +33,7 @@ struct ir_instr *ir_build(struct ir_builder *b, enum ir_op op, uint32_t n_operan
                           const struct ir_type *const *result_types) {
   struct ir_instr *instr = ir_instr_new(b->module, op, n_operands, operands, n_results, result_types, 0,
                                         next_id(b));
-  place(b, instr);
+  insert(b, instr);
   return instr;
 }
 
@@ -296,7 +296,7 @@ struct ir_instr *ir_build_call(struct ir_builder *b, uint32_t function, uint32_t
 static struct ir_instr *build_terminator(struct ir_builder *b, enum ir_op op, uint32_t n_operands,
                                          struct ir_value *const *operands, uint32_t n_targets) {
   struct ir_instr *instr = ir_instr_new(b->module, op, n_operands, operands, 0, NULL, n_targets, next_id(b));
-  place(b, instr);
+  insert(b, instr);
   return instr;
 }
 

@@ -8,17 +8,17 @@
 #define NONE UINT32_MAX
 
 // Where a value is defined. Function parameters are at bb NONE and dominate everything.
-struct place {
+struct definition {
   const struct ir_value *value;  // NULL: no value has this number
   uint32_t bb;                   // basic block's id
   uint32_t position;             // within it; 0 for its parameters
 };
 
 struct graph {
-  struct arena *arena;       // emptied when the function is done
-  uint32_t n_values, n_bbs;  // lengths of the arrays
-  struct place *places;      // by value id
-  const struct ir_bb **bbs;  // by id; NULL: no such basic block
+  struct arena *arena;             // emptied when the function is done
+  uint32_t n_values, n_bbs;        // lengths of the arrays
+  struct definition *definitions;  // by value id
+  const struct ir_bb **bbs;        // by id; NULL: no such basic block
   uint32_t n_reached;
   uint32_t *order;             // ids of reachable basic blocks in reverse postorder
   uint32_t *rank;              // by id: position in `order`, NONE when not reachable
@@ -35,9 +35,9 @@ static bool define(struct ir_verifier *v, struct graph *g, const struct ir_value
     return false;
   if (value->id >= g->n_values)
     return ir_verify_fail(v, "%%%u is not below the number of values, %u", value->id, g->n_values);
-  if (g->places[value->id].value)
+  if (g->definitions[value->id].value)
     return ir_verify_fail(v, "%%%u is defined twice", value->id);
-  g->places[value->id] = (struct place){value, bb, position};
+  g->definitions[value->id] = (struct definition){value, bb, position};
   return true;
 }
 
@@ -188,14 +188,14 @@ static bool dominates(const struct graph *g, uint32_t a, uint32_t b) {
 
 static bool check_use(struct ir_verifier *v, const struct graph *g, const struct ir_value *value, uint32_t bb,
                       uint32_t position) {
-  if (!value || value->id >= g->n_values || g->places[value->id].value != value)
+  if (!value || value->id >= g->n_values || g->definitions[value->id].value != value)
     return ir_verify_fail(v, "an operand is not of this function");
-  const struct place *place = &g->places[value->id];
+  const struct definition *definition = &g->definitions[value->id];
   if (g->rank[bb] == NONE)  // what is not reachable is reached by every value
     return true;
-  if (place->bb == NONE || (place->bb == bb && place->position < position))
+  if (definition->bb == NONE || (definition->bb == bb && definition->position < position))
     return true;
-  if (place->bb == bb || !dominates(g, place->bb, bb))
+  if (definition->bb == bb || !dominates(g, definition->bb, bb))
     return ir_verify_fail(v, "%%%u does not reach this use", value->id);
   return true;
 }
@@ -234,7 +234,7 @@ static bool check_tags(struct ir_verifier *v, const struct graph *g) {
 static bool check_function(struct ir_verifier *v, struct graph *g, const struct ir_function *function) {
   g->n_values = function->n_values;
   g->n_bbs = function->n_bbs;
-  g->places = arena_new_array(g->arena, struct place, g->n_values);
+  g->definitions = arena_new_array(g->arena, struct definition, g->n_values);
   g->bbs = arena_new_array(g->arena, const struct ir_bb *, g->n_bbs);
   if (!function->entry)
     return ir_verify_fail(v, "it has no basic block");
@@ -290,7 +290,7 @@ static bool check_block_instr(struct ir_verifier *v, struct graph *g, const stru
     const struct ir_value *value = instr->operands[i];
     if (!value || value->id >= g->n_values)
       return ir_verify_fail(v, "an operand is not of this block");
-    if (g->places[value->id].value != value)
+    if (g->definitions[value->id].value != value)
       return ir_verify_fail(v, "%%%u does not reach this use", value->id);
   }
   // Defined only now: an instruction does not use its own results.
@@ -303,7 +303,7 @@ static bool check_block_instr(struct ir_verifier *v, struct graph *g, const stru
 static bool check_outputs(struct ir_verifier *v, const struct graph *g, const struct ir_block *block) {
   for (uint32_t i = 0; i < block->n_outputs; i++) {
     const struct ir_value *output = block->outputs[i];
-    if (output->id >= g->n_values || g->places[output->id].value != output)
+    if (output->id >= g->n_values || g->definitions[output->id].value != output)
       return ir_verify_fail(v, "output %u is not of this block", i);
     if (output->type->kind != IR_TENSOR)
       return ir_verify_fail(v, "output %u is no tensor", i);
@@ -313,7 +313,7 @@ static bool check_outputs(struct ir_verifier *v, const struct graph *g, const st
 
 static bool check_one_block(struct ir_verifier *v, struct graph *g, const struct ir_block *block) {
   g->n_values = block->n_values;
-  g->places = arena_new_array(g->arena, struct place, g->n_values);
+  g->definitions = arena_new_array(g->arena, struct definition, g->n_values);
   if (!define_params(v, g, block->n_params, block->params, 0) || !check_block_params(v, block))
     return false;
   bool random = false;

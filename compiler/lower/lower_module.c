@@ -86,26 +86,26 @@ static uint32_t declare_param(struct lower *lower, const struct ast_param *decl,
 /* ---- Layer instances ---------------------------------------------------------------------------------- */
 
 /* Where an instance is being made: inside `self` (NULL: at top level), at this path, in these lists. */
-struct place {
+struct nesting {
   const struct lower_node *self;
   const char *path;
   uint32_t n_lists;
   const struct size *lists[IR_MAX_RANK];
 };
 
-static struct lower_node *make_node(struct lower *lower, struct place place, const struct ast_expr *value,
+static struct lower_node *make_node(struct lower *lower, struct nesting nesting, const struct ast_expr *value,
                                     const struct type *type);
 
-static struct lower_node *new_node(struct lower *lower, const struct place *place, struct span span) {
+static struct lower_node *new_node(struct lower *lower, const struct nesting *nesting, struct span span) {
   if (lower->n_nodes++ == LOWER_MAX_NODES) {
     diag_error(lower->sink, DIAG_TOO_MANY_INSTANCES, span, "more than %d layer instances are needed",
                LOWER_MAX_NODES);
     lower_fail(lower);
   }
   struct lower_node *node = arena_new(lower->arena, struct lower_node);
-  node->path = place->path;
-  node->n_lists = place->n_lists;
-  memcpy(node->lists, place->lists, sizeof node->lists);
+  node->path = nesting->path;
+  node->n_lists = nesting->n_lists;
+  memcpy(node->lists, nesting->lists, sizeof node->lists);
   return node;
 }
 
@@ -122,15 +122,16 @@ static struct lower_arg make_arg(struct lower *lower, const struct lower_node *s
   return arg;
 }
 
-static struct lower_node *make_layer(struct lower *lower, struct place place, const struct ast_expr *value) {
+static struct lower_node *make_layer(struct lower *lower, struct nesting nesting,
+                                     const struct ast_expr *value) {
   assert(value->kind == AST_EXPR_CALL && value->call.resolved.kind == AST_CALL_LAYER);
   const struct ast_call *call = &value->call.resolved;
   const struct ast_layer *layer = call->target.layer;
-  struct lower_node *node = new_node(lower, &place, value->span);
+  struct lower_node *node = new_node(lower, &nesting, value->span);
   node->layer = layer;
   node->args = arena_new_array(lower->arena, struct lower_arg, layer->layer_params.count);
   for (size_t i = 0; i < call->binding_count; i++)
-    node->args[i] = make_arg(lower, place.self, &call->bindings[i]);
+    node->args[i] = make_arg(lower, nesting.self, &call->bindings[i]);
 
   node->params = arena_new_array(lower->arena, uint32_t, layer->params.count);
   node->children = arena_new_array(lower->arena, struct lower_node *, layer->instances.count);
@@ -142,9 +143,9 @@ static struct lower_node *make_layer(struct lower *lower, struct place place, co
       node->params[n_params++] = declare_param(lower, member->param, node);
     } else if (member->kind == AST_DECL_INSTANCE) {
       assert(layer->instances.items[n_children] == member->instance);
-      struct place inside = place;
+      struct nesting inside = nesting;
       inside.self = node;
-      inside.path = arena_printf(lower->arena, "%s.%s", place.path, member->instance->name.text);
+      inside.path = arena_printf(lower->arena, "%s.%s", nesting.path, member->instance->name.text);
       lower->where = member->instance->name.span;
       node->children[n_children++] = make_node(lower, inside, member->instance->value,
                                                member->instance->type);
@@ -187,28 +188,28 @@ static const struct ast_expr *representative(struct lower *lower, const struct l
   return first;
 }
 
-static struct lower_node *make_list(struct lower *lower, struct place place, const struct ast_expr *value,
+static struct lower_node *make_list(struct lower *lower, struct nesting nesting, const struct ast_expr *value,
                                     const struct type *type) {
-  if (place.n_lists == IR_MAX_RANK) {
+  if (nesting.n_lists == IR_MAX_RANK) {
     diag_error(lower->sink, DIAG_LIST_OF_LAYERS, value->span,
                "layers may be nested in at most %d lists, those of the enclosing layers included",
                IR_MAX_RANK);
     lower_fail(lower);
   }
-  representative(lower, place.self, value);
-  struct lower_node *node = new_node(lower, &place, value->span);
-  struct lower_env env = {.self = place.self};
-  place.lists[place.n_lists++] = lower_size(lower, &env, type->list.length);
-  place.path = arena_printf(lower->arena, "%s.*", place.path);
+  representative(lower, nesting.self, value);
+  struct lower_node *node = new_node(lower, &nesting, value->span);
+  struct lower_env env = {.self = nesting.self};
+  nesting.lists[nesting.n_lists++] = lower_size(lower, &env, type->list.length);
+  nesting.path = arena_printf(lower->arena, "%s.*", nesting.path);
   const struct ast_expr *element = value->kind == AST_EXPR_LIST ? value->items.items[0]
                                                                 : value->comprehension.element;
-  node->element = make_node(lower, place, element, type->list.element);
+  node->element = make_node(lower, nesting, element, type->list.element);
   return node;
 }
 
-static struct lower_node *make_node(struct lower *lower, struct place place, const struct ast_expr *value,
+static struct lower_node *make_node(struct lower *lower, struct nesting nesting, const struct ast_expr *value,
                                     const struct type *type) {
-  return type->kind == TYPE_LIST ? make_list(lower, place, value, type) : make_layer(lower, place, value);
+  return type->kind == TYPE_LIST ? make_list(lower, nesting, value, type) : make_layer(lower, nesting, value);
 }
 
 const struct lower_node *lower_child(const struct lower_node *node, const struct ast_instance *instance) {
@@ -234,8 +235,8 @@ static void declare(struct lower *lower, const struct ast_decl *decl) {
     break;
   }
   case AST_DECL_INSTANCE: {
-    struct place place = {.path = decl->instance->unique};
-    struct lower_node *node = make_node(lower, place, decl->instance->value, decl->instance->type);
+    struct nesting nesting = {.path = decl->instance->unique};
+    struct lower_node *node = make_node(lower, nesting, decl->instance->value, decl->instance->type);
     map_put(lower->arena, &lower->nodes, decl->instance, node);
     break;
   }

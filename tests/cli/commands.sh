@@ -191,7 +191,7 @@ status 0 explain "$model" --weights one.st --data dev.txt
 says out '^20 examples, [0-9]* rows of [0-9]* block instances in [0-9]* batches, mean size [0-9.]*; no schedule has fewer' \
   '  NNR0004  it needs results of batch [0-9]*$' '^`nnrun explain --reasons` explains the codes$' '^blocks$' 'tree.nn:[0-9]*  .*matmul.* of cell.U'
 status 0 explain "$model" --weights one.st --data dev.txt --json --batch 5 --mode train
-says out '^{"examples": 5, "nodes": [0-9]*, "n_batches": [0-9]*, "lower_bound": [0-9]*, "batches": \[{"block": ' '"reason": "it needs.*", "code": "NNR0004"'
+says out '^{"examples": 5, "nodes": [0-9]*, "instances": [0-9]*, "n_batches": [0-9]*, "lower_bound": [0-9]*, "batches": \[{"block": ' '"reason": "it needs.*", "code": "NNR0004"'
 status 0 explain "$model" --weights one.st --data dev.txt --batch 2 --autobatch off
 says out '  NNR0001  batching is off$'
 status 0 explain --reasons
