@@ -81,12 +81,13 @@ struct kernel_sink {
 // computed by different threads at once, each with its own scratch; an adjoint adds to gradient rows of its
 // inputs, so the executor splits it only when no two rows of the batch have an input in common.
 struct kernel_args {
-  const char *values;                   // base of the values arena
-  char *gradients;                      // base of the gradients arena; adjoints only
-  const uint32_t *const *rows;          // [tensor input][row] offsets; of a list: [term]
-  const uint32_t *const *terms;         // [tensor input][row] first term of a list, in `rows`; NULL: no list
-  const int32_t *const *sizes;          // [number - 1][row] run-time sizes; ragged blocks
-  const int32_t *const *indices;        // [index or int input][row]
+  const char *values;            // base of the values arena
+  char *gradients;               // base of the gradients arena; adjoints only
+  const uint32_t *const *rows;   // [tensor input][row] offsets; of a list: [term]
+  const uint32_t *const *terms;  // [tensor input][row] first term of a list, in `rows`; NULL: no list
+  const int32_t *const *sizes;   // [number - 1][row] run-time sizes; ragged blocks
+  // [index or int input][row]; beyond what it chooses from: the last of that
+  const int32_t *const *indices;
   const double *const *numbers;         // [float input][row]
   const void *const *params;            // [use], as kernel.params asks for
   void *const *outputs;                 // forward: [output] first row. adjoint: [saved] first row (read only)

@@ -9,7 +9,7 @@
 //                    concatenations and paddings are virtual unless that would repeat much work.
 //   kernel_plan.c    decides in which steps what has memory is computed; kernel_scratch.c where it lies.
 //   kernel_emit*.c   turn the steps into LLVM code.
-// Of a block with run-time sizes the first step alone is taken; see cpu/ragged_codegen.h.
+// Of a block with run-time sizes the first step alone is taken; see cpu/ragged.h.
 #ifndef NN_RUNTIME_KERNEL_KERNEL_GRAPH_H
 #define NN_RUNTIME_KERNEL_KERNEL_GRAPH_H
 
