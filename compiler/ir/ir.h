@@ -217,6 +217,8 @@ enum ir_attribute {
 
 // Where a value stands in the text of `print`: a character that no text in a source file can hold.
 #define IR_TEXT_VALUE '\x01'
+// Numbers of `print` are below this.
+#define IR_MOST_PRINTS (1 << 20)
 
 #define IR_COST_OPAQUE 10000
 

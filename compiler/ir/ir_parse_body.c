@@ -217,7 +217,7 @@ static void expect_word(struct ir_parser *p, const char *word) {
 static void parse_attributes(struct ir_parser *p, struct ir_instr *instr) {
   uint32_t attributes = ir_op_infos[instr->op].attributes;
   if (attributes & IR_ATTR_INTEGER)
-    instr->integer = instr->op == IR_PRINT ? ir_parse_integer(p, 0, INT32_MAX)
+    instr->integer = instr->op == IR_PRINT ? ir_parse_integer(p, 0, IR_MOST_PRINTS - 1)
                                            : ir_parse_integer(p, INT64_MIN, INT64_MAX);
   if (attributes & IR_ATTR_NUMBER) {
     if (instr->op == IR_OP_DROPOUT)

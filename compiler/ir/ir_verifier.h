@@ -18,6 +18,7 @@ struct ir_verifier {
   const struct ir_function *function;
   const struct ir_block *block, *forward;  // forward: the block whose adjoint `block` is
   const struct ir_instr *instr;
+  const struct ir_instr **prints;  // [number] the first print of it; NULL before there is one
   struct ir_verify_slots **slots;  // per data type; NULL until asked for
   const int64_t *dim_defaults;     // per dim; INT64_MIN where the value is not known before binding
 };

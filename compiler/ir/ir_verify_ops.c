@@ -288,7 +288,15 @@ static bool check_print(struct ir_verifier *v, const struct ir_instr *instr) {
   for (uint32_t i = 0; i < instr->n_operands; i++)
     if (instr->operands[i]->type->kind == IR_ACC)
       return FAIL(v, "operand %u is an acc", i);
-  return true;
+  // The runtime finds text and types by the number: copies of a print are alike.
+  if (!v->prints)
+    v->prints = arena_new_array(&v->arena, const struct ir_instr *, v->module->n_prints);
+  const struct ir_instr *first = v->prints[instr->integer];
+  v->prints[instr->integer] = first ? first : instr;
+  bool alike = !first || (first->n_operands == instr->n_operands && strcmp(first->text, instr->text) == 0);
+  for (uint32_t i = 0; first && alike && i < instr->n_operands; i++)
+    alike = ir_verify_agree(v, first->operands[i]->type, instr->operands[i]->type);
+  return alike ? true : FAIL(v, "another print has the number %u", (unsigned)instr->integer);
 }
 
 static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {

@@ -56,6 +56,11 @@ static void test_tables(void **state) {
       {"data D = A(x: N)\n", "an index of something that is no vocab or enum"},
       {"host @f(%0: (int, int)) -> () {\n^0:\n  return\n}\n", "the tuple (int, int) is not flattened"},
       {"host @f() -> ((int)) {\n^0:\n  return\n}\n", "the tuple (int) is not flattened"},
+      {"host @f(%0: int, %1: bool) -> () {\n^0:\n  print %0 0 \"\\x01\"\n  print %1 0 \"\\x01\"\n  "
+       "return\n}\n",
+       "another print has the number 0"},
+      {"host @f(%0: int) -> () {\n^0:\n  print %0 0 \"no place\"\n  return\n}\n",
+       "its text has 0 values and not 1"},
   };
   EXPECT_REJECTIONS("", "", cases);
 }
