@@ -13,10 +13,6 @@ FOREIGN = re.compile(r"nn_yy|main$")
 FOR_TESTS = {
     "jit_get_statistics",  # the tests count what is compiled and loaded; nothing else does
     "host_forget_prints",  # of an example without a session, which the tests alone have
-    # The contract of ragged blocks; no device runs them yet.
-    "block_is_ragged",
-    "kernel_runtime_size",
-    "kernel_scratch",
 }
 
 

@@ -77,7 +77,9 @@ static void label_symbols(struct diag *diag, const struct size *size) {
       bool is_variable = symbol->ref.kind == AST_REF_SIZE_VAR;
       if (diag->labels.count < MAX_SIZE_LABELS && !is_labelled(diag, symbol->declared))
         diag_label(diag, symbol->declared,
-                   is_variable ? "`%s` is any size the caller chooses" : "`%s` is declared here",
+                   symbol->atom.kind == SIZE_RUNTIME ? "`%s` is known for each example only"
+                   : is_variable                     ? "`%s` is any size the caller chooses"
+                                                     : "`%s` is declared here",
                    symbol->atom.name);
     }
 }

@@ -206,16 +206,44 @@ static const struct type *check_host(struct checker *checker, const struct built
 
 /* ---- Tensors of lists ---------------------------------------------------------------------------------- */
 
-static const struct type *report_unknown_length(struct checker *checker, const struct ast_expr *call,
-                                                const char *example) {
-  struct diag *d = diag_error(checker->sink, DIAG_SIZE_UNSOLVED, call->span,
-                              "nothing tells how many elements this tensor has");
-  diag_note(d, "sizes are known before any example is seen, and the length of a list is not");
-  diag_help(d, "write the type of what it is stored in: `let x: %s = tensor(...)`", example);
-  return &type_error;
+/* The list that tells how long this one is: what a comprehension without a condition runs over, what is reversed, the
+ * first of those that are zipped. */
+static const struct ast_expr *measure_of(const struct ast_expr *list) {
+  for (;;) {
+    if (list->kind == AST_EXPR_COMPREHENSION && !list->comprehension.condition) {
+      list = list->comprehension.sequence;
+      continue;
+    }
+    if (list->kind != AST_EXPR_CALL || list->call.resolved.kind != AST_CALL_BUILTIN)
+      return list;
+    enum builtin_kind kind = list->call.resolved.target.builtin->kind;
+    if (kind != BUILTIN_REVERSED && kind != BUILTIN_ZIP)
+      return list;
+    list = list->call.resolved.args[0];
+  }
 }
 
-/* A list of tensors: one dimension more, of as many as are written or as the place wants. */
+/* The size that stands for the length of a list. Lists that have the length of one that never changes, a parameter or
+ * what `let` binds, have one size. Every other one has a size of its own. */
+static const struct size *length_of(struct checker *checker, const struct ast_expr *list) {
+  const struct ast_expr *measure = measure_of(list);
+  const struct ast_local *local = measure->kind == AST_EXPR_NAME && measure->name.ref.kind == AST_REF_LOCAL
+                                      ? measure->name.ref.local
+                                      : NULL;
+  if (local && local->kind == AST_LOCAL_VAR)
+    local = NULL;
+  const struct size_symbol *known = local ? map_get(&checker->lengths, local) : NULL;
+  if (!known) {
+    const char *text = local ? arena_printf(checker->arena, "len(%s)", local->name.text) : "len(...)";
+    known = check_new_symbol(checker, SIZE_RUNTIME, (struct ast_ref){0},
+                             (struct ast_name){.text = text, .span = measure->span}, false);
+    if (local)
+      map_put(checker->arena, &checker->lengths, local, (void *)(uintptr_t)known);
+  }
+  return check_symbol_size(checker, known);
+}
+
+/* A list of tensors: one dimension more, of as many as are written, as the place wants, or as the list has. */
 static const struct type *stack_of(struct checker *checker, const struct ast_expr *call,
                                    const struct builtin *builtin, const struct type *element,
                                    const struct type *wanted) {
@@ -228,9 +256,13 @@ static const struct type *stack_of(struct checker *checker, const struct ast_exp
   else if (wanted && wanted->tensor.rank == element->tensor.rank + 1)
     sizes[0] = wanted->tensor.sizes[0];
   else
-    return report_unknown_length(checker, call, element->tensor.rank ? "f32[N, ...]" : "f32[N]");
-  for (size_t i = 0; i < element->tensor.rank; i++)
+    sizes[0] = length_of(checker, list);
+  for (size_t i = 0; i < element->tensor.rank; i++) {
+    if (size_is_runtime(element->tensor.sizes[i]))
+      return wrong_argument(checker, builtin, list,
+                            "a list of tensors whose sizes are known before any example is");
     sizes[i + 1] = element->tensor.sizes[i];
+  }
   return type_tensor(checker->arena, element->tensor.rank + 1, sizes);
 }
 
@@ -246,9 +278,9 @@ static const struct type *tensor_of_list(struct checker *checker, const struct a
     return wrong_argument(checker, builtin, list, "numbers, scalars, or a list of floats or tensors");
   if (wanted)
     return wanted;
-  if (list->kind != AST_EXPR_LIST)
-    return report_unknown_length(checker, call, "f32[N]");
-  const struct size *length = size_constant(checker->arena, (int64_t)list->items.count);
+  const struct size *length = list->kind == AST_EXPR_LIST
+                                  ? size_constant(checker->arena, (int64_t)list->items.count)
+                                  : length_of(checker, list);
   return type_tensor(checker->arena, 1, &length);
 }
 
@@ -438,6 +470,22 @@ static const struct type *check_binary_op(struct checker *checker, const struct 
 }
 
 /* A row of ops.def whose arguments are tensors, already checked and without errors. */
+/* A list made a tensor, end to end with something: its size would be computed from one that is known for each example only. */
+static bool joins_lengths(struct checker *checker, const struct ast_expr *expr,
+                          struct ast_expr *const *args) {
+  for (size_t i = 0; i < expr->call.resolved.arg_count; i++) {
+    const struct type *type = type_resolve(args[i]->type);
+    if (type->kind != TYPE_TENSOR || type->tensor.rank == 0 || !size_is_runtime(type->tensor.sizes[0]))
+      continue;
+    struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, args[i]->span,
+                                "`concat` cannot join what `tensor` made of a list");
+    diag_label(d, args[i]->span, "this is %s", check_text(checker, type));
+    diag_help(d, "join the lists before: `tensor(xs + ys)`");
+    return true;
+  }
+  return false;
+}
+
 static const struct type *check_op(struct checker *checker, struct ast_expr *expr,
                                    const struct builtin *builtin, struct ast_expr *const *args) {
   const struct ir_op_info *info = &ir_op_infos[builtin->op];
@@ -447,6 +495,8 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
     args[0]->conversion = AST_CONVERT_TO_SCALAR;
     return &type_scalar;
   }
+  if (builtin->op == IR_OP_CONCAT && joins_lengths(checker, expr, args))
+    return &type_error;
   const struct type *type = check_by_rule(checker, expr, builtin, args);
   if (!info->takes_index)
     return type;

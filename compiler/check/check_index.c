@@ -124,6 +124,13 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
 bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
                         const struct type *tensor, const struct size *low, const struct size *high) {
   const struct size *dimension = tensor->tensor.sizes[0];
+  if (size_is_runtime(dimension)) {
+    struct diag *d = diag_error(checker->sink, DIAG_SLICE_RANGE, expr->span,
+                                "nothing tells that this slice lies within the tensor");
+    diag_label(d, base->span, "this is %s", check_text(checker, tensor));
+    diag_help(d, "slice the list before: `tensor(xs[a..b])`");
+    return false;
+  }
   const struct size *length = size_sub(checker->arena, high, low);
   const struct size *rest = size_sub(checker->arena, dimension, high);
   int64_t value;

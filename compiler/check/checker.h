@@ -34,6 +34,8 @@ struct checker {
   struct ast_program *program;
   struct names names;
   uint32_t atom_count; /* ids handed out to size symbols */
+  struct map
+      lengths; /* ast_local that is a list -> struct size_symbol of its length, where it was made a tensor */
 
   /* Where we are. */
   struct ast_layer *layer;

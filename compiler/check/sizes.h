@@ -19,7 +19,8 @@ struct type;
 struct size_symbol {
   struct size_atom
       atom; /* first, so that an atom can be cast back; kind VARIABLE for SIZE_VAR and LAYER_PARAM */
-  struct ast_ref ref; /* DIM, VOCAB, ENUM, SIZE_VAR or LAYER_PARAM (of kind dim or index) */
+  struct ast_ref
+      ref; /* of the length of a list (SIZE_RUNTIME): none; DIM, VOCAB, ENUM, SIZE_VAR or LAYER_PARAM (of kind dim or index) */
   struct span declared;
   bool is_index; /* a vocab, an enum or a layer parameter of kind index: also a type */
 };

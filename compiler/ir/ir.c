@@ -111,6 +111,13 @@ bool ir_type_is_ragged(const struct ir_type *type) {
   return false;
 }
 
+bool ir_block_is_ragged(const struct ir_block *block) {
+  for (uint32_t i = 0; i < block->n_params; i++)
+    if (block->params[i]->type->kind == IR_LIST || ir_type_is_ragged(block->params[i]->type))
+      return true;
+  return false;
+}
+
 bool ir_type_equal(const struct ir_type *a, const struct ir_type *b) {
   if (a == b)
     return true;

@@ -449,6 +449,8 @@ void ir_block_remove(struct ir_block *, struct ir_instr *);
 void ir_set_target(struct ir_module *, struct ir_instr *, uint32_t which, struct ir_bb *, uint32_t n_args,
                    struct ir_value *const *args);
 
+// Whether some value of the block has a run-time size: then one that comes in does.
+bool ir_block_is_ragged(const struct ir_block *);
 static inline bool ir_is_tensor_op(enum ir_op op) { return op >= IR_FIRST_TENSOR_OP && op < IR_N_OPS; }
 static inline bool ir_is_terminator(enum ir_op op) { return op >= IR_BR && op <= IR_RETURN; }
 

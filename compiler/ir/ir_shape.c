@@ -97,6 +97,12 @@ static const struct ir_shape **tensors(struct inference *in, uint32_t *n) {
 }
 
 const struct ir_type *ir_infer(struct ir_module *module, const struct ir_instr *instr, const char **why) {
+  struct shape_fault fault;
+  return ir_infer_or_fault(module, instr, why, &fault);
+}
+
+const struct ir_type *ir_infer_or_fault(struct ir_module *module, const struct ir_instr *instr,
+                                        const char **why, struct shape_fault *fault) {
   struct inference in = {module, instr, NULL};
   struct shape_question question = {.arena = module->arena,
                                     .op = instr->op,
@@ -107,14 +113,14 @@ const struct ir_type *ir_infer(struct ir_module *module, const struct ir_instr *
                                     .length = instr->length};
   const struct ir_type *type = NULL;
   struct ir_shape shape;
-  struct shape_fault fault = {0};
+  *fault = (struct shape_fault){0};
   bool has_rule = ir_is_tensor_op(instr->op) && !ir_shape_is_written(instr->op) &&
                   ir_op_infos[instr->op].class != IR_CLASS_SINK;
   question.operands = has_rule ? tensors(&in, &question.n) : NULL;
-  if (question.operands != NULL && shape_of_result(&question, &shape, &fault))
+  if (question.operands != NULL && shape_of_result(&question, &shape, fault))
     type = ir_type_tensor(module, shape.rank, shape.sizes);
   else if (question.operands != NULL)
-    explain(&in, &fault);
+    explain(&in, fault);
   if (why)
     *why = in.why;
   return type;

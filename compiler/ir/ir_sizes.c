@@ -10,6 +10,8 @@ struct search {
 };
 
 static bool is_known(const struct search *search, const struct size *size) {
+  if (size_is_runtime(size))
+    return false;
   for (uint32_t i = 0; i < size->n_terms; i++)
     for (uint32_t k = 0; k < size->terms[i].degree; k++)
       if (search->dims[size->terms[i].atoms[k]->id] < 1)

@@ -41,4 +41,8 @@ struct shape_fault {
 // The shape of the result; false: there is none, and *fault tells why. Not for operations whose shape is written.
 bool shape_of_result(const struct shape_question *, struct ir_shape *result, struct shape_fault *);
 
+// ir_infer that also tells the fault, where the operands have the shapes at all that it speaks of.
+const struct ir_type *ir_infer_or_fault(struct ir_module *, const struct ir_instr *, const char **why,
+                                        struct shape_fault *fault);
+
 #endif

@@ -330,8 +330,12 @@ static struct ssa_values lower_tensor(struct lower_fn *fn, const struct ast_expr
     list = ir_build_value(build, IR_LIST_NEW, args.n, args.items, type);
     list->def->integer = args.n;
   }
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  if (ir_type_is_ragged(type) &&
+      type->shape.rank > 1)  // the rows stay where they are, and are read as one tensor
+    return lower_one(fn, ir_build_value(build, IR_OP_STACK, 1, &list, type));
   enum ir_op op = list->type->element->kind == IR_FLOAT ? IR_LIST_VECTOR : IR_LIST_STACK;
-  return lower_one(fn, lower_list_tensor(fn, op, list, lower_type_here(fn, expr->type)));
+  return lower_one(fn, lower_list_tensor(fn, op, list, type));
 }
 
 /* ---- Decisions ---------------------------------------------------------------------------------------- */

@@ -51,10 +51,20 @@ struct ssa_values lower_exprs(struct lower_fn *fn, struct ast_expr *const *exprs
   return (struct ssa_values){(uint32_t)all.count, all.items};
 }
 
+void lower_runtime_size(struct lower_fn *fn, struct span span) {
+  struct diag *d = diag_error(fn->lower->sink, DIAG_SIZE_UNSOLVED, span,
+                              "this needs the value of a size that is known for each example only");
+  diag_note(d, "the function is used with what `tensor` made of a list");
+  diag_help(d, "hand the list's length on as an `int`: `len(xs)`");
+  lower_fail(fn->lower);
+}
+
 struct ir_value *lower_size_value(struct lower_fn *fn, const struct size *size) {
   int64_t value;
   if (size_is_constant(size, &value))
     return ir_build_int(&fn->ssa.build, value);
+  if (size_is_runtime(size))
+    lower_runtime_size(fn, fn->lower->where);
   return ir_build_size(&fn->ssa.build, size);
 }
 
@@ -350,6 +360,8 @@ static struct ssa_values lower_index(struct lower_fn *fn, const struct ast_expr 
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
+  if (base->def && base->def->op == IR_OP_STACK)  // a row of it is an element of the list
+    base = base->def->operands[0];
   if (base->type->kind == IR_LIST) {
     struct ir_instr *get = ir_build_list_get(build, base, index);
     return (struct ssa_values){get->n_results, get->results};

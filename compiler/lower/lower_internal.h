@@ -299,6 +299,8 @@ struct ssa_values lower_one(struct lower_fn *fn, struct ir_value *value);
 struct lower_ref lower_layer_ref(struct lower_fn *fn, const struct ast_expr *expr);
 const struct ir_type *lower_type_here(struct lower_fn *fn, const struct type *type);
 struct ir_value *lower_size_value(struct lower_fn *fn, const struct size *size);
+/* Reports that the value of a size is wanted which is known at run time only. */
+_Noreturn void lower_runtime_size(struct lower_fn *fn, struct span span);
 /* The element `index` of a list of layers; the index is known to be in range. */
 struct lower_ref lower_element_ref(struct lower_ref list, struct ir_value *index);
 /* Whether the expression stands for a layer instance or a list of them. */

@@ -26,6 +26,8 @@ struct ir_value *lower_to_scalar(struct lower_fn *fn, struct ir_value *host) {
 }
 
 struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr) {
+  if (ir_type_is_ragged(lower_type_here(fn, expr->type)))
+    lower_runtime_size(fn, expr->span);
   return ir_build_constant(&fn->ssa.build, expr->fill.value, lower_type_here(fn, expr->type));
 }
 
@@ -100,6 +102,8 @@ static enum ir_op with_number(enum ir_op op, const struct ast_call *call, struct
  * itself never fails. The indices of vocabs and enums are in range by their type. */
 struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *indexed, struct ir_value *index) {
   if (index->type->kind != IR_INT)
+    return index;
+  if (size_is_runtime(indexed->type->shape.sizes[0]))  // seen when it is emitted
     return index;
   struct ir_builder *build = &fn->ssa.build;
   struct ir_value *operands[] = {index, ir_build_size(build, indexed->type->shape.sizes[0])};

@@ -13,6 +13,8 @@ struct substitution {
 static const struct size *atom_size(void *context, const struct size_atom *atom) {
   const struct substitution *s = context;
   const struct ast_ref *ref = &size_symbol_of(atom)->ref;
+  if (atom->kind == SIZE_RUNTIME)
+    return ir_runtime_size(s->lower->module, 0);
   switch (ref->kind) {
   case AST_REF_SIZE_VAR: return s->env->sizes[ref->size_var->index];
   case AST_REF_LAYER_PARAM: return s->env->self->args[ref->layer_param->index].size;
@@ -23,7 +25,15 @@ static const struct size *atom_size(void *context, const struct size_atom *atom)
 /* Every atom is replaced, so the result knows the module's atoms only. */
 const struct size *lower_size(struct lower *lower, const struct lower_env *env, const struct size *size) {
   struct substitution s = {lower, env};
-  return lower_checked_size(lower, size_substitute(lower->module->arena, size, atom_size, &s));
+  size = lower_checked_size(lower, size_substitute(lower->module->arena, size, atom_size, &s));
+  if (size_is_runtime(size) && !size_as_atom(size)) {
+    struct diag *d = diag_error(lower->sink, DIAG_SIZE_UNSOLVED, lower->where,
+                                "a size here is computed from the length of a list");
+    diag_note(d,
+              "a size that is known for each example only stands alone: it is no part of a sum or a product");
+    lower_fail(lower);
+  }
+  return size;
 }
 
 /* ---- Data --------------------------------------------------------------------------------------------- */

@@ -67,7 +67,8 @@ static uint32_t node_of(const struct view *view, const struct ir_value *value) {
 
 static bool same_shapes(const struct ir_instr *add) {
   const struct ir_type *type = add->results[0]->type;
-  return ir_type_equal(add->operands[0]->type, type) && ir_type_equal(add->operands[1]->type, type);
+  return !ir_type_is_ragged(type) && ir_type_equal(add->operands[0]->type, type) &&
+         ir_type_equal(add->operands[1]->type, type);
 }
 
 // A sum may flow through this operand: both of an addition, the left one of a subtraction.

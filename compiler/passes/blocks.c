@@ -12,6 +12,9 @@
 // Preserves  values, up to the order in which the terms of a sum are added.
 // Leaves     tensor operations in blocks only. Equal blocks are still separate; `share` joins them.
 //
+// Operations on tensors whose sizes are known at run time only have blocks of their own (ragged), so that products with
+// parameters stay what all rows of a batch share; their sizes are numbered in runtime_sizes.c.
+//
 // Where nothing is gained by splitting, operations stay together: what neither lies on a recurrence nor
 // feeds one has one instance per example anyway.
 #include "compiler/passes/blocks.h"
@@ -25,6 +28,13 @@
 
 // ----------------------------------------------------------------------------------------- what is cheap
 
+static bool is_ragged(const struct ir_instr *op) {
+  bool ragged = ir_type_is_ragged(op->results[0]->type);
+  for (uint32_t i = 0; i < op->n_operands; i++)
+    ragged = ragged || ir_type_is_ragged(op->operands[i]->type);
+  return ragged;
+}
+
 // Whether repeating the operation costs less than a block instance whose only purpose is to hand on its
 // result: nothing is computed from what examples computed, and little at all. A row of a parameter is read
 // where it lies.
@@ -32,6 +42,9 @@ static bool is_cheap(const struct former *former, const struct ir_instr *instr) 
   const struct ir_op_info *op = &ir_op_infos[instr->op];
   if (op->class == IR_CLASS_SOURCE)
     return true;
+  // What it is made of would be ragged in a block that is not.
+  if (is_ragged(instr) && !ir_type_is_ragged(instr->results[0]->type))
+    return false;
   for (uint32_t i = 0; i < instr->n_operands; i++)
     if (instr->operands[i]->type->kind == IR_TENSOR &&
         !(op_of(instr->operands[i]) && info_of(former, instr->operands[i])->is_cheap))
@@ -72,13 +85,15 @@ static struct block_key key_of(const struct former *former, const struct ir_bb *
                                const struct ir_value *value) {
   const struct value_flow *flow = &former->flow->values[value->id];
   recurrence_set around = former->flow->around[bb->id];
+  bool ragged = op_of(value) && is_ragged(op_of(value));
   if ((flow->feeds & around) == 0)
-    return (struct block_key){0, 0, !(flow->feeds & FEEDS_ELSEWHERE)};
-  return (struct block_key){flow->depends & around, flow->feeds & around, false};
+    return (struct block_key){0, 0, !(flow->feeds & FEEDS_ELSEWHERE), ragged};
+  return (struct block_key){flow->depends & around, flow->feeds & around, false, ragged};
 }
 
 static bool keys_equal(const struct block_key *a, const struct block_key *b) {
-  return a->depends == b->depends && a->feeds == b->feeds && a->deferred == b->deferred;
+  return a->depends == b->depends && a->feeds == b->feeds && a->deferred == b->deferred &&
+         a->ragged == b->ragged;
 }
 
 // -------------------------------------------------------------------------------------------------- sums
@@ -215,9 +230,8 @@ static bool is_here(const struct former *former, const struct ir_bb *bb, const s
   return former->bb_of[value->id] == bb->id;
 }
 
-// An operation may share a block with another one only if no host instruction needs one of them and is
-// needed by the other. The stage counts the host instructions that need tensors on the longest way to an
-// operation; calls and decisions stay in order, so each counts from the one before it.
+// An operation may share a block with another one only if no host instruction, nor an operation of a block of the other
+// kind, needs one of them and is needed by the other. The stage counts these on the longest way to an operation; calls and decisions stay in order, so each counts from the one before it.
 static void find_stages(struct former *former, const struct ir_bb *bb) {
   uint32_t effects = 0;
   for (const struct ir_instr *instr = bb->first; instr; instr = instr->next) {
@@ -227,7 +241,9 @@ static void find_stages(struct former *former, const struct ir_bb *bb) {
       const struct ir_value *operand = instr->operands[i];
       if (!is_here(former, bb, operand))
         continue;
-      uint32_t after = info_of(former, operand)->stage + (!is_op && op_of(operand) ? 1 : 0);
+      bool turns = op_of(operand) && (!is_op || (!info_of(former, operand)->is_cheap &&
+                                                 is_ragged(instr) != is_ragged(operand->def)));
+      uint32_t after = info_of(former, operand)->stage + turns;
       stage = after > stage ? after : stage;
     }
     if (has_effect(instr))

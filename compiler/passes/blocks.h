@@ -11,6 +11,7 @@ struct arena;
 struct block_key {
   recurrence_set depends, feeds;  // of those around the basic block; both empty when it feeds none of them
   bool deferred;                  // feeds no recurrence that goes round it, nor its callers
+  bool ragged;                    // reads or makes a tensor whose size is known at run time only
 };
 
 struct group {
@@ -27,7 +28,9 @@ struct op_info {
   bool is_cheap;        // repeated in every block that uses it: sources, rows of parameters, and the like
   bool host_use;        // a host instruction uses its value
   bool output;          // used outside its group
-  uint32_t stage;  // calls, decisions and list operations that lie between it and the basic block's start
+  // Calls, decisions, list operations and changes between ragged operations and others that lie between it and the
+  // basic block's start.
+  uint32_t stage;
   struct block_key key;
   bool has_user, other_users;  // in the same basic block: operations of its own key, anything else
   uint32_t first_user;         // the earliest stage among the former
@@ -52,6 +55,10 @@ struct former {
   struct group **groups;    // [bb id]
   uint32_t n_made;          // blocks made for this function, for their names
 };
+
+// runtime_sizes.c: gives the sizes `?` of the block's values their numbers: one for each list and each tensor that comes
+// in, and one for those that its operations want to be equal.
+void number_runtime_sizes(struct ir_module *, struct arena *scratch, struct ir_block *);
 
 // The operation whose result `value` is, or NULL. `value` must be older than the pass.
 static inline struct ir_instr *op_of(const struct ir_value *value) {

@@ -90,7 +90,7 @@ static void copy_op(struct outliner *o, const struct ir_instr *op) {
 
 static bool has_tensor_param(const struct ir_block *block) {
   for (uint32_t i = 0; i < block->n_params; i++)
-    if (block->params[i]->type->kind == IR_TENSOR)
+    if (block->params[i]->type->kind == IR_TENSOR || block->params[i]->type->kind == IR_LIST)
       return true;
   return false;
 }
@@ -141,6 +141,8 @@ static void make_block(struct outliner *o, struct group *group) {
   }
   o->block->n_outputs = o->block->n_results = n;
   ir_block_renumber(o->block);
+  if (group->key.ragged)
+    number_runtime_sizes(former->module, former->scratch, o->block);
   set_flags(o->block, group);
   group->emit = ir_instr_new(former->module, IR_EMIT, o->block->n_params, o->args, n, types, 0,
                              &former->function->n_values);

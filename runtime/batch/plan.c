@@ -51,18 +51,53 @@ static nn_status *too_large(void) {
   return status_new(NN_NO_MEMORY, "the minibatch needs more memory for its values than there is");
 }
 
+// The rows of an output that are not equally long, one behind the other.
+static bool place_ragged(struct plan *plan, uint32_t *used, uint32_t count, uint32_t elements,
+                         const int32_t *sizes, uint32_t *base, const uint32_t **rows) {
+  uint32_t *offsets = array(plan, count, sizeof *offsets);
+  *base = *used;
+  for (uint32_t r = 0; r < count; r++)
+    if (!place_rows(used, 1, nn_row_elements((uint64_t)elements * (uint32_t)sizes[r]) / NN_LANES,
+                    &offsets[r]))
+      return false;
+  for (uint32_t r = 0; r < count; r++)
+    offsets[r] -= *base;
+  *rows = offsets;
+  return true;
+}
+
+static nn_status *plan_ragged_outputs(struct plan *plan, const struct plan_block *block, struct trace *trace,
+                                      const uint32_t *order, uint32_t count, uint32_t n,
+                                      struct plan_batch *batch) {
+  batch->output_rows = array(plan, block->n_outputs, sizeof *batch->output_rows);
+  memset(batch->output_rows, 0, block->n_outputs * sizeof *batch->output_rows);
+  for (uint32_t o = 0; o < n; o++) {
+    uint32_t *used = o < block->n_results ? &plan->values_units : &plan->saved_units;
+    if (!block->sizes[o])
+      continue;
+    if (!place_ragged(plan, used, count, block->elements[o], batch->sizes[block->sizes[o] - 1],
+                      &batch->outputs[o], &batch->output_rows[o]))
+      return too_large();
+    for (uint32_t r = 0; o < block->n_results && r < count; r++)
+      trace->value_row[trace->rows[order[r]].first_value + o] = batch->outputs[o] + batch->output_rows[o][r];
+  }
+  return NULL;
+}
+
 static nn_status *plan_outputs(struct plan *plan, const struct plan_block *block, struct trace *trace,
                                const uint32_t *order, uint32_t count, bool saving, struct plan_batch *batch) {
   uint32_t n = saving ? block->n_outputs : block->n_results;
   batch->outputs = array(plan, n, sizeof *batch->outputs);
   for (uint32_t o = 0; o < n; o++) {
     uint32_t *used = o < block->n_results ? &plan->values_units : &plan->saved_units;
+    if (block->n_sizes && block->sizes[o])
+      continue;
     if (!place_rows(used, count, block->units[o], &batch->outputs[o]))
       return too_large();
     if (o < block->n_results)
       place_results(trace, order, count, o, batch->outputs[o], block->units[o]);
   }
-  return NULL;
+  return block->n_sizes ? plan_ragged_outputs(plan, block, trace, order, count, n, batch) : NULL;
 }
 
 // Transposes the arguments of the batch's rows, an operand at a time.
@@ -76,6 +111,8 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
     args[r] = trace->rows[order[r]].args;
   for (uint32_t t = 0; t < block->n_tensors; t++) {
     const uint32_t *words = trace->args + block->tensor_words[t];
+    if (block->ragged && block->ragged->is_list[t])
+      continue;  // plan_ragged
     rows[t] = array(plan, count, sizeof **rows);
     for (uint32_t r = 0; r < count; r++)
       rows[t][r] = trace->value_row[words[args[r]]];
@@ -106,6 +143,43 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
   batch->rows = (const uint32_t **)rows;
   batch->indices = (const int32_t **)indices;
   batch->numbers = (const double **)numbers;
+}
+
+// The run-time sizes of the batch's rows, and the terms of their lists in place of the rows that plan_operands made.
+static nn_status *plan_ragged(struct plan *plan, const struct trace *trace, const struct trace_block *block,
+                              const uint32_t *order, uint32_t count, struct plan_batch *batch) {
+  const struct trace_ragged *ragged = block->ragged;
+  int32_t **sizes = array(plan, ragged->n_sizes, sizeof *sizes);
+  for (uint32_t k = 0; k < ragged->n_sizes; k++) {
+    sizes[k] = array(plan, count, sizeof **sizes);
+    for (uint32_t r = 0; r < count; r++)
+      sizes[k][r] = (int32_t)trace_sizes(trace, order[r])[k];
+  }
+  batch->sizes = (const int32_t **)sizes;
+  batch->operand_terms = array(plan, block->n_tensors, sizeof *batch->operand_terms);
+  for (uint32_t t = 0; t < block->n_tensors; t++) {
+    batch->operand_terms[t] = NULL;
+    if (!ragged->is_list[t])
+      continue;
+    const int32_t *lengths = sizes[ragged->tensor_sizes[t] - 1];
+    uint32_t *first = array(plan, (size_t)count + 1, sizeof *first), at = 0;
+    for (uint32_t r = 0; r < count; r++) {
+      first[r] = at;
+      if (__builtin_add_overflow(at, (uint32_t)lengths[r], &at))
+        return too_large();
+    }
+    first[count] = at;
+    uint32_t *terms = array(plan, at, sizeof *terms);
+    for (uint32_t r = 0; r < count; r++) {
+      const uint32_t *operands;
+      trace_tensor(trace, order[r], t, &operands);
+      for (int32_t i = 0; i < lengths[r]; i++)
+        terms[first[r] + (uint32_t)i] = trace->value_row[operands[i]];
+    }
+    batch->operand_terms[t] = first;
+    batch->rows[t] = terms;
+  }
+  return NULL;
 }
 
 static nn_status *plan_list(struct plan *plan, struct trace *trace, const uint32_t *order, uint32_t count,
@@ -153,6 +227,8 @@ static nn_status *extend(struct plan *plan, const struct plan_block *blocks, str
       continue;
     }
     plan_operands(plan, trace, &trace->blocks[source->block], order, source->count, batch);
+    if (trace->blocks[source->block].ragged)
+      STATUS_TRY(plan_ragged(plan, trace, &trace->blocks[source->block], order, source->count, batch));
     STATUS_TRY(plan_outputs(plan, &blocks[source->block], trace, order, source->count, saving, batch));
   }
   return NULL;

@@ -18,8 +18,10 @@ struct plan_block {
   uint16_t *slots;  // [param] position among the parameters of its kind (tensors; indices and ints; floats)
   uint32_t n_results;  // outputs that are results; the rest is saved for the adjoint
   uint32_t n_outputs;
-  uint32_t *elements;  // [output]
-  uint32_t *units;     // [output] of a row, in NN_LANES elements
+  uint32_t *elements;  // [output]; per unit of its run-time size where it has one
+  uint32_t *units;     // [output] of a row, in NN_LANES elements; no run-time size
+  uint32_t *sizes;     // [output] number of its run-time size, 0: none
+  uint32_t n_sizes;    // of the block
 };
 
 struct plan_batch {
@@ -28,10 +30,20 @@ struct plan_batch {
   const int32_t **indices;              // [index or int operand][row]
   const double **numbers;               // [float operand][row]
   const uint32_t *examples, *ordinals;  // [row], random blocks only
+  // Ragged blocks: as in struct kernel_args. NULL elsewhere.
+  const uint32_t **operand_terms;  // [tensor operand]
+  const int32_t **sizes;           // [number - 1][row]
+  const uint32_t **output_rows;    // [output]
   // Lists: the terms of row r are terms[first_term[r], first_term[r + 1]). Vectors: the elements of row r begin at
   // trace.data[terms[r]].
   const uint32_t *first_term, *terms;
 };
+
+// Entries of rows[tensor] of a batch of `count` rows.
+static inline uint32_t plan_operand_rows(const struct plan_batch *batch, uint32_t tensor, uint32_t count) {
+  const uint32_t *terms = batch->operand_terms ? batch->operand_terms[tensor] : NULL;
+  return terms ? terms[count] : count;
+}
 
 struct plan {
   struct value_arena *memory;  // of the arrays above

@@ -9,6 +9,7 @@
 #include "compiler/base/array.h"
 #include "compiler/ir/ir.h"
 #include "runtime/batch/row.h"
+#include "runtime/value/value.h"
 
 // --------------------------------------------------------------------------------------- the table of blocks
 
@@ -36,6 +37,7 @@ bool trace_block_finish(struct trace_block *block) {
   uint32_t word = 0;
   for (uint32_t i = 0; i < block->n_params; i++) {
     switch ((enum ir_type_kind)block->kinds[i]) {
+    case IR_LIST:
     case IR_TENSOR: block->tensor_words[block->n_tensors++] = (uint16_t)word++; break;
     case IR_FLOAT:
       block->number_words[block->n_numbers++] = (uint16_t)word;
@@ -59,6 +61,16 @@ void trace_block_free(struct trace_block *block) {
   free(block->tensor_words);
   free(block->member_words);
   block->tensor_words = block->member_words = NULL;
+  if (block->ragged) {
+    free(block->ragged->is_list);
+    free(block->ragged->tensor_sizes);
+    free(block->ragged->result_sizes);
+    free(block->ragged->index_sizes);
+    free(block->ragged->bytes);
+    free(block->ragged->trained_bytes);
+  }
+  free(block->ragged);
+  block->ragged = NULL;
 }
 
 // ------------------------------------------------------------------------------------------- life and growth
@@ -540,6 +552,124 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
                              : emit_row(example, trace, number, args);
   example->ordinal++;
   return value;
+}
+
+// ------------------------------------------------------------------------------------------------- ragged blocks
+
+uint32_t trace_length(const struct trace *trace, uint32_t value) {
+  uint32_t row = trace_row_of(trace, value);
+  uint32_t number = trace->instances[trace->rows[row].instance].block;
+  if (trace_is_list(number))  // of scalars
+    return trace->args[trace->rows[row].args + 1];
+  uint32_t result = value - trace->rows[row].first_value;
+  return trace_sizes(trace, row)[trace->blocks[number].ragged->result_sizes[result] - 1];
+}
+
+// The list or the value of the block's tensor operand, which parameter `param` is.
+struct ragged_operand {
+  const struct value_list *list;  // NULL: a value
+  uint64_t value, length;         // values: 1
+};
+
+static struct ragged_operand ragged_operand(const struct trace_block *block, uint32_t tensor, uint64_t slot) {
+  if (!block->ragged->is_list[tensor])
+    return (struct ragged_operand){NULL, slot, 1};
+  const struct value_list *list = (const struct value_list *)(uintptr_t)slot;
+  return (struct ragged_operand){list, 0, list->length};
+}
+
+static void agree_on_size(struct example *example, const struct ir_loc *loc, uint32_t *size, uint64_t own) {
+  if (own == 0)
+    example_fail(example, loc, "a list without elements is made a tensor");
+  if (own > INT32_MAX)
+    fail(example, too_large);
+  if (*size != 0 && *size != own)
+    example_fail(example, loc, "%" PRIu32 " rows meet %" PRIu64 ": they must be equally many", *size, own);
+  *size = (uint32_t)own;
+}
+
+// Finds the run-time sizes, and gives the number of operands, lists laid out.
+static uint64_t measure(struct example *example, const struct trace *trace, const struct trace_block *block,
+                        const uint64_t *slots, const struct ir_loc *loc, uint32_t *sizes) {
+  uint64_t n = 0;
+  memset(sizes, 0, block->ragged->n_sizes * sizeof *sizes);
+  for (uint32_t i = 0, tensor = 0; i < block->n_params; i++) {
+    if (block->kinds[i] != IR_TENSOR && block->kinds[i] != IR_LIST)
+      continue;
+    struct ragged_operand operand = ragged_operand(block, tensor, slots[i]);
+    uint32_t number = block->ragged->tensor_sizes[tensor++];
+    n += operand.length;
+    if (number)
+      agree_on_size(example, loc, &sizes[number - 1],
+                    operand.list ? operand.length : trace_length(trace, (uint32_t)operand.value));
+  }
+  return n;
+}
+
+// A kernel reads memory at the place that an int names.
+static void check_indices(struct example *example, const struct trace_block *block, const uint64_t *slots,
+                          const struct ir_loc *loc, const uint32_t *sizes) {
+  for (uint32_t i = 0, index = 0; i < block->n_params; i++) {
+    enum ir_type_kind kind = (enum ir_type_kind)block->kinds[i];
+    if (kind == IR_TENSOR || kind == IR_LIST || kind == IR_FLOAT)
+      continue;
+    uint32_t number = block->ragged->index_sizes[index++];
+    if (number && slots[i] >= sizes[number - 1])
+      example_fail_range(example, loc, (int64_t)slots[i], sizes[number - 1]);
+  }
+}
+
+// Writes the words of a row whose sizes stand behind the fixed ones already.
+static void write_ragged(struct example *example, const struct trace_block *block, const uint64_t *slots,
+                         uint32_t *words, uint32_t *operands) {
+  uint32_t word = 0, n = 0;
+  for (uint32_t i = 0, tensor = 0; i < block->n_params; i++) {
+    switch ((enum ir_type_kind)block->kinds[i]) {
+    case IR_LIST:
+    case IR_TENSOR: {
+      struct ragged_operand operand = ragged_operand(block, tensor++, slots[i]);
+      words[word++] = operand.list ? n : (uint32_t)operand.value;
+      for (uint64_t k = 0; k < operand.length; k++)
+        operands[n++] = (uint32_t)(operand.list ? operand.list->buffer->slots[operand.list->offset + k]
+                                                : operand.value);
+      break;
+    }
+    case IR_FLOAT:
+      memcpy(words + word, &slots[i], sizeof slots[i]);
+      word += 2;
+      break;
+    default: words[word++] = (uint32_t)slots[i];
+    }
+  }
+  if (block->random) {
+    words[word++] = example->number;
+    words[word] = example->ordinal;
+  }
+}
+
+uint32_t trace_emit_ragged(struct example *example, uint32_t number, const uint64_t *slots,
+                           const struct ir_loc *loc) {
+  struct trace *trace = example->trace;
+  const struct trace_block *block = &trace->blocks[number];
+  const struct trace_ragged *ragged = block->ragged;
+  reserve(example, trace, block->n_args + ragged->n_sizes, block->n_values);
+  uint64_t n = measure(example, trace, block, slots, loc, trace->args + trace->n_args + block->n_args);
+  check_indices(example, block, slots, loc, trace->args + trace->n_args + block->n_args);
+  uint64_t n_words = block->n_args + ragged->n_sizes + 1 + n;
+  uint64_t bytes = (trace->trains ? block->trained_instance_bytes : block->instance_bytes) +
+                   n * sizeof(uint32_t);
+  const uint64_t *more = trace->trains ? ragged->trained_bytes : ragged->bytes;
+  for (uint32_t k = 0; k < ragged->n_sizes; k++)
+    bytes += trace->args[trace->n_args + block->n_args + k] * more[k];
+  charge(example, loc, bytes);
+  reserve(example, trace, n_words, block->n_values);
+  uint32_t *words = trace->args + trace->n_args, *count = words + block->n_args + ragged->n_sizes;
+  *count = (uint32_t)n;
+  write_ragged(example, block, slots, words, count + 1);
+  uint32_t key = block->n_members ? block_key(example, trace, number, block, words) : number;
+  uint32_t instance = join_instance(trace, number, key, block->deferred, count + 1, NULL, (uint32_t)n);
+  example->ordinal++;
+  return append_row(trace, example, instance, (uint32_t)n_words, block->n_values);
 }
 
 uint32_t trace_emit_list(struct example *example, const struct ir_loc *loc, uint32_t kind, uint32_t elements,

@@ -59,8 +59,22 @@ struct trace_row {
   uint32_t args;     // into trace.args: a word per tensor (value id) and per index or int, two per
                      // float (bits of the double), then for random blocks example and ordinal. Of a
                      // list: number of terms, elements of a row, the value ids, its struct ir_loc; of
-                     // a vector: 0, elements, where in trace.data they begin
+                     // a vector: 0, elements, where in trace.data they begin. Of a ragged block, behind what
+                     // every block has, where a list's word tells its first place among the operands: the
+                     // run-time sizes, the number of operands, and their value ids, lists laid out
   uint32_t example;  // position in the minibatch
+};
+
+// What a block with run-time sizes has besides (runtime/kernel/kernel.h: ragged blocks). Numbers of sizes begin at 1.
+struct trace_ragged {
+  uint32_t n_sizes;
+  uint8_t *is_list;        // [tensor] an operand that is a list of rows
+  uint32_t *tensor_sizes;  // [tensor] number of its run-time size; of a list that of its length. 0: none
+  uint32_t *result_sizes;  // [result] likewise
+  uint32_t *
+      index_sizes;  // [index or int] number of the one that it must be less than, 0: it is looked at elsewhere
+  uint64_t *bytes;  // [number - 1] of rows of results, for each unit of the size
+  uint64_t *trained_bytes;
 };
 
 // What trace_emit must know of a block, in a table made when a model is bound.
@@ -80,7 +94,8 @@ struct trace_block {
   uint16_t *index_words;
   uint16_t *number_words;
   uint16_t *member_words;
-  uint16_t *member_indices;  // [member] its position among the indices
+  uint16_t *member_indices;     // [member] its position among the indices
+  struct trace_ragged *ragged;  // NULL: no run-time sizes
 };
 
 // A batch key: instances with the same one may share a batch.
@@ -182,15 +197,43 @@ static inline uint32_t trace_operands(const struct trace *trace, uint32_t row, c
     return args[0];
   }
   const struct trace_block *block = &trace->blocks[number];
+  if (block->ragged) {
+    args += block->n_args + block->ragged->n_sizes;
+    *words = args + 1;
+    *map = NULL;
+    return args[0];
+  }
   *words = args;
   *map = block->tensor_words;
   return block->n_tensors;
 }
+// The run-time sizes of a row of a ragged block: [number - 1].
+static inline const uint32_t *trace_sizes(const struct trace *trace, uint32_t row) {
+  const struct trace_row *its = &trace->rows[row];
+  return trace->args + its->args + trace->blocks[trace->instances[its->instance].block].n_args;
+}
+// The value ids of tensor operand `tensor` of a row of a block; their number: 1, or a list's length.
+static inline uint32_t trace_tensor(const struct trace *trace, uint32_t row, uint32_t tensor,
+                                    const uint32_t **values) {
+  const struct trace_row *its = &trace->rows[row];
+  const struct trace_block *block = &trace->blocks[trace->instances[its->instance].block];
+  const uint32_t *args = trace->args + its->args;
+  *values = args + block->tensor_words[tensor];
+  if (!block->ragged || !block->ragged->is_list[tensor])
+    return 1;
+  const uint32_t *sizes = args + block->n_args;
+  *values = sizes + block->ragged->n_sizes + 1 + **values;
+  return sizes[block->ragged->tensor_sizes[tensor] - 1];
+}
+// The run-time size of a value that has one.
+uint32_t trace_length(const struct trace *, uint32_t value);
 
 // Appends a row; returns the value id of its first result. A uniform block is instantiated once per
 // minibatch and set of arguments; later calls return the same ids. `args` in the order of the block's
 // parameters, words as above.
 uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args, const struct ir_loc *);
+// The same for a ragged block: a slot (runtime/value/value.h) for each parameter.
+uint32_t trace_emit_ragged(struct example *, uint32_t block, const uint64_t *slots, const struct ir_loc *);
 // A row made of n value ids: their sum, mean, maximum or stack. `elements`: of the row.
 uint32_t trace_emit_list(struct example *, const struct ir_loc *, uint32_t kind, uint32_t elements,
                          uint32_t n, const uint32_t *values);

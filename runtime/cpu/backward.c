@@ -60,6 +60,17 @@ static uint64_t reached_results(const uint32_t *reached, uint32_t n) {
   return live;
 }
 
+static void reach_tensors(struct backward *backward, uint32_t row, const struct flow *flow, uint64_t live) {
+  const struct trace *trace = &backward->executor->minibatch->trace;
+  uint32_t n_tensors = trace->blocks[trace->instances[trace->rows[row].instance].block].n_tensors;
+  for (uint32_t t = 0; t < n_tensors; t++) {
+    const uint32_t *values;
+    uint32_t n = flow->inputs[t] & live ? trace_tensor(trace, row, t, &values) : 0;
+    for (uint32_t i = 0; i < n; i++)
+      backward->reached[values[i]]++;
+  }
+}
+
 // Which values a gradient reaches, from the seeds on through operands. It is each example's own dataflow that
 // says so: neither the batch that a row runs in nor what else is in it.
 static nn_status *find_live(struct backward *backward, const uint32_t *seeds, uint32_t n_seeds) {
@@ -91,6 +102,10 @@ static nn_status *find_live(struct backward *backward, const uint32_t *seeds, ui
       backward->live[b]++;
       const uint32_t *args;
       const uint16_t *map;
+      if (flow && trace->blocks[batch->block].ragged) {
+        reach_tensors(backward, number, flow, live);
+        continue;
+      }
       n = trace_operands(trace, number, &args, &map);
       for (uint32_t t = 0; t < n; t++)
         if (!flow || flow->inputs[t] & live)
@@ -106,7 +121,11 @@ static uint32_t value_units(const struct backward *backward, uint32_t value) {
   if (trace_is_list(instance->block))
     return (uint32_t)(nn_row_elements(trace->keys[instance->key].elements) / NN_LANES);
   uint32_t result = value - trace->rows[trace_row_of(trace, value)].first_value;
-  return backward->executor->cpu->model->blocks[instance->block].units[result];
+  const struct plan_block *block = &backward->executor->cpu->model->blocks[instance->block];
+  if (block->sizes[result])
+    return (uint32_t)(nn_row_elements((uint64_t)block->elements[result] * trace_length(trace, value)) /
+                      NN_LANES);
+  return block->units[result];
 }
 
 // Rows beyond the plan's for values with many uses. The value is copied there, because a gradient lies at the
@@ -170,18 +189,18 @@ static void collect_clones(struct backward *backward, const struct batch *batch)
 
 // The rows of an operand of a batch, or the terms of its reductions: those of the plan, unless some are cloned.
 static const uint32_t *operand_rows(struct backward *backward, const struct batch *batch, uint32_t operand,
-                                    const uint32_t *planned) {
+                                    const uint32_t *planned, uint32_t n_rows) {
   const struct minibatch *minibatch = backward->executor->minibatch;
   const struct trace *trace = &minibatch->trace;
-  uint32_t *rows = array(backward->executor, batch->count, sizeof *rows);
+  uint32_t *rows = array(backward->executor, n_rows, sizeof *rows), at = 0;
   for (uint32_t r = 0; r < batch->count; r++) {
     uint32_t number = minibatch->schedule.order[batch->first + r];
-    const uint32_t *args = trace->args + trace->rows[number].args;
-    uint32_t value = args[trace->blocks[batch->block].tensor_words[operand]];
+    const uint32_t *values;
     // Only uses with a gradient were counted.
     const struct flow *flow = backward->executor->cpu->flows[batch->block];
     bool adds = flow->inputs[operand] & backward->results[number];
-    rows[r] = adds ? next_row(backward, value) : planned[r];
+    for (uint32_t n = trace_tensor(trace, number, operand, &values), i = 0; i < n; i++, at++)
+      rows[at] = adds ? next_row(backward, values[i]) : planned[at];
   }
   return rows;
 }
@@ -274,7 +293,8 @@ static bool shares_rows(const struct backward *backward, uint32_t number, const 
   // A row that meets itself, as two operands of its own, is no conflict; it is found all the same, and
   // rare.
   for (uint32_t t = 0; t < n_tensors; t++) {
-    for (uint32_t r = 0; r < batch->count; r++) {
+    uint32_t n = plan_operand_rows(&executor->minibatch->plan.batches[number], t, batch->count);
+    for (uint32_t r = 0; r < n; r++) {
       uint32_t *mark = &executor->marks[rows[t][r]];
       if (*mark == executor->mark)
         return true;
@@ -322,7 +342,7 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
   if (backward->given) {
     const uint32_t **chosen = array(executor, n_tensors, sizeof *chosen);
     for (uint32_t t = 0; t < n_tensors; t++)
-      chosen[t] = operand_rows(backward, batch, t, plan->rows[t]);
+      chosen[t] = operand_rows(backward, batch, t, plan->rows[t], plan_operand_rows(plan, t, batch->count));
     rows = chosen;
   }
   void **saved = array(executor, block->n_outputs - block->n_results, sizeof *saved);
@@ -340,6 +360,11 @@ static nn_status *run_adjoint(struct backward *backward, uint32_t number) {
   const struct kernel_args args = {.values = executor->values.base,
                                    .gradients = executor->gradients.base,
                                    .rows = rows,
+                                   .terms = plan->operand_terms,
+                                   .sizes = plan->sizes,
+                                   .output_rows = plan->output_rows ? plan->output_rows + block->n_results
+                                                                    : NULL,
+                                   .gradient_rows = plan->output_rows,
                                    .indices = plan->indices,
                                    .numbers = plan->numbers,
                                    .params = params,

@@ -208,10 +208,32 @@ static uint32_t chunk_rows(const struct executor *executor, const struct kernel 
   return (chunk + rows - 1) / rows * rows;
 }
 
+// The largest of each run-time size among rows [begin, end): what the scratch memory must do for.
+static const int32_t *largest_sizes(struct executor *executor, const struct kernel_args *args, uint32_t begin,
+                                    uint32_t end) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < args->kernel->n_scratch_terms; i++)
+    for (uint32_t k = 0; k < 2; k++)
+      if (args->kernel->scratch_terms[i].sizes[k] > n)
+        n = args->kernel->scratch_terms[i].sizes[k];
+  int32_t *largest = value_arena_alloc(executor->memory, (n + (size_t)1) * sizeof *largest);
+  for (uint32_t k = 0; k < n; k++) {
+    largest[k] = 0;
+    for (uint32_t r = begin; r < end; r++)
+      if (args->sizes[k][r] > largest[k])
+        largest[k] = args->sizes[k][r];
+  }
+  return largest;
+}
+
 nn_status *execute_rows(struct executor *executor, const struct kernel *kernel,
                         const struct kernel_args *args, uint32_t begin, uint32_t end,
                         uint32_t elements_per_row, bool may_split, struct device_tally *tally) {
-  STATUS_TRY(reserve_scratch(executor, kernel->scratch_bytes + 64));
+  size_t scratch = kernel->n_scratch_terms ? kernel_scratch(kernel, largest_sizes(executor, args, begin, end))
+                                           : kernel->scratch_bytes;
+  if (scratch > SIZE_MAX / 2)
+    return status_no_memory();
+  STATUS_TRY(reserve_scratch(executor, scratch + 64));
   double start = executor->run.profile ? clock_seconds() : 0;
   uint32_t count = end - begin;
   struct rows_job job = {kernel, args, executor->scratch, begin, end, count};
@@ -309,6 +331,9 @@ static nn_status *run_batch(struct executor *executor, uint32_t number) {
   }
   const struct kernel_args args = {.values = executor->values.base,
                                    .rows = plan->rows,
+                                   .terms = plan->operand_terms,
+                                   .sizes = plan->sizes,
+                                   .output_rows = plan->output_rows,
                                    .indices = plan->indices,
                                    .numbers = plan->numbers,
                                    .params = params,

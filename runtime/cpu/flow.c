@@ -42,7 +42,7 @@ struct flow *flow_new(const struct ir_block *block, const struct kernel *kernel)
     uint32_t tensor = 0;
     if (instr->op == IR_OP_D_INPUT) {
       for (int64_t i = 0; i < instr->integer; i++)
-        tensor += block->params[i]->type->kind == IR_TENSOR;
+        tensor += block->params[i]->type->kind == IR_TENSOR || block->params[i]->type->kind == IR_LIST;
       flow->inputs[tensor] |= from[instr->operands[0]->id];
     }
     for (uint32_t s = 0; s < kernel->n_sinks; s++)

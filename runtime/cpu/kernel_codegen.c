@@ -138,7 +138,7 @@ static bool prepare(struct compilation *compilation, const struct ir_module *mod
   }
   graph->on_error = arena->on_out_of_memory = &on_error;
   graph_build(graph);
-  if (block_is_ragged(block))
+  if (ir_block_is_ragged(block))
     compilation->ragged = ragged_plan(graph);
   else
     graph_plan(graph);

@@ -76,10 +76,11 @@ static bool check_block(const struct host_codegen *g, const struct ir_block *blo
       return false;
     bool indexes = ir_op_infos[instr->op].takes_index;
     for (uint32_t i = 0; indexes && i < instr->n_operands; i++)
-      if (instr->operands[i]->type->kind == IR_TENSOR && !count_elements(g, instr->operands[i]->type, &value))
+      if (instr->operands[i]->type->kind == IR_TENSOR && !ir_type_is_ragged(instr->operands[i]->type) &&
+          !count_elements(g, instr->operands[i]->type, &value))
         return false;
     for (uint32_t i = 0; indexes && i < instr->n_results; i++)
-      if (!count_elements(g, instr->results[i]->type, &value))
+      if (!ir_type_is_ragged(instr->results[i]->type) && !count_elements(g, instr->results[i]->type, &value))
         return false;
   }
   return true;
@@ -95,8 +96,10 @@ static bool check_instr(const struct host_codegen *g, const struct ir_function *
     return exists || fail_at(g, function, instr, "no index of the set", error);
   }
   bool makes_tensor = instr->n_results > 0 && instr->results[0]->type->kind == IR_TENSOR;
+  makes_tensor = makes_tensor && !ir_type_is_ragged(instr->results[0]->type);
   bool ok = !makes_tensor || count_elements(g, instr->results[0]->type, &value);
-  ok = ok && (!(ir_op_infos[instr->op].attributes & IR_ATTR_LENGTH) || evaluate(g, instr->length, &value));
+  ok = ok && (!(ir_op_infos[instr->op].attributes & IR_ATTR_LENGTH) || size_is_runtime(instr->length) ||
+              evaluate(g, instr->length, &value));
   ok = ok && (instr->op != IR_SIZE || evaluate(g, instr->size, &value));
   ok = ok && (instr->op != IR_EMIT || check_block(g, g->ir->blocks[instr->symbol]));
   return ok || fail_at(g, function, instr, "a size is negative or too large", error);

@@ -3,6 +3,7 @@
 #include "runtime/batch/trace.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
+#include "runtime/host/host_runtime.h"
 
 // Operands from `from` on, as slots in scratch memory.
 static LLVMValueRef build_slots(struct host_function *f, uint32_t from) {
@@ -163,10 +164,12 @@ static LLVMValueRef build_reduction(struct host_function *f, uint32_t kind) {
 static LLVMValueRef build_list_tensor(struct host_function *f) {
   struct host_codegen *g = f->g;
   bool stacks = f->instr->op == IR_LIST_STACK;
-  LLVMValueRef args[] = {host_operand(f, 0), host_int(g, host_size(g, f->instr->length)), NULL};
+  bool any = size_is_runtime(f->instr->length);
+  LLVMValueRef args[] = {host_operand(f, 0),
+                         host_int(g, any ? HOST_ANY_LENGTH : host_size(g, f->instr->length)), NULL};
   if (f->instr->n_results == 0)
     return host_call_with_loc(f, HELPER_host_list_check_length, 2, args);
-  args[2] = LLVMConstInt(g->i32, host_elements(g, f->instr->results[0]->type), 0);
+  args[2] = LLVMConstInt(g->i32, any ? 1 : host_elements(g, f->instr->results[0]->type), 0);
   return stacks ? host_call_with_loc(f, HELPER_host_list_stack, 3, args)
                 : host_call_with_loc(f, HELPER_host_list_vector, 2, args);
 }

@@ -116,6 +116,8 @@ static LLVMValueRef build_require(struct host_function *f) {
 
 uint32_t host_emit_words(const struct ir_block *block) {
   uint32_t words = 0;
+  if (ir_block_is_ragged(block))
+    return 2 * block->n_params;
   for (uint32_t i = 0; i < block->n_params; i++)
     words += block->params[i]->type->kind == IR_FLOAT ? 2 : 1;
   return words;
@@ -136,7 +138,7 @@ static bool index_bound(const struct host_codegen *g, const struct ir_instr *ins
     const struct ir_type *type = of_result ? instr->results[0]->type : instr->operands[0]->type;
     size = type->shape.sizes[0];
   }
-  if (!size)
+  if (!size || size_is_runtime(size))  // what runs is seen by trace_emit_ragged
     return false;
   *bound = host_size(g, size);
   return true;
@@ -176,12 +178,29 @@ static void build_word(struct host_function *f, uint32_t word, LLVMValueRef valu
   LLVMSetAlignment(LLVMBuildStore(g->builder, value, address), 4);  // a float takes two words
 }
 
+// The operands as slots of 64 bits.
+static void build_ragged_args(struct host_function *f, const struct ir_block *block) {
+  struct host_codegen *g = f->g;
+  for (uint32_t i = 0; i < f->instr->n_operands; i++) {
+    if (block->params[i]->type->kind == IR_INT)
+      build_bounds_check(f, block, i);
+    LLVMValueRef value = host_operand(f, i), index = LLVMConstInt(g->i32, i, 0);
+    LLVMTypeRef type = LLVMTypeOf(value);
+    if (type == g->i1 || type == g->i32)
+      value = LLVMBuildZExt(g->builder, value, g->i64, "");
+    LLVMBuildStore(g->builder, value, LLVMBuildInBoundsGEP2(g->builder, g->i64, f->scratch, &index, 1, ""));
+  }
+}
+
 static void build_emit(struct host_function *f) {
   struct host_codegen *g = f->g;
   const struct ir_instr *instr = f->instr;
   const struct ir_block *block = g->ir->blocks[instr->symbol];
+  bool ragged = ir_block_is_ragged(block);
   uint32_t word = 0;
-  for (uint32_t i = 0; i < instr->n_operands; i++) {
+  if (ragged)
+    build_ragged_args(f, block);
+  for (uint32_t i = 0; !ragged && i < instr->n_operands; i++) {
     if (block->params[i]->type->kind == IR_INT)
       build_bounds_check(f, block, i);
     build_word(f, word, host_operand(f, i));
@@ -189,7 +208,7 @@ static void build_emit(struct host_function *f) {
   }
   LLVMValueRef words = f->scratch ? f->scratch : LLVMConstNull(g->ptr);
   LLVMValueRef args[] = {f->example, LLVMConstInt(g->i32, instr->symbol, 0), words, host_loc(g, instr->loc)};
-  LLVMValueRef first = host_call(g, HELPER_trace_emit, 4, args);
+  LLVMValueRef first = host_call(g, ragged ? HELPER_trace_emit_ragged : HELPER_trace_emit, 4, args);
   for (uint32_t i = 0; i < instr->n_results; i++)
     host_set_result(f, i, LLVMBuildAdd(g->builder, first, LLVMConstInt(g->i32, i, 0), ""));
 }

@@ -22,7 +22,9 @@ uint32_t host_list_reduce(struct example *, const struct ir_loc *, const struct 
 // The check of host_list_reduce alone: fails where the list is empty.
 void host_list_check(struct example *, const struct ir_loc *, const struct value_list *, uint32_t kind);
 // A tensor of a list of floats, or of tensors: fail where the list has not `length` elements. The last is that check
-// alone. `elements`: of the whole stack.
+// alone. `elements`: of the whole stack. HOST_ANY_LENGTH: the list, of numbers or scalars, has at least one, and makes a
+// vector as long as it is.
+#define HOST_ANY_LENGTH (-1)
 uint32_t host_list_vector(struct example *, const struct ir_loc *, const struct value_list *, int64_t length);
 uint32_t host_list_stack(struct example *, const struct ir_loc *, const struct value_list *, int64_t length,
                          uint32_t elements);

@@ -108,7 +108,9 @@ uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, con
 
 void host_list_check_length(struct example *example, const struct ir_loc *loc, const struct value_list *list,
                             int64_t length) {
-  if ((int64_t)list->length != length)
+  if (length == HOST_ANY_LENGTH && list->length == 0)
+    example_fail(example, loc, "a list without elements is made a tensor");
+  if (length != HOST_ANY_LENGTH && (int64_t)list->length != length)
     example_fail(example, loc, "a list of %" PRIu64 " elements where %" PRId64 " are wanted", list->length,
                  length);
 }
@@ -117,14 +119,16 @@ uint32_t host_list_vector(struct example *example, const struct ir_loc *loc, con
                           int64_t length) {
   host_list_check_length(example, loc, list, length);
   const uint64_t *numbers = list->length ? list->buffer->slots + list->offset : NULL;
-  return trace_emit_vector(example, loc, (uint32_t)length, numbers);
+  return trace_emit_vector(example, loc, (uint32_t)list->length, numbers);
 }
 
 uint32_t host_list_stack(struct example *example, const struct ir_loc *loc, const struct value_list *list,
                          int64_t length, uint32_t elements) {
   host_list_check_length(example, loc, list, length);
   uint32_t *values = list_values(example, loc, list);
-  uint32_t result = trace_emit_list(example, loc, TRACE_LIST_STACK, elements, (uint32_t)length, values);
+  if (length == HOST_ANY_LENGTH)
+    elements = (uint32_t)list->length;
+  uint32_t result = trace_emit_list(example, loc, TRACE_LIST_STACK, elements, (uint32_t)list->length, values);
   free_values(example, list, values);
   return result;
 }

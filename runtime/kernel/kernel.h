@@ -8,7 +8,7 @@
 // gradients arena. A batch of n instances has the rows of output o contiguous, row r at outputs[o] + r *
 // stride(o).
 //
-// Ragged blocks (block_is_ragged) have values whose sizes are known for each instance only, `?1`, `?2`, ... in the
+// Ragged blocks (ir_block_is_ragged) have values whose sizes are known for each instance only, `?1`, `?2`, ... in the
 // block. An input may be a list of rows, which the block stacks; the rows lie wherever they were computed. A tensor with
 // a run-time size is one row too, dense, as long as its instance makes it; it has at most one such size where it goes
 // in or out of a block. Lengths are data: they compile nothing, and instances of any lengths share a batch.
@@ -133,8 +133,9 @@ struct kernel_sizes {
   const int64_t *dims;
 };
 
-// Whether some value of the block has a run-time size.
-bool block_is_ragged(const struct ir_block *);
+// The number of a size that is a run-time size, otherwise 0.
+uint32_t kernel_runtime_number(const struct size *);
+
 // The run-time size of a tensor that goes in or out of a block, a list's of what it is stacked to: its number, 0 where
 // there is none; *elements, where it is wanted: the product of the other sizes.
 uint32_t kernel_runtime_size(const struct ir_block *, const struct ir_value *, const int64_t *dims,

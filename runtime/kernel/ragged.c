@@ -3,13 +3,6 @@
 
 #include "runtime/kernel/kernel.h"
 
-bool block_is_ragged(const struct ir_block *block) {
-  for (uint32_t i = 0; i < block->n_params; i++)
-    if (block->params[i]->type->kind == IR_LIST || ir_type_is_ragged(block->params[i]->type))
-      return true;
-  return false;
-}
-
 uint32_t kernel_runtime_number(const struct size *size) {
   const struct size_atom *atom = size_as_atom(size);
   return atom && atom->kind == SIZE_RUNTIME ? atom->id - IR_RUNTIME_ID : 0;

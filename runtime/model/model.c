@@ -99,6 +99,7 @@ static void free_blocks(nn_model *model) {
     free(model->blocks[i].slots);
     free(model->blocks[i].elements);
     free(model->blocks[i].units);
+    free(model->blocks[i].sizes);
   }
   free(model->trace_blocks);
   free(model->blocks);
@@ -225,13 +226,69 @@ static void mark_members(const struct ir_block *block, const struct ir_block *co
 
 static nn_status *bind_outputs(nn_model *model, const struct ir_block *block, struct plan_block *bound) {
   for (uint32_t i = 0; i < block->n_outputs; i++) {
-    uint64_t elements = model_elements(model, block->outputs[i]->type);
+    int64_t per_unit;
+    bound->sizes[i] = kernel_runtime_size(block, block->outputs[i], model->dims, &per_unit);
+    uint64_t elements = bound->sizes[i] ? (uint64_t)per_unit : model_elements(model, block->outputs[i]->type);
     if (elements == 0 || elements > INT32_MAX)
       return status_new(NN_INVALID, "block `%s` has a tensor with a size that is not positive or too large",
                         block->name);
     bound->elements[i] = (uint32_t)elements;
     bound->units[i] = (uint32_t)(nn_row_elements(elements) / NN_LANES);
   }
+  return NULL;
+}
+
+// The number of the run-time size that an operation's index goes through, 0 where that is known when the model is bound.
+static uint32_t indexed_runtime_size(const struct ir_instr *instr) {
+  bool of_result = instr->op == IR_OP_ONEHOT || instr->op == IR_OP_PUT;
+  const struct ir_type *type = of_result ? instr->results[0]->type : instr->operands[0]->type;
+  const struct size_atom *atom = type->shape.rank > 0 ? size_as_atom(type->shape.sizes[0]) : NULL;
+  return atom && atom->kind == SIZE_RUNTIME ? atom->id - IR_RUNTIME_ID : 0;
+}
+
+// The run-time sizes of a block's operands and results.
+static nn_status *bind_ragged(nn_model *model, const struct ir_block *block, struct trace_block *traced,
+                              struct plan_block *bound) {
+  struct trace_ragged *ragged = traced->ragged = calloc(1, sizeof *ragged);
+  if (!ragged)
+    return status_no_memory();
+  ragged->is_list = calloc((size_t)block->n_params + 1, sizeof *ragged->is_list);
+  ragged->tensor_sizes = calloc((size_t)block->n_params + 1, sizeof *ragged->tensor_sizes);
+  ragged->result_sizes = calloc((size_t)block->n_results + 1, sizeof *ragged->result_sizes);
+  ragged->index_sizes = calloc((size_t)block->n_params + 1, sizeof *ragged->index_sizes);
+  ragged->bytes = calloc(IR_MAX_RUNTIME, sizeof *ragged->bytes);
+  ragged->trained_bytes = calloc(IR_MAX_RUNTIME, sizeof *ragged->trained_bytes);
+  if (!ragged->is_list || !ragged->tensor_sizes || !ragged->result_sizes || !ragged->index_sizes ||
+      !ragged->bytes || !ragged->trained_bytes)
+    return status_no_memory();
+  uint32_t tensor = 0;
+  for (uint32_t i = 0; i < block->n_params; i++) {
+    const struct ir_type *type = block->params[i]->type;
+    if (type->kind != IR_LIST && type->kind != IR_TENSOR)
+      continue;
+    uint32_t number = kernel_runtime_size(block, block->params[i], model->dims, NULL);
+    ragged->is_list[tensor] = type->kind == IR_LIST;
+    ragged->tensor_sizes[tensor++] = number;
+    if (number > ragged->n_sizes)
+      ragged->n_sizes = number;
+  }
+  uint64_t element = nn_element_bytes(model->device_model.element);
+  for (uint32_t o = 0; o < block->n_outputs; o++) {
+    uint32_t number = bound->sizes[o];
+    if (number > ragged->n_sizes)
+      return status_new(NN_DATA, "block `%s` makes a tensor of a size that nothing tells it", block->name);
+    if (o < block->n_results)
+      ragged->result_sizes[o] = number;
+    if (number && o < block->n_results)
+      ragged->bytes[number - 1] += bound->elements[o] * element;
+    if (number)
+      ragged->trained_bytes[number - 1] += (o < block->n_results ? 2 : 1) * bound->elements[o] * element;
+  }
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
+    for (uint32_t i = 0; ir_op_infos[instr->op].takes_index && i < block->n_params; i++)
+      if (instr->operands[instr->n_operands - 1] == block->params[i])
+        ragged->index_sizes[bound->slots[i]] = indexed_runtime_size(instr);
+  bound->n_sizes = ragged->n_sizes;
   return NULL;
 }
 
@@ -249,12 +306,15 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
   bound->slots = calloc(n, sizeof *bound->slots);
   bound->elements = calloc((size_t)block->n_outputs + 1, sizeof *bound->elements);
   bound->units = calloc((size_t)block->n_outputs + 1, sizeof *bound->units);
-  if (!kinds || !is_member || !bound->slots || !bound->elements || !bound->units)
+  bound->sizes = calloc((size_t)block->n_outputs + 1, sizeof *bound->sizes);
+  if (!kinds || !is_member || !bound->slots || !bound->elements || !bound->units || !bound->sizes)
     return status_no_memory();
   uint16_t tensors = 0, indices = 0, numbers = 0;
   for (uint32_t i = 0; i < block->n_params; i++) {
     kinds[i] = (uint8_t)block->params[i]->type->kind;
-    bound->slots[i] = kinds[i] == IR_TENSOR ? tensors++ : kinds[i] == IR_FLOAT ? numbers++ : indices++;
+    bound->slots[i] = kinds[i] == IR_TENSOR || kinds[i] == IR_LIST ? tensors++
+                      : kinds[i] == IR_FLOAT                       ? numbers++
+                                                                   : indices++;
   }
   mark_members(block, block, is_member);
   if (block->adjoint)
@@ -268,9 +328,13 @@ static nn_status *bind_block(nn_model *model, uint32_t number) {
   STATUS_TRY(bind_outputs(model, block, bound));
   uint64_t unit = NN_LANES * nn_element_bytes(model->device_model.element), row = 0, trained = 0;
   for (uint32_t o = 0; o < block->n_outputs; o++) {
+    if (bound->sizes[o])
+      continue;
     row += o < block->n_results ? bound->units[o] * unit : 0;
     trained += bound->units[o] * unit;  // the gradient of a result, or a saved value
   }
+  if (ir_block_is_ragged(block))
+    STATUS_TRY(bind_ragged(model, block, traced, bound));
   traced->row_bytes = row;
   traced->training_bytes = trained;
   if (!trace_block_finish(traced))

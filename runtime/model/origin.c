@@ -26,13 +26,14 @@ nn_finiteness origin_worst(const double *x, int64_t n) {
 // Deeper than this, results are not looked at: neither does nn_session_json write them.
 enum { MOST_NESTED = 2000 };
 
-static uint32_t value_elements(const nn_session *session, uint32_t value) {
+uint32_t origin_value_elements(const nn_session *session, uint32_t value) {
   const struct trace *trace = &session->minibatch.trace;
   const struct trace_instance *instance = &trace->instances[trace->value_instance[value]];
   if (trace_is_list(instance->block))
     return trace->keys[instance->key].elements;
-  return session->model->blocks[instance->block]
-      .elements[value - trace->rows[trace_row_of(trace, value)].first_value];
+  const struct plan_block *block = &session->model->blocks[instance->block];
+  uint32_t result = value - trace->rows[trace_row_of(trace, value)].first_value;
+  return block->elements[result] * (block->sizes[result] ? trace_length(trace, value) : 1);
 }
 
 // `n`: elements of the value. One of a result that was kept is not in the trace, so its size is told by its type.
@@ -169,24 +170,38 @@ static void observe(void *context, const struct ir_instr *instr, const struct re
     sample(run, instr, values);
 }
 
+// The rows of a tensor or a list, one after the other.
+static bool read_tensor(struct origin_run *run, uint32_t param, uint32_t n_values, const uint32_t *values) {
+  const nn_session *session = run->session;
+  uint64_t n = n_values ? (uint64_t)n_values * origin_value_elements(session, values[0]) : 0;
+  double *to = run->tensors[param] = malloc((n + 1) * sizeof *to);
+  if (!to)
+    return false;
+  for (uint32_t i = 0; i < n_values; i++)
+    for (uint32_t e = 0, own = origin_value_elements(session, values[i]); e < own; e++)
+      *to++ = session_element(session, values[i], e);
+  run->classes[run->block->params[param]->id] = (uint8_t)origin_worst(run->tensors[param], (int64_t)n);
+  return true;
+}
+
 // Words of a row's arguments, in the order of the forward block's parameters.
 static bool read_arguments(struct origin_run *run, const struct ir_block *forward) {
   const nn_session *session = run->session;
+  const struct trace *trace = &session->minibatch.trace;
   const uint32_t *words = session->minibatch.trace.args + run->row->args;
+  uint32_t tensor = 0;
   for (uint32_t i = 0; i < forward->n_params; i++) {
     const struct ir_type *type = forward->params[i]->type;
     if (type->kind == IR_FLOAT) {
       memcpy(&run->numbers[i], words, sizeof run->numbers[i]);
       run->classes[run->block->params[i]->id] = (uint8_t)class_of(run->numbers[i]);
       words += 2;
-    } else if (type->kind == IR_TENSOR) {
-      uint32_t value = *words++, n = value_elements(session, value);
-      run->tensors[i] = malloc((n + 1) * sizeof **run->tensors);
-      if (!run->tensors[i])
+    } else if (type->kind == IR_TENSOR || type->kind == IR_LIST) {
+      const uint32_t *values;
+      uint32_t n = trace_tensor(trace, (uint32_t)(run->row - trace->rows), tensor++, &values);
+      if (!read_tensor(run, i, n, values))
         return false;
-      for (uint32_t e = 0; e < n; e++)
-        run->tensors[i][e] = session_element(session, value, e);
-      run->classes[run->block->params[i]->id] = (uint8_t)origin_worst(run->tensors[i], n);
+      words++;
     } else {
       run->integers[i] = (int32_t)*words++;
     }
@@ -198,10 +213,23 @@ static bool read_arguments(struct origin_run *run, const struct ir_block *forwar
   return true;
 }
 
+uint64_t origin_elements(const struct origin_run *run, const struct ir_block *block,
+                         const struct ir_value *value) {
+  const nn_model *model = run->session->model;
+  int64_t per_unit;
+  uint32_t number = kernel_runtime_size(block, value, model->dims, &per_unit);
+  return number ? (uint64_t)per_unit * (uint64_t)run->sizes[number - 1]
+                : model_elements(model, value->type->kind == IR_LIST ? value->type->element : value->type);
+}
+
 bool origin_open(struct origin_run *run, const nn_session *session, const struct trace_row *row,
                  const struct ir_block *block) {
   const nn_model *model = session->model;
   *run = (struct origin_run){.session = session, .row = row, .block = block};
+  const struct trace *trace = &session->minibatch.trace;
+  const struct trace_ragged *ragged = trace->blocks[trace->instances[row->instance].block].ragged;
+  for (uint32_t k = 0; ragged && k < ragged->n_sizes; k++)
+    run->sizes[k] = trace_sizes(trace, (uint32_t)(row - trace->rows))[k];
   size_t n = block->n_params + 1;
   run->tensors = calloc(n, sizeof *run->tensors);
   run->integers = calloc(n, sizeof *run->integers);
@@ -211,11 +239,12 @@ bool origin_open(struct origin_run *run, const nn_session *session, const struct
   if (!run->tensors || !run->integers || !run->numbers || !run->outputs || !run->classes)
     return false;
   for (uint32_t i = 0; i < block->n_outputs; i++) {
-    uint64_t elements = model_elements(model, block->outputs[i]->type);
+    uint64_t elements = origin_elements(run, block, block->outputs[i]);
     if (!(run->outputs[i] = malloc((elements + 1) * sizeof **run->outputs)))
       return false;
   }
   run->in = (struct reference){.dims = model->dims,
+                               .sizes = run->sizes,
                                .tensors = (const double *const *)run->tensors,
                                .integers = run->integers,
                                .numbers = run->numbers,
@@ -227,7 +256,6 @@ bool origin_open(struct origin_run *run, const nn_session *session, const struct
                                .observe = observe,
                                .context = run,
                                .single = model->element == NN_F32};
-  const struct trace *trace = &session->minibatch.trace;
   return read_arguments(run, model->module->blocks[trace->instances[row->instance].block]);
 }
 
@@ -342,6 +370,10 @@ struct search {
   size_t size;
 };
 
+static bool is_handed_in(const struct ir_value *param) {
+  return param->type->kind == IR_TENSOR || param->type->kind == IR_LIST;
+}
+
 // Describes what made the value, or moves on to the operand that handed it in. Another value to be explained, of
 // the infinity that a nan was made of, may follow. false: there is nothing more to say.
 static bool search_block(struct search *search, const struct trace_row *row) {
@@ -361,7 +393,7 @@ static bool search_block(struct search *search, const struct trace_row *row) {
           append_place(search->text, search->size, session->model->module, &block->loc, true);
     else if ((instr = origin_instr(&run, output, search->wanted, &param)))
       origin_describe(&run, instr, search->wanted, false, search->text, search->size);
-    else if (param < block->n_params && block->params[param]->type->kind == IR_TENSOR)
+    else if (param < block->n_params && is_handed_in(block->params[param]))
       goes_on = true;
     else
       append(search->text, search->size, "a number of the data or the control flow");
@@ -371,14 +403,19 @@ static bool search_block(struct search *search, const struct trace_row *row) {
       append(search->text, search->size, "; the inf is from ");
       if ((instr = origin_instr(&run, infinite, NN_INFINITE, &param)))
         origin_describe(&run, instr, NN_INFINITE, false, search->text, search->size);
-      goes_on = !instr && param < block->n_params && block->params[param]->type->kind == IR_TENSOR;
+      goes_on = !instr && param < block->n_params && is_handed_in(block->params[param]);
     }
   }
-  if (goes_on) {
-    const uint32_t *words = trace->args + row->args;
-    for (uint32_t i = 0; i < param; i++)
-      words += block->params[i]->type->kind == IR_FLOAT ? 2 : 1;
-    search->value = *words;
+  if (goes_on) {  // to the value, or the first element of the list that is as bad
+    uint32_t tensor = 0, i = 0;
+    for (uint32_t k = 0; k < param; k++)
+      tensor += is_handed_in(block->params[k]);
+    const uint32_t *values;
+    uint32_t n = trace_tensor(trace, (uint32_t)(row - trace->rows), tensor, &values);
+    while (i + 1 < n &&
+           value_worst(session, values[i], origin_value_elements(session, values[i])) != search->wanted)
+      i++;
+    search->value = values[i];
   }
   origin_close(&run);
   return goes_on;
@@ -392,7 +429,7 @@ static bool search_list(struct search *search, const struct trace_row *row) {
     return false;
   }
   for (uint32_t t = 0; t < args[0]; t++) {
-    if (value_worst(search->session, args[2 + t], value_elements(search->session, args[2 + t])) !=
+    if (value_worst(search->session, args[2 + t], origin_value_elements(search->session, args[2 + t])) !=
         search->wanted)
       continue;
     search->value = args[2 + t];
@@ -410,7 +447,7 @@ static bool find_read(const nn_session *session, size_t i, nn_finiteness wanted,
   const struct trace *trace = &session->minibatch.trace;
   for (*value = 0; *value < trace->n_values; ++*value)
     if (trace->rows[trace_row_of(trace, *value)].example == i &&
-        value_worst(session, *value, value_elements(session, *value)) == wanted)
+        value_worst(session, *value, origin_value_elements(session, *value)) == wanted)
       return true;
   return false;
 }

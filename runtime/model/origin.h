@@ -21,7 +21,8 @@ struct origin_run {
   double **tensors, **outputs;  // [param], [output]
   int64_t *integers;
   double *numbers;
-  uint8_t *classes;  // [value id] nn_finiteness, once it has run
+  uint8_t *classes;               // [value id] nn_finiteness, once it has run
+  int64_t sizes[IR_MAX_RUNTIME];  // [number - 1] run-time sizes of the row
   // The operands that led `sampled` to what is not finite, taken down while it runs.
   const struct ir_instr *sampled;
   nn_finiteness wanted;
@@ -34,6 +35,10 @@ struct origin_run {
 // case.
 bool origin_open(struct origin_run *, const nn_session *, const struct trace_row *, const struct ir_block *);
 void origin_close(struct origin_run *);
+// Elements of a tensor that goes in or out of the block, or of a list's stack.
+uint64_t origin_elements(const struct origin_run *, const struct ir_block *, const struct ir_value *);
+// Of a value of the trace.
+uint32_t origin_value_elements(const nn_session *, uint32_t value);
 void origin_evaluate(struct origin_run *);
 // From a value that is not finite back to the instruction that made it; NULL with *param when it was handed in.
 const struct ir_instr *origin_instr(const struct origin_run *, const struct ir_value *, nn_finiteness wanted,

@@ -17,17 +17,8 @@ struct pass {
   size_t size;
 };
 
-static uint32_t elements_of(const nn_session *session, const struct trace_row *row, uint32_t result) {
-  const struct trace_instance *instance = &session->minibatch.trace.instances[row->instance];
-  if (trace_is_list(instance->block))
-    return session->minibatch.trace.keys[instance->key].elements;
-  return session->model->blocks[instance->block].elements[result];
-}
-
 static bool add(struct pass *pass, uint32_t value, const double *gradient, double factor) {
-  const struct trace *trace = &pass->session->minibatch.trace;
-  const struct trace_row *row = &trace->rows[trace_row_of(trace, value)];
-  uint32_t n = elements_of(pass->session, row, value - row->first_value);
+  uint32_t n = origin_value_elements(pass->session, value);
   double *to = pass->gradients[value];
   if (!to && !(to = pass->gradients[value] = calloc((size_t)n + 1, sizeof *to)))
     return false;
@@ -84,7 +75,7 @@ static bool fill_adjoint(const struct pass *pass, struct origin_run *forward, st
   uint32_t n_saved = block->n_outputs - block->n_results;
   for (uint32_t i = 0; i < n_saved + block->n_results; i++) {
     uint32_t param = block->n_params + i, output = i < n_saved ? block->n_results + i : i - n_saved;
-    uint64_t n = model_elements(pass->session->model, block->outputs[output]->type);
+    uint64_t n = origin_elements(forward, block, block->outputs[output]);
     double *to = calloc(n + 1, sizeof *to);
     if (!to)
       return false;
@@ -120,24 +111,30 @@ static bool explain_sinks(struct pass *pass, struct origin_run *run) {
   return false;
 }
 
-static bool pass_on(struct pass *pass, const struct ir_block *block, const struct trace_row *row,
+static bool pass_on(struct pass *pass, const struct trace_row *row, const struct ir_block *block,
                     double *const *gradients) {
-  const uint32_t *words = pass->session->minibatch.trace.args + row->args;
+  const struct trace *trace = &pass->session->minibatch.trace;
+  uint32_t tensor = 0;
   for (uint32_t i = 0; i < block->n_params; i++) {
-    if (block->params[i]->type->kind == IR_TENSOR && !add(pass, *words, gradients[i], 1))
-      return false;
-    words += block->params[i]->type->kind == IR_FLOAT ? 2 : 1;
+    if (!gradients[i])
+      continue;
+    const uint32_t *values;
+    uint32_t n = trace_tensor(trace, (uint32_t)(row - trace->rows), tensor++, &values);
+    const double *from = gradients[i];
+    for (uint32_t k = 0; k < n; from += origin_value_elements(pass->session, values[k++]))
+      if (!add(pass, values[k], from, 1))
+        return false;
   }
   return true;
 }
 
-static double **input_gradients(const struct pass *pass, const struct ir_block *block) {
+// Room for the gradient of each tensor and list that the block is given.
+static double **input_gradients(const struct origin_run *run, const struct ir_block *block) {
   double **gradients = calloc((size_t)block->n_params + 1, sizeof *gradients);
   for (uint32_t i = 0; gradients && i < block->n_params; i++) {
-    if (block->params[i]->type->kind != IR_TENSOR)
+    if (block->params[i]->type->kind != IR_TENSOR && block->params[i]->type->kind != IR_LIST)
       continue;
-    uint64_t n = model_elements(pass->session->model, block->params[i]->type);
-    gradients[i] = calloc(n + 1, sizeof **gradients);
+    gradients[i] = calloc(origin_elements(run, block, block->params[i]) + 1, sizeof **gradients);
     if (gradients[i])
       continue;
     while (i-- > 0)
@@ -154,8 +151,9 @@ static bool block_backward(struct pass *pass, const struct trace_row *row, bool 
   if (!block->adjoint)
     return true;
   struct origin_run forward = {0}, adjoint = {0};
-  double **gradients = input_gradients(pass, block);
-  bool done = gradients && origin_open(&forward, pass->session, row, block);
+  bool done = origin_open(&forward, pass->session, row, block);
+  double **gradients = done ? input_gradients(&forward, block) : NULL;
+  done = gradients != NULL;
   if (done) {
     origin_evaluate(&forward);
     done = origin_open(&adjoint, pass->session, row, block->adjoint) &&
@@ -166,7 +164,7 @@ static bool block_backward(struct pass *pass, const struct trace_row *row, bool 
     origin_evaluate(&adjoint);
     adjoint.in.input_gradients = NULL;
     *explained = explain_sinks(pass, &adjoint);
-    done = *explained || pass_on(pass, block, row, gradients);
+    done = *explained || pass_on(pass, row, block, gradients);
   }
   for (uint32_t i = 0; gradients && i < block->n_params; i++)
     free(gradients[i]);

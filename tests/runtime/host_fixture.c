@@ -65,6 +65,36 @@ uint32_t trace_emit(struct example *example, uint32_t number, const uint32_t *ar
   return give_values(log, block->n_results);
 }
 
+uint32_t trace_emit_ragged(struct example *example, uint32_t number, const uint64_t *slots,
+                           const struct ir_loc *loc) {
+  (void)loc;
+  struct fixture_trace *log = log_of(example);
+  const struct ir_block *block = log->ir->blocks[number];
+  if (!log->silent) {
+    fprintf(log->out, "emit %s(", block->name);
+    for (uint32_t i = 0; i < block->n_params; i++) {
+      fputs(i ? ", " : "", log->out);
+      double real;
+      const struct value_list *list = (const struct value_list *)(uintptr_t)slots[i];
+      switch (block->params[i]->type->kind) {
+      case IR_TENSOR: fprintf(log->out, "%%%u", (uint32_t)slots[i]); break;
+      case IR_LIST:
+        for (uint64_t k = 0; k < list->length; k++)
+          fprintf(log->out, "%s%%%u", k ? " " : "[", (uint32_t)list->buffer->slots[list->offset + k]);
+        fputc(']', log->out);
+        break;
+      case IR_FLOAT:
+        memcpy(&real, &slots[i], sizeof real);
+        fprintf(log->out, "%g", real);
+        break;
+      default: fprintf(log->out, "%d", (int32_t)slots[i]);
+      }
+    }
+    fputc(')', log->out);
+  }
+  return give_values(log, block->n_results);
+}
+
 uint32_t trace_emit_list(struct example *example, const struct ir_loc *loc, uint32_t kind, uint32_t elements,
                          uint32_t n, const uint32_t *values) {
   (void)loc;

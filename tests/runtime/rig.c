@@ -2,6 +2,7 @@
 #include "tests/runtime/rig.h"
 
 #include <ftw.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -279,4 +280,72 @@ void rig_run(struct rig *rig, const char *entry, nn_mode mode) {
 void rig_set_words(struct rig *rig, size_t example, size_t n, const uint64_t *words) {
   rig->data->slots[example * rig->data->width] = (uint64_t)(uintptr_t)value_list_new(rig->data->arena, 1, n,
                                                                                      words);
+}
+
+// ------------------------------------------------------------------------------------------- what every program shall do
+
+void rig_same_bits(const char *program) {
+  static const nn_autobatch policies[] = {NN_AUTOBATCH_OFF, NN_AUTOBATCH_DEPTH, NN_AUTOBATCH_AGENDA,
+                                          NN_AUTOBATCH_AUTO};
+  double expected[20] = {0};
+  for (int p = 0; p < 4; p++) {
+    struct rig_options options = {.autobatch = policies[p], .threads = p + 1, .n_examples = 20};
+    struct rig rig;
+    rig_open(&rig, program, "loss", &options);
+    for (size_t i = 0; i < rig.n && p == 0; i++) {
+      rig_check(nn_session_run(rig.session, rig_entry(&rig, "loss"), rig.data, &i, 1, NN_INFER));
+      expected[i] = nn_session_number(rig.session, 0);
+    }
+    for (int mode = 0; mode < 2; mode++) {
+      rig_run(&rig, "loss", mode ? NN_GRADIENT : NN_INFER);
+      for (size_t i = 0; i < rig.n; i++) {
+        double got = nn_session_number(rig.session, i);
+        if (memcmp(&got, &expected[i], sizeof got) != 0)
+          fail_msg("example %zu, policy %d: %.17g, alone %.17g\n%s", i, p, got, expected[i], program);
+      }
+    }
+    rig_close(&rig);
+  }
+}
+
+static double total(struct rig *rig) {
+  double sum = 0;
+  rig_run(rig, "loss", NN_GRADIENT);
+  for (size_t i = 0; i < rig->n; i++)
+    sum += nn_session_number(rig->session, i);
+  return sum;
+}
+
+// max and relu have corners. A difference across one is none, so that one of three steps has to agree.
+bool rig_right_gradients(const char *program) {
+  struct rig_options options = {.precision = NN_PRECISION_F64, .n_examples = 5};
+  struct rig rig;
+  rig_open(&rig, program, "loss", &options);
+  double sum = total(&rig);
+  rig_check(nn_session_backward(rig.session, 1));
+  bool tame = fabs(sum) < 1e3;
+  for (size_t p = 0; tame && p < nn_model_param_count(rig.model); p++) {
+    nn_param_info info = nn_model_param(rig.model, p);
+    size_t n = info.elements;
+    double *gradients = param_gradients(rig.model, p), numeric = 0;
+    for (size_t e = 0; e < n; e += n / 5 + 1) {
+      double kept = param_value(rig.model, p, e);
+      bool agrees = false;
+      for (double h = 1e-4; h > 1e-7 && !agrees; h /= 10) {
+        double plus = kept + h, minus = kept - h;
+        param_set(rig.model, p, e, 1, &plus);
+        double above = total(&rig);
+        param_set(rig.model, p, e, 1, &minus);
+        numeric = (above - total(&rig)) / (2 * h);
+        agrees = fabs(numeric - gradients[e]) <= 2e-6 * (1 + fabs(numeric));
+      }
+      param_set(rig.model, p, e, 1, &kept);
+      if (!agrees)
+        fail_msg("%s[%zu]: %.10g, finite differences say %.10g\n%s", info.name, e, gradients[e], numeric,
+                 program);
+    }
+    free(gradients);
+  }
+  rig_close(&rig);
+  return tame;
 }

@@ -36,6 +36,12 @@ size_t rig_entry(const struct rig *, const char *name);
 // Runs an entry over all examples.
 void rig_run(struct rig *, const char *entry, nn_mode);
 
+// The program's losses have the same bits under every policy, with several threads, and alone.
+void rig_same_bits(const char *program);
+// Gradients of the losses against finite differences in f64. False for a program whose values explode, where differences
+// have no digits left.
+bool rig_right_gradients(const char *program);
+
 // Gives an example other words: the data's first column is [Word].
 void rig_set_words(struct rig *, size_t example, size_t n, const uint64_t *words);
 

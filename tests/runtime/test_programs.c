@@ -121,80 +121,13 @@ static char *make_program(uint64_t seed) {
 
 // ------------------------------------------------------------------------------------------------- the tests
 
-static void same_bits(const char *program) {
-  static const nn_autobatch policies[] = {NN_AUTOBATCH_OFF, NN_AUTOBATCH_DEPTH, NN_AUTOBATCH_AGENDA,
-                                          NN_AUTOBATCH_AUTO};
-  double expected[20] = {0};
-  for (int p = 0; p < 4; p++) {
-    struct rig_options options = {.autobatch = policies[p], .threads = p + 1, .n_examples = 20};
-    struct rig rig;
-    rig_open(&rig, program, "loss", &options);
-    for (size_t i = 0; i < rig.n && p == 0; i++) {
-      rig_check(nn_session_run(rig.session, rig_entry(&rig, "loss"), rig.data, &i, 1, NN_INFER));
-      expected[i] = nn_session_number(rig.session, 0);
-    }
-    for (int mode = 0; mode < 2; mode++) {
-      rig_run(&rig, "loss", mode ? NN_GRADIENT : NN_INFER);
-      for (size_t i = 0; i < rig.n; i++) {
-        double got = nn_session_number(rig.session, i);
-        if (memcmp(&got, &expected[i], sizeof got) != 0)
-          fail_msg("example %zu, policy %d: %.17g, alone %.17g\n%s", i, p, got, expected[i], program);
-      }
-    }
-    rig_close(&rig);
-  }
-}
-
-static double total(struct rig *rig) {
-  double sum = 0;
-  rig_run(rig, "loss", NN_GRADIENT);
-  for (size_t i = 0; i < rig->n; i++)
-    sum += nn_session_number(rig->session, i);
-  return sum;
-}
-
-// max and relu have corners. A difference across one is none, so that one of three steps has to agree.
-// False for a program whose values explode on the way up the tree: differences have no digits left there.
-static bool right_gradients(const char *program) {
-  struct rig_options options = {.precision = NN_PRECISION_F64, .n_examples = 5};
-  struct rig rig;
-  rig_open(&rig, program, "loss", &options);
-  double sum = total(&rig);
-  rig_check(nn_session_backward(rig.session, 1));
-  bool tame = fabs(sum) < 1e3;
-  for (size_t p = 0; tame && p < nn_model_param_count(rig.model); p++) {
-    nn_param_info info = nn_model_param(rig.model, p);
-    size_t n = info.elements;
-    double *gradients = param_gradients(rig.model, p), numeric = 0;
-    for (size_t e = 0; e < n; e += n / 5 + 1) {
-      double kept = param_value(rig.model, p, e);
-      bool agrees = false;
-      for (double h = 1e-4; h > 1e-7 && !agrees; h /= 10) {
-        double plus = kept + h, minus = kept - h;
-        param_set(rig.model, p, e, 1, &plus);
-        double above = total(&rig);
-        param_set(rig.model, p, e, 1, &minus);
-        numeric = (above - total(&rig)) / (2 * h);
-        agrees = fabs(numeric - gradients[e]) <= 2e-6 * (1 + fabs(numeric));
-      }
-      param_set(rig.model, p, e, 1, &kept);
-      if (!agrees)
-        fail_msg("%s[%zu]: %.10g, finite differences say %.10g\n%s", info.name, e, gradients[e], numeric,
-                 program);
-    }
-    free(gradients);
-  }
-  rig_close(&rig);
-  return tame;
-}
-
 static void test_programs(void **state) {
   (void)state;
   int n_tame = 0;
   for (int i = 0; i < n_programs; i++) {
     char *program = make_program(first_seed + (uint64_t)i);
-    same_bits(program);
-    n_tame += right_gradients(program);
+    rig_same_bits(program);
+    n_tame += rig_right_gradients(program);
     free(program);
   }
   assert_true(n_tame * 2 > n_programs);
