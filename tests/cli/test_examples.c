@@ -24,6 +24,7 @@ static const struct example_model {
     {"examples/greedy-tagger/greedy-tagger.nn", "examples/greedy-tagger/dev.tsv"},
     {"examples/rnnlm/rnnlm.nn", "examples/rnnlm/dev.txt"},
     {"examples/cbow/cbow.nn", "examples/cbow/dev.jsonl"},
+    {"examples/pointer/pointer.nn", "examples/pointer/dev.jsonl"},
     {"examples/listops/listops.nn", "examples/listops/dev.jsonl"},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_EXAMPLES = 24 };

@@ -32,6 +32,7 @@ static const struct original {
     {"greedy-tagger", "examples/greedy-tagger/greedy-tagger.nn", "examples/greedy-tagger/dev.tsv"},
     {"rnnlm", "examples/rnnlm/rnnlm.nn", "examples/rnnlm/dev.txt"},
     {"cbow", "examples/cbow/cbow.nn", "examples/cbow/dev.jsonl"},
+    {"pointer", "examples/pointer/pointer.nn", "examples/pointer/dev.jsonl"},
     {"listops", "examples/listops/listops.nn", "examples/listops/dev.jsonl"},
 };
 
