@@ -190,6 +190,8 @@ static bool check_list_fold(struct ir_verifier *v, const struct ir_instr *instr)
     return FAIL(v, "1 results, not %u", instr->n_results);
   if (instr->n_results == 1 && instr->results[0]->type->kind != IR_TENSOR)
     return FAIL(v, "result 0 cannot be %s", ir_verify_type_text(v, instr->results[0]->type));
+  if (ir_type_is_ragged(element) && element->shape.rank != 1)
+    return FAIL(v, "elements of type %s cannot be summed", ir_verify_type_text(v, element));
   if (instr->n_results == 0)
     return element->kind == IR_TENSOR ? true : FAIL(v, "%s is no tensor", ir_verify_type_text(v, element));
   return check_alike(v, element, instr->results[0]->type);
@@ -202,7 +204,8 @@ static bool check_list_tensor(struct ir_verifier *v, const struct ir_instr *inst
   bool stacks = instr->op == IR_LIST_STACK;
   if (!ir_verify_size(v, instr->length))
     return false;
-  if (element->kind != (stacks ? IR_TENSOR : IR_FLOAT) || (stacks && element->shape.rank == IR_MAX_RANK))
+  if (ir_type_is_ragged(element) || element->kind != (stacks ? IR_TENSOR : IR_FLOAT) ||
+      (stacks && element->shape.rank == IR_MAX_RANK))
     return FAIL(v, "a list of %s cannot be made a tensor", ir_verify_type_text(v, element));
   if (instr->n_results > 1)
     return FAIL(v, "1 results, not %u", instr->n_results);
@@ -226,6 +229,8 @@ static bool check_list_tensor(struct ir_verifier *v, const struct ir_instr *inst
 
 static bool check_acc(struct ir_verifier *v, const struct ir_instr *instr) {
   struct ir_type shape = *instr->results[0]->type;
+  if (ir_type_is_ragged(&shape))
+    return FAIL(v, "a sum of %s cannot be put off", ir_verify_type_text(v, &shape));
   for (uint32_t i = 0; i < instr->n_operands; i++) {
     shape.kind = instr->operands[i]->type->kind;  // only the shapes are compared here
     if (!ir_type_equal(&shape, instr->operands[i]->type))

@@ -96,8 +96,14 @@ static struct ssa_values lower_simple(struct lower_fn *fn, const struct ast_expr
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  return lower_one(fn,
-                   ir_build_value(&fn->ssa.build, op, args.n, args.items, lower_type_here(fn, expr->type)));
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  if (ir_type_is_ragged(type) && type->shape.rank != 1) {
+    struct diag *d = diag_error(fn->lower->sink, DIAG_SIZE_UNSOLVED, expr->span,
+                                "the elements of this list have a size that is known for each example only");
+    diag_note(d, "of such tensors only vectors can be summed as a list");
+    lower_fail(fn->lower);
+  }
+  return lower_one(fn, ir_build_value(&fn->ssa.build, op, args.n, args.items, type));
 }
 
 static struct ssa_values lower_len(struct lower_fn *fn, const struct ast_expr *expr) {

@@ -588,6 +588,14 @@ static void agree_on_size(struct example *example, const struct ir_loc *loc, uin
   *size = (uint32_t)own;
 }
 
+uint32_t trace_common_length(struct example *example, const struct ir_loc *loc, uint32_t n,
+                             const uint32_t *values) {
+  uint32_t length = 0;
+  for (uint32_t i = 0; i < n; i++)
+    agree_on_size(example, loc, &length, trace_length(example->trace, values[i]));
+  return length;
+}
+
 // Finds the run-time sizes, and gives the number of operands, lists laid out.
 static uint64_t measure(struct example *example, const struct trace *trace, const struct trace_block *block,
                         const uint64_t *slots, const struct ir_loc *loc, uint32_t *sizes) {

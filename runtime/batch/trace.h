@@ -232,6 +232,8 @@ uint32_t trace_length(const struct trace *, uint32_t value);
 // minibatch and set of arguments; later calls return the same ids. `args` in the order of the block's
 // parameters, words as above.
 uint32_t trace_emit(struct example *, uint32_t block, const uint32_t *args, const struct ir_loc *);
+// The length of vectors of run-time size; fails the example where they differ.
+uint32_t trace_common_length(struct example *, const struct ir_loc *, uint32_t n, const uint32_t *values);
 // The same for a ragged block: a slot (runtime/value/value.h) for each parameter.
 uint32_t trace_emit_ragged(struct example *, uint32_t block, const uint64_t *slots, const struct ir_loc *);
 // A row made of n value ids: their sum, mean, maximum or stack. `elements`: of the row.

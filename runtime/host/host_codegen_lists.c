@@ -155,7 +155,8 @@ static LLVMValueRef build_reduction(struct host_function *f, uint32_t kind) {
     LLVMValueRef few[] = {host_operand(f, 0), LLVMConstInt(g->i32, kind, 0)};
     return host_call_with_loc(f, HELPER_host_list_check, 2, few);
   }
-  uint32_t elements = host_elements(g, f->instr->results[0]->type);
+  bool runs = ir_type_is_ragged(f->instr->results[0]->type);
+  uint32_t elements = runs ? HOST_VECTOR_LENGTH : host_elements(g, f->instr->results[0]->type);
   LLVMValueRef args[] = {host_operand(f, 0), LLVMConstInt(g->i32, kind, 0),
                          LLVMConstInt(g->i32, elements, 0)};
   return host_call_with_loc(f, HELPER_host_list_reduce, 3, args);

@@ -17,6 +17,8 @@ void host_forget_prints(struct example *);
 // host_sums.c. An acc is a rope: 2 * value id + 1 for a single term, otherwise the address of a node.
 uint64_t host_acc_add(struct example *, const struct ir_loc *, uint64_t left, uint64_t right);
 uint32_t host_acc_sum(struct example *, const struct ir_loc *, uint64_t acc, uint32_t elements);
+// `elements`: of a row; HOST_VECTOR_LENGTH: the elements are vectors of one length that is known at run time.
+#define HOST_VECTOR_LENGTH UINT32_MAX
 uint32_t host_list_reduce(struct example *, const struct ir_loc *, const struct value_list *, uint32_t kind,
                           uint32_t elements);
 // The check of host_list_reduce alone: fails where the list is empty.

@@ -101,6 +101,8 @@ uint32_t host_list_reduce(struct example *example, const struct ir_loc *loc, con
   if (n == 1)
     return (uint32_t)list->buffer->slots[list->offset];
   uint32_t *values = list_values(example, loc, list);
+  if (elements == HOST_VECTOR_LENGTH)
+    elements = trace_common_length(example, loc, n, values);
   uint32_t result = trace_emit_list(example, loc, kind, elements, n, values);
   free_values(example, list, values);
   return result;

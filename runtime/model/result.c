@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/data/json_text.h"
+#include "runtime/model/origin.h"
 
 // What is shown of a dimension of more elements: the first and the last.
 enum { MOST_SHOWN = 8, FIRST_SHOWN = 3 };
@@ -57,9 +58,20 @@ static void write_name(const struct writer *writer, const char *name) {
     fputs(name, writer->out);
 }
 
-static int64_t length_of(const struct writer *writer, const struct ir_type *type, uint32_t axis) {
+static int64_t static_length(const nn_session *session, const struct ir_type *type, uint32_t axis) {
   struct ir_type vector = {.kind = IR_TENSOR, .shape = {1, {type->shape.sizes[axis]}}};
-  return (int64_t)model_elements(writer->session->model, &vector);
+  return (int64_t)model_elements(session->model, &vector);
+}
+
+// Of the tensor in that slot. A run-time size is what is left of the value's elements.
+static int64_t length_of(const struct writer *writer, const struct ir_type *type, uint32_t axis,
+                         uint64_t slot) {
+  if (!size_is_runtime(type->shape.sizes[axis]))
+    return static_length(writer->session, type, axis);
+  int64_t others = 1;
+  for (uint32_t i = 0; i < type->shape.rank; i++)
+    others *= size_is_runtime(type->shape.sizes[i]) ? 1 : static_length(writer->session, type, i);
+  return origin_value_elements(writer->session, (uint32_t)slot) / others;
 }
 
 static double element_of(const struct writer *writer, uint64_t slot, size_t element) {
@@ -77,10 +89,10 @@ static void write_part(const struct writer *writer, const struct ir_type *type, 
                  writer->of_data ? NN_F64 : writer->session->model->element);
     return;
   }
-  int64_t n = length_of(writer, type, axis);
+  int64_t n = length_of(writer, type, axis, slot);
   size_t stride = 1;
   for (uint32_t inner = axis + 1; inner < type->shape.rank; inner++)
-    stride *= (size_t)length_of(writer, type, inner);
+    stride *= (size_t)length_of(writer, type, inner, slot);
   bool cut = !writer->json && !writer->full && n > MOST_SHOWN;
   fputc('[', writer->out);
   for (int64_t i = 0; i < n; i++) {
@@ -100,7 +112,7 @@ static void write_tensor(const struct writer *writer, const struct ir_type *type
   if (type->shape.rank > 0 && !writer->json) {
     fputs("f32[", writer->out);
     for (uint32_t axis = 0; axis < type->shape.rank; axis++)
-      fprintf(writer->out, "%s%lld", axis ? ", " : "", (long long)length_of(writer, type, axis));
+      fprintf(writer->out, "%s%lld", axis ? ", " : "", (long long)length_of(writer, type, axis, slot));
     fputs("] ", writer->out);
   }
   write_part(writer, type, 0, slot, &element);
@@ -233,7 +245,11 @@ static bool numbers_equal(const struct comparison *comparison, double a, double 
 
 static bool tensors_equal(const struct comparison *comparison, const struct ir_type *type, uint32_t a,
                           uint32_t b) {
-  uint64_t n = model_elements(comparison->session->model, type);
+  const nn_session *session = comparison->session;
+  bool runs = ir_type_is_ragged(type);
+  uint64_t n = runs ? (uint64_t)origin_value_elements(session, a) : model_elements(session->model, type);
+  if (runs && origin_value_elements(session, b) != n)
+    return false;
   for (uint64_t i = 0; i < n; i++)
     if (!numbers_equal(comparison, session_element(comparison->session, a, i),
                        session_element(comparison->session, b, i)))

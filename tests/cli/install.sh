@@ -14,7 +14,7 @@ bin=$work/moved/bin
 printf 'fn installed(x: f32) -> f32 { x + 1.0 }\n' >moved/share/nn/stdlib/marker.nn
 printf 'import std.marker\nparam b: f32\nfn loss(n: int) -> f32 { installed(b) }\n' >user.nn
 "$bin/nnc" user.nn || fail "nnc does not find the installed standard library"
-nnrun=$bin/nnrun
+program=$bin/nnrun
 status 0 info user.nn
 says out 'loss'
 

@@ -83,7 +83,17 @@ static const char handed_on[] = HEAD
     "  total\n"
     "}\n";
 
-static const char *const models[] = {self_attention, pointer, two_lists, handed_on};
+// Vectors of run-time length in lists and sums.
+static const char lists_of_vectors[] = HEAD
+    "fn loss(words: [Word]) -> f32 {\n"
+    "  let X = tensor([E[w] for w in words + words + words + words])\n"
+    "  let scores = [tanh(X @ E[w]) for w in words]\n"
+    "  var total = X @ u\n"
+    "  for s in scores { total = total + s * s }\n"
+    "  sum(softmax(sum(scores)) @ X) + sum(max(scores) * mean(scores)) + dot(total, scores[0])\n"
+    "}\n";
+
+static const char *const models[] = {lists_of_vectors, self_attention, pointer, two_lists, handed_on};
 #define N_MODELS (sizeof models / sizeof *models)
 
 static void test_same_bits(void **state) {
