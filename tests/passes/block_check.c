@@ -40,6 +40,19 @@ static int64_t param_elements(const struct state *s, uint32_t p) {
   return reference_elements(s->module->params[p]->type, s->check->dims) * members(s, s->module->params[p]);
 }
 
+// Run-time sizes are all of this value, so that `?1` and `?2` may be what meets.
+#define RUNTIME_SIZE 3
+
+// Of a tensor, or of a list as it is stacked.
+static int64_t value_elements(const struct state *s, const struct ir_value *value) {
+  const struct ir_type *type = value->type->kind == IR_LIST ? value->type->element : value->type;
+  int64_t n = value->type->kind == IR_LIST ? RUNTIME_SIZE : 1;
+  for (uint32_t i = 0; i < type->shape.rank; i++)
+    n *= size_is_runtime(type->shape.sizes[i]) ? RUNTIME_SIZE
+                                               : reference_size(type->shape.sizes[i], s->check->dims);
+  return n;
+}
+
 static double *random_array(struct state *s, int64_t n, uint64_t *seed, double low, double high) {
   (void)s;
   double *array = calloc((size_t)n, sizeof *array);
@@ -61,8 +74,8 @@ static void set_up(struct state *s) {
   s->numbers = calloc((size_t)n + 1, sizeof *s->numbers);
   for (uint32_t i = 0; i < block->n_params; i++) {
     const struct ir_type *type = block->params[i]->type;
-    if (type->kind == IR_TENSOR) {
-      int64_t elements = reference_elements(type, check->dims);
+    if (type->kind == IR_TENSOR || type->kind == IR_LIST) {
+      int64_t elements = value_elements(s, block->params[i]);
       s->tensors[i] = random_array(s, elements, &seed, check->low, check->high);
       s->input_gradients[i] = calloc((size_t)elements, sizeof(double));
     }
@@ -78,7 +91,7 @@ static void set_up(struct state *s) {
   s->outputs = zero_arrays(block->n_outputs);
   s->weights = zero_arrays(block->n_results);
   for (uint32_t i = 0; i < block->n_outputs; i++) {
-    int64_t elements = reference_elements(block->outputs[i]->type, check->dims);
+    int64_t elements = value_elements(s, block->outputs[i]);
     s->outputs[i] = calloc((size_t)elements, sizeof(double));
     if (i < block->n_results)
       s->weights[i] = random_array(s, elements, &seed, 0.5, 1.5);
@@ -103,7 +116,11 @@ static void tear_down(struct state *s) {
 }
 
 static struct reference reference_of(const struct state *s) {
+  static int64_t sizes[IR_MAX_RUNTIME];
+  for (uint32_t i = 0; i < IR_MAX_RUNTIME; i++)
+    sizes[i] = RUNTIME_SIZE;
   return (struct reference){.dims = s->check->dims,
+                            .sizes = sizes,
                             .tensors = (const double *const *)s->tensors,
                             .integers = s->integers,
                             .numbers = s->numbers,
@@ -123,7 +140,7 @@ static double objective(const struct state *s) {
   reference_run(s->module, s->block, &run);
   double sum = 0;
   for (uint32_t i = 0; i < s->block->n_results; i++)
-    for (int64_t k = 0; k < reference_elements(s->block->outputs[i]->type, s->check->dims); k++)
+    for (int64_t k = 0; k < value_elements(s, s->block->outputs[i]); k++)
       sum += s->weights[i][k] * s->outputs[i][k];
   return sum;
 }
@@ -176,7 +193,7 @@ enum block_verdict block_check(const struct ir_module *module, const struct ir_b
       run_adjoint(&s);
     for (uint32_t i = 0; i < block->n_params && verdict == BLOCK_GOOD; i++)
       if (s.tensors[i] && !compare(&s, "input", i, s.tensors[i], s.input_gradients[i],
-                                   reference_elements(block->params[i]->type, check->dims), message))
+                                   value_elements(&s, block->params[i]), message))
         verdict = BLOCK_WRONG;
     for (uint32_t p = 0; p < module->n_params && verdict == BLOCK_GOOD; p++)
       if (!compare(&s, "parameter", p, s.params[p], s.param_gradients[p], param_elements(&s, p), message))

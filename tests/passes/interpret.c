@@ -65,6 +65,52 @@ static void set_number(const struct frame *f, const struct ir_instr *instr, doub
 
 // ------------------------------------------------------------------------------------------------ blocks
 
+// Run-time sizes of a block, by number - 1, as its arguments tell them.
+static void find_sizes(struct run *run, const struct ir_block *block, const struct slot *args,
+                       int64_t *sizes) {
+  for (uint32_t i = 0; i < block->n_params; i++) {
+    const struct ir_type *type = block->params[i]->type;
+    if (type->kind == IR_LIST) {
+      for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
+        if (instr->op == IR_OP_STACK && instr->operands[0] == block->params[i] &&
+            size_is_runtime(instr->results[0]->type->shape.sizes[0]))
+          sizes[size_as_atom(instr->results[0]->type->shape.sizes[0])->id - IR_RUNTIME_ID - 1] =
+              args[i].list->n;
+    } else if (ir_type_is_ragged(type)) {
+      for (uint32_t k = 0; k < type->shape.rank; k++)
+        if (size_is_runtime(type->shape.sizes[k]))
+          size_evaluate_by_id(args[i].actual->shape.sizes[k], run->in->dims,
+                              &sizes[size_as_atom(type->shape.sizes[k])->id - IR_RUNTIME_ID - 1]);
+    }
+  }
+}
+
+// Where the value of a run-time size stands: `?` of functions goes by the first.
+static uint32_t size_number(const struct size *size) {
+  uint32_t number = size_as_atom(size)->id - IR_RUNTIME_ID;
+  return number ? number - 1 : 0;
+}
+
+// The type with the values of its run-time sizes.
+static const struct ir_type *with_sizes(struct run *run, const struct ir_type *type, const int64_t *sizes) {
+  struct arena *arena = run->in->arena;
+  struct ir_type *actual = arena_new(arena, struct ir_type);
+  *actual = *type;
+  for (uint32_t k = 0; k < type->shape.rank; k++)
+    if (size_is_runtime(type->shape.sizes[k]))
+      actual->shape.sizes[k] = size_constant(arena, sizes[size_number(type->shape.sizes[k])]);
+  return actual;
+}
+
+// The rows of a list, one behind the other.
+static const double *stacked(struct run *run, const struct ir_type *list, const struct slot_list *rows) {
+  int64_t n = interpret_elements(run->in, list->element);
+  double *all = arena_new_array(run->in->arena, double, (size_t)n * rows->n + 1);
+  for (uint32_t i = 0; i < rows->n; i++)
+    memcpy(all + i * n, rows->slots[i].tensor, (size_t)n * sizeof *all);
+  return all;
+}
+
 // `args` are given in the order of the block's parameters.
 static void run_block(struct run *run, const struct ir_block *block, const struct slot *args,
                       struct slot *outputs) {
@@ -73,17 +119,22 @@ static void run_block(struct run *run, const struct ir_block *block, const struc
   int64_t *integers = arena_new_array(arena, int64_t, block->n_params);
   double *numbers = arena_new_array(arena, double, block->n_params);
   for (uint32_t i = 0; i < block->n_params; i++) {
-    tensors[i] = args[i].tensor;
+    bool is_list = block->params[i]->type->kind == IR_LIST;
+    tensors[i] = is_list ? stacked(run, block->params[i]->type, args[i].list) : args[i].tensor;
     integers[i] = args[i].integer;
     numbers[i] = args[i].number;
   }
+  int64_t sizes[IR_MAX_RUNTIME] = {0};
+  find_sizes(run, block, args, sizes);
   double **rows = arena_new_array(arena, double *, block->n_outputs);
   for (uint32_t i = 0; i < block->n_outputs; i++) {
-    rows[i] = arena_new_array(arena, double, (size_t)interpret_elements(run->in, block->outputs[i]->type));
+    const struct ir_type *actual = with_sizes(run, block->outputs[i]->type, sizes);
+    rows[i] = arena_new_array(arena, double, (size_t)interpret_elements(run->in, actual));
     if (i < block->n_results)
-      outputs[i].tensor = rows[i];
+      outputs[i] = (struct slot){.tensor = rows[i], .actual = actual};
   }
   struct reference reference = {.dims = run->in->dims,
+                                .sizes = sizes,
                                 .tensors = tensors,
                                 .integers = integers,
                                 .numbers = numbers,
@@ -100,14 +151,22 @@ static void run_op(const struct frame *f, const struct ir_instr *instr) {
   struct ir_value **operands = arena_new_array(arena, struct ir_value *, n);
   struct slot *args = arena_new_array(arena, struct slot, n);
   for (uint32_t i = 0; i < n; i++) {
-    params[i] = (struct ir_value){.id = i, .type = instr->operands[i]->type};
-    operands[i] = &params[i];
     args[i] = get(f, instr, i);
+    const struct ir_type *type = instr->operands[i]->type;
+    params[i] = (struct ir_value){.id = i, .type = ir_type_is_ragged(type) ? args[i].actual : type};
+    operands[i] = &params[i];
   }
   struct ir_instr copy = *instr;
   struct ir_value *result = &params[n];
   *result = (struct ir_value){.id = n, .type = instr->results[0]->type, .def = &copy};
   copy.operands = operands;
+  if (instr->op == IR_OP_STACK) {
+    require(f, args[0].list->n > 0, "a stack of an empty list");
+    result->type = with_sizes(f->run, result->type, (int64_t[]){args[0].list->n});
+  } else if (ir_type_is_ragged(result->type)) {
+    result->type = ir_infer((struct ir_module *)(uintptr_t)f->run->in->module, &copy, NULL);
+    require(f, result->type != NULL, "sizes that differ at run time");
+  }
   copy.results = &result;
   copy.prev = copy.next = NULL;
   struct ir_block block = {.name = "op",
@@ -147,21 +206,26 @@ static void run_list_reduction(const struct frame *f, const struct ir_instr *ins
   require(f, list->n > 0, "reduction of an empty list");
   if (instr->n_results == 0)
     return;
-  int64_t n = interpret_elements(f->run->in, instr->results[0]->type);
+  bool runs = ir_type_is_ragged(instr->results[0]->type);
+  const struct ir_type *actual = runs ? list->slots[0].actual : instr->results[0]->type;
+  int64_t n = interpret_elements(f->run->in, actual);
   double *sum = arena_new_array(f->run->in->arena, double, (size_t)n);
   for (uint32_t k = 0; k < list->n; k++)
     add_row(sum, list->slots[k].tensor, n, instr->op, k == 0);
   for (int64_t i = 0; i < n && instr->op == IR_LIST_MEAN; i++)
     sum[i] /= list->n;
-  set(f, instr, (struct slot){.tensor = sum});
+  set(f, instr, (struct slot){.tensor = sum, .actual = actual});
 }
 
 static void run_list_tensor(const struct frame *f, const struct ir_instr *instr) {
   const struct slot_list *list = get(f, instr, 0).list;
-  require(f, list->n == reference_size(instr->length, f->run->in->dims), "a list of the wrong length");
+  bool runs = size_is_runtime(instr->length);
+  require(f, runs ? list->n > 0 : list->n == reference_size(instr->length, f->run->in->dims),
+          "a list of the wrong length");
   if (instr->n_results == 0)
     return;
-  int64_t n = interpret_elements(f->run->in, instr->results[0]->type);
+  const struct ir_type *actual = with_sizes(f->run, instr->results[0]->type, (int64_t[]){list->n});
+  int64_t n = interpret_elements(f->run->in, actual);
   double *row = arena_new_array(f->run->in->arena, double, (size_t)n + 1);
   for (uint32_t k = 0; k < list->n; k++) {
     if (instr->op == IR_LIST_VECTOR)
@@ -169,7 +233,7 @@ static void run_list_tensor(const struct frame *f, const struct ir_instr *instr)
     else
       memcpy(row + n / list->n * k, list->slots[k].tensor, (size_t)(n / list->n) * sizeof *row);
   }
-  set(f, instr, (struct slot){.tensor = row});
+  set(f, instr, (struct slot){.tensor = row, .actual = actual});
 }
 
 static void add_terms(double *sum, const struct slot_sum *terms, int64_t n) {

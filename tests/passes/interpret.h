@@ -38,6 +38,7 @@ struct slot {
     const struct slot_list *list;
     const struct slot_data *data;
   };
+  const struct ir_type *actual;  // of a tensor whose type has run-time sizes: with their values
 };
 
 struct interpreter {
