@@ -111,6 +111,26 @@ static const double *stacked(struct run *run, const struct ir_type *list, const 
   return all;
 }
 
+// An index into a tensor of run-time size is looked at when the block is emitted, the others before.
+static void check_indices(struct run *run, const struct ir_block *block, const struct slot *args,
+                          const int64_t *sizes) {
+  for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
+    if (!ir_op_infos[instr->op].takes_index)
+      continue;
+    bool of_result = instr->op == IR_OP_ONEHOT || instr->op == IR_OP_PUT;
+    const struct size *size = (of_result ? instr->results[0] : instr->operands[0])->type->shape.sizes[0];
+    int64_t n;
+    if (size_is_runtime(size))
+      n = sizes[size_number(size)];
+    else
+      size_evaluate_by_id(size, run->in->dims, &n);
+    for (uint32_t i = 0; i < block->n_params; i++)
+      if (instr->operands[ir_op_infos[instr->op].arity] == block->params[i] &&
+          (args[i].integer < 0 || args[i].integer >= n))
+        stop(run, "an index out of range");
+  }
+}
+
 // `args` are given in the order of the block's parameters.
 static void run_block(struct run *run, const struct ir_block *block, const struct slot *args,
                       struct slot *outputs) {
@@ -126,6 +146,7 @@ static void run_block(struct run *run, const struct ir_block *block, const struc
   }
   int64_t sizes[IR_MAX_RUNTIME] = {0};
   find_sizes(run, block, args, sizes);
+  check_indices(run, block, args, sizes);
   double **rows = arena_new_array(arena, double *, block->n_outputs);
   for (uint32_t i = 0; i < block->n_outputs; i++) {
     const struct ir_type *actual = with_sizes(run, block->outputs[i]->type, sizes);
