@@ -337,8 +337,16 @@ static struct ssa_values lower_tensor(struct lower_fn *fn, const struct ast_expr
     list->def->integer = args.n;
   }
   const struct ir_type *type = lower_type_here(fn, expr->type);
-  if (ir_type_is_ragged(type) &&
-      type->shape.rank > 1)  // the rows stay where they are, and are read as one tensor
+  const struct size_atom *own = size_as_atom(expr->type->tensor.sizes[0]);
+  if (ir_type_is_ragged(type) && !(own && own->kind == SIZE_RUNTIME)) {
+    struct diag *d = diag_error(fn->lower->sink, DIAG_SIZE_UNSOLVED, expr->span,
+                                "this list would have to be as long as another one");
+    diag_note(d, "the function is used with a tensor whose size is known for each example only");
+    diag_help(d, "take the two lists together: `tensor([y for (x, y) in zip(xs, ys)])` is as long as `xs`");
+    lower_fail(fn->lower);
+  }
+  // The rows of a stack stay where they are, and are read as one tensor.
+  if (ir_type_is_ragged(type) && type->shape.rank > 1)
     return lower_one(fn, ir_build_value(build, IR_OP_STACK, 1, &list, type));
   enum ir_op op = list->type->element->kind == IR_FLOAT ? IR_LIST_VECTOR : IR_LIST_STACK;
   return lower_one(fn, lower_list_tensor(fn, op, list, type));

@@ -31,9 +31,22 @@ struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr) {
   return ir_build_constant(&fn->ssa.build, expr->fill.value, lower_type_here(fn, expr->type));
 }
 
+/* A part of, or something behind, a dimension whose size is known at run time only. */
+static void refuse_runtime_axis(struct lower_fn *fn, const struct ir_value *a, struct span span) {
+  if (a->type->kind != IR_TENSOR || a->type->shape.rank == 0 || !size_is_runtime(a->type->shape.sizes[0]))
+    return;
+  struct diag *d =
+      diag_error(fn->lower->sink, DIAG_SIZE_UNSOLVED, span,
+                 "this takes apart or joins a dimension whose size is known for each example only");
+  diag_note(d, "the function is used with what `tensor` made of a list");
+  diag_help(d, "take parts of the list, or join lists, before they are made a tensor");
+  lower_fail(fn->lower);
+}
+
 struct ir_value *lower_tensor_slice(struct lower_fn *fn, struct ir_value *a, const struct size *low,
                                     const struct size *high) {
   struct lower *lower = fn->lower;
+  refuse_runtime_axis(fn, a, lower->where);
   const struct size *offset = lower_size(lower, &fn->env, low), *end = lower_size(lower, &fn->env, high);
   const struct size *length = lower_checked_size(lower, size_sub(lower->module->arena, end, offset));
   return ir_build_slice(&fn->ssa.build, a, offset, length);
@@ -79,6 +92,7 @@ static struct ssa_values lower_slice_call(struct lower_fn *fn, const struct ast_
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
+  refuse_runtime_axis(fn, a, expr->span);
   const struct size *offset = lower_size(fn->lower, &fn->env, call->bindings[0].size);
   const struct size *length = lower_size(fn->lower, &fn->env, call->bindings[1].size);
   return lower_one(fn, ir_build_slice(&fn->ssa.build, a, offset, length));
@@ -123,6 +137,8 @@ struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
+  for (uint32_t i = 0; op == IR_OP_CONCAT && i < operands.n; i++)
+    refuse_runtime_axis(fn, operands.items[i], expr->span);
   op = with_number(op, call, operands.items);
   if (ir_op_infos[op].takes_index)
     operands.items[operands.n - 1] = lower_position(fn, operands.items[0], operands.items[operands.n - 1]);

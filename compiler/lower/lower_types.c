@@ -181,6 +181,15 @@ static uint32_t boxed_data(struct lower *lower, const struct ast_data *decl, con
                "more than %d instances of data types are needed", LOWER_MAX_DATAS);
     lower_fail(lower);
   }
+  for (size_t i = 0; i < decl->size_vars.count; i++) {
+    if (!size_is_runtime(sizes[i]))
+      continue;
+    struct diag *d = diag_error(
+        lower->sink, DIAG_SIZE_UNSOLVED, lower->where,
+        "a value of `%s` cannot hold a tensor whose size is known for each example only", decl->name.text);
+    diag_help(d, "let it hold the list, and make a tensor of that where it is used");
+    lower_fail(lower);
+  }
   struct arena *arena = lower->module->arena;
   struct ir_data *ir = ir_add_data(lower->module, data_name(lower, decl, sizes));
   struct lower_data *data = arena_new(lower->arena, struct lower_data);
