@@ -223,15 +223,25 @@ static const struct ast_expr *measure_of(const struct ast_expr *list) {
   }
 }
 
+/* The local that the expression names, when it is bound once. */
+static const struct ast_local *unchanging(const struct ast_expr *list) {
+  bool names = list->kind == AST_EXPR_NAME && list->name.ref.kind == AST_REF_LOCAL;
+  return names && list->name.ref.local->kind != AST_LOCAL_VAR ? list->name.ref.local : NULL;
+}
+
 /* The size that stands for the length of a list. Lists that have the length of one that never changes, a parameter or
  * what `let` binds, have one size. Every other one has a size of its own. */
 static const struct size *length_of(struct checker *checker, const struct ast_expr *list) {
+  const struct ast_local *local = NULL;
   const struct ast_expr *measure = measure_of(list);
-  const struct ast_local *local = measure->kind == AST_EXPR_NAME && measure->name.ref.kind == AST_REF_LOCAL
-                                      ? measure->name.ref.local
-                                      : NULL;
-  if (local && local->kind == AST_LOCAL_VAR)
-    local = NULL;
+  /* From list to list, as long as they do not change. */
+  for (const struct ast_local *next; (next = unchanging(measure)) != NULL;) {
+    local = next;
+    const struct ast_expr *value = map_get(&checker->let_lists, local);
+    if (!value)
+      break;
+    measure = measure_of(value);
+  }
   const struct size_symbol *known = local ? map_get(&checker->lengths, local) : NULL;
   if (!known) {
     const char *text = local ? arena_printf(checker->arena, "len(%s)", local->name.text) : "len(...)";

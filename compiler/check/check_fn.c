@@ -24,6 +24,9 @@ static bool check_let(struct checker *checker, struct ast_stmt *stmt) {
   }
   if (check_pattern(checker, pattern, type))
     check_irrefutable(checker, pattern, "`let`");
+  if (pattern->kind == AST_PATTERN_NAME && pattern->name.ref.kind == AST_REF_LOCAL &&
+      type_resolve(type)->kind == TYPE_LIST)
+    map_put(checker->arena, &checker->let_lists, pattern->name.ref.local, stmt->let.value);
   return true;
 }
 

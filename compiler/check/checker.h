@@ -33,7 +33,8 @@ struct checker {
   struct diag_sink *sink;
   struct ast_program *program;
   struct names names;
-  uint32_t atom_count; /* ids handed out to size symbols */
+  struct map let_lists; /* ast_local that `let` binds to a list -> ast_expr of that */
+  uint32_t atom_count;  /* ids handed out to size symbols */
   struct map
       lengths; /* ast_local that is a list -> struct size_symbol of its length, where it was made a tensor */
 

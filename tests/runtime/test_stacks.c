@@ -58,11 +58,11 @@ static const char pointer[] = HEAD
 // Two lengths in one block; vectors of floats and of scalars; a product of two stacks.
 static const char two_lists[] = HEAD
     "fn loss(words: [Word], numbers: [float]) -> f32 {\n"
-    "  let ws = words + words\n"
+    "  let doubled = words + words\n  let ws = [w for w in reversed(doubled)]\n  let again = ws\n"
     "  let A = tensor([E[w] for w in words + words + words])\n"
     "  let B = tensor([E[w] * 0.5 for w in ws])\n"
     "  let weights = tensor([0.1 * x for (w, x) in zip(ws, numbers + numbers)])\n"
-    "  let parts = tensor([dot(u, E[w]) for w in reversed(ws)])\n"
+    "  let parts = tensor([dot(u, E[w]) for w in reversed(again)])\n"
     "  let P = softmax(A @ transpose(B), dim: 1)\n"
     "  let C = transpose(A) @ (P @ B)\n"
     "  sum(C @ u) + dot(weights * parts, parts) + sum(weights @ B) + sum(sum(P, dim: 0) * parts)\n"
