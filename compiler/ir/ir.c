@@ -102,6 +102,17 @@ static bool tuples_equal(const struct ir_type *a, const struct ir_type *b) {
   return true;
 }
 
+uint32_t ir_runtime_number(const struct size *size) {
+  const struct size_atom *atom = size_as_atom(size);
+  return atom && atom->kind == SIZE_RUNTIME ? atom->id - IR_RUNTIME_ID : 0;
+}
+
+const struct size *ir_indexed_size(const struct ir_instr *instr) {
+  bool of_result = instr->op == IR_OP_ONEHOT || instr->op == IR_OP_PUT;
+  const struct ir_type *type = (of_result ? instr->results[0] : instr->operands[0])->type;
+  return type->shape.rank > 0 ? type->shape.sizes[0] : NULL;
+}
+
 bool ir_type_is_ragged(const struct ir_type *type) {
   if (type->kind != IR_TENSOR && type->kind != IR_ACC)
     return false;

@@ -131,6 +131,8 @@ struct ir_runtime {
 };
 #define IR_RUNTIME_ID UINT32_C(0x40000000)
 #define IR_MAX_RUNTIME 64  // in a block
+// The number of a size that is a run-time size, otherwise 0.
+uint32_t ir_runtime_number(const struct size *);
 
 struct ir_constructor {
   const char *name;
@@ -449,6 +451,8 @@ void ir_block_remove(struct ir_block *, struct ir_instr *);
 void ir_set_target(struct ir_module *, struct ir_instr *, uint32_t which, struct ir_bb *, uint32_t n_args,
                    struct ir_value *const *args);
 
+// The size that the index operand of an operation with a result goes through; NULL: a scalar has none.
+const struct size *ir_indexed_size(const struct ir_instr *);
 // Whether some value of the block has a run-time size: then one that comes in does.
 bool ir_block_is_ragged(const struct ir_block *);
 static inline bool ir_is_tensor_op(enum ir_op op) { return op >= IR_FIRST_TENSOR_OP && op < IR_N_OPS; }

@@ -384,13 +384,9 @@ static bool check_operands(struct ir_verifier *v, const struct ir_instr *instr) 
 
 // The size that the index operand goes through.
 static const struct size *indexed_size(struct ir_verifier *v, const struct ir_instr *instr) {
-  const struct ir_type *type;
-  switch (instr->op) {
-  case IR_OP_ONEHOT:
-  case IR_OP_PUT: type = instr->results[0]->type; break;
-  case IR_OP_D_ROW: type = v->module->params[instr->symbol]->type; break;
-  default: type = instr->operands[0]->type; break;
-  }
+  if (instr->op != IR_OP_D_ROW)
+    return ir_indexed_size(instr);
+  const struct ir_type *type = v->module->params[instr->symbol]->type;
   return type->shape.rank > 0 ? type->shape.sizes[0] : NULL;
 }
 

@@ -55,11 +55,6 @@ static const struct ir_type *with_numbers(struct numbering *n, const struct ir_t
   return ir_type_tensor(n->module, type->shape.rank, sizes);
 }
 
-static uint32_t number_of(const struct size *size) {
-  const struct size_atom *atom = size_as_atom(size);
-  return atom && atom->kind == SIZE_RUNTIME ? atom->id - IR_RUNTIME_ID : 0;
-}
-
 // Dense numbers stand in the types; which one it was given first.
 static uint32_t undense(const struct numbering *n, uint32_t dense) {
   for (uint32_t i = 1; i <= IR_MAX_RUNTIME; i++)
@@ -69,7 +64,7 @@ static uint32_t undense(const struct numbering *n, uint32_t dense) {
 }
 
 static bool unite(struct numbering *n, const struct size *a, const struct size *b) {
-  uint32_t x = undense(n, number_of(a)), y = undense(n, number_of(b));
+  uint32_t x = undense(n, ir_runtime_number(a)), y = undense(n, ir_runtime_number(b));
   if (!x || !y || x == y)
     return false;
   n->same_as[x > y ? x : y] = x > y ? y : x;

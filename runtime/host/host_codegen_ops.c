@@ -133,11 +133,8 @@ static bool index_bound(const struct host_codegen *g, const struct ir_instr *ins
   const struct size *size = NULL;
   if (instr->op == IR_OP_PARAM)
     size = g->ir->params[instr->symbol]->count;
-  else if (info->takes_index && instr->n_results == 1) {
-    bool of_result = instr->op == IR_OP_ONEHOT || instr->op == IR_OP_PUT;
-    const struct ir_type *type = of_result ? instr->results[0]->type : instr->operands[0]->type;
-    size = type->shape.sizes[0];
-  }
+  else if (info->takes_index && instr->n_results == 1)
+    size = ir_indexed_size(instr);
   if (!size || size_is_runtime(size))  // what runs is seen by trace_emit_ragged
     return false;
   *bound = host_size(g, size);

@@ -133,16 +133,10 @@ struct kernel_sizes {
   const int64_t *dims;
 };
 
-// The number of a size that is a run-time size, otherwise 0.
-uint32_t kernel_runtime_number(const struct size *);
-
 // The run-time size of a tensor that goes in or out of a block, a list's of what it is stacked to: its number, 0 where
 // there is none; *elements, where it is wanted: the product of the other sizes.
 uint32_t kernel_runtime_size(const struct ir_block *, const struct ir_value *, const int64_t *dims,
                              int64_t *elements);
-
-// The number of a size that is a run-time size, otherwise 0.
-uint32_t kernel_runtime_number(const struct size *);
 
 struct jit;  // runtime/jit/jit.h
 

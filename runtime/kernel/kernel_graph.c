@@ -33,7 +33,7 @@ static void set_shape(struct graph *graph, struct node *node, const struct ir_ty
   node->rank = type->shape.rank;
   node->n = 1;
   for (uint32_t i = 0; i < node->rank; i++) {
-    node->size[i] = -(int64_t)kernel_runtime_number(type->shape.sizes[i]);
+    node->size[i] = -(int64_t)ir_runtime_number(type->shape.sizes[i]);
     if (node->size[i] < 0)
       continue;
     node->size[i] = size_of(graph, type->shape.sizes[i]);

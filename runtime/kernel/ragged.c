@@ -3,11 +3,6 @@
 
 #include "runtime/kernel/kernel.h"
 
-uint32_t kernel_runtime_number(const struct size *size) {
-  const struct size_atom *atom = size_as_atom(size);
-  return atom && atom->kind == SIZE_RUNTIME ? atom->id - IR_RUNTIME_ID : 0;
-}
-
 // What a list is stacked to; NULL when the block does not use it.
 static const struct ir_type *stacked_type(const struct ir_block *block, const struct ir_value *list) {
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
@@ -22,7 +17,7 @@ uint32_t kernel_runtime_size(const struct ir_block *block, const struct ir_value
   uint32_t number = 0;
   int64_t product = 1, size;
   for (uint32_t i = 0; type && type->kind == IR_TENSOR && i < type->shape.rank; i++) {
-    uint32_t own = kernel_runtime_number(type->shape.sizes[i]);
+    uint32_t own = ir_runtime_number(type->shape.sizes[i]);
     if (own)
       number = own;
     else if (elements && (!size_evaluate_by_id(type->shape.sizes[i], dims, &size) ||

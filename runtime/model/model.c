@@ -238,14 +238,6 @@ static nn_status *bind_outputs(nn_model *model, const struct ir_block *block, st
   return NULL;
 }
 
-// The number of the run-time size that an operation's index goes through, 0 where that is known when the model is bound.
-static uint32_t indexed_runtime_size(const struct ir_instr *instr) {
-  bool of_result = instr->op == IR_OP_ONEHOT || instr->op == IR_OP_PUT;
-  const struct ir_type *type = of_result ? instr->results[0]->type : instr->operands[0]->type;
-  const struct size_atom *atom = type->shape.rank > 0 ? size_as_atom(type->shape.sizes[0]) : NULL;
-  return atom && atom->kind == SIZE_RUNTIME ? atom->id - IR_RUNTIME_ID : 0;
-}
-
 // The run-time sizes of a block's operands and results.
 static nn_status *bind_ragged(nn_model *model, const struct ir_block *block, struct trace_block *traced,
                               struct plan_block *bound) {
@@ -287,7 +279,7 @@ static nn_status *bind_ragged(nn_model *model, const struct ir_block *block, str
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
     for (uint32_t i = 0; ir_op_infos[instr->op].takes_index && i < block->n_params; i++)
       if (instr->operands[instr->n_operands - 1] == block->params[i])
-        ragged->index_sizes[bound->slots[i]] = indexed_runtime_size(instr);
+        ragged->index_sizes[bound->slots[i]] = ir_runtime_number(ir_indexed_size(instr));
   bound->n_sizes = ragged->n_sizes;
   return NULL;
 }

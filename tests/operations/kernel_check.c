@@ -14,7 +14,10 @@
 
 #include <cmocka.h>
 
+#include "compiler/base/arena.h"
+#include "compiler/passes/passes.h"
 #include "runtime/kernel/reference.h"
+#include "tests/ir/ir_testing.h"
 
 enum { SEED = 5, EPOCH = 3, FIRST_EXAMPLE = 1000, MAX_BLOCKS_OF_MEMORY = 16384 };
 
@@ -161,7 +164,7 @@ static void make_params(struct rig *rig) {
 }
 
 static int64_t any_size(const struct rig *rig, const struct size *size, int64_t row) {
-  uint32_t number = kernel_runtime_number(size);
+  uint32_t number = ir_runtime_number(size);
   return number > 0 ? rig->sizes[number - 1][row] : reference_size(size, rig->check->dims);
 }
 
@@ -713,4 +716,25 @@ void kernel_check(const struct kernel_check *check) {
       check_adjoint(&rig, KERNEL_ADJOINT);
     release(&rig.memory);
   }
+}
+
+struct jit *kernel_check_jit(enum cpu_simd simd) {
+  char *error = NULL;
+  struct jit *jit = jit_new(&(struct jit_options){.cache_dir = "", .simd = simd}, &error);
+  if (jit == NULL)
+    fail_msg("%s", error);
+  return jit;
+}
+
+struct ir_module *kernel_check_module(const char *path) {
+  char *text = read_text(path), *error = NULL;
+  struct ir_module *module = parse_text(path, text);
+  free(text);
+  struct arena scratch;
+  arena_init(&scratch);
+  pass_adjoint(module, &scratch);
+  arena_free(&scratch);
+  if (!ir_verify(module, &error))
+    fail_msg("%s: %s", path, error);
+  return module;
 }

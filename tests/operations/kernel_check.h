@@ -22,4 +22,9 @@ struct kernel_check {
 //   - a row's bits depend on the other rows, on its position, on how the range is split or on the variant.
 void kernel_check(const struct kernel_check *);
 
+// A JIT without a cache on disk, and a file's module with its adjoints, verified. Fail the running test when anything goes
+// wrong.
+struct jit *kernel_check_jit(enum cpu_simd);
+struct ir_module *kernel_check_module(const char *path);
+
 #endif

@@ -9,36 +9,13 @@
 
 #include <cmocka.h>
 
-#include "compiler/base/arena.h"
-#include "compiler/passes/passes.h"
 #include "tests/ir/ir_testing.h"
 #include "tests/operations/kernel_check.h"
-
-static struct jit *new_jit(enum cpu_simd simd) {
-  char *error = NULL;
-  struct jit *jit = jit_new(&(struct jit_options){.cache_dir = "", .simd = simd}, &error);
-  if (jit == NULL)
-    fail_msg("%s", error);
-  return jit;
-}
-
-static struct ir_module *read_module(const char *path) {
-  char *text = read_text(path), *error = NULL;
-  struct ir_module *module = parse_text(path, text);
-  free(text);
-  struct arena scratch;
-  arena_init(&scratch);
-  pass_adjoint(module, &scratch);
-  arena_free(&scratch);
-  if (!ir_verify(module, &error))
-    fail_msg("%s: %s", path, error);
-  return module;
-}
 
 // Small sizes, some that are no multiple of any vector, some that are.
 static void check_file(struct jit *jit, const char *path, int64_t rows) {
   static const int64_t sets[][2] = {{17, 33}, {3, 4}, {64, 16}};
-  struct ir_module *module = read_module(path);
+  struct ir_module *module = kernel_check_module(path);
   // The sizes matter to each instruction set alike.
   size_t n_sets = jit_cpu(jit)->simd == cpu_features_get(CPU_SIMD_HOST).simd ? sizeof sets / sizeof *sets : 1;
   for (size_t set = 0; set < n_sets; set++) {
@@ -66,7 +43,7 @@ static const char *const files[] = {
 static void blocks_agree_with_reference(void **state) {
   (void)state;
   for (enum cpu_simd simd = CPU_SIMD_BASE128; simd <= CPU_SIMD_AVX512; simd++) {
-    struct jit *jit = new_jit(simd);
+    struct jit *jit = kernel_check_jit(simd);
     if (jit_cpu(jit)->simd == simd)
       for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         check_file(jit, files[i], 1 + 10 * (int64_t)(i % 2));
@@ -77,8 +54,8 @@ static void blocks_agree_with_reference(void **state) {
 // Every number of rows up to three blocks of the micro-kernels, and more than one tile.
 static void rows_keep_their_bits(void **state) {
   (void)state;
-  struct jit *jit = new_jit(CPU_SIMD_HOST);
-  struct ir_module *module = read_module("tests/operations/blocks/cells.ir");
+  struct jit *jit = kernel_check_jit(CPU_SIMD_HOST);
+  struct ir_module *module = kernel_check_module("tests/operations/blocks/cells.ir");
   int64_t dims[64];
   for (uint32_t d = 0; d < module->n_dims; d++)
     dims[d] = 20 + 13 * d;
@@ -119,8 +96,8 @@ static void unsuitable_sizes_are_errors(void **state) {
       {"shared", {INT64_MAX, 8}, "the size 2*A is too large"},
       {"plain", {2, 2}, "do not lie in an axis of 2"},  // a slice of two elements at offset 1
   };
-  struct jit *jit = new_jit(CPU_SIMD_HOST);
-  struct ir_module *module = read_module("tests/operations/blocks/fusion.ir");
+  struct jit *jit = kernel_check_jit(CPU_SIMD_HOST);
+  struct ir_module *module = kernel_check_module("tests/operations/blocks/fusion.ir");
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char *error = NULL;
     const struct kernel_sizes sizes = {rows[i].dims};
@@ -136,8 +113,8 @@ static void unsuitable_sizes_are_errors(void **state) {
 
 static void a_block_without_adjoint_has_no_adjoint_kernel(void **state) {
   (void)state;
-  struct jit *jit = new_jit(CPU_SIMD_HOST);
-  struct ir_module *module = read_module("tests/passes/adjoints/parameters.ir");
+  struct jit *jit = kernel_check_jit(CPU_SIMD_HOST);
+  struct ir_module *module = kernel_check_module("tests/passes/adjoints/parameters.ir");
   int64_t dims[] = {3, 4, 3, 3};
   const struct kernel_sizes sizes = {dims};
   char *error = NULL;
@@ -177,8 +154,8 @@ static void threads_get_the_same_code(void **state) {
   int64_t dims[64];
   for (int i = 0; i < 64; i++)
     dims[i] = 9 + i;
-  struct ir_module *module = read_module("tests/operations/blocks/fusion.ir");
-  struct jit *jit = new_jit(CPU_SIMD_HOST);
+  struct ir_module *module = kernel_check_module("tests/operations/blocks/fusion.ir");
+  struct jit *jit = kernel_check_jit(CPU_SIMD_HOST);
   struct work work[THREADS];
   pthread_t threads[THREADS];
   for (int i = 0; i < THREADS; i++) {
@@ -198,7 +175,7 @@ static void threads_get_the_same_code(void **state) {
 
 static void gives_text(void **state) {
   (void)state;
-  struct ir_module *module = read_module("tests/operations/blocks/cells.ir");
+  struct ir_module *module = kernel_check_module("tests/operations/blocks/cells.ir");
   int64_t dims[64] = {20, 33, 7};
   const struct kernel_sizes sizes = {dims};
   const struct ir_block *block = block_named(module, "tree_node");

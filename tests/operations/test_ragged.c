@@ -8,37 +8,8 @@
 
 #include <cmocka.h>
 
-#include "compiler/base/arena.h"
-#include "compiler/passes/passes.h"
 #include "tests/ir/ir_testing.h"
 #include "tests/operations/kernel_check.h"
-
-static struct jit *new_jit(enum cpu_simd simd) {
-  char *error = NULL;
-  struct jit *jit = jit_new(&(struct jit_options){.cache_dir = "", .simd = simd}, &error);
-  if (jit == NULL)
-    fail_msg("%s", error);
-  return jit;
-}
-
-static struct ir_module *with_adjoints(const char *name, const char *text) {
-  char *error = NULL;
-  struct ir_module *module = parse_text(name, text);
-  struct arena scratch;
-  arena_init(&scratch);
-  pass_adjoint(module, &scratch);
-  arena_free(&scratch);
-  if (!ir_verify(module, &error))
-    fail_msg("%s: %s", name, error);
-  return module;
-}
-
-static struct ir_module *read_module(const char *path) {
-  char *text = read_text(path);
-  struct ir_module *module = with_adjoints(path, text);
-  free(text);
-  return module;
-}
 
 // Each length once, and the next batch begins anew.
 enum { ROWS = 9 };
@@ -60,9 +31,9 @@ static void check_sizes(struct jit *jit, const struct ir_module *module, const i
 static void blocks_agree_with_reference(void **state) {
   (void)state;
   static const int64_t sets[][2] = {{3, 33}, {64, 4}};
-  struct ir_module *module = read_module("tests/operations/blocks/ragged.ir");
+  struct ir_module *module = kernel_check_module("tests/operations/blocks/ragged.ir");
   for (enum cpu_simd simd = CPU_SIMD_BASE128; simd <= CPU_SIMD_AVX512; simd++) {
-    struct jit *jit = new_jit(simd);
+    struct jit *jit = kernel_check_jit(simd);
     // The sizes matter to each instruction set alike.
     size_t n = simd == cpu_features_get(CPU_SIMD_HOST).simd ? sizeof sets / sizeof *sets : 1;
     for (size_t i = 0; jit_cpu(jit)->simd == simd && i < n; i++)
@@ -97,7 +68,7 @@ static void what_is_not_supported_is_an_error(void **state) {
        "  %9 = amax %8 : f32\n  %10 = mul %8, %9 : f32[?1, ?2, ?3]\n  %11 = sum %10 : f32\n  return %11\n}\n",
        "block b: a tensor of more than two sizes that are known at run time"},
   };
-  struct jit *jit = new_jit(CPU_SIMD_HOST);
+  struct jit *jit = kernel_check_jit(CPU_SIMD_HOST);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char text[2048], *error = NULL;
     snprintf(text, sizeof text, "module m\ndim A = 4\n%s", rows[i].block);
@@ -118,7 +89,7 @@ static void an_index_out_of_range_chooses_the_last(void **state) {
   (void)state;
   static const char text[] = "module m\nblock @b(%0: f32[?1], %1: int) -> (f32) {\n"
                              "  %2 = pick %0, %1 : f32\n  return %2\n}\n";
-  struct jit *jit = new_jit(CPU_SIMD_HOST);
+  struct jit *jit = kernel_check_jit(CPU_SIMD_HOST);
   struct ir_module *module = parse_text("text", text);
   char *error = NULL;
   const struct kernel_sizes sizes = {(const int64_t[]){0}};

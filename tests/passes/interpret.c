@@ -117,8 +117,7 @@ static void check_indices(struct run *run, const struct ir_block *block, const s
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
     if (!ir_op_infos[instr->op].takes_index)
       continue;
-    bool of_result = instr->op == IR_OP_ONEHOT || instr->op == IR_OP_PUT;
-    const struct size *size = (of_result ? instr->results[0] : instr->operands[0])->type->shape.sizes[0];
+    const struct size *size = ir_indexed_size(instr);
     int64_t n;
     if (size_is_runtime(size))
       n = sizes[size_number(size)];
