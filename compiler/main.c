@@ -1,4 +1,4 @@
-/* nnc: the compiler's command. */
+// nnc: the compiler's command.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +27,12 @@ struct command {
   enum emit emit;
   bool has_emit;
   bool only_check;
-  bool explains; /* `path` is a code, or NULL */
+  bool explains;  // `path` is a code, or NULL
   const char *dump_after;
   struct source_options source;
 };
 
-/* ---- Options ------------------------------------------------------------------------------------------------ */
+// ---- Options ------------------------------------------------------------------------------------------------
 
 static enum emit parse_emit(const char *text) {
   for (size_t i = 0; i < sizeof emit_names / sizeof *emit_names; i++) {
@@ -125,7 +125,7 @@ static error_t set_option(int key, char *text, struct argp_state *state) {
   return 0;
 }
 
-/* Options that would change nothing are refused rather than ignored. */
+// Options that would change nothing are refused rather than ignored.
 static void refuse_idle_options(const struct command *command) {
   const char *mode = command->explains ? "explain" : command->only_check ? "check" : NULL;
   const char *idle = NULL;
@@ -148,7 +148,7 @@ static void refuse_idle_options(const struct command *command) {
                 emit_names[command->emit]);
 }
 
-/* The passes, below the options. */
+// The passes, below the options.
 static char *add_passes(int key, const char *text, void *input) {
   (void)input;
   if (key != ARGP_KEY_HELP_POST_DOC)
@@ -191,9 +191,9 @@ static struct command parse_command(int argc, char **argv) {
   return command;
 }
 
-/* ---- explain ------------------------------------------------------------------------------------------------ */
+// ---- explain ------------------------------------------------------------------------------------------------
 
-/* In order of number, whatever the order of the table. */
+// In order of number, whatever the order of the table.
 static int list_codes(void) {
   for (int number = 0; number <= 9999; number++) {
     enum diag_code code;
@@ -216,9 +216,9 @@ static int explain(const char *text) {
   return EXIT_SUCCESS;
 }
 
-/* ---- Output ------------------------------------------------------------------------------------------------- */
+// ---- Output -------------------------------------------------------------------------------------------------
 
-/* The output file of the same base name in the current folder: dir/model.nn gives model.nnb. */
+// The output file of the same base name in the current folder: dir/model.nn gives model.nnb.
 static char *default_output(const char *path) {
   const char *slash = strrchr(path, '/');
   const char *base = slash ? slash + 1 : path;
@@ -230,7 +230,7 @@ static char *default_output(const char *path) {
   return output;
 }
 
-/* Whether writing to the path would replace one of the files that were read, under whatever name: *source is its. */
+// Whether writing to the path would replace one of the files that were read, under whatever name: *source is its.
 static bool is_source(const struct nnc_result *result, const char *path, const char **source) {
   struct stat output, input;
   if (strcmp(path, "-") == 0 || stat(path, &output) != 0)
@@ -254,7 +254,7 @@ static int write_module(const char *output, const struct ir_module *module) {
   return ok ? EXIT_SUCCESS : EXIT_FAILED;
 }
 
-/* false when the text could not be made; then it has been said why. */
+// false when the text could not be made; then it has been said why.
 static bool print_result(const struct command *command, const struct nnc_result *result, FILE *out) {
   if (command->emit == EMIT_AST) {
     ast_print_file(nnc_main_file(result), out, NULL);
@@ -278,7 +278,7 @@ static int write_text(const struct command *command, const char *output, const s
   bool to_stdout = strcmp(output, "-") == 0;
   FILE *out = to_stdout ? stdout : fopen(output, "w");
   bool printed = out && print_result(command, result, out);
-  /* A full disk is noticed when the last bytes are written. */
+  // A full disk is noticed when the last bytes are written.
   bool written = out && (to_stdout ? command_flush_stdout() : fflush(out) == 0 && !ferror(out));
   int number = errno;
   if (out && !to_stdout && fclose(out) != 0)
@@ -289,7 +289,7 @@ static int write_text(const struct command *command, const char *output, const s
   return printed && written ? EXIT_SUCCESS : EXIT_FAILED;
 }
 
-/* The result under its name, unless that would replace what it was made of. */
+// The result under its name, unless that would replace what it was made of.
 static int write_result(const struct command *command, const struct nnc_result *result) {
   char *chosen = command->output || command->emit != EMIT_MODULE ? NULL : default_output(command->path);
   const char *output = command->output ? command->output : chosen ? chosen : "-";

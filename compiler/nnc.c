@@ -1,4 +1,4 @@
-/* The stages of the compiler, one after the other, as a library. */
+// The stages of the compiler, one after the other, as a library.
 #include "compiler/nnc.h"
 
 #include <limits.h>
@@ -14,8 +14,8 @@
 #include "compiler/syntax/format.h"
 #include "compiler/syntax/parse.h"
 
-/* Directories of the standard library besides those that the caller gives: $NN_STDLIB, installed beside the
- * program, in the source tree, and where the build was configured to install it. */
+// Directories of the standard library besides those that the caller gives: $NN_STDLIB, installed beside the
+// program, in the source tree, and where the build was configured to install it.
 #define BUILTIN_STDLIB_DIRS 4
 
 #ifndef NDEBUG
@@ -26,7 +26,7 @@
 
 AST_LIST(text_list, const char *);
 
-/* The library of the installation that this program runs from; NULL when that cannot be found out. */
+// The library of the installation that this program runs from; NULL when that cannot be found out.
 static const char *installed_beside_program(struct arena *arena) {
   char path[PATH_MAX];
   ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -40,7 +40,7 @@ static const char *installed_beside_program(struct arena *arena) {
   return arena_printf(arena, "%s/" NN_STDLIB_BESIDE, path);
 }
 
-/* The folders of $NN_PATH, with colons between them, after those of the options. */
+// The folders of $NN_PATH, with colons between them, after those of the options.
 static void find_import_dirs(struct arena *arena, const struct nnc_options *options,
                              struct parse_options *how) {
   struct text_list dirs = {0};
@@ -70,14 +70,14 @@ static struct parse_options find_stdlib(struct arena *arena, const struct nnc_op
       NN_INSTALLED_STDLIB,
   };
   for (size_t i = 0; i < BUILTIN_STDLIB_DIRS; i++) {
-    /* A directory that does not exist would only lengthen the message about a missing import. */
+    // A directory that does not exist would only lengthen the message about a missing import.
     if (builtin[i] && *builtin[i] && access(builtin[i], F_OK) == 0)
       dirs[count++] = builtin[i];
   }
   return (struct parse_options){.stdlib_dirs = dirs, .stdlib_dir_count = count};
 }
 
-/* ---- Definitions -------------------------------------------------------------------------------------------- */
+// ---- Definitions --------------------------------------------------------------------------------------------
 
 static bool mentions_names(const struct ast_size *size) {
   for (; size->kind != AST_SIZE_INT && size->kind != AST_SIZE_NAME; size = size->op.left)
@@ -86,8 +86,8 @@ static bool mentions_names(const struct ast_size *size) {
   return size->kind == AST_SIZE_NAME;
 }
 
-/* The dim that `-D NAME` means. `H` is the main file's, or that of the only file that has one, and `lib.H` that of lib.
- * When several files have one, all are in *matches. */
+// The dim that `-D NAME` means. `H` is the main file's, or that of the only file that has one, and `lib.H` that of lib.
+// When several files have one, all are in *matches.
 static struct ast_dim *find_dim(struct nnc_result *result, const char *name, struct text_list *others,
                                 struct text_list *matches) {
   struct arena *arena = &result->arena;
@@ -115,7 +115,7 @@ static struct ast_dim *find_dim(struct nnc_result *result, const char *name, str
   return found;
 }
 
-/* `-D NAME=VALUE` is as if the file said `dim NAME = VALUE`. */
+// `-D NAME=VALUE` is as if the file said `dim NAME = VALUE`.
 static void define(struct nnc_result *result, const struct nnc_definition *definition) {
   struct arena *arena = &result->arena;
   struct text_list others = {0}, matches = {0};
@@ -152,9 +152,9 @@ static void define(struct nnc_result *result, const struct nnc_definition *defin
   dim->value = value;
 }
 
-/* ---- Stages ------------------------------------------------------------------------------------------------- */
+// ---- Stages -------------------------------------------------------------------------------------------------
 
-/* The file that is named; NULL with a failure. */
+// The file that is named; NULL with a failure.
 static struct source_file *load(const struct nnc_options *options, struct nnc_result *result) {
   struct arena *arena = &result->arena;
   if (options->text && options->text_length > SOURCE_LENGTH_LIMIT) {
@@ -185,7 +185,7 @@ static bool parse(const struct nnc_options *options, struct nnc_result *result) 
   return !diag_has_errors(&result->sink);
 }
 
-/* treelstm of some/where/treelstm.nn */
+// treelstm of some/where/treelstm.nn
 static const char *module_name(struct arena *arena, const char *path) {
   const char *slash = strrchr(path, '/');
   const char *base = slash ? slash + 1 : path;

@@ -113,9 +113,9 @@ const char *nn_model_name(const nn_model *);
 // Vocabularies must be known before binding: counted in data files (min_count, max_size and closed as the
 // model says), or taken from a checkpoint. After binding they are frozen.
 typedef struct nn_data_options {
-  const char *
-      format;  // "ptb", "jsonl", "text", "tsv", "conll", "conllu"; NULL: guessed from the name. Behind tsv and
-               // conll "+header" or "-header" and ":words,_,tags" may follow
+  // "ptb", "jsonl", "text", "tsv", "conll", "conllu"; NULL: guessed from the name. Behind tsv and conll
+  // "+header" or "-header" and ":words,_,tags" may follow
+  const char *format;
   bool skip_bad;  // bad records are counted instead of ending the read
   size_t limit;   // the data is its first examples, so many of all files; 0: all
 } nn_data_options;
@@ -339,8 +339,8 @@ typedef struct nn_optimiser_options {
   double momentum;  // MOMENTUM, default 0.9
   double beta1, beta2, epsilon;  // ADAM: 0.9, 0.999, 1e-8; ADAGRAD: epsilon 1e-10
   double clip;                   // largest global norm of the gradients; 0: none
-  double
-      decay;  // weight decay. ADAM: decoupled (Loshchilov & Hutter 2019); the others: added to the gradient
+  // weight decay. ADAM: decoupled (Loshchilov & Hutter 2019); the others: added to the gradient
+  double decay;
   nn_sparse sparse;
 } nn_optimiser_options;
 nn_optimiser_options nn_optimiser_default(nn_algorithm);

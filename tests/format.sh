@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks that the C sources are as clang-format makes them; 77 (skipped) where there is none.
+# Checks that the C sources are as clang-format makes them, with comments of one kind, `//`; 77 (skipped) where there is
+# none.
 #
 # usage: format.sh [--fix] [SOURCE-FOLDER]
 set -eu
@@ -16,5 +17,9 @@ major=$(clang-format --version | sed -n 's/.*version \([0-9]*\).*/\1/p')
 files=$(find compiler runtime tests examples grammar -name '*.[ch]' -not -path '*/node_modules/*')
 if $fix; then
   exec clang-format -i $files
+fi
+if grep -nE '^[[:space:]]*/\*|[;{}][[:space:]]*/\*' $files; then
+  echo "comments begin with //"
+  exit 1
 fi
 clang-format --dry-run -Werror $files

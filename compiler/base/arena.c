@@ -1,4 +1,4 @@
-/* Bump allocation in chunks, and arrays and texts within it. */
+// Bump allocation in chunks, and arrays and texts within it.
 #include "compiler/base/arena.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Large enough that a model of ordinary size needs a handful of chunks, small enough not to matter in a test. */
+// Large enough that a model of ordinary size needs a handful of chunks, small enough not to matter in a test.
 #define CHUNK_BYTES ((size_t)64 * 1024)
 #define ALIGNMENT alignof(max_align_t)
 
@@ -55,13 +55,13 @@ static struct arena_chunk *add_chunk(struct arena *arena, size_t bytes) {
   size_t capacity = bytes > CHUNK_BYTES / 4 ? bytes : CHUNK_BYTES;
   if (capacity > SIZE_MAX - sizeof(struct arena_chunk))
     return NULL;
-  /* calloc gives zeroed pages for nothing, which is what arena_alloc promises. */
+  // calloc gives zeroed pages for nothing, which is what arena_alloc promises.
   struct arena_chunk *chunk = calloc(1, sizeof *chunk + capacity);
   if (!chunk)
     return NULL;
   chunk->capacity = capacity;
   if (capacity != CHUNK_BYTES && arena->chunks) {
-    /* An outsize allocation has a chunk to itself, behind the one being filled. */
+    // An outsize allocation has a chunk to itself, behind the one being filled.
     chunk->next = arena->chunks->next;
     arena->chunks->next = chunk;
   } else {

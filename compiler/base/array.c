@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first allocation is not smaller than this, in bytes: small arrays grow once. */
+// The first allocation is not smaller than this, in bytes: small arrays grow once.
 #define FIRST_BYTES 512
 
 bool array_reserve(void *array, size_t size, size_t wanted, size_t *capacity) {
@@ -15,7 +15,7 @@ bool array_reserve(void *array, size_t size, size_t wanted, size_t *capacity) {
   if (grown > SIZE_MAX / size)
     return false;
   void *old;
-  memcpy(&old, array, sizeof old); /* the pointer's type is the caller's */
+  memcpy(&old, array, sizeof old);  // the pointer's type is the caller's
   void *new = realloc(old, grown * size);
   if (!new)
     return false;

@@ -73,8 +73,9 @@ int file_new(int folder, const char *prefix, mode_t mode, char *name, size_t siz
       return -1;
     }
     int file = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    // of a process that had this number before, or lives in another container
     if (file < 0 && errno == EEXIST)
-      continue;  // of a process that had this number before, or lives in another container
+      continue;
     if (file < 0)
       return -1;
     // A file system without locks keeps the files that a killed process leaves: file_sweep gets no lock either.

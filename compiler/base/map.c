@@ -4,7 +4,7 @@
 
 #include "compiler/base/arena.h"
 
-/* What is looked for, and where. */
+// What is looked for, and where.
 struct search {
   const struct map *map;
   const void *key;
@@ -23,7 +23,7 @@ static bool is_text(const void *context, uint32_t item) {
 static uint64_t hash_of_address(const void *key) { return hash_mix(0, (uint64_t)(uintptr_t)key); }
 
 static uint64_t hash_of_text(const char *key) {
-  /* FNV-1a, 64 bits (Fowler, Noll, Vo). */
+  // FNV-1a, 64 bits (Fowler, Noll, Vo).
   uint64_t hash = 0xcbf29ce484222325u;
   for (; *key; key++)
     hash = (hash ^ (unsigned char)*key) * 0x100000001b3u;

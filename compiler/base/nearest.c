@@ -1,14 +1,14 @@
-/* The name that was meant: Damerau and Levenshtein's distance, restricted (each letter is moved once). */
+// The name that was meant: Damerau and Levenshtein's distance, restricted (each letter is moved once).
 #include "compiler/base/nearest.h"
 
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
-/* The longest name that a suggestion is made for; beyond it a misspelling is not what went wrong. */
+// The longest name that a suggestion is made for; beyond it a misspelling is not what went wrong.
 #define NEAREST_LIMIT 64
 
-/* Letters put in, left out, exchanged for another or with their neighbour. */
+// Letters put in, left out, exchanged for another or with their neighbour.
 static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length) {
   size_t rows[3][NEAREST_LIMIT + 1];
   size_t *before = rows[0], *above = rows[1], *row = rows[2];
@@ -35,7 +35,7 @@ const char *nearest_name(const char *name, const char *const *candidates, size_t
   size_t length = strlen(name);
   if (length > NEAREST_LIMIT)
     return NULL;
-  /* One slip in three letters is still a misspelling; more is another word. */
+  // One slip in three letters is still a misspelling; more is another word.
   size_t best_distance = (length > 3 ? length / 3 : 1) + 1;
   const char *best = NULL;
   for (size_t i = 0; i < count; i++) {

@@ -1,10 +1,10 @@
-/* The builtin functions as a table, from ops.def and builtins.def. */
+// The builtin functions as a table, from ops.def and builtins.def.
 #include "compiler/check/builtins.h"
 
 #include <string.h>
 
-/* Arguments in source that are not operands of the operation: the index, dropout's p, slice's bounds; and how
- * a call is written when `name(a)` or `name(a, b)` would not show it. */
+// Arguments in source that are not operands of the operation: the index, dropout's p, slice's bounds; and how
+// a call is written when `name(a)` or `name(a, b)` would not show it.
 static const struct {
   enum ir_op op;
   size_t extra_args;
@@ -20,7 +20,7 @@ static const struct {
 #define IS_VARIADIC(kind)                                                                                    \
   ((kind) == BUILTIN_TENSOR || (kind) == BUILTIN_ZIP || (kind) == BUILTIN_PRINT || (kind) == BUILTIN_ASSERT)
 
-/* Rows without a name are operations that only the compiler makes. */
+// Rows without a name are operations that only the compiler makes.
 static const struct builtin rows[] = {
 #define BUILTIN(ENUM, name, arg_count, op, usage, doc)                                                       \
   {BUILTIN_##ENUM, name, op, arg_count, IS_VARIADIC(BUILTIN_##ENUM), usage, doc},

@@ -1,4 +1,4 @@
-/* The checker's order of work, and the small things that its parts share. */
+// The checker's order of work, and the small things that its parts share.
 #include "compiler/check/checker.h"
 
 #include <inttypes.h>
@@ -37,7 +37,7 @@ const struct type *check_weight(struct checker *checker, const struct type *type
   return &type_error;
 }
 
-/* ---- Texts and labels ---------------------------------------------------------------------------------- */
+// ---- Texts and labels ----------------------------------------------------------------------------------
 
 const char *check_count_text(struct checker *checker, size_t count, const char *noun) {
   if (count == 0)
@@ -45,7 +45,7 @@ const char *check_count_text(struct checker *checker, size_t count, const char *
   return arena_printf(checker->arena, "%zu %s%s", count, noun, count == 1 ? "" : "s");
 }
 
-/* More names than this are not read. */
+// More names than this are not read.
 #define MAX_NAMES_SHOWN 8
 
 const char *check_names_text(struct checker *checker, const char *const *names, size_t count) {
@@ -60,7 +60,7 @@ const char *check_ref_text(struct checker *checker, const struct ast_ref *ref) {
   return arena_printf(checker->arena, "%s %s", strchr("aeiou", name[0]) ? "an" : "a", name);
 }
 
-/* More labels than this only hide the message. */
+// More labels than this only hide the message.
 #define MAX_SIZE_LABELS 4
 
 static bool is_labelled(const struct diag *diag, struct span span) {
@@ -104,7 +104,7 @@ bool check_default_of_size(const struct size *size, int64_t *value) {
   return has_default(size) && size_evaluate(size, check_default_of_atom, NULL, value);
 }
 
-/* 16 is not H even where H is 16. */
+// 16 is not H even where H is 16.
 static void note_number(struct checker *checker, struct diag *diag, const struct size *number,
                         const struct size *name) {
   int64_t wanted, value;
@@ -155,7 +155,7 @@ void check_label_operand(struct checker *checker, struct diag *diag, const struc
     diag_label(diag, names_declared_at(ref), "`%s` is %s", expr->name.name.text, check_text(checker, type));
 }
 
-/* ---- Walks --------------------------------------------------------------------------------------------- */
+// ---- Walks ---------------------------------------------------------------------------------------------
 
 void check_each_decl(struct checker *checker, void (*visit)(struct checker *, struct ast_decl *)) {
   for (size_t i = 0; i < checker->program->files.count; i++) {
@@ -178,7 +178,7 @@ void check_each_decl(struct checker *checker, void (*visit)(struct checker *, st
 
 void check_each_cycle(struct checker *checker, size_t count, const size_t *next,
                       void (*visit)(struct checker *, void *context, size_t member), void *context) {
-  /* walk[i]: 1 + the start of the walk that came by first; a walk that meets itself has found a cycle. */
+  // walk[i]: 1 + the start of the walk that came by first; a walk that meets itself has found a cycle.
   size_t *walk = arena_new_array(checker->arena, size_t, count);
   for (size_t start = 0; start < count; start++) {
     size_t at = start;
@@ -191,9 +191,9 @@ void check_each_cycle(struct checker *checker, size_t count, const size_t *next,
   }
 }
 
-/* ---- Unused names -------------------------------------------------------------------------------------- */
+// ---- Unused names --------------------------------------------------------------------------------------
 
-/* `sat` of `vocab Word { the, sat }` in a test. */
+// `sat` of `vocab Word { the, sat }` in a test.
 static bool is_entry_of_vocab(const struct ast_fn *fn, const struct ast_local *local) {
   for (size_t i = 0; fn->test && i < fn->test->vocabs.count; i++) {
     const struct ast_names *entries = &fn->test->vocabs.items[i].entries;
@@ -204,8 +204,8 @@ static bool is_entry_of_vocab(const struct ast_fn *fn, const struct ast_local *l
   return false;
 }
 
-/* The parameters of what can be run are the schema of the data, and are not there for the function alone; so are a
- * test's words. */
+// The parameters of what can be run are the schema of the data, and are not there for the function alone; so are a
+// test's words.
 static bool may_be_unused(const struct ast_fn *fn, const struct ast_local *local) {
   return local->name.text[0] == '_' || is_entry_of_vocab(fn, local) ||
          (local->kind == AST_LOCAL_PARAMETER && fn->is_entry);
@@ -216,7 +216,7 @@ static void warn_unused(struct checker *checker, struct ast_decl *decl) {
     return;
   for (size_t i = 0; i < decl->fn->locals.count; i++) {
     const struct ast_local *local = decl->fn->locals.items[i];
-    /* A local without a type is a pattern's name that turned out to be a constructor. */
+    // A local without a type is a pattern's name that turned out to be a constructor.
     if (local->is_used || !local->type || may_be_unused(decl->fn, local))
       continue;
     struct diag *d = diag_warning(checker->sink, DIAG_UNUSED_NAME, local->name.span, "`%s` is never used",
@@ -228,7 +228,7 @@ static void warn_unused(struct checker *checker, struct ast_decl *decl) {
   }
 }
 
-/* ---- The whole ----------------------------------------------------------------------------------------- */
+// ---- The whole -----------------------------------------------------------------------------------------
 
 bool check_program(struct arena *arena, struct diag_sink *sink, struct ast_program *program) {
   struct checker checker = {.arena = arena, .sink = sink, .program = program};

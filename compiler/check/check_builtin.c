@@ -1,14 +1,14 @@
-/* Calls of builtin functions: which row of the table, and its types. */
+// Calls of builtin functions: which row of the table, and its types.
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "compiler/check/checker.h"
 
-/* More parts than this are a mistake; the result is a tuple. */
+// More parts than this are a mistake; the result is a tuple.
 #define MAX_SPLIT 64
 
-/* ---- Reports ------------------------------------------------------------------------------------------- */
+// ---- Reports -------------------------------------------------------------------------------------------
 
 static const struct type *wrong_argument(struct checker *checker, const struct builtin *builtin,
                                          const struct ast_expr *arg, const char *wanted) {
@@ -37,20 +37,20 @@ static const struct type *wrong_rank(struct checker *checker, const struct built
   return &type_error;
 }
 
-/* ---- Which row ----------------------------------------------------------------------------------------- */
+// ---- Which row -----------------------------------------------------------------------------------------
 
 static bool takes(const struct builtin *builtin, size_t args) {
   return args == builtin_arg_count(builtin) || (builtin->is_variadic && args > builtin_arg_count(builtin));
 }
 
-/* Whether some row of the name takes `dim`. */
+// Whether some row of the name takes `dim`.
 static bool goes_over_dim(const struct builtin *row) {
   while (row && !(ir_is_tensor_op(row->op) && (ir_op_infos[row->op].attributes & IR_ATTR_AXIS)))
     row = builtin_next(row);
   return row;
 }
 
-/* Reports a wrong number of arguments; otherwise false when no row of the name takes so many. */
+// Reports a wrong number of arguments; otherwise false when no row of the name takes so many.
 static bool check_count(struct checker *checker, const struct ast_expr *expr, const struct builtin *first) {
   size_t count = expr->call.resolved.arg_count;
   const char *usages = "";
@@ -82,15 +82,15 @@ static bool suits(const struct builtin *builtin, const struct type *type) {
   case BUILTIN_LIST_ARGMAX:
   case BUILTIN_LIST_ARGMIN: return type->kind == TYPE_LIST;
   case BUILTIN_HOST_ABS:
-  case BUILTIN_HOST_MATH: return false; /* chosen before */
+  case BUILTIN_HOST_MATH: return false;  // chosen before
   case BUILTIN_HOST_MAX:
   case BUILTIN_HOST_MIN: return type_is_number(type);
   default: return true;
   }
 }
 
-/* Host numbers on both sides for HOST_MAX and HOST_MIN: one tensor makes it element-wise. All arguments of
- * functions with several rows are plain. */
+// Host numbers on both sides for HOST_MAX and HOST_MIN: one tensor makes it element-wise. All arguments of
+// functions with several rows are plain.
 static const struct builtin *choose(const struct ast_expr *expr, const struct builtin *first) {
   const struct ast_call *call = &expr->call.resolved;
   if (!builtin_next(first))
@@ -116,7 +116,7 @@ static const struct builtin *choose(const struct ast_expr *expr, const struct bu
   return first;
 }
 
-/* ---- Lists --------------------------------------------------------------------------------------------- */
+// ---- Lists ---------------------------------------------------------------------------------------------
 
 static const struct type *list_argument(struct checker *checker, const struct builtin *builtin,
                                         const struct ast_expr *arg) {
@@ -173,7 +173,7 @@ static const struct type *check_list_fold(struct checker *checker, const struct 
   return wrong_argument(checker, builtin, arg, wanted);
 }
 
-/* ---- Host values --------------------------------------------------------------------------------------- */
+// ---- Host values ---------------------------------------------------------------------------------------
 
 static const struct type *check_host(struct checker *checker, const struct builtin *builtin,
                                      const struct ast_expr *arg) {
@@ -195,7 +195,7 @@ static const struct type *check_host(struct checker *checker, const struct built
     else if (type->tensor.rank != 0)
       wrong_rank(checker, builtin, arg, "a scalar");
     return &type_float;
-  default: /* ARGMAX, ARGMIN */
+  default:  // ARGMAX, ARGMIN
     if (type->kind != TYPE_TENSOR)
       return wrong_argument(checker, builtin, arg, "a vector");
     if (type->tensor.rank != 1)
@@ -204,10 +204,10 @@ static const struct type *check_host(struct checker *checker, const struct built
   }
 }
 
-/* ---- Tensors of lists ---------------------------------------------------------------------------------- */
+// ---- Tensors of lists ----------------------------------------------------------------------------------
 
-/* The list that tells how long this one is: what a comprehension without a condition runs over, what is reversed, the
- * first of those that are zipped. */
+// The list that tells how long this one is: what a comprehension without a condition runs over, what is reversed, the
+// first of those that are zipped.
 static const struct ast_expr *measure_of(const struct ast_expr *list) {
   for (;;) {
     if (list->kind == AST_EXPR_COMPREHENSION && !list->comprehension.condition) {
@@ -223,18 +223,18 @@ static const struct ast_expr *measure_of(const struct ast_expr *list) {
   }
 }
 
-/* The local that the expression names, when it is bound once. */
+// The local that the expression names, when it is bound once.
 static const struct ast_local *unchanging(const struct ast_expr *list) {
   bool names = list->kind == AST_EXPR_NAME && list->name.ref.kind == AST_REF_LOCAL;
   return names && list->name.ref.local->kind != AST_LOCAL_VAR ? list->name.ref.local : NULL;
 }
 
-/* The size that stands for the length of a list. Lists that have the length of one that never changes, a parameter or
- * what `let` binds, have one size. Every other one has a size of its own. */
+// The size that stands for the length of a list. Lists that have the length of one that never changes, a parameter or
+// what `let` binds, have one size. Every other one has a size of its own.
 static const struct size *length_of(struct checker *checker, const struct ast_expr *list) {
   const struct ast_local *local = NULL;
   const struct ast_expr *measure = measure_of(list);
-  /* From list to list, as long as they do not change. */
+  // From list to list, as long as they do not change.
   for (const struct ast_local *next; (next = unchanging(measure)) != NULL;) {
     local = next;
     const struct ast_expr *value = map_get(&checker->let_lists, local);
@@ -253,7 +253,7 @@ static const struct size *length_of(struct checker *checker, const struct ast_ex
   return check_symbol_size(checker, known);
 }
 
-/* A list of tensors: one dimension more, of as many as are written, as the place wants, or as the list has. */
+// A list of tensors: one dimension more, of as many as are written, as the place wants, or as the list has.
 static const struct type *stack_of(struct checker *checker, const struct ast_expr *call,
                                    const struct builtin *builtin, const struct type *element,
                                    const struct type *wanted) {
@@ -294,7 +294,7 @@ static const struct type *tensor_of_list(struct checker *checker, const struct a
   return type_tensor(checker->arena, 1, &length);
 }
 
-/* Numbers and scalars one by one. If one of them is a scalar, all become scalars. */
+// Numbers and scalars one by one. If one of them is a scalar, all become scalars.
 static const struct type *check_tensor(struct checker *checker, const struct ast_expr *call,
                                        const struct builtin *builtin, const struct type *wanted) {
   struct ast_expr *const *args = call->call.resolved.args;
@@ -314,7 +314,7 @@ static const struct type *check_tensor(struct checker *checker, const struct ast
   return type_tensor(checker->arena, 1, &length);
 }
 
-/* ---- Tensors ------------------------------------------------------------------------------------------- */
+// ---- Tensors -------------------------------------------------------------------------------------------
 
 static bool is_tensor(struct checker *checker, const struct builtin *builtin, const struct ast_expr *arg,
                       size_t min_rank, size_t max_rank) {
@@ -364,7 +364,7 @@ static const struct type *check_split(struct checker *checker, const struct buil
   return type_tuple(checker->arena, (size_t)parts->integer, items);
 }
 
-/* slice(a, i, n): written as bounds, so that `a[i..i+n]` and it mean the same. */
+// slice(a, i, n): written as bounds, so that `a[i..i+n]` and it mean the same.
 static const struct type *check_slice_call(struct checker *checker, struct ast_expr *expr,
                                            const struct builtin *builtin, struct ast_expr *const *args) {
   const struct type *type = check_known(checker, args[0], NULL);
@@ -385,7 +385,7 @@ static const struct type *check_slice_call(struct checker *checker, struct ast_e
   return type_tensor(checker->arena, type->tensor.rank, sizes);
 }
 
-/* Words for what the rule of the row says against an argument. */
+// Words for what the rule of the row says against an argument.
 static void wrong_shape(struct checker *checker, const struct builtin *builtin, struct ast_expr *const *args,
                         const struct shape_fault *fault) {
   const struct ast_expr *arg = args[fault->operand], *other = args[fault->other];
@@ -403,7 +403,7 @@ static void wrong_shape(struct checker *checker, const struct builtin *builtin, 
   } else if (fault->kind == SHAPE_TOO_LARGE) {
     diag_error(checker->sink, DIAG_SIZE_OVERFLOW, arg->span, "the size of the result is too large");
   } else {
-    assert(fault->kind == SHAPE_JOIN); /* check_axis and check_elementwise have seen to the others */
+    assert(fault->kind == SHAPE_JOIN);  // check_axis and check_elementwise have seen to the others
     struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, arg->span,
                                 "`concat` joins vectors, or matrices with rows of equal size");
     diag_primary_label(d, "this is %s", check_text(checker, type));
@@ -412,7 +412,7 @@ static void wrong_shape(struct checker *checker, const struct builtin *builtin, 
   }
 }
 
-/* What the rule of the row gives for the arguments that are its operands. */
+// What the rule of the row gives for the arguments that are its operands.
 static const struct type *check_by_rule(struct checker *checker, const struct ast_expr *expr,
                                         const struct builtin *builtin, struct ast_expr *const *args) {
   const struct ast_call *call = &expr->call.resolved;
@@ -439,7 +439,7 @@ static const struct type *check_dropout(struct checker *checker, const struct as
   return check_by_rule(checker, expr, builtin, args);
 }
 
-/* `dim: k`, a literal position among the dimensions of the first argument. */
+// `dim: k`, a literal position among the dimensions of the first argument.
 static bool check_axis(struct checker *checker, const struct ast_expr *dim, const struct builtin *builtin,
                        const struct ast_expr *arg, uint32_t *axis) {
   const struct type *type = type_resolve(arg->type);
@@ -479,8 +479,8 @@ static const struct type *check_binary_op(struct checker *checker, const struct 
   return type->kind == TYPE_ERROR ? &type_scalar : check_by_rule(checker, expr, builtin, args);
 }
 
-/* A row of ops.def whose arguments are tensors, already checked and without errors. */
-/* A list made a tensor, end to end with something: its size would be computed from one that is known for each example only. */
+// A row of ops.def whose arguments are tensors, already checked and without errors.
+// A list made a tensor, end to end with something: its size would be computed from one that is known for each example only.
 static bool joins_lengths(struct checker *checker, const struct ast_expr *expr,
                           struct ast_expr *const *args) {
   for (size_t i = 0; i < expr->call.resolved.arg_count; i++) {
@@ -514,11 +514,11 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
     check_value(checker, args[1], NULL);
   else
     check_index_into(checker, args[1], args[0], type_resolve(args[0]->type));
-  /* What a reduction gives is clear even where its operand is wrong. */
+  // What a reduction gives is clear even where its operand is wrong.
   return info->class == IR_CLASS_REDUCE ? &type_scalar : type;
 }
 
-/* ---- For people ---------------------------------------------------------------------------------------- */
+// ---- For people ----------------------------------------------------------------------------------------
 
 static const struct type *check_print(struct checker *checker, struct ast_expr *const *args, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -550,9 +550,9 @@ static const struct type *check_assert(struct checker *checker, const struct ast
   return &type_unit;
 }
 
-/* ---- All ----------------------------------------------------------------------------------------------- */
+// ---- All -----------------------------------------------------------------------------------------------
 
-/* Arguments that are not simply values: their own checks look at them. */
+// Arguments that are not simply values: their own checks look at them.
 static size_t plain_args(const struct builtin *builtin, size_t count) {
   if (builtin->kind == BUILTIN_PUSH)
     return 1;
@@ -565,7 +565,7 @@ static size_t plain_args(const struct builtin *builtin, size_t count) {
   return builtin->is_variadic ? count : builtin->arg_count;
 }
 
-/* What an argument is wanted to be where a certain result is: of functions that only hand lists on. */
+// What an argument is wanted to be where a certain result is: of functions that only hand lists on.
 static const struct type *argument_hint(struct checker *checker, const struct builtin *builtin, size_t i,
                                         const struct type *result) {
   result = result ? type_resolve(result) : NULL;
@@ -599,7 +599,7 @@ static bool check_plain_args(struct checker *checker, const struct builtin *buil
   return !failed;
 }
 
-/* What the function gives whatever its arguments are, so that an error in them stays one error. */
+// What the function gives whatever its arguments are, so that an error in them stays one error.
 static const struct type *result_despite_errors(const struct builtin *builtin) {
   switch (builtin->kind) {
   case BUILTIN_LEN:
@@ -665,7 +665,7 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   return &type_error;
 }
 
-/* Other libraries' names for it. */
+// Other libraries' names for it.
 static bool means_dim(const char *name) {
   static const char *const names[] = {"axis", "axes", "dims", "dimension", "reduction_indices"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -1,11 +1,11 @@
-/* Calls of functions, methods and constructors: arguments in order, sizes solved, the result's type. */
+// Calls of functions, methods and constructors: arguments in order, sizes solved, the result's type.
 #include <string.h>
 
 #include "compiler/base/nearest.h"
 #include "compiler/check/checker.h"
 #include "compiler/diag/habits.h"
 
-/* ---- Arguments in order -------------------------------------------------------------------------------- */
+// ---- Arguments in order --------------------------------------------------------------------------------
 
 void check_args_anyway(struct checker *checker, struct ast_expr *call) {
   for (size_t i = 0; i < call->call.args.count; i++)
@@ -80,17 +80,16 @@ bool check_arrange_args(struct checker *checker, struct ast_expr *call, const ch
   return false;
 }
 
-/* ---- Solving sizes and types --------------------------------------------------------------------------- */
+// ---- Solving sizes and types ---------------------------------------------------------------------------
 
-/* An equation between a dimension of a parameter's type and one of an argument's, that waits for other sizes.
- */
+// An equation between a dimension of a parameter's type and one of an argument's, that waits for other sizes.
 struct equation {
   const struct size *pattern;
   const struct size *actual;
   size_t arg;
 };
 
-/* A part of a parameter's type and the not yet known type of `[]` that must fit it. */
+// A part of a parameter's type and the not yet known type of `[]` that must fit it.
 struct later {
   const struct type *pattern;
   const struct type *actual;
@@ -98,9 +97,9 @@ struct later {
 
 struct solver {
   struct checker *checker;
-  struct size_binding *bindings; /* of the target's size variables, then of its type variables */
+  struct size_binding *bindings;  // of the target's size variables, then of its type variables
   size_t count;
-  struct span origin; /* of the current argument */
+  struct span origin;  // of the current argument
   size_t arg;
   struct {
     struct equation *items;
@@ -129,7 +128,7 @@ static bool match_sizes(struct solver *solver, const struct size *const *pattern
   return true;
 }
 
-/* A type variable is what it is met with first. */
+// A type variable is what it is met with first.
 static bool match_generic(struct solver *solver, const struct type *pattern, const struct type *actual) {
   struct size_binding *binding = NULL;
   for (size_t i = 0; i < solver->count && !binding; i++)
@@ -144,7 +143,7 @@ static bool match_generic(struct solver *solver, const struct type *pattern, con
   return true;
 }
 
-/* The pattern's size and type variables are unknowns; everything else in it means the same as in the actual type. */
+// The pattern's size and type variables are unknowns; everything else in it means the same as in the actual type.
 static bool match_type(struct solver *solver, const struct type *pattern, const struct type *actual) {
   actual = type_resolve(actual);
   if (actual->kind == TYPE_ERROR || pattern->kind == TYPE_ERROR)
@@ -178,7 +177,7 @@ static bool match_type(struct solver *solver, const struct type *pattern, const 
 
 static bool is_solved(const struct size_binding *binding) { return binding->size || binding->type; }
 
-/* The bindings that have been solved, in front of an array of the same length. */
+// The bindings that have been solved, in front of an array of the same length.
 static struct size_binding *solved(const struct solver *solver, size_t *count) {
   struct size_binding *known = arena_new_array(solver->checker->arena, struct size_binding, solver->count);
   *count = 0;
@@ -188,30 +187,30 @@ static struct size_binding *solved(const struct solver *solver, size_t *count) {
   return known;
 }
 
-/* The type with the sizes and types solved so far put in; NULL on overflow. */
+// The type with the sizes and types solved so far put in; NULL on overflow.
 static const struct type *apply(const struct solver *solver, const struct type *type) {
   size_t count;
   const struct size_binding *known = solved(solver, &count);
   return type_substitute(solver->checker->arena, type, known, count);
 }
 
-/* ---- What is called ------------------------------------------------------------------------------------ */
+// ---- What is called ------------------------------------------------------------------------------------
 
-/* A function, method or constructor, seen alike. */
+// A function, method or constructor, seen alike.
 struct callee {
   const char *name;
   const struct ast_name *declared;
   const struct ast_size_vars *size_vars;
-  const struct ast_type_vars *type_vars; /* NULL of a constructor */
+  const struct ast_type_vars *type_vars;  // NULL of a constructor
   size_t count;
   const struct ast_name **params;
-  const struct type **types;     /* of the parameters, the receiver's layer parameters replaced */
-  const struct span *type_spans; /* where they are declared */
+  const struct type **types;      // of the parameters, the receiver's layer parameters replaced
+  const struct span *type_spans;  // where they are declared
   const struct type *result;
-  const struct type *receiver; /* of a method called on an instance; otherwise NULL */
+  const struct type *receiver;  // of a method called on an instance; otherwise NULL
 };
 
-/* Whether the variable stands in the type: it becomes another one, then. */
+// Whether the variable stands in the type: it becomes another one, then.
 static bool mentions(struct checker *checker, const struct type *pattern,
                      const struct size_binding *binding) {
   struct size_binding probe = {.symbol = binding->symbol, .type_var = binding->type_var};
@@ -262,7 +261,7 @@ static void report_argument(const struct solver *solver, const struct callee *ca
     diag_help(d, "%s", check_suggest_conversion(checker, arg, wanted));
 }
 
-/* A variable of the callee that is not solved yet and stands in the type; NULL: none. */
+// A variable of the callee that is not solved yet and stands in the type; NULL: none.
 static const struct size_binding *open_variable(const struct solver *solver, const struct type *pattern) {
   for (size_t i = 0; i < solver->count; i++)
     if (!is_solved(&solver->bindings[i]) && mentions(solver->checker, pattern, &solver->bindings[i]))
@@ -270,7 +269,7 @@ static const struct size_binding *open_variable(const struct solver *solver, con
   return NULL;
 }
 
-/* What a function that is an argument declares of its parameter `param`; NULL where it says nothing. */
+// What a function that is an argument declares of its parameter `param`; NULL where it says nothing.
 static const struct type *declared_param(struct checker *checker, struct ast_expr *arg, size_t param) {
   if (arg->kind == AST_EXPR_FN && param < arg->fn.params.count && arg->fn.params.items[param].type)
     return check_type(checker, arg->fn.params.items[param].type);
@@ -284,8 +283,8 @@ static const struct type *declared_param(struct checker *checker, struct ast_exp
   return is_plain && param < ref.fn->params.count ? ref.fn->params.items[param].local->type : NULL;
 }
 
-/* What the functions among the arguments want where the callee has this type variable: in `fold(xs, 0, add)` it
- * decides what sort of number 0 is. */
+// What the functions among the arguments want where the callee has this type variable: in `fold(xs, 0, add)` it
+// decides what sort of number 0 is.
 static const struct type *wanted_by_functions(const struct solver *solver, const struct callee *callee,
                                               struct ast_expr *const *args, const struct ast_type_var *var) {
   for (size_t i = 0; i < callee->count; i++) {
@@ -301,7 +300,7 @@ static const struct type *wanted_by_functions(const struct solver *solver, const
   return NULL;
 }
 
-/* An argument whose type is known by now is checked like any other value. */
+// An argument whose type is known by now is checked like any other value.
 static bool check_argument(struct solver *solver, const struct callee *callee, struct ast_expr *const *args,
                            size_t i) {
   struct checker *checker = solver->checker;
@@ -341,7 +340,7 @@ static void report_result(const struct solver *solver, const struct callee *call
     diag_help(d, "where a sum of tensors begins with a number, give it a name: `let zero: f32 = 0`");
 }
 
-/* An argument that is a function, when the types of all values are known. */
+// An argument that is a function, when the types of all values are known.
 static bool check_function(struct solver *solver, const struct callee *callee, struct ast_expr *arg,
                            size_t i) {
   struct checker *checker = solver->checker;
@@ -378,7 +377,7 @@ static bool check_function(struct solver *solver, const struct callee *callee, s
   return true;
 }
 
-/* Equations that waited, as often as one of them solves something. False after a report. */
+// Equations that waited, as often as one of them solves something. False after a report.
 static bool solve_postponed(struct solver *solver, const struct callee *callee,
                             struct ast_expr *const *args) {
   for (bool progress = true; progress;) {
@@ -401,7 +400,7 @@ static bool solve_postponed(struct solver *solver, const struct callee *callee,
   return true;
 }
 
-/* Sizes that no argument tells follow from the type that is wanted: `Empty` where State[H] is expected. */
+// Sizes that no argument tells follow from the type that is wanted: `Empty` where State[H] is expected.
 static void solve_from_hint(struct solver *solver, const struct callee *callee, const struct type *hint) {
   hint = hint ? type_resolve(hint) : NULL;
   if (!hint || hint->kind != TYPE_DATA || callee->result->kind != TYPE_DATA ||
@@ -460,7 +459,7 @@ static size_t variable_count(const struct callee *callee) {
   return callee->size_vars->count + (callee->type_vars ? callee->type_vars->count : 0);
 }
 
-/* Checks the arranged arguments and gives the result's type; fills the call's bindings. */
+// Checks the arranged arguments and gives the result's type; fills the call's bindings.
 static const struct type *check_applied(struct checker *checker, struct ast_expr *expr,
                                         const struct callee *callee, struct ast_expr *const *args,
                                         const struct type *hint, struct size_binding **bindings_out) {
@@ -482,7 +481,7 @@ static const struct type *check_applied(struct checker *checker, struct ast_expr
     if (callee->types[i]->kind == TYPE_FN)
       failed = failed || !check_function(&solver, callee, args[i], i);
   if (failed || !solve_postponed(&solver, callee, args)) {
-    /* The result may still be clear; otherwise nothing more is said about it. */
+    // The result may still be clear; otherwise nothing more is said about it.
     size_t known;
     solved(&solver, &known);
     const struct type *result = known == count ? apply(&solver, callee->result) : NULL;
@@ -513,9 +512,9 @@ static const struct type *check_callee(struct checker *checker, struct ast_expr 
   return check_applied(checker, expr, callee, call->args, hint, &call->bindings);
 }
 
-/* ---- Functions and methods ----------------------------------------------------------------------------- */
+// ---- Functions and methods -----------------------------------------------------------------------------
 
-/* `receiver` is the instance's type, or NULL. False when the signature has errors of its own. */
+// `receiver` is the instance's type, or NULL. False when the signature has errors of its own.
 static bool callee_of_fn(struct checker *checker, struct ast_fn *fn, const struct type *receiver,
                          struct callee *callee) {
   size_t count = fn->params.count, layer_count = 0;
@@ -588,9 +587,9 @@ static const struct type *call_fn(struct checker *checker, struct ast_expr *expr
   return type;
 }
 
-/* ---- Parameters that are functions --------------------------------------------------------------------- */
+// ---- Parameters that are functions ---------------------------------------------------------------------
 
-/* Where the types of the parameter's own parameters are written. */
+// Where the types of the parameter's own parameters are written.
 static const struct ast_types *types_of_param(const struct ast_fn *fn, const struct ast_local *local) {
   for (size_t i = 0; i < fn->params.count; i++)
     if (fn->params.items[i].local == local)
@@ -627,7 +626,7 @@ static const struct type *call_value(struct checker *checker, struct ast_expr *e
   return check_callee(checker, expr, &callee, NULL);
 }
 
-/* ---- Constructors -------------------------------------------------------------------------------------- */
+// ---- Constructors --------------------------------------------------------------------------------------
 
 static struct callee callee_of_constructor(struct checker *checker,
                                            const struct ast_constructor *constructor) {
@@ -663,9 +662,9 @@ const struct type *check_nullary(struct checker *checker, struct ast_expr *expr,
   return &type_error;
 }
 
-/* ---- Calls --------------------------------------------------------------------------------------------- */
+// ---- Calls ---------------------------------------------------------------------------------------------
 
-/* `dense(x)` is written `dense.apply(x)`: the first function is named. */
+// `dense(x)` is written `dense.apply(x)`: the first function is named.
 static void help_call_member(struct checker *checker, struct diag *diag, const char *name,
                              const struct type *type) {
   type = type ? type_resolve(type) : &type_error;

@@ -1,17 +1,16 @@
-/* How numbers become what is wanted: a host number a scalar tensor, an integer literal a float.
- *
- * The conversions reach into what is written where the value stands: elements of lists, items of tuples, branches, arms
- * and blocks, and for a literal also signs, sums, differences and products of literals. (Not quotients: `1 / 2` is 0,
- * and would be 0.5.) The node of a literal itself becomes a float, so that nothing after the checker needs to know.
- */
+// How numbers become what is wanted: a host number a scalar tensor, an integer literal a float.
+//
+// The conversions reach into what is written where the value stands: elements of lists, items of tuples, branches, arms
+// and blocks, and for a literal also signs, sums, differences and products of literals. (Not quotients: `1 / 2` is 0,
+// and would be 0.5.) The node of a literal itself becomes a float, so that nothing after the checker needs to know.
 #include "compiler/check/checker.h"
 
-/* The type of the value that the expression gives, its own conversion included. */
+// The type of the value that the expression gives, its own conversion included.
 static const struct type *type_of_value(const struct ast_expr *expr) {
   return expr->conversion == AST_CONVERT_TO_SCALAR ? &type_scalar : type_resolve(expr->type);
 }
 
-/* Whether somewhere in `actual` a number stands where `wanted` has another sort of number. */
+// Whether somewhere in `actual` a number stands where `wanted` has another sort of number.
 static bool differs(const struct type *actual, const struct type *wanted) {
   actual = type_resolve(actual);
   wanted = type_resolve(wanted);
@@ -29,7 +28,7 @@ static bool differs(const struct type *actual, const struct type *wanted) {
   return false;
 }
 
-/* ---- Literals ------------------------------------------------------------------------------------------ */
+// ---- Literals ------------------------------------------------------------------------------------------
 
 static bool is_integer_literal(const struct ast_expr *expr) {
   if (type_resolve(expr->type)->kind != TYPE_INT)
@@ -59,13 +58,13 @@ static void make_float(struct ast_expr *expr) {
   expr->type = &type_float;
 }
 
-/* ---- Values inside values ------------------------------------------------------------------------------ */
+// ---- Values inside values ------------------------------------------------------------------------------
 
-/* Values of one type that stand side by side: elements, branches, arms. */
+// Values of one type that stand side by side: elements, branches, arms.
 struct converted {
   const struct type *wanted;
-  const struct type *type; /* of the first one; NULL before */
-  bool failed;             /* one of them keeps another sort of number */
+  const struct type *type;  // of the first one; NULL before
+  bool failed;              // one of them keeps another sort of number
 };
 
 static void convert_one(struct checker *checker, struct converted *all, struct ast_expr *value) {
@@ -77,7 +76,7 @@ static void convert_one(struct checker *checker, struct converted *all, struct a
     all->type = type;
 }
 
-/* What the branches give; NULL when they cannot all become what is wanted. */
+// What the branches give; NULL when they cannot all become what is wanted.
 static const struct type *convert_branches(struct checker *checker, struct ast_expr *expr,
                                            const struct type *wanted) {
   struct converted all = {.wanted = wanted};
@@ -140,7 +139,7 @@ const struct type *check_convert(struct checker *checker, struct ast_expr *expr,
   return type_resolve(expr->type);
 }
 
-/* ---- What several values have in common ---------------------------------------------------------------- */
+// ---- What several values have in common ----------------------------------------------------------------
 
 static const struct type *common_tuple(struct checker *checker, const struct type *a, const struct type *b) {
   const struct type **items = NULL;

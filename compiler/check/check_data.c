@@ -1,27 +1,27 @@
-/* Data types: their fields; that each has a value; that records do not grow beyond all bounds. */
+// Data types: their fields; that each has a value; that records do not grow beyond all bounds.
 #include "compiler/check/checker.h"
 
 #include <string.h>
 
-/* A record is kept as its fields, and so are records in it. */
+// A record is kept as its fields, and so are records in it.
 #define MAX_RECORD_WIDTH 1024
 #define MAX_RECORD_DEPTH 64
 
 struct data_node {
   struct ast_data *data;
   size_t id;
-  bool is_finite; /* has a value, as far as is known */
-  size_t width;   /* 0: not known yet */
+  bool is_finite;  // has a value, as far as is known
+  size_t width;    // 0: not known yet
 };
 
 struct data_graph {
   struct checker *checker;
   struct data_node **items;
   size_t count, capacity;
-  struct map nodes; /* by their declarations */
+  struct map nodes;  // by their declarations
 };
 
-/* The data types in a field's type, for the check of recursion. */
+// The data types in a field's type, for the check of recursion.
 static void record_uses(struct checker *checker, const struct ast_data *user, const struct ast_type *field,
                         const struct type *type) {
   if (type->kind == TYPE_LIST) {
@@ -74,9 +74,9 @@ static struct data_node *node_of(const struct data_graph *graph, const struct as
   return map_get(&graph->nodes, data);
 }
 
-/* ---- Finite values ------------------------------------------------------------------------------------- */
+// ---- Finite values -------------------------------------------------------------------------------------
 
-/* The data type in the field's type that has no finite value as far as is known; NULL when there is none. */
+// The data type in the field's type that has no finite value as far as is known; NULL when there is none.
 static struct data_node *infinite_part(const struct data_graph *graph, const struct type *type) {
   if (type->kind == TYPE_DATA) {
     struct data_node *node = node_of(graph, type->data.decl);
@@ -89,7 +89,7 @@ static struct data_node *infinite_part(const struct data_graph *graph, const str
   return part;
 }
 
-/* A field that makes the constructor's values infinite; NULL when none does. */
+// A field that makes the constructor's values infinite; NULL when none does.
 static const struct ast_data_field *infinite_field(const struct data_graph *graph,
                                                    const struct ast_constructor *constructor) {
   for (size_t i = 0; i < constructor->fields.count; i++)
@@ -119,8 +119,8 @@ static void report_infinite(struct checker *checker, void *context, size_t membe
   diag_help(d, "add a constructor that ends the recursion, or use a list, which may be empty");
 }
 
-/* Least fixed point. Passes in both directions: declarations that only build on earlier, or only on later
- * ones, need two. */
+// Least fixed point. Passes in both directions: declarations that only build on earlier, or only on later
+// ones, need two.
 static void find_finite(struct data_graph *graph) {
   for (bool progress = true; progress;) {
     progress = false;
@@ -146,7 +146,7 @@ static void check_finite(struct checker *checker, struct data_graph *graph) {
   check_each_cycle(checker, graph->count, next, report_infinite, graph);
 }
 
-/* ---- Width of records ---------------------------------------------------------------------------------- */
+// ---- Width of records ----------------------------------------------------------------------------------
 
 static size_t type_width(struct data_graph *graph, const struct type *type, unsigned depth);
 
@@ -204,7 +204,7 @@ void check_data_types(struct checker *checker) {
     }
   }
   check_finite(checker, &graph);
-  /* Flattening ends for certain only where every type has a finite value. */
+  // Flattening ends for certain only where every type has a finite value.
   if (checker->sink->error_count > errors)
     return;
   for (size_t i = 0; i < graph.count; i++)

@@ -1,5 +1,5 @@
-/* Declarations other than data types and layer instances: dims, vocabs, enums, parameters, signatures, entry
- * points. */
+// Declarations other than data types and layer instances: dims, vocabs, enums, parameters, signatures, entry
+// points.
 #include <inttypes.h>
 #include <string.h>
 
@@ -7,14 +7,14 @@
 #include "compiler/check/checker.h"
 #include "compiler/ir/ir.h"
 
-/* ---- Dims, vocabs, enums ------------------------------------------------------------------------------- */
+// ---- Dims, vocabs, enums -------------------------------------------------------------------------------
 
-/* As messages and the module call a declaration. */
+// As messages and the module call a declaration.
 static struct ast_name unique_name(const char *unique, struct ast_name name) {
   return (struct ast_name){unique, name.span};
 }
 
-/* A dim that failed becomes a size like any other, so that nothing is said about its uses. */
+// A dim that failed becomes a size like any other, so that nothing is said about its uses.
 static void check_dim(struct checker *checker, struct ast_dim *dim) {
   checker->in_dim = true;
   const struct size *value = check_size(checker, dim->value);
@@ -190,7 +190,7 @@ void check_dims_and_sets(struct checker *checker) {
   check_each_decl(checker, visit_dim);
 }
 
-/* ---- Parameters ---------------------------------------------------------------------------------------- */
+// ---- Parameters ----------------------------------------------------------------------------------------
 
 static const struct {
   const char *name;
@@ -279,7 +279,7 @@ static void visit_param(struct checker *checker, struct ast_decl *decl) {
 
 void check_params(struct checker *checker) { check_each_decl(checker, visit_param); }
 
-/* ---- Signatures ---------------------------------------------------------------------------------------- */
+// ---- Signatures ----------------------------------------------------------------------------------------
 
 struct dimensions {
   const struct size **items;
@@ -308,8 +308,8 @@ static void collect_dimensions(struct checker *checker, const struct type *type,
   }
 }
 
-/* Every size variable must follow from the arguments of a call: one equation after the other, as calls solve
- * them. */
+// Every size variable must follow from the arguments of a call: one equation after the other, as calls solve
+// them.
 static void check_sizes_determined(struct checker *checker, const struct ast_fn *fn) {
   size_t count = fn->size_vars.count;
   struct dimensions dimensions = {0};
@@ -344,7 +344,7 @@ static void check_sizes_determined(struct checker *checker, const struct ast_fn 
   }
 }
 
-/* Whether the arguments tell the type variable: it stands in a value's type, or in what a function gives. */
+// Whether the arguments tell the type variable: it stands in a value's type, or in what a function gives.
 static bool tells(const struct type *type, const struct ast_type_var *var) {
   switch (type->kind) {
   case TYPE_GENERIC: return type->generic == var;
@@ -363,7 +363,7 @@ static void check_types_determined(struct checker *checker, const struct ast_fn 
   for (size_t i = 0; i < fn->type_vars.count; i++) {
     struct ast_type_var *var = fn->type_vars.items[i];
     bool is_told = false;
-    for (size_t k = 0; k < i; k++) /* a second one of the name was reported */
+    for (size_t k = 0; k < i; k++)  // a second one of the name was reported
       is_told |= strcmp(fn->type_vars.items[k]->name.text, var->name.text) == 0;
     for (size_t k = 0; k < fn->params.count && !is_told; k++)
       is_told = tells(fn->params.items[k].local->type, var);
@@ -385,7 +385,7 @@ static void visit_fn(struct checker *checker, struct ast_decl *decl) {
   for (size_t i = 0; i < fn->params.count; i++)
     fn->params.items[i].local->type = fn->params.items[i].type || !fn->total_of
                                           ? check_param_type(checker, fn->params.items[i].type)
-                                          : &type_error; /* check_metric_total */
+                                          : &type_error;  // check_metric_total
   if (fn->result)
     fn->result_type = check_type(checker, fn->result);
   else if (!fn->is_metric && !fn->total_of && !(fn->test && fn->body->value))
@@ -397,10 +397,9 @@ static void visit_fn(struct checker *checker, struct ast_decl *decl) {
 
 void check_signatures(struct checker *checker) { check_each_decl(checker, visit_fn); }
 
-/* ---- Entry points -------------------------------------------------------------------------------------- */
+// ---- Entry points --------------------------------------------------------------------------------------
 
-/* A search through data types: those met so far, in order, the first `done` of which have been looked into.
- */
+// A search through data types: those met so far, in order, the first `done` of which have been looked into.
 struct data_search {
   struct ast_data **items;
   size_t count, capacity;
@@ -428,7 +427,7 @@ static bool has_tensor_at_top(struct checker *checker, struct data_search *searc
   }
 }
 
-/* A tensor in a data type, or in the data types in it. Elsewhere data can give one. */
+// A tensor in a data type, or in the data types in it. Elsewhere data can give one.
 static bool has_tensor_field(struct checker *checker, const struct type *type) {
   struct data_search search = {0};
   bool found = has_tensor_at_top(checker, &search, type, false);
@@ -442,8 +441,8 @@ static bool has_tensor_field(struct checker *checker, const struct type *type) {
   return found;
 }
 
-/* What `nnrun` could not give it: sizes, types and functions. They are known where a function is called, and data have
- * none. A library may have a `predict` that its users call, so of that it is only said. */
+// What `nnrun` could not give it: sizes, types and functions. They are known where a function is called, and data have
+// none. A library may have a `predict` that its users call, so of that it is only said.
 static bool check_no_generic(struct checker *checker, const struct ast_fn *fn, bool is_wanted) {
   const struct ast_name *culprit = NULL;
   const char *what = NULL;
@@ -488,8 +487,8 @@ static void check_entry_params(struct checker *checker, const struct ast_fn *fn)
   }
 }
 
-/* What the main file sees by its own name can be run, but for functions of the standard library, which are not the
- * model's. */
+// What the main file sees by its own name can be run, but for functions of the standard library, which are not the
+// model's.
 static void find_entries(struct checker *checker) {
   const struct ast_files *files = &checker->program->files;
   struct names *names = &checker->names;
@@ -502,7 +501,7 @@ static void find_entries(struct checker *checker) {
       const struct meaning *meaning = modules_find(&names->modules, files->count - 1, fn->name.text);
       fn->is_entry = meaning->entry && !meaning->other && meaning->entry->value &&
                      meaning->entry->value->ref.fn == fn;
-      /* These are run without being named. */
+      // These are run without being named.
       if (fn->is_entry && (fn->is_metric || fn->total_of || strcmp(fn->name.text, "loss") == 0 ||
                            strcmp(fn->name.text, "predict") == 0))
         modules_use(&names->modules, files->count - 1, fn->name.text);

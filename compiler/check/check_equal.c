@@ -1,8 +1,7 @@
-/* What `==` compares, and what the bounds of type variables ask of a type.
- *
- * Values are equal when they are made alike: numbers, bools and indices by `==`, lists, tuples, records and data by their
- * parts. The value of a tensor is not known while an example's control flow runs, so none may be a part.
- */
+// What `==` compares, and what the bounds of type variables ask of a type.
+//
+// Values are equal when they are made alike: numbers, bools and indices by `==`, lists, tuples, records and data by their
+// parts. The value of a tensor is not known while an example's control flow runs, so none may be a part.
 #include "compiler/check/checker.h"
 
 struct search {
@@ -10,8 +9,8 @@ struct search {
   struct {
     const struct type **items;
     size_t count, capacity;
-  } seen;            /* data types: one that contains itself is looked at once */
-  const char *where; /* the place of what was found */
+  } seen;             // data types: one that contains itself is looked at once
+  const char *where;  // the place of what was found
 };
 
 static const struct type *find(struct search *search, const struct type *type);

@@ -1,10 +1,10 @@
-/* Expressions: which check belongs to which kind, literals and names, lists, branches, and how a value fits
- * where it is wanted. Operators, indexing and calls have files of their own. */
+// Expressions: which check belongs to which kind, literals and names, lists, branches, and how a value fits
+// where it is wanted. Operators, indexing and calls have files of their own.
 #include "compiler/check/checker.h"
 
 #include <string.h>
 
-/* ---- A value where one is wanted ----------------------------------------------------------------------- */
+// ---- A value where one is wanted -----------------------------------------------------------------------
 
 const struct type *check_used(struct checker *checker, struct ast_expr *expr) {
   const struct type *type = type_resolve(expr->type);
@@ -92,7 +92,7 @@ static const char *special_help(struct checker *checker, const struct ast_expr *
   return check_suggest_conversion(checker, expr, wanted);
 }
 
-/* The declared place is worth a label unless it is the expression itself. */
+// The declared place is worth a label unless it is the expression itself.
 static void report_mismatch(struct checker *checker, struct ast_expr *expr, const struct type *wanted,
                             const struct check_wanted *why) {
   const struct type *actual = type_resolve(expr->type);
@@ -128,7 +128,7 @@ bool check_against(struct checker *checker, struct ast_expr *expr, const struct 
   return check_fits(checker, expr, wanted, why);
 }
 
-/* ---- Branches ------------------------------------------------------------------------------------------ */
+// ---- Branches ------------------------------------------------------------------------------------------
 
 static struct ast_expr *branch_value(const struct check_branch *branch) {
   return branch->expr ? branch->expr : branch->block->value;
@@ -150,7 +150,7 @@ static void report_branches(struct checker *checker, const struct check_branch *
     diag_help(d, "convert the int: `float(n)`");
 }
 
-/* The type that all branches can become; the hint's where there is one. */
+// The type that all branches can become; the hint's where there is one.
 static const struct type *join_target(struct checker *checker, const struct check_branch *branches,
                                       size_t count, const struct type *hint) {
   const struct type *target = hint;
@@ -187,7 +187,7 @@ const struct type *check_join(struct checker *checker, struct check_branch *bran
   return first ? first->type : &type_never;
 }
 
-/* An `if` without `else` gives (). One whose block has a value was meant to give that; so nothing more is said. */
+// An `if` without `else` gives (). One whose block has a value was meant to give that; so nothing more is said.
 static const struct type *check_lone_if(struct checker *checker, const struct ast_block *block,
                                         const struct type *type) {
   type = type_resolve(type);
@@ -223,7 +223,7 @@ static const struct type *check_if(struct checker *checker, struct ast_expr *exp
   return check_join(checker, branches, 2, hint, "branches of this `if`");
 }
 
-/* ---- Lists --------------------------------------------------------------------------------------------- */
+// ---- Lists ---------------------------------------------------------------------------------------------
 
 static const struct type *element_hint(const struct type *hint) {
   hint = hint ? type_resolve(hint) : NULL;
@@ -273,7 +273,7 @@ static const struct type *check_tuple(struct checker *checker, struct ast_expr *
   return check_weight(checker, type_tuple(checker->arena, count, items), expr->span);
 }
 
-/* The members of a vocab or enum, by its name; NULL when the expression is none. */
+// The members of a vocab or enum, by its name; NULL when the expression is none.
 static const struct type *members_of(struct checker *checker, struct ast_expr *expr) {
   if (expr->kind != AST_EXPR_NAME && !check_qualify(checker, expr))
     return NULL;
@@ -292,7 +292,7 @@ static const struct type *members_of(struct checker *checker, struct ast_expr *e
   return index;
 }
 
-/* Its elements or rows, by their positions. */
+// Its elements or rows, by their positions.
 static void help_run_through_tensor(struct checker *checker, struct diag *d, const struct ast_expr *expr) {
   const struct size *dimension = type_resolve(expr->type)->tensor.sizes[0];
   const char *name = expr->kind == AST_EXPR_NAME ? expr->name.name.text : "a";
@@ -353,7 +353,7 @@ static const struct type *check_comprehension(struct checker *checker, struct as
   return check_weight(checker, type_list(checker->arena, type, NULL), expr->span);
 }
 
-/* ---- Names --------------------------------------------------------------------------------------------- */
+// ---- Names ---------------------------------------------------------------------------------------------
 
 bool check_qualify(struct checker *checker, struct ast_expr *expr) {
   const char *text = expr->kind == AST_EXPR_FIELD ? ast_dotted_text(checker->arena, expr) : NULL;
@@ -435,7 +435,7 @@ static const struct type *check_name(struct checker *checker, struct ast_expr *e
   return not_a_value(checker, expr, &ref);
 }
 
-/* ---- All kinds ----------------------------------------------------------------------------------------- */
+// ---- All kinds -----------------------------------------------------------------------------------------
 
 static const struct type *range_as_value(struct checker *checker, struct ast_expr *expr) {
   check_sequence(checker, expr);

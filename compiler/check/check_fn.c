@@ -1,9 +1,9 @@
-/* Function bodies: blocks, statements, and whether a function always gives its result. */
+// Function bodies: blocks, statements, and whether a function always gives its result.
 #include <string.h>
 
 #include "compiler/check/checker.h"
 
-/* ---- let, var, assignment ------------------------------------------------------------------------------ */
+// ---- let, var, assignment ------------------------------------------------------------------------------
 
 static struct check_wanted wanted_by_annotation(struct checker *checker, const struct ast_name *name,
                                                 const struct ast_type *annotation) {
@@ -74,7 +74,7 @@ static void report_immutable(struct checker *checker, const struct ast_expr *tar
   }
 }
 
-/* The type of what an assignment replaces; type_error after an error. */
+// The type of what an assignment replaces; type_error after an error.
 static const struct type *check_target(struct checker *checker, struct ast_expr *target) {
   if (target->kind == AST_EXPR_NAME) {
     struct ast_ref ref = names_find(&checker->names, target->name.name.text);
@@ -139,7 +139,7 @@ static bool check_assign(struct checker *checker, struct ast_stmt *stmt) {
   return true;
 }
 
-/* ---- Loops --------------------------------------------------------------------------------------------- */
+// ---- Loops ---------------------------------------------------------------------------------------------
 
 struct ast_assigned check_begin_assigned(const struct checker *checker) {
   return (struct ast_assigned){checker->fn ? checker->fn->assigned.count : 0, 0};
@@ -169,7 +169,7 @@ static bool check_for(struct checker *checker, struct ast_stmt *stmt) {
   return true;
 }
 
-/* `while true` without a `break` is never left. */
+// `while true` without a `break` is never left.
 static bool check_while(struct checker *checker, struct ast_stmt *stmt) {
   struct ast_expr *condition = stmt->while_loop.condition;
   struct check_wanted why = {"the condition of `while`", SPAN_NONE, NULL};
@@ -196,7 +196,7 @@ static bool check_jump(struct checker *checker, const struct ast_stmt *stmt) {
   return false;
 }
 
-/* ---- Results ------------------------------------------------------------------------------------------- */
+// ---- Results -------------------------------------------------------------------------------------------
 
 static struct check_wanted wanted_by_result(struct checker *checker) {
   const struct ast_fn *fn = checker->fn;
@@ -226,8 +226,8 @@ static void report_missing_result(struct checker *checker, const struct ast_bloc
     diag_label(d, why.declared, "it must give %s", check_text(checker, checker->fn->result_type));
 }
 
-/* The value of a `return`, or of the function's body. A last `if` or `match` whose branches all return has no
- * value and needs none. */
+// The value of a `return`, or of the function's body. A last `if` or `match` whose branches all return has no
+// value and needs none.
 static void check_result(struct checker *checker, struct ast_expr *value, const struct ast_block *body) {
   const struct type *wanted = checker->fn->result_type;
   if (check_expr(checker, value, wanted)->kind == TYPE_NEVER)
@@ -276,7 +276,7 @@ static bool check_return(struct checker *checker, struct ast_stmt *stmt) {
   return false;
 }
 
-/* ---- Blocks -------------------------------------------------------------------------------------------- */
+// ---- Blocks --------------------------------------------------------------------------------------------
 
 bool check_unused(struct checker *checker, const struct ast_expr *expr, const struct type *type) {
   type = type_resolve(type);
@@ -302,7 +302,7 @@ static bool check_expr_stmt(struct checker *checker, struct ast_expr *expr) {
   return check_unused(checker, expr, check_expr(checker, expr, NULL));
 }
 
-/* Whether what follows the statement can be reached. */
+// Whether what follows the statement can be reached.
 static bool check_stmt(struct checker *checker, struct ast_stmt *stmt) {
   switch (stmt->kind) {
   case AST_STMT_LET: return check_let(checker, stmt);
@@ -322,7 +322,7 @@ static bool is_jump(const struct ast_stmt *stmt) {
   return stmt->kind == AST_STMT_BREAK || stmt->kind == AST_STMT_CONTINUE;
 }
 
-/* Statements only; whether the end is reached. */
+// Statements only; whether the end is reached.
 static bool check_stmts(struct checker *checker, struct ast_block *block) {
   bool reached = true;
   for (size_t i = 0; i < block->stmts.count; i++) {
@@ -349,7 +349,7 @@ const struct type *check_block(struct checker *checker, struct ast_block *block,
   return reached ? type : &type_never;
 }
 
-/* Its value, if any, must be (). */
+// Its value, if any, must be ().
 static void check_loop_body(struct checker *checker, struct ast_block *block) {
   names_open_scope(&checker->names);
   check_stmts(checker, block);
@@ -358,7 +358,7 @@ static void check_loop_body(struct checker *checker, struct ast_block *block) {
   names_close_scope(&checker->names);
 }
 
-/* ---- Functions ----------------------------------------------------------------------------------------- */
+// ---- Functions -----------------------------------------------------------------------------------------
 
 static void check_body(struct checker *checker, struct ast_block *body) {
   names_open_scope(&checker->names);
@@ -370,8 +370,8 @@ static void check_body(struct checker *checker, struct ast_block *body) {
   names_close_scope(&checker->names);
 }
 
-/* Empty lists about whose elements nothing was said. Only where nothing else is wrong: an error may have kept
- * the use that would have told from being looked at. */
+// Empty lists about whose elements nothing was said. Only where nothing else is wrong: an error may have kept
+// the use that would have told from being looked at.
 static void report_open_lists(struct checker *checker) {
   for (size_t i = 0; i < checker->variables.count; i++) {
     const struct type *variable = checker->variables.items[i];

@@ -1,15 +1,14 @@
-/* What is written before a dot in other languages and means nothing here: libraries, `torch.tanh(x)`, and
- * vocabs, `Word.the`. And members that values have elsewhere, `xs.append(x)`.
- */
+// What is written before a dot in other languages and means nothing here: libraries, `torch.tanh(x)`, and
+// vocabs, `Word.the`. And members that values have elsewhere, `xs.append(x)`.
 #include <string.h>
 
 #include "compiler/check/checker.h"
 #include "compiler/diag/habits.h"
 #include "compiler/syntax/stdlib_index.h"
 
-/* ---- Libraries ----------------------------------------------------------------------------------------- */
+// ---- Libraries -----------------------------------------------------------------------------------------
 
-/* The first name of a.b.c; NULL when it begins with something else. */
+// The first name of a.b.c; NULL when it begins with something else.
 static const struct ast_expr *root_of(const struct ast_expr *expr) {
   while (expr->kind == AST_EXPR_FIELD)
     expr = expr->field.base;
@@ -40,7 +39,7 @@ static bool report_library(struct checker *checker, const struct ast_expr *base,
   return true;
 }
 
-/* ---- Vocabs -------------------------------------------------------------------------------------------- */
+// ---- Vocabs --------------------------------------------------------------------------------------------
 
 static bool report_vocab(struct checker *checker, const struct ast_expr *base,
                          const struct ast_name *member) {
@@ -61,7 +60,7 @@ bool check_foreign_field(struct checker *checker, const struct ast_expr *base,
   return report_library(checker, base, member) || report_vocab(checker, base, member);
 }
 
-/* ---- Members ------------------------------------------------------------------------------------------- */
+// ---- Members -------------------------------------------------------------------------------------------
 
 const char *check_member_habit(const struct type *type, const char *member) {
   type = type_resolve(type);

@@ -1,18 +1,17 @@
-/* Arguments that are functions. A named one, `f` or `cell.step` or `max`, is checked as a call of it with bindings in
- * place of the arguments: whatever can be called so can be handed over, conversions included. `fn(x) { ... }` is
- * checked in place; what it reads of the bindings around it goes along by value.
- */
+// Arguments that are functions. A named one, `f` or `cell.step` or `max`, is checked as a call of it with bindings in
+// place of the arguments: whatever can be called so can be handed over, conversions included. `fn(x) { ... }` is
+// checked in place; what it reads of the bindings around it goes along by value.
 #include "compiler/check/checker.h"
 
-/* An FN expression whose body is being checked. */
+// An FN expression whose body is being checked.
 struct open_function {
   struct ast_expr *expr;
   struct open_function *outer;
 };
 
-/* ---- What a function written in place reads ------------------------------------------------------------ */
+// ---- What a function written in place reads ------------------------------------------------------------
 
-/* Bindings made by the checker have no place in the text; they stay where they are made. */
+// Bindings made by the checker have no place in the text; they stay where they are made.
 static bool is_outside(const struct ast_local *local, const struct ast_expr *expr) {
   struct span at = local->name.span;
   return at.file != 0 && (at.file != expr->span.file || at.lo < expr->span.lo || at.hi > expr->span.hi);
@@ -37,7 +36,7 @@ const struct ast_expr *check_captor(const struct checker *checker, const struct 
   return open && is_outside(local, open->expr) ? open->expr : NULL;
 }
 
-/* ---- Functions written in place ------------------------------------------------------------------------ */
+// ---- Functions written in place ------------------------------------------------------------------------
 
 static bool bind_own_params(struct checker *checker, struct ast_expr *arg, const struct type *const *types,
                             const char *what) {
@@ -93,7 +92,7 @@ static const struct type *check_own(struct checker *checker, struct ast_expr *ar
   return fits ? type : &type_error;
 }
 
-/* ---- Parameters handed on ------------------------------------------------------------------------------ */
+// ---- Parameters handed on ------------------------------------------------------------------------------
 
 static const struct type *hand_on(struct checker *checker, struct ast_expr *arg, struct ast_local *local,
                                   size_t count, const struct type *const *types, const char *what) {
@@ -117,7 +116,7 @@ static const struct type *hand_on(struct checker *checker, struct ast_expr *arg,
   return &type_error;
 }
 
-/* ---- Named functions ----------------------------------------------------------------------------------- */
+// ---- Named functions -----------------------------------------------------------------------------------
 
 static const struct type *call_named(struct checker *checker, struct ast_expr *arg, size_t count,
                                      const struct type *const *types, const struct type *hint,
@@ -133,7 +132,7 @@ static const struct type *call_named(struct checker *checker, struct ast_expr *a
   names_open_scope(&checker->names);
   for (size_t i = 0; i < count; i++) {
     struct ast_local *local = arena_new(checker->arena, struct ast_local);
-    /* No name of a program has a blank. */
+    // No name of a program has a blank.
     *local = (struct ast_local){.kind = AST_LOCAL_PARAMETER, .index = (unsigned)i};
     local->name = (struct ast_name){arena_printf(checker->arena, "argument %zu", i + 1), SPAN_NONE};
     check_set_type(checker, &local->type, types[i]);

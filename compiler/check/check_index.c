@@ -1,11 +1,11 @@
-/* Elements, slices, fields and tuple items. */
+// Elements, slices, fields and tuple items.
 #include <inttypes.h>
 #include <string.h>
 
 #include "compiler/base/nearest.h"
 #include "compiler/check/checker.h"
 
-/* ---- Index --------------------------------------------------------------------------------------------- */
+// ---- Index ---------------------------------------------------------------------------------------------
 
 const struct type *check_index_type(struct checker *checker, const struct size *dimension) {
   const struct size_symbol *symbol = sizes_as_index(dimension);
@@ -39,7 +39,7 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
   return false;
 }
 
-/* The name of what is indexed, for a suggestion. */
+// The name of what is indexed, for a suggestion.
 static const char *name_of(const struct ast_expr *base) {
   return base->kind == AST_EXPR_NAME ? base->name.name.text : "xs";
 }
@@ -119,7 +119,7 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
   return &type_error;
 }
 
-/* ---- Slice --------------------------------------------------------------------------------------------- */
+// ---- Slice ---------------------------------------------------------------------------------------------
 
 bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
                         const struct type *tensor, const struct size *low, const struct size *high) {
@@ -165,7 +165,7 @@ static const struct type *slice_tensor(struct checker *checker, struct ast_expr 
   return type_tensor(checker->arena, type->tensor.rank, sizes);
 }
 
-/* A negative literal as a bound of a list's slice. */
+// A negative literal as a bound of a list's slice.
 static void check_literal_bound(struct checker *checker, const struct ast_expr *bound,
                                 const struct ast_expr *base) {
   int64_t value;
@@ -196,7 +196,7 @@ const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
   return &type_error;
 }
 
-/* ---- Fields of data ------------------------------------------------------------------------------------ */
+// ---- Fields of data ------------------------------------------------------------------------------------
 
 static size_t find_field(const struct ast_constructor *constructor, const char *name) {
   size_t i = 0;
@@ -270,7 +270,7 @@ static const struct type *data_field(struct checker *checker, struct ast_expr *e
   return type ? type : &type_error;
 }
 
-/* ---- Members of layers --------------------------------------------------------------------------------- */
+// ---- Members of layers ---------------------------------------------------------------------------------
 
 struct ast_ref check_find_member(const struct ast_layer *layer, const char *name) {
   for (size_t i = 0; i < layer->layer_params.count; i++)
@@ -344,7 +344,7 @@ static const struct type *layer_member(struct checker *checker, struct ast_expr 
   return type ? type : &type_error;
 }
 
-/* ---- Field, item --------------------------------------------------------------------------------------- */
+// ---- Field, item ---------------------------------------------------------------------------------------
 
 const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
   if (check_foreign_field(checker, expr->field.base, &expr->field.name) || check_report_path(checker, expr))

@@ -1,11 +1,11 @@
-/* Layer instances: `let cell = LSTM(D, H)`, static lists of them, and that no layer contains itself. */
+// Layer instances: `let cell = LSTM(D, H)`, static lists of them, and that no layer contains itself.
 #include <string.h>
 
 #include "compiler/check/checker.h"
 
 static const struct type *instance_value(struct checker *checker, struct ast_expr *expr);
 
-/* ---- Arguments ----------------------------------------------------------------------------------------- */
+// ---- Arguments -----------------------------------------------------------------------------------------
 
 static const struct type *index_argument(struct checker *checker, struct ast_expr *arg,
                                          const struct ast_layer_param *param) {
@@ -32,7 +32,7 @@ static const struct type *index_argument(struct checker *checker, struct ast_exp
   return NULL;
 }
 
-/* Fills the binding and the argument's part of the instance's type; false after an error. */
+// Fills the binding and the argument's part of the instance's type; false after an error.
 static bool layer_argument(struct checker *checker, struct ast_expr *arg, const struct ast_layer_param *param,
                            struct size_binding *binding, struct type_layer_arg *type_arg) {
   binding->origin = arg->span;
@@ -77,7 +77,7 @@ static const struct type *layer_call(struct checker *checker, struct ast_expr *e
   return failed ? &type_error : type_layer(checker->arena, layer, args);
 }
 
-/* ---- Values -------------------------------------------------------------------------------------------- */
+// ---- Values --------------------------------------------------------------------------------------------
 
 static const struct type *not_an_instance(struct checker *checker, const struct ast_expr *expr) {
   struct diag *d = diag_error(checker->sink, DIAG_INSTANCE_VALUE, expr->span,
@@ -132,7 +132,7 @@ static const struct type *instance_list(struct checker *checker, struct ast_expr
   return type_list(checker->arena, first, size_constant(checker->arena, (int64_t)expr->items.count));
 }
 
-/* high - low of the range, as a size. */
+// high - low of the range, as a size.
 static const struct size *range_length(struct checker *checker, const struct ast_expr *range) {
   if (range->kind != AST_EXPR_RANGE) {
     struct diag *d = diag_error(checker->sink, DIAG_INSTANCE_VALUE, range->span,
@@ -189,18 +189,18 @@ static void visit_instance(struct checker *checker, struct ast_decl *decl) {
   decl->instance->type = instance_value(checker, decl->instance->value);
 }
 
-/* ---- Layers within layers ------------------------------------------------------------------------------ */
+// ---- Layers within layers ------------------------------------------------------------------------------
 
 struct layer_node {
   struct ast_layer *layer;
   size_t id;
-  bool is_finite; /* all layers inside are, as far as is known */
+  bool is_finite;  // all layers inside are, as far as is known
 };
 
 struct layer_graph {
   struct layer_node **items;
   size_t count, capacity;
-  struct map nodes; /* by their declarations */
+  struct map nodes;  // by their declarations
 };
 
 static struct layer_node *layer_of_instance(const struct layer_graph *graph,
@@ -211,7 +211,7 @@ static struct layer_node *layer_of_instance(const struct layer_graph *graph,
   return type->kind == TYPE_LAYER ? map_get(&graph->nodes, type->layer.decl) : NULL;
 }
 
-/* An instance inside whose layer is not known to be finite; NULL when there is none. */
+// An instance inside whose layer is not known to be finite; NULL when there is none.
 static const struct ast_instance *infinite_instance(const struct layer_graph *graph,
                                                     const struct ast_layer *layer) {
   for (size_t i = 0; i < layer->instances.count; i++) {
@@ -237,7 +237,7 @@ static void report_layer_cycle(struct checker *checker, void *context, size_t me
   diag_help(d, "a list `[Layer(...) for i in 0..n]` repeats a layer a given number of times");
 }
 
-/* Least fixed point, as for data types. */
+// Least fixed point, as for data types.
 static void find_finite_layers(struct layer_graph *graph) {
   for (bool progress = true; progress;) {
     progress = false;

@@ -1,11 +1,10 @@
-/* Metrics: what one gives for an example, which is summed over the data set, and what is made of the sums.
- *
- *   part of the result               its sum
- *   number (int, bool, float, f32)   float
- *   [number]                         [float]: position by position, as many as the longest had
- *   [K], [(K, number)]               a table: [float], by the position of the vocab's or enum's entry
- *   [(K, L)], [(K, L, number)]       a table: [[float]]
- */
+// Metrics: what one gives for an example, which is summed over the data set, and what is made of the sums.
+//
+//   part of the result               its sum
+//   number (int, bool, float, f32)   float
+//   [number]                         [float]: position by position, as many as the longest had
+//   [K], [(K, number)]               a table: [float], by the position of the vocab's or enum's entry
+//   [(K, L)], [(K, L, number)]       a table: [[float]]
 #include "compiler/check/checker.h"
 
 static bool is_host_number(const struct type *type) {
@@ -15,7 +14,7 @@ static bool is_host_number(const struct type *type) {
 
 static bool is_index(const struct type *type) { return type_resolve(type)->kind == TYPE_INDEX; }
 
-/* Of the elements of a table: one or two indices, and a number or none. 0: it is none. */
+// Of the elements of a table: one or two indices, and a number or none. 0: it is none.
 static unsigned count_keys(const struct type *element) {
   element = type_resolve(element);
   if (element->kind == TYPE_INDEX)
@@ -28,7 +27,7 @@ static unsigned count_keys(const struct type *element) {
   return fits ? n_keys : 0;
 }
 
-/* The type of the sum; NULL where the part is none. */
+// The type of the sum; NULL where the part is none.
 static const struct type *sum_of(struct checker *checker, const struct type *part, bool *is_table) {
   struct arena *arena = checker->arena;
   part = type_resolve(part);

@@ -1,11 +1,11 @@
-/* Operators, the conversion of host numbers beside tensors, and constant expressions. */
+// Operators, the conversion of host numbers beside tensors, and constant expressions.
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "compiler/check/checker.h"
 
-/* ---- Reports ------------------------------------------------------------------------------------------- */
+// ---- Reports -------------------------------------------------------------------------------------------
 
 static struct diag *report_operands(struct checker *checker, enum diag_code code, struct span span,
                                     const struct ast_expr *left, const struct ast_expr *right,
@@ -18,7 +18,7 @@ static struct diag *report_operands(struct checker *checker, enum diag_code code
   return d;
 }
 
-/* An int as a float, as it may be written: a literal that stands beside a float is one already. */
+// An int as a float, as it may be written: a literal that stands beside a float is one already.
 static const char *text_as_float(struct checker *checker, const struct ast_expr *integer,
                                  bool is_beside_float) {
   if (integer->kind == AST_EXPR_INT)
@@ -90,7 +90,7 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
   return &type_error;
 }
 
-/* ---- The rule of an operation ------------------------------------------------------------------------ */
+// ---- The rule of an operation ------------------------------------------------------------------------
 
 _Static_assert(TYPE_MAX_RANK == IR_MAX_RANK, "a type's sizes are those of a shape");
 
@@ -133,9 +133,9 @@ static const struct type *wrong_shapes(struct checker *checker, const struct ast
   return &type_error;
 }
 
-/* ---- Element-wise -------------------------------------------------------------------------------------- */
+// ---- Element-wise --------------------------------------------------------------------------------------
 
-/* An integer literal beside a float is one. */
+// An integer literal beside a float is one.
 static void convert_beside_float(struct checker *checker, struct ast_expr *left, struct ast_expr *right) {
   if (type_resolve(left->type)->kind == TYPE_FLOAT)
     check_convert(checker, right, &type_float);
@@ -173,7 +173,7 @@ const struct type *check_elementwise(struct checker *checker, struct ast_expr *l
   return type ? type : wrong_shapes(checker, left, right, span, text);
 }
 
-/* ---- Unary --------------------------------------------------------------------------------------------- */
+// ---- Unary ---------------------------------------------------------------------------------------------
 
 const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *operand = expr->unary.operand;
@@ -191,7 +191,7 @@ const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
   return &type_error;
 }
 
-/* ---- Comparison ---------------------------------------------------------------------------------------- */
+// ---- Comparison ----------------------------------------------------------------------------------------
 
 static const struct type *compared_tensor(struct checker *checker, const struct ast_expr *expr) {
   const struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
@@ -210,7 +210,7 @@ static const struct type *compared_tensor(struct checker *checker, const struct 
   return &type_error;
 }
 
-/* A member of an enum, whose name may be that of another enum's: the other side tells which is meant. */
+// A member of an enum, whose name may be that of another enum's: the other side tells which is meant.
 static bool is_member(struct checker *checker, const struct ast_expr *expr) {
   if (expr->kind != AST_EXPR_NAME)
     return false;
@@ -219,7 +219,7 @@ static bool is_member(struct checker *checker, const struct ast_expr *expr) {
          (kind == AST_REF_NONE && names_is_ambiguous(&checker->names, expr->name.name.text));
 }
 
-/* What says nothing about its own type: the other side is checked first and tells it. */
+// What says nothing about its own type: the other side is checked first and tells it.
 static bool waits_for_other(struct checker *checker, const struct ast_expr *expr) {
   return is_member(checker, expr) || (expr->kind == AST_EXPR_LIST && expr->items.count == 0);
 }
@@ -228,7 +228,7 @@ static bool is_structure(const struct type *type) {
   return type->kind == TYPE_LIST || type->kind == TYPE_TUPLE || type->kind == TYPE_DATA;
 }
 
-/* Lists, tuples and data, or values of a type variable: equal, or not. */
+// Lists, tuples and data, or values of a type variable: equal, or not.
 static void check_equality(struct checker *checker, const struct ast_expr *expr, const struct type *type) {
   const char *where, *op = ast_binary_op_text(expr->binary.op);
   const struct type *found = check_incomparable(checker, type, &where);
@@ -273,11 +273,11 @@ static const struct type *check_comparison(struct checker *checker, struct ast_e
     check_equality(checker, expr, a);
   else if (!type_is_number(a) && !(is_equality && (a->kind == TYPE_BOOL || a->kind == TYPE_INDEX)))
     wrong_operands(checker, left, right, expr->binary.op_span, ast_binary_op_text(expr->binary.op));
-  /* What the comparison gives is clear even where its operands are wrong. */
+  // What the comparison gives is clear even where its operands are wrong.
   return &type_bool;
 }
 
-/* ---- Matrix product ------------------------------------------------------------------------------------ */
+// ---- Matrix product ------------------------------------------------------------------------------------
 
 static const struct type *wrong_product(struct checker *checker, const struct ast_expr *expr,
                                         const struct size *inner, const struct size *outer) {
@@ -320,7 +320,7 @@ static const struct type *check_matmul(struct checker *checker, struct ast_expr 
   return wrong_product(checker, expr, fault.inner[0], fault.inner[1]);
 }
 
-/* ---- Binary -------------------------------------------------------------------------------------------- */
+// ---- Binary --------------------------------------------------------------------------------------------
 
 static const struct type *check_logic(struct checker *checker, struct ast_expr *expr) {
   const char *op = ast_binary_op_text(expr->binary.op);
@@ -347,7 +347,7 @@ static const struct type *check_add(struct checker *checker, struct ast_expr *ex
   return check_elementwise(checker, left, right, expr->binary.op_span, "+");
 }
 
-/* `1 / 2` is 0: hardly ever what is meant. */
+// `1 / 2` is 0: hardly ever what is meant.
 static void warn_of_cut_quotient(struct checker *checker, const struct ast_expr *expr) {
   const struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
   if (left->kind != AST_EXPR_INT || right->kind != AST_EXPR_INT || right->integer == 0 ||
@@ -393,7 +393,7 @@ static const struct type *check_one(struct checker *checker, struct ast_expr *ex
   return &type_error;
 }
 
-/* A chain of operators from the first one on: each finds its left side checked. The hint is for operands of `+`. */
+// A chain of operators from the first one on: each finds its left side checked. The hint is for operands of `+`.
 const struct type *check_binary(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   struct ast_expr *op = ast_first_of_chain(expr), *hinted = expr;
   while (hinted != op && hinted->binary.op == AST_BINARY_ADD)
@@ -409,9 +409,9 @@ const struct type *check_binary(struct checker *checker, struct ast_expr *expr, 
   }
 }
 
-/* ---- Constant expressions ------------------------------------------------------------------------------ */
+// ---- Constant expressions ------------------------------------------------------------------------------
 
-/* The part that is not constant; NULL when all of it is. The expression has been checked. */
+// The part that is not constant; NULL when all of it is. The expression has been checked.
 static const struct ast_expr *not_constant(const struct ast_expr *expr) {
   const struct ast_expr *culprit = NULL;
   switch (expr->kind) {
@@ -426,7 +426,7 @@ static const struct ast_expr *not_constant(const struct ast_expr *expr) {
       const struct ast_expr *right = not_constant(expr->binary.right);
       culprit = right ? right : culprit;
     }
-    return not_constant(expr) ? not_constant(expr) : culprit; /* the first in the text */
+    return not_constant(expr) ? not_constant(expr) : culprit;  // the first in the text
   case AST_EXPR_CALL: {
     const struct ast_call *call = &expr->call.resolved;
     bool converts = call->kind == AST_CALL_BUILTIN && (call->target.builtin->kind == BUILTIN_FLOAT ||

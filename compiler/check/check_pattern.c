@@ -1,13 +1,13 @@
-/* Patterns against the types they take apart, and `match`. */
+// Patterns against the types they take apart, and `match`.
 #include <ctype.h>
 #include <string.h>
 
 #include "compiler/base/nearest.h"
 #include "compiler/check/checker.h"
 
-/* ---- After an error ------------------------------------------------------------------------------------ */
+// ---- After an error ------------------------------------------------------------------------------------
 
-/* Binds all names of a pattern that failed, so that their uses are not reported as well. */
+// Binds all names of a pattern that failed, so that their uses are not reported as well.
 static void bind_anyway(struct checker *checker, struct ast_pattern *pattern) {
   pattern->type = &type_error;
   switch (pattern->kind) {
@@ -46,7 +46,7 @@ static bool mismatch(struct checker *checker, struct ast_pattern *pattern, const
   return false;
 }
 
-/* ---- Names --------------------------------------------------------------------------------------------- */
+// ---- Names ---------------------------------------------------------------------------------------------
 
 static bool match_members(struct checker *checker, struct ast_pattern *pattern, const struct type *type,
                           const struct ast_ref *ref) {
@@ -81,7 +81,7 @@ static bool is_enum(const struct type *type) {
   return type->kind == TYPE_INDEX && type->index->ref.kind == AST_REF_ENUM;
 }
 
-/* The members of an enum, the constructors of a data type. */
+// The members of an enum, the constructors of a data type.
 static const char **case_names(struct checker *checker, const struct type *type, size_t *count) {
   *count = is_enum(type) ? type->index->ref.enumeration->members.count : type->data.decl->constructors.count;
   const char **names = arena_new_array(checker->arena, const char *, *count);
@@ -105,7 +105,7 @@ static struct diag *report_no_case(struct checker *checker, struct span span, co
   return near ? NULL : d;
 }
 
-/* A capital letter in a pattern for data or an enum is meant as one of its names, not as a new variable. */
+// A capital letter in a pattern for data or an enum is meant as one of its names, not as a new variable.
 static bool report_misspelt(struct checker *checker, struct ast_pattern *pattern, const struct type *type) {
   const char *name = pattern->name.name.text;
   bool is_data = type->kind == TYPE_DATA && type->data.decl->constructors.count > 1;
@@ -117,7 +117,7 @@ static bool report_misspelt(struct checker *checker, struct ast_pattern *pattern
   return true;
 }
 
-/* `sbu` where the enum has `sub` matches everything. */
+// `sbu` where the enum has `sub` matches everything.
 static void warn_of_binding(struct checker *checker, struct ast_local *local, const struct type *type) {
   const struct ast_name *name = &local->name;
   if (!is_enum(type))
@@ -131,10 +131,10 @@ static void warn_of_binding(struct checker *checker, struct ast_local *local, co
                                 "`%s` is a new name here, which matches every %s", name->text,
                                 check_text(checker, type));
   diag_help(d, "did you mean `%s`? `_` matches everything, too", near);
-  local->is_used = true; /* that it is not would follow from this */
+  local->is_used = true;  // that it is not would follow from this
 }
 
-/* Not two functions of different files: a pattern may bind their name. */
+// Not two functions of different files: a pattern may bind their name.
 static bool is_ambiguous_case(struct checker *checker, const char *text) {
   struct names *names = &checker->names;
   if (!names_is_ambiguous(names, text))
@@ -182,7 +182,7 @@ static bool match_name(struct checker *checker, struct ast_pattern *pattern, con
   return true;
 }
 
-/* ---- Constructors, tuples ------------------------------------------------------------------------------ */
+// ---- Constructors, tuples ------------------------------------------------------------------------------
 
 static bool match_constructor(struct checker *checker, struct ast_pattern *pattern, const struct type *type) {
   const struct ast_name *name = &pattern->constructor.name;
@@ -260,7 +260,7 @@ bool check_pattern(struct checker *checker, struct ast_pattern *pattern, const s
   return false;
 }
 
-/* ---- Every value, every arm ---------------------------------------------------------------------------- */
+// ---- Every value, every arm ----------------------------------------------------------------------------
 
 static void report_complex(struct checker *checker, struct span span) {
   struct diag *d = diag_error(checker->sink, DIAG_MATCH_TOO_COMPLEX, span,

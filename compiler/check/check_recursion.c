@@ -1,29 +1,28 @@
-/* Every generic function is compiled, and every generic data type laid out, once for each set of sizes it is
- * used with; this makes sure that there are finitely many. Within a circle of uses (a strongly connected
- * component of the graph of calls, or of data types in fields) each size that is handed on must be one of the
- * user's own size variables as it is, or contain none of them: then no new sizes arise.
- */
+// Every generic function is compiled, and every generic data type laid out, once for each set of sizes it is
+// used with; this makes sure that there are finitely many. Within a circle of uses (a strongly connected
+// component of the graph of calls, or of data types in fields) each size that is handed on must be one of the
+// user's own size variables as it is, or contain none of them: then no new sizes arise.
 #include <stdlib.h>
 
 #include "compiler/check/checker.h"
 
 struct use_node {
   const void *user;
-  size_t first_edge, edge_count; /* in the edges sorted by user */
-  size_t order;                  /* when it was met, from 1; 0: not yet */
-  size_t low;                    /* the earliest node on the stack that can be reached */
-  size_t component;              /* from 1; 0: not known yet */
-  size_t next_edge;              /* of the walk */
+  size_t first_edge, edge_count;  // in the edges sorted by user
+  size_t order;                   // when it was met, from 1; 0: not yet
+  size_t low;                     // the earliest node on the stack that can be reached
+  size_t component;               // from 1; 0: not known yet
+  size_t next_edge;               // of the walk
 };
 
 struct use_graph {
   struct arena *arena;
-  struct use_node *nodes; /* sorted by user */
+  struct use_node *nodes;  // sorted by user
   size_t count;
-  const struct use_edge *edges; /* sorted by user */
+  const struct use_edge *edges;  // sorted by user
   size_t edge_count;
-  size_t *stack, stack_count; /* of components that are not complete */
-  size_t *path, path_count;   /* of the walk */
+  size_t *stack, stack_count;  // of components that are not complete
+  size_t *path, path_count;    // of the walk
   size_t met, components;
 };
 
@@ -40,7 +39,7 @@ static int compare_nodes(const void *a, const void *b) {
   return compare_pointers(((const struct use_node *)a)->user, ((const struct use_node *)b)->user);
 }
 
-/* NULL for what uses nothing: it is in no circle. */
+// NULL for what uses nothing: it is in no circle.
 static struct use_node *node_of(const struct use_graph *graph, const void *user) {
   struct use_node key = {.user = user};
   return bsearch(&key, graph->nodes, graph->count, sizeof key, compare_nodes);
@@ -67,7 +66,7 @@ static void enter(struct use_graph *graph, size_t i) {
   graph->path[graph->path_count++] = i;
 }
 
-/* All that the node uses has been followed. */
+// All that the node uses has been followed.
 static void leave(struct use_graph *graph, size_t i) {
   struct use_node *node = &graph->nodes[i];
   graph->path_count--;
@@ -84,7 +83,7 @@ static void leave(struct use_graph *graph, size_t i) {
   }
 }
 
-/* Tarjan's algorithm, without recursion: chains of uses can be as long as the program. */
+// Tarjan's algorithm, without recursion: chains of uses can be as long as the program.
 static void find_components(struct use_graph *graph) {
   for (size_t start = 0; start < graph->count; start++) {
     if (graph->nodes[start].order == 0)
@@ -136,7 +135,7 @@ static bool mentions_variable(const struct ast_fn *fn, const struct type *type) 
   }
 }
 
-/* A type may contain sizes as they are; only a type around a variable is a new one each time. */
+// A type may contain sizes as they are; only a type around a variable is a new one each time.
 static bool grows(const struct ast_fn *fn, const struct type *type) {
   type = type_resolve(type);
   if (type->kind == TYPE_LIST || type->kind == TYPE_TUPLE)
@@ -173,7 +172,7 @@ static void check_types_of_edge(struct checker *checker, const struct use_edge *
     diag_help(d, "hand on `%s` as it is; a data type can hold what nests without end", name);
     return;
   }
-  /* What is written in place is another function in each instance of the user. */
+  // What is written in place is another function in each instance of the user.
   for (size_t i = 0; i < edge->call->arg_count && takes_function(edge->user_fn); i++) {
     const struct ast_expr *arg = edge->call->args[i];
     if (arg->kind != AST_EXPR_FN)

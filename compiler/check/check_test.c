@@ -1,9 +1,9 @@
-/* Tests: what stands in `param` and `vocab`, and which values `expect` compares. */
+// Tests: what stands in `param` and `vocab`, and which values `expect` compares.
 #include <string.h>
 
 #include "compiler/check/checker.h"
 
-/* The parameter that a setting names: `W`, `cell.W`, `stack[0].W`. */
+// The parameter that a setting names: `W`, `cell.W`, `stack[0].W`.
 static bool names_a_param(const struct ast_expr *target) {
   const struct ast_ref *ref = target->kind == AST_EXPR_FIELD ? &target->field.ref : ast_expr_ref(target);
   if (!ref || ref->kind != AST_REF_PARAM)

@@ -1,4 +1,4 @@
-/* A warning when training `loss` could change nothing: neither it nor any function that it calls names a parameter. */
+// A warning when training `loss` could change nothing: neither it nor any function that it calls names a parameter.
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ static int compare_users(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
-/* The first edge of this user in edges sorted by user, or their number. */
+// The first edge of this user in edges sorted by user, or their number.
 static size_t first_edge(const struct use_edge *edges, size_t count, const void *user) {
   size_t low = 0, high = count;
   while (low < high) {

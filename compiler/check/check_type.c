@@ -1,11 +1,11 @@
-/* Sizes and types as they are written. */
+// Sizes and types as they are written.
 #include <inttypes.h>
 #include <string.h>
 
 #include "compiler/check/checker.h"
 #include "compiler/diag/habits.h"
 
-/* ---- Sizes --------------------------------------------------------------------------------------------- */
+// ---- Sizes ---------------------------------------------------------------------------------------------
 
 static void report_overflow(struct checker *checker, struct span span) {
   struct diag *d = diag_error(checker->sink, DIAG_SIZE_OVERFLOW, span, "this size is too large");
@@ -88,7 +88,7 @@ static bool is_operation(const struct ast_size *size) {
   return size->kind != AST_SIZE_INT && size->kind != AST_SIZE_NAME;
 }
 
-/* The left side has been checked. */
+// The left side has been checked.
 static const struct size *check_operation(struct checker *checker, struct ast_size *size) {
   const struct size *left = size->op.left->size, *right = NULL, *result = NULL;
   if (size->op.right)
@@ -132,7 +132,7 @@ const struct size *check_size_expr(struct checker *checker, const struct ast_exp
   return NULL;
 }
 
-/* ---- Types --------------------------------------------------------------------------------------------- */
+// ---- Types ---------------------------------------------------------------------------------------------
 
 static bool check_dimension(struct checker *checker, struct ast_size *dimension) {
   const struct size *size = check_size(checker, dimension);

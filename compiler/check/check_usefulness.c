@@ -1,51 +1,50 @@
-/* Whether patterns cover everything, and whether an arm is reached: the usefulness of a vector of patterns
- * with respect to a matrix of patterns (Maranget, "Warnings for pattern matching", Journal of Functional
- * Programming 17, 2007, sections 3 and 5). A row q is useful when some vector of values matches it and no row
- * of the matrix.
- */
+// Whether patterns cover everything, and whether an arm is reached: the usefulness of a vector of patterns
+// with respect to a matrix of patterns (Maranget, "Warnings for pattern matching", Journal of Functional
+// Programming 17, 2007, sections 3 and 5). A row q is useful when some vector of values matches it and no row
+// of the matrix.
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "compiler/check/checker.h"
 
-/* The question is as hard as SAT. No program that a person would read comes near these: steps in all, and for
- * each row; columns one after the other, each of which takes some hundred bytes of stack. */
+// The question is as hard as SAT. No program that a person would read comes near these: steps in all, and for
+// each row; columns one after the other, each of which takes some hundred bytes of stack.
 #define MAX_STEPS 200000
 #define MAX_STEPS_A_ROW 100
 #define MAX_DEPTH 4000
 
-/* The head of a pattern: which values it takes, seen alike for all types. */
+// The head of a pattern: which values it takes, seen alike for all types.
 struct head {
   bool is_wild;
-  int64_t value; /* number of the constructor or member, integer, 0 or 1; 0 for a tuple */
+  int64_t value;  // number of the constructor or member, integer, 0 or 1; 0 for a tuple
 };
 
 struct row {
-  const struct ast_pattern **patterns; /* NULL: `_` */
+  const struct ast_pattern **patterns;  // NULL: `_`
 };
 
-/* The rows by the head of their first pattern. The order of rows does not matter to whether one is useful. */
+// The rows by the head of their first pattern. The order of rows does not matter to whether one is useful.
 struct named {
   int64_t head;
   size_t row;
 };
 
 struct heads {
-  struct named *named; /* by rising head, then row */
-  size_t *wild;        /* rising */
+  struct named *named;  // by rising head, then row
+  size_t *wild;         // rising
   size_t n_named, n_wild;
 };
 
 struct match_matrix {
   struct arena *arena;
   const struct type *type;
-  struct row *rows; /* of one pattern each */
+  struct row *rows;  // of one pattern each
   size_t count;
-  /* The same with tuples taken apart, for the question which arms are reached. */
+  // The same with tuples taken apart, for the question which arms are reached.
   size_t n_columns;
   const struct type **types;
   struct row *flat;
-  struct heads *columns; /* the rows by each column */
+  struct heads *columns;  // the rows by each column
 };
 
 struct question {
@@ -74,9 +73,9 @@ static struct head head_of(const struct ast_pattern *pattern) {
   return (struct head){true, 0};
 }
 
-/* ---- Values of a type ---------------------------------------------------------------------------------- */
+// ---- Values of a type ----------------------------------------------------------------------------------
 
-/* How many heads the type has; 0: infinitely many, or none that patterns name (vocabs, tensors, lists). */
+// How many heads the type has; 0: infinitely many, or none that patterns name (vocabs, tensors, lists).
 static size_t head_count(const struct type *type) {
   switch (type->kind) {
   case TYPE_BOOL: return 2;
@@ -101,7 +100,7 @@ static const struct type *part_type(struct arena *arena, const struct type *type
   return field ? field : &type_error;
 }
 
-/* `Node(a, b)`, `(a, b)`, `Shift`, `true`, `3`. */
+// `Node(a, b)`, `(a, b)`, `Shift`, `true`, `3`.
 static const char *head_text(struct arena *arena, const struct type *type, int64_t head,
                              const char *const *parts) {
   const char *name = "";
@@ -121,10 +120,10 @@ static const char *head_text(struct arena *arena, const struct type *type, int64
   return arena_printf(arena, "%s)", text);
 }
 
-/* ---- Matrices ------------------------------------------------------------------------------------------ */
+// ---- Matrices ------------------------------------------------------------------------------------------
 
-/* The row without its first pattern, in front of it what stands inside that pattern; `count` patterns in all
- * before. */
+// The row without its first pattern, in front of it what stands inside that pattern; `count` patterns in all
+// before.
 static struct row specialise_row(struct arena *arena, const struct row *row, size_t count, size_t parts) {
   if (parts == 0)
     return (struct row){row->patterns + 1};
@@ -163,7 +162,7 @@ static struct heads sort_rows(struct arena *arena, const struct row *rows, size_
   return heads;
 }
 
-/* The first of the named rows that does not come before this one. */
+// The first of the named rows that does not come before this one.
 static size_t find_named(const struct heads *heads, int64_t head, size_t row) {
   const struct named wanted = {head, row};
   size_t low = 0, high = heads->n_named;
@@ -177,22 +176,22 @@ static size_t find_named(const struct heads *heads, int64_t head, size_t row) {
   return low;
 }
 
-/* A head that no row has; false when there is none. */
+// A head that no row has; false when there is none.
 static bool find_missing_head(const struct heads *heads, const struct type *type, int64_t *missing) {
   size_t count = head_count(type);
   *missing = 0;
   for (size_t i = find_named(heads, 0, 0); i < heads->n_named && heads->named[i].head <= *missing; i++)
-    *missing = heads->named[i].head + 1; /* of the integers from 0 on one is free */
+    *missing = heads->named[i].head + 1;  // of the integers from 0 on one is free
   return count == 0 || (size_t)*missing < count;
 }
 
-/* ---- Usefulness ---------------------------------------------------------------------------------------- */
+// ---- Usefulness ----------------------------------------------------------------------------------------
 
 static bool is_useful(struct question *question, const struct row *rows, size_t row_count,
                       const struct row *q, const struct type *const *types, size_t count,
                       const char **witness);
 
-/* The vector's first pattern has, or is taken to have, this head. */
+// The vector's first pattern has, or is taken to have, this head.
 static bool is_useful_with_head(struct question *question, const struct row *rows, const struct heads *heads,
                                 const struct row *q, const struct type *const *types, size_t count,
                                 int64_t head, const char **witness) {
@@ -232,7 +231,7 @@ static bool is_useful_with_head(struct question *question, const struct row *row
   return true;
 }
 
-/* The rows that take anything in the first place decide about all heads that no row names. */
+// The rows that take anything in the first place decide about all heads that no row names.
 static bool is_useful_by_default(struct question *question, const struct row *rows, const struct heads *heads,
                                  const struct row *q, const struct type *const *types, size_t count,
                                  int64_t missing, const char **witness) {
@@ -266,7 +265,7 @@ static bool is_useful_here(struct question *question, const struct row *rows, si
   return false;
 }
 
-/* Gives up as soon as the question proves too hard: then the answer means nothing. */
+// Gives up as soon as the question proves too hard: then the answer means nothing.
 static bool is_useful(struct question *question, const struct row *rows, size_t row_count,
                       const struct row *q, const struct type *const *types, size_t count,
                       const char **witness) {
@@ -283,9 +282,9 @@ static bool is_useful(struct question *question, const struct row *rows, size_t 
   return useful;
 }
 
-/* ---- Questions about a match ----------------------------------------------------------------------------- */
+// ---- Questions about a match -----------------------------------------------------------------------------
 
-/* The types of a tuple's parts, and of theirs. */
+// The types of a tuple's parts, and of theirs.
 static void flatten_types(struct match_matrix *matrix, const struct type *type, size_t *capacity) {
   if (type->kind == TYPE_TUPLE) {
     for (size_t i = 0; i < type->tuple.count; i++)
@@ -356,12 +355,12 @@ enum match_answer match_is_exhaustive(const struct match_matrix *matrix, const c
   return question.gave_up ? MATCH_TOO_COMPLEX : useful ? MATCH_NO : MATCH_YES;
 }
 
-/* Rows before `arm` that may take a value of it: with the arm's head in this column, or any. */
+// Rows before `arm` that may take a value of it: with the arm's head in this column, or any.
 static size_t rival_count(const struct heads *heads, int64_t head, size_t arm) {
   return find_named(heads, head, arm) - find_named(heads, head, 0) + heads->n_wild;
 }
 
-/* The column in which the arm has the fewest rivals; false when it takes anything in all of them. */
+// The column in which the arm has the fewest rivals; false when it takes anything in all of them.
 static bool find_best_column(const struct match_matrix *matrix, size_t arm, size_t *best) {
   size_t fewest = SIZE_MAX;
   for (size_t c = 0; c < matrix->n_columns; c++) {

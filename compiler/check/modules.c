@@ -1,4 +1,4 @@
-/* What files declare, and what they see of each other. */
+// What files declare, and what they see of each other.
 #include "compiler/check/modules.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 #include "compiler/base/nearest.h"
 #include "compiler/check/builtins.h"
 
-/* ---- Declarations -------------------------------------------------------------------------------------- */
+// ---- Declarations --------------------------------------------------------------------------------------
 
 static void report_reserved(struct modules *modules, const struct ast_name *name, const char *meaning) {
   struct diag *d = diag_error(modules->sink, DIAG_RESERVED_NAME, name->span, "`%s` is the name of %s",
@@ -24,14 +24,14 @@ static bool is_reserved(struct modules *modules, const struct ast_name *name) {
   return is_type || is_function;
 }
 
-/* The enum or data type that it is a member of; NULL for anything else. */
+// The enum or data type that it is a member of; NULL for anything else.
 static const void *parent_of(const struct ast_ref *ref) {
   return ref->kind == AST_REF_ENUM_MEMBER   ? (const void *)ref->enum_member->parent
          : ref->kind == AST_REF_CONSTRUCTOR ? (const void *)ref->constructor->parent
                                             : NULL;
 }
 
-/* A declaration of the entry that one more under the same name, `ref`, cannot stand beside; NULL: there is none. */
+// A declaration of the entry that one more under the same name, `ref`, cannot stand beside; NULL: there is none.
 static const struct declared *conflict(const struct entry *entry, const struct ast_ref *ref) {
   const void *parent = parent_of(ref);
   if (entry->data && (ref->kind == AST_REF_DATA || parent != entry->data->ref.data))
@@ -73,7 +73,7 @@ static void declare(struct modules *modules, size_t file, struct ast_name name, 
   *end = declared;
 }
 
-/* What the declaration's own name stands for. */
+// What the declaration's own name stands for.
 static struct ast_ref ref_of(const struct ast_decl *decl) {
   switch (decl->kind) {
   case AST_DECL_DIM: return (struct ast_ref){AST_REF_DIM, {.dim = decl->dim}};
@@ -90,7 +90,7 @@ static struct ast_ref ref_of(const struct ast_decl *decl) {
 }
 
 static void declare_decl(struct modules *modules, size_t file, const struct ast_decl *decl) {
-  if (decl->kind == AST_DECL_FN && decl->fn->test) /* nothing calls it */
+  if (decl->kind == AST_DECL_FN && decl->fn->test)  // nothing calls it
     return;
   declare(modules, file, ast_decl_name(decl), ref_of(decl));
   for (size_t i = 0; decl->kind == AST_DECL_ENUM && i < decl->enumeration->members.count; i++) {
@@ -104,7 +104,7 @@ static void declare_decl(struct modules *modules, size_t file, const struct ast_
   }
 }
 
-/* ---- Unique names -------------------------------------------------------------------------------------- */
+// ---- Unique names --------------------------------------------------------------------------------------
 
 static const char **unique_of(const struct ast_decl *decl) {
   switch (decl->kind) {
@@ -128,7 +128,7 @@ static bool is_declared_elsewhere(const struct modules *modules, size_t file, co
   return false;
 }
 
-/* The file's name, which begins unlike the path of any layer instance. `import` is no name. */
+// The file's name, which begins unlike the path of any layer instance. `import` is no name.
 static const char *prefix_of(const struct modules *modules, size_t file) {
   const char *module = modules->program->files.items[file]->module;
   const char *head = arena_strndup(modules->arena, module, strcspn(module, "."));
@@ -140,7 +140,7 @@ static const char *prefix_of(const struct modules *modules, size_t file) {
   return module;
 }
 
-/* Two files of one name, from different folders of the search path, are told apart by a number. */
+// Two files of one name, from different folders of the search path, are told apart by a number.
 static const char *make_unique(struct modules *modules, struct map *taken, size_t file, const char *text) {
   bool is_main = file + 1 == modules->program->files.count;
   const char *unique = text;
@@ -154,7 +154,7 @@ static const char *make_unique(struct modules *modules, struct map *taken, size_
   return unique;
 }
 
-/* ---- The program --------------------------------------------------------------------------------------- */
+// ---- The program ---------------------------------------------------------------------------------------
 
 struct file_number {
   size_t number;
@@ -183,14 +183,14 @@ void modules_init(struct modules *modules, struct arena *arena, struct diag_sink
       declare_decl(modules, i, files->items[i]->decls.items[k]);
   }
   struct map taken = {0};
-  for (size_t i = files->count; i-- > 0;) /* the main file's names remain as they are */
+  for (size_t i = files->count; i-- > 0;)  // the main file's names remain as they are
     for (size_t k = 0; k < files->items[i]->decls.count; k++) {
       const struct ast_decl *decl = files->items[i]->decls.items[k];
       *unique_of(decl) = make_unique(modules, &taken, i, ast_decl_name(decl).text);
     }
 }
 
-/* ---- Lookup -------------------------------------------------------------------------------------------- */
+// ---- Lookup --------------------------------------------------------------------------------------------
 
 static struct ast_listed *find_listed(struct ast_import *import, const char *text) {
   for (size_t i = 0; i < import->listed.count; i++)
@@ -199,7 +199,7 @@ static struct ast_listed *find_listed(struct ast_import *import, const char *tex
   return NULL;
 }
 
-/* Whether the import makes the name visible without a qualifier. */
+// Whether the import makes the name visible without a qualifier.
 static bool brings_in(struct ast_import *import, const char *text) {
   return import->is_listed ? find_listed(import, text) != NULL : !import->alias.text;
 }
@@ -251,7 +251,7 @@ static void use(struct modules *modules, struct ast_import *import, const char *
   if (listed)
     listed->is_used = true;
   import->is_used = true;
-  modules_use(modules, modules_file_of(modules, import), text); /* which may only pass it on */
+  modules_use(modules, modules_file_of(modules, import), text);  // which may only pass it on
 }
 
 void modules_use(struct modules *modules, size_t file, const char *text) {
@@ -273,7 +273,7 @@ struct ast_ref modules_member(const struct ast_ref *type, const char *name) {
   return (struct ast_ref){AST_REF_CONSTRUCTOR, {.constructor = found}};
 }
 
-/* ---- Paths --------------------------------------------------------------------------------------------- */
+// ---- Paths ---------------------------------------------------------------------------------------------
 
 static const char *dotted(const struct modules *modules, const struct ast_import *import) {
   const char *text = import->path.items[0].text;
@@ -286,7 +286,7 @@ static const char *short_name(const struct ast_import *import) {
   return import->alias.text ? import->alias.text : import->path.items[import->path.count - 1].text;
 }
 
-/* What follows `module.` in the path, "" when the path is the module itself; NULL when it begins otherwise. */
+// What follows `module.` in the path, "" when the path is the module itself; NULL when it begins otherwise.
 static const char *behind(const char *path, const char *module) {
   size_t length = strlen(module);
   if (strncmp(path, module, length) != 0 || (path[length] != '.' && path[length] != '\0'))
@@ -322,7 +322,7 @@ const char *modules_qualifier(const struct modules *modules, size_t file, const 
   return modules_split(modules, file, name).other ? dotted(modules, import) : name;
 }
 
-/* ---- Imports ------------------------------------------------------------------------------------------- */
+// ---- Imports -------------------------------------------------------------------------------------------
 
 static void check_listed(struct modules *modules, struct ast_import *import) {
   size_t target = modules_file_of(modules, import);
@@ -389,7 +389,7 @@ static void warn_unused_import(struct modules *modules, const struct ast_import 
 void modules_warn_unused(struct modules *modules) {
   const struct ast_files *files = &modules->program->files;
   for (size_t i = 0; i < files->count; i++) {
-    /* A file without declarations is there for what it passes on. */
+    // A file without declarations is there for what it passes on.
     if (files->items[i]->is_stdlib || files->items[i]->decls.count == 0)
       continue;
     for (size_t k = 0; k < files->items[i]->imports.count; k++)

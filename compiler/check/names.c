@@ -1,4 +1,4 @@
-/* Scopes: what a name stands for, and which one was meant when it stands for nothing. */
+// Scopes: what a name stands for, and which one was meant when it stands for nothing.
 #include "compiler/check/names.h"
 
 #include <assert.h>
@@ -21,7 +21,7 @@ void names_init(struct names *names, struct arena *arena, struct diag_sink *sink
   modules_check_listed(&names->modules);
 }
 
-/* ---- Where we are -------------------------------------------------------------------------------------- */
+// ---- Where we are --------------------------------------------------------------------------------------
 
 void names_enter_file(struct names *names, size_t file) { names->file = file; }
 
@@ -64,7 +64,7 @@ void names_enter_body(struct names *names, const struct ast_size_vars *size_vars
   names->scope_depth = 0;
 }
 
-/* ---- Locals -------------------------------------------------------------------------------------------- */
+// ---- Locals --------------------------------------------------------------------------------------------
 
 void names_open_scope(struct names *names) { names->scope_depth++; }
 
@@ -80,8 +80,8 @@ void names_close_scope(struct names *names) {
   names->scope_depth--;
 }
 
-/* A parameter of the function, a member of the layer or a declaration of the file that the name hides from here on.
- * Names of other files are not meant: one would have to know them all. Each that is hidden is spoken of once. */
+// A parameter of the function, a member of the layer or a declaration of the file that the name hides from here on.
+// Names of other files are not meant: one would have to know them all. Each that is hidden is spoken of once.
 static void note_shadow(struct names *names, const struct ast_local *local,
                         const struct local_binding *hidden) {
   const char *text = local->name.text;
@@ -138,11 +138,11 @@ void names_bind(struct names *names, struct ast_local *local) {
   arena_push(names->arena, &names->bound, binding);
 }
 
-/* ---- Lookup -------------------------------------------------------------------------------------------- */
+// ---- Lookup --------------------------------------------------------------------------------------------
 
 static const struct ast_ref no_ref = {AST_REF_NONE, {NULL}};
 
-/* What the meaning stands for, data types last; NONE when it is ambiguous. */
+// What the meaning stands for, data types last; NONE when it is ambiguous.
 static struct ast_ref ref_of_meaning(const struct meaning *meaning, bool wants_data) {
   const struct entry *entry = meaning->entry;
   if (!entry || meaning->other)
@@ -159,13 +159,13 @@ static struct ast_ref find_declared(struct names *names, size_t file, const char
   return ref;
 }
 
-/* An enum or data type by a name without dots, seen from the file. */
+// An enum or data type by a name without dots, seen from the file.
 static struct ast_ref find_parent(struct names *names, size_t file, const char *text) {
   struct ast_ref ref = find_declared(names, file, text, true);
   return ref.kind == AST_REF_NONE ? find_declared(names, file, text, false) : ref;
 }
 
-/* X, or the member of a type: T.X. */
+// X, or the member of a type: T.X.
 static struct ast_ref find_in_file(struct names *names, size_t file, const char *text, bool wants_data) {
   const char *dot = strchr(text, '.');
   if (!dot)
@@ -174,7 +174,7 @@ static struct ast_ref find_in_file(struct names *names, size_t file, const char 
   return modules_member(&parent, dot + 1);
 }
 
-/* What a path means: a member of a type that is visible here, or what a module offers. */
+// What a path means: a member of a type that is visible here, or what a module offers.
 static struct ast_ref find_qualified(struct names *names, const char *path, bool wants_data) {
   struct ast_ref ref = find_in_file(names, names->file, path, wants_data);
   if (ref.kind != AST_REF_NONE)
@@ -223,7 +223,7 @@ struct ast_ref names_find_case(struct names *names, const char *text, const stru
   return member;
 }
 
-/* What has members that a dot leads to, and so is not the name of a module where it stands before one. */
+// What has members that a dot leads to, and so is not the name of a module where it stands before one.
 static bool has_members(enum ast_ref_kind kind) {
   return kind == AST_REF_LOCAL || kind == AST_REF_SIZE_VAR || kind == AST_REF_LAYER_PARAM ||
          kind == AST_REF_PARAM || kind == AST_REF_INSTANCE;

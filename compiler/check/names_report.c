@@ -1,4 +1,4 @@
-/* Messages about names that stand for nothing, or for more than one thing. */
+// Messages about names that stand for nothing, or for more than one thing.
 #include <string.h>
 
 #include "compiler/base/arena.h"
@@ -7,9 +7,9 @@
 #include "compiler/check/names.h"
 #include "compiler/diag/habits.h"
 
-/* ---- Ambiguous names ----------------------------------------------------------------------------------- */
+// ---- Ambiguous names -----------------------------------------------------------------------------------
 
-/* How the file writes what an entry declares, so that nothing else is meant. */
+// How the file writes what an entry declares, so that nothing else is meant.
 static const char *qualified_text(struct names *names, const struct ast_import *import, const char *text) {
   return import ? arena_printf(names->arena, "%s.%s", modules_qualifier(&names->modules, names->file, import),
                                text)
@@ -55,7 +55,7 @@ bool names_is_ambiguous(struct names *names, const char *text) {
   return meaning->other || (meaning->entry && meaning->entry->value && meaning->entry->value->next);
 }
 
-/* NULL when the name is not ambiguous. */
+// NULL when the name is not ambiguous.
 static struct diag *report_ambiguous(struct names *names, const struct ast_name *name) {
   const struct meaning *meaning = modules_find(&names->modules, names->file, name->text);
   modules_use(&names->modules, names->file, name->text);
@@ -66,13 +66,13 @@ static struct diag *report_ambiguous(struct names *names, const struct ast_name 
   return NULL;
 }
 
-/* The part of a path behind its last dot. */
+// The part of a path behind its last dot.
 static struct span span_of_last(const struct ast_name *path) {
   uint32_t length = (uint32_t)strlen(strrchr(path->text, '.') + 1);
   return (struct span){path->span.file, path->span.hi - length, path->span.hi};
 }
 
-/* ---- Paths --------------------------------------------------------------------------------------------- */
+// ---- Paths ---------------------------------------------------------------------------------------------
 
 static struct diag *report_no_member(struct names *names, const struct ast_name *path, const char *base,
                                      const struct ast_ref *type, const char *member) {
@@ -127,7 +127,7 @@ static struct diag *report_path(struct names *names, const struct ast_name *name
   return d;
 }
 
-/* ---- Unknown names ------------------------------------------------------------------------------------- */
+// ---- Unknown names -------------------------------------------------------------------------------------
 
 struct candidates {
   const char **items;
@@ -155,7 +155,7 @@ static void collect(struct names *names, const struct declared *declared, enum n
     arena_push(names->arena, candidates, declared->name.text);
 }
 
-/* What is visible by its bare name, of all files. */
+// What is visible by its bare name, of all files.
 static void collect_declared(struct names *names, enum names_wanted wanted, struct candidates *candidates) {
   for (size_t i = 0; i < names->program->files.count; i++) {
     const struct map *table = &names->modules.tables[i];
@@ -177,7 +177,7 @@ static const char *nearest(struct names *names, const char *text, enum names_wan
     for (size_t i = 0; i < builtin_count(); i++)
       if (builtin_at(i)->name)
         arena_push(names->arena, &candidates, builtin_at(i)->name);
-    /* A keyword may have been meant, too: `retrun`. */
+    // A keyword may have been meant, too: `retrun`.
     static const char *const words[] = {"return", "break", "continue", "true", "false"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
       arena_push(names->arena, &candidates, words[i]);
@@ -197,7 +197,7 @@ static const char *nearest(struct names *names, const char *text, enum names_wan
   return nearest_name(text, candidates.items, candidates.count);
 }
 
-/* An entry of this name in a file that is not visible here, or only with a qualifier. */
+// An entry of this name in a file that is not visible here, or only with a qualifier.
 static const struct entry *find_unseen(const struct names *names, const char *text) {
   for (size_t i = names->program->files.count; i-- > 0;)
     if (modules_own(&names->modules, i, text))

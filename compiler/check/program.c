@@ -1,4 +1,4 @@
-/* A file and everything it imports: finds the files, parses each once, refuses circles. */
+// A file and everything it imports: finds the files, parses each once, refuses circles.
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -9,15 +9,15 @@
 #include "compiler/diag/habits.h"
 #include "compiler/syntax/parse.h"
 
-/* Imports within imports. A chain this long is a mistake, and the loader recurses along it. */
+// Imports within imports. A chain this long is a mistake, and the loader recurses along it.
 #define IMPORT_DEPTH_LIMIT 100
 
-/* A file being parsed or done; one per real path, so that `a.b` and a link to it are one file. */
+// A file being parsed or done; one per real path, so that `a.b` and a link to it are one file.
 struct loaded {
   const char *real_path;
   struct source_file *source;
-  struct ast_file *file; /* NULL while its imports are being loaded, and when it has errors */
-  bool is_open;          /* its imports are being loaded: importing it now is a circle */
+  struct ast_file *file;  // NULL while its imports are being loaded, and when it has errors
+  bool is_open;           // its imports are being loaded: importing it now is a circle
   struct span imported_at;
 };
 
@@ -36,7 +36,7 @@ struct loader {
 
 static const char *real_path_of(struct arena *arena, const char *path) {
   char buffer[PATH_MAX];
-  /* Text that never was a file (standard input, a test) has no real path. */
+  // Text that never was a file (standard input, a test) has no real path.
   return arena_strdup(arena, realpath(path, buffer) ? buffer : path);
 }
 
@@ -45,13 +45,13 @@ static bool is_file(const char *path) {
   return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
 }
 
-/* The directory of a path, with its slash; "" for the current one. */
+// The directory of a path, with its slash; "" for the current one.
 static const char *directory_of(struct arena *arena, const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? arena_strndup(arena, path, (size_t)(slash - path) + 1) : "";
 }
 
-/* a.b.c from name `first` on, as a/b/c.nn */
+// a.b.c from name `first` on, as a/b/c.nn
 static const char *relative_path(struct arena *arena, const struct ast_names *names, size_t first) {
   const char *path = names->items[first].text;
   for (size_t i = first + 1; i < names->count; i++)
@@ -75,14 +75,14 @@ static const char *dotted(struct arena *arena, const struct ast_names *names) {
   return text;
 }
 
-/* An imported file: where it is, and what modules call it: std/tree.nn, layers/cell.nn as seen from the main file's
- * folder or from that of the search path. The name is the same on every machine. */
+// An imported file: where it is, and what modules call it: std/tree.nn, layers/cell.nn as seen from the main file's
+// folder or from that of the search path. The name is the same on every machine.
 struct found {
-  const char *path; /* NULL: nowhere */
+  const char *path;  // NULL: nowhere
   const char *name;
 };
 
-/* std.tree of std/tree.nn */
+// std.tree of std/tree.nn
 static const char *module_of(struct arena *arena, const char *name) {
   const char *suffix = strrchr(name, '.');
   char *module = arena_strndup(arena, name, suffix && suffix > name ? (size_t)(suffix - name) : strlen(name));
@@ -97,7 +97,7 @@ static struct stdlib_dirs stdlib_of(const struct parse_options *options) {
                  : (struct stdlib_dirs){0};
 }
 
-/* The module of the standard library whose name is the import's last word, or near it. */
+// The module of the standard library whose name is the import's last word, or near it.
 static const char *similar_module(struct loader *loader, const struct ast_import *import) {
   struct stdlib_modules modules = stdlib_modules(loader->arena, stdlib_of(loader->options));
   return nearest_name(import->path.items[import->path.count - 1].text, modules.items, modules.count);
@@ -121,7 +121,7 @@ static void report_not_found(struct loader *loader, const struct ast_import *imp
     diag_help(diag, "other folders are searched with `-I DIR` or $NN_PATH");
 }
 
-/* Looks beside the importing file and in the folders of the search path, or in those of the standard library. */
+// Looks beside the importing file and in the folders of the search path, or in those of the standard library.
 static struct found find_import(struct loader *loader, const struct source_file *importer,
                                 const struct ast_import *import) {
   static const struct parse_options none;
@@ -208,7 +208,7 @@ static struct ast_file *load_import(struct loader *loader, const struct source_f
   return load(loader, source, real_path, import->span, is_standard(import) || importer_is_stdlib)->file;
 }
 
-/* Parses a file, then its imports; appends it to the program after them. */
+// Parses a file, then its imports; appends it to the program after them.
 static struct loaded *load(struct loader *loader, struct source_file *source, const char *real_path,
                            struct span imported_at, bool is_stdlib) {
   struct loaded *entry = arena_new(loader->arena, struct loaded);

@@ -1,4 +1,4 @@
-/* Symbols of sizes, and what size variables stand for at one use. */
+// Symbols of sizes, and what size variables stand for at one use.
 #include "compiler/check/sizes.h"
 
 #include "compiler/base/arena.h"
@@ -29,7 +29,7 @@ const struct size_symbol *sizes_as_index(const struct size *size) {
   return atom && size_symbol_of(atom)->is_index ? size_symbol_of(atom) : NULL;
 }
 
-/* The binding of an atom that still has no size; NULL when the atom is bound or is not to be bound at all. */
+// The binding of an atom that still has no size; NULL when the atom is bound or is not to be bound at all.
 static struct size_binding *unknown(const struct size_atom *atom, struct size_binding *bindings,
                                     size_t count) {
   for (size_t i = 0; i < count; i++)
@@ -38,15 +38,15 @@ static struct size_binding *unknown(const struct size_atom *atom, struct size_bi
   return NULL;
 }
 
-/* What a pattern is made of, seen from the unknowns: coefficient * target + the terms without unknowns. */
+// What a pattern is made of, seen from the unknowns: coefficient * target + the terms without unknowns.
 struct linear_form {
-  struct size_binding *target; /* NULL when nothing is unknown */
+  struct size_binding *target;  // NULL when nothing is unknown
   int64_t coefficient;
-  struct size known; /* not substituted yet */
+  struct size known;  // not substituted yet
 };
 
-/* False when there are several unknowns or one is not linear. The atoms of a pattern may be the very atoms of
- * the actual size (a recursive call), so unknowns are looked for in the pattern alone. */
+// False when there are several unknowns or one is not linear. The atoms of a pattern may be the very atoms of
+// the actual size (a recursive call), so unknowns are looked for in the pattern alone.
 static bool split_pattern(struct arena *arena, const struct size *pattern, struct size_binding *bindings,
                           size_t count, struct linear_form *form) {
   struct size_term *known = arena_new_array(arena, struct size_term, pattern->n_terms);

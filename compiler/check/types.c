@@ -1,4 +1,4 @@
-/* Types: making, comparing, substituting and printing them. */
+// Types: making, comparing, substituting and printing them.
 #include "compiler/check/types.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@ const struct type type_float = {.kind = TYPE_FLOAT, .weight = 1};
 const struct type type_unit = {.kind = TYPE_TUPLE, .weight = 1};
 const struct type type_scalar = {.kind = TYPE_TENSOR, .weight = 1};
 
-/* ---- Constructors -------------------------------------------------------------------------------------- */
+// ---- Constructors --------------------------------------------------------------------------------------
 
 static struct type *new_type(struct arena *arena, enum type_kind kind) {
   struct type *type = arena_new(arena, struct type);
@@ -115,7 +115,7 @@ struct type *type_variable(struct arena *arena, struct span origin) {
   return type;
 }
 
-/* ---- Questions ----------------------------------------------------------------------------------------- */
+// ---- Questions -----------------------------------------------------------------------------------------
 
 const struct type *type_resolve(const struct type *type) {
   while (type->kind == TYPE_VARIABLE && type->variable.bound)
@@ -195,7 +195,7 @@ bool type_is_number(const struct type *type) {
          (type->kind == TYPE_GENERIC && type->generic->bound == AST_BOUND_NUMBER);
 }
 
-/* ---- Equality and unification -------------------------------------------------------------------------- */
+// ---- Equality and unification --------------------------------------------------------------------------
 
 static bool occurs(const struct type *variable, const struct type *type) {
   type = type_resolve(type);
@@ -210,7 +210,7 @@ static bool occurs(const struct type *variable, const struct type *type) {
   return false;
 }
 
-/* A variable, or a list (of lists) of one. */
+// A variable, or a list (of lists) of one.
 static bool is_open_list(const struct type *type) {
   while (type_resolve(type)->kind == TYPE_LIST)
     type = type_resolve(type)->list.element;
@@ -226,14 +226,14 @@ static bool is_open(const struct type *type) {
   return type->kind == TYPE_LIST ? is_open(type->list.element) : type->kind == TYPE_VARIABLE;
 }
 
-/* Types that are still open are accepted only as lists: tuples of variables bound to tuples of variables
- * could describe a type of exponential size in a few lines. */
+// Types that are still open are accepted only as lists: tuples of variables bound to tuples of variables
+// could describe a type of exponential size in a few lines.
 static bool bind(const struct type *variable, const struct type *type) {
   if (occurs(variable, type) || type_has_layer(type) || type->weight > TYPE_MAX_WEIGHT)
     return false;
   if (is_open(type) && !is_open_list(type))
     return false;
-  /* Variables are the one mutable kind of type; the constness of types is for everybody else. */
+  // Variables are the one mutable kind of type; the constness of types is for everybody else.
   ((struct type *)(uintptr_t)variable)->variable.bound = type;
   return true;
 }
@@ -303,7 +303,7 @@ bool type_equal(const struct type *a, const struct type *b) { return agree(a, b,
 
 bool type_unify(const struct type *a, const struct type *b) { return agree(a, b, true); }
 
-/* ---- Substitution -------------------------------------------------------------------------------------- */
+// ---- Substitution --------------------------------------------------------------------------------------
 
 struct rewrite {
   struct arena *arena;
@@ -384,7 +384,7 @@ static const struct type *rewrite_generic(const struct rewrite *how, const struc
   return type;
 }
 
-/* NULL on overflow of a size. Also removes bound variables. */
+// NULL on overflow of a size. Also removes bound variables.
 static const struct type *rewrite(const struct rewrite *how, const struct type *type) {
   type = type_resolve(type);
   const struct size *sizes[TYPE_MAX_RANK];
@@ -460,7 +460,7 @@ const struct type *type_field(struct arena *arena, const struct type *data,
   return type_substitute(arena, constructor->fields.items[field].type->type, bindings, count);
 }
 
-/* ---- Text ---------------------------------------------------------------------------------------------- */
+// ---- Text ----------------------------------------------------------------------------------------------
 
 static const char *sizes_text(struct arena *arena, const struct size *const *sizes, size_t count) {
   const char *text = "";

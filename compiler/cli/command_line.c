@@ -9,9 +9,9 @@
 #include "compiler/base/nearest.h"
 #include "compiler/diag/diag.h"
 
-/* ---- Options that do not exist ------------------------------------------------------------------------------ */
+// ---- Options that do not exist ------------------------------------------------------------------------------
 
-/* argp's own. */
+// argp's own.
 static const struct argp_option argp_own[] = {{"help", '?', NULL, 0, NULL, 0},
                                               {"usage", 'u', NULL, 0, NULL, 0},
                                               {"version", 'V', NULL, 0, NULL, 0},
@@ -21,7 +21,7 @@ static bool is_end(const struct argp_option *option) {
   return !option->name && !option->key && !option->doc && !option->group;
 }
 
-/* The option of this name, or one that begins so, as getopt takes it; NULL: none. */
+// The option of this name, or one that begins so, as getopt takes it; NULL: none.
 static const struct argp_option *find_long(const struct argp_option *options, const char *name,
                                            size_t length) {
   for (; !is_end(options); options++)
@@ -86,7 +86,7 @@ void command_check_options(int argc, char *const *argv, const struct command_opt
       continue;
     if (text[1] != '-') {
       option = find_short(known->options, text[1]);
-      /* `-lr 0.1` */
+      // `-lr 0.1`
       if (!option && text[2] &&
           (find_synonym(known, text + 1) || find_long(known->options, text + 1, strlen(text + 1))))
         fprintf(stderr, "%s: options of more than a letter begin with two dashes\n", argv[0]),
@@ -105,13 +105,13 @@ void command_check_options(int argc, char *const *argv, const struct command_opt
   }
 }
 
-/* ---- Standard output ---------------------------------------------------------------------------------------- */
+// ---- Standard output ----------------------------------------------------------------------------------------
 
-/* Of the program, not of a library: exit() gives its handlers no argument. */
+// Of the program, not of a library: exit() gives its handlers no argument.
 static struct {
   const char *program;
   int status;
-  bool is_lost; /* and that was said */
+  bool is_lost;  // and that was said
 } watched;
 
 bool command_flush_stdout(void) {
@@ -127,7 +127,7 @@ static void close_stdout(void) {
   if (watched.is_lost)
     return;
   bool written = command_flush_stdout();
-  /* Some file systems tell of a full disk only now. A standard output that was never open is no failure. */
+  // Some file systems tell of a full disk only now. A standard output that was never open is no failure.
   if (written && fclose(stdout) != 0 && errno != EBADF)
     written = false;
   if (written)

@@ -1,4 +1,4 @@
-/* What the commands of nnc share. */
+// What the commands of nnc share.
 #include "compiler/command/command.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static struct nnc_definition parse_definition(char *text) {
 }
 
 struct source_options source_options_new(int argc) {
-  /* Each option takes at least one word, so there are no more of a kind than words. */
+  // Each option takes at least one word, so there are no more of a kind than words.
   struct source_options options = {
       .colour = parse_colour("auto"),
       .definitions = calloc((size_t)argc, sizeof *options.definitions),

@@ -1,4 +1,4 @@
-/* nnc fmt: files in the project's layout. */
+// nnc fmt: files in the project's layout.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 struct fmt {
   bool only_check, to_stdout;
-  struct source_options source; /* of them --color */
+  struct source_options source;  // of them --color
   const char **paths;
   size_t count;
 };
@@ -63,7 +63,7 @@ static bool write_output(const void *context, int file) {
   return file_write_all(file, output->text, output->length);
 }
 
-/* The first line in which two texts differ, from 1; 0: they are equal. */
+// The first line in which two texts differ, from 1; 0: they are equal.
 static unsigned first_difference(const char *a, size_t a_length, const char *b, size_t b_length) {
   if (a_length == b_length && memcmp(a, b, a_length) == 0)
     return 0;

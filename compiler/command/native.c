@@ -1,4 +1,4 @@
-/* nnc --emit=llvm and asm: host code and kernels as text. */
+// nnc --emit=llvm and asm: host code and kernels as text.
 #include "compiler/command/native.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "runtime/jit/jit.h"
 #include "runtime/kernel/kernel.h"
 
-/* The value of every dim; malloc'd, NULL with *error when one is too large. */
+// The value of every dim; malloc'd, NULL with *error when one is too large.
 static int64_t *default_dims(const struct ir_module *module, char **error) {
   int64_t *dims = calloc(module->n_dims ? module->n_dims : 1, sizeof *dims);
   for (uint32_t i = 0; dims && i < module->n_dims; i++) {
@@ -28,7 +28,7 @@ static int64_t *default_dims(const struct ir_module *module, char **error) {
   return dims;
 }
 
-/* Writes a text and frees it; false when there is none. */
+// Writes a text and frees it; false when there is none.
 static bool put(const char *title, const char *name, bool assembly, char *text, FILE *out) {
   if (!text)
     return false;

@@ -1,6 +1,5 @@
-/* nnc test: the tests that stand in a model's file, each compiled as a module of its own and run as the runtime runs
- * models, in f64.
- */
+// nnc test: the tests that stand in a model's file, each compiled as a module of its own and run as the runtime runs
+// models, in f64.
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,7 +88,7 @@ static struct options parse_options(int argc, char **argv) {
   return options;
 }
 
-/* ---- One test ----------------------------------------------------------------------------------------------- */
+// ---- One test -----------------------------------------------------------------------------------------------
 
 struct trial {
   const struct options *options;
@@ -100,7 +99,7 @@ struct trial {
   size_t failures;
 };
 
-/* Says that the test has failed, once, and where: `model.nn:7:3: ` begins a line. */
+// Says that the test has failed, once, and where: `model.nn:7:3: ` begins a line.
 static void fail_at(struct trial *trial, struct span span) {
   struct source_position position = source_position(&trial->file->sources, span.file, span.lo);
   if (trial->failures++ == 0)
@@ -124,7 +123,7 @@ static const struct ast_test_vocab *find_vocab(const struct ast_test *test, cons
   return NULL;
 }
 
-/* The entries that the test gives. A closed vocab of which it says nothing has one: no dimension is empty. */
+// The entries that the test gives. A closed vocab of which it says nothing has one: no dimension is empty.
 static bool fill_vocab(struct trial *trial, struct vocab *vocab, bool is_closed) {
   const struct ast_test_vocab *given = find_vocab(trial->test, vocab_name(vocab));
   size_t n_given = given ? given->entries.count : 0, n = 0;
@@ -160,7 +159,7 @@ static bool open_model(struct trial *trial, struct ir_module *module) {
          check(trial, nn_session_new(trial->model, &trial->session));
 }
 
-/* Runs one of the test's functions, whose result is `count` pairs. */
+// Runs one of the test's functions, whose result is `count` pairs.
 static bool run(struct trial *trial, size_t entry) {
   uint32_t line = 1;
   char path[] = "test";
@@ -176,7 +175,7 @@ static bool run(struct trial *trial, size_t entry) {
     return true;
   if (trial->failures++ == 0)
     printf("FAILED  %s\n", trial->test->name.text);
-  printf("  %s\n", error); /* it begins with its position */
+  printf("  %s\n", error);  // it begins with its position
   return false;
 }
 
@@ -185,7 +184,7 @@ struct pair {
   const uint64_t *slots[2];
 };
 
-/* The i-th of the `count` pairs that the last run gave: a list, or as many in a tuple. */
+// The i-th of the `count` pairs that the last run gave: a list, or as many in a tuple.
 static struct pair pair_at(const struct trial *trial, size_t i, size_t count) {
   const struct ir_type *result = trial->session->entry->result;
   const struct ir_type *type = count == 1 ? result : result->tuple.fields[i].type;
@@ -196,9 +195,9 @@ static struct pair pair_at(const struct trial *trial, size_t i, size_t count) {
   return (struct pair){type->element, {slots, slots + width}};
 }
 
-/* ---- What the test gives the model -------------------------------------------------------------------------- */
+// ---- What the test gives the model --------------------------------------------------------------------------
 
-/* `stack[0].W` as the parameter is called: stack.0.W. */
+// `stack[0].W` as the parameter is called: stack.0.W.
 static void write_path(const struct ast_expr *target, FILE *out) {
   switch (target->kind) {
   case AST_EXPR_FIELD:
@@ -242,7 +241,7 @@ static bool set_param(struct trial *trial, const struct ast_setting *setting, co
   return ok;
 }
 
-/* All values are computed with the initial ones before any is set. */
+// All values are computed with the initial ones before any is set.
 static bool set_params(struct trial *trial) {
   const struct ast_settings *settings = &trial->test->settings;
   size_t count = settings->count;
@@ -271,7 +270,7 @@ static bool set_params(struct trial *trial) {
   return ok;
 }
 
-/* ---- Expectations ------------------------------------------------------------------------------------------- */
+// ---- Expectations -------------------------------------------------------------------------------------------
 
 static double number_of(const struct trial *trial, const struct ir_type *type, const uint64_t *slots) {
   double number;
@@ -282,7 +281,7 @@ static double number_of(const struct trial *trial, const struct ir_type *type, c
   }
 }
 
-/* a < b; ints exactly. */
+// a < b; ints exactly.
 static bool is_less(const struct trial *trial, const struct ir_type *type, const uint64_t *a,
                     const uint64_t *b) {
   if (type->kind == IR_INT)
@@ -337,7 +336,7 @@ static void run_test(struct trial *trial, struct ir_module *module) {
   }
 }
 
-/* ---- Files -------------------------------------------------------------------------------------------------- */
+// ---- Files --------------------------------------------------------------------------------------------------
 
 static struct nnc_options compile_options(const struct options *options, const char *path) {
   struct nnc_options how = {.path = path, .stop_after = NNC_STAGE_LOWERED, .keep_paths = true};
@@ -345,7 +344,7 @@ static struct nnc_options compile_options(const struct options *options, const c
   return how;
 }
 
-/* Whether the test passed. */
+// Whether the test passed.
 static bool try_test(const struct options *options, const char *path, const struct nnc_result *file,
                      const struct ast_test *test) {
   struct nnc_options how = compile_options(options, path);

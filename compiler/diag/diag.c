@@ -1,4 +1,4 @@
-/* Collects diagnostics, in the order of the source and none twice. */
+// Collects diagnostics, in the order of the source and none twice.
 #include "compiler/diag/diag.h"
 
 #include <assert.h>
@@ -49,7 +49,7 @@ static struct diag *add(struct diag_sink *sink, enum diag_severity severity, enu
                         struct span span, const char *format, va_list args) {
   if (is_duplicate(sink, code, span))
     return NULL;
-  /* Each severity has a limit of its own: warnings never crowd out an error. */
+  // Each severity has a limit of its own: warnings never crowd out an error.
   size_t *met = severity == DIAG_ERROR ? &sink->error_count : &sink->warning_count;
   if ((*met)++ >= sink->limit)
     return NULL;

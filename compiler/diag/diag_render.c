@@ -1,22 +1,21 @@
-/* How diagnostics look:
- *
- *   error[NN0106]: expected an expression, found `}`
- *     --> model.nn:3:11
- *      |
- *    3 |   let x = }
- *      |           ^ text of the primary place
- *      |
- *      = note: ...
- *      = help: ...
- *
- * Secondary places are underlined with dashes; places in other files follow under their own arrow.
- */
+// How diagnostics look:
+//
+//   error[NN0106]: expected an expression, found `}`
+//     --> model.nn:3:11
+//      |
+//    3 |   let x = }
+//      |           ^ text of the primary place
+//      |
+//      = note: ...
+//      = help: ...
+//
+// Secondary places are underlined with dashes; places in other files follow under their own arrow.
 #include "compiler/diag/diag.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Columns of a source line that are shown; a longer line is cut around its first mark. */
+// Columns of a source line that are shown; a longer line is cut around its first mark.
 #define LINE_WIDTH 160
 
 #define BOLD "\033[1m"
@@ -29,11 +28,11 @@ struct painter {
   const struct source_set *sources;
   FILE *out;
   bool colour;
-  int gutter;          /* width of the line numbers */
-  const char *primary; /* colour of the primary marks */
+  int gutter;           // width of the line numbers
+  const char *primary;  // colour of the primary marks
 };
 
-/* One underlined place, resolved to a line and code-point columns [from, to). */
+// One underlined place, resolved to a line and code-point columns [from, to).
 struct placed_mark {
   uint32_t file;
   uint32_t line;
@@ -57,7 +56,7 @@ static void gutter(const struct painter *p, uint32_t line) {
   paint(p, RESET);
 }
 
-/* The length of a well-formed UTF-8 sequence, 0 when it is none. */
+// The length of a well-formed UTF-8 sequence, 0 when it is none.
 static size_t utf8_length(const unsigned char *text, size_t available) {
   unsigned char lead = text[0];
   size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
@@ -70,8 +69,8 @@ static size_t utf8_length(const unsigned char *text, size_t available) {
   return length;
 }
 
-/* A source line, made harmless for a terminal: control characters and stray bytes become U+FFFD. Shows `width`
- * code points from `skip` on. Columns count as in source_position: every byte that is no continuation byte. */
+// A source line, made harmless for a terminal: control characters and stray bytes become U+FFFD. Shows `width`
+// code points from `skip` on. Columns count as in source_position: every byte that is no continuation byte.
 static void print_line(const struct painter *p, const char *text, size_t length, uint32_t skip,
                        uint32_t width) {
   uint32_t column = 0;
@@ -80,7 +79,7 @@ static void print_line(const struct painter *p, const char *text, size_t length,
     const unsigned char *at = (const unsigned char *)text + i;
     size_t step = utf8_length(at, length - i);
     bool is_control = *at != '\t' && (*at < 0x20 || *at == 0x7F);
-    /* U+0080..U+009F are control characters too. */
+    // U+0080..U+009F are control characters too.
     is_control = is_control || (step == 2 && at[0] == 0xC2 && at[1] < 0xA0);
     bool is_stray_continuation = step == 0 && (*at & 0xC0) == 0x80;
     if (column >= skip && !is_stray_continuation) {
@@ -95,8 +94,8 @@ static void print_line(const struct painter *p, const char *text, size_t length,
   fputc('\n', p->out);
 }
 
-/* Blanks over the columns [from, to), with the line's own tabs so that what follows stands right whatever a tab's
- * width. */
+// Blanks over the columns [from, to), with the line's own tabs so that what follows stands right whatever a tab's
+// width.
 static void print_padding(const struct painter *p, const char *text, size_t length, uint32_t from,
                           uint32_t to) {
   uint32_t column = 0;
@@ -118,20 +117,20 @@ static uint32_t count_columns(const char *text, size_t length) {
   return columns;
 }
 
-/* A source line and what of it is shown. */
+// A source line and what of it is shown.
 struct shown_line {
   const char *text;
   size_t length;
-  uint32_t skip; /* columns cut off on the left */
+  uint32_t skip;  // columns cut off on the left
 };
 
-/* The rows below a source line are built from left to right: the gutter, and then pieces at given columns. */
+// The rows below a source line are built from left to right: the gutter, and then pieces at given columns.
 static void begin_row(const struct painter *p, const struct shown_line *line) {
   gutter(p, 0);
   fputs(line->skip ? "     " : " ", p->out);
 }
 
-/* Pads from column *at to where the mark begins, prints `count` signs in the mark's colour and moves *at. */
+// Pads from column *at to where the mark begins, prints `count` signs in the mark's colour and moves *at.
 static void print_signs(const struct painter *p, const struct shown_line *line, uint32_t *at,
                         const struct placed_mark *mark, char sign, uint32_t count) {
   print_padding(p, line->text, line->length, *at, mark->from);
@@ -150,7 +149,7 @@ static void print_label(const struct painter *p, const struct placed_mark *mark)
   paint(p, RESET);
 }
 
-/* Bars below the marks [0, count) that still wait for their text. */
+// Bars below the marks [0, count) that still wait for their text.
 static void print_bars(const struct painter *p, const struct shown_line *line, uint32_t *at,
                        const struct placed_mark *marks, size_t count) {
   for (size_t i = 0; i < count; i++) {
@@ -159,13 +158,12 @@ static void print_bars(const struct painter *p, const struct shown_line *line, u
   }
 }
 
-/* Marks that do not overlap, sorted: one row of underlines, the last mark's text beside it and the others' below.
- *
- *    let d = W @ h
- *            - ^ - this is f32[H]
- *            |
- *            this is f32[4*H, D]
- */
+// Marks that do not overlap, sorted: one row of underlines, the last mark's text beside it and the others' below.
+//
+//    let d = W @ h
+//            - ^ - this is f32[H]
+//            |
+//            this is f32[4*H, D]
 static void print_marks(const struct painter *p, const struct shown_line *line,
                         const struct placed_mark *marks, size_t count) {
   uint32_t at = line->skip;
@@ -198,7 +196,7 @@ static void print_marks(const struct painter *p, const struct shown_line *line,
   }
 }
 
-/* The part of the mark that is shown; at least one column, so that an empty place is seen, too. */
+// The part of the mark that is shown; at least one column, so that an empty place is seen, too.
 static void clip(const struct shown_line *line, struct placed_mark *mark) {
   uint32_t end = line->skip + LINE_WIDTH;
   if (mark->from < line->skip)
@@ -211,7 +209,7 @@ static void clip(const struct shown_line *line, struct placed_mark *mark) {
     mark->to = mark->from + 1;
 }
 
-/* A line and the marks on it, sorted. Marks that overlap the one before begin a row of their own. */
+// A line and the marks on it, sorted. Marks that overlap the one before begin a row of their own.
 static void print_marked_line(const struct painter *p, struct placed_mark *marks, size_t count) {
   struct shown_line line = {0};
   line.text = source_line(p->sources, marks[0].file, marks[0].line, &line.length);
@@ -239,7 +237,7 @@ static struct placed_mark place(const struct source_set *sources, struct span sp
   struct source_position from = source_position(sources, span.file, span.lo);
   struct source_position to = source_position(sources, span.file, span.hi);
   if (to.line != from.line) {
-    /* A mark over several lines is shown on its first one. */
+    // A mark over several lines is shown on its first one.
     size_t length;
     const char *line = source_line(sources, span.file, from.line, &length);
     to.column = count_columns(line, length) + 1;
@@ -247,7 +245,7 @@ static struct placed_mark place(const struct source_set *sources, struct span sp
   return (struct placed_mark){span.file, from.line, from.column - 1, to.column - 1, is_primary, text};
 }
 
-/* The primary file first, then by file, line and column; the primary mark before others that begin with it. */
+// The primary file first, then by file, line and column; the primary mark before others that begin with it.
 static int compare_marks(const void *a, const void *b) {
   const struct placed_mark *x = a;
   const struct placed_mark *y = b;
@@ -260,7 +258,7 @@ static int compare_marks(const void *a, const void *b) {
   return (int)y->is_primary - (int)x->is_primary;
 }
 
-/* All marks of one file, which are adjacent in `marks`. */
+// All marks of one file, which are adjacent in `marks`.
 static void print_file(const struct painter *p, struct placed_mark *marks, size_t count) {
   const struct placed_mark *anchor = &marks[0];
   for (size_t i = 0; i < count; i++) {
@@ -301,7 +299,7 @@ static void print_places(struct painter *p, const struct diag *diag) {
   p->gutter = snprintf(NULL, 0, "%u", last_line);
   qsort(marks, count, sizeof *marks, compare_marks);
 
-  /* The file of the primary place comes first, whatever its number. */
+  // The file of the primary place comes first, whatever its number.
   for (int pass = 0; pass < 2; pass++) {
     for (size_t i = 0; i < count;) {
       size_t end = i + 1;

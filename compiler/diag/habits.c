@@ -1,4 +1,4 @@
-/* Looks up habits.def. Only errors ask, so that a search from the beginning is quick enough. */
+// Looks up habits.def. Only errors ask, so that a search from the beginning is quick enough.
 #include "compiler/diag/habits.h"
 
 #include <stddef.h>

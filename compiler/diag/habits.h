@@ -1,8 +1,8 @@
-/* Words that people bring along from other languages and libraries, and what this one says instead. */
+// Words that people bring along from other languages and libraries, and what this one says instead.
 #ifndef NN_COMPILER_DIAG_HABITS_H
 #define NN_COMPILER_DIAG_HABITS_H
 
-/* Where such a word is met; see habits.def, which has the rows. */
+// Where such a word is met; see habits.def, which has the rows.
 enum habit_place {
   HABIT_VALUES,
   HABIT_TYPES,
@@ -16,7 +16,7 @@ enum habit_place {
   HABIT_BINDINGS,
 };
 
-/* Advice for a word that means nothing where it stands; NULL when it is nobody's habit. */
+// Advice for a word that means nothing where it stands; NULL when it is nobody's habit.
 const char *habit_advice(enum habit_place place, const char *word);
 
 #endif

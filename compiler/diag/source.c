@@ -1,4 +1,4 @@
-/* Source files in memory, and from byte offsets to lines and columns. */
+// Source files in memory, and from byte offsets to lines and columns.
 #include "compiler/diag/source.h"
 
 #include <assert.h>
@@ -39,8 +39,8 @@ static struct source_file *add_file(struct source_set *set, const char *path, co
   return file;
 }
 
-/* Reads everything, whatever the size that stat reports: it is 0 for pipes. The stream stays open. NULL without an
- * error: there is no memory. */
+// Reads everything, whatever the size that stat reports: it is 0 for pipes. The stream stays open. NULL without an
+// error: there is no memory.
 static const char *read_stream(struct arena *arena, FILE *stream, size_t size_hint, size_t *length,
                                const char **error) {
   size_t capacity = size_hint < SOURCE_LENGTH_LIMIT ? size_hint + 1 : SOURCE_LENGTH_LIMIT + 1;
@@ -126,7 +126,7 @@ static void index_lines(struct arena *arena, struct source_file *file) {
   file->line_starts = starts;
 }
 
-/* The 0-based line that holds the offset. */
+// The 0-based line that holds the offset.
 static uint32_t line_of(const struct source_file *file, uint32_t offset) {
   uint32_t low = 0;
   uint32_t high = file->line_count;
@@ -142,8 +142,7 @@ static uint32_t line_of(const struct source_file *file, uint32_t offset) {
 
 static uint32_t code_points(const struct source_file *file, uint32_t from, uint32_t to) {
   uint32_t count = 0;
-  for (uint32_t i = from; i < to;
-       i++) /* a continuation byte belongs to the code point that has been counted */
+  for (uint32_t i = from; i < to; i++)  // a continuation byte belongs to the code point that has been counted
     count += ((unsigned char)file->text[i] & 0xC0) != 0x80;
   return count;
 }

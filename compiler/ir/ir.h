@@ -268,8 +268,8 @@ struct ir_instr {
   struct ir_value **results;
   struct ir_target *targets;  // terminators
   // Attributes; which ones an operation has is a column of hostops.def and ops.def. Unused ones are zero.
-  int64_t
-      integer;  // const.*; print: its number; D_INPUT: the input's number among the parameters; data.get: slot
+  // const.*; print: its number; D_INPUT: the input's number among the parameters; data.get: slot
+  int64_t integer;
   double number;              // const.float, CONSTANT, DROPOUT (p)
   const struct size *size;    // size; SLICE and PAD: offset
   const struct size *length;  // SLICE; list.vector and list.stack: elements of the list

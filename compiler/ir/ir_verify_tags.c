@@ -93,8 +93,9 @@ static struct entry_fact *find_facts(struct ir_verifier *v, const struct ir_veri
     uint32_t n = value ? v->module->datas[value->type->data]->n_constructors : 0;
     for (uint32_t t = 0; t < end->n_targets; t++) {
       bool last = t + 1 == end->n_targets;
+      // no value takes this edge
       if (value && t >= n)
-        continue;  // no value takes this edge
+        continue;
       note_edge(&facts[tree->position[end->targets[t].bb->id]], last && t + 1 < n ? NULL : value, t);
     }
   }

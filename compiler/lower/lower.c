@@ -1,4 +1,4 @@
-/* Lowering of a program: the order of its parts. */
+// Lowering of a program: the order of its parts.
 #include "compiler/lower/lower.h"
 
 #include <assert.h>
@@ -19,7 +19,7 @@ const struct size *lower_checked_size(struct lower *lower, const struct size *si
   return size;
 }
 
-/* ---- Function instances ------------------------------------------------------------------------------- */
+// ---- Function instances -------------------------------------------------------------------------------
 
 static bool same_env(const struct ast_fn *fn, const struct lower_env *a, const struct lower_env *b) {
   if (a->self != b->self)
@@ -35,7 +35,7 @@ static bool same_env(const struct ast_fn *fn, const struct lower_env *a, const s
   return true;
 }
 
-/* `encode`, `cell.step`, `norm[4*H]`, `map[int, float](half)`. */
+// `encode`, `cell.step`, `norm[4*H]`, `map[int, float](half)`.
 static const char *instance_name(struct lower *lower, const struct ast_fn *fn, const struct lower_env *env) {
   const char *name = fn->unique;
   if (env->self)
@@ -109,7 +109,7 @@ static struct ir_function *declare_function(struct lower *lower, const struct as
   return function;
 }
 
-/* What came along begins with the place of the layer around it in lists. */
+// What came along begins with the place of the layer around it in lists.
 static struct ir_function *declare_own(struct lower *lower, const struct lower_function *own) {
   struct ir_function *function = ir_add_function(lower->module, lower_function_name(lower, own));
   declare_captured(lower, function, own);
@@ -188,7 +188,7 @@ struct lower_instance *lower_instantiate_own(struct lower *lower, const struct l
   return instance;
 }
 
-/* ---- Sizes -------------------------------------------------------------------------------------------- */
+// ---- Sizes --------------------------------------------------------------------------------------------
 
 static struct span span_of(const struct lower *lower, struct ir_loc loc) {
   const struct source_set *sources = lower->sink->sources;
@@ -200,7 +200,7 @@ static struct span span_of(const struct lower *lower, struct ir_loc loc) {
   return SPAN_NONE;
 }
 
-/* What was written is checked before; here sizes of generic code have become those of its uses. */
+// What was written is checked before; here sizes of generic code have become those of its uses.
 static void check_sizes(struct lower *lower) {
   const struct ir_module *module = lower->module;
   int64_t *dims = arena_new_array(lower->arena, int64_t, module->n_dims);
@@ -222,7 +222,7 @@ static void check_sizes(struct lower *lower) {
   lower_fail(lower);
 }
 
-/* ---- The program -------------------------------------------------------------------------------------- */
+// ---- The program --------------------------------------------------------------------------------------
 
 static void lower_all(struct lower *lower) {
   lower_declarations(lower);
@@ -234,7 +234,7 @@ static void lower_all(struct lower *lower) {
   ir_analyse_decides(lower->module, lower->arena);
 }
 
-/* The module owns memory of its own, so running out of memory must not jump past it. */
+// The module owns memory of its own, so running out of memory must not jump past it.
 struct ir_module *lower_program(struct arena *arena, struct diag_sink *sink,
                                 const struct ast_program *program, const char *name) {
   struct lower *lower = arena_new(arena, struct lower);

@@ -1,11 +1,11 @@
-/* Calls: functions, methods, constructors, builtins. */
+// Calls: functions, methods, constructors, builtins.
 #include <assert.h>
 #include <stdlib.h>
 
 #include "compiler/base/text.h"
 #include "compiler/lower/lower_internal.h"
 
-/* ---- Functions and methods ---------------------------------------------------------------------------- */
+// ---- Functions and methods ----------------------------------------------------------------------------
 
 static const struct size *const *call_sizes(struct lower_fn *fn, const struct ast_call *call) {
   size_t count = call->target.fn->size_vars.count;
@@ -23,7 +23,7 @@ static const struct ir_type *const *call_types(struct lower_fn *fn, const struct
   return types;
 }
 
-/* The arguments' slots; for one that is a function what goes along with it. */
+// The arguments' slots; for one that is a function what goes along with it.
 static struct ssa_values call_args(struct lower_fn *fn, const struct ast_call *call, struct lower_env *env) {
   const struct lower_function **functions = NULL;
   struct {
@@ -48,7 +48,7 @@ static struct ssa_values call_args(struct lower_fn *fn, const struct ast_call *c
   return (struct ssa_values){(uint32_t)all.count, all.items};
 }
 
-/* A method is told first where its instance is in lists. */
+// A method is told first where its instance is in lists.
 static struct ssa_values lower_function_call(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
   struct lower_ref self = {0};
@@ -73,7 +73,7 @@ static struct ssa_values lower_function_call(struct lower_fn *fn, const struct a
   return (struct ssa_values){instr->n_results, instr->results};
 }
 
-/* A record is its fields. */
+// A record is its fields.
 static struct ssa_values lower_constructor(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
   struct ssa_values fields = lower_exprs(fn, call->args, call->arg_count);
@@ -87,9 +87,9 @@ static struct ssa_values lower_constructor(struct lower_fn *fn, const struct ast
   return lower_one(fn, ir_build_data_new(&fn->ssa.build, type->data, constructor, fields.n, fields.items));
 }
 
-/* ---- Builtins on lists and numbers -------------------------------------------------------------------- */
+// ---- Builtins on lists and numbers --------------------------------------------------------------------
 
-/* The list operations whose result's type is the expression's: operands as written, flattened. */
+// The list operations whose result's type is the expression's: operands as written, flattened.
 static struct ssa_values lower_simple(struct lower_fn *fn, const struct ast_expr *expr, enum ir_op op) {
   const struct ast_call *call = &expr->call.resolved;
   struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
@@ -126,7 +126,7 @@ void lower_choose(struct lower_fn *fn, struct ir_value *a, struct ir_value *b, b
   ssa_branch(ssa, ir_build_host2(&ssa->build, less, larger ? a : b, larger ? b : a), *second, otherwise);
   if (otherwise == *first)
     return;
-  /* A NaN in b fails the comparison; one in a stays. */
+  // A NaN in b fails the comparison; one in a stays.
   struct ssa_label *unequal = ssa_label(ssa);
   ssa_enter(ssa, otherwise, 0, NULL);
   ssa_branch(ssa, ir_build_host2(&ssa->build, IR_FEQ, b, b), *first, unequal);
@@ -134,7 +134,7 @@ void lower_choose(struct lower_fn *fn, struct ir_value *a, struct ir_value *b, b
   ssa_branch(ssa, ir_build_host2(&ssa->build, IR_FEQ, a, a), *second, *first);
 }
 
-/* Lists are joined one after the other; what is in between is never seen. */
+// Lists are joined one after the other; what is in between is never seen.
 static struct ssa_values lower_zip(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_builder *build = &fn->ssa.build;
   const struct ast_call *call = &expr->call.resolved;
@@ -164,8 +164,8 @@ static struct ssa_values lower_last(struct lower_fn *fn, const struct ast_expr *
   return (struct ssa_values){get->n_results, get->results};
 }
 
-/* The smaller or the larger of two numbers: there is no instruction for it. Of equals, the first; NaN where
-   either is NaN. */
+// The smaller or the larger of two numbers: there is no instruction for it. Of equals, the first; NaN where
+// either is NaN.
 static struct ssa_values choice(struct lower_fn *fn, struct ir_value *a, struct ir_value *b, bool larger) {
   struct ssa *ssa = &fn->ssa;
   struct ssa_label *first, *second, *end = ssa_label(ssa);
@@ -185,7 +185,7 @@ static struct ssa_values lower_choice(struct lower_fn *fn, const struct ast_expr
   return choice(fn, args.items[0], args.items[1], larger);
 }
 
-/* abs(n) of an int */
+// abs(n) of an int
 static struct ssa_values lower_abs(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
   if (!fn->ssa.reachable)
@@ -220,7 +220,7 @@ static struct ir_value *bool_to_int(struct lower_fn *fn, struct ir_value *truth)
   return ssa_enter(ssa, end, 1, &type).items[0];
 }
 
-/* int(x) of an index, a float, a bool or an int; float(x) of an int, a bool or a float. */
+// int(x) of an index, a float, a bool or an int; float(x) of an int, a bool or a float.
 static struct ssa_values lower_number(struct lower_fn *fn, const struct ast_expr *expr, bool to_float) {
   struct ir_builder *build = &fn->ssa.build;
   struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
@@ -237,9 +237,9 @@ static struct ssa_values lower_number(struct lower_fn *fn, const struct ast_expr
   return lower_one(fn, ir_build_host1(build, from == IR_FLOAT ? IR_FLOAT_TO_INT : IR_INDEX_TO_INT, a));
 }
 
-/* ---- For people --------------------------------------------------------------------------------------- */
+// ---- For people ---------------------------------------------------------------------------------------
 
-/* The text of a value: a place for each slot, with the signs of tuples and records between them. */
+// The text of a value: a place for each slot, with the signs of tuples and records between them.
 static void write_places(const struct ir_type *type, FILE *out) {
   if (type->kind != IR_TUPLE) {
     fputc(IR_TEXT_VALUE, out);
@@ -305,7 +305,7 @@ static struct ssa_values lower_assert(struct lower_fn *fn, const struct ast_expr
   return LOWER_NONE;
 }
 
-/* ---- Tensors of lists --------------------------------------------------------------------------------- */
+// ---- Tensors of lists ---------------------------------------------------------------------------------
 
 struct ir_value *lower_list_tensor(struct lower_fn *fn, enum ir_op op, struct ir_value *list,
                                    const struct ir_type *type) {
@@ -319,7 +319,7 @@ struct ir_value *lower_list_tensor(struct lower_fn *fn, enum ir_op op, struct ir
   return op == IR_LIST_VECTOR ? ir_build_unary(&fn->ssa.build, IR_OP_STOP, tensor) : tensor;
 }
 
-/* tensor(xs), or tensor(a, b, ...): a list first, of floats or, if one is a tensor, of scalars. */
+// tensor(xs), or tensor(a, b, ...): a list first, of floats or, if one is a tensor, of scalars.
 static struct ssa_values lower_tensor(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
   struct ir_builder *build = &fn->ssa.build;
@@ -352,7 +352,7 @@ static struct ssa_values lower_tensor(struct lower_fn *fn, const struct ast_expr
   return lower_one(fn, lower_list_tensor(fn, op, list, type));
 }
 
-/* ---- Decisions ---------------------------------------------------------------------------------------- */
+// ---- Decisions ----------------------------------------------------------------------------------------
 
 static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_expr *expr, enum ir_op read) {
   struct ir_builder *build = &fn->ssa.build;
@@ -367,7 +367,7 @@ static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_ex
   return lower_one(fn, ir_build_value(build, read, 1, &a, lower_type_here(fn, expr->type)));
 }
 
-/* ---- All calls ---------------------------------------------------------------------------------------- */
+// ---- All calls ----------------------------------------------------------------------------------------
 
 static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct builtin *builtin = expr->call.resolved.target.builtin;

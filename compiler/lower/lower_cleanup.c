@@ -1,15 +1,14 @@
-/* ssa_finish: what building leaves behind is removed.
- *
- * Requires: every basic block of the layout is reachable and ends with a terminator; notes are NULL.
- * Leaves:   no basic-block parameter that always has one value, none that nothing needs, no block that only
- * one unconditional jump leads to; ids dense in layout order.
- */
+// ssa_finish: what building leaves behind is removed.
+//
+// Requires: every basic block of the layout is reachable and ends with a terminator; notes are NULL.
+// Leaves:   no basic-block parameter that always has one value, none that nothing needs, no block that only
+// one unconditional jump leads to; ids dense in layout order.
 #include <assert.h>
 
 #include "compiler/lower/lower_ssa.h"
 
 struct incoming {
-  struct ir_target **items; /* the targets of terminators that lead to this block */
+  struct ir_target **items;  // the targets of terminators that lead to this block
   size_t count, capacity;
 };
 
@@ -25,16 +24,16 @@ static void find_incoming(struct arena *scratch, struct ir_function *function) {
   }
 }
 
-/* ---- Parameters with one value ------------------------------------------------------------------------ */
+// ---- Parameters with one value ------------------------------------------------------------------------
 
-/* While these are looked for, a value's note is what it stands for. */
+// While these are looked for, a value's note is what it stands for.
 static struct ir_value *resolve(struct ir_value *value) {
   while (value->note)
     value = value->note;
   return value;
 }
 
-/* The one value that parameter k has, apart from itself; NULL when there are several. */
+// The one value that parameter k has, apart from itself; NULL when there are several.
 static struct ir_value *only_value(const struct ir_bb *bb, uint32_t k) {
   const struct incoming *incoming = bb->note;
   struct ir_value *only = NULL;
@@ -74,7 +73,7 @@ static void resolve_uses(struct ir_function *function) {
   }
 }
 
-/* ---- Dropping parameters ------------------------------------------------------------------------------ */
+// ---- Dropping parameters ------------------------------------------------------------------------------
 
 typedef bool drop_rule(const struct ir_value *param);
 
@@ -109,10 +108,10 @@ static void drop_params(struct ir_function *function, drop_rule *drop) {
 
 static bool stands_for_another(const struct ir_value *param) { return param->note != NULL; }
 
-/* ---- Parameters that nothing needs -------------------------------------------------------------------- */
+// ---- Parameters that nothing needs --------------------------------------------------------------------
 
-/* While these are looked for, the note of every basic block's parameter is one of these; other values have
- * none. */
+// While these are looked for, the note of every basic block's parameter is one of these; other values have
+// none.
 struct need {
   struct ir_bb *bb;
   uint32_t k;
@@ -159,7 +158,7 @@ static bool is_not_needed(const struct ir_value *param) {
   return !need->needed;
 }
 
-/* ---- Blocks that follow each other -------------------------------------------------------------------- */
+// ---- Blocks that follow each other --------------------------------------------------------------------
 
 static bool can_absorb(const struct ir_bb *bb) {
   if (bb->last->op != IR_BR)
@@ -169,7 +168,7 @@ static bool can_absorb(const struct ir_bb *bb) {
   return incoming->count == 1 && next->n_params == 0 && next != bb;
 }
 
-/* `next` is emptied; unlink_empty takes it out of the layout. */
+// `next` is emptied; unlink_empty takes it out of the layout.
 static void absorb(struct ir_bb *bb) {
   struct ir_bb *next = bb->last->targets[0].bb;
   ir_remove(bb, bb->last);

@@ -1,5 +1,5 @@
-/* Constant expressions: arguments of layers and initialisers, the probability of dropout, and numbers that
- * stand beside tensors. What only a run may report (a division by zero) has no constant value. */
+// Constant expressions: arguments of layers and initialisers, the probability of dropout, and numbers that
+// stand beside tensors. What only a run may report (a division by zero) has no constant value.
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ double lower_constant_number(struct lower_constant value) {
   return value.kind == TYPE_FLOAT ? value.number : (double)value.integer;
 }
 
-/* -1, 0 or 1; 2 when one is not a number. */
+// -1, 0 or 1; 2 when one is not a number.
 static int compare(struct lower_constant a, struct lower_constant b) {
   if (a.kind != TYPE_FLOAT)
     return (a.integer > b.integer) - (a.integer < b.integer);
@@ -25,7 +25,7 @@ static int compare(struct lower_constant a, struct lower_constant b) {
   return (a.number > b.number) - (a.number < b.number);
 }
 
-/* Integers wrap, as at run time. */
+// Integers wrap, as at run time.
 static bool int_arithmetic(enum ast_binary_op op, int64_t a, int64_t b, int64_t *value) {
   switch (op) {
   case AST_BINARY_ADD: *value = (int64_t)((uint64_t)a + (uint64_t)b); return true;
@@ -63,7 +63,7 @@ static bool comparison(enum ast_binary_op op, int order, bool *value) {
   }
 }
 
-/* *value is the left side's. */
+// *value is the left side's.
 static bool operation(const struct lower_node *self, const struct ast_expr *expr,
                       struct lower_constant *value) {
   enum ast_binary_op op = expr->binary.op;
@@ -112,7 +112,7 @@ static bool unary(const struct lower_node *self, const struct ast_expr *expr, st
   return true;
 }
 
-/* float(n), int(x) */
+// float(n), int(x)
 static bool conversion(const struct lower_node *self, const struct ast_call *call,
                        struct lower_constant *value) {
   if (call->kind != AST_CALL_BUILTIN)
@@ -124,7 +124,7 @@ static bool conversion(const struct lower_node *self, const struct ast_call *cal
     *value = of_float(lower_constant_number(*value));
     return true;
   }
-  /* The bounds are exact: the range of int64_t is [-2^63, 2^63). */
+  // The bounds are exact: the range of int64_t is [-2^63, 2^63).
   if (value->kind == TYPE_FLOAT && !(value->number >= -0x1p63 && value->number < 0x1p63))
     return false;
   *value = of_int(value->kind == TYPE_FLOAT ? (int64_t)value->number : value->integer);

@@ -1,13 +1,13 @@
-/* Entry points: functions that are run on data. What the data give and what such a function takes is the same but for
- * tensors: data give lists of floats, so a function that takes tensors gets a second one in front of it, which makes
- * tensors of them. */
+// Entry points: functions that are run on data. What the data give and what such a function takes is the same but for
+// tensors: data give lists of floats, so a function that takes tensors gets a second one in front of it, which makes
+// tensors of them.
 #include <string.h>
 
 #include "compiler/lower/lower_internal.h"
 
-/* ---- Which functions ----------------------------------------------------------------------------------- */
+// ---- Which functions -----------------------------------------------------------------------------------
 
-/* Whether values of the type can be read from data: there is no tensor in its data types. */
+// Whether values of the type can be read from data: there is no tensor in its data types.
 static bool is_data(struct lower *lower, struct map *seen, const struct type *type, bool may_be_tensor) {
   switch (type->kind) {
   case TYPE_INT:
@@ -36,8 +36,8 @@ static bool is_data(struct lower *lower, struct map *seen, const struct type *ty
   }
 }
 
-/* Functions of tensors that others call are their parts, and those of other files are libraries: they are no entries,
- * unless their name says so. */
+// Functions of tensors that others call are their parts, and those of other files are libraries: they are no entries,
+// unless their name says so.
 static bool is_entry(struct lower *lower, const struct ast_fn *fn, bool is_main) {
   if (fn->test)
     return false;
@@ -50,9 +50,9 @@ static bool is_entry(struct lower *lower, const struct ast_fn *fn, bool is_main)
   return fn->size_vars.count == 0 && fn->type_vars.count == 0;
 }
 
-/* ---- Tensors of data ----------------------------------------------------------------------------------- */
+// ---- Tensors of data -----------------------------------------------------------------------------------
 
-/* The schema of a parameter: as its type, but that a scalar tensor is a float. */
+// The schema of a parameter: as its type, but that a scalar tensor is a float.
 static const struct ir_type *schema_type(struct ir_module *module, const struct ir_type *type) {
   if (type->kind == IR_TENSOR && type->shape.rank == 0)
     return ir_type_simple(module, IR_FLOAT);
@@ -67,7 +67,7 @@ static const struct ir_type *schema_type(struct ir_module *module, const struct 
   return ir_type_tuple(module, NULL, type->tuple.n, fields);
 }
 
-/* Whether there is a tensor in it: then it is not what data give. */
+// Whether there is a tensor in it: then it is not what data give.
 static bool holds_tensor(const struct ir_type *type) {
   if (type->kind == IR_LIST)
     return holds_tensor(type->element);
@@ -84,7 +84,7 @@ static struct ssa_values make_element(struct lower_fn *fn, struct ssa_values ele
   return make_tensors(fn, type, element);
 }
 
-/* The slots of a value of the type, from those that data give. */
+// The slots of a value of the type, from those that data give.
 static struct ssa_values make_tensors(struct lower_fn *fn, const struct ir_type *type,
                                       struct ssa_values data) {
   if (!holds_tensor(type))
@@ -107,7 +107,7 @@ static struct ssa_values make_tensors(struct lower_fn *fn, const struct ir_type 
   return all;
 }
 
-/* A function of the same name that makes tensors of what it gets, and calls the entry with them. */
+// A function of the same name that makes tensors of what it gets, and calls the entry with them.
 static uint32_t wrap(struct lower *lower, const struct lower_instance *callee, const struct ir_entry *entry,
                      const struct ir_type *const *types) {
   struct ir_module *module = lower->module;
@@ -138,7 +138,7 @@ static uint32_t wrap(struct lower *lower, const struct lower_instance *callee, c
   return function->id;
 }
 
-/* ---- All ----------------------------------------------------------------------------------------------- */
+// ---- All -----------------------------------------------------------------------------------------------
 
 static void add_entry(struct lower *lower, const struct ast_fn *fn) {
   struct lower_env env = {0};
@@ -161,7 +161,7 @@ static void add_entry(struct lower *lower, const struct ast_fn *fn) {
   entry->result = lower_result_type(lower, fn, &env);
 }
 
-/* The functions of one test take the model's place. */
+// The functions of one test take the model's place.
 static void lower_test(struct lower *lower) {
   const struct ast_files *files = &lower->program->files;
   const struct ast_decls *decls = &files->items[files->count - 1]->decls;

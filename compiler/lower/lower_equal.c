@@ -1,6 +1,5 @@
-/* `==` of values with parts. Lists and data are compared by functions of their own, one for each type: data may contain
- * itself. What costs is what is looked at: the comparison ends at the first part that differs.
- */
+// `==` of values with parts. Lists and data are compared by functions of their own, one for each type: data may contain
+// itself. What costs is what is looked at: the comparison ends at the first part that differs.
 #include "compiler/lower/lower_internal.h"
 
 static struct ir_value *one_result(struct lower *lower, struct ssa *ssa, struct ssa_label *end) {
@@ -48,7 +47,7 @@ static struct ir_value *equal_slots(struct lower *lower, struct ssa *ssa, const 
   return ir_build_call(&ssa->build, function->id, 2, (struct ir_value *[]){a, b})->results[0];
 }
 
-/* Goes on where all of them are equal, and to `differs` at the first that are not. */
+// Goes on where all of them are equal, and to `differs` at the first that are not.
 static void require_equal(struct lower *lower, struct ssa *ssa, uint32_t n,
                           const struct ir_type *const *types, struct ir_value *const *a,
                           struct ir_value *const *b, struct ssa_label *differs) {
@@ -75,7 +74,7 @@ struct ir_value *lower_equal(struct lower *lower, struct ssa *ssa, const struct 
   return one_result(lower, ssa, end);
 }
 
-/* ---- The functions ------------------------------------------------------------------------------------- */
+// ---- The functions -------------------------------------------------------------------------------------
 
 static void compare_lists(struct lower *lower, struct ssa *ssa, const struct lower_equality *equality,
                           struct ssa_label *equal, struct ssa_label *differs) {
@@ -99,7 +98,7 @@ static void compare_lists(struct lower *lower, struct ssa *ssa, const struct low
   jump_with(lower, ssa, head, ir_build_host2(build, IR_IADD, i.items[0], ir_build_int(build, 1)));
 }
 
-/* Goes on where the value has the constructor. */
+// Goes on where the value has the constructor.
 static void require_constructor(struct lower *lower, struct ssa *ssa, struct ir_value *data,
                                 uint32_t constructor, uint32_t n_constructors, struct ssa_label *differs) {
   struct ssa_label **cases = arena_new_array(lower->arena, struct ssa_label *, constructor + 2);

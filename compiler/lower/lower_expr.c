@@ -1,14 +1,13 @@
-/* Expressions: names, operators, fields, indexing, lists, `if`. Calls and patterns have files of their own.
- *
- * When an operand never finishes (it returns or breaks on every path), nothing more is built for the
- * expression.
- */
+// Expressions: names, operators, fields, indexing, lists, `if`. Calls and patterns have files of their own.
+//
+// When an operand never finishes (it returns or breaks on every path), nothing more is built for the
+// expression.
 #include <assert.h>
 #include <math.h>
 
 #include "compiler/lower/lower_internal.h"
 
-/* ---- Small things ------------------------------------------------------------------------------------- */
+// ---- Small things -------------------------------------------------------------------------------------
 
 const struct ir_type *lower_type_here(struct lower_fn *fn, const struct type *type) {
   return lower_type(fn->lower, &fn->env, type);
@@ -30,7 +29,7 @@ struct ssa_values lower_undefined(struct lower_fn *fn, const struct type *type) 
   return values;
 }
 
-/* An expression of TYPE_NEVER has no slots; whoever wants one is not reached either. */
+// An expression of TYPE_NEVER has no slots; whoever wants one is not reached either.
 struct ir_value *lower_scalar(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ssa_values values = lower_expr(fn, expr);
   if (values.n == 1)
@@ -76,7 +75,7 @@ static struct ir_value *constant_value(struct lower_fn *fn, struct lower_constan
   }
 }
 
-/* ---- Layer instances ---------------------------------------------------------------------------------- */
+// ---- Layer instances ----------------------------------------------------------------------------------
 
 bool lower_is_layer(const struct ast_expr *expr) {
   const struct type *type = expr->type;
@@ -124,7 +123,7 @@ struct lower_ref lower_layer_ref(struct lower_fn *fn, const struct ast_expr *exp
   return (struct lower_ref){.node = map_get(&fn->lower->nodes, instance)};
 }
 
-/* ---- Names -------------------------------------------------------------------------------------------- */
+// ---- Names --------------------------------------------------------------------------------------------
 
 static struct ssa_values local_value(struct lower_fn *fn, const struct ast_local *local) {
   const struct lower_local *slot = &fn->locals[local->index];
@@ -179,11 +178,11 @@ static struct ssa_values lower_name(struct lower_fn *fn, const struct ast_expr *
   }
 }
 
-/* ---- Operators ---------------------------------------------------------------------------------------- */
+// ---- Operators ----------------------------------------------------------------------------------------
 
 struct operator_row {
-  enum ir_op for_int, for_float, for_tensor; /* IR_N_OPS: none */
-  bool swapped;                              /* a > b is b < a */
+  enum ir_op for_int, for_float, for_tensor;  // IR_N_OPS: none
+  bool swapped;                               // a > b is b < a
 };
 
 static const struct operator_row operator_rows[] = {
@@ -201,7 +200,7 @@ static const struct operator_row operator_rows[] = {
     [AST_BINARY_MATMUL] = {IR_N_OPS, IR_N_OPS, IR_OP_MATMUL, false},
 };
 
-/* && and ||: the right side is evaluated only when the left does not decide. */
+// && and ||: the right side is evaluated only when the left does not decide.
 static struct ssa_values lower_lazy(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ssa *ssa = &fn->ssa;
   bool is_and = expr->binary.op == AST_BINARY_AND;
@@ -265,8 +264,8 @@ static struct ssa_values lower_operation(struct lower_fn *fn, const struct ast_e
   return lower_one(fn, row->swapped ? binary_operation(fn, row, b, a) : binary_operation(fn, row, a, b));
 }
 
-/* A chain of operators from the first one on: each finds its left side lowered. What is converted to a tensor ends
- * a chain, since it may be constant as a whole. */
+// A chain of operators from the first one on: each finds its left side lowered. What is converted to a tensor ends
+// a chain, since it may be constant as a whole.
 static struct ssa_values lower_binary(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_expr *op = expr;
   while (op->binary.left->kind == AST_EXPR_BINARY && op->binary.left->conversion == AST_CONVERT_NONE)
@@ -293,10 +292,10 @@ static struct ssa_values lower_unary(struct lower_fn *fn, const struct ast_expr 
   return lower_one(fn, ir_build_host1(build, a->type->kind == IR_FLOAT ? IR_FNEG : IR_INEG, a));
 }
 
-/* ---- Fields, elements, parts -------------------------------------------------------------------------- */
+// ---- Fields, elements, parts --------------------------------------------------------------------------
 
-/* A field that every constructor has. Where it lies in the same slot of all, the tag does not matter: values
- * of all constructors are laid out alike. */
+// A field that every constructor has. Where it lies in the same slot of all, the tag does not matter: values
+// of all constructors are laid out alike.
 static struct ssa_values data_field(struct lower_fn *fn, const struct ast_expr *expr,
                                     struct ssa_values base) {
   struct ssa *ssa = &fn->ssa;
@@ -341,7 +340,7 @@ static struct ssa_values lower_field_expr(struct lower_fn *fn, const struct ast_
   return data_field(fn, expr, base);
 }
 
-/* e.0 */
+// e.0
 static struct ssa_values lower_project(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct type *tuple = expr->project.base->type;
   struct ssa_values base = lower_expr(fn, expr->project.base);
@@ -399,7 +398,7 @@ static struct ssa_values lower_list(struct lower_fn *fn, const struct ast_expr *
   return lower_one(fn, list);
 }
 
-/* ---- if ----------------------------------------------------------------------------------------------- */
+// ---- if -----------------------------------------------------------------------------------------------
 
 static struct ssa_values lower_if(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ssa *ssa = &fn->ssa;
@@ -421,7 +420,7 @@ static struct ssa_values lower_if(struct lower_fn *fn, const struct ast_expr *ex
   return ssa_enter(ssa, end, n, lower_flatten(fn->lower, type));
 }
 
-/* ---- Expressions -------------------------------------------------------------------------------------- */
+// ---- Expressions --------------------------------------------------------------------------------------
 
 static struct ssa_values lower_unconverted(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_builder *build = &fn->ssa.build;

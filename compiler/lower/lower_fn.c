@@ -1,4 +1,4 @@
-/* Bodies of functions: bindings, scopes, statements. */
+// Bodies of functions: bindings, scopes, statements.
 #include <assert.h>
 
 #include "compiler/lower/lower_internal.h"
@@ -17,7 +17,7 @@ void lower_at(struct lower_fn *fn, struct span span) {
   fn->ssa.build.loc = (struct ir_loc){file_id(fn->lower, span.file), position.line, position.column};
 }
 
-/* ---- Bindings ----------------------------------------------------------------------------------------- */
+// ---- Bindings -----------------------------------------------------------------------------------------
 
 void lower_bind(struct lower_fn *fn, const struct ast_local *local, struct ssa_values values) {
   struct lower_local *slot = &fn->locals[local->index];
@@ -36,10 +36,10 @@ void lower_bind_layer(struct lower_fn *fn, const struct ast_local *local, struct
   fn->locals[local->index] = (struct lower_local){.kind = LOCAL_LAYER, .ref = ref};
 }
 
-/* ---- Assignment --------------------------------------------------------------------------------------- */
+// ---- Assignment ---------------------------------------------------------------------------------------
 
-/* The target's new value, when the element that `target` is gets `value`: for `xs[i][j] = e` this is xs with
- * a new xs[i], which is the old one with a new element j. */
+// The target's new value, when the element that `target` is gets `value`: for `xs[i][j] = e` this is xs with
+// a new xs[i], which is the old one with a new element j.
 static struct ssa_values with_element(struct lower_fn *fn, struct ssa_values list, struct ir_value *index,
                                       struct ssa_values element) {
   struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)element.n + 2);
@@ -67,9 +67,9 @@ static void assign(struct lower_fn *fn, const struct ast_expr *target, struct ss
   assign(fn, target->index.base, with_element(fn, list, index, value));
 }
 
-/* ---- Statements --------------------------------------------------------------------------------------- */
+// ---- Statements ---------------------------------------------------------------------------------------
 
-/* A metric's results are numbers, so its scalars are read: it waits for them. */
+// A metric's results are numbers, so its scalars are read: it waits for them.
 static struct ssa_values read_scalars(struct lower_fn *fn, struct ssa_values values) {
   const struct ir_type *type = ir_type_simple(fn->lower->module, IR_FLOAT);
   struct ssa_values read = {values.n, arena_new_array(fn->arena, struct ir_value *, values.n)};
@@ -137,9 +137,9 @@ struct ssa_values lower_block(struct lower_fn *fn, const struct ast_block *block
   return values;
 }
 
-/* ---- Functions ---------------------------------------------------------------------------------------- */
+// ---- Functions ----------------------------------------------------------------------------------------
 
-/* The function's parameters are, in order, where `self` is in lists and the slots of each parameter. */
+// The function's parameters are, in order, where `self` is in lists and the slots of each parameter.
 static void bind_params(struct lower_fn *fn) {
   const struct ir_function *function = fn->instance->function;
   const struct lower_function *own = fn->instance->own;

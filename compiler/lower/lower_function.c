@@ -1,12 +1,11 @@
-/* Functions as arguments. Which function a parameter stands for is known where its function is compiled: an instance
- * is made for each. What only a run knows goes along as values, in parameters of their own: where the receiver of a
- * method is in lists, and what a function written in place reads of the bindings around it.
- */
+// Functions as arguments. Which function a parameter stands for is known where its function is compiled: an instance
+// is made for each. What only a run knows goes along as values, in parameters of their own: where the receiver of a
+// method is in lists, and what a function written in place reads of the bindings around it.
 #include <assert.h>
 
 #include "compiler/lower/lower_internal.h"
 
-/* ---- Which function ------------------------------------------------------------------------------------ */
+// ---- Which function ------------------------------------------------------------------------------------
 
 static const void *target_of(const struct ast_expr *arg) {
   if (arg->kind == AST_EXPR_FN)
@@ -17,9 +16,9 @@ static const void *target_of(const struct ast_expr *arg) {
                                               : (const void *)call->target.fn;
 }
 
-/* Two arguments are one function when they have one target, on one family of layers, and are called with values of
- * the same types: sizes, types and conversions follow from these. What is written in place is its own in each
- * instance around it. */
+// Two arguments are one function when they have one target, on one family of layers, and are called with values of
+// the same types: sizes, types and conversions follow from these. What is written in place is its own in each
+// instance around it.
 static bool same_function(const struct lower_function *a, const struct lower_function *b) {
   if (a->self != b->self || a->n_types != b->n_types ||
       (a->arg->kind == AST_EXPR_FN && a->around != b->around))
@@ -41,7 +40,7 @@ static const struct lower_function *find_function(struct lower *lower, struct lo
   return wanted;
 }
 
-/* ---- What goes along ----------------------------------------------------------------------------------- */
+// ---- What goes along -----------------------------------------------------------------------------------
 
 struct slots {
   struct ir_value **items;
@@ -128,7 +127,7 @@ const char *lower_function_name(struct lower *lower, const struct lower_function
   return function->self ? arena_printf(lower->arena, "%s.%s", function->self->path, name) : name;
 }
 
-/* ---- Calls of them ------------------------------------------------------------------------------------- */
+// ---- Calls of them -------------------------------------------------------------------------------------
 
 static struct ssa_values call_own(struct lower_fn *fn, struct lower_closure closure, struct ssa_values args,
                                   struct span span) {
@@ -141,7 +140,7 @@ static struct ssa_values call_own(struct lower_fn *fn, struct lower_closure clos
   return (struct ssa_values){instr->n_results, instr->results};
 }
 
-/* The call that the checker made of the name, where the name was written. */
+// The call that the checker made of the name, where the name was written.
 static struct ssa_values call_named(struct lower_fn *fn, struct lower_closure closure,
                                     struct ssa_values args) {
   const struct lower_function *function = closure.which;
@@ -181,7 +180,7 @@ struct ssa_values lower_value_call(struct lower_fn *fn, const struct ast_expr *e
   return call_named(fn, local->function, args);
 }
 
-/* ---- Bodies of functions written in place -------------------------------------------------------------- */
+// ---- Bodies of functions written in place --------------------------------------------------------------
 
 static struct ssa_values take(struct lower_fn *fn, uint32_t *next, uint32_t n) {
   struct ssa_values values = {n, fn->instance->function->params + *next};
@@ -189,7 +188,7 @@ static struct ssa_values take(struct lower_fn *fn, uint32_t *next, uint32_t n) {
   return values;
 }
 
-/* Binds what came along; gives the number of its slots. */
+// Binds what came along; gives the number of its slots.
 uint32_t lower_bind_captured(struct lower_fn *fn, const struct lower_function *function) {
   const struct ast_locals *captures = &function->arg->fn.captures;
   uint32_t next = fn->self.n_indices;

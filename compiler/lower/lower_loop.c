@@ -1,18 +1,18 @@
-/* Loops: `for`, `while` and comprehensions. */
+// Loops: `for`, `while` and comprehensions.
 #include <assert.h>
 
 #include "compiler/lower/lower_internal.h"
 
-/* What a loop runs over: the ints from low to high, and what each of them stands for. */
+// What a loop runs over: the ints from low to high, and what each of them stands for.
 struct sequence {
   enum { OVER_INTS, OVER_LIST, OVER_LAYERS, OVER_MEMBERS } kind;
   struct ir_value *low, *high;
   struct ir_value *list;
-  const struct ir_type *index; /* of the members of a vocab or enum */
+  const struct ir_type *index;  // of the members of a vocab or enum
   struct lower_ref layers;
 };
 
-/* The name of a vocab or enum: as an expression it stands nowhere else. */
+// The name of a vocab or enum: as an expression it stands nowhere else.
 static bool is_set(const struct ast_expr *expr) {
   return expr->kind == AST_EXPR_NAME &&
          (expr->name.ref.kind == AST_REF_VOCAB || expr->name.ref.kind == AST_REF_ENUM ||
@@ -72,14 +72,14 @@ static void bind_element(struct lower_fn *fn, const struct sequence *sequence,
   }
 }
 
-/* The slots of the variables that are assigned to in a loop and declared before it. */
+// The slots of the variables that are assigned to in a loop and declared before it.
 static struct ssa_slots assigned_slots(struct lower_fn *fn, struct ast_assigned assigned) {
   struct ssa_slots slots = {0};
   uint32_t loop = ++fn->n_loops;
   struct ast_local *const *locals = fn->instance->fn->assigned.items;
   for (size_t i = assigned.first; i < assigned.first + assigned.count; i++) {
     struct lower_local *local = &fn->locals[locals[i]->index];
-    /* What the loop declares has no variable yet. */
+    // What the loop declares has no variable yet.
     if (local->kind != LOCAL_VARIABLE || local->variable.loop == loop)
       continue;
     local->variable.loop = loop;
@@ -89,11 +89,11 @@ static struct ssa_slots assigned_slots(struct lower_fn *fn, struct ast_assigned 
   return slots;
 }
 
-/* A loop over a sequence. What a comprehension or sum collects, if any, goes round with the counter. */
+// A loop over a sequence. What a comprehension or sum collects, if any, goes round with the counter.
 struct counted_loop {
   struct ssa_label *head, *next, *exit;
   struct ir_value *i;
-  struct ir_value *collected; /* NULL for a `for` */
+  struct ir_value *collected;  // NULL for a `for`
   uint32_t scope;
 };
 
@@ -104,7 +104,7 @@ static struct ssa_values carried(struct lower_fn *fn, struct ir_value *i, struct
   return (struct ssa_values){collected ? 2 : 1, items};
 }
 
-/* Begins the body; the caller binds the element. */
+// Begins the body; the caller binds the element.
 static void begin_loop(struct lower_fn *fn, const struct sequence *sequence, struct ast_assigned assigned,
                        struct ir_value *collected, struct counted_loop *loop) {
   struct ssa *ssa = &fn->ssa;
@@ -122,7 +122,7 @@ static void begin_loop(struct lower_fn *fn, const struct sequence *sequence, str
   ssa_enter(ssa, body, 0, NULL);
 }
 
-/* Ends the body with what was collected so far. Goes on after the loop. */
+// Ends the body with what was collected so far. Goes on after the loop.
 static void end_loop(struct lower_fn *fn, struct counted_loop *loop, struct ir_value *collected) {
   struct ssa *ssa = &fn->ssa;
   struct ssa_values so_far = collected ? lower_one(fn, collected) : LOWER_NONE;
@@ -167,7 +167,7 @@ static struct ir_value *push(struct lower_fn *fn, struct ir_value *list, struct 
   return ir_build_value(&fn->ssa.build, IR_LIST_PUSH, element.n + 1, operands, list->type);
 }
 
-/* [element for pattern in sequence if condition] */
+// [element for pattern in sequence if condition]
 struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ssa *ssa = &fn->ssa;
   struct sequence sequence;
@@ -213,7 +213,7 @@ struct ir_value *lower_map_list(struct lower_fn *fn, struct ir_value *list, cons
   return loop.collected;
 }
 
-/* sum(xs) of ints or floats. */
+// sum(xs) of ints or floats.
 struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_builder *build = &fn->ssa.build;
   struct sequence sequence;
@@ -242,7 +242,7 @@ struct ssa_values lower_best_of_numbers(struct lower_fn *fn, const struct ast_ex
   const char *name = expr->call.resolved.target.builtin->name;
   ir_build(build, IR_REQUIRE, 1, &is_any, 0, NULL)->text = arena_printf(fn->lower->module->arena,
                                                                         "%s of an empty list", name);
-  /* What is collected is the place: the number there is read again, which costs nothing. */
+  // What is collected is the place: the number there is read again, which costs nothing.
   struct ir_value *first = sequence.low;
   sequence.low = ir_build_int(build, 1);
   begin_loop(fn, &sequence, (struct ast_assigned){0}, first, &loop);
@@ -269,7 +269,7 @@ void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt) {
   struct ssa_label *exit = ssa_label(ssa), *body = ssa_label(ssa);
   struct ssa_label *head = ssa_enter_loop(ssa, LOWER_NONE, assigned_slots(fn, stmt->while_loop.assigned),
                                           &none);
-  /* `while true` ends by `break` or `return` alone: the checker takes it so, too. */
+  // `while true` ends by `break` or `return` alone: the checker takes it so, too.
   if (is_true(fn, stmt->while_loop.condition))
     ssa_jump(ssa, body, LOWER_NONE);
   else

@@ -1,21 +1,20 @@
-/* Patterns: `match` as a decision tree, and binding of patterns that always match.
- *
- * A match is a table: a row for each arm, a column for each value still to be looked at. The first column
- * that the first row restricts is tested; every outcome goes on with the rows that it leaves, and with
- * columns for the parts of the value that it uncovers (Maranget 2008, section 4; the column is always the
- * first). Rows can be copied to several outcomes, so an arm's body is a label that is given the values of the
- * arm's names.
- *
- * The table is sparse: a column knows the rows that restrict it, a row the columns that it restricts, in order, as a
- * list that outcomes share. So a test costs what it is about, however many columns stand beside it.
- */
+// Patterns: `match` as a decision tree, and binding of patterns that always match.
+//
+// A match is a table: a row for each arm, a column for each value still to be looked at. The first column
+// that the first row restricts is tested; every outcome goes on with the rows that it leaves, and with
+// columns for the parts of the value that it uncovers (Maranget 2008, section 4; the column is always the
+// first). Rows can be copied to several outcomes, so an arm's body is a label that is given the values of the
+// arm's names.
+//
+// The table is sparse: a column knows the rows that restrict it, a row the columns that it restricts, in order, as a
+// list that outcomes share. So a test costs what it is about, however many columns stand beside it.
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "compiler/lower/lower_internal.h"
 
-/* ---- Parts of values ---------------------------------------------------------------------------------- */
+// ---- Parts of values ----------------------------------------------------------------------------------
 
 static uint32_t width(struct lower_fn *fn, const struct type *type) {
   return ir_type_width(lower_type_here(fn, type));
@@ -26,7 +25,7 @@ uint32_t lower_field_slot(struct lower_fn *fn, const struct type *data,
   const struct ir_type *type = lower_type_here(fn, data);
   if (type->kind == IR_DATA)
     return ir_field_slot(fn->lower->module, type->data, constructor->index, (uint32_t)field);
-  uint32_t slot = 0; /* a record: it has few */
+  uint32_t slot = 0;  // a record: it has few
   for (size_t i = 0; i < field; i++)
     slot += ir_type_width(type->tuple.fields[i].type);
   return slot;
@@ -45,7 +44,7 @@ struct ssa_values lower_field(struct lower_fn *fn, const struct type *data,
   return slots;
 }
 
-/* ---- Patterns ----------------------------------------------------------------------------------------- */
+// ---- Patterns -----------------------------------------------------------------------------------------
 
 static const struct ast_constructor *constructor_of(const struct ast_pattern *pattern) {
   if (pattern->kind == AST_PATTERN_CONSTRUCTOR)
@@ -77,7 +76,7 @@ void lower_bind_pattern(struct lower_fn *fn, const struct ast_pattern *pattern, 
   }
 }
 
-/* ---- The table ---------------------------------------------------------------------------------------- */
+// ---- The table ----------------------------------------------------------------------------------------
 
 struct cell {
   size_t arm;
@@ -86,10 +85,10 @@ struct cell {
 
 struct column {
   const struct type *type;
-  struct ssa_values value; /* not loaded when no row looks at it */
+  struct ssa_values value;  // not loaded when no row looks at it
   size_t n_cells;
-  struct cell *cells; /* of the rows that restrict it, by arm */
-  bool is_decided;    /* by a test that is being lowered: it is in no table inside */
+  struct cell *cells;  // of the rows that restrict it, by arm
+  bool is_decided;     // by a test that is being lowered: it is in no table inside
 };
 
 struct binding {
@@ -98,7 +97,7 @@ struct binding {
   const struct binding *next;
 };
 
-/* Columns that a row restricts, in the order of the table. Those that are decided stay until they come first. */
+// Columns that a row restricts, in the order of the table. Those that are decided stay until they come first.
 struct pending {
   struct column *column;
   const struct pending *next;
@@ -110,7 +109,7 @@ struct row {
   size_t arm;
 };
 
-/* The rows that may still match, in order. */
+// The rows that may still match, in order.
 struct table {
   size_t n_rows;
   struct row *rows;
@@ -118,7 +117,7 @@ struct table {
 
 struct arm {
   struct ssa_label *label;
-  AST_LIST(arm_locals, const struct ast_local *) locals; /* in order of text */
+  AST_LIST(arm_locals, const struct ast_local *) locals;  // in order of text
 };
 
 struct match {
@@ -127,7 +126,7 @@ struct match {
   uint32_t most_decisions;
 };
 
-/* What a pattern asks of a column's value. A name matches anything: the row remembers what it stands for. */
+// What a pattern asks of a column's value. A name matches anything: the row remembers what it stands for.
 static void add_pattern(struct match *match, struct row *row, const struct ast_pattern *pattern,
                         struct column *column) {
   struct arena *arena = match->fn->arena;
@@ -145,7 +144,7 @@ static void add_pattern(struct match *match, struct row *row, const struct ast_p
   row->pending = pending;
 }
 
-/* NULL: anything. */
+// NULL: anything.
 static const struct ast_pattern *pattern_of(const struct column *column, size_t arm) {
   size_t low = 0, high = column->n_cells;
   while (low < high) {
@@ -158,7 +157,7 @@ static const struct ast_pattern *pattern_of(const struct column *column, size_t 
   return low < column->n_cells && column->cells[low].arm == arm ? column->cells[low].pattern : NULL;
 }
 
-/* The patterns of the parts of a value that `pattern`, a tuple or constructor, takes apart. */
+// The patterns of the parts of a value that `pattern`, a tuple or constructor, takes apart.
 static const struct ast_patterns *parts_of(const struct ast_pattern *pattern) {
   static const struct ast_patterns none = {0};
   if (pattern->kind == AST_PATTERN_TUPLE)
@@ -166,7 +165,7 @@ static const struct ast_patterns *parts_of(const struct ast_pattern *pattern) {
   return pattern->kind == AST_PATTERN_CONSTRUCTOR ? &pattern->constructor.args : &none;
 }
 
-/* Which outcome of a test on its column a pattern wants: the number of a constructor or member, an int, 0 or 1. */
+// Which outcome of a test on its column a pattern wants: the number of a constructor or member, an int, 0 or 1.
 static int64_t outcome_of(const struct ast_pattern *pattern) {
   const struct ast_constructor *constructor = constructor_of(pattern);
   if (constructor)
@@ -178,13 +177,13 @@ static int64_t outcome_of(const struct ast_pattern *pattern) {
   }
 }
 
-/* The rows that are left when a column has an outcome: those that want it, and those that take anything. */
+// The rows that are left when a column has an outcome: those that want it, and those that take anything.
 struct outcome {
   int64_t value;
   struct table table;
 };
 
-/* All outcomes that rows want, by the first row that does, and the rows that take anything. */
+// All outcomes that rows want, by the first row that does, and the rows that take anything.
 struct outcomes {
   size_t n;
   struct outcome *items;
@@ -203,7 +202,7 @@ static int compare_wishes(const void *a, const void *b) {
   return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* Sets of wishes for one outcome each, by their first rows. */
+// Sets of wishes for one outcome each, by their first rows.
 struct wish_set {
   const struct wish *first;
   size_t n;
@@ -214,7 +213,7 @@ static int compare_sets(const void *a, const void *b) {
   return x->first->row < y->first->row ? -1 : x->first->row > y->first->row;
 }
 
-/* The rows that are wished for and those that take anything, in order. */
+// The rows that are wished for and those that take anything, in order.
 static struct outcome merge_rows(struct arena *arena, const struct table *table, const struct wish_set *set,
                                  size_t n_any, const size_t *any) {
   struct outcome outcome = {set->n ? set->first->outcome : 0,
@@ -254,8 +253,8 @@ static struct outcomes split_rows(struct match *match, const struct table *table
   return outcomes;
 }
 
-/* Puts columns for the parts of a column's value before the others. `parts` have no values yet where `constructor` is to
- * give them. */
+// Puts columns for the parts of a column's value before the others. `parts` have no values yet where `constructor` is to
+// give them.
 static void add_parts(struct match *match, const struct column *whole, size_t n_parts, struct column *parts,
                       const struct ast_constructor *constructor, const struct table *table) {
   struct lower_fn *fn = match->fn;
@@ -280,13 +279,13 @@ static void add_parts(struct match *match, const struct column *whole, size_t n_
       parts[p].value = lower_field(fn, whole->type, constructor, p, whole->value);
     parts[p].cells = arena_new_array(fn->arena, struct cell, n_used);
   }
-  /* A list grows at its front. */
+  // A list grows at its front.
   for (size_t p = n_parts; p-- > 0;)
     for (size_t r = 0; r < n_asking; r++)
       add_pattern(match, asking[r].row, asking[r].parts->items[p], &parts[p]);
 }
 
-/* ---- Decisions ---------------------------------------------------------------------------------------- */
+// ---- Decisions ----------------------------------------------------------------------------------------
 
 static void decide(struct match *match, const struct table *table);
 
@@ -299,7 +298,7 @@ static void count_decision(struct match *match) {
   lower_fail(lower);
 }
 
-/* The first row matches: on to its arm. */
+// The first row matches: on to its arm.
 static void reach_arm(struct match *match, const struct row *row) {
   struct lower_fn *fn = match->fn;
   const struct arm *arm = &match->arms[row->arm];
@@ -330,7 +329,7 @@ static void decide_tuple(struct match *match, const struct table *table, const s
   decide(match, table);
 }
 
-/* The value is known to have this constructor. */
+// The value is known to have this constructor.
 static void decide_fields(struct match *match, const struct column *column,
                           const struct ast_constructor *constructor, const struct table *table) {
   struct lower_fn *fn = match->fn;
@@ -342,8 +341,8 @@ static void decide_fields(struct match *match, const struct column *column,
   decide(match, table);
 }
 
-/* Constructors of a data type or members of an enum: one switch. Outcomes without a row of their own share
- * one. */
+// Constructors of a data type or members of an enum: one switch. Outcomes without a row of their own share
+// one.
 static void decide_switch(struct match *match, const struct table *table, const struct column *column,
                           struct ir_value *tag, size_t n, const struct ast_constructors *constructors) {
   struct lower_fn *fn = match->fn;
@@ -369,7 +368,7 @@ static void decide_switch(struct match *match, const struct table *table, const 
   }
 }
 
-/* One outcome against all others; goes on where it is another. */
+// One outcome against all others; goes on where it is another.
 static void decide_equal(struct match *match, const struct outcome *outcome, struct ir_value *condition) {
   struct ssa *ssa = &match->fn->ssa;
   struct ssa_label *yes = ssa_label(ssa), *no = ssa_label(ssa);
@@ -379,7 +378,7 @@ static void decide_equal(struct match *match, const struct outcome *outcome, str
   ssa_enter(ssa, no, 0, NULL);
 }
 
-/* Where only one of the two is wanted, the rest is the other. */
+// Where only one of the two is wanted, the rest is the other.
 static void decide_bool(struct match *match, const struct table *table, const struct column *column) {
   const struct outcomes outcomes = split_rows(match, table, column);
   const struct outcome *yes = &outcomes.rest, *no = &outcomes.rest;
@@ -389,7 +388,7 @@ static void decide_bool(struct match *match, const struct table *table, const st
   decide(match, &no->table);
 }
 
-/* Ints are compared one after the other. */
+// Ints are compared one after the other.
 static void decide_int(struct match *match, const struct table *table, const struct column *column) {
   struct ir_builder *build = &match->fn->ssa.build;
   struct ir_value *value = column->value.items[0];
@@ -444,7 +443,7 @@ static void decide(struct match *match, const struct table *table) {
   column->is_decided = false;
 }
 
-/* ---- Arms --------------------------------------------------------------------------------------------- */
+// ---- Arms ---------------------------------------------------------------------------------------------
 
 static void collect_locals(struct arena *arena, const struct ast_pattern *pattern, struct arm *arm) {
   if (binds(pattern))

@@ -1,12 +1,12 @@
-/* What a module declares: dims, vocabs, enums, parameters, layer instances, entry points. */
+// What a module declares: dims, vocabs, enums, parameters, layer instances, entry points.
 #include <assert.h>
 #include <string.h>
 
 #include "compiler/lower/lower_internal.h"
 
-/* ---- Dims, vocabs, enums ------------------------------------------------------------------------------ */
+// ---- Dims, vocabs, enums ------------------------------------------------------------------------------
 
-/* Makes `size`, when it is an atom of its own, mean the module's dim. */
+// Makes `size`, when it is an atom of its own, mean the module's dim.
 static void remember_atom(struct lower *lower, const struct size *size, const struct ir_dim *dim) {
   const struct size_atom *atom = size_as_atom(size);
   if (!atom)
@@ -22,7 +22,7 @@ static void remember_atom(struct lower *lower, const struct size *size, const st
   lower->atom_dims[atom->id] = dim->atom.id;
 }
 
-/* A dim that depends on others is written out wherever it occurs; the module has it for show. */
+// A dim that depends on others is written out wherever it occurs; the module has it for show.
 static void declare_dim(struct lower *lower, const struct ast_dim *decl) {
   struct ir_dim *dim = ir_add_dim(lower->module, decl->unique, SIZE_DIM);
   if (size_as_atom(decl->size) && size_symbol_of(size_as_atom(decl->size))->ref.dim == decl) {
@@ -52,9 +52,9 @@ static void declare_enum(struct lower *lower, const struct ast_enum *decl) {
   remember_atom(lower, decl->size, dim);
 }
 
-/* ---- Parameters --------------------------------------------------------------------------------------- */
+// ---- Parameters ---------------------------------------------------------------------------------------
 
-/* `self` is the layer instance that it belongs to, NULL at top level. */
+// `self` is the layer instance that it belongs to, NULL at top level.
 static uint32_t declare_param(struct lower *lower, const struct ast_param *decl,
                               const struct lower_node *self) {
   struct arena *arena = lower->module->arena;
@@ -83,9 +83,9 @@ static uint32_t declare_param(struct lower *lower, const struct ast_param *decl,
   return lower->module->n_params - 1;
 }
 
-/* ---- Layer instances ---------------------------------------------------------------------------------- */
+// ---- Layer instances ----------------------------------------------------------------------------------
 
-/* Where an instance is being made: inside `self` (NULL: at top level), at this path, in these lists. */
+// Where an instance is being made: inside `self` (NULL: at top level), at this path, in these lists.
 struct nesting {
   const struct lower_node *self;
   const char *path;
@@ -154,7 +154,7 @@ static struct lower_node *make_layer(struct lower *lower, struct nesting nesting
   return node;
 }
 
-/* The first layer call in a list; every other one in it must have the same value arguments. */
+// The first layer call in a list; every other one in it must have the same value arguments.
 static const struct ast_expr *representative(struct lower *lower, const struct lower_node *self,
                                              const struct ast_expr *value);
 
@@ -221,7 +221,7 @@ const struct lower_node *lower_child(const struct lower_node *node, const struct
   return NULL;
 }
 
-/* ---- Everything a program declares -------------------------------------------------------------------- */
+// ---- Everything a program declares --------------------------------------------------------------------
 
 static void declare(struct lower *lower, const struct ast_decl *decl) {
   switch (decl->kind) {
@@ -240,8 +240,8 @@ static void declare(struct lower *lower, const struct ast_decl *decl) {
     map_put(lower->arena, &lower->nodes, decl->instance, node);
     break;
   }
-  case AST_DECL_DATA:  /* when used */
-  case AST_DECL_LAYER: /* when instantiated */
+  case AST_DECL_DATA:   // when used
+  case AST_DECL_LAYER:  // when instantiated
   case AST_DECL_FN: break;
   }
 }
@@ -250,7 +250,7 @@ static bool declares_size(const struct ast_decl *decl) {
   return decl->kind == AST_DECL_DIM || decl->kind == AST_DECL_VOCAB || decl->kind == AST_DECL_ENUM;
 }
 
-/* Sizes first: parameters of any file may be of any of them. */
+// Sizes first: parameters of any file may be of any of them.
 void lower_declarations(struct lower *lower) {
   const struct ast_files *files = &lower->program->files;
   for (int pass = 0; pass < 2; pass++)

@@ -1,4 +1,4 @@
-/* From variables to SSA values while the control flow is being built. */
+// From variables to SSA values while the control flow is being built.
 #include "compiler/lower/lower_ssa.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@ static struct ir_bb *new_bb(struct ssa *ssa) {
   return bb;
 }
 
-/* From here on instructions go to `bb`. Blocks of unreachable code are not part of the layout. */
+// From here on instructions go to `bb`. Blocks of unreachable code are not part of the layout.
 static void start_bb(struct ssa *ssa, struct ir_bb *bb, bool reachable) {
   ssa->build.bb = bb;
   ssa->reachable = reachable;
@@ -37,13 +37,13 @@ struct ir_value *ssa_undefined(struct ssa *ssa, const struct ir_type *type) {
   return value;
 }
 
-/* ---- Variables ---------------------------------------------------------------------------------------- */
+// ---- Variables ----------------------------------------------------------------------------------------
 
 enum { FAN_BITS = 2, FAN = 1 << FAN_BITS };
 
-/* On the lowest level the items are values, above it nodes. */
+// On the lowest level the items are values, above it nodes.
 struct ssa_state_node {
-  uint32_t time; /* of its making */
+  uint32_t time;  // of its making
   void *items[FAN];
 };
 
@@ -58,7 +58,7 @@ static struct ir_value *state_get(struct ssa_state state, uint32_t variable) {
   return node->items[digit(variable, 0)];
 }
 
-/* The node, or a copy of it when jumps may share it. */
+// The node, or a copy of it when jumps may share it.
 static struct ssa_state_node *own_node(struct ssa *ssa, struct ssa_state_node *node) {
   if (node && node->time == ssa->time)
     return node;
@@ -84,7 +84,7 @@ static void state_set(struct ssa *ssa, uint32_t variable, struct ir_value *value
   node->items[digit(variable, 0)] = value;
 }
 
-/* Appends the variables below `n` whose values differ, those that both have. */
+// Appends the variables below `n` whose values differ, those that both have.
 static void find_differences(struct arena *scratch, const struct ssa_state_node *a,
                              const struct ssa_state_node *b, uint32_t level, uint32_t first, uint32_t n,
                              struct ssa_slots *different) {
@@ -101,7 +101,7 @@ static void find_differences(struct arena *scratch, const struct ssa_state_node 
   }
 }
 
-/* The tree of a state at this height, which has all variables that the caller wants to know of. */
+// The tree of a state at this height, which has all variables that the caller wants to know of.
 static const struct ssa_state_node *root_at(struct ssa_state state, uint32_t height) {
   const struct ssa_state_node *root = state.root;
   for (; state.height > height; state.height--)
@@ -114,7 +114,7 @@ static int compare_slots(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Ascending, each once. */
+// Ascending, each once.
 static void sort_slots(struct ssa_slots *slots) {
   if (slots->count > 1)
     qsort(slots->items, slots->count, sizeof *slots->items, compare_slots);
@@ -125,7 +125,7 @@ static void sort_slots(struct ssa_slots *slots) {
   slots->count = kept;
 }
 
-/* The variables that do not have the same value at all jumps to a label. */
+// The variables that do not have the same value at all jumps to a label.
 static struct ssa_slots merged_variables(struct ssa *ssa, const struct ssa_label *label) {
   struct ssa_slots merged = {0};
   struct ssa_state first = label->edges.items[0].state;
@@ -161,7 +161,7 @@ void ssa_write(struct ssa *ssa, uint32_t first, struct ssa_values values) {
     state_set(ssa, first + i, values.items[i]);
 }
 
-/* ---- Jumps -------------------------------------------------------------------------------------------- */
+// ---- Jumps --------------------------------------------------------------------------------------------
 
 struct ssa_label *ssa_label(struct ssa *ssa) {
   struct ssa_label *label = arena_new(ssa->scratch, struct ssa_label);
@@ -170,7 +170,7 @@ struct ssa_label *ssa_label(struct ssa *ssa) {
   return label;
 }
 
-/* The arguments of a jump with these variables after its own. */
+// The arguments of a jump with these variables after its own.
 static void complete_edge(struct ssa *ssa, const struct ssa_label *label, const struct ssa_edge *edge,
                           const struct ssa_slots *variables) {
   uint32_t n = edge->args.n + (uint32_t)variables->count;
@@ -186,14 +186,14 @@ static void add_edge(struct ssa *ssa, struct ssa_label *label, struct ir_instr *
                      struct ssa_values args) {
   assert(ssa->n_variables >= label->n_variables);
   struct ssa_edge edge = {jump, which, args, ssa->state};
-  ssa->time++; /* the edge shares the tree from now on */
+  ssa->time++;  // the edge shares the tree from now on
   if (label->is_loop)
     complete_edge(ssa, label, &edge, &label->assigned);
   else
     arena_push(ssa->scratch, &label->edges, edge);
 }
 
-/* Ends the block with a terminator of so many targets; NULL in unreachable code. */
+// Ends the block with a terminator of so many targets; NULL in unreachable code.
 static struct ir_instr *terminate(struct ssa *ssa, enum ir_op op, struct ssa_values operands,
                                   uint32_t n_targets) {
   if (!ssa->reachable)
@@ -205,7 +205,7 @@ static struct ir_instr *terminate(struct ssa *ssa, enum ir_op op, struct ssa_val
   return jump;
 }
 
-/* Whatever follows a jump is unreachable. */
+// Whatever follows a jump is unreachable.
 static void leave(struct ssa *ssa) {
   if (ssa->reachable)
     start_bb(ssa, new_bb(ssa), false);

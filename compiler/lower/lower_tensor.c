@@ -1,9 +1,9 @@
-/* Tensor operations and parameters. */
+// Tensor operations and parameters.
 #include <assert.h>
 
 #include "compiler/lower/lower_internal.h"
 
-/* Member (i, j) of a family in two lists is i * lists[1] + j. */
+// Member (i, j) of a family in two lists is i * lists[1] + j.
 static struct ir_value *member_number(struct lower_fn *fn, const struct lower_ref *ref) {
   struct ir_builder *build = &fn->ssa.build;
   struct ir_value *member = ref->indices[0];
@@ -31,7 +31,7 @@ struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr) {
   return ir_build_constant(&fn->ssa.build, expr->fill.value, lower_type_here(fn, expr->type));
 }
 
-/* A part of, or something behind, a dimension whose size is known at run time only. */
+// A part of, or something behind, a dimension whose size is known at run time only.
 static void refuse_runtime_axis(struct lower_fn *fn, const struct ir_value *a, struct span span) {
   if (a->type->kind != IR_TENSOR || a->type->shape.rank == 0 || !size_is_runtime(a->type->shape.sizes[0]))
     return;
@@ -52,7 +52,7 @@ struct ir_value *lower_tensor_slice(struct lower_fn *fn, struct ir_value *a, con
   return ir_build_slice(&fn->ssa.build, a, offset, length);
 }
 
-/* split(a, k): k slices of equal length. */
+// split(a, k): k slices of equal length.
 struct ssa_values lower_split(struct lower_fn *fn, const struct ast_expr *expr) {
   struct lower *lower = fn->lower;
   struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
@@ -98,8 +98,8 @@ static struct ssa_values lower_slice_call(struct lower_fn *fn, const struct ast_
   return lower_one(fn, ir_build_slice(&fn->ssa.build, a, offset, length));
 }
 
-/* max and min of a tensor and a host number, which takes no share of the gradient where the two are equal. The tensor
-   comes first. */
+// max and min of a tensor and a host number, which takes no share of the gradient where the two are equal. The tensor
+// comes first.
 static enum ir_op with_number(enum ir_op op, const struct ast_call *call, struct ir_value **operands) {
   if (op != IR_OP_MAX && op != IR_OP_MIN)
     return op;
@@ -112,8 +112,8 @@ static enum ir_op with_number(enum ir_op op, const struct ast_call *call, struct
   return op == IR_OP_MAX ? IR_OP_AT_LEAST : IR_OP_AT_MOST;
 }
 
-/* An int that an operation takes as a position is any number: the check stands before the operation, which by
- * itself never fails. The indices of vocabs and enums are in range by their type. */
+// An int that an operation takes as a position is any number: the check stands before the operation, which by
+// itself never fails. The indices of vocabs and enums are in range by their type.
 struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *indexed, struct ir_value *index) {
   if (index->type->kind != IR_INT)
     return index;
@@ -124,7 +124,7 @@ struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *inde
   return ir_build_value(build, IR_CHECK_RANGE, 2, operands, index->type);
 }
 
-/* An operation of the table: its operands as written. */
+// An operation of the table: its operands as written.
 struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
   enum ir_op op = call->target.builtin->op;

@@ -1,9 +1,9 @@
-/* Sizes, types and data of the front end to those of the module. */
+// Sizes, types and data of the front end to those of the module.
 #include <assert.h>
 
 #include "compiler/lower/lower_internal.h"
 
-/* ---- Sizes -------------------------------------------------------------------------------------------- */
+// ---- Sizes --------------------------------------------------------------------------------------------
 
 struct substitution {
   const struct lower *lower;
@@ -22,7 +22,7 @@ static const struct size *atom_size(void *context, const struct size_atom *atom)
   }
 }
 
-/* Every atom is replaced, so the result knows the module's atoms only. */
+// Every atom is replaced, so the result knows the module's atoms only.
 const struct size *lower_size(struct lower *lower, const struct lower_env *env, const struct size *size) {
   struct substitution s = {lower, env};
   size = lower_checked_size(lower, size_substitute(lower->module->arena, size, atom_size, &s));
@@ -36,18 +36,18 @@ const struct size *lower_size(struct lower *lower, const struct lower_env *env, 
   return size;
 }
 
-/* ---- Data --------------------------------------------------------------------------------------------- */
+// ---- Data ---------------------------------------------------------------------------------------------
 
-/* How values of a data type are kept. */
+// How values of a data type are kept.
 struct lower_layout {
-  enum { LAYOUT_OPEN, LAYOUT_RECORD, LAYOUT_BOX } kind; /* OPEN: being computed */
-  uint32_t width;                                       /* of a record */
+  enum { LAYOUT_OPEN, LAYOUT_RECORD, LAYOUT_BOX } kind;  // OPEN: being computed
+  uint32_t width;                                        // of a record
 };
 
 static const struct lower_layout *layout_of(struct lower *lower, const struct ast_data *data, int depth);
 
-/* Adds a field's slots to *width; stops counting when they are too many. A record that contains itself, also
- * in a list, is found here and becomes a box. */
+// Adds a field's slots to *width; stops counting when they are too many. A record that contains itself, also
+// in a list, is found here and becomes a box.
 static void add_width(struct lower *lower, const struct ast_type *type, int depth, uint32_t *width) {
   if (*width > LOWER_MAX_RECORD_WIDTH)
     return;
@@ -103,7 +103,7 @@ uint64_t lower_hash_sizes(uint64_t hash, size_t n, const struct size *const *siz
   return hash;
 }
 
-/* The same for equal types. */
+// The same for equal types.
 uint64_t lower_hash_type(uint64_t hash, const struct ir_type *type) {
   hash = hash_mix(hash, (uint64_t)type->kind);
   switch (type->kind) {
@@ -119,11 +119,11 @@ uint64_t lower_hash_type(uint64_t hash, const struct ir_type *type) {
   }
 }
 
-/* A data type with its sizes chosen. */
+// A data type with its sizes chosen.
 struct lower_data {
   const struct ast_data *decl;
   const struct size **sizes;
-  uint32_t id; /* in module->datas */
+  uint32_t id;  // in module->datas
 };
 
 struct wanted_data {
@@ -168,7 +168,7 @@ static const char *data_name(struct lower *lower, const struct ast_data *decl,
   return decl->size_vars.count ? arena_printf(lower->arena, "%s]", name) : name;
 }
 
-/* The fields are filled in when the id is known: they may be of the same type. */
+// The fields are filled in when the id is known: they may be of the same type.
 static uint32_t boxed_data(struct lower *lower, const struct ast_data *decl, const struct size **sizes) {
   struct wanted_data wanted = {lower, decl, sizes};
   uint64_t hash = hash_mix(0, (uint64_t)(uintptr_t)decl);
@@ -222,7 +222,7 @@ static const struct ir_type *data_type(struct lower *lower, const struct lower_e
   return ir_type_tuple(lower->module, name, (uint32_t)constructor->fields.count, fields);
 }
 
-/* ---- Types -------------------------------------------------------------------------------------------- */
+// ---- Types --------------------------------------------------------------------------------------------
 
 uint32_t lower_index_dim(const struct lower *lower, const struct lower_env *env, const struct type *type) {
   const struct size_symbol *symbol = type->index;

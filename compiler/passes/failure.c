@@ -163,8 +163,9 @@ bool *failure_find(struct arena *scratch, const struct ir_module *module, struct
   for (const struct ir_bb *bb = function->entry; bb; bb = bb->next) {
     uint32_t at = cfg->position[bb->id];
     for (const struct ir_instr *instr = bb->first; instr; instr = instr->next, n++) {
+      // is never reached
       if (at == CFG_NONE)
-        continue;  // is never reached
+        continue;
       fails[n] = instr->op == IR_CALL ? module->functions[instr->symbol]->fails
                                       : ir_op_infos[instr->op].fails && !is_proven(&p, instr, at);
     }

@@ -118,7 +118,7 @@ static struct ir_value *fold_unary(struct ir_builder *build, const struct ir_ins
   case IR_INEG:
     return constant_int(a, &integer) ? make_int(build, type, (int64_t)(0 - (uint64_t)integer)) : NULL;
   case IR_FNEG: return constant_float(a, &number) ? make_float(build, type, -number) : NULL;
-  /* Only what is the same number on every machine. */
+  // Only what is the same number on every machine.
   case IR_FSQRT: return constant_float(a, &number) ? make_float(build, type, sqrt(number)) : NULL;
   case IR_FABS: return constant_float(a, &number) ? make_float(build, type, fabs(number)) : NULL;
   case IR_FFLOOR: return constant_float(a, &number) ? make_float(build, type, floor(number)) : NULL;

@@ -184,8 +184,9 @@ static bool merge_chains(struct arena *scratch, struct ir_function *function) {
   bool changed = false;
   for (uint32_t i = 0; i < cfg->n; i++) {
     struct ir_bb *bb = cfg->bbs[i];
+    // taken in already
     if (bb->first == NULL)
-      continue;  // taken in already
+      continue;
     while (bb->last->op == IR_BR) {
       struct ir_bb *next = bb->last->targets[0].bb;
       uint32_t at = cfg->position[next->id];

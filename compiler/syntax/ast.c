@@ -1,4 +1,4 @@
-/* Makes the nodes of the syntax tree. */
+// Makes the nodes of the syntax tree.
 #include "compiler/syntax/ast.h"
 
 #include <assert.h>
@@ -65,7 +65,7 @@ static bool size_kind_of(enum ast_binary_op op, enum ast_size_kind *kind) {
   }
 }
 
-/* a + b * c - ...: from the first operator on, each the left side of the next. */
+// a + b * c - ...: from the first operator on, each the left side of the next.
 static bool convert_chain(struct arena *arena, const struct ast_expr *expr, const struct ast_expr **culprit,
                           struct ast_size *size) {
   const struct ast_expr *op = expr;

@@ -1,4 +1,4 @@
-/* Prints a syntax tree as source text that parses back to it. */
+// Prints a syntax tree as source text that parses back to it.
 #include "compiler/syntax/ast_print.h"
 
 #include <assert.h>
@@ -12,7 +12,7 @@ struct printer {
   bool all_parentheses;
 };
 
-/* Binding strength, as in nn.y. An operand weaker than its place needs parentheses. */
+// Binding strength, as in nn.y. An operand weaker than its place needs parentheses.
 enum strength {
   STRENGTH_ANY,
   STRENGTH_OR,
@@ -31,7 +31,7 @@ static void print_block(struct printer *p, const struct ast_block *block);
 
 static void new_line(struct printer *p) { fprintf(p->out, "\n%*s", p->indent * 2, ""); }
 
-/* ---- Sizes and types ---------------------------------------------------------------------------------------- */
+// ---- Sizes and types ----------------------------------------------------------------------------------------
 
 static enum strength size_strength(const struct ast_size *size) {
   switch (size->kind) {
@@ -72,7 +72,7 @@ static void print_when(struct printer *p, bool condition, char c) {
     fputc(c, p->out);
 }
 
-/* Operations that are each the left side of the next. */
+// Operations that are each the left side of the next.
 static void print_size_chain(struct printer *p, const struct ast_size *size) {
   const struct ast_size *op = size;
   for (; is_operation(op->op.left); op = op->op.left)
@@ -155,7 +155,7 @@ static void print_result(struct printer *p, const struct ast_type *result) {
   print_type(p, result);
 }
 
-/* ---- Patterns ----------------------------------------------------------------------------------------------- */
+// ---- Patterns -----------------------------------------------------------------------------------------------
 
 static void print_pattern(struct printer *p, const struct ast_pattern *pattern);
 
@@ -183,7 +183,7 @@ static void print_pattern(struct printer *p, const struct ast_pattern *pattern) 
   }
 }
 
-/* ---- Expressions -------------------------------------------------------------------------------------------- */
+// ---- Expressions --------------------------------------------------------------------------------------------
 
 static enum strength binary_strength(enum ast_binary_op op) {
   switch (op) {
@@ -214,7 +214,7 @@ static enum strength strength_of(const struct ast_expr *expr) {
   }
 }
 
-/* The shortest decimal that reads back as the same double, recognisable as a float. */
+// The shortest decimal that reads back as the same double, recognisable as a float.
 static void print_float(struct printer *p, double value) {
   char text[40];
   for (int digits = 6; digits <= 17; digits++) {
@@ -250,7 +250,7 @@ static void print_args(struct printer *p, const struct ast_args *args) {
   fputc(')', p->out);
 }
 
-/* The operand of a call, subscript or field. `1.x` would be read as a number. */
+// The operand of a call, subscript or field. `1.x` would be read as a number.
 static void print_base(struct printer *p, const struct ast_expr *base) {
   bool is_number = base->kind == AST_EXPR_INT || base->kind == AST_EXPR_FLOAT;
   if (is_number)
@@ -260,7 +260,7 @@ static void print_base(struct printer *p, const struct ast_expr *base) {
     fputc(')', p->out);
 }
 
-/* Of the left side. Comparisons do not chain, so neither operand may be one. */
+// Of the left side. Comparisons do not chain, so neither operand may be one.
 static enum strength left_strength(const struct ast_expr *op) {
   enum strength own = binary_strength(op->binary.op);
   return own == STRENGTH_COMPARE ? own + 1 : own;
@@ -410,7 +410,7 @@ static void print_expr(struct printer *p, const struct ast_expr *expr, enum stre
   print_when(p, parentheses, ')');
 }
 
-/* ---- Statements --------------------------------------------------------------------------------------------- */
+// ---- Statements ---------------------------------------------------------------------------------------------
 
 static void print_annotation(struct printer *p, const struct ast_type *annotation) {
   if (!annotation)
@@ -484,7 +484,7 @@ static void print_stmt(struct printer *p, const struct ast_stmt *stmt) {
   }
 }
 
-/* Short enough to stand between its braces on one line: a value without blocks inside. */
+// Short enough to stand between its braces on one line: a value without blocks inside.
 static bool is_inline(const struct ast_block *block) {
   if (block->stmts.count || !block->value)
     return false;
@@ -518,9 +518,9 @@ static void print_block(struct printer *p, const struct ast_block *block) {
   fputc('}', p->out);
 }
 
-/* ---- Declarations ------------------------------------------------------------------------------------------- */
+// ---- Declarations -------------------------------------------------------------------------------------------
 
-/* Type variables come after sizes; `types` may be NULL. */
+// Type variables come after sizes; `types` may be NULL.
 static void print_vars(struct printer *p, const struct ast_size_vars *sizes,
                        const struct ast_type_vars *types) {
   const char *separator = "[";
@@ -667,7 +667,7 @@ static void print_decl(struct printer *p, const struct ast_decl *decl) {
   }
 }
 
-/* ---- Entry points ------------------------------------------------------------------------------------------- */
+// ---- Entry points -------------------------------------------------------------------------------------------
 
 static struct printer begin(FILE *out, const struct ast_print_options *options) {
   return (struct printer){out, 0, options && options->all_parentheses};
@@ -693,10 +693,12 @@ void ast_print_file(const struct ast_file *file, FILE *out, const struct ast_pri
   }
   for (size_t i = 0; i < file->decls.count; i++) {
     const struct ast_decl *decl = file->decls.items[i];
+    // it is printed with the test's other function
     if (decl->kind == AST_DECL_FN && decl->fn->test && decl->fn == decl->fn->test->setup)
-      continue; /* it is printed with the test's other function */
+      continue;
+    // and this with its metric
     if (decl->kind == AST_DECL_FN && decl->fn->total_of)
-      continue; /* and this with its metric */
+      continue;
     bool is_long = decl->kind == AST_DECL_FN || decl->kind == AST_DECL_LAYER || decl->kind == AST_DECL_DATA;
     bool is_first = i == 0 && file->imports.count == 0;
     if (!is_first && (is_long || i == 0 || file->decls.items[i - 1]->kind != decl->kind))

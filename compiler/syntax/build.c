@@ -1,6 +1,5 @@
-/* Builders of expressions, patterns, types and statements: what the grammar's actions call. A builder makes one node,
- * checks what the grammar does not express (what can be assigned to, what is a size) and keeps track of depth.
- */
+// Builders of expressions, patterns, types and statements: what the grammar's actions call. A builder makes one node,
+// checks what the grammar does not express (what can be assigned to, what is a size) and keeps track of depth.
 #include <string.h>
 
 #include "compiler/syntax/parser.h"
@@ -9,7 +8,7 @@ struct ast_name build_name(const char *text, struct span span) {
   return (struct ast_name){text, span};
 }
 
-/* ---- Expressions -------------------------------------------------------------------------------------------- */
+// ---- Expressions --------------------------------------------------------------------------------------------
 
 static unsigned deeper(unsigned depth, unsigned child) { return child > depth ? child : depth; }
 
@@ -22,7 +21,7 @@ static unsigned depth_of_all(const struct ast_exprs *exprs) {
   return depth;
 }
 
-/* `child_depth` is that of the deepest child. */
+// `child_depth` is that of the deepest child.
 static struct ast_expr *new_expr(struct parser *p, enum ast_expr_kind kind, struct span span,
                                  unsigned child_depth) {
   struct ast_expr *expr = arena_new(p->arena, struct ast_expr);
@@ -74,7 +73,7 @@ struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_
 
 struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct span op_span,
                               struct ast_expr *left, struct ast_expr *right) {
-  /* A chain of operators is as deep as its deepest operand. */
+  // A chain of operators is as deep as its deepest operand.
   unsigned left_depth = left->kind == AST_EXPR_BINARY ? left->depth - 1 : left->depth;
   struct ast_expr *expr = new_expr(p, AST_EXPR_BINARY, span_join(left->span, right->span),
                                    deeper(left_depth, right->depth));
@@ -243,7 +242,7 @@ struct ast_expr *build_fn_expr(struct parser *p, struct span span, struct ast_fn
   return expr;
 }
 
-/* ---- Patterns ----------------------------------------------------------------------------------------------- */
+// ---- Patterns -----------------------------------------------------------------------------------------------
 
 static struct ast_local *new_local(struct parser *p, enum ast_local_kind kind, struct ast_name name) {
   struct ast_local *local = arena_new(p->arena, struct ast_local);
@@ -314,7 +313,7 @@ void build_set_pattern_kind(struct ast_pattern *pattern, enum ast_local_kind kin
   }
 }
 
-/* ---- Types and sizes ---------------------------------------------------------------------------------------- */
+// ---- Types and sizes ----------------------------------------------------------------------------------------
 
 struct ast_size *build_size(struct parser *p, const struct ast_expr *expr) {
   const struct ast_expr *culprit;
@@ -366,7 +365,7 @@ struct ast_type *build_fn_type(struct parser *p, struct span span, struct ast_ty
   return type;
 }
 
-/* ---- Statements --------------------------------------------------------------------------------------------- */
+// ---- Statements ---------------------------------------------------------------------------------------------
 
 static struct ast_stmt *new_stmt(struct parser *p, enum ast_stmt_kind kind, struct span span,
                                  unsigned depth) {

@@ -1,4 +1,4 @@
-/* Builders of declarations. */
+// Builders of declarations.
 #include <string.h>
 
 #include "compiler/syntax/parser.h"
@@ -10,7 +10,7 @@ static struct ast_decl *new_decl(struct parser *p, enum ast_decl_kind kind, stru
   return decl;
 }
 
-/* The bindings made since the last function, numbered; parameters come first because they are parsed first. */
+// The bindings made since the last function, numbered; parameters come first because they are parsed first.
 static struct ast_locals take_locals(struct parser *p) {
   struct ast_locals locals = p->pending_locals;
   p->pending_locals = (struct ast_locals){0};
@@ -89,7 +89,7 @@ static bool find_bound(const char *text, enum ast_type_bound *bound) {
   return false;
 }
 
-/* `types` is NULL where only sizes may stand. */
+// `types` is NULL where only sizes may stand.
 static void build_vars(struct parser *p, struct ast_vars vars, struct ast_size_vars *sizes,
                        struct ast_type_vars *types) {
   for (size_t i = 0; i < vars.count; i++) {

@@ -1,6 +1,5 @@
-/* Builders of tests. A test becomes one or two functions: what is expected is bound to names that no source can write,
- * and these are the function's result.
- */
+// Builders of tests. A test becomes one or two functions: what is expected is bound to names that no source can write,
+// and these are the function's result.
 #include <string.h>
 
 #include "compiler/syntax/parser.h"
@@ -9,7 +8,7 @@ struct ast_test *build_settings(struct parser *p) {
   return arena_new(p->arena, struct ast_test);
 }
 
-/* `other` may be NULL. */
+// `other` may be NULL.
 static struct ast_expr *build_pair(struct parser *p, struct span span, struct ast_expr *one,
                                    struct ast_expr *other) {
   struct ast_exprs items = {0};
@@ -33,21 +32,21 @@ void build_vocab_setting(struct parser *p, struct ast_test *test, struct ast_nam
   arena_push(p->arena, &test->vocabs, vocab);
 }
 
-/* `let NAME = value` */
+// `let NAME = value`
 static struct ast_stmt *bind(struct parser *p, struct ast_name name, struct ast_expr *value) {
   return build_let(p, name.span, build_name_pattern(p, name), NULL, value);
 }
 
-/* Names with blanks are nobody else's, and with a `_` nobody need use them. */
+// Names with blanks are nobody else's, and with a `_` nobody need use them.
 static struct ast_name hidden_name(struct parser *p, const char *what, size_t number, struct span span) {
   return build_name(arena_printf(p->arena, "_ %s %zu", what, number), span);
 }
 
-/* A function whose result are these names. */
+// A function whose result are these names.
 static struct ast_fn *add_function(struct parser *p, struct span span, struct ast_test *test,
                                    struct ast_name name, struct ast_stmts stmts, struct ast_names results) {
   struct ast_block *block = build_block(p, span, stmts);
-  if (block->value) { /* the last statement's, which is not used */
+  if (block->value) {  // the last statement's, which is not used
     struct ast_stmt *last = build_expr_stmt(p, block->value);
     arena_push(p->arena, &block->stmts, last);
     block->value = NULL;
@@ -137,8 +136,8 @@ struct ast_stmt *build_expect(struct parser *p, struct span span, struct ast_exp
   return stmt;
 }
 
-/* `let all = [entry for entry in Word]`, and for each name `let cat = all[len(all) - k]`: whether an <unk> stands
- * before them is the vocab's own affair. */
+// `let all = [entry for entry in Word]`, and for each name `let cat = all[len(all) - k]`: whether an <unk> stands
+// before them is the vocab's own affair.
 static void bind_entries(struct parser *p, struct ast_stmts *stmts, const struct ast_test_vocab *vocab,
                          size_t number) {
   struct span span = vocab->name.span;
@@ -159,7 +158,7 @@ static void bind_entries(struct parser *p, struct ast_stmts *stmts, const struct
     struct ast_expr *at = build_binary(p, AST_BINARY_SUBTRACT, name.span, length, back);
     arena_push(p->arena, &index, at);
     stmt = bind(p, name, build_subscript(p, name.span, build_name_expr(p, all), index));
-    /* Not every test needs all of its words. */
+    // Not every test needs all of its words.
     build_set_pattern_kind(stmt->let.pattern, AST_LOCAL_FOR);
     arena_push(p->arena, stmts, stmt);
   }

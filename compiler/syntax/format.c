@@ -1,4 +1,4 @@
-/* Formatting: layout and, before anybody sees the result, the proof that nothing but layout has changed. */
+// Formatting: layout and, before anybody sees the result, the proof that nothing but layout has changed.
 #include "compiler/syntax/format.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "compiler/syntax/format_layout.h"
 #include "compiler/syntax/parse.h"
 
-/* The tree with every group in parentheses, malloc'd; NULL without memory. */
+// The tree with every group in parentheses, malloc'd; NULL without memory.
 static char *print_tree(const struct ast_file *file) {
   struct text text;
   FILE *out = text_open(&text);
@@ -29,7 +29,7 @@ static bool same_tree(struct arena *arena, const struct ast_file *a, const struc
   return same;
 }
 
-/* The comments, in order, are the same. */
+// The comments, in order, are the same.
 static bool same_comments(const struct format_layout *a, const struct format_layout *b) {
   size_t i = 0, k = 0;
   for (;; i++, k++) {
@@ -51,7 +51,7 @@ static const char *lay_out(struct format_layout *layout, size_t *length) {
   return format_write(layout, length);
 }
 
-/* Why the text must not take the place of the file; NULL: it may. */
+// Why the text must not take the place of the file; NULL: it may.
 static const char *find_difference(struct arena *arena, struct source_set *sources, const char *path,
                                    const struct ast_file *file, const struct format_layout *layout,
                                    const char *text, size_t length) {

@@ -1,23 +1,23 @@
-/* A file as lines of tokens and comments, and what the tokens' neighbours say about them. */
+// A file as lines of tokens and comments, and what the tokens' neighbours say about them.
 #include <string.h>
 
 #include "compiler/syntax/format_layout.h"
 #include "compiler/syntax/parser.h"
 #include "nn.tab.h"
 
-/* Where a tab leads to: the columns of what the author saw matter only where comments stand below each other. */
+// Where a tab leads to: the columns of what the author saw matter only where comments stand below each other.
 #define TAB_WIDTH 8
 
 struct reader {
   struct format_layout *layout;
   const char *text;
-  uint32_t offset;             /* read so far ... */
-  unsigned column;             /* ... and its column */
-  struct format_line line;     /* being read */
-  bool is_separated;           /* since the last token */
-  bool saw_semicolon;          /* on this line */
-  bool has_semicolon;          /* a `;` that is written if something follows it on its line */
-  struct bracket_stack opened; /* `span` holds the piece's number */
+  uint32_t offset;              // read so far ...
+  unsigned column;              // ... and its column
+  struct format_line line;      // being read
+  bool is_separated;            // since the last token
+  bool saw_semicolon;           // on this line
+  bool has_semicolon;           // a `;` that is written if something follows it on its line
+  struct bracket_stack opened;  // `span` holds the piece's number
 };
 
 static struct format_piece *last_piece(const struct reader *r) {
@@ -58,7 +58,7 @@ static void read_comment(struct reader *r) {
   r->line.comment_length = length;
 }
 
-/* What stands between two tokens: blanks, newlines, comments. */
+// What stands between two tokens: blanks, newlines, comments.
 static void read_gap(struct reader *r, uint32_t end) {
   while (r->offset < end) {
     if (r->text[r->offset] == '\n') {
@@ -98,7 +98,7 @@ static bool stands_among_statements(const struct reader *r) {
   return r->opened.count == 0 || r->opened.items[r->opened.count - 1].kind == LBRACE;
 }
 
-/* A `;` between statements says what a newline says, too: only one with statements on both sides of it is kept. */
+// A `;` between statements says what a newline says, too: only one with statements on both sides of it is kept.
 static void read_separator(struct reader *r, const struct token *token) {
   bool is_newline = r->text[token->span.lo] != ';';
   if (!is_newline) {
@@ -128,13 +128,13 @@ static void read_token(struct reader *r, const struct token *token) {
   r->line.code_end = r->column;
 }
 
-/* ---- Operators ---------------------------------------------------------------------------------------------- */
+// ---- Operators ----------------------------------------------------------------------------------------------
 
 static bool is_arithmetic(int kind) {
   return kind == PLUS || kind == MINUS || kind == STAR || kind == SLASH || kind == PERCENT || kind == AT;
 }
 
-/* What binds more strongly than `..`, brackets apart. */
+// What binds more strongly than `..`, brackets apart.
 static bool is_of_range_operand(int kind) {
   return is_arithmetic(kind) || kind == NOT || kind == DOT || (kind != RBRACE && token_ends(kind, 'V'));
 }
@@ -145,7 +145,7 @@ static void tighten(struct format_pieces *pieces, size_t at) {
   piece->is_tight |= is_arithmetic(piece->kind) && !piece->is_unary && !meets_sign;
 }
 
-/* `0..L-1`: what a `..` stands between holds together more closely than the `..` does. */
+// `0..L-1`: what a `..` stands between holds together more closely than the `..` does.
 static void tighten_range(struct format_pieces *pieces, size_t range) {
   struct format_piece *items = pieces->items;
   for (size_t i = range; i-- > 0 && !items[i + 1].begins && is_of_range_operand(items[i].kind);) {

@@ -1,12 +1,11 @@
-/* Lines of tokens as text. One walk over the tokens keeps the open brackets; from these, and from where a statement or
- * an item begins, follows how far a line is indented:
- *
- *   statements and items    two columns further than the line that opened their bracket
- *   what goes on            two columns further than what it belongs to; four in the head of a block, which its
- *                           statements then stand out from
- *   `|` of a data type      below the `=`, when that stands on the first line
- *   `else`, closing bracket as the line that opened
- */
+// Lines of tokens as text. One walk over the tokens keeps the open brackets; from these, and from where a statement or
+// an item begins, follows how far a line is indented:
+//
+//   statements and items    two columns further than the line that opened their bracket
+//   what goes on            two columns further than what it belongs to; four in the head of a block, which its
+//                           statements then stand out from
+//   `|` of a data type      below the `=`, when that stands on the first line
+//   `else`, closing bracket as the line that opened
 #include <string.h>
 
 #include "compiler/syntax/format_layout.h"
@@ -15,20 +14,20 @@
 
 #define INDENT 2
 
-/* What is open around a token: the file, or a bracket. */
+// What is open around a token: the file, or a bracket.
 struct level {
-  int kind;              /* of the opening bracket; 0: the file */
-  unsigned base;         /* the indentation that its closing bracket gets */
-  bool is_layer;         /* the braces of a layer */
-  bool in_declaration;   /* of a dim or an instance: what is computed there is sizes */
-  bool is_size;          /* so are products directly in it */
-  bool hangs_in_head;    /* its first item stands on its line, in the head of a block */
-  bool is_comprehension; /* its `for` was seen */
-  bool item_leads_line;  /* the item being written stands first on its line */
-  int head;              /* the keyword of a block whose `{` is to come; 0: none */
+  int kind;               // of the opening bracket; 0: the file
+  unsigned base;          // the indentation that its closing bracket gets
+  bool is_layer;          // the braces of a layer
+  bool in_declaration;    // of a dim or an instance: what is computed there is sizes
+  bool is_size;           // so are products directly in it
+  bool hangs_in_head;     // its first item stands on its line, in the head of a block
+  bool is_comprehension;  // its `for` was seen
+  bool item_leads_line;   // the item being written stands first on its line
+  int head;               // the keyword of a block whose `{` is to come; 0: none
   unsigned head_base;
-  bool in_data; /* a data declaration */
-  unsigned bar; /* the column for its `|`; 0: none */
+  bool in_data;  // a data declaration
+  unsigned bar;  // the column for its `|`; 0: none
 };
 
 AST_LIST(levels, struct level);
@@ -36,9 +35,9 @@ AST_LIST(levels, struct level);
 struct writer {
   struct format_layout *layout;
   struct levels levels;
-  unsigned base;   /* what a bracket that opens now goes back to */
-  unsigned closed; /* the base of the last brace that closed */
-  char *code;      /* of the line being written */
+  unsigned base;    // what a bracket that opens now goes back to
+  unsigned closed;  // the base of the last brace that closed
+  char *code;       // of the line being written
   size_t used;
 };
 
@@ -51,7 +50,7 @@ static const struct format_piece *piece_at(const struct writer *w, size_t i) {
   return &w->layout->pieces.items[i];
 }
 
-/* ---- Indentation -------------------------------------------------------------------------------------------- */
+// ---- Indentation --------------------------------------------------------------------------------------------
 
 static unsigned inside(const struct level *level) {
   if (level->kind == 0)
@@ -68,7 +67,7 @@ static bool begins_item(const struct level *level, const struct format_piece *pi
   return level->kind == LBRACKET && (piece->kind == FOR || (piece->kind == IF && level->is_comprehension));
 }
 
-/* Of the piece that is the first of its line. */
+// Of the piece that is the first of its line.
 static unsigned indent_of(struct writer *w, size_t at, size_t line_end) {
   const struct level *level = innermost(w);
   const struct format_piece *piece = piece_at(w, at);
@@ -89,24 +88,24 @@ static unsigned indent_of(struct writer *w, size_t at, size_t line_end) {
   return inside(level) + (level->head ? 2 * INDENT : INDENT);
 }
 
-/* A comment of its own stands as what follows it, and what ends a block belongs to the block. */
+// A comment of its own stands as what follows it, and what ends a block belongs to the block.
 static unsigned comment_indent(struct writer *w, size_t next) {
   if (next == w->layout->pieces.count || is_closer(piece_at(w, next)->kind))
     return inside(innermost(w));
   return indent_of(w, next, next + 1);
 }
 
-/* ---- Blanks between tokens ---------------------------------------------------------------------------------- */
+// ---- Blanks between tokens ----------------------------------------------------------------------------------
 
 static bool is_number(int kind) { return kind == INTEGER || kind == FLOAT; }
 
-/* What a call's or subscript's bracket follows. */
+// What a call's or subscript's bracket follows.
 static bool is_callee(int kind) {
   return kind == FUNCTION || kind == IDENTIFIER || kind == RPAREN || kind == RBRACKET || kind == PROJECTION;
 }
 
 static bool is_spaced(const struct format_piece *left, const struct format_piece *right) {
-  /* `1 .0` and `2. ..3` would be other tokens. */
+  // `1 .0` and `2. ..3` would be other tokens.
   if (is_number(left->kind) && (right->kind == DOT || right->kind == PROJECTION))
     return true;
   if (right->kind == RANGE)
@@ -136,7 +135,7 @@ static bool is_spaced(const struct format_piece *left, const struct format_piece
   }
 }
 
-/* ---- The walk ----------------------------------------------------------------------------------------------- */
+// ---- The walk -----------------------------------------------------------------------------------------------
 
 static void open_level(struct writer *w, size_t at, bool is_last) {
   const struct format_piece *piece = piece_at(w, at);
@@ -164,14 +163,14 @@ static void close_level(struct writer *w, size_t at, size_t line_first) {
   w->levels.count--;
 }
 
-/* `fn(A, B) -> C`, where no braces come. */
+// `fn(A, B) -> C`, where no braces come.
 static bool is_type(const struct writer *w, size_t at) {
   size_t count = w->layout->pieces.count;
   size_t closer = piece_at(w, at + 1)->partner;
   return closer + 1 == count || piece_at(w, closer + 1)->kind != LBRACE;
 }
 
-/* The keywords whose braces are to come, and what kind of statement begins. */
+// The keywords whose braces are to come, and what kind of statement begins.
 static void note_keyword(struct writer *w, size_t at) {
   const struct format_piece *piece = piece_at(w, at);
   struct level *level = innermost(w);
@@ -189,14 +188,14 @@ static void note_keyword(struct writer *w, size_t at) {
       level->is_comprehension = true;
       break;
     }
-    /* fall through */
+    // fall through
   case WHILE:
   case MATCH:
   case FN:
   case FUNCTION:
     if (piece->kind == FUNCTION && is_type(w, at))
       break;
-    /* fall through */
+    // fall through
   case METRIC:
   case LAYER:
     level->head = piece->kind;
@@ -247,7 +246,7 @@ static void write_line(struct writer *w, struct format_line *line) {
   line->new_end = line->new_indent + (unsigned)w->used;
 }
 
-/* Empty lines stand between things, not at the ends of what brackets hold. */
+// Empty lines stand between things, not at the ends of what brackets hold.
 static bool keeps_blank(const struct writer *w, size_t at) {
   const struct format_line *line = &w->layout->lines.items[at];
   if (at == 0 || !line->follows_blank)
@@ -268,14 +267,14 @@ void format_indent(struct format_layout *layout) {
     layout->lines.items[i].follows_blank = keeps_blank(&w, i);
 }
 
-/* ---- Comments behind code ----------------------------------------------------------------------------------- */
+// ---- Comments behind code -----------------------------------------------------------------------------------
 
 static bool is_trailing(const struct format_line *line) { return line->count && line->comment; }
 
 static unsigned largest(unsigned a, unsigned b) { return a > b ? a : b; }
 
-/* Comments that stand below each other keep doing so, at their column or as far right as the code needs; one that stands
- * close to its code stays so. Gives how many lines from `first` on belong together. */
+// Comments that stand below each other keep doing so, at their column or as far right as the code needs; one that stands
+// close to its code stays so. Gives how many lines from `first` on belong together.
 static size_t place_comments(struct format_line *first, size_t left) {
   size_t count = 1;
   while (count < left && is_trailing(&first[count]) && !first[count].follows_blank &&

@@ -1,4 +1,4 @@
-/* Runs the lexer and the parser over one file. */
+// Runs the lexer and the parser over one file.
 #include "compiler/syntax/parse.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "compiler/syntax/parser.h"
 #include "nn.tab.h"
 
-/* The length of the UTF-8 sequence at `text`, 0 when it is malformed, overlong, a surrogate or too large. */
+// The length of the UTF-8 sequence at `text`, 0 when it is malformed, overlong, a surrogate or too large.
 static size_t sequence_length(const unsigned char *text, size_t available) {
   unsigned char lead = text[0];
   if (lead < 0x80)
@@ -24,7 +24,7 @@ static size_t sequence_length(const unsigned char *text, size_t available) {
   return is_overlong || is_surrogate || is_too_large ? 0 : length;
 }
 
-/* Whether the file is text at all; reports the first byte that is not. */
+// Whether the file is text at all; reports the first byte that is not.
 static bool check_encoding(struct diag_sink *sink, const struct source_file *source) {
   const unsigned char *text = (const unsigned char *)source->text;
   for (uint32_t i = 0; i < source->length;) {

@@ -1,9 +1,8 @@
-/* Private to the parser: the state that flex, the token filter, bison's actions and the error messages share, and
- * the builders that the grammar's actions call. Everything lies in the arena.
- *
- * Tokens flow from scan_token (grammar/nn.l, raw, newlines included) through parser_next_token (tokens.c, which
- * turns newlines into separators, watches brackets and skips what follows a syntax error) to bison.
- */
+// Private to the parser: the state that flex, the token filter, bison's actions and the error messages share, and
+// the builders that the grammar's actions call. Everything lies in the arena.
+//
+// Tokens flow from scan_token (grammar/nn.l, raw, newlines included) through parser_next_token (tokens.c, which
+// turns newlines into separators, watches brackets and skips what follows a syntax error) to bison.
 #ifndef NN_COMPILER_SYNTAX_PARSER_H
 #define NN_COMPILER_SYNTAX_PARSER_H
 
@@ -12,33 +11,33 @@
 #include "compiler/diag/source.h"
 #include "compiler/syntax/ast.h"
 
-/* Brackets within brackets, and operators, calls and blocks within each other. Later passes recurse over the tree,
- * so these bound their stack. */
+// Brackets within brackets, and operators, calls and blocks within each other. Later passes recurse over the tree,
+// so these bound their stack.
 #define PARSE_BRACKET_LIMIT 256
 #define PARSE_DEPTH_LIMIT 1000
 
 union token_value {
   int64_t integer;
   double floating;
-  const char *text; /* identifiers */
+  const char *text;  // identifiers
 };
 
 struct token {
-  int kind; /* enum nn_yytokentype; 0 at the end of the file */
+  int kind;  // enum nn_yytokentype; 0 at the end of the file
   union token_value value;
   struct span span;
-  bool starts_line;  /* the first of its line */
-  bool is_synthetic; /* made up to get out of a syntax error */
-  bool is_restart;   /* parsing resumed here after a syntax error, which is tried once */
+  bool starts_line;   // the first of its line
+  bool is_synthetic;  // made up to get out of a syntax error
+  bool is_restart;    // parsing resumed here after a syntax error, which is tried once
 };
 
 AST_LIST(token_stack, struct token);
 
 struct bracket {
-  int kind; /* the opening token */
+  int kind;  // the opening token
   struct span span;
-  uint32_t indent; /* of the line it stands on, in bytes */
-  bool is_layer;   /* the braces of a layer */
+  uint32_t indent;  // of the line it stands on, in bytes
+  bool is_layer;    // the braces of a layer
 };
 
 AST_LIST(bracket_stack, struct bracket);
@@ -48,65 +47,65 @@ struct parser {
   struct diag_sink *sink;
   struct source_file *source;
   struct ast_file *file;
-  bool failed; /* some error was reported */
+  bool failed;  // some error was reported
 
-  /* Lexer (nn.l) and token filter (tokens.c). */
+  // Lexer (nn.l) and token filter (tokens.c).
   void *scanner;
-  uint32_t offset;                      /* of the next byte to scan */
-  uint32_t line_start;                  /* of the line being scanned, an offset */
-  uint32_t line_indent;                 /* of the line of `last`, in bytes */
-  bool at_line_start;                   /* no token yet on this line */
-  bool is_at_end;                       /* the end of the file was scanned */
-  struct token_stack queued;            /* to hand out before scanning on, the next one last */
-  struct token last;                    /* the last token of the file that was looked at */
-  struct token previous;                /* the one before it */
-  int last_declaration;                 /* the keyword that began the declaration being read */
-  struct bracket_stack brackets;        /* open ones, `last` included */
-  struct bracket_stack brackets_before; /* open ones before `last`; shares the items */
-  struct bracket misindented; /* opened further right than what closed it: a likely culprit. kind 0: none */
-  bool is_skipping;           /* dropping tokens after a syntax error ... */
-  size_t skip_depth;          /* ... until a separator or closing brace with so many brackets open */
-  bool is_too_deep;           /* reported; the rest of the file is not read */
+  uint32_t offset;                       // of the next byte to scan
+  uint32_t line_start;                   // of the line being scanned, an offset
+  uint32_t line_indent;                  // of the line of `last`, in bytes
+  bool at_line_start;                    // no token yet on this line
+  bool is_at_end;                        // the end of the file was scanned
+  struct token_stack queued;             // to hand out before scanning on, the next one last
+  struct token last;                     // the last token of the file that was looked at
+  struct token previous;                 // the one before it
+  int last_declaration;                  // the keyword that began the declaration being read
+  struct bracket_stack brackets;         // open ones, `last` included
+  struct bracket_stack brackets_before;  // open ones before `last`; shares the items
+  struct bracket misindented;  // opened further right than what closed it: a likely culprit. kind 0: none
+  bool is_skipping;            // dropping tokens after a syntax error ...
+  size_t skip_depth;           // ... until a separator or closing brace with so many brackets open
+  bool is_too_deep;            // reported; the rest of the file is not read
   struct span last_lexical_error;
 
-  /* Builders. */
-  struct ast_locals pending_locals;             /* bindings met since the last complete function */
-  struct ast_decl *pending_total;               /* of the metric that was read last */
-  struct ast_expectations pending_expectations; /* of the test that is being read */
+  // Builders.
+  struct ast_locals pending_locals;              // bindings met since the last complete function
+  struct ast_decl *pending_total;                // of the metric that was read last
+  struct ast_expectations pending_expectations;  // of the test that is being read
 };
 
-/* ---- nn.l and tokens.c -------------------------------------------------------------------------------------- */
+// ---- nn.l and tokens.c --------------------------------------------------------------------------------------
 
 void lexer_begin(struct parser *parser);
-/* The next raw token into *token; newlines are tokens. */
+// The next raw token into *token; newlines are tokens.
 void lexer_scan(struct parser *parser, struct token *token);
-/* Errors of the lexer, at bytes [lo, hi) of the file. */
+// Errors of the lexer, at bytes [lo, hi) of the file.
 struct diag *parser_error(struct parser *parser, enum diag_code code, struct span span, const char *format,
                           ...) __attribute__((format(printf, 4, 5)));
 
-/* Reports that nesting is too deep, once, and ends the input. */
+// Reports that nesting is too deep, once, and ends the input.
 void parser_refuse_depth(struct parser *parser, struct span span);
-/* The next token of the language, as bison gets it. */
+// The next token of the language, as bison gets it.
 struct token parser_next_token(struct parser *parser);
-/* Called when bison reports a syntax error at parser->last: arranges where parsing resumes. */
+// Called when bison reports a syntax error at parser->last: arranges where parsing resumes.
 void parser_begin_recovery(struct parser *parser);
-/* The token's spelling in messages: "`x`", "end of line". */
+// The token's spelling in messages: "`x`", "end of line".
 const char *parser_token_text(struct parser *parser, const struct token *token);
 int token_closer_of(int opener);
 const char *token_bracket_text(int kind);
 bool token_is_keyword(int kind);
-/* Whether the keyword has one of the roles of keywords.def. */
+// Whether the keyword has one of the roles of keywords.def.
 bool token_has_role(int kind, char role);
-/* Whether a name, a literal or a closing bracket, or a keyword of that role: what an operand can end with ('V'), and a
- * statement ('E'). */
+// Whether a name, a literal or a closing bracket, or a keyword of that role: what an operand can end with ('V'), and a
+// statement ('E').
 bool token_ends(int kind, char role);
 
-/* ---- syntax_error.c ----------------------------------------------------------------------------------------- */
+// ---- syntax_error.c -----------------------------------------------------------------------------------------
 
-/* The symbols that could stand at parser->last, by the names that nn.y gives them. */
+// The symbols that could stand at parser->last, by the names that nn.y gives them.
 void parser_report_syntax_error(struct parser *parser, const char **expected, size_t expected_count);
 
-/* ---- build.c: one builder for each kind of node ------------------------------------------------------------- */
+// ---- build.c: one builder for each kind of node -------------------------------------------------------------
 
 struct ast_name build_name(const char *text, struct span span);
 
@@ -119,12 +118,12 @@ struct ast_expr *build_unary(struct parser *p, struct span span, enum ast_unary_
                              struct ast_expr *operand);
 struct ast_expr *build_binary(struct parser *p, enum ast_binary_op op, struct span op_span,
                               struct ast_expr *left, struct ast_expr *right);
-/* The same expression; its span takes in the parentheses. */
+// The same expression; its span takes in the parentheses.
 struct ast_expr *build_parenthesised(struct span span, struct ast_expr *expr);
 struct ast_expr *build_range(struct parser *p, struct ast_expr *low, struct ast_expr *high);
 struct ast_expr *build_call(struct parser *p, struct span span, struct ast_expr *callee,
                             struct ast_args args);
-/* base[items]: an index, a slice, or zeros[...] and ones[...]. */
+// base[items]: an index, a slice, or zeros[...] and ones[...].
 struct ast_expr *build_subscript(struct parser *p, struct span span, struct ast_expr *base,
                                  struct ast_exprs items);
 struct ast_expr *build_field(struct parser *p, struct span span, struct ast_expr *base, struct ast_name name);
@@ -153,7 +152,7 @@ struct ast_pattern *build_constructor_pattern(struct parser *p, struct span span
 struct ast_pattern *build_int_pattern(struct parser *p, struct span span, int64_t value);
 struct ast_pattern *build_bool_pattern(struct parser *p, struct span span, bool value);
 struct ast_pattern *build_tuple_pattern(struct parser *p, struct span span, struct ast_patterns items);
-/* The bindings of a pattern are made for `match`; `let` and `for` say here that they are theirs. */
+// The bindings of a pattern are made for `match`; `let` and `for` say here that they are theirs.
 void build_set_pattern_kind(struct ast_pattern *pattern, enum ast_local_kind kind);
 
 struct ast_type *build_named_type(struct parser *p, struct span span, struct ast_name name,
@@ -182,9 +181,9 @@ struct ast_block *build_block(struct parser *p, struct span span, struct ast_stm
 
 struct ast_import *build_import(struct parser *p, struct span span, struct ast_names path,
                                 struct ast_name alias);
-/* The names in braces. */
+// The names in braces.
 void build_import_list(struct parser *p, struct ast_import *import, struct ast_names names);
-/* a.b.c as one name. */
+// a.b.c as one name.
 struct ast_name build_qualified_name(struct parser *p, struct span span, struct ast_names path);
 struct ast_decl *build_dim(struct parser *p, struct span span, struct ast_name name, struct ast_expr *value);
 struct ast_decl *build_vocab(struct parser *p, struct span span, struct ast_name name,
@@ -204,7 +203,7 @@ struct ast_decl *build_layer(struct parser *p, struct span span, struct ast_name
                              struct ast_layer_params layer_params, struct ast_decls members);
 struct ast_fn_param build_fn_param(struct parser *p, struct span span, struct ast_name name,
                                    struct ast_type *type);
-/* What a metric is made of its sums: a function of its own, behind the metric. */
+// What a metric is made of its sums: a function of its own, behind the metric.
 void build_total(struct parser *p, struct span span, struct ast_decl *metric, struct ast_name word,
                  struct ast_fn_params params, struct ast_block *body);
 void build_push_total(struct parser *p, const struct ast_decl *metric);
@@ -212,19 +211,19 @@ struct ast_decl *build_fn(struct parser *p, struct span span, bool is_metric, st
                           struct ast_vars vars, struct ast_fn_params params, struct ast_type *result,
                           struct ast_block *body);
 
-/* ---- build_test.c ------------------------------------------------------------------------------------------- */
+// ---- build_test.c -------------------------------------------------------------------------------------------
 
 struct ast_test *build_settings(struct parser *p);
 void build_param_setting(struct parser *p, struct ast_test *test, struct span span, struct ast_expr *target,
                          struct ast_expr *value);
 void build_vocab_setting(struct parser *p, struct ast_test *test, struct ast_name name,
                          struct ast_names entries);
-/* Behind the last setting. */
+// Behind the last setting.
 void build_test_setup(struct parser *p, struct ast_test *test);
-/* `word` is what stands before the tolerance; without one its text is NULL. */
+// `word` is what stands before the tolerance; without one its text is NULL.
 struct ast_stmt *build_expect(struct parser *p, struct span span, struct ast_expr *value,
                               struct ast_name word, struct ast_expr *tolerance);
-/* Adds the test's functions to the file's declarations. */
+// Adds the test's functions to the file's declarations.
 void build_test(struct parser *p, struct span span, struct ast_name name, struct ast_test *test,
                 struct ast_stmts stmts);
 

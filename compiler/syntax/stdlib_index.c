@@ -1,4 +1,4 @@
-/* Looks through the folders of the standard library, for messages. */
+// Looks through the folders of the standard library, for messages.
 #include "compiler/syntax/stdlib_index.h"
 
 #include <ctype.h>
@@ -34,7 +34,7 @@ struct stdlib_modules stdlib_modules(struct arena *arena, struct stdlib_dirs dir
   return modules;
 }
 
-/* Declarations at top level begin at the margin: `layer NAME`, `fn NAME`, `data NAME`. */
+// Declarations at top level begin at the margin: `layer NAME`, `fn NAME`, `data NAME`.
 static bool declares(const char *line, const char *name) {
   static const char *const keywords[] = {"layer ", "fn ", "data "};
   for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
@@ -49,7 +49,7 @@ static bool file_declares(const char *path, const char *name) {
   const char *problem;
   int descriptor = file_open(path, FILE_REGULAR_ONLY, &problem);
   FILE *file = descriptor >= 0 ? fdopen(descriptor, "r") : NULL;
-  char line[256]; /* the rest of a longer one is no line of its own that begins so */
+  char line[256];  // the rest of a longer one is no line of its own that begins so
   bool found = false;
   while (file && !found && fgets(line, sizeof line, file))
     found = declares(line, name);

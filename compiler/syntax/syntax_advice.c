@@ -1,6 +1,5 @@
-/* Advice for syntax errors: signs that mean something in other languages (a table here), words that do (habits.def),
- * misspelt keywords, and slips that need a closer look.
- */
+// Advice for syntax errors: signs that mean something in other languages (a table here), words that do (habits.def),
+// misspelt keywords, and slips that need a closer look.
 #include "compiler/syntax/syntax_advice.h"
 
 #include <string.h>
@@ -16,22 +15,22 @@
   "a slice is written with both its ends, the second not included: `xs[1..len(xs)]`, `x[0..H]`"
 #define UNEQUAL "unequal is `!=`"
 
-/* ---- Signs -------------------------------------------------------------------------------------------------- */
+// ---- Signs --------------------------------------------------------------------------------------------------
 
-/* What must be so for a row to fit; 0 and NULL stand for anything. */
+// What must be so for a row to fit; 0 and NULL stand for anything.
 struct sign {
-  int found;            /* the token that was not expected */
-  int before;           /* the token before it ... */
-  bool is_glued;        /* ... which it follows without a blank */
-  char after;           /* the character behind it */
-  int inside;           /* the innermost bracket */
-  const char *expected; /* what could stand there instead */
+  int found;             // the token that was not expected
+  int before;            // the token before it ...
+  bool is_glued;         // ... which it follows without a blank
+  char after;            // the character behind it
+  int inside;            // the innermost bracket
+  const char *expected;  // what could stand there instead
   const char *advice;
 };
 
-/* The first row that fits is taken. */
+// The first row that fits is taken.
 static const struct sign signs[] = {
-    /* Operators of other languages. */
+    // Operators of other languages.
     {PLUS, PLUS, true, 0, 0, NULL, "there is no `++`; write `x = x + 1`"},
     {STAR, STAR, true, 0, 0, NULL,
      "there is no power operator: it is `pow(x, y)` of host numbers; of tensors use `square` or a product"},
@@ -56,7 +55,7 @@ static const struct sign signs[] = {
     {BAR, 0, false, 0, 0, "an operator", "logical or is `||`"},
     {AT, 0, false, 0, 0, "a declaration", "functions have no decorators"},
     {STAR, 0, false, 0, 0, "an expression", "there are no pointers, and no lists of arguments"},
-    /* Statements and expressions. */
+    // Statements and expressions.
     {IF, 0, false, 0, 0, "an operator", "a conditional is `if c { a } else { b }`"},
     {ELSE, 0, false, 0, 0, "]", "choose in the element: `[if c { a } else { b } for x in xs]`"},
     {ARROW, 0, false, 0, 0, "=>", ARMS},
@@ -84,7 +83,7 @@ static const struct sign signs[] = {
     {COMMA, 0, false, 0, LBRACE, "an operator", "several values are a tuple, in parentheses: `(a, b)`"},
     {LBRACE, 0, false, 0, 0, "an expression",
      "braces hold statements; a list is `[a, b]`, a record a `data` type"},
-    /* Arguments, types, numbers. */
+    // Arguments, types, numbers.
     {ASSIGN, IDENTIFIER, false, 0, LPAREN, ":",
      "a named argument is written `name: value`; of a builtin function only `dim: 1`, which dimension it "
      "goes over"},
@@ -97,7 +96,7 @@ static const struct sign signs[] = {
      "an index or a size stands in the brackets; a scalar is `f32`"},
 };
 
-/* A statement may be an expression. */
+// A statement may be an expression.
 static bool can_stand(const struct expectation *e, const char *name) {
   return expectation_has(e, name) ||
          (strcmp(name, "an expression") == 0 && expectation_has(e, "a statement"));
@@ -131,7 +130,7 @@ static const char *sign_advice(struct parser *parser, const struct expectation *
   return NULL;
 }
 
-/* ---- Words -------------------------------------------------------------------------------------------------- */
+// ---- Words --------------------------------------------------------------------------------------------------
 
 static const char *word_advice(enum habit_place place, const struct token *token) {
   return token->kind == IDENTIFIER ? habit_advice(place, token->value.text) : NULL;
@@ -157,7 +156,7 @@ static bool begins_value(int kind) {
          kind == FALSE;
 }
 
-/* `(int) x`: the source has the text, the parser only the last two tokens. */
+// `(int) x`: the source has the text, the parser only the last two tokens.
 static bool is_cast(const struct parser *parser) {
   static const char *const casts[] = {"(int)", "(float)", "(double)", "(f32)"};
   if (parser->previous.kind != RPAREN)
@@ -170,7 +169,7 @@ static bool is_cast(const struct parser *parser) {
   return false;
 }
 
-/* Where an operator or the end of the statement should be. */
+// Where an operator or the end of the statement should be.
 static const char *operator_advice(struct parser *parser, const struct expectation *e) {
   static const char *const statements[] = {"let",   "var",    "for",   "while",   "if",
                                            "match", "return", "break", "continue"};
@@ -204,7 +203,7 @@ static bool looks_like_type(const char *word) {
   return word[0] >= 'A' && word[0] <= 'Z';
 }
 
-/* `fn f(int a)`, `fn f(a int)`, `fn f(a)`, `fn f(self, a: int)` */
+// `fn f(int a)`, `fn f(a int)`, `fn f(a)`, `fn f(self, a: int)`
 static const char *parameter_advice(struct parser *parser, const struct expectation *e) {
   const struct token *found = &parser->last;
   const struct bracket *open = parser_innermost_bracket(parser);
@@ -223,7 +222,7 @@ static const char *parameter_advice(struct parser *parser, const struct expectat
   return arena_printf(parser->arena, "every parameter has a type: `%s: T`", parser->previous.value.text);
 }
 
-/* ---- All ---------------------------------------------------------------------------------------------------- */
+// ---- All ----------------------------------------------------------------------------------------------------
 
 static bool is_compound_assignment(const struct parser *parser) {
   int kind = parser->previous.kind;
@@ -233,7 +232,7 @@ static bool is_compound_assignment(const struct parser *parser) {
 
 static bool is_binary_operator(int kind) { return (kind >= OR && kind <= AT) && kind != RANGE; }
 
-/* How bodies, arms and the lines of an expression are laid out. */
+// How bodies, arms and the lines of an expression are laid out.
 static const char *layout_advice(const struct parser *parser, const struct expectation *e) {
   const struct token *found = &parser->last;
   bool is_newline = found->kind == SEPARATOR && parser->source->text[found->span.lo] != ';';

@@ -1,6 +1,5 @@
-/* What a syntax error says. bison gives the list of all symbols that could stand at the offending token; here it is
- * boiled down to what a person would say ("an expression", "an operator"). syntax_advice.c adds what may have been meant.
- */
+// What a syntax error says. bison gives the list of all symbols that could stand at the offending token; here it is
+// boiled down to what a person would say ("an expression", "an operator"). syntax_advice.c adds what may have been meant.
 #include <string.h>
 
 #include "compiler/syntax/syntax_advice.h"
@@ -8,13 +7,13 @@
 
 #define EXPECTED_SHOWN 6
 
-/* Groups of symbols that have one name together, NULL-terminated. The order matters: a group is taken out of the list
- * before the next one is looked for, and a statement begins with everything that an expression begins with. */
+// Groups of symbols that have one name together, NULL-terminated. The order matters: a group is taken out of the list
+// before the next one is looked for, and a statement begins with everything that an expression begins with.
 static const char *const expression_start[] = {
     "a name", "an integer", "a number", "a text", "true", "false", "(", "[", "-", "!", "if", "match", NULL};
 static const char *const statement_start[] = {"let",    "var",   "for",      "while",
                                               "return", "break", "continue", NULL};
-/* In a test these go with the statements. */
+// In a test these go with the statements.
 static const char *const test_statement_start[] = {"vocab", "param", "expect", NULL};
 static const char *const declaration_start[] = {"import", "dim", "vocab",  "enum", "data", "param",
                                                 "layer",  "fn",  "metric", "let",  "test", NULL};
@@ -22,14 +21,14 @@ static const char *const member_start[] = {"param", "let", "fn", NULL};
 static const char *const pattern_start[] = {"_", "a name", "an integer", "-", "true", "false", "(", NULL};
 static const char *const type_start[] = {"a name", "[", "(", NULL};
 static const char *const operators[] = {"||", "&&", "+", "-", "*", "/", "%", "@", NULL};
-/* Present after an expression unless it cannot be followed by them; they go with the operators. */
+// Present after an expression unless it cannot be followed by them; they go with the operators.
 static const char *const weak_operators[] = {
     "==", "!=", "<", "<=", ">", ">=", "..", "(", "[", ".", ".0", NULL};
-/* Goes with expressions and with types. */
+// Goes with expressions and with types.
 static const char *const function_start[] = {"fn (", NULL};
 static const char *const separators[] = {"end of line", "end of file", NULL};
 static const char *const assignment[] = {"=", NULL};
-/* Any name may be a path; that is hardly what is missing where something else could stand. */
+// Any name may be a path; that is hardly what is missing where something else could stand.
 static const char *const path[] = {".", NULL};
 
 bool expectation_has(const struct expectation *e, const char *name) {
@@ -60,7 +59,7 @@ static void drop(struct expectation *e, const char *const *group) {
   }
 }
 
-/* Replaces groups by their names. There is room: a group has more than one member. */
+// Replaces groups by their names. There is room: a group has more than one member.
 static void condense(struct expectation *e) {
   const char *group_name = NULL;
   drop(e, function_start);
@@ -87,7 +86,7 @@ static void condense(struct expectation *e) {
   } else if (expects_all(e, operators)) {
     drop(e, operators);
     drop(e, weak_operators);
-    /* Any expression statement could have been the left side of an assignment. */
+    // Any expression statement could have been the left side of an assignment.
     if (expectation_has(e, "end of line"))
       drop(e, assignment);
     group_name = "an operator";
@@ -106,7 +105,7 @@ static const char *quoted(struct parser *parser, const char *name) {
   return is_phrase ? name : arena_printf(parser->arena, "`%s`", name);
 }
 
-/* "`a`, `b` or an operator"; NULL when there are too many to be of help. */
+// "`a`, `b` or an operator"; NULL when there are too many to be of help.
 static const char *describe(struct parser *parser, const struct expectation *e) {
   if (e->count == 0 || e->count > EXPECTED_SHOWN)
     return NULL;
@@ -118,7 +117,7 @@ static const char *describe(struct parser *parser, const struct expectation *e) 
   return text;
 }
 
-/* ---- Brackets ----------------------------------------------------------------------------------------------- */
+// ---- Brackets -----------------------------------------------------------------------------------------------
 
 const struct bracket *parser_innermost_bracket(const struct parser *parser) {
   const struct bracket_stack *open = &parser->brackets_before;
@@ -135,7 +134,7 @@ static void report_unclosed(struct parser *parser, const struct bracket *opener,
                token_bracket_text(token_closer_of(opener->kind)));
 }
 
-/* Whether the error is a bracket that was forgotten; reports it then. */
+// Whether the error is a bracket that was forgotten; reports it then.
 static bool report_brackets(struct parser *parser, const struct token *found, const struct expectation *e) {
   const struct bracket *open = parser_innermost_bracket(parser);
   if (!open) {
@@ -168,7 +167,7 @@ static bool report_brackets(struct parser *parser, const struct token *found, co
       diag_help(diag, "a parameter exists once: declare it at top level, or in a `layer`");
     else
       diag_help(diag, "declare it at top level, or close the block before it");
-    parser->last.is_restart = true; /* not where to resume: its body is skipped with it */
+    parser->last.is_restart = true;  // not where to resume: its body is skipped with it
     return true;
   }
   bool wants_closer = expectation_has(e, token_bracket_text(token_closer_of(open->kind)));
@@ -189,7 +188,7 @@ static bool is_comparison(int kind) {
          kind == GREATER_EQUAL;
 }
 
-/* Two lines or one? Nothing is said of a line on which the lexer found fault already. */
+// Two lines or one? Nothing is said of a line on which the lexer found fault already.
 static bool follows_lexical_error(const struct parser *parser, const struct token *found) {
   struct span error = parser->last_lexical_error;
   if (error.file == 0 || found->span.lo < error.lo)

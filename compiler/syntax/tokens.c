@@ -1,12 +1,11 @@
-/* Between the lexer and the parser: newlines become separators where a statement can end, brackets are matched, and
- * after a syntax error the rest of the statement or declaration is skipped, so that one mistake gives one message.
- *
- * Recovery works together with the `error` productions of nn.y. When bison reports an error it goes back to the
- * innermost list of statements, match arms, members or declarations and waits for a separator or the closing
- * brace. parser_begin_recovery notes how many brackets are open around that list; tokens are dropped until
- * a separator or brace at that depth. A keyword that can only begin a statement or declaration, first on its line,
- * ends the skipping too: brackets that it cannot stand in are taken to be forgotten and are closed for it.
- */
+// Between the lexer and the parser: newlines become separators where a statement can end, brackets are matched, and
+// after a syntax error the rest of the statement or declaration is skipped, so that one mistake gives one message.
+//
+// Recovery works together with the `error` productions of nn.y. When bison reports an error it goes back to the
+// innermost list of statements, match arms, members or declarations and waits for a separator or the closing
+// brace. parser_begin_recovery notes how many brackets are open around that list; tokens are dropped until
+// a separator or brace at that depth. A keyword that can only begin a statement or declaration, first on its line,
+// ends the skipping too: brackets that it cannot stand in are taken to be forgotten and are closed for it.
 #include <assert.h>
 #include <string.h>
 
@@ -38,7 +37,7 @@ bool token_has_role(int kind, char role) {
   return false;
 }
 
-/* A keyword that stands at top level and nowhere else. */
+// A keyword that stands at top level and nowhere else.
 static bool is_toplevel_only(int kind) {
   return token_has_role(kind, 'D') && !token_has_role(kind, 'M') && !token_has_role(kind, 'S');
 }
@@ -95,14 +94,14 @@ void parser_refuse_depth(struct parser *parser, struct span span) {
       PARSE_BRACKET_LIMIT, PARSE_DEPTH_LIMIT);
 }
 
-/* ---- Newlines ----------------------------------------------------------------------------------------------- */
+// ---- Newlines -----------------------------------------------------------------------------------------------
 
 static struct token end_token(struct parser *parser) {
   uint32_t end = parser->source->length;
   return (struct token){.kind = END, .span = {parser->source->id, end, end}};
 }
 
-/* The next raw token, from the queue or the file. */
+// The next raw token, from the queue or the file.
 static struct token take(struct parser *parser) {
   if (parser->queued.count)
     return parser->queued.items[--parser->queued.count];
@@ -142,7 +141,7 @@ bool token_ends(int kind, char role) {
   }
 }
 
-/* A line that begins so continues the one before. */
+// A line that begins so continues the one before.
 static bool continues_line(int kind) {
   return kind == BAR || kind == OR || kind == ELSE || kind == DOT || kind == PROJECTION || kind == RANGE;
 }
@@ -152,7 +151,7 @@ static bool newlines_matter(const struct parser *parser) {
   return count == 0 || parser->brackets.items[count - 1].kind == LBRACE;
 }
 
-/* The next token, with newlines turned into separators or dropped. */
+// The next token, with newlines turned into separators or dropped.
 static struct token next_significant(struct parser *parser) {
   struct token token = take(parser);
   if (token.kind != NEWLINE)
@@ -167,7 +166,7 @@ static struct token next_significant(struct parser *parser) {
   return separator;
 }
 
-/* ---- Brackets ----------------------------------------------------------------------------------------------- */
+// ---- Brackets -----------------------------------------------------------------------------------------------
 
 static void open_bracket(struct parser *parser, const struct token *token) {
   if (parser->brackets.count == PARSE_BRACKET_LIMIT) {
@@ -179,8 +178,8 @@ static void open_bracket(struct parser *parser, const struct token *token) {
   arena_push(parser->arena, &parser->brackets, bracket);
 }
 
-/* Pops to the bracket that is closed here. Parentheses never reach out of the braces they stand in; a closing brace
- * ends whatever was left open inside. */
+// Pops to the bracket that is closed here. Parentheses never reach out of the braces they stand in; a closing brace
+// ends whatever was left open inside.
 static void close_bracket(struct parser *parser, const struct token *token) {
   struct bracket_stack *stack = &parser->brackets;
   size_t at = stack->count;
@@ -197,13 +196,13 @@ static void close_bracket(struct parser *parser, const struct token *token) {
   stack->count = at - 1;
 }
 
-/* Takes note of a token that is about to be handed out or skipped. */
+// Takes note of a token that is about to be handed out or skipped.
 static void accept(struct parser *parser, const struct token *token) {
   parser->brackets_before = parser->brackets;
   parser->previous = parser->last;
   parser->last = *token;
   if (parser->brackets.count == 0)
-    parser->misindented.kind = 0; /* whatever it was, it was closed or given up */
+    parser->misindented.kind = 0;  // whatever it was, it was closed or given up
   switch (token->kind) {
   case LPAREN:
   case LBRACKET:
@@ -218,7 +217,7 @@ static void accept(struct parser *parser, const struct token *token) {
   }
 }
 
-/* How many brackets are open around and including the innermost brace. */
+// How many brackets are open around and including the innermost brace.
 static size_t brace_depth(const struct bracket_stack *brackets) {
   size_t depth = brackets->count;
   while (depth > 0 && brackets->items[depth - 1].kind != LBRACE)
@@ -226,28 +225,28 @@ static size_t brace_depth(const struct bracket_stack *brackets) {
   return depth;
 }
 
-/* ---- Recovery ----------------------------------------------------------------------------------------------- */
+// ---- Recovery -----------------------------------------------------------------------------------------------
 
 static struct token synthetic(int kind, struct span place) {
   return (struct token){.kind = kind, .span = span_before(place), .is_synthetic = true};
 }
 
-/* At how many open brackets a declaration of this kind can stand here: in the layer that is open, or at top level. */
+// At how many open brackets a declaration of this kind can stand here: in the layer that is open, or at top level.
 static size_t declaration_depth(const struct parser *parser, int keyword) {
   const struct bracket_stack *brackets = &parser->brackets;
   bool in_layer = brackets->count && brackets->items[0].is_layer;
   return in_layer && parser->line_indent > 0 && token_has_role(keyword, 'M') ? 1 : 0;
 }
 
-/* Whether parsing can resume with this token although brackets are open that should not be; if so *depth is the
- * number of brackets that stay open. */
+// Whether parsing can resume with this token although brackets are open that should not be; if so *depth is the
+// number of brackets that stay open.
 static bool can_restart_at(const struct parser *parser, const struct token *token, size_t *depth) {
   if (!token->starts_line || token->is_synthetic || token->is_restart)
     return false;
   size_t innermost = brace_depth(&parser->brackets);
   if (is_toplevel_only(token->kind) || token->kind == FN) {
     *depth = declaration_depth(parser, token->kind);
-    /* Inside braces that are being skipped an indented `fn` belongs to what is skipped. */
+    // Inside braces that are being skipped an indented `fn` belongs to what is skipped.
     return innermost <= parser->skip_depth || parser->line_indent == 0;
   }
   *depth = parser->skip_depth;
@@ -259,8 +258,8 @@ static bool can_restart_at(const struct parser *parser, const struct token *toke
   return token_has_role(token->kind, among_members ? 'M' : 'S');
 }
 
-/* Closes all brackets but `depth` of them, gives a separator, and goes on with the token. Brackets inside the
- * innermost brace are forgotten: bison has dropped them already. */
+// Closes all brackets but `depth` of them, gives a separator, and goes on with the token. Brackets inside the
+// innermost brace are forgotten: bison has dropped them already.
 static void restart_at(struct parser *parser, struct token token, size_t depth) {
   parser->is_skipping = false;
   parser->brackets.count = brace_depth(&parser->brackets);
@@ -273,7 +272,7 @@ static void restart_at(struct parser *parser, struct token token, size_t depth) 
     put_back(parser, synthetic(token_closer_of(parser->brackets.items[i].kind), token.span));
 }
 
-/* The brackets that the skipped text opened are not those that bison knows; only the latter get closers. */
+// The brackets that the skipped text opened are not those that bison knows; only the latter get closers.
 static void forget_skipped_brackets(struct parser *parser) {
   if (parser->brackets.count > parser->skip_depth)
     parser->brackets.count = parser->skip_depth;
@@ -294,7 +293,7 @@ void parser_begin_recovery(struct parser *parser) {
   }
 }
 
-/* Whether bison can take up the token after an error. */
+// Whether bison can take up the token after an error.
 static bool ends_skipping(const struct parser *parser, const struct token *token) {
   size_t open = parser->brackets.count;
   switch (token->kind) {
@@ -305,7 +304,7 @@ static bool ends_skipping(const struct parser *parser, const struct token *token
   }
 }
 
-/* `as` is a word of imports only, so that it remains a name elsewhere: behind the path, `import a.b as c`. */
+// `as` is a word of imports only, so that it remains a name elsewhere: behind the path, `import a.b as c`.
 static bool is_as(const struct parser *parser, const struct token *token) {
   return token->kind == IDENTIFIER && parser->last.kind == IDENTIFIER && parser->last_declaration == IMPORT &&
          parser->brackets.count == 0 && strcmp(token->value.text, "as") == 0;

@@ -111,8 +111,9 @@ static void plan_operands(struct plan *plan, const struct trace *trace, const st
     args[r] = trace->rows[order[r]].args;
   for (uint32_t t = 0; t < block->n_tensors; t++) {
     const uint32_t *words = trace->args + block->tensor_words[t];
+    // plan_ragged
     if (block->ragged && block->ragged->is_list[t])
-      continue;  // plan_ragged
+      continue;
     rows[t] = array(plan, count, sizeof **rows);
     for (uint32_t r = 0; r < count; r++)
       rows[t][r] = trace->value_row[words[args[r]]];

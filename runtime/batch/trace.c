@@ -523,8 +523,9 @@ void trace_rewind(struct trace *trace, struct trace_mark mark) {
   for (uint32_t i = 0; i < size; i++)
     n += trace->uniform_table[i] > mark.n_rows;
   uint32_t *old = n ? malloc(size * sizeof *old) : NULL;
+  // what was emitted stays, and is computed for nobody
   if (n && !old)
-    return;  // what was emitted stays, and is computed for nobody
+    return;
   if (n) {
     memcpy(old, trace->uniform_table, size * sizeof *old);
     memset(trace->uniform_table, 0, size * sizeof *old);

@@ -71,8 +71,8 @@ struct trace_ragged {
   uint8_t *is_list;        // [tensor] an operand that is a list of rows
   uint32_t *tensor_sizes;  // [tensor] number of its run-time size; of a list that of its length. 0: none
   uint32_t *result_sizes;  // [result] likewise
-  uint32_t *
-      index_sizes;  // [index or int] number of the one that it must be less than, 0: it is looked at elsewhere
+  // [index or int] number of the one that it must be less than, 0: it is looked at elsewhere
+  uint32_t *index_sizes;
   uint64_t *bytes;  // [number - 1] of rows of results, for each unit of the size
   uint64_t *trained_bytes;
 };

@@ -157,7 +157,7 @@ static void report(struct training *training, const struct epoch *epoch, const s
   printf("epoch %lld  loss %.5g", (long long)epoch->number, loss);
   char text[CLI_SCORE_TEXT];
   for (size_t i = 0; i < n_scores; i++)
-    if (cli_score_text(&scores[i], 5, text)) /* a table is for `eval` and --metrics */
+    if (cli_score_text(&scores[i], 5, text))  // a table is for `eval` and --metrics
       printf("  dev %s %s", scores[i].name, cli_score_text(&scores[i], 5, text));
   printf("  %.1f s  %.0f examples/s", epoch->seconds, rate);
   if (epoch->n_failed)

@@ -43,8 +43,8 @@ struct nn_dataset {
   char *first_skipped;  // what was wrong with the first of them; NULL: there is none
   char *notes;          // how files were taken where that was guessed, a line each; NULL: nothing to say
   char position[4096];  // nn_dataset_position's answer
-  struct nn_dataset
-      *also;  // one whose arena holds values of this one, too, and which goes with it; NULL: none
+  // one whose arena holds values of this one, too, and which goes with it; NULL: none
+  struct nn_dataset *also;
 };
 
 // What a reader is asked for.
@@ -54,8 +54,8 @@ struct dataset_request {
   uint32_t n_columns;
   const struct dataset_column *columns;  // name, type, first_slot and width are filled
   const char *path;
-  const char
-      *text;  // what is read instead of the file; then the path is only its name in messages. NULL: the file
+  // what is read instead of the file; then the path is only its name in messages. NULL: the file
+  const char *text;
   const char *format;  // NULL: guessed from the path
   bool skip_bad;
   size_t limit;         // the reading ends with this many examples of the file; 0: with the file

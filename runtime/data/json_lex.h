@@ -32,9 +32,9 @@ struct json_token {
   enum json_kind kind;
   uint32_t line;
   size_t column;
-  const char
-      *text;  // of a string: unescaped; of anything else: as it is written. Not NUL-terminated; valid until
-              // the next token
+  // of a string: unescaped; of anything else: as it is written. Not NUL-terminated; valid until the next
+  // token
+  const char *text;
   size_t length;
 };
 

@@ -45,8 +45,8 @@ struct reader {
 
   uint64_t *row;  // slots of the record; a format fills all of them
   uint32_t record_line;
-  const struct reader_place
-      *place;     // of the value that is read, which errors name; NULL: the line says it all
+  // of the value that is read, which errors name; NULL: the line says it all
+  const struct reader_place *place;
   char *error;    // "file:line:column: message"
   bool is_fatal;  // the error is none of the record alone
   char *note;     // how the file is taken, where that was guessed; NULL: nothing to say

@@ -29,8 +29,8 @@ struct safetensors_tensor {
   enum safetensors_type type;
   uint32_t rank;
   int64_t shape[SAFETENSORS_MAX_RANK];
-  const void
-      *data;  // row-major; aligned to 8 bytes in files that this module wrote, not necessarily in others
+  // row-major; aligned to 8 bytes in files that this module wrote, not necessarily in others
+  const void *data;
   size_t bytes;
 };
 

@@ -90,8 +90,8 @@ struct device_step {
 
 struct device_step_result {
   bool finite;  // every gradient, and their norm if there was need of it; otherwise nothing has changed
-  double
-      norm;  // of the gradients, before clipping, infinite when it overflows; NaN when there was no need of it
+  // of the gradients, before clipping, infinite when it overflows; NaN when there was no need of it
+  double norm;
 };
 
 struct device_ops {

@@ -54,8 +54,8 @@ struct index_groups {
   uint32_t n;
   int64_t size[IR_MAX_RANK];  // [group]
   int8_t group[IR_MAX_RANK];  // [axis], INDEX_FIXED for axes of one element: their coordinate is 0
-  int64_t
-      inner[IR_MAX_RANK];  // [axis] points of its group's axes after it: one step along the axis is that many
+  // [axis] points of its group's axes after it: one step along the axis is that many
+  int64_t inner[IR_MAX_RANK];
 };
 
 struct index_map index_map_identity(uint32_t rank);

@@ -18,8 +18,8 @@ struct param_shape {
   int64_t sizes[IR_MAX_RANK];
   int64_t rows, columns;  // as a matrix: sizes[0] and the product of the others; a scalar or vector: 1 row
   size_t elements;        // of a member
-  bool
-      sparse;  // adjoint blocks reach it through d_row alone: only the rows that were looked up have a gradient
+  // adjoint blocks reach it through d_row alone: only the rows that were looked up have a gradient
+  bool sparse;
   uint32_t first, n_members;  // members first .. first + n_members - 1 of all
 };
 

@@ -68,8 +68,9 @@ void session_drop_view(nn_session *session) {
 }
 
 static void mark_results(const nn_session *session, struct session_view *view) {
+  // results are copies, of all parts
   if (session->n_parts > 1)
-    return;  // results are copies, of all parts
+    return;
   for (size_t i = 0; i < session->n_examples; i++) {
     if (session->examples[i].state != EXAMPLE_DONE)
       continue;

@@ -1,6 +1,5 @@
-/* The containers that everything else is built of: maps and hash indexes against plain arrays, and
- * arrays that grow.
- */
+// The containers that everything else is built of: maps and hash indexes against plain arrays, and
+// arrays that grow.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +33,7 @@ static void texts_are_keys(void **state) {
   for (int i = 0; i < N; i++) {
     random = random * 1664525u + 1013904223u;
     int k = (int)(random >> 8) % N_KEYS;
-    char copy[16]; /* the same text elsewhere is the same key */
+    char copy[16];  // the same text elsewhere is the same key
     strcpy(copy, names[k]);
     assert_ptr_equal(map_get_text(&map, copy), expected[k]);
     count += !expected[k];
@@ -60,7 +59,7 @@ static void addresses_are_keys(void **state) {
   }
   for (int i = 0; i < N; i++) {
     assert_ptr_equal(map_get(&map, &keys[i]), &keys[N - 1 - i]);
-    assert_ptr_equal(map.items[i].key, &keys[i]); /* in the order of their first put */
+    assert_ptr_equal(map.items[i].key, &keys[i]);  // in the order of their first put
   }
   map_put(&arena, &map, &keys[5], NULL);
   assert_null(map_get(&map, &keys[5]));
@@ -78,7 +77,7 @@ static bool is_number(const void *context, uint32_t item) {
   return numbers->items[item] == numbers->wanted;
 }
 
-/* Items come and go in any order, with few hashes, so that searches are long and go past what is taken out. */
+// Items come and go in any order, with few hashes, so that searches are long and go past what is taken out.
 static void items_are_taken_out(void **state) {
   (void)state;
   struct arena arena;
@@ -121,10 +120,10 @@ static void arrays_grow(void **state) {
     grown += capacity != before;
     items[i] = i;
   }
-  assert_true(grown < 20); /* by doubling */
+  assert_true(grown < 20);  // by doubling
   for (int i = 0; i < 100000; i++)
     assert_int_equal(items[i], i);
-  /* What cannot be had changes nothing. */
+  // What cannot be had changes nothing.
   int *kept = items;
   size_t was = capacity;
   assert_false(array_reserve(&items, sizeof *items, SIZE_MAX, &capacity));

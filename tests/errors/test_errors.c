@@ -1,8 +1,7 @@
-/* Golden tests of what the compiler tells its user: NAME.nn is compiled and what it prints is compared, to the byte,
- * with NAME.expected. A new case is a new .nn file; `test_errors --update` writes the .expected files, whose
- * changes are then read in the diff. A first line `// options: -D H=0` gives definitions. Files that cases import lie
- * in folders below and are no cases of their own.
- */
+// Golden tests of what the compiler tells its user: NAME.nn is compiled and what it prints is compared, to the byte,
+// with NAME.expected. A new case is a new .nn file; `test_errors --update` writes the .expected files, whose
+// changes are then read in the diff. A first line `// options: -D H=0` gives definitions. Files that cases import lie
+// in folders below and are no cases of their own.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,10 +18,10 @@
 #define CASES "tests/errors/*.nn"
 #define MAX_DEFINITIONS 8
 
-/* Codes without a case: what causes them cannot lie in a repository. */
+// Codes without a case: what causes them cannot lie in a repository.
 static const enum diag_code untestable[] = {DIAG_FILE_UNREADABLE};
 
-/* NULL when it cannot be read. */
+// NULL when it cannot be read.
 static char *read_file(const char *path, size_t *length) {
   FILE *in = fopen(path, "rb");
   if (!in)
@@ -44,7 +43,7 @@ static char *expected_path(const char *path) {
   return expected;
 }
 
-/* The definitions on an options line; names point into `line`, which is changed. */
+// The definitions on an options line; names point into `line`, which is changed.
 static size_t parse_options_line(char *line, struct nnc_definition *definitions) {
   static const char mark[] = "// options:";
   size_t count = 0;
@@ -53,8 +52,9 @@ static size_t parse_options_line(char *line, struct nnc_definition *definitions)
   line[strcspn(line, "\n")] = '\0';
   for (char *word = strtok(line + sizeof mark - 1, " "); word; word = strtok(NULL, " ")) {
     char *equals = strchr(word, '=');
+    // the `-D` itself
     if (!equals)
-      continue; /* the `-D` itself */
+      continue;
     assert_true(count < MAX_DEFINITIONS);
     *equals = '\0';
     definitions[count++] = (struct nnc_definition){word, strtoll(equals + 1, NULL, 10)};
@@ -62,7 +62,7 @@ static size_t parse_options_line(char *line, struct nnc_definition *definitions)
   return count;
 }
 
-/* What compiling the file prints. */
+// What compiling the file prints.
 static char *compile(const char *path, size_t *length) {
   struct nnc_definition definitions[MAX_DEFINITIONS];
   char *source = read_file(path, length);
@@ -125,7 +125,7 @@ static void messages_are_as_expected(void **state) {
     fail_msg("%zu cases differ; `test_errors --update` accepts what they print", failures);
 }
 
-/* A case that prints nothing guards nothing. */
+// A case that prints nothing guards nothing.
 static void every_code_has_a_case(void **state) {
   (void)state;
   bool seen[DIAG_CODE_COUNT] = {false};
@@ -164,7 +164,7 @@ static void codes_are_well_formed(void **state) {
     const struct diag_code_info *info = diag_code_info((enum diag_code)code);
     enum diag_code found;
     assert_true(diag_code_from_number(info->number, &found));
-    assert_int_equal(found, code); /* fails where a number is used twice */
+    assert_int_equal(found, code);  // fails where a number is used twice
     assert_true(*info->title && info->title[strlen(info->title) - 1] != '.');
     assert_true(*info->explanation && info->explanation[strlen(info->explanation) - 1] == '\n');
     for (const char *line = info->explanation; *line; line += strcspn(line, "\n") + 1) {

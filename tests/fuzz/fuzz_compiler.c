@@ -1,8 +1,7 @@
-/* libFuzzer: any text through the whole compiler. Nothing may crash, a refused program has at least one error, and the
- * module of an accepted one verifies, prints and reads back.
- *
- *   fuzz_compiler -dict=tests/fuzz/nn.dict corpus/ stdlib/ tests/language/programs/ tests/errors/
- */
+// libFuzzer: any text through the whole compiler. Nothing may crash, a refused program has at least one error, and the
+// module of an accepted one verifies, prints and reads back.
+//
+//   fuzz_compiler -dict=tests/fuzz/nn.dict corpus/ stdlib/ tests/language/programs/ tests/errors/
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   FILE *out = open_memstream(&text, &length);
   nnc_render(&result, out, true);
   fclose(out);
-  /* A failure that is no diagnostic is a broken pass. */
+  // A failure that is no diagnostic is a broken pass.
   if (result.failure || ok == diag_has_errors(&result.sink)) {
     fwrite(text, 1, length, stderr);
     abort();

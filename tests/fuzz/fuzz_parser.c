@@ -1,8 +1,7 @@
-/* libFuzzer: any bytes at all. The parser gives a tree or at least one error, never neither; diagnostics render; and
- * what parsed prints to text that parses to the same text again.
- *
- *   fuzz_parser -dict=tests/fuzz/nn.dict corpus/ stdlib/ tests/language/ tests/errors/
- */
+// libFuzzer: any bytes at all. The parser gives a tree or at least one error, never neither; diagnostics render; and
+// what parsed prints to text that parses to the same text again.
+//
+//   fuzz_parser -dict=tests/fuzz/nn.dict corpus/ stdlib/ tests/language/ tests/errors/
 #include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,7 +38,7 @@ static char *print(const struct ast_file *file, bool all_parentheses, size_t *si
   return text;
 }
 
-/* Both print to the same text. */
+// Both print to the same text.
 static void check_equal(const struct ast_file *a, const struct ast_file *b, bool all_parentheses) {
   size_t a_size, b_size;
   char *a_text = print(a, all_parentheses, &a_size);

@@ -7,7 +7,7 @@ static void declarations(FILE *out) {
   fputs("dim H = 8\nvocab Word\nparam E: f32[Word, H] = normal(0.1)\nparam W: f32[H, H]\n", out);
 }
 
-/* ---- Kinds of programs: each writes one of size n ------------------------------------------------------ */
+// ---- Kinds of programs: each writes one of size n ------------------------------------------------------
 
 static void chain_of_functions(FILE *out, int n) {
   declarations(out);
@@ -174,7 +174,7 @@ static void nested_patterns(FILE *out, int n) {
   fputs("  }\n}\nfn loss(w: Word, t: T) -> f32 { sum(E[w]) * f(t) }\n", out);
 }
 
-/* A value may hold so many others that the program of the larger size is just allowed. */
+// A value may hold so many others that the program of the larger size is just allowed.
 static void fields(FILE *out, int size) {
   int n = size / 4;
   declarations(out);
@@ -196,7 +196,7 @@ static void fields(FILE *out, int size) {
   fputs("\n  }\n}\nfn loss(w: Word, t: T) -> f32 { sum(E[w]) * f(t) }\n", out);
 }
 
-/* The type of a value may have so many parts that the program of the larger size is just allowed. */
+// The type of a value may have so many parts that the program of the larger size is just allowed.
 static void wide_patterns(FILE *out, int size) {
   int n = size / 16;
   declarations(out);
@@ -247,7 +247,7 @@ static void comprehensions(FILE *out, int n) {
   fprintf(out, "  sum(sum(x%d))\n}\n", n);
 }
 
-/* Comprehensions within each other, as deep as the parser lets them be, one after the other. */
+// Comprehensions within each other, as deep as the parser lets them be, one after the other.
 static void nested_comprehensions(FILE *out, int n) {
   enum { DEPTH = 5 };
   declarations(out);

@@ -1,9 +1,8 @@
-/* The checker on programs without errors.
- *
- * In check/NAME.nn the types of local names stand at the end of their line, `//: a: f32[H]; b: int`, worked
- * out by hand. What check.h promises to lowering is tested on every program of the repository that checks:
- * nothing is left unresolved, unknown or in error.
- */
+// The checker on programs without errors.
+//
+// In check/NAME.nn the types of local names stand at the end of their line, `//: a: f32[H]; b: int`, worked
+// out by hand. What check.h promises to lowering is tested on every program of the repository that checks:
+// nothing is left unresolved, unknown or in error.
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +18,7 @@
 #include "compiler/nnc.h"
 #include "compiler/syntax/parse.h"
 
-/* "path:line:column". */
+// "path:line:column".
 static const char *describe(const struct source_set *set, struct span span) {
   struct source_position position = source_position(set, span.file, span.lo);
   return arena_printf(set->arena, "%s:%u:%u", source_get(set, span.file)->path, position.line,
@@ -51,9 +50,9 @@ static void open_program(struct program *program, const char *path) {
 
 static void close_program(struct program *program) { arena_free(&program->arena); }
 
-/* ---- Types of local names ------------------------------------------------------------------------------ */
+// ---- Types of local names ------------------------------------------------------------------------------
 
-/* The types stated on this line for the name, in turn; the first one that has not been used. NULL: none. */
+// The types stated on this line for the name, in turn; the first one that has not been used. NULL: none.
 static char *stated_type(struct program *program, struct span name_span, const char *name) {
   struct source_position at = source_position(&program->sources, name_span.file, name_span.lo);
   size_t length;
@@ -134,9 +133,9 @@ static void locals_have_the_stated_types(void **state) {
   each_path("tests/language/check/*.nn", check_stated_types);
 }
 
-/* ---- What lowering relies on --------------------------------------------------------------------------- */
+// ---- What lowering relies on ---------------------------------------------------------------------------
 
-static const char *where; /* of the test, for messages; set before each assertion */
+static const char *where;  // of the test, for messages; set before each assertion
 
 static void assert_known(const struct type *type) {
   if (!type)
@@ -178,7 +177,7 @@ static void walk_pattern(const struct ast_pattern *pattern) {
   }
 }
 
-/* Arguments that are sizes, and the bounds of slices of tensors, are not values. */
+// Arguments that are sizes, and the bounds of slices of tensors, are not values.
 static bool has_size_args(const struct ast_call *call) {
   return call->kind == AST_CALL_BUILTIN && call->target.builtin->op == IR_OP_SLICE &&
          call->target.builtin->kind == BUILTIN_OP;
@@ -236,7 +235,7 @@ static void walk_name(const struct ast_expr *expr) {
   case AST_REF_PARAM:
   case AST_REF_INSTANCE: break;
   case AST_REF_VOCAB:
-  case AST_REF_ENUM: /* the sequence of a loop */
+  case AST_REF_ENUM:  // the sequence of a loop
     assert_int_equal(expr->type->kind, TYPE_LIST);
     assert_int_equal(expr->type->list.element->kind, TYPE_INDEX);
     break;

@@ -1,8 +1,7 @@
-/* Memory runs out in the compiler: for every N the Nth allocation fails, and nothing leaks (under
- * AddressSanitizer), crashes, or is passed off as a mistake of the user's. The same for reading a module back.
- *
- * Linked with --wrap, so that the compiler's allocations come here.
- */
+// Memory runs out in the compiler: for every N the Nth allocation fails, and nothing leaks (under
+// AddressSanitizer), crashes, or is passed off as a mistake of the user's. The same for reading a module back.
+//
+// Linked with --wrap, so that the compiler's allocations come here.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +21,7 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 
-/* Allocations until one fails; negative: none does. */
+// Allocations until one fails; negative: none does.
 static long countdown = -1;
 
 static bool fails_now(void) { return countdown > 0 && --countdown == 0; }
@@ -35,12 +34,12 @@ void *__wrap_realloc(void *old, size_t size) { return fails_now() ? NULL : __rea
 
 struct program {
   const char *head, *statement, *tail;
-  size_t repeat; /* of the statement */
+  size_t repeat;  // of the statement
   enum nnc_stage until;
   bool has_errors;
 };
 
-/* True when no allocation failed any more. */
+// True when no allocation failed any more.
 static bool compile_with_fault(const struct program *program, const char *text, long at) {
   static const char *const stdlib[] = {"stdlib"};
   struct nnc_options options = {
@@ -97,7 +96,7 @@ static const struct program model = {"import std.lstm\n"
                                      NNC_STAGE_ALL,
                                      false};
 
-/* Each needs many chunks of the arena. */
+// Each needs many chunks of the arena.
 static void every_allocation_fails_once(void **state) {
   (void)state;
   static const char head[] = "import std.lstm\nfn f(a: int) -> int {\n", tail[] = "  a\n}\n";
@@ -112,12 +111,12 @@ static void every_allocation_fails_once(void **state) {
     long at = 1;
     while (!compile_with_fault(&programs[i], text, at))
       at++;
-    assert_true(at > 2); /* otherwise this tests little */
+    assert_true(at > 2);  // otherwise this tests little
     free(text);
   }
 }
 
-/* True when no allocation failed any more. */
+// True when no allocation failed any more.
 static bool format_with_fault(const char *text, long at) {
   struct nnc_options options = {.path = "test.nn", .text = text, .text_length = strlen(text)};
   struct nnc_result result;
@@ -147,7 +146,7 @@ static void files_are_formatted_with_faults(void **state) {
   free(text);
 }
 
-/* True when no allocation failed any more. */
+// True when no allocation failed any more.
 static bool read_with_fault(const char *text, long at) {
   char *error = NULL;
   countdown = at;

@@ -1,7 +1,6 @@
-/* `nnc fmt`: layout as it should be, golden (`test_format --update` accepts what it is now); and for every .nn file of the
- * project and random programs, that it stays the same program with the same comments, that formatting again changes
- * nothing, and that blanks and empty lines of the author's make no difference.
- */
+// `nnc fmt`: layout as it should be, golden (`test_format --update` accepts what it is now); and for every .nn file of the
+// project and random programs, that it stays the same program with the same comments, that formatting again changes
+// nothing, and that blanks and empty lines of the author's make no difference.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,10 +20,10 @@
 
 #define CASES "tests/language/format/*.nn"
 
-/* Files that are there because they do not parse, or for their layout. */
+// Files that are there because they do not parse, or for their layout.
 static const char *const other_folders[] = {"tests/errors/", "tests/language/format/"};
 
-/* The formatted text, malloc'd; NULL: it has errors, or, with a message, was refused. */
+// The formatted text, malloc'd; NULL: it has errors, or, with a message, was refused.
 static char *format(const char *path, const char *text, bool must_parse) {
   struct nnc_options options = {.path = path, .text = text, .text_length = text ? strlen(text) : 0};
   struct nnc_result result;
@@ -41,7 +40,7 @@ static char *format(const char *path, const char *text, bool must_parse) {
   return copy;
 }
 
-/* The tree as text, malloc'd. Imports are not followed. */
+// The tree as text, malloc'd. Imports are not followed.
 static char *tree_of(const char *path, const char *text) {
   struct arena arena;
   struct source_set sources;
@@ -76,7 +75,7 @@ static char *read_file(const char *path) {
   return text;
 }
 
-/* ---- Golden cases ------------------------------------------------------------------------------------------- */
+// ---- Golden cases -------------------------------------------------------------------------------------------
 
 static bool updates;
 
@@ -153,7 +152,7 @@ static void errors_change_nothing(void **state) {
   }
 }
 
-/* ---- Every file --------------------------------------------------------------------------------------------- */
+// ---- Every file ---------------------------------------------------------------------------------------------
 
 static uint32_t random_state;
 
@@ -170,8 +169,8 @@ static void put_blanks(FILE *out, uint32_t count) {
     fputc(pick(5) ? ' ' : '\t', out);
 }
 
-/* The text with other blanks: of each run another number, none where the tokens stay apart without, some beside
- * brackets and commas, more empty lines where there are some, other line ends. Line breaks and comments stay. */
+// The text with other blanks: of each run another number, none where the tokens stay apart without, some beside
+// brackets and commas, more empty lines where there are some, other line ends. Line breaks and comments stay.
 static char *scramble(const char *text) {
   char *scrambled;
   size_t size;
@@ -221,7 +220,7 @@ static char *scramble(const char *text) {
   return scrambled;
 }
 
-/* Without the blanks before comments behind code, whose column is the author's. */
+// Without the blanks before comments behind code, whose column is the author's.
 static char *without_columns(char *text) {
   char *to = text;
   for (const char *from = text; *from; from++) {
@@ -237,7 +236,7 @@ static char *without_columns(char *text) {
   return text;
 }
 
-/* The text with line breaks and comments put behind commas and opening brackets inside brackets. */
+// The text with line breaks and comments put behind commas and opening brackets inside brackets.
 static char *break_lines(const char *text) {
   char *broken;
   size_t size, depth = 0;
@@ -332,7 +331,7 @@ static void every_file(void **state) {
   assert_true(n_files > 100 && n_formatted > 40);
 }
 
-/* The fragments of the documents that are marked as code. */
+// The fragments of the documents that are marked as code.
 static void documents(void **state) {
   (void)state;
   static const char *const paths[] = {"README.md", "grammar/LANGUAGE.md", "grammar/TUTORIAL.md",
@@ -368,7 +367,7 @@ static void random_programs(void **state) {
   }
 }
 
-/* A long file takes time in proportion: this would not end otherwise. */
+// A long file takes time in proportion: this would not end otherwise.
 static void long_files(void **state) {
   (void)state;
   char *text;

@@ -1,6 +1,5 @@
-/* Every row of habits.def is met where it says: a program that has the word there gets the advice, as the help of an
- * error. A new row needs no test of its own.
- */
+// Every row of habits.def is met where it says: a program that has the word there gets the advice, as the help of an
+// error. A new row needs no test of its own.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +24,7 @@ static const struct row {
 
 #define IN_BODY "fn f(n: int, b: bool, x: f32[3], xs: [int]) -> int {\n  %s\n  n\n}\n"
 
-/* A program with the word (`%1$s`) where the place is. */
+// A program with the word (`%1$s`) where the place is.
 static const char *const programs[] = {
     [HABIT_VALUES] = "let _ = %1$s",
     [HABIT_TYPES] = "let y: %1$s = n",
@@ -39,7 +38,7 @@ static const char *const programs[] = {
     [HABIT_BINDINGS] = "let %1$s y = 1",
 };
 
-/* The same called, where that is another path. */
+// The same called, where that is another path.
 static const char *const calls[] = {
     [HABIT_VALUES] = "let _ = %1$s(n)",   [HABIT_LIBRARIES] = "let _ = %1$s.part.Unheard(x, n)",
     [HABIT_LISTS] = "let _ = xs.%1$s(n)", [HABIT_TENSORS] = "let _ = x.%1$s(n)",
@@ -64,7 +63,7 @@ static bool gives(const char *text, const char *advice) {
   return found;
 }
 
-/* The number of failures, 0 or 1. */
+// The number of failures, 0 or 1.
 static size_t expect(const struct row *row, const char *const *forms) {
   if (!forms[row->place])
     return 0;
@@ -88,7 +87,7 @@ static void every_row_is_met(void **state) {
   assert_int_equal(failures, 0);
 }
 
-/* A word that has become builtin needs no row any more, and two rows for one word are one too many. */
+// A word that has become builtin needs no row any more, and two rows for one word are one too many.
 static void rows_are_needed(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

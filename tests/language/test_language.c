@@ -1,12 +1,11 @@
-/* What programs do when they run: the files in programs/ state calls and what must come of them.
- *
- *   // expect f(1, [2, 3]) = (5, true)       the entry's arguments and result
- *   // expect f(0) fails 12:9 division by zero   it fails with this message at line:column of this file
- *   // reads 1 2.5                           what the decisions of the following calls get, in turn
- *
- * Each file goes through the whole compiler and runs as native code; tensors are computed nowhere: blocks are
- * only written down.
- */
+// What programs do when they run: the files in programs/ state calls and what must come of them.
+//
+//   // expect f(1, [2, 3]) = (5, true)       the entry's arguments and result
+//   // expect f(0) fails 12:9 division by zero   it fails with this message at line:column of this file
+//   // reads 1 2.5                           what the decisions of the following calls get, in turn
+//
+// Each file goes through the whole compiler and runs as native code; tensors are computed nowhere: blocks are
+// only written down.
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +54,7 @@ static void expect(struct script *s, char *text) {
   *end = '\0';
   fixture_run(s->fixture, text);
   bool failed = s->fixture->outcome == HOST_FAILED;
-  /* The file's number is of no interest. */
+  // The file's number is of no interest.
   const char *got = failed ? strchr(s->fixture->error, ':') + 1 : s->fixture->results;
   if (failed != (failure != NULL) || strcmp(got, wanted) != 0)
     fail_msg("%s:%u: %s gives\n%s, not\n%s", s->path, s->line, text, got, wanted);

@@ -1,7 +1,6 @@
-/* Lowering: every example and the standard library give IR that verifies and survives printing and parsing;
- * the IR of the small programs in lowering/ is compared with FILE.ir (NN_UPDATE=1 writes those anew: read the
- * difference); limits end with a diagnostic.
- */
+// Lowering: every example and the standard library give IR that verifies and survives printing and parsing;
+// the IR of the small programs in lowering/ is compared with FILE.ir (NN_UPDATE=1 writes those anew: read the
+// difference); limits end with a diagnostic.
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +32,7 @@ static void assert_verifies(const struct ir_module *module, const char *path) {
     fail_msg("%s: %s", path, error);
 }
 
-/* The text of a module that also survives being parsed and printed again. */
+// The text of a module that also survives being parsed and printed again.
 static char *checked_text(const struct ir_module *module, const char *path) {
   assert_verifies(module, path);
   char *text = ir_print(module), *error = NULL;
@@ -81,7 +80,7 @@ static void test_examples(void **state) {
   each_file("examples/*/*.nn", expect_entries);
 }
 
-/* By themselves, files of the library have nothing to train or to predict. */
+// By themselves, files of the library have nothing to train or to predict.
 static void expect_no_entries(const char *path, const char *text) {
   if (strstr(text, "\nentry loss(") || strstr(text, "\nentry predict(") || strstr(text, "\nmetric "))
     fail_msg("%s is a model", path);
@@ -126,7 +125,7 @@ static void test_golden(void **state) {
   each_file("tests/language/lowering/*.nn", compare_with_golden);
 }
 
-/* ---- Limits ------------------------------------------------------------------------------------------- */
+// ---- Limits -------------------------------------------------------------------------------------------
 
 static void expect_error(const char *text, enum diag_code code) {
   struct nnc_result result;
@@ -138,7 +137,7 @@ static void expect_error(const char *text, enum diag_code code) {
   nnc_result_free(&result);
 }
 
-/* L0 has two parameters, each further layer two of the one before: 2^20 instances. */
+// L0 has two parameters, each further layer two of the one before: 2^20 instances.
 static void test_too_many_layers(void **state) {
   (void)state;
   char text[4096] = "layer L0(N: dim) { param W: f32[N] }\n";
@@ -151,8 +150,8 @@ static void test_too_many_layers(void **state) {
   expect_error(text, DIAG_TOO_MANY_INSTANCES);
 }
 
-/* f0 of every size from 1 to 2^20: each function calls the next with its size and with that and a power of
- * two more. */
+// f0 of every size from 1 to 2^20: each function calls the next with its size and with that and a power of
+// two more.
 static void test_too_many_functions(void **state) {
   (void)state;
   char text[8192] = "param start: f32[1]\nfn f0[n](x: f32[n]) -> f32 { sum(x) }\n";

@@ -1,6 +1,5 @@
-/* The parser and the printer of syntax trees: how operators group, where statements end, that printing is a fixpoint
- * which keeps the meaning, for every model and library file of the project, and what no input may do.
- */
+// The parser and the printer of syntax trees: how operators group, where statements end, that printing is a fixpoint
+// which keeps the meaning, for every model and library file of the project, and what no input may do.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +55,7 @@ static struct ast_file *parse_ok(struct session *s, const char *text) {
   return file;
 }
 
-/* ---- Grouping ----------------------------------------------------------------------------------------------- */
+// ---- Grouping -----------------------------------------------------------------------------------------------
 
 static const struct {
   const char *text;
@@ -118,9 +117,9 @@ static void operators_group(void **state) {
   }
 }
 
-/* ---- Where statements end ----------------------------------------------------------------------------------- */
+// ---- Where statements end -----------------------------------------------------------------------------------
 
-/* Each body and how many statements it has, its value included. */
+// Each body and how many statements it has, its value included.
 static const struct {
   const char *body;
   size_t statements;
@@ -171,7 +170,7 @@ static void newlines_end_statements(void **state) {
   }
 }
 
-/* ---- What the tree holds ------------------------------------------------------------------------------------ */
+// ---- What the tree holds ------------------------------------------------------------------------------------
 
 static void bindings_are_numbered(void **state) {
   (void)state;
@@ -223,7 +222,7 @@ static void spans_cover_the_text(void **state) {
   end(&s);
 }
 
-/* ---- Printing ----------------------------------------------------------------------------------------------- */
+// ---- Printing -----------------------------------------------------------------------------------------------
 
 static void check_fixpoint(const char *path, const struct ast_file *original) {
   struct session s;
@@ -236,7 +235,7 @@ static void check_fixpoint(const char *path, const struct ast_file *original) {
   }
   char *twice = print(again, false);
   assert_string_equal(once, twice);
-  /* Equal texts could still mean something else than the original: compare how the operators group. */
+  // Equal texts could still mean something else than the original: compare how the operators group.
   char *meant = print(original, true);
   char *read = print(again, true);
   assert_string_equal(meant, read);
@@ -289,7 +288,7 @@ static void printing_is_a_fixpoint(void **state) {
   }
 }
 
-/* A position is found from one asked for before; it must not depend on that one. */
+// A position is found from one asked for before; it must not depend on that one.
 static void positions_in_any_order(void **state) {
   (void)state;
   struct session s;
@@ -314,7 +313,7 @@ static void positions_in_any_order(void **state) {
   end(&s);
 }
 
-/* The fragments of the language reference that are marked as code. */
+// The fragments of the language reference that are marked as code.
 static void the_reference_parses(void **state) {
   (void)state;
   struct session s;
@@ -337,9 +336,9 @@ static void the_reference_parses(void **state) {
   end(&s);
 }
 
-/* ---- Bad input ---------------------------------------------------------------------------------------------- */
+// ---- Bad input ----------------------------------------------------------------------------------------------
 
-/* Prefix repeated, middle, suffix repeated: every way to nest. */
+// Prefix repeated, middle, suffix repeated: every way to nest.
 static const struct {
   const char *prefix;
   const char *middle;
@@ -416,10 +415,10 @@ static void bytes_that_are_no_text(void **state) {
   } cases[] = {
       {"dim A = 1\0", 10, DIAG_NUL_BYTE},
       {"\xFF\xFE\x64\0", 4, DIAG_INVALID_UTF8},
-      {"// \xC0\x80\n", 6, DIAG_INVALID_UTF8},       /* overlong */
-      {"// \xED\xA0\x80\n", 7, DIAG_INVALID_UTF8},   /* surrogate */
-      {"// \xF4\x90\x80\x80", 7, DIAG_INVALID_UTF8}, /* beyond U+10FFFF */
-      {"// \xE2\x82", 5, DIAG_INVALID_UTF8},         /* cut off */
+      {"// \xC0\x80\n", 6, DIAG_INVALID_UTF8},        // overlong
+      {"// \xED\xA0\x80\n", 7, DIAG_INVALID_UTF8},    // surrogate
+      {"// \xF4\x90\x80\x80", 7, DIAG_INVALID_UTF8},  // beyond U+10FFFF
+      {"// \xE2\x82", 5, DIAG_INVALID_UTF8},          // cut off
       {"dim \xE2\x82\xAC = 1", 11, DIAG_INVALID_CHARACTER},
       {"dim A = 1\x1B", 10, DIAG_INVALID_CHARACTER},
   };
@@ -439,7 +438,7 @@ static void bytes_that_are_no_text(void **state) {
   end(&s);
 }
 
-/* How many errors a text gives: one for each mistake in it. */
+// How many errors a text gives: one for each mistake in it.
 static const struct {
   const char *text;
   size_t errors;
@@ -477,7 +476,7 @@ static void one_error_for_each_mistake(void **state) {
   }
 }
 
-/* Every prefix and every file with one byte left out: no crash, and an error or a tree. */
+// Every prefix and every file with one byte left out: no crash, and an error or a tree.
 static void mutilated_files(void **state) {
   (void)state;
   struct session s;

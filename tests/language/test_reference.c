@@ -1,6 +1,5 @@
-/* The language reference is true: its fragments that are marked as code compile, all the way and without a word. So
- * does every file of the standard library.
- */
+// The language reference is true: its fragments that are marked as code compile, all the way and without a word. So
+// does every file of the standard library.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,5 @@
-/* The layers and functions of the standard library against formulas written out here, in double precision:
- * the entries of stdlib_values.nn on parameters filled with arbitrary numbers.
- */
+// The layers and functions of the standard library against formulas written out here, in double precision:
+// the entries of stdlib_values.nn on parameters filled with arbitrary numbers.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,9 +25,9 @@ struct rig {
   nn_model *model;
   nn_session *session;
   nn_dataset *data;
-  double expected[MOST_VALUES]; /* of the entry under test, in the order of its result */
+  double expected[MOST_VALUES];  // of the entry under test, in the order of its result
   size_t n_expected;
-  double **values; /* [parameter] */
+  double **values;  // [parameter]
 };
 
 static void check(nn_status *status) {
@@ -36,9 +35,9 @@ static void check(nn_status *status) {
     fail_msg("%s", nn_status_message(status));
 }
 
-/* ---- The model ---------------------------------------------------------------------------------------- */
+// ---- The model ----------------------------------------------------------------------------------------
 
-/* Numbers in [-1.5, 1.5) without pattern, the same in every run. */
+// Numbers in [-1.5, 1.5) without pattern, the same in every run.
 static double arbitrary(uint64_t n) {
   n = (n + 1) * 0x9e3779b97f4a7c15u;
   n = (n ^ (n >> 31)) * 0xbf58476d1ce4e5b9u;
@@ -57,7 +56,7 @@ static void fill_params(struct rig *rig) {
   }
 }
 
-/* One record, which every entry takes. */
+// One record, which every entry takes.
 static void write_data(char *path) {
   int file = mkstemps(path, (int)strlen(".jsonl"));
   assert_true(file >= 0);
@@ -110,14 +109,14 @@ static const double *param(const struct rig *rig, const char *name) {
   return rig->values[param_find(rig->model, name)];
 }
 
-/* `layer.name` */
+// `layer.name`
 static const double *member(const struct rig *rig, const char *layer, const char *name) {
   char path[64];
   snprintf(path, sizeof path, "%s.%s", layer, name);
   return param(rig, path);
 }
 
-/* ---- Results ------------------------------------------------------------------------------------------ */
+// ---- Results ------------------------------------------------------------------------------------------
 
 static void expect(struct rig *rig, size_t n, const double *values) {
   assert_true(rig->n_expected + n <= MOST_VALUES);
@@ -125,7 +124,7 @@ static void expect(struct rig *rig, size_t n, const double *values) {
   rig->n_expected += n;
 }
 
-/* The next number of a JSON text, whatever stands around it; false at the end. */
+// The next number of a JSON text, whatever stands around it; false at the end.
 static bool next_number(char **at, double *value) {
   while (**at) {
     if (**at == '"') {
@@ -143,7 +142,7 @@ static bool next_number(char **at, double *value) {
   return false;
 }
 
-/* Runs an entry and compares its result with what is expected. */
+// Runs an entry and compares its result with what is expected.
 static void compare(struct rig *rig, const char *name) {
   size_t entry, example = 0;
   assert_true(nn_model_find_entry(rig->model, name, &entry));
@@ -156,7 +155,7 @@ static void compare(struct rig *rig, const char *name) {
   for (; next_number(&at, &value); n++) {
     if (n == rig->n_expected)
       fail_msg("%s gives more than %zu numbers: %s", name, n, json);
-    /* Vector mathematics is exact to a few units in the last place. */
+    // Vector mathematics is exact to a few units in the last place.
     if (!(fabs(value - rig->expected[n]) <= 1e-12 * fmax(1, fabs(value))))
       fail_msg("%s: number %zu is %.15g, not %.15g", name, n, value, rig->expected[n]);
   }
@@ -166,11 +165,11 @@ static void compare(struct rig *rig, const char *name) {
   rig->n_expected = 0;
 }
 
-/* ---- Arithmetic --------------------------------------------------------------------------------------- */
+// ---- Arithmetic ---------------------------------------------------------------------------------------
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 
-/* Row `row` of a matrix with n columns times x. */
+// Row `row` of a matrix with n columns times x.
 static double row_times(const double *matrix, size_t row, size_t n, const double *x) {
   double sum = 0;
   for (size_t i = 0; i < n; i++)
@@ -196,7 +195,7 @@ static struct state state_of(const double *h, const double *c) {
   return s;
 }
 
-/* ---- Recurrent layers --------------------------------------------------------------------------------- */
+// ---- Recurrent layers ---------------------------------------------------------------------------------
 
 static struct state lstm(const struct rig *rig, const char *layer, const struct state *s, size_t n,
                          const double *x) {
@@ -317,9 +316,9 @@ static void test_numbers(void **state) {
   compare(rig, "numbers_apply");
 }
 
-/* ---- Trees -------------------------------------------------------------------------------------------- */
+// ---- Trees --------------------------------------------------------------------------------------------
 
-/* The gates i, o, u of unit j and what is kept of the children. */
+// The gates i, o, u of unit j and what is kept of the children.
 static void tree_unit(struct state *s, size_t j, const double *gates, double kept) {
   s->c[j] = sigmoid(gates[0]) * tanh(gates[2]) + kept;
   s->h[j] = sigmoid(gates[1]) * tanh(s->c[j]);
@@ -385,7 +384,7 @@ static void test_childsum_tree(void **state) {
   compare(rig, "childsum_leaf");
 }
 
-/* ---- Attention, normalisation ------------------------------------------------------------------------- */
+// ---- Attention, normalisation -------------------------------------------------------------------------
 
 static void expect_weighted(struct rig *rig, size_t n, const double *scores, const double *const *values) {
   double total = 0, mean[H] = {0};
@@ -426,7 +425,7 @@ static void test_scores_in_lists(void **state) {
   expect(rig, 4, (double[]){log(total), log(total) - h[0], log(total) - h[3], 0});
   compare(rig, "list_scores");
 
-  /* The others of the leading one come to exp(-60) and to what is 0 beside that. */
+  // The others of the leading one come to exp(-60) and to what is 0 beside that.
   double others = exp(h[0] - h[1] - 60);
   double all = 1060 + h[1] + log1p(others);
   expect(rig, 4, (double[]){all, all - (1000 + h[0]), 1e26 * log1p(others), all - h[2]});
@@ -454,7 +453,7 @@ static void test_norms(void **state) {
   compare(rig, "norms");
 }
 
-/* ---- Functions ---------------------------------------------------------------------------------------- */
+// ---- Functions ----------------------------------------------------------------------------------------
 
 static double softplus(double x) { return log(1 + exp(x)); }
 
