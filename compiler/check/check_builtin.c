@@ -67,7 +67,7 @@ static bool check_count(struct checker *checker, const struct ast_expr *expr, co
   struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` does not take %s",
                               first->name, check_count_text(checker, count, "argument"));
   diag_help(d, "write %s", usages);
-  if (goes_over_dim(first))
+  if (goes_over_dim(first) && first->kind != BUILTIN_BROADCAST)
     diag_note(d, "`%s(a, dim: 1)` goes over the dimension 1 of a tensor, the columns of a matrix",
               first->name);
   return false;
@@ -402,6 +402,13 @@ static void wrong_shape(struct checker *checker, const struct builtin *builtin, 
     is_tensor(checker, builtin, arg, fault->least, fault->most);
   } else if (fault->kind == SHAPE_TOO_LARGE) {
     diag_error(checker->sink, DIAG_SIZE_OVERFLOW, arg->span, "the size of the result is too large");
+  } else if (fault->kind == SHAPE_DIFFERS) {
+    struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, arg->span,
+                                "`%s` needs equal shapes: %s and %s", builtin->name,
+                                check_text(checker, other->type), check_text(checker, type));
+    diag_label(d, other->span, "this is %s", check_text(checker, other->type));
+    diag_primary_label(d, "this is %s", check_text(checker, type));
+    check_label_type_sizes(checker, d, type_resolve(other->type), type);
   } else {
     assert(fault->kind == SHAPE_JOIN);  // check_axis and check_elementwise have seen to the others
     struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, arg->span,
@@ -472,14 +479,16 @@ static bool check_axis(struct checker *checker, const struct ast_expr *dim, cons
 
 static const struct type *check_binary_op(struct checker *checker, const struct ast_expr *expr,
                                           const struct builtin *builtin, struct ast_expr *const *args) {
-  const struct type *type = check_elementwise(checker, args[0], args[1], expr->call.callee->span,
-                                              builtin->name);
-  if (builtin->op != IR_OP_DOT)
-    return type;
-  return type->kind == TYPE_ERROR ? &type_scalar : check_by_rule(checker, expr, builtin, args);
+  const struct type *a = type_resolve(args[0]->type), *b = type_resolve(args[1]->type);
+  if (builtin->op != IR_OP_DOT || a->kind != TYPE_TENSOR || b->kind != TYPE_TENSOR) {
+    const struct type *type = check_elementwise(checker, args[0], args[1], expr->call.callee->span,
+                                                builtin->name);
+    if (builtin->op != IR_OP_DOT || type->kind == TYPE_ERROR)
+      return builtin->op == IR_OP_DOT ? &type_scalar : type;
+  }
+  return check_by_rule(checker, expr, builtin, args);
 }
 
-// A row of ops.def whose arguments are tensors, already checked and without errors.
 // A list made a tensor, end to end with something: its size would be computed from one that is known for each example only.
 static bool joins_lengths(struct checker *checker, const struct ast_expr *expr,
                           struct ast_expr *const *args) {
@@ -496,6 +505,43 @@ static bool joins_lengths(struct checker *checker, const struct ast_expr *expr,
   return false;
 }
 
+// broadcast(a, b, dim: k): a's shape is b's without dimension k; without `dim`, its last dimensions.
+static const struct type *check_broadcast(struct checker *checker, const struct ast_expr *expr,
+                                          const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct type *a = type_resolve(args[0]->type), *b = type_resolve(args[1]->type);
+  uint32_t axis = expr->call.resolved.axis;
+  if (type_is_host_number(a)) {
+    args[0]->conversion = AST_CONVERT_TO_SCALAR;
+    a = &type_scalar;
+  }
+  for (size_t i = 0; i < 2; i++)
+    if ((i ? b : a)->kind != TYPE_TENSOR)
+      return wrong_argument(checker, builtin, args[i], "two tensors");
+  const struct size *sizes[TYPE_MAX_RANK];
+  size_t n = 0;
+  for (size_t i = axis > 0 ? 0 : b->tensor.rank - a->tensor.rank;
+       a->tensor.rank <= b->tensor.rank && i < b->tensor.rank; i++)
+    if (i + 1 != axis)
+      sizes[n++] = b->tensor.sizes[i];
+  const struct type *wanted = type_tensor(checker->arena, n, sizes);
+  if (a->tensor.rank <= b->tensor.rank && type_equal(a, wanted))
+    return b;
+  struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, args[0]->span,
+                              "`broadcast` cannot give %s the shape of %s", check_text(checker, a),
+                              check_text(checker, b));
+  diag_primary_label(d, "this is %s", check_text(checker, a));
+  diag_label(d, args[1]->span, "this is %s", check_text(checker, b));
+  check_label_operand(checker, d, args[0]);
+  if (axis > 0)
+    diag_note(d, "without dimension %d it is %s", (int)axis - 1, check_text(checker, wanted));
+  else
+    diag_note(
+        d,
+        "the dimensions of the one are to be the last ones of the other; `dim: k` names one that it lacks");
+  return &type_error;
+}
+
+// A row of ops.def whose arguments are tensors, already checked and without errors.
 static const struct type *check_op(struct checker *checker, struct ast_expr *expr,
                                    const struct builtin *builtin, struct ast_expr *const *args) {
   const struct ir_op_info *info = &ir_op_infos[builtin->op];
@@ -653,6 +699,7 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_PRINT: return check_print(checker, args, expr->call.resolved.arg_count);
   case BUILTIN_ASSERT: return check_assert(checker, expr, args);
   case BUILTIN_AMAX: return check_op(checker, expr, builtin, args);
+  case BUILTIN_BROADCAST: return check_broadcast(checker, expr, builtin, args);
   case BUILTIN_SPLIT: return check_split(checker, builtin, args);
   case BUILTIN_OP:
     if (builtin->op == IR_OP_SLICE)
@@ -722,7 +769,9 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
   const struct builtin *row = choose(expr, first);
   call->target = (struct ast_ref){AST_REF_BUILTIN, {.builtin = row}};
   expr->call.callee->name.ref = call->target;
-  if (dim && !check_axis(checker, dim, row, call->args[0], &call->axis))
+  // Of broadcast it is a dimension of what has the shape.
+  const struct ast_expr *of = call->args[row->kind == BUILTIN_BROADCAST];
+  if (dim && !check_axis(checker, dim, row, of, &call->axis))
     return result_despite_errors(first);
   return check_row(checker, expr, row, call->args, hint);
 }

@@ -89,7 +89,8 @@ static const char *special_help(struct checker *checker, const struct ast_expr *
     return "to collect tensors, declare the variable as one: `var x: f32 = 0`";
   if (type_is_unit(wanted) && why->declared_text && strstr(why->declared_text, "no result type"))
     return arena_printf(checker->arena, "declare it: `-> %s`", check_text(checker, actual));
-  return check_suggest_conversion(checker, expr, wanted);
+  const char *product = check_suggest_product(checker, expr, wanted);
+  return product ? product : check_suggest_conversion(checker, expr, wanted);
 }
 
 // The declared place is worth a label unless it is the expression itself.

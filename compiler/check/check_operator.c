@@ -119,18 +119,62 @@ static const struct type *shape_of_two(struct checker *checker, enum ir_op op, c
   return check_shape(checker, op, 2, (const struct type *const[]){left->type, right->type}, 0, fault);
 }
 
+// The dimension that `small` lacks and `large` has, when it is one.
+static bool lacks_dimension(const struct type *small, const struct type *large, size_t *axis) {
+  for (*axis = 0; small->tensor.rank + 1 == large->tensor.rank && *axis < large->tensor.rank; ++*axis) {
+    bool same = true;
+    for (size_t i = 0; i < small->tensor.rank && same; i++)
+      same = size_equal(small->tensor.sizes[i], large->tensor.sizes[i + (i >= *axis)]);
+    if (same)
+      return true;
+  }
+  return false;
+}
+
+static const char *operand_text(const struct ast_expr *expr, const char *otherwise) {
+  return expr->kind == AST_EXPR_NAME ? expr->name.name.text : otherwise;
+}
+
+static void help_broadcast(struct diag *d, const struct ast_expr *left, const struct ast_expr *right) {
+  const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
+  bool is_left = a->tensor.rank < b->tensor.rank;
+  size_t axis;
+  if (lacks_dimension(is_left ? a : b, is_left ? b : a, &axis))
+    diag_help(d, "along another dimension: `broadcast(%s, %s, dim: %d)` has the shape of the other side",
+              operand_text(is_left ? left : right, is_left ? "a" : "b"),
+              operand_text(is_left ? right : left, is_left ? "b" : "a"), (int)axis);
+}
+
 static const struct type *wrong_shapes(struct checker *checker, const struct ast_expr *left,
                                        const struct ast_expr *right, struct span span, const char *text) {
   const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
   struct diag *d = report_operands(checker, DIAG_SHAPES_DIFFER, span, left, right,
-                                   arena_printf(checker->arena, "`%s` needs equal shapes", text));
+                                   arena_printf(checker->arena,
+                                                a->tensor.rank == b->tensor.rank
+                                                    ? "`%s` needs equal shapes"
+                                                    : "`%s` needs equal shapes, or one that is "
+                                                      "the last dimensions of the other",
+                                                text));
   check_label_type_sizes(checker, d, a, b);
+  help_broadcast(d, left, right);
   struct shape_fault fault;
   if (strcmp(text, "*") == 0 && shape_of_two(checker, IR_OP_MATMUL, left, right, &fault))
     diag_help(d, "`*` multiplies element by element; the matrix product is `W @ x`");
   if (a->tensor.rank == b->tensor.rank)
     diag_note(d, "sizes are compared as polynomials, whatever values they are given later");
   return &type_error;
+}
+
+const char *check_suggest_product(struct checker *checker, const struct ast_expr *expr,
+                                  const struct type *wanted) {
+  if (expr->kind != AST_EXPR_BINARY || expr->binary.op != AST_BINARY_MULTIPLY)
+    return NULL;
+  struct shape_fault fault;
+  const struct type *product = shape_of_two(checker, IR_OP_MATMUL, expr->binary.left, expr->binary.right,
+                                            &fault);
+  return product && type_equal(product, wanted)
+             ? "`*` multiplies element by element; the matrix product is `W @ x`"
+             : NULL;
 }
 
 // ---- Element-wise --------------------------------------------------------------------------------------

@@ -221,6 +221,9 @@ bool check_constant(struct checker *checker, struct ast_expr *expr, const struct
 const char *check_suggest_conversion(struct checker *checker, const struct ast_expr *expr,
                                      const struct type *wanted);
 // How a quotient of ints is written as one of floats, for a help line; NULL when this is none.
+// For a product element by element where the matrix product has the type that is wanted; otherwise NULL.
+const char *check_suggest_product(struct checker *checker, const struct ast_expr *expr,
+                                  const struct type *wanted);
 const char *check_suggest_float_quotient(struct checker *checker, const struct ast_expr *expr);
 
 // ---- check_function.c: arguments that are functions ----------------------------------------------------

@@ -228,6 +228,8 @@ struct ir_value *derivative_build(const struct derivatives *table, struct ir_bui
     return ir_build_unary(builder, IR_OP_SUM, gradient.value);
   if (shape->shape.rank > 0 && rank == 0)
     return ir_build_broadcast(builder, gradient.value, shape, 0);
+  for (; rank > shape->shape.rank; rank--)  // each element was used along the first dimensions
+    gradient.value = ir_build_over(builder, IR_OP_SUM, gradient.value, 1);
   gradient.value = along_axis(&c, gradient.value, shape);
   assert(ir_type_equal(gradient.value->type, shape));
   return gradient.value;

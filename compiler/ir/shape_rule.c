@@ -46,18 +46,27 @@ static bool equal(const struct ir_shape *a, const struct ir_shape *b) {
   return same;
 }
 
+// Whether `part` is the last dimensions of `whole`; a scalar is none of them.
+static bool is_end_of(const struct ir_shape *part, const struct ir_shape *whole) {
+  bool same = part->rank <= whole->rank;
+  for (uint32_t i = 0; same && i < part->rank; i++)
+    same = size_equal(part->sizes[i], whole->sizes[whole->rank - part->rank + i]);
+  return same;
+}
+
 static bool shape_same(struct asking *in) {
   uint32_t chosen = 0;
-  if (!has_rank(in, 0, 0, IR_MAX_RANK) || !has_axis(in))
-    return false;
-  for (uint32_t i = 1; i < in->q->n; i++) {
+  for (uint32_t i = 0; i < in->q->n; i++) {
     if (!has_rank(in, i, 0, IR_MAX_RANK))
       return false;
-    if (operand(in, chosen)->rank == 0)
+    if (operand(in, i)->rank > operand(in, chosen)->rank)
       chosen = i;
-    else if (operand(in, i)->rank != 0 && !equal(operand(in, chosen), operand(in, i)))
-      return refuse(in, SHAPE_DIFFERS, i, chosen);
   }
+  if (!has_axis(in))
+    return false;
+  for (uint32_t i = in->q->n; i-- > 0;)
+    if (!is_end_of(operand(in, i), operand(in, chosen)))
+      return refuse(in, SHAPE_DIFFERS, i > chosen ? i : chosen, i > chosen ? chosen : i);
   return give_shape(in, operand(in, chosen));
 }
 
@@ -68,7 +77,7 @@ static bool shape_scalar(struct asking *in) {
   if (in->q->n == 0)
     return give(in, 0, NULL, NULL);
   for (uint32_t i = 0; op == IR_OP_DOT && i < 2; i++)
-    if (!has_rank(in, i, 1, 2))
+    if (!has_rank(in, i, 1, IR_MAX_RANK))
       return false;
   if (op == IR_OP_DOT && !equal(operand(in, 0), operand(in, 1)))
     return refuse(in, SHAPE_DIFFERS, 1, 0);

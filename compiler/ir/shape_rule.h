@@ -20,10 +20,10 @@ struct shape_question {
 };
 
 enum shape_fault_kind {
-  SHAPE_RANK,       // the operand has less than `least` or more than `most` dimensions
-  SHAPE_AXIS,       // the operand has no such axis
-  SHAPE_DIFFERS,    // it and `other` must have one shape (or be scalars, where the operation is element-wise)
-  SHAPE_JOIN,       // it cannot be joined to `other`
+  SHAPE_RANK,     // the operand has less than `least` or more than `most` dimensions
+  SHAPE_AXIS,     // the operand has no such axis
+  SHAPE_DIFFERS,  // it and `other` must have one shape, or it the last dimensions of that, where that is allowed
+  SHAPE_JOIN,     // it cannot be joined to `other`
   SHAPE_PRODUCT,    // operands 0 and 1: one must be a matrix, the other a matrix or a vector
   SHAPE_TURNED,     // a vector is never transposed
   SHAPE_INNER,      // operands 0 and 1 have other numbers of terms: inner[0] and inner[1]

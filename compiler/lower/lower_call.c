@@ -374,6 +374,7 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   switch (builtin->kind) {
   case BUILTIN_OP:
   case BUILTIN_AMAX: return lower_tensor_call(fn, expr);
+  case BUILTIN_BROADCAST: return lower_broadcast(fn, expr);
   case BUILTIN_SPLIT: return lower_split(fn, expr);
   case BUILTIN_LEN: return lower_len(fn, expr);
   case BUILTIN_LAST: return lower_last(fn, expr);

@@ -86,6 +86,29 @@ static struct ssa_values lower_dropout(struct lower_fn *fn, const struct ast_exp
   return lower_one(fn, ir_build_dropout(&fn->ssa.build, a, p, lower->module->n_sites++));
 }
 
+// The shape is written, also where the number of a size is not known yet: it is then that of a dimension of `a`.
+struct ssa_values lower_broadcast(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ssa_values operands = lower_exprs(fn, expr->call.resolved.args, 2);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  struct ir_value *a = operands.items[0];
+  const struct ir_type *whole = operands.items[1]->type;
+  uint32_t axis = expr->call.resolved.axis, rank = whole->shape.rank;
+  uint32_t n = axis > 0 ? 1 : rank - a->type->shape.rank;
+  for (uint32_t i = 0; i < n; i++)
+    if (size_is_runtime(whole->shape.sizes[axis > 0 ? axis - 1 : i]))
+      lower_runtime_size(fn, expr->span);
+  if (a->type->shape.rank == 0 && axis == 0)
+    return lower_one(fn, rank == 0 ? a : ir_build_broadcast(build, a, whole, 0));
+  for (uint32_t i = n; i-- > 0;) {
+    const struct ir_type *type = ir_type_tensor(build->module, rank - i, whole->shape.sizes + i);
+    a = ir_build_broadcast(build, a, type, axis > 0 ? axis : 1);
+  }
+  return lower_one(fn, a);
+}
+
 static struct ssa_values lower_slice_call(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
   struct ir_value *a = lower_scalar(fn, call->args[0]);

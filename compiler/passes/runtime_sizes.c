@@ -77,10 +77,20 @@ static bool heed(struct numbering *n, const struct ir_instr *instr, const struct
     return unite(n, fault->inner[0], fault->inner[1]);
   const struct ir_shape *a = &instr->operands[fault->operand]->type->shape;
   const struct ir_shape *b = &instr->operands[fault->other]->type->shape;
-  for (uint32_t i = 0; i < a->rank && i < b->rank; i++)
-    if (unite(n, a->sizes[i], b->sizes[i]))
+  for (uint32_t i = 1; i <= a->rank && i <= b->rank; i++)
+    if (unite(n, a->sizes[a->rank - i], b->sizes[b->rank - i]))
       return true;
   return false;
+}
+
+// The sizes that are not new are the operand's.
+static const struct ir_type *broadcast_type(struct numbering *n, const struct ir_instr *instr,
+                                            const struct ir_type *type) {
+  const struct ir_shape *a = &instr->operands[0]->type->shape;
+  const struct size *sizes[IR_MAX_RANK];
+  for (uint32_t i = 0, k = 0; i < type->shape.rank; i++)
+    sizes[i] = i + 1 == instr->axis || k == a->rank ? type->shape.sizes[i] : a->sizes[k++];
+  return ir_type_tensor(n->module, type->shape.rank, sizes);
 }
 
 // false: two numbers have become one.
@@ -97,6 +107,10 @@ static bool infer(struct numbering *n) {
   }
   for (struct ir_instr *instr = n->block->first; instr; instr = instr->next) {
     struct ir_value *result = instr->results[0];
+    if (instr->op == IR_OP_BROADCAST) {
+      result->type = broadcast_type(n, instr, n->given[result->id]);
+      continue;
+    }
     if (ir_shape_is_written(instr->op)) {
       uint32_t list = instr->op == IR_OP_STACK ? n->list_number[instr->operands[0]->id] : 0;
       result->type = with_numbers(n, n->given[result->id], list);

@@ -187,19 +187,40 @@ static void shape_like(struct node *node, const struct node *like) {
   memcpy(node->size, like->size, sizeof node->size);
 }
 
+static struct node *simplified(struct graph *graph, struct node *node);
+
+static struct node *view(struct graph *graph, struct node *a, const struct node *like, struct index_map map) {
+  struct node node = new_node(NODE_VIEW, 1, &a);
+  shape_like(&node, like);
+  node.map = map;
+  return simplified(graph, &node);
+}
+
+// What has the last dimensions of `like`, the same along the first ones. Scalars go with every shape as they are.
+static struct node *repeated(struct graph *graph, struct node *a, const struct node *like) {
+  if (node_is_scalar(a) || a->rank == like->rank)
+    return a;
+  struct index_map map = index_map_identity(a->rank);
+  for (uint32_t i = 0; i < a->rank; i++)
+    map.axis[i] = (int8_t)(like->rank - a->rank + i);
+  return view(graph, a, like, map);
+}
+
 // An element-wise operation or a reduction: the shape follows from the operands.
 struct node *graph_node(struct graph *graph, int op, uint32_t n_operands, struct node *const *operands) {
-  struct node node = new_node(op, n_operands, operands);
+  struct node *same[2], node = new_node(op, n_operands, operands);
   if (node_is_elementwise(&node)) {
-    shape_like(&node, operands[0]);
-    for (uint32_t i = 1; i < n_operands; i++)
-      if (node_is_scalar(&node) && !node_is_scalar(operands[i]))
-        shape_like(&node, operands[i]);
+    assert(n_operands <= 2);
+    const struct node *largest = operands[n_operands - 1];
+    if (operands[0]->rank >= largest->rank)
+      largest = operands[0];
+    shape_like(&node, largest);
+    for (uint32_t i = 0; i < n_operands; i++)
+      same[i] = repeated(graph, operands[i], largest);
+    node.operands = same;
   }
   return intern(graph, &node);
 }
-
-static struct node *simplified(struct graph *graph, struct node *node);
 
 static struct node *unary(struct graph *graph, int op, struct node *a) {
   return graph_node(graph, op, 1, &a);
@@ -218,13 +239,6 @@ static struct node *constant(struct graph *graph, double value) {
 // -------------------------------------------------------------------------------------- composite operations
 
 // Reductions and what is made of them go over all elements, or over one axis: `over` is 1 + that axis, or 0.
-
-static struct node *view(struct graph *graph, struct node *a, const struct node *like, struct index_map map) {
-  struct node node = new_node(NODE_VIEW, 1, &a);
-  shape_like(&node, like);
-  node.map = map;
-  return simplified(graph, &node);
-}
 
 // The shape that is left when axis `over` - 1 is gone, and the map from it to `a`'s elements at the beginning of that.
 static struct index_map drop_axis(struct node *node, const struct node *a, uint32_t over) {

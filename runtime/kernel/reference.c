@@ -53,10 +53,8 @@ static struct reference_value *operand(const struct run *run, const struct ir_in
   return &run->values[instr->operands[i]->id];
 }
 
-// Element i of an operand; a scalar stands for all elements.
-static double element(const struct reference_value *v, int64_t i) {
-  return v->elements[v->type->shape.rank == 0 ? 0 : i];
-}
+// Element i of an operand, which may lack the first dimensions of the result.
+static double element(const struct reference_value *v, int64_t i) { return v->elements[i % v->n]; }
 
 // ---------------------------------------------------------------------------------------------- element-wise
 

@@ -150,7 +150,9 @@ static void sample(struct origin_run *run, const struct ir_instr *instr,
     if (a->type->kind != IR_TENSOR || !a->elements)
       continue;
     int64_t from = a->n == 1 ? 0 : at;
-    if (a->n != 1 && a->n != y->n) {
+    if (ir_op_infos[instr->op].class == IR_CLASS_ELEMENTWISE) {
+      from = at % a->n;
+    } else if (a->n != 1 && a->n != y->n) {
       for (from = 0; from < a->n && class_of(a->elements[from]) == NN_FINITE;)
         from++;
       if (from == a->n)

@@ -183,6 +183,13 @@ static void run_op(const struct frame *f, const struct ir_instr *instr) {
   if (instr->op == IR_OP_STACK) {
     require(f, args[0].list->n > 0, "a stack of an empty list");
     result->type = with_sizes(f->run, result->type, (int64_t[]){args[0].list->n});
+  } else if (ir_type_is_ragged(result->type) && instr->op == IR_OP_BROADCAST) {
+    struct ir_type *actual = arena_new(arena, struct ir_type);
+    *actual = *result->type;
+    for (uint32_t i = 0, k = 0; i < actual->shape.rank; i++)
+      if (i + 1 != instr->axis)
+        actual->shape.sizes[i] = operands[0]->type->shape.sizes[k++];
+    result->type = actual;
   } else if (ir_type_is_ragged(result->type)) {
     result->type = ir_infer((struct ir_module *)(uintptr_t)f->run->in->module, &copy, NULL);
     require(f, result->type != NULL, "sizes that differ at run time");

@@ -475,6 +475,11 @@ static struct number *eval_vec(struct run *r, enum form form, const struct fuzz_
   for (int i = 0; i < h; i++) {
     struct number x = a[0].x != NULL ? a[0].x[i] : constant(0);
     switch (form) {
+    case VEC_REPEATED:
+      for (int k = 0; k < h; k++)
+        y[i] = add(r, y[i], unary(r, VEC_TANH, add(r, param[PARAM_W0][i * h + k], a[0].x[k])));
+      break;
+    case VEC_REPEATED_ALONG:
     case VEC_W1: y[i] = dot(r, h, param[PARAM_W1] + i, h, a[0].x); break;
     case VEC_SOFTMAX: y[i] = checked(r, exp(x.v - total.v), exp(x.v - total.v) * (x.d - total.d)); break;
     case VEC_LOG_SOFTMAX: y[i] = sub(r, x, total); break;

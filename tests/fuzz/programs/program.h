@@ -125,6 +125,8 @@ enum fuzz_type {
   F(VEC_SOFTMAX_MEANS, VEC, NUM, NONE, NONE, "mean(softmax($0 * W0, dim: 0), dim: 1)")                       \
   F(VEC_ROW_LOGSUMEXPS, VEC, NUM, NONE, NONE, "logsumexp($0 * W0, dim: 1)")                                  \
   F(VEC_COLUMN_MAXIMA, VEC, NUM, NONE, NONE, "max($0 * W0, dim: 0)")                                         \
+  F(VEC_REPEATED, VEC, VEC, NONE, NONE, "sum(tanh(W0 + $0), dim: 1)")                                        \
+  F(VEC_REPEATED_ALONG, VEC, VEC, NONE, NONE, "sum(W1 * broadcast($0, W1, dim: 1), dim: 0)")                 \
   F(VEC_W0, VEC, VEC, NONE, NONE, "(W0 @ $0)")                                                               \
   F(VEC_W1, VEC, VEC, NONE, NONE, "($0 @ W1)")                                                               \
   F(VEC_LAYER, VEC, VEC, NONE, NONE, "cell.apply($0)")                                                       \

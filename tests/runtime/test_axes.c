@@ -1,0 +1,62 @@
+// Models over the dimensions of tensors, of sizes that are known and of those that an example tells: the same bits however
+// examples are run, and gradients against finite differences.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/runtime/rig.h"
+
+// One to five words; `S` is a tensor as long as they are, `X` one of a fixed size, `B` one of three dimensions.
+#define HEAD                                                                                                 \
+  "dim D = 6\ndim N = 3\nvocab Word\n"                                                                       \
+  "param E: f32[Word, D] = normal(0.6)\nparam W: f32[D, D]\nparam b: f32[D] = normal(0.5)\n"                 \
+  "param v: f32[N] = normal(0.5)\nparam P: f32[N, D] = normal(0.4)\nparam T: f32[2, N, D] = normal(0.4)\n"
+
+static const struct {
+  const char *name, *functions, *body;
+} models[] = {
+    {"broadcast between ranks", "",
+     "  sum(tanh(S @ W + b)) + sum(tanh(X * b - 1) * X) + sum(tanh(B / (2 + square(X))) * max(b, B)) +\n"
+     "    sum(square(b - S) * min(b, S)) + sum(tanh(B + b) * B)\n"},
+    {"broadcast along a dimension",
+     "fn norm[m, k](X: f32[m, k]) -> f32[m, k] {\n"
+     "  let c = X - broadcast(mean(X, dim: 1), X, dim: 1)\n"
+     "  c / sqrt(broadcast(mean(square(c), dim: 1), c, dim: 1) + 0.01)\n}\n",
+     "  sum(tanh(norm(S) * b)) + sum(square(norm(X)) * P) + sum(tanh(X + broadcast(v, X, dim: 1))) +\n"
+     "    sum(tanh(B * broadcast(v, X, dim: 1))) + sum(broadcast(sum(B, dim: 1), B, dim: 1) * B) +\n"
+     "    sum(broadcast(b, B) * B) + sum(broadcast(v[0], X) * X)\n"},
+};
+#define N_MODELS (sizeof models / sizeof *models)
+
+static const char *text_of(size_t m) {
+  static char text[8192];
+  snprintf(text, sizeof text,
+           HEAD "%sfn loss(words: [Word]) -> f32 {\n"
+                "  let S = tensor([E[w] for w in words])\n  let X = tanh(P * E[words[0]])\n"
+                "  let B = T * E[words[len(words) - 1]]\n%s}\n",
+           models[m].functions, models[m].body);
+  return text;
+}
+
+static void test_same_bits(void **state) {
+  (void)state;
+  for (size_t m = 0; m < N_MODELS; m++)
+    rig_same_bits(text_of(m));
+}
+
+static void test_gradients(void **state) {
+  (void)state;
+  for (size_t m = 0; m < N_MODELS; m++)
+    if (!rig_right_gradients(text_of(m)))
+      fail_msg("%s: values explode", models[m].name);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits), cmocka_unit_test(test_gradients)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
