@@ -80,7 +80,9 @@ static bool suits(const struct builtin *builtin, const struct type *type) {
   case BUILTIN_LIST_MAX:
   case BUILTIN_LIST_MIN:
   case BUILTIN_LIST_ARGMAX:
-  case BUILTIN_LIST_ARGMIN: return type->kind == TYPE_LIST;
+  case BUILTIN_LIST_ARGMIN:
+  case BUILTIN_LIST_ARGSORT: return type->kind == TYPE_LIST;
+  case BUILTIN_LIST_TOPK: return type->kind == TYPE_LIST || type->kind == TYPE_INT;
   case BUILTIN_HOST_ABS:
   case BUILTIN_HOST_MATH: return false;  // chosen before
   case BUILTIN_HOST_MAX:
@@ -201,6 +203,42 @@ static const struct type *check_host(struct checker *checker, const struct built
     if (type->tensor.rank != 1)
       return wrong_rank(checker, builtin, arg, "a vector");
     return check_index_type(checker, type->tensor.sizes[0]);
+  }
+}
+
+// Decisions that give many numbers, and the same of lists of floats.
+static const struct type *check_numbers(struct checker *checker, const struct ast_expr *expr,
+                                        const struct builtin *builtin) {
+  struct arena *arena = checker->arena;
+  struct ast_expr *const *args = expr->call.resolved.args;
+  const struct type *type = type_resolve(args[0]->type), *place = &type_int;
+  bool of_list = builtin->kind == BUILTIN_LIST_TOPK || builtin->kind == BUILTIN_LIST_ARGSORT;
+  if (of_list && type_resolve(type->list.element)->kind != TYPE_FLOAT)
+    return wrong_argument(checker, builtin, args[0], "a vector or a list of floats");
+  if (!of_list) {
+    size_t most = builtin->kind == BUILTIN_VALUES ? 2 : 1;
+    const char *wanted = most == 2 ? "a vector or a matrix" : "a vector";
+    if (type->kind != TYPE_TENSOR)
+      return wrong_argument(checker, builtin, args[0], wanted);
+    if (type->tensor.rank == 0 || type->tensor.rank > most)
+      return wrong_rank(checker, builtin, args[0], wanted);
+    place = check_index_type(checker, type->tensor.sizes[0]);
+  }
+  switch (builtin->kind) {
+  case BUILTIN_VALUES: {
+    const struct type *row = type_list(arena, &type_float, NULL);
+    return type->tensor.rank == 1 ? row : type_list(arena, row, NULL);
+  }
+  case BUILTIN_TOPK:
+  case BUILTIN_LIST_TOPK: {
+    if (type_resolve(args[1]->type)->kind != TYPE_INT)
+      return wrong_argument(checker, builtin, args[1], "an int as the number of elements");
+    const struct type **items = arena_new_array(arena, const struct type *, 2);
+    items[0] = place;
+    items[1] = &type_float;
+    return type_list(arena, type_tuple(arena, 2, items), NULL);
+  }
+  default: return type_list(arena, place, NULL);  // ARGSORT
   }
 }
 
@@ -684,6 +722,11 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_VALUE:
   case BUILTIN_ARGMAX:
   case BUILTIN_ARGMIN: return check_host(checker, builtin, args[0]);
+  case BUILTIN_VALUES:
+  case BUILTIN_TOPK:
+  case BUILTIN_LIST_TOPK:
+  case BUILTIN_ARGSORT:
+  case BUILTIN_LIST_ARGSORT: return check_numbers(checker, expr, builtin);
   case BUILTIN_HOST_MAX:
   case BUILTIN_HOST_MIN:
     return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);

@@ -523,7 +523,7 @@ static uint32_t scan_calls(struct ir_module *module, struct arena *scratch, stru
     function->decides = false;
     for (struct ir_bb *bb = function->entry; bb; bb = bb->next) {
       for (struct ir_instr *instr = bb->first; instr; instr = instr->next) {
-        if (instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE) {
+        if (ir_is_read(instr->op)) {
           function->decides = true;
         } else if (instr->op == IR_CALL && instr->symbol < module->n_functions) {
           struct caller *caller = arena_new(scratch, struct caller);

@@ -12,36 +12,69 @@
 static const struct {
   const char *operands, *results;
 } host_signatures[IR_FIRST_TENSOR_OP] = {
-    [IR_CONST_INT] = {"", "i"},     [IR_CONST_BOOL] = {"", "b"},
-    [IR_CONST_FLOAT] = {"", "f"},   [IR_CONST_INDEX] = {"", "x"},
-    [IR_SIZE] = {"", "i"},          [IR_IADD] = {"ii", "i"},
-    [IR_ISUB] = {"ii", "i"},        [IR_IMUL] = {"ii", "i"},
-    [IR_IDIV] = {"ii", "i"},        [IR_IMOD] = {"ii", "i"},
-    [IR_INEG] = {"i", "i"},         [IR_IEQ] = {"nn", "b"},
-    [IR_INE] = {"nn", "b"},         [IR_ILT] = {"ii", "b"},
-    [IR_ILE] = {"ii", "b"},         [IR_FADD] = {"ff", "f"},
-    [IR_FSUB] = {"ff", "f"},        [IR_FMUL] = {"ff", "f"},
-    [IR_FDIV] = {"ff", "f"},        [IR_FNEG] = {"f", "f"},
-    [IR_FEQ] = {"ff", "b"},         [IR_FNE] = {"ff", "b"},
-    [IR_FLT] = {"ff", "b"},         [IR_FLE] = {"ff", "b"},
-    [IR_NOT] = {"b", "b"},          [IR_INT_TO_FLOAT] = {"m", "f"},
-    [IR_FLOAT_TO_INT] = {"f", "i"}, [IR_INDEX_TO_INT] = {"x", "i"},
-    [IR_INT_TO_INDEX] = {"i", "x"}, [IR_CHECK_RANGE] = {"ii", "i"},
-    [IR_REQUIRE] = {"b", ""},       [IR_PRINT] = {"*", ""},
-    [IR_DATA_NEW] = {"*", "d"},     [IR_DATA_TAG] = {"d", "i"},
-    [IR_DATA_GET] = {"d", "*"},     [IR_LIST_NEW] = {"*", "l"},
-    [IR_LIST_LEN] = {"l", "i"},     [IR_LIST_GET] = {"li", "*"},
-    [IR_LIST_SET] = {"li*", "l"},   [IR_LIST_PUSH] = {"l*", "l"},
-    [IR_LIST_POP] = {"l", "l"},     [IR_LIST_SLICE] = {"lii", "l"},
-    [IR_LIST_REVERSE] = {"l", "l"}, [IR_LIST_CONCAT] = {"ll", "l"},
-    [IR_LIST_ZIP] = {"ll", "l"},    [IR_CALL] = {"*", "*"},
-    [IR_EMIT] = {"*", "*"},         [IR_LIST_SUM] = {"l", "*"},
-    [IR_LIST_MEAN] = {"l", "*"},    [IR_LIST_MAX] = {"l", "*"},
-    [IR_LIST_VECTOR] = {"l", "*"},  [IR_LIST_STACK] = {"l", "*"},
-    [IR_ACC_OF] = {"t", "a"},       [IR_ACC_ADD] = {"aa", "a"},
-    [IR_ACC_SUM] = {"a", "t"},      [IR_READ_INDEX] = {"s", "p"},
-    [IR_READ_VALUE] = {"s", "f"},   [IR_BR] = {"", ""},
-    [IR_BRIF] = {"b", ""},          [IR_SWITCH] = {"i", ""},
+    [IR_CONST_INT] = {"", "i"},
+    [IR_CONST_BOOL] = {"", "b"},
+    [IR_CONST_FLOAT] = {"", "f"},
+    [IR_CONST_INDEX] = {"", "x"},
+    [IR_SIZE] = {"", "i"},
+    [IR_IADD] = {"ii", "i"},
+    [IR_ISUB] = {"ii", "i"},
+    [IR_IMUL] = {"ii", "i"},
+    [IR_IDIV] = {"ii", "i"},
+    [IR_IMOD] = {"ii", "i"},
+    [IR_INEG] = {"i", "i"},
+    [IR_IEQ] = {"nn", "b"},
+    [IR_INE] = {"nn", "b"},
+    [IR_ILT] = {"ii", "b"},
+    [IR_ILE] = {"ii", "b"},
+    [IR_FADD] = {"ff", "f"},
+    [IR_FSUB] = {"ff", "f"},
+    [IR_FMUL] = {"ff", "f"},
+    [IR_FDIV] = {"ff", "f"},
+    [IR_FNEG] = {"f", "f"},
+    [IR_FEQ] = {"ff", "b"},
+    [IR_FNE] = {"ff", "b"},
+    [IR_FLT] = {"ff", "b"},
+    [IR_FLE] = {"ff", "b"},
+    [IR_NOT] = {"b", "b"},
+    [IR_INT_TO_FLOAT] = {"m", "f"},
+    [IR_FLOAT_TO_INT] = {"f", "i"},
+    [IR_INDEX_TO_INT] = {"x", "i"},
+    [IR_INT_TO_INDEX] = {"i", "x"},
+    [IR_CHECK_RANGE] = {"ii", "i"},
+    [IR_REQUIRE] = {"b", ""},
+    [IR_PRINT] = {"*", ""},
+    [IR_DATA_NEW] = {"*", "d"},
+    [IR_DATA_TAG] = {"d", "i"},
+    [IR_DATA_GET] = {"d", "*"},
+    [IR_LIST_NEW] = {"*", "l"},
+    [IR_LIST_LEN] = {"l", "i"},
+    [IR_LIST_GET] = {"li", "*"},
+    [IR_LIST_SET] = {"li*", "l"},
+    [IR_LIST_PUSH] = {"l*", "l"},
+    [IR_LIST_POP] = {"l", "l"},
+    [IR_LIST_SLICE] = {"lii", "l"},
+    [IR_LIST_REVERSE] = {"l", "l"},
+    [IR_LIST_CONCAT] = {"ll", "l"},
+    [IR_LIST_ZIP] = {"ll", "l"},
+    [IR_CALL] = {"*", "*"},
+    [IR_EMIT] = {"*", "*"},
+    [IR_LIST_SUM] = {"l", "*"},
+    [IR_LIST_MEAN] = {"l", "*"},
+    [IR_LIST_MAX] = {"l", "*"},
+    [IR_LIST_VECTOR] = {"l", "*"},
+    [IR_LIST_STACK] = {"l", "*"},
+    [IR_ACC_OF] = {"t", "a"},
+    [IR_ACC_ADD] = {"aa", "a"},
+    [IR_ACC_SUM] = {"a", "t"},
+    [IR_READ_INDEX] = {"s", "p"},
+    [IR_READ_VALUE] = {"s", "f"},
+    [IR_READ_INDICES] = {"t", "l"},
+    [IR_READ_VALUES] = {"t", "l"},
+    [IR_LIST_ORDER] = {"li", "l"},
+    [IR_BR] = {"", ""},
+    [IR_BRIF] = {"b", ""},
+    [IR_SWITCH] = {"i", ""},
     [IR_RETURN] = {"*", ""},
 #define OPERANDS_1 "f"
 #define OPERANDS_2 "ff"
@@ -304,6 +337,31 @@ static bool check_print(struct ir_verifier *v, const struct ir_instr *instr) {
   return alike ? true : FAIL(v, "another print has the number %u", (unsigned)instr->integer);
 }
 
+// What is read of a tensor as a list: floats of any tensor, positions of a vector.
+static bool check_read_list(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_type *tensor = instr->operands[0]->type, *element = instr->results[0]->type->element;
+  bool positions = instr->op == IR_READ_INDICES;
+  if (tensor->shape.rank == 0 || (positions && tensor->shape.rank != 1))
+    return FAIL(v, "operand 0 cannot be %s", ir_verify_type_text(v, tensor));
+  for (uint32_t i = 1; i < tensor->shape.rank; i++)
+    if (size_is_runtime(tensor->shape.sizes[i]))
+      return FAIL(v, "operand 0 cannot be %s", ir_verify_type_text(v, tensor));
+  if (positions ? element->kind == IR_INT || element->kind == IR_INDEX : element->kind == IR_FLOAT)
+    return true;
+  return FAIL(v, "result 0 cannot be %s", ir_verify_type_text(v, instr->results[0]->type));
+}
+
+static bool check_list_order(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_type *from = instr->operands[0]->type->element, *to = instr->results[0]->type->element;
+  if (instr->integer != 0 && instr->integer != 1)
+    return FAIL(v, "an order is 0 or 1");
+  if (from->kind != IR_FLOAT)
+    return FAIL(v, "operand 0 cannot be %s", ir_verify_type_text(v, instr->operands[0]->type));
+  if (to->kind != IR_INT && to->kind != IR_INDEX)
+    return FAIL(v, "result 0 cannot be %s", ir_verify_type_text(v, instr->results[0]->type));
+  return true;
+}
+
 static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   if (!check_letters(v, "operand", host_signatures[instr->op].operands, instr->n_operands, instr->operands) ||
       !check_letters(v, "result", host_signatures[instr->op].results, instr->n_results, instr->results))
@@ -335,6 +393,9 @@ static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   case IR_LIST_MAX: return check_list_fold(v, instr);
   case IR_LIST_VECTOR:
   case IR_LIST_STACK: return check_list_tensor(v, instr);
+  case IR_LIST_ORDER: return check_list_order(v, instr);
+  case IR_READ_INDICES:
+  case IR_READ_VALUES: return check_read_list(v, instr);
   case IR_ACC_OF:
   case IR_ACC_ADD:
   case IR_ACC_SUM: return check_acc(v, instr);

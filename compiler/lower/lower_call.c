@@ -367,6 +367,63 @@ static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_ex
   return lower_one(fn, ir_build_value(build, read, 1, &a, lower_type_here(fn, expr->type)));
 }
 
+// values(x): of a matrix its rows, which are parts of one list and share its memory.
+static struct ssa_values lower_values(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  const struct ir_type *numbers = ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT));
+  if (a->type->shape.rank == 1)
+    return lower_one(fn, ir_build_value(build, IR_READ_VALUES, 1, &a, numbers));
+  struct ir_value *width = lower_size_value(fn, a->type->shape.sizes[1]);
+  struct ir_value *all = ir_build_value(build, IR_READ_VALUES, 1, &a, numbers);
+  return lower_one(fn, lower_rows(fn, all, width, ir_type_list(build->module, numbers)));
+}
+
+// The first `k` elements of a list of floats, or all of them, as places.
+static struct ir_value *lower_order(struct lower_fn *fn, struct ir_value *list, struct ir_value *k,
+                                    bool largest, const struct ir_type *place) {
+  struct ir_builder *build = &fn->ssa.build;
+  k = k ? k : ir_build_host1(build, IR_LIST_LEN, list);
+  struct ir_value *order = ir_build_value(build, IR_LIST_ORDER, 2, (struct ir_value *[]){list, k},
+                                          ir_type_list(build->module, place));
+  order->def->integer = largest;
+  return order;
+}
+
+// A place and the number there.
+static struct ssa_values element_at(struct lower_fn *fn, struct ssa_values place, const void *list) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *at = place.items[0];
+  if (at->type->kind == IR_INDEX)
+    at = ir_build_host1(build, IR_INDEX_TO_INT, at);
+  struct ir_value **pair = arena_new_array(fn->arena, struct ir_value *, 2);
+  pair[0] = place.items[0];
+  pair[1] = ir_build_list_get(build, *(struct ir_value *const *)list, at)->results[0];
+  return (struct ssa_values){2, pair};
+}
+
+// topk and argsort, of a tensor or of a list of floats.
+static struct ssa_values lower_ordered(struct lower_fn *fn, const struct ast_expr *expr, bool largest) {
+  struct ir_builder *build = &fn->ssa.build;
+  const struct ast_call *call = &expr->call.resolved;
+  struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  struct ir_value *list = args.items[0];
+  if (list->type->kind == IR_TENSOR)
+    list = ir_build_value(build, IR_READ_VALUES, 1, &list,
+                          ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT)));
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  if (!largest)
+    return lower_one(fn, lower_order(fn, list, NULL, false, type->element));
+  struct ir_value *order = lower_order(fn, list, args.items[1], true, type->element->tuple.fields[0].type);
+  return lower_one(fn, lower_map_list(fn, order, type, element_at, &list));
+}
+
 // ---- All calls ----------------------------------------------------------------------------------------
 
 static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_expr *expr) {
@@ -403,6 +460,11 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_ARGMAX:
   case BUILTIN_ARGMIN: return lower_decision(fn, expr, IR_READ_INDEX);
   case BUILTIN_VALUE: return lower_decision(fn, expr, IR_READ_VALUE);
+  case BUILTIN_VALUES: return lower_values(fn, expr);
+  case BUILTIN_TOPK:
+  case BUILTIN_LIST_TOPK: return lower_ordered(fn, expr, true);
+  case BUILTIN_ARGSORT:
+  case BUILTIN_LIST_ARGSORT: return lower_ordered(fn, expr, false);
   case BUILTIN_KIND_COUNT: break;
   }
   assert(!"an unknown builtin");

@@ -274,6 +274,9 @@ void lower_at(struct lower_fn *fn, struct span span);
 void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt);
 void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt);
 struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr);
+// The rows of `n` elements that a list of floats consists of one behind the other, as a list of type `type`.
+struct ir_value *lower_rows(struct lower_fn *fn, struct ir_value *list, struct ir_value *n,
+                            const struct ir_type *type);
 // The list of what `make` gives for the slots of each element of `list`; `type` is its type.
 struct ir_value *lower_map_list(struct lower_fn *fn, struct ir_value *list, const struct ir_type *type,
                                 struct ssa_values (*make)(struct lower_fn *, struct ssa_values element,

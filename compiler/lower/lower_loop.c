@@ -213,6 +213,22 @@ struct ir_value *lower_map_list(struct lower_fn *fn, struct ir_value *list, cons
   return loop.collected;
 }
 
+struct ir_value *lower_rows(struct lower_fn *fn, struct ir_value *list, struct ir_value *n,
+                            const struct ir_type *type) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *length = ir_build_host1(build, IR_LIST_LEN, list);
+  struct sequence sequence = {
+      .kind = OVER_INTS, .low = ir_build_int(build, 0), .high = ir_build_host2(build, IR_IDIV, length, n)};
+  struct counted_loop loop;
+  begin_loop(fn, &sequence, (struct ast_assigned){0}, ir_build_value(build, IR_LIST_NEW, 0, NULL, type),
+             &loop);
+  struct ir_value *from = ir_build_host2(build, IR_IMUL, loop.i, n);
+  struct ir_value *slice[] = {list, from, ir_build_host2(build, IR_IADD, from, n)};
+  struct ir_value *row = ir_build_value(build, IR_LIST_SLICE, 3, slice, list->type);
+  end_loop(fn, &loop, push(fn, loop.collected, lower_one(fn, row)));
+  return loop.collected;
+}
+
 // sum(xs) of ints or floats.
 struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_builder *build = &fn->ssa.build;

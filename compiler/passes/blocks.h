@@ -69,13 +69,9 @@ static inline struct op_info *info_of(const struct former *former, const struct 
   return &former->ops[value->id];
 }
 
-static inline bool is_decision(const struct ir_instr *instr) {
-  return instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
-}
-
 // Instructions that stay in their order: calls, decisions and what people see.
 static inline bool has_effect(const struct ir_instr *instr) {
-  return instr->op == IR_CALL || is_decision(instr) || instr->op == IR_PRINT || instr->op == IR_REQUIRE;
+  return instr->op == IR_CALL || ir_is_read(instr->op) || instr->op == IR_PRINT || instr->op == IR_REQUIRE;
 }
 
 // outline.c: turns the groups into blocks and their operations into emits.

@@ -54,7 +54,8 @@ static uint32_t lists_of_length(const struct ir_instr *instr) {
   case IR_LIST_MEAN:
   case IR_LIST_MAX:
   case IR_LIST_VECTOR:
-  case IR_LIST_STACK: return 1;
+  case IR_LIST_STACK:
+  case IR_LIST_ORDER: return 1;
   case IR_LIST_CONCAT:
   case IR_LIST_ZIP: return 2;
   default: return 0;

@@ -235,7 +235,7 @@ static void wait_for(struct order *order, struct item *item, struct item *needed
 
 // Whether the example may wait here.
 static bool decides(const struct ir_module *module, const struct ir_instr *instr) {
-  return instr->op == IR_CALL ? module->functions[instr->symbol]->decides : is_decision(instr);
+  return instr->op == IR_CALL ? module->functions[instr->symbol]->decides : ir_is_read(instr->op);
 }
 
 static struct item *add_item(struct order *order, struct ir_instr *instr, uint32_t rank) {

@@ -168,7 +168,7 @@ static void find_around(struct analysis *a, const struct view *view, recurrence_
 static bool waits(const struct analysis *a, const struct view *view, const struct ir_instr *instr) {
   if (instr->op == IR_CALL)
     return !is_internal(a, view, instr) && a->module->functions[instr->symbol]->decides;
-  return instr->op == IR_READ_INDEX || instr->op == IR_READ_VALUE;
+  return ir_is_read(instr->op);
 }
 
 // Starting points of `feeds` besides the recurrences: results used elsewhere, and decisions, since whatever

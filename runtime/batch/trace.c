@@ -758,11 +758,11 @@ uint32_t trace_row_of(const struct trace *trace, uint32_t value) {
   return low;
 }
 
-double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {
+void trace_await(struct example *example, const struct ir_loc *loc, uint32_t value) {
   struct trace *trace = example->trace;
   trace->n_decisions++;
   if (trace->value_row[value] != TRACE_NO_ROW)
-    return trace->value_at(trace->context, trace->value_row[value]);
+    return;
   const struct example_limits *limits = example->limits;
   if (limits->waits && example->waits >= limits->waits)
     example_fail(example, loc,
@@ -771,5 +771,16 @@ double trace_read(struct example *example, const struct ir_loc *loc, uint32_t va
                  limits->waits);
   example->waits++;
   trace->wait(trace->context, (struct trace_example *)example, value);
-  return trace->value_at(trace->context, trace->value_row[value]);
+}
+
+void trace_elements(struct example *example, uint32_t value, size_t first, size_t n, double *to) {
+  const struct trace *trace = example->trace;
+  trace->read_row(trace->context, trace->value_row[value], first, n, to);
+}
+
+double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {
+  trace_await(example, loc, value);
+  double element;
+  trace_elements(example, value, 0, 1, &element);
+  return element;
 }

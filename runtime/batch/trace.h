@@ -154,7 +154,8 @@ struct trace {
   uint32_t element_bytes;  // of a tensor: 4 or 8
   // Called by trace_read for a value that has no row yet; returns when it has one.
   void (*wait)(void *context, struct trace_example *, uint32_t value);
-  double (*value_at)(void *context, uint32_t row);
+  // Elements [first, first + n) of a computed row.
+  void (*read_row)(void *context, uint32_t row, size_t first, size_t n, double *to);
   void *context;
 };
 
@@ -242,8 +243,12 @@ uint32_t trace_emit_list(struct example *, const struct ir_loc *, uint32_t kind,
 // A row of numbers that are given as the bits of doubles. It needs no computing and takes no gradient.
 uint32_t trace_emit_vector(struct example *, const struct ir_loc *, uint32_t elements,
                            const uint64_t *numbers);
-// Gives the value's first element. Where it has not been computed yet, it suspends the example's fiber until it has,
-// which counts against the example's waits.
+// A decision. Where the value has not been computed yet, it suspends the example's fiber until it has, which counts
+// against the example's waits.
+void trace_await(struct example *, const struct ir_loc *, uint32_t value);
+// Elements [first, first + n) of a value that has been awaited.
+void trace_elements(struct example *, uint32_t value, size_t first, size_t n, double *to);
+// Awaits the value and gives its first element.
 double trace_read(struct example *, const struct ir_loc *, uint32_t value);
 
 #endif

@@ -41,11 +41,3 @@ void host_finish(struct host_run *run) {
   fiber_release(run->fiber);
   run->fiber = NULL;
 }
-
-int64_t host_read_index(struct example *example, const struct ir_loc *loc, uint32_t value, int64_t size) {
-  double position = trace_read(example, loc, value);
-  // What is read decides where memory is read later, so a kernel's word is not enough.
-  if (!(position >= 0 && position < (double)size))
-    example_fail(example, loc, "the position %g that was read is out of range", position);
-  return (int64_t)position;
-}

@@ -1,5 +1,7 @@
 // Instructions of host functions that work on data, lists and sums. Reading is inline; whatever makes a new
 // value calls the runtime, with the slots in scratch memory on the stack.
+#include <string.h>
+
 #include "runtime/batch/trace.h"
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
@@ -146,6 +148,30 @@ static LLVMValueRef build_direct(struct host_function *f, enum host_helper helpe
   return host_call_with_loc(f, helper, f->instr->n_operands, args);
 }
 
+static LLVMValueRef build_list_order(struct host_function *f) {
+  LLVMValueRef args[] = {result_shape(f), host_operand(f, 0), host_operand(f, 1),
+                         LLVMConstInt(f->g->i32, (uint64_t)f->instr->integer, 0)};
+  return host_call_with_loc(f, HELPER_host_list_order, 4, args);
+}
+
+// The number of elements of a tensor, for each unit of its run-time size when it has one; the verifier sees to it that
+// this is the first.
+static LLVMValueRef build_read_list(struct host_function *f) {
+  struct host_codegen *g = f->g;
+  struct ir_type tensor = *f->instr->operands[0]->type;
+  bool ragged = ir_type_is_ragged(&tensor);
+  if (ragged) {
+    memmove(tensor.shape.sizes, tensor.shape.sizes + 1, (tensor.shape.rank - 1) * sizeof *tensor.shape.sizes);
+    tensor.shape.rank--;
+  }
+  const struct ir_type *element = f->instr->results[0]->type->element;
+  LLVMValueRef args[] = {result_shape(f), host_operand(f, 0), host_int(g, host_elements(g, &tensor)),
+                         LLVMConstInt(g->i32, ragged, 0),
+                         host_int(g, element->kind == IR_INDEX ? g->dims[element->dim] : INT64_MAX)};
+  return f->instr->op == IR_READ_INDICES ? host_call_with_loc(f, HELPER_host_read_indices, 5, args)
+                                         : host_call_with_loc(f, HELPER_host_read_values, 4, args);
+}
+
 // -------------------------------------------------------------------------------------------- sums
 
 // Without a result only the check is left.
@@ -211,6 +237,9 @@ static LLVMValueRef build(struct host_function *f) {
   case IR_LIST_MAX: return build_reduction(f, TRACE_LIST_MAX);
   case IR_LIST_VECTOR:
   case IR_LIST_STACK: return build_list_tensor(f);
+  case IR_LIST_ORDER: return build_list_order(f);
+  case IR_READ_INDICES:
+  case IR_READ_VALUES: return build_read_list(f);
   case IR_ACC_OF: return build_acc_of(f);
   case IR_ACC_ADD: return build_direct(f, HELPER_host_acc_add);
   case IR_ACC_SUM: return build_acc_sum(f);

@@ -7,6 +7,18 @@
 // host.c: the position that an argmax gave; `size` of the set, or INT64_MAX for a plain int.
 int64_t host_read_index(struct example *, const struct ir_loc *, uint32_t value, int64_t size);
 
+// host_decide.c: decisions that give many numbers, as lists of `shape`. `elements`: of the tensor, or, when it is `ragged`,
+// for each unit of its size.
+struct value_list *host_read_values(struct example *, const struct ir_loc *, const struct value_shape *,
+                                    uint32_t value, int64_t elements, uint32_t ragged);
+// The same of positions, each checked as by host_read_index.
+struct value_list *host_read_indices(struct example *, const struct ir_loc *, const struct value_shape *,
+                                     uint32_t value, int64_t elements, uint32_t ragged, int64_t size);
+// The places of the k smallest or, `largest`, largest floats of a list, in order; the first of equals first, NaN before
+// all others. Fails where the list has fewer.
+struct value_list *host_list_order(struct example *, const struct ir_loc *, const struct value_shape *,
+                                   const struct value_list *, int64_t k, uint32_t largest);
+
 // host_print.c: keeps what print number `number` shall write, until the minibatch has run. The values are those of this
 // moment: it takes references of its own.
 void host_print(struct example *, const struct ir_loc *, uint32_t number, const struct value_shape *,

@@ -20,7 +20,10 @@ static void wait_for_value(void *context, struct trace_example *example, uint32_
   fiber_suspend(example->host.fiber);
 }
 
-static double value_at(void *context, uint32_t row) { return device_read_element(context, row, 0); }
+static void read_row(void *context, uint32_t row, size_t first, size_t n, double *to) {
+  const struct device_run *run = context;
+  run->device->ops->read_row(run, row, first, n, to);
+}
 
 static nn_status *fill_session(nn_session *session) {
   nn_model *model = session->model;
@@ -31,7 +34,7 @@ static nn_status *fill_session(nn_session *session) {
   STATUS_TRY(minibatch_init(&session->minibatch, model->trace_blocks, model->module->n_blocks));
   STATUS_TRY(model->device->ops->run_new(model->device, &session->run));
   session->minibatch.trace.wait = wait_for_value;
-  session->minibatch.trace.value_at = value_at;
+  session->minibatch.trace.read_row = read_row;
   session->minibatch.trace.context = session->run;
   session->minibatch.trace.element_bytes = (uint32_t)nn_element_bytes(model->device_model.element);
   return NULL;

@@ -116,6 +116,9 @@ void value_vacate_slot(struct value_data *, uint32_t slot, void *value);
 // what the slots of elements refer to. `shape` is that of the result's elements.
 struct value_list *value_list_make(struct example *, const struct ir_loc *, const struct value_shape *,
                                    uint64_t length, const uint64_t *slots);
+// A list of so many elements that are not counted, whose slots are the caller's to fill.
+struct value_list *value_list_room(struct example *, const struct ir_loc *, const struct value_shape *,
+                                   uint64_t length);
 struct value_list *value_list_set(struct example *, const struct ir_loc *, const struct value_shape *,
                                   struct value_list *, int64_t index, const uint64_t *element);
 struct value_list *value_list_push(struct example *, const struct ir_loc *, const struct value_shape *,

@@ -107,12 +107,18 @@ static struct value_list *view_instead(struct example *example, const struct ir_
 
 // ------------------------------------------------------------------------------------------- operations
 
-struct value_list *value_list_make(struct example *example, const struct ir_loc *loc,
-                                   const struct value_shape *shape, uint64_t length, const uint64_t *slots) {
+struct value_list *value_list_room(struct example *example, const struct ir_loc *loc,
+                                   const struct value_shape *shape, uint64_t length) {
   struct value_buffer *buffer = make_buffer(example, loc, shape, length);
-  copy_slots(buffer->slots, slots, length * shape->width);
   buffer->used = length;
   return make_view(example, loc, buffer, 0, length);
+}
+
+struct value_list *value_list_make(struct example *example, const struct ir_loc *loc,
+                                   const struct value_shape *shape, uint64_t length, const uint64_t *slots) {
+  struct value_list *list = value_list_room(example, loc, shape, length);
+  copy_slots(list->buffer->slots, slots, length * shape->width);
+  return list;
 }
 
 struct value_list *value_list_set(struct example *example, const struct ir_loc *loc,

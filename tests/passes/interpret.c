@@ -375,6 +375,44 @@ static struct slot_list *make_list(const struct frame *f, const struct ir_instr 
   }
 }
 
+static void run_read_list(const struct frame *f, const struct ir_instr *instr) {
+  struct slot tensor = get(f, instr, 0);
+  const struct ir_type *type = instr->operands[0]->type;
+  int64_t n = interpret_elements(f->run->in, ir_type_is_ragged(type) ? tensor.actual : type);
+  struct slot_list *list = list_new(f, (uint32_t)n, 1);
+  for (int64_t i = 0; i < n; i++) {
+    if (instr->op == IR_READ_VALUES)
+      list->slots[i].number = tensor.tensor[i];
+    else
+      list->slots[i].integer = (int64_t)tensor.tensor[i];
+  }
+  set(f, instr, (struct slot){.list = list});
+}
+
+// Whether element a comes before element b; of equals the first.
+static bool comes_before(const struct slot_list *list, bool largest, int64_t a, int64_t b) {
+  double x = list->slots[a].number, y = list->slots[b].number;
+  if (isnan(x) || isnan(y))
+    return isnan(x) && (!isnan(y) || a < b);
+  return x == y ? a < b : largest ? x > y : x < y;
+}
+
+// How many come before it is the place of each.
+static void run_list_order(const struct frame *f, const struct ir_instr *instr) {
+  const struct slot_list *list = get(f, instr, 0).list;
+  int64_t k = get(f, instr, 1).integer;
+  require(f, k >= 0 && k <= list->n, "order of too few elements");
+  struct slot_list *made = list_new(f, (uint32_t)k, 1);
+  for (int64_t i = 0; i < list->n; i++) {
+    int64_t before = 0;
+    for (int64_t other = 0; other < list->n; other++)
+      before += comes_before(list, instr->integer != 0, other, i);
+    if (before < k)
+      made->slots[before].integer = i;
+  }
+  set(f, instr, (struct slot){.list = made});
+}
+
 static void run_list_get(const struct frame *f, const struct ir_instr *instr) {
   const struct slot_list *list = get(f, instr, 0).list;
   int64_t at = get(f, instr, 1).integer;
@@ -512,6 +550,9 @@ static void run_instr(const struct frame *f, uint32_t depth, const struct ir_ins
   case IR_ACC_SUM: run_sum(f, instr); return;
   case IR_READ_INDEX: set_int(f, instr, (int64_t)get(f, instr, 0).tensor[0]); return;
   case IR_READ_VALUE: set_number(f, instr, get(f, instr, 0).tensor[0]); return;
+  case IR_READ_INDICES:
+  case IR_READ_VALUES: run_read_list(f, instr); return;
+  case IR_LIST_ORDER: run_list_order(f, instr); return;
   default: break;
   }
   if (instr->op >= IR_LIST_NEW && instr->op <= IR_LIST_ZIP)

@@ -134,13 +134,32 @@ uint32_t trace_emit_vector(struct example *example, const struct ir_loc *loc, ui
   return give_values(log, 1);
 }
 
-double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {
+// Vectors of run-time size have as many elements here.
+uint32_t trace_length(const struct trace *trace, uint32_t value) {
+  (void)trace, (void)value;
+  return 2;
+}
+
+void trace_await(struct example *example, const struct ir_loc *loc, uint32_t value) {
   (void)loc;
   struct fixture_trace *log = log_of(example);
   if (!log->silent)
     fprintf(log->out, "read %%%u\n", value);
   fiber_suspend(example->fiber);
-  return log->n_reads ? log->reads[log->next_read++ % log->n_reads] : 0;
+}
+
+void trace_elements(struct example *example, uint32_t value, size_t first, size_t n, double *to) {
+  (void)value, (void)first;
+  struct fixture_trace *log = log_of(example);
+  for (size_t i = 0; i < n; i++)
+    to[i] = log->n_reads ? log->reads[log->next_read++ % log->n_reads] : 0;
+}
+
+double trace_read(struct example *example, const struct ir_loc *loc, uint32_t value) {
+  double element;
+  trace_await(example, loc, value);
+  trace_elements(example, value, 0, 1, &element);
+  return element;
 }
 
 // ---------------------------------------------------------------------------------- values as text

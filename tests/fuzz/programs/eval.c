@@ -188,6 +188,16 @@ static int64_t place_of_largest(struct run *run, int n, const struct number *x) 
   return best;
 }
 
+static int64_t count_above(struct run *run, int n, const struct number *x, double bound) {
+  int64_t count = 0;
+  for (int i = 0; i < n; i++) {
+    if (fabs(x[i].v - bound) < NEAR)
+      give_up(run);
+    count += x[i].v > bound;
+  }
+  return count;
+}
+
 static struct number *layer(struct run *run, enum fuzz_param weights, const struct number *x) {
   struct number *y = matrix_times(run, weights, run->program->h, x);
   for (int i = 0; i < run->program->h; i++)
@@ -227,6 +237,21 @@ static struct fuzz_list sorted(struct run *run, struct fuzz_list a) {
     c.items[at] = x;
   }
   return c;
+}
+
+// The places from the smallest to the largest.
+static struct fuzz_list order_of(struct run *run, int n, const struct number *x) {
+  struct fuzz_list order = list_of(run, n);
+  for (int i = 0; i < n; i++) {
+    int before = 0;
+    for (int k = 0; k < n; k++) {
+      before += x[k].v < x[i].v;
+      if (k != i && fabs(x[k].v - x[i].v) < NEAR)
+        give_up(run);
+    }
+    order.items[before].i = i;
+  }
+  return order;
 }
 
 static int subscript(int64_t i, int n) { return (int)((i % n + n) % n); }
@@ -324,6 +349,8 @@ static struct fuzz_value eval_int(struct frame *f, enum form form, const struct 
       sum = (int64_t)((uint64_t)sum + (uint64_t)a[0].list.items[i].i);
     return of_int(sum % 13);
   case INT_ARGMAX: return of_int(place_of_largest(f->run, f->run->program->h, a[0].x));
+  case INT_ABOVE: return of_int(count_above(f->run, f->run->program->h, a[0].x, 0.25));
+  case INT_TOPK: return order_of(f->run, f->run->program->h, a[0].x).items[0];
   case WORD_ARGMAX:
     return of_int(place_of_largest(f->run, N_WORDS, matrix_times(f->run, PARAM_C, N_WORDS, a[0].x)));
   case TAG_ARGMAX:
@@ -525,6 +552,7 @@ static struct fuzz_list eval_list(struct run *r, enum form form, const struct fu
   case LINT_REVERSED:
   case LWORD_REVERSED: return reversed(r, a[0].list);
   case LINT_SORTED: return sorted(r, a[0].list);
+  case LINT_ARGSORT: return order_of(r, h, a[0].x);
   case LINT_RANGE: {
     int64_t from = a[1].i % 7;
     y = list_of(r, 1 + (from > -3 ? (int)(from + 4) / 2 : 0));
@@ -538,6 +566,10 @@ static struct fuzz_list eval_list(struct run *r, enum form form, const struct fu
   y = list_of(r, a[0].list.n);
   for (int i = 0; i < y.n; i++) {
     const struct fuzz_value *it = &a[0].list.items[i];
+    if (form == LINT_DECISIONS) {
+      y.items[i].i = place_of_largest(r, h, it->x);
+      continue;
+    }
     if (form == LINT_HIGHER) {
       y.items[i].i = (int64_t)((uint64_t)it->i - (uint64_t)a[1].i);
       continue;

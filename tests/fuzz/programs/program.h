@@ -47,6 +47,8 @@ enum fuzz_type {
   F(INT_LEN_LINT, INT, LINT, NONE, NONE, "len($0)")                                                          \
   F(INT_SUM, INT, LINT, NONE, NONE, "(sum($0) % 13)")                                                        \
   F(INT_ARGMAX, INT, VEC, NONE, NONE, "argmax($0)")                                                          \
+  F(INT_ABOVE, INT, VEC, NONE, NONE, "count(values($0), fn(x) { x > 0.25 })")                                \
+  F(INT_TOPK, INT, VEC, NONE, NONE, "last(topk($0, H)).0")                                                   \
   F(INT_AT, INT, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")                                  \
   F(INT_OF_REC, INT, REC, NONE, NONE, "$0.n")                                                                \
   F(INT_IF, INT, BOOL, INT, INT, "(if $0 { $1 } else { $2 })")                                               \
@@ -167,6 +169,8 @@ enum fuzz_type {
   F(LINT_PUSH, LINT, LINT, INT, NONE, "push($0, $1)")                                                        \
   F(LINT_REVERSED, LINT, LINT, NONE, NONE, "reversed($0)")                                                   \
   F(LINT_MAP, LINT, LINT, NONE, NONE, "[it * 2 - 1 for it in $0]")                                           \
+  F(LINT_ARGSORT, LINT, VEC, NONE, NONE, "argsort($0)")                                                      \
+  F(LINT_DECISIONS, LINT, LVEC, NONE, NONE, "[argmax(it) for it in $0]")                                     \
   F(LINT_SORTED, LINT, LINT, NONE, NONE, "sort($0)")                                                         \
   F(LINT_RANGE, LINT, INT, INT, NONE, "([$0] + range($1 % 7, -3, -2))")                                      \
   F(LINT_HIGHER, LINT, LINT, INT, NONE, "map($0, fn(x) { x - $1 })")                                         \
