@@ -86,7 +86,7 @@ typedef struct nn_options {
   nn_precision precision;
   int threads;  // 0: all cores
   nn_autobatch autobatch;
-  uint64_t seed;          // of initial parameters, dropout and shuffling
+  uint64_t seed;          // of initial parameters, what the model draws, and shuffling
   const char *cache_dir;  // of compiled code; NULL: the user's cache folder; "": no cache
   const char *device;     // a name that nn_device_name gives; NULL: the first
 } nn_options;
@@ -239,8 +239,9 @@ void nn_session_set_limits(nn_session *, const nn_limits *, const volatile int *
 // A flag that is not 0 while the session's kernels compile; a signal handler may read it.
 const volatile int *nn_session_compiling(const nn_session *);
 
-// What NN_TRAIN draws is a function of the seed, the epoch (nn_training_begin_epoch), the example's number in its
-// data set and the place in the example's run: the same in whatever minibatch and order, by any number of threads.
+// What a model draws is a function of the seed, the epoch (nn_training_begin_epoch; outside NN_TRAIN none, so that
+// what is evaluated after an epoch can be compared with what is after another), the example's number in its data set and
+// the place in the example's run: the same in whatever minibatch and order, by any number of threads.
 typedef enum nn_mode {
   NN_INFER,     // results only; dropout is the identity
   NN_TRAIN,     // results and what the backward pass needs; dropout active

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "compiler/syntax/ast.h"
+
 // Arguments in source that are not operands of the operation: the index, dropout's p, slice's bounds; and how
 // a call is written when `name(a)` or `name(a, b)` would not show it.
 static const struct {
@@ -80,4 +82,4 @@ bool builtin_is_type(const char *name) {
   return false;
 }
 
-bool builtin_is_fill(const char *name) { return strcmp(name, "zeros") == 0 || strcmp(name, "ones") == 0; }
+bool builtin_is_fill(const char *name) { return ast_fill_find(name) != AST_FILL_COUNT; }

@@ -43,7 +43,7 @@ const struct builtin *builtin_find(const char *name);
 // int, bool, float, f32; then NULL.
 extern const char *const builtin_types[];
 bool builtin_is_type(const char *name);
-// zeros and ones, which take sizes in brackets.
+// zeros, ones, normal, ...: what takes sizes in brackets.
 bool builtin_is_fill(const char *name);
 
 #endif

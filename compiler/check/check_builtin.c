@@ -694,6 +694,16 @@ static const struct type *result_despite_errors(const struct builtin *builtin) {
   }
 }
 
+static const struct type *check_draw(struct checker *checker, const struct builtin *builtin,
+                                     struct ast_expr *arg) {
+  if (builtin->kind == BUILTIN_BERNOULLI && type_is_host_number(arg->type)) {
+    arg->conversion = AST_CONVERT_TO_SCALAR;
+    return &type_scalar;
+  }
+  const struct type *type = type_resolve(arg->type);
+  return type->kind == TYPE_TENSOR ? type : wrong_argument(checker, builtin, arg, "a tensor");
+}
+
 static const struct type *check_row(struct checker *checker, struct ast_expr *expr,
                                     const struct builtin *builtin, struct ast_expr *const *args,
                                     const struct type *hint) {
@@ -739,6 +749,11 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
       if (!type_is_host_number(args[i]->type))
         wrong_argument(checker, builtin, args[i], "a number");
     return &type_float;
+  case BUILTIN_NORMAL:
+  case BUILTIN_UNIFORM:
+  case BUILTIN_GUMBEL: return &type_scalar;
+  case BUILTIN_GUMBEL_LIKE:
+  case BUILTIN_BERNOULLI: return check_draw(checker, builtin, args[0]);
   case BUILTIN_PRINT: return check_print(checker, args, expr->call.resolved.arg_count);
   case BUILTIN_ASSERT: return check_assert(checker, expr, args);
   case BUILTIN_AMAX: return check_op(checker, expr, builtin, args);

@@ -785,8 +785,13 @@ const struct type *check_call(struct checker *checker, struct ast_expr *expr, co
     return call_field(checker, expr, hint);
   const struct type *type = check_value(checker, callee, NULL);
   check_args_anyway(checker, expr);
-  if (type->kind != TYPE_ERROR)
-    diag_error(checker->sink, DIAG_NOT_CALLABLE, callee->span, "%s cannot be called",
-               check_text(checker, type));
+  if (type->kind == TYPE_ERROR)
+    return type;
+  struct diag *d = diag_error(checker->sink, DIAG_NOT_CALLABLE, callee->span, "%s cannot be called",
+                              check_text(checker, type));
+  if (callee->kind == AST_EXPR_FILL && callee->fill.kind == AST_FILL_NORMAL)
+    diag_help(d, "of another mean and standard deviation: `mean + std * normal[n]`");
+  if (callee->kind == AST_EXPR_FILL && callee->fill.kind == AST_FILL_UNIFORM)
+    diag_help(d, "between other bounds: `low + (high - low) * uniform[n]`");
   return &type_error;
 }

@@ -25,7 +25,17 @@ void names_init(struct names *names, struct arena *arena, struct diag_sink *sink
 
 void names_enter_file(struct names *names, size_t file) { names->file = file; }
 
+static void report_fill(struct names *names, const struct ast_name *name) {
+  if (!builtin_is_fill(name->text))
+    return;
+  struct diag *d = diag_error(names->sink, DIAG_RESERVED_NAME, name->span,
+                              "`%s` is the name of a builtin function", name->text);
+  diag_note(d, "`%s[n]` always means a tensor of this size", name->text);
+  diag_help(d, "choose another name");
+}
+
 static void add_member(struct names *names, struct ast_name name, struct ast_ref ref) {
+  report_fill(names, &name);
   const struct declared *other = map_get_text(&names->members, name.text);
   if (other) {
     report_duplicate(names, &name, other->name.span);
@@ -123,11 +133,7 @@ void names_warn_shadows(struct names *names) {
 }
 
 void names_bind(struct names *names, struct ast_local *local) {
-  if (builtin_is_fill(local->name.text)) {
-    struct diag *d = diag_error(names->sink, DIAG_RESERVED_NAME, local->name.span,
-                                "`%s` is the name of a builtin function", local->name.text);
-    diag_help(d, "choose another name");
-  }
+  report_fill(names, &local->name);
   struct local_binding *hidden = map_get_text(&names->locals, local->name.text);
   if (hidden && hidden->depth == names->scope_depth)
     report_duplicate(names, &local->name, hidden->local->name.span);

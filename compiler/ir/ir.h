@@ -211,7 +211,7 @@ enum ir_attribute {
   IR_ATTR_SLOT = 1 << 10,        // data.get: `integer`
   IR_ATTR_COUNT = 1 << 11,       // list.new: `integer`
   IR_ATTR_INPUT = 1 << 12,       // d_input: `integer`
-  IR_ATTR_SITE = 1 << 13,        // dropout
+  IR_ATTR_SITE = 1 << 13,        // what draws
   IR_ATTR_TRANSPOSE = 1 << 14,   // matmul: `transpose_a`, `transpose_b`
   IR_ATTR_AXIS = 1 << 15,        // reductions, softmax, ...: `axis`, printed `dim` where there is one
   IR_ATTR_TEXT = 1 << 16,        // require, print: `text`
@@ -270,12 +270,12 @@ struct ir_instr {
   // Attributes; which ones an operation has is a column of hostops.def and ops.def. Unused ones are zero.
   // const.*; print: its number; D_INPUT: the input's number among the parameters; data.get: slot
   int64_t integer;
-  double number;              // const.float, CONSTANT, DROPOUT (p)
-  const struct size *size;    // size; SLICE and PAD: offset
-  const struct size *length;  // SLICE; list.vector and list.stack: elements of the list
-  uint32_t symbol;            // call: function; emit: block; PARAM and D_*: parameter; data.*: data
-  uint32_t constructor;       // data.new, data.get
-  uint32_t site;              // DROPOUT: number of the draw within the module; adjoint's twin has the same
+  double number;                  // const.float, CONSTANT, DROPOUT (p)
+  const struct size *size;        // size; SLICE and PAD: offset
+  const struct size *length;      // SLICE; list.vector and list.stack: elements of the list
+  uint32_t symbol;                // call: function; emit: block; PARAM and D_*: parameter; data.*: data
+  uint32_t constructor;           // data.new, data.get
+  uint32_t site;                  // draws: its number within the module; adjoint's twin has the same
   bool transpose_a, transpose_b;  // MATMUL
   const char *text;               // require, print
   uint32_t axis;                  // 1 + the axis that is gone over; BROADCAST: that is new. 0: all of them
@@ -330,7 +330,7 @@ struct ir_block {
   bool hoisted;              // reads no tensor and is not uniform: its instances can run at once
   bool uniform;              // its operands only choose members of families, and nothing is random: one
                              // instance (of each choice) serves the whole minibatch
-  bool random;               // contains DROPOUT: instances carry (example, ordinal)
+  bool random;               // contains draws: instances carry (example, ordinal)
   struct ir_block *adjoint;  // NULL: not differentiable or not yet made
   struct ir_loc loc;         // of the first operation, for `explain`
 };
@@ -383,7 +383,7 @@ struct ir_module {
   struct ir_block **blocks;  // forward blocks
   uint32_t n_entries;
   struct ir_entry **entries;
-  uint32_t n_sites;   // dropout sites handed out
+  uint32_t n_sites;   // sites of draws handed out
   uint32_t n_prints;  // numbers of `print` handed out
 };
 

@@ -106,6 +106,11 @@ struct ir_value *ir_build_dropout(struct ir_builder *b, struct ir_value *a, doub
   return build_inferred(b, &model);
 }
 
+struct ir_value *ir_build_draw(struct ir_builder *b, enum ir_op op, struct ir_value *like, uint32_t site) {
+  struct ir_instr model = {.op = op, .n_operands = 1, .operands = &like, .site = site};
+  return build_inferred(b, &model);
+}
+
 struct ir_value *ir_build_pad(struct ir_builder *b, struct ir_value *a, const struct size *offset,
                               const struct ir_type *shape) {
   struct ir_value *value = ir_build_value(b, IR_OP_PAD, 1, &a, shape);

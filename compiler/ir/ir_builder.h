@@ -53,6 +53,8 @@ struct ir_value *ir_build_onehot(struct ir_builder *, struct ir_value *index, co
 struct ir_value *ir_build_constant(struct ir_builder *, double value, const struct ir_type *shape);
 struct ir_value *ir_build_scalar_constant(struct ir_builder *, double value);
 struct ir_value *ir_build_dropout(struct ir_builder *, struct ir_value *a, double p, uint32_t site);
+// normal_like, uniform_like
+struct ir_value *ir_build_draw(struct ir_builder *, enum ir_op, struct ir_value *like, uint32_t site);
 // member: the int that chooses from a family, NULL for a single parameter.
 struct ir_value *ir_build_param(struct ir_builder *, uint32_t param, struct ir_value *member);
 

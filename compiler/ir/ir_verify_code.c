@@ -324,8 +324,8 @@ static bool check_one_block(struct ir_verifier *v, struct graph *g, const struct
       return false;
   }
   if (block->kind == IR_BLOCK_FORWARD && random != block->random)
-    return ir_verify_fail(v, random ? "it has dropout but is not marked random"
-                                    : "it is marked random without dropout");
+    return ir_verify_fail(v, random ? "it draws but is not marked random"
+                                    : "it is marked random but does not draw");
   return check_outputs(v, g, block);
 }
 

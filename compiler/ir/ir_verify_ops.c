@@ -546,8 +546,8 @@ static bool check_sink(struct ir_verifier *v, const struct ir_instr *instr) {
   return fits ? true : shape_error(v, a, param);
 }
 
-static bool check_dropout(struct ir_verifier *v, const struct ir_instr *instr) {
-  if (!(instr->number >= 0 && instr->number < 1))
+static bool check_draw(struct ir_verifier *v, const struct ir_instr *instr) {
+  if (instr->op == IR_OP_DROPOUT && !(instr->number >= 0 && instr->number < 1))
     return FAIL(v, "p lies in [0, 1)");
   return instr->site < v->module->n_sites ? true : FAIL(v, "site %u was not handed out", instr->site);
 }
@@ -562,7 +562,7 @@ static bool check_tensor_op(struct ir_verifier *v, const struct ir_instr *instr)
     return false;
   if (instr->op == IR_OP_SLICE && (!ir_verify_size(v, instr->size) || !ir_verify_size(v, instr->length)))
     return false;
-  if (instr->op == IR_OP_DROPOUT && !check_dropout(v, instr))
+  if (ir_op_infos[instr->op].random && !check_draw(v, instr))
     return false;
   if (ir_shape_is_written(instr->op) && !check_written(v, instr))
     return false;

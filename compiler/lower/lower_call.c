@@ -433,6 +433,11 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_AMAX: return lower_tensor_call(fn, expr);
   case BUILTIN_BROADCAST: return lower_broadcast(fn, expr);
   case BUILTIN_SPLIT: return lower_split(fn, expr);
+  case BUILTIN_NORMAL:
+  case BUILTIN_UNIFORM:
+  case BUILTIN_GUMBEL:
+  case BUILTIN_GUMBEL_LIKE:
+  case BUILTIN_BERNOULLI: return lower_draw(fn, expr);
   case BUILTIN_LEN: return lower_len(fn, expr);
   case BUILTIN_LAST: return lower_last(fn, expr);
   case BUILTIN_LIST_SUM:

@@ -340,6 +340,7 @@ struct ssa_values lower_split(struct lower_fn *fn, const struct ast_expr *expr);
 // `index` as a position in the first dimension of `indexed`.
 struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *indexed, struct ir_value *index);
 struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr);
+struct ssa_values lower_draw(struct lower_fn *fn, const struct ast_expr *expr);
 
 // lower_match.c
 struct ssa_values lower_match(struct lower_fn *fn, const struct ast_expr *expr);

@@ -25,10 +25,63 @@ struct ir_value *lower_to_scalar(struct lower_fn *fn, struct ir_value *host) {
   return ir_build_value(build, IR_OP_SCALAR, 1, &host, ir_type_tensor(build->module, 0, NULL));
 }
 
+// What is drawn depends on no value: of a size that is known, on nothing at all.
+static struct ir_value *draw(struct lower_fn *fn, enum ir_op op, struct ir_value *like) {
+  struct ir_builder *build = &fn->ssa.build;
+  if (!ir_type_is_ragged(like->type))
+    like = ir_build_constant(build, 0, like->type);
+  return ir_build_draw(build, op, like, fn->lower->module->n_sites++);
+}
+
+// -log(-log(u)). Where it is large u is taken from its small side, 1 - u, where numbers are dense.
+static struct ir_value *gumbel(struct lower_fn *fn, struct ir_value *like) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *x = draw(fn, IR_OP_UNIFORM_LIKE, like);
+  static const enum ir_op steps[] = {IR_OP_NEG, IR_OP_LOG1P, IR_OP_NEG, IR_OP_LOG, IR_OP_NEG};
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+    x = ir_build_unary(build, steps[i], x);
+  return x;
+}
+
 struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr) {
-  if (ir_type_is_ragged(lower_type_here(fn, expr->type)))
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  enum ast_fill kind = expr->fill.kind;
+  if (ir_type_is_ragged(type) && kind >= AST_FILL_NORMAL) {
+    struct diag *d = diag_error(fn->lower->sink, DIAG_SIZE_UNSOLVED, expr->span,
+                                "this size is known for each example only");
+    diag_note(d, "the function is used with what `tensor` made of a list");
+    diag_help(d, "draw in the shape of a tensor: `%s_like(a)`", ast_fill_names[kind]);
+    lower_fail(fn->lower);
+  }
+  if (ir_type_is_ragged(type))
     lower_runtime_size(fn, expr->span);
-  return ir_build_constant(&fn->ssa.build, expr->fill.value, lower_type_here(fn, expr->type));
+  struct ir_value *constant = ir_build_constant(&fn->ssa.build, kind == AST_FILL_ONES, type);
+  switch (kind) {
+  case AST_FILL_NORMAL: return draw(fn, IR_OP_NORMAL_LIKE, constant);
+  case AST_FILL_UNIFORM: return draw(fn, IR_OP_UNIFORM_LIKE, constant);
+  case AST_FILL_GUMBEL: return gumbel(fn, constant);
+  default: return constant;
+  }
+}
+
+// The builtins that draw. Without an argument one number is drawn.
+struct ssa_values lower_draw(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *like = call->arg_count > 0 ? lower_scalar(fn, call->args[0]) : NULL;
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  if (!like)
+    like = ir_build_constant(build, 0, ir_type_tensor(build->module, 0, NULL));
+  const struct builtin *builtin = call->target.builtin;
+  switch (builtin->kind) {
+  case BUILTIN_GUMBEL:
+  case BUILTIN_GUMBEL_LIKE: return lower_one(fn, gumbel(fn, like));
+  case BUILTIN_BERNOULLI:
+    return lower_one(fn, ir_build_binary(build, IR_OP_GT, like, draw(fn, IR_OP_UNIFORM_LIKE, like)));
+  default: return lower_one(fn, draw(fn, builtin->op, like));
+  }
 }
 
 // A part of, or something behind, a dimension whose size is known at run time only.
@@ -156,6 +209,8 @@ struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *
     return lower_dropout(fn, expr);
   if (op == IR_OP_SLICE)
     return lower_slice_call(fn, expr);
+  if (ir_op_infos[op].random)
+    return lower_draw(fn, expr);
   struct ssa_values operands = lower_exprs(fn, call->args, call->arg_count);
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);

@@ -82,7 +82,7 @@ struct emptying {
   uint32_t *wanted;     // [value id] moved, or needed by what is
 };
 
-// DROPOUT draws anew each round.
+// What draws does so anew each round.
 static void find_invariant(struct mover *m, const struct body *body, uint32_t loop, struct emptying *e) {
   for (uint32_t k = 0; k < body->n; k++) {
     for (const struct ir_instr *instr = m->cfg->bbs[body->at[k]]->first; instr; instr = instr->next) {

@@ -109,7 +109,7 @@ static void set_flags(struct ir_block *block, const struct group *group) {
   for (uint32_t i = 0; i < block->n_params; i++)
     block->uniform = block->uniform && is_member_only(block, block->params[i]);
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
-    block->random = block->random || instr->op == IR_OP_DROPOUT;
+    block->random = block->random || ir_op_infos[instr->op].random;
     if (block->loc.line == 0)
       block->loc = instr->loc;
   }

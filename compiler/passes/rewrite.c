@@ -189,7 +189,7 @@ static void clone_instr(struct cloner *c, const struct ir_instr *instr, struct i
   struct ir_instr *copy = instr_clone(c->module, instr, &c->into->n_values);
   for (uint32_t i = 0; i < instr->n_results; i++)
     c->values[instr->results[i]->id] = copy->results[i];
-  if (copy->op == IR_OP_DROPOUT && c->fresh_sites)
+  if (ir_op_infos[copy->op].random && c->fresh_sites)
     copy->site = c->module->n_sites++;
   ir_append(into, copy);
 }

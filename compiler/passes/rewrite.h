@@ -16,7 +16,7 @@ struct arena;
   for (struct ir_bb *bb = (function)->entry; bb; bb = bb->next)                                              \
     for (struct ir_instr *instr = bb->first; instr; instr = instr->next)
 
-// Whether two equal instructions give equal results. DROPOUT is pure in this sense, its site being an
+// Whether two equal instructions give equal results. Draws are pure in this sense, their site being an
 // attribute, and so are decisions: a tensor's value never changes. Calls and emits are not, because they
 // may draw random numbers.
 bool instr_is_pure(const struct ir_instr *instr);
@@ -45,7 +45,7 @@ uint32_t *count_uses(struct arena *, const struct ir_function *function);
 struct ir_instr *instr_clone(struct ir_module *, const struct ir_instr *instr, uint32_t *n_values);
 
 // Copies the body of `from` to the end of `into`. args: what stands for the parameters of `from`. Every
-// DROPOUT of the copy gets a site of its own when `fresh_sites` is set (a second copy in one function).
+// draw of the copy gets a site of its own when `fresh_sites` is set (a second copy in one function).
 // Returns the copy of the entry; the copy still ends in returns. Renumbers `from`.
 struct ir_bb *clone_body(struct ir_module *, struct arena *scratch, struct ir_function *from,
                          struct ir_function *into, struct ir_value *const *args, bool fresh_sites);

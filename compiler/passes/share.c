@@ -6,7 +6,7 @@
 //            drops blocks never emitted.
 // Preserves  everything else. Block numbers change.
 //
-// Dropout sites may differ as long as they coincide at the same places: a draw's key has the instance's
+// Sites of draws may differ as long as they coincide at the same places: a draw's key has the instance's
 // number, too.
 #include <string.h>
 
@@ -16,7 +16,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
-// The dropouts of a block, in order, each by the first one that has the same site: two blocks whose sites
+// The draws of a block, in order, each by the first one that has the same site: two blocks whose sites
 // coincide at the same places agree.
 struct draws {
   uint32_t n;
@@ -24,7 +24,7 @@ struct draws {
 };
 
 struct sites {
-  uint32_t *block, *first;  // [site] last block that has it (+ 1), and its first dropout there
+  uint32_t *block, *first;  // [site] last block that has it (+ 1), and its first draw there
 };
 
 static struct draws find_draws(struct arena *scratch, struct sites *sites, const struct ir_block *block) {
@@ -32,11 +32,11 @@ static struct draws find_draws(struct arena *scratch, struct sites *sites, const
   if (!block->random)
     return draws;
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
-    draws.n += instr->op == IR_OP_DROPOUT;
+    draws.n += ir_op_infos[instr->op].random;
   draws.first = arena_new_array(scratch, uint32_t, draws.n);
   uint32_t n = 0;
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next) {
-    if (instr->op != IR_OP_DROPOUT)
+    if (!ir_op_infos[instr->op].random)
       continue;
     if (sites->block[instr->site] != block->id + 1) {
       sites->block[instr->site] = block->id + 1;

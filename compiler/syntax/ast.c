@@ -2,6 +2,7 @@
 #include "compiler/syntax/ast.h"
 
 #include <assert.h>
+#include <string.h>
 
 struct ast_name ast_decl_name(const struct ast_decl *decl) {
   switch (decl->kind) {
@@ -39,6 +40,19 @@ const char *ast_ref_kind_name(enum ast_ref_kind kind) {
   }
   assert(!"a reference of unknown kind");
   return "";
+}
+
+const char *const ast_fill_names[AST_FILL_COUNT] = {
+#define FILL(ENUM, name) [AST_FILL_##ENUM] = name,
+#include "compiler/syntax/fills.def"
+#undef FILL
+};
+
+enum ast_fill ast_fill_find(const char *name) {
+  int kind = 0;
+  while (kind < AST_FILL_COUNT && strcmp(ast_fill_names[kind], name) != 0)
+    kind++;
+  return (enum ast_fill)kind;
 }
 
 const char *ast_binary_op_text(enum ast_binary_op op) {

@@ -236,7 +236,7 @@ enum ast_expr_kind {
   AST_EXPR_SLICE,          // base[i..j]
   AST_EXPR_FIELD,          // base.name: record field, or parameter / sub-layer of an instance
   AST_EXPR_PROJECT,        // base.0
-  AST_EXPR_FILL,           // zeros[H], ones[H, D]
+  AST_EXPR_FILL,           // zeros[H], normal[H, D]
   AST_EXPR_TUPLE,          // (a, b), also ()
   AST_EXPR_LIST,           // [a, b], also []
   AST_EXPR_COMPREHENSION,  // [e for p in xs if c]
@@ -244,6 +244,13 @@ enum ast_expr_kind {
   AST_EXPR_MATCH,
   AST_EXPR_BLOCK,  // only as a branch of `if`, the body of a match arm or of an FN
   AST_EXPR_FN,     // fn(x, y) { ... }, only as an argument
+};
+
+enum ast_fill {
+#define FILL(ENUM, name) AST_FILL_##ENUM,
+#include "compiler/syntax/fills.def"
+#undef FILL
+  AST_FILL_COUNT
 };
 
 enum ast_unary_op { AST_UNARY_NEGATE, AST_UNARY_NOT };
@@ -385,7 +392,7 @@ struct ast_expr {
       struct span index_span;
     } project;
     struct {
-      double value;  // 0 for zeros, 1 for ones
+      enum ast_fill kind;
       struct ast_sizes sizes;
     } fill;
     struct ast_exprs items;  // TUPLE, LIST
@@ -790,6 +797,9 @@ struct ast_name ast_decl_name(const struct ast_decl *decl);
 const char *ast_ref_kind_name(enum ast_ref_kind kind);
 // "+", "==", ...
 const char *ast_binary_op_text(enum ast_binary_op op);
+extern const char *const ast_fill_names[AST_FILL_COUNT];
+// AST_FILL_COUNT: no fill has this name.
+enum ast_fill ast_fill_find(const char *name);
 const char *ast_unary_op_text(enum ast_unary_op op);
 // The same expression as a size, for layer arguments and slice bounds: integers, names, + - * / % and unary minus.
 // A qualified name is a FIELD there and one name in the size. NULL when it is none, and then *culprit (if not NULL) is

@@ -385,7 +385,7 @@ static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
     fprintf(p->out, ".%u", expr->project.index);
     break;
   case AST_EXPR_FILL:
-    fputs(expr->fill.value == 0 ? "zeros" : "ones", p->out);
+    fputs(ast_fill_names[expr->fill.kind], p->out);
     print_sizes(p, &expr->fill.sizes);
     break;
   case AST_EXPR_TUPLE: print_exprs(p, "(", &expr->items, ")"); break;

@@ -119,9 +119,10 @@ struct ast_expr *build_call(struct parser *p, struct span span, struct ast_expr 
   return expr;
 }
 
-static struct ast_expr *build_fill(struct parser *p, struct span span, double value, struct ast_exprs items) {
+static struct ast_expr *build_fill(struct parser *p, struct span span, enum ast_fill kind,
+                                   struct ast_exprs items) {
   struct ast_expr *expr = new_expr(p, AST_EXPR_FILL, span, depth_of_all(&items));
-  expr->fill.value = value;
+  expr->fill.kind = kind;
   for (size_t i = 0; i < items.count; i++)
     arena_push(p->arena, &expr->fill.sizes, build_size(p, items.items[i]));
   return expr;
@@ -129,12 +130,9 @@ static struct ast_expr *build_fill(struct parser *p, struct span span, double va
 
 struct ast_expr *build_subscript(struct parser *p, struct span span, struct ast_expr *base,
                                  struct ast_exprs items) {
-  if (base->kind == AST_EXPR_NAME) {
-    if (strcmp(base->name.name.text, "zeros") == 0)
-      return build_fill(p, span, 0, items);
-    if (strcmp(base->name.name.text, "ones") == 0)
-      return build_fill(p, span, 1, items);
-  }
+  enum ast_fill fill = base->kind == AST_EXPR_NAME ? ast_fill_find(base->name.name.text) : AST_FILL_COUNT;
+  if (fill != AST_FILL_COUNT)
+    return build_fill(p, span, fill, items);
   struct ast_expr *item = items.items[0];
   if (items.count > 1) {
     struct diag *diag = parser_error(p, DIAG_SEVERAL_INDICES, items.items[1]->span, "one index at a time");

@@ -45,8 +45,9 @@ static void collect(struct words words[N_KINDS]) {
     add(&words[OPERATION], name);
 #include "compiler/ir/ops.def"
 #undef OP
-  add(&words[OPERATION], "zeros");
-  add(&words[OPERATION], "ones");
+#define FILL(ENUM, name) add(&words[OPERATION], name);
+#include "compiler/syntax/fills.def"
+#undef FILL
 }
 
 static FILE *create(const char *folder, const char *name) {

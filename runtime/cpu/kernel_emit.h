@@ -158,8 +158,8 @@ void emit_loop(struct emission *, const struct emit_cuts *, uint32_t group, enum
 void emit_loops(struct emission *, const struct emit_cuts *, uint32_t n_groups, const uint32_t *groups,
                 enum emit_stride last, emit_body_fn *body, void *context);
 
-// kernel_emit_draws.c: the words for `groups` groups of 64 elements, at `words`.
-void emit_draw_words(struct emission *, uint32_t site, LLVMValueRef groups, LLVMValueRef words);
+// kernel_emit_draws.c: what a node draws, `groups` groups of DRAWS_GROUP elements, at `to`.
+void emit_draw_groups(struct emission *, const struct node *draws, LLVMValueRef groups, LLVMValueRef to);
 
 // kernel_emit_steps.c: one step, for the current row; products for the tile.
 void emit_row_step(struct emission *, const struct step *);

@@ -285,7 +285,7 @@ static void emit_reduction(struct emission *e, const struct step *step) {
 
 static void emit_draws(struct emission *e, const struct step *step) {
   const struct node *node = step->node;
-  emit_draw_words(e, node->index, word(e, (node->n + 63) / 64), emit_base(e, node->place));
+  emit_draw_groups(e, node, word(e, (node->n + DRAWS_GROUP - 1) / DRAWS_GROUP), emit_base(e, node->place));
 }
 
 // -------------------------------------------------------------------------------- movement that needs memory

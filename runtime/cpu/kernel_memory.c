@@ -50,7 +50,7 @@ bool plan_is_packed(const struct node *node) {
 
 bool plan_is_row_step(const struct node *node) {
   return node->op == IR_OP_MATMUL || node->op == IR_OP_OUTER || node->op == IR_OP_PUT ||
-         node->op == NODE_DRAWS || node_is_reduction(node);
+         node_is_draws(node) || node_is_reduction(node);
 }
 
 bool plan_lies_in_memory(const struct node *node) {
@@ -151,8 +151,8 @@ static bool is_scattered(const struct node *node) {
 
 // Instructions that compute a vector or a number, roughly.
 static uint32_t own_weight(const struct node *node) {
-  if (node->op == NODE_DRAWS)
-    return 400;
+  if (node_is_draws(node))
+    return node->op == NODE_NORMAL ? 900 : 400;
   if (plan_is_row_step(node))
     return 40;
   if (is_scattered(node))

@@ -58,22 +58,30 @@ struct place graph_place(struct graph *graph, struct node *node) {
   }
 }
 
+// Where a result lies from the beginning; of what is drawn whole groups are written, so it is copied there.
+static bool is_placed(const struct node *node) {
+  return !node->memory || node_is_draws(node) || node->place.kind != PLACE_NONE;
+}
+
+static struct place draws_buffer(struct graph *graph, const struct node *node) {
+  int64_t elements = (node->n + DRAWS_GROUP - 1) / DRAWS_GROUP * DRAWS_GROUP;
+  size_t bytes = node->op == NODE_DRAWS ? 4 : nn_element_bytes(graph->element);
+  return plan_buffer(graph, (size_t)elements * bytes, elements);
+}
+
 // Results lie where they are wanted, everything else in scratch memory.
 static void assign_places(struct graph *graph) {
   for (uint32_t i = 0; i < graph->n_outputs; i++)
-    if (graph->outputs[i]->memory && graph->outputs[i]->place.kind == PLACE_NONE)
+    if (!is_placed(graph->outputs[i]))
       graph->outputs[i]->place = row_place(PLACE_OUTPUT, i, graph->outputs[i]->n);
   for (uint32_t i = 0; i < graph->n_sink_buffers; i++)
-    if (graph->sink_nodes[i]->memory && graph->sink_nodes[i]->place.kind == PLACE_NONE)
+    if (!is_placed(graph->sink_nodes[i]))
       graph->sink_nodes[i]->place = row_place(PLACE_SINK, i, graph->sink_nodes[i]->n);
   for (uint32_t i = 0; i < graph->n_nodes; i++) {
     struct node *node = graph->nodes[i];
     if (!node->live || !node->memory || node->place.kind != PLACE_NONE)
       continue;
-    if (node->op == NODE_DRAWS)
-      node->place = plan_buffer(graph, (size_t)(node->n + 63) / 64 * 64 * 4, (node->n + 63) / 64 * 64);
-    else
-      node->place = plan_element_buffer(graph, node->n);
+    node->place = node_is_draws(node) ? draws_buffer(graph, node) : plan_element_buffer(graph, node->n);
   }
 }
 
@@ -217,7 +225,9 @@ static enum step_kind row_step_kind(const struct node *node) {
   case IR_OP_MATMUL: return STEP_MATMUL;
   case IR_OP_OUTER: return STEP_OUTER;
   case IR_OP_PUT: return STEP_PUT;
-  case NODE_DRAWS: return STEP_DRAWS;
+  case NODE_DRAWS:
+  case NODE_NORMAL:
+  case NODE_UNIFORM: return STEP_DRAWS;
   default: return STEP_REDUCE;
   }
 }

@@ -111,9 +111,9 @@ static void begin_instance(struct ragged *r) {
     if (value->place.kind != PLACE_BUFFER)
       continue;
     value->base = codegen_at_byte(cg, r->e.scratch, used);
-    bool draws = node->op == NODE_DRAWS;
-    int64_t slack = draws ? 4 * 63 + 63 : 63;
-    LLVMValueRef bytes = LLVMBuildMul(b, ragged_elements(r, node), word(r, draws ? 4 : item_bytes(r)), "");
+    int64_t item = node->op == NODE_DRAWS ? 4 : item_bytes(r);
+    int64_t slack = node_is_draws(node) ? item * (DRAWS_GROUP - 1) + 63 : 63;
+    LLVMValueRef bytes = LLVMBuildMul(b, ragged_elements(r, node), word(r, item), "");
     LLVMValueRef end = LLVMBuildAdd(b, used, LLVMBuildAdd(b, bytes, word(r, slack), ""), "");
     used = LLVMBuildAnd(b, end, word(r, -64), "");
   }
@@ -162,10 +162,13 @@ static LLVMValueRef row_of(struct ragged *r, const struct node *node, LLVMValueR
   return codegen_at(cg, cg->real, ragged_of(r, node)->base, ragged_position(r, node, &point, 0));
 }
 
-static void draw_words(struct ragged *r, const struct node *node) {
+static void draw(struct ragged *r, const struct node *node) {
   LLVMBuilderRef b = r->e.cg.builder;
-  LLVMValueRef n = LLVMBuildAdd(b, ragged_elements(r, node), word(r, 63), "");
-  emit_draw_words(&r->e, node->index, LLVMBuildUDiv(b, n, word(r, 64), ""), ragged_of(r, node)->base);
+  struct ragged_value *value = ragged_of(r, node);
+  LLVMValueRef n = LLVMBuildAdd(b, ragged_elements(r, node), word(r, DRAWS_GROUP - 1), "");
+  emit_draw_groups(&r->e, node, LLVMBuildUDiv(b, n, word(r, DRAWS_GROUP), ""), value->base);
+  if (node_is_scalar(node) && node->op != NODE_DRAWS)
+    value->number = codegen_load(&r->e.cg, r->e.cg.real, value->base);
 }
 
 static void compute(struct ragged *r, struct node *node) {
@@ -179,7 +182,9 @@ static void compute(struct ragged *r, struct node *node) {
     return;
   }
   switch (node->op) {
-  case NODE_DRAWS: draw_words(r, node); break;
+  case NODE_DRAWS:
+  case NODE_NORMAL:
+  case NODE_UNIFORM: draw(r, node); break;
   case IR_OP_CONCAT:
     for (uint32_t i = 0; i < node->n_operands; i++)
       copy_to(r, node->operands[i], row_of(r, node, word(r, node->part_begin[i])));

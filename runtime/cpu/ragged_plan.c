@@ -16,7 +16,7 @@ static bool is_leaf(const struct node *node) {
 // What no expression computes.
 static bool is_opaque(const struct node *node) {
   return node_is_reduction(node) || node->op == IR_OP_MATMUL || node->op == IR_OP_CONCAT ||
-         node->op == IR_OP_PAD || node->op == IR_OP_PUT || node->op == NODE_DRAWS;
+         node->op == IR_OP_PAD || node->op == IR_OP_PUT || node_is_draws(node);
 }
 
 bool ragged_factors(const struct node *node, struct node *operands[2]) {
@@ -79,6 +79,8 @@ static bool has_code(const struct node *node) {
   case NODE_COUNT:
   case NODE_VIEW:
   case NODE_DRAWS:
+  case NODE_NORMAL:
+  case NODE_UNIFORM:
   case NODE_SUM_BUT_ONE:
   case IR_OP_SUM:
   case IR_OP_AMAX:
@@ -104,7 +106,7 @@ static void settle(struct ragged *r, struct node *node) {
   bool computed = node_is_elementwise(node) || node->op == IR_OP_OUTER;
   if (is_leaf(node))
     value->home = RAGGED_LEAF;
-  else if (node->op == NODE_DRAWS)
+  else if (node_is_draws(node))
     value->home = RAGGED_STORED;
   else if (node_is_scalar(node))
     value->home = RAGGED_NUMBER;
@@ -127,7 +129,8 @@ static void want(struct ragged *r, struct node *node, enum place_kind kind, uint
   struct ragged_value *value = ragged_of(r, node);
   value->live = true;
   value->uses++;
-  if (kind != PLACE_NONE && value->place.kind == PLACE_NONE)
+  // Whole groups are drawn: more than there is room for in a result.
+  if (kind != PLACE_NONE && value->place.kind == PLACE_NONE && !node_is_draws(node))
     value->place = (struct place){.kind = kind, .index = index};
 }
 
@@ -137,7 +140,7 @@ static size_t item_bytes(const struct graph *graph, const struct node *node) {
   return node->op == NODE_DRAWS ? 4 : nn_element_bytes(graph->element);
 }
 
-// Each begins at a multiple of 64 bytes; draws come 64 at a time.
+// Each begins at a multiple of 64 bytes; draws come DRAWS_GROUP at a time.
 static void take_scratch(struct ragged *r, const struct node *node) {
   struct kernel_scratch_term term = {.bytes = (size_t)node->n * item_bytes(r->graph, node)};
   uint32_t n = 0;
@@ -148,7 +151,8 @@ static void take_scratch(struct ragged *r, const struct node *node) {
       graph_fail(r->graph, "a tensor of more than two sizes that are known at run time");
     term.sizes[n++] = (uint32_t)-node->size[i];
   }
-  r->graph->scratch_bytes += 64 + (node->op == NODE_DRAWS ? 4 * 64 : 0) + (n == 0 ? term.bytes : 0);
+  r->graph->scratch_bytes += 64 + (node_is_draws(node) ? DRAWS_GROUP * item_bytes(r->graph, node) : 0) +
+                             (n == 0 ? term.bytes : 0);
   for (uint32_t i = 0; n > 0 && i < r->n_terms; i++)
     if (memcmp(r->terms[i].sizes, term.sizes, sizeof term.sizes) == 0) {
       r->terms[i].bytes += term.bytes;

@@ -61,6 +61,15 @@ static const double erfc_f64[] = {
     2.83622774203773337e-2,  -5.86933985763106125e-2, 9.23043211602589361e-2,  -1.08803930142466448e-1,
     8.22767384901497726e-2,  3.58541548547957517e-3,  -1.40240598585547014e-1, 1.23751263083782753};
 
+// Taylor's series of sin(x) / x - 1 and cos(x) - 1 in x^2, highest first: the truncation errors for |x| <= pi/4 are below
+// 2e-9 and 1e-9, 5e-17 and 3e-18.
+static const double sin_f32[] = {1.0 / 362880, -1.0 / 5040, 1.0 / 120, -1.0 / 6};
+static const double sin_f64[] = {-1.0 / 1307674368000, 1.0 / 6227020800, -1.0 / 39916800, 1.0 / 362880,
+                                 -1.0 / 5040,          1.0 / 120,        -1.0 / 6};
+static const double cos_f32[] = {-1.0 / 3628800, 1.0 / 40320, -1.0 / 720, 1.0 / 24, -0.5};
+static const double cos_f64[] = {1.0 / 20922789888000, -1.0 / 87178291200, 1.0 / 479001600, -1.0 / 3628800,
+                                 1.0 / 40320,          -1.0 / 720,         1.0 / 24,        -0.5};
+
 #define COUNT(array) (int)(sizeof array / sizeof *array)
 
 static const struct format formats[] = {
@@ -340,4 +349,17 @@ LLVMValueRef vector_math_erf(const struct codegen *cg, LLVMValueRef x) {
   LLVMValueRef far = LLVMBuildFSub(b, one, erfc_of_positive(cg, magnitude), "");
   far = codegen_select_gt(cg, real(cg, x, 0), x, LLVMBuildFNeg(b, far, ""), far);
   return codegen_select_gt(cg, one, magnitude, near, far);
+}
+
+void vector_math_sincos(const struct codegen *cg, LLVMValueRef x, LLVMValueRef *sine, LLVMValueRef *cosine) {
+  LLVMValueRef square = LLVMBuildFMul(cg->builder, x, x, ""), s, c;
+  if (cg->element == NN_F32) {
+    s = polynomial(cg, square, sin_f32, COUNT(sin_f32));
+    c = polynomial(cg, square, cos_f32, COUNT(cos_f32));
+  } else {
+    s = polynomial(cg, square, sin_f64, COUNT(sin_f64));
+    c = polynomial(cg, square, cos_f64, COUNT(cos_f64));
+  }
+  *sine = codegen_fma(cg, LLVMBuildFMul(cg->builder, s, square, ""), x, x);
+  *cosine = codegen_fma(cg, c, square, real(cg, x, 1));
 }

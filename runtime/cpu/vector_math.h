@@ -16,5 +16,7 @@ LLVMValueRef vector_math_tanh(const struct codegen *, LLVMValueRef x);
 LLVMValueRef vector_math_sigmoid(const struct codegen *, LLVMValueRef x);
 LLVMValueRef vector_math_erf(const struct codegen *, LLVMValueRef x);
 LLVMValueRef vector_math_erfc(const struct codegen *, LLVMValueRef x);
+// Of |x| <= pi/4.
+void vector_math_sincos(const struct codegen *, LLVMValueRef x, LLVMValueRef *sine, LLVMValueRef *cosine);
 
 #endif

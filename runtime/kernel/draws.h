@@ -5,6 +5,7 @@
 #ifndef NN_RUNTIME_KERNEL_DRAWS_H
 #define NN_RUNTIME_KERNEL_DRAWS_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,14 +43,42 @@ static inline uint64_t draws_key(uint64_t seed, uint64_t epoch) {
   return z ^ (z >> 31);
 }
 
-// The 32-bit draw for one element of a dropout. Elements are numbered so that one call of Philox in each of
-// 16 vector lanes serves 64 neighbouring elements: four vectors of 16.
-static inline uint32_t draws_dropout_word(uint64_t key, uint32_t example, uint32_t ordinal, uint32_t site,
-                                          uint32_t element) {
-  const uint32_t counter[4] = {element / 64 * 16 + element % 16, site, ordinal, example};
+// What a draw depends on beside the key: the example's number, how many instances it had before, and the place in the
+// program.
+struct draws_at {
+  uint64_t key;
+  uint32_t example, ordinal, site;
+};
+
+// Elements are numbered so that one call of Philox in each of 16 vector lanes serves 64 neighbouring elements: four
+// vectors of 16.
+static inline void draws_words(const struct draws_at *at, uint32_t element, uint32_t out[4]) {
+  const uint32_t counter[4] = {element / 64 * 16 + element % 16, at->site, at->ordinal, at->example};
+  draws_philox(counter, at->key, out);
+}
+
+// The 32-bit draw for one element.
+static inline uint32_t draws_word(const struct draws_at *at, uint32_t element) {
   uint32_t out[4];
-  draws_philox(counter, key, out);
+  draws_words(at, element, out);
   return out[element % 64 / 16];
+}
+
+// Within (0, 1): neither end is ever drawn, so that there is a logarithm of it and of what it leaves of 1.
+static inline double draws_unit(uint32_t word) { return ((double)word + 0.5) * 0x1p-32; }
+
+static inline double draws_uniform(const struct draws_at *at, uint32_t element) {
+  return draws_unit(draws_word(at, element));
+}
+
+// Box & Muller 1958. Two neighbouring vectors of 16 share their words: one tells the distance from the origin, the other
+// the angle.
+static inline double draws_normal(const struct draws_at *at, uint32_t element) {
+  uint32_t out[4], part = element % 64 / 16;
+  draws_words(at, element, out);
+  double radius = sqrt(-2 * log(draws_unit(out[part & 2]))),
+         angle = 2 * 3.14159265358979323846 * draws_unit(out[part | 1]);
+  return radius * (part & 1 ? sin(angle) : cos(angle));
 }
 
 // An element is kept when its draw is not below this; the probability of dropping it is p to within 2^-33.
@@ -57,9 +86,8 @@ static inline uint64_t draws_dropout_threshold(double p) {
   return p <= 0 ? 0 : p >= 1 ? (uint64_t)1 << 32 : (uint64_t)(p * 4294967296.0 + 0.5);
 }
 
-static inline bool draws_dropout_keeps(uint64_t key, uint32_t example, uint32_t ordinal, uint32_t site,
-                                       uint32_t element, double p) {
-  return draws_dropout_word(key, example, ordinal, site, element) >= draws_dropout_threshold(p);
+static inline bool draws_dropout_keeps(const struct draws_at *at, uint32_t element, double p) {
+  return draws_word(at, element) >= draws_dropout_threshold(p);
 }
 
 #endif

@@ -63,6 +63,10 @@ bool node_is_leaf(const struct node *node) {
          node->op == IR_OP_ONEHOT;
 }
 
+bool node_is_draws(const struct node *node) {
+  return node->op == NODE_DRAWS || node->op == NODE_NORMAL || node->op == NODE_UNIFORM;
+}
+
 struct index_shape node_shape(const struct node *node) {
   struct index_shape shape = {.rank = node->rank};
   memcpy(shape.size, node->size, sizeof shape.size);
@@ -295,6 +299,14 @@ static struct node *pick(struct graph *graph, struct node *a, struct node_index 
   return intern(graph, &node);
 }
 
+// Draws for each element of `like`.
+static struct node *draws(struct graph *graph, int op, const struct node *like, uint32_t site) {
+  struct node node = new_node(op, 0, NULL);
+  shape_like(&node, like);
+  node.index = site;
+  return intern(graph, &node);
+}
+
 static struct node *max_share(struct graph *graph, struct node *a, uint32_t over) {
   struct node *top = spread(graph, reduce(graph, IR_OP_AMAX, a, over), a, over);
   struct node *largest = binary(graph, IR_OP_SUB, constant(graph, 1), binary(graph, IR_OP_GT, top, a));
@@ -321,6 +333,7 @@ struct expanded {
   struct node *const *operands;
   struct node_index at;
   uint32_t over;
+  uint32_t site;
 };
 
 // expand_ENUM for each reduction, product and row-wise operation of ops.def: the nodes that it consists of, or NULL
@@ -368,6 +381,8 @@ EXPAND(SUM, reduce(graph, IR_OP_SUM, a, x->over))
 EXPAND(AMAX, reduce(graph, IR_OP_AMAX, a, x->over))
 EXPAND(MEAN, mean(graph, a, x->over))
 EXPAND(MAX_SHARE, max_share(graph, a, x->over))
+EXPAND(NORMAL_LIKE, draws(graph, NODE_NORMAL, a, x->site))
+EXPAND(UNIFORM_LIKE, draws(graph, NODE_UNIFORM, a, x->site))
 EXPAND(STOP, a)
 #define expand_MATMUL NULL
 #define expand_OUTER NULL
@@ -450,10 +465,7 @@ static bool dropout_is_active(const struct graph *graph) {
 static struct node *dropout(struct graph *graph, const struct ir_instr *instr, struct node *a) {
   if (!dropout_is_active(graph) || instr->number <= 0)
     return a;
-  struct node draws = new_node(NODE_DRAWS, 0, NULL);
-  shape_like(&draws, a);
-  draws.index = instr->site;
-  struct node *operands[2] = {a, intern(graph, &draws)};
+  struct node *operands[2] = {a, draws(graph, NODE_DRAWS, a, instr->site)};
   struct node node = new_node(IR_OP_DROPOUT, 2, operands);
   shape_like(&node, a);
   node.number = instr->number;
@@ -600,7 +612,7 @@ static struct node *convert(struct graph *graph, const struct ir_instr *instr) {
   if (expansions[instr->op] != NULL) {
     uint32_t over = n > 0 && operands[0]->rank > 1 ? instr->axis
                                                    : 0;  // of a vector all is the same as one axis
-    return expansions[instr->op](graph, &(struct expanded){operands, at, over});
+    return expansions[instr->op](graph, &(struct expanded){operands, at, over, instr->site});
   }
   if (info->class == IR_CLASS_ELEMENTWISE)
     return graph_node(graph, instr->op, n, operands);

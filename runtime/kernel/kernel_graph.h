@@ -30,6 +30,8 @@ enum node_kind {
   NODE_GRADIENT,          // gradient of result `index`
   NODE_HOST,         // host number as a scalar: float input `index`, or index input `index` when `integer`
   NODE_DRAWS,        // random words of dropout site `index`, one per element
+  NODE_NORMAL,       // standard normal numbers of site `index`
+  NODE_UNIFORM,      // numbers between 0 and 1 of site `index`
   NODE_FINITE,       // the scalar operand, or 0 when it is infinite
   NODE_SUM_BUT_ONE,  // sum of the elements, less 1; those below 1 keep their digits beside one that is 1
   NODE_COUNT,        // a number: `number` times the run-time sizes numbered map.begin[0..map.rank)
@@ -82,7 +84,7 @@ struct node {
   struct index_map map;  // VIEW, PAD: of the operand
   uint32_t axis;         // CONCAT; reductions to a shape of less rank: the operand's axis that they go over
   double number;         // CONSTANT: value. DROPOUT: probability
-  uint32_t index;        // INPUT, ...: number. PARAM: in the module. DRAWS: site
+  uint32_t index;        // INPUT, ...: number. PARAM: in the module. What is drawn: site
   int32_t member;        // PARAM: block parameter that chooses the member of a family, -1: none
   bool integer;          // HOST
   bool list;             // INPUT: rows of a list, stacked
@@ -227,6 +229,9 @@ static inline bool node_is_scalar(const struct node *node) { return node->rank =
 bool node_is_elementwise(const struct node *);
 bool node_is_reduction(const struct node *);
 bool node_is_leaf(const struct node *);
+// What is drawn, in groups of DRAWS_GROUP elements: whatever holds it has room for whole groups.
+bool node_is_draws(const struct node *);
+#define DRAWS_GROUP 64
 struct index_shape node_shape(const struct node *);
 // What the code for a node runs over: its elements; of a reduction, its operand's.
 struct index_shape node_space(const struct node *);

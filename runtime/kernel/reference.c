@@ -58,18 +58,29 @@ static double element(const struct reference_value *v, int64_t i) { return v->el
 
 // ---------------------------------------------------------------------------------------------- element-wise
 
+static struct draws_at draws_of(const struct run *run, const struct ir_instr *instr) {
+  const struct reference *in = run->in;
+  return (struct draws_at){draws_key(in->seed, in->epoch), in->example, in->ordinal, instr->site};
+}
+
 static void run_elementwise(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
   const struct reference_value *a = operand(run, instr, 0);
-  const struct reference *in = run->in;
+  const struct draws_at at = draws_of(run, instr);
   for (int64_t i = 0; i < y->n; i++)
-    if (instr->op == IR_OP_DROPOUT && in->dropout)
-      y->elements[i] = draws_dropout_keeps(draws_key(in->seed, in->epoch), in->example, in->ordinal,
-                                           instr->site, (uint32_t)i, instr->number)
+    if (instr->op == IR_OP_DROPOUT && run->in->dropout)
+      y->elements[i] = draws_dropout_keeps(&at, (uint32_t)i, instr->number)
                            ? a->elements[i] / (1 - instr->number)
                            : 0;
     else
       y->elements[i] = op_value(instr->op, element(a, i),
                                 ir_op_infos[instr->op].arity > 1 ? element(operand(run, instr, 1), i) : 0);
+}
+
+static void run_draws(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  const struct draws_at at = draws_of(run, instr);
+  for (int64_t i = 0; i < y->n; i++)
+    y->elements[i] = instr->op == IR_OP_NORMAL_LIKE ? draws_normal(&at, (uint32_t)i)
+                                                    : draws_uniform(&at, (uint32_t)i);
 }
 
 // -------------------------------------------------------------------------------------------------- products
@@ -380,7 +391,9 @@ static void run_instr(struct run *run, const struct ir_instr *instr) {
     instr->op == IR_OP_MATMUL ? run_matmul(run, instr, y) : run_outer(run, instr, y);
     break;
   case IR_CLASS_REDUCE:
-  case IR_CLASS_ROWWISE: run_over_axis(run, instr, y); break;
+  case IR_CLASS_ROWWISE:
+    ir_op_infos[instr->op].random ? run_draws(run, instr, y) : run_over_axis(run, instr, y);
+    break;
   case IR_CLASS_MOVE: run_move(run, instr, y); break;
   case IR_CLASS_SOURCE: run_source(run, instr, y); break;
   case IR_CLASS_SINK: break;

@@ -252,7 +252,7 @@ bool origin_open(struct origin_run *run, const nn_session *session, const struct
                                .numbers = run->numbers,
                                .dropout = session->mode == NN_TRAIN,
                                .seed = model->options.seed,
-                               .epoch = session->model->training.epoch,
+                               .epoch = session_epoch(session),
                                .outputs = run->outputs,
                                .read_param = read_param,
                                .observe = observe,

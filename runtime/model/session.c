@@ -330,7 +330,7 @@ nn_status *session_run_part(nn_session *session, const struct ir_entry *entry, s
   session->minibatch.trace.trains = session->mode != NN_INFER;
   session->room.used = 0;
   session->run->interrupt = session->interrupt;
-  session->run->device->ops->begin(session->run, variant_of(session->mode), session->model->training.epoch);
+  session->run->device->ops->begin(session->run, variant_of(session->mode), session_epoch(session));
   nn_status *status = run_examples(session, entry, part, crowded_at);
   for (size_t i = part.first; i < part.first + part.n; i++) {
     struct session_example *example = &session->examples[i];

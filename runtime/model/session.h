@@ -55,6 +55,11 @@ struct nn_session {
   struct session_view *view;
 };
 
+// The epoch that draws belong to: outside training none.
+static inline uint64_t session_epoch(const nn_session *session) {
+  return session->mode == NN_TRAIN ? session->model->training.epoch : 0;
+}
+
 // "dev.txt:17": where the i-th example of the last run stands in its data.
 void session_position(const nn_session *, size_t i, char *text, size_t size);
 // An element of a tensor value that a result refers to.

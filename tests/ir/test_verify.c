@@ -408,7 +408,7 @@ static void test_blocks(void **state) {
       {"param @p : f32[?] = zeros\n", "size ? is known at run time only"},
       {"block @b(%0: int) -> (int) {\n  return %0\n}\n", "output 0 is no tensor"},
       {"block @b(%0: f32[N]) -> () {\n  %1 = dropout %0 p 0.5 site 0 : f32[N]\n}\n", "not marked random"},
-      {"block @b(%0: f32[N]) -> () random {\n}\n", "it is marked random without dropout"},
+      {"block @b(%0: f32[N]) -> () random {\n}\n", "it is marked random but does not draw"},
       {"block @b(%0: f32[N]) -> (f32[N]) {\n  return %0\n}\nadjoint @b(%0: f32[N]) saved () grad () {\n}\n",
        "adjoint @b: it takes 1 values; the block's 1 parameters, 0 saved and 1 gradients are needed"},
       {"block @b(%0: f32[N]) -> (f32[N]) {\n  return %0\n}\nadjoint @b(%0: f32[N]) saved () grad (%1: "

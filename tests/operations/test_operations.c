@@ -174,7 +174,7 @@ static bool add_operation(struct bench *b, enum ir_op op, uint32_t n, const uint
   struct ir_instr *instr = ir_build(&b->build, op, total, operands, 1, &type);
   set_attributes(b, instr, variant);
   b->outputs[b->n_outputs++] = instr->results[0];
-  b->block->random |= op == IR_OP_DROPOUT;
+  b->block->random |= ir_op_infos[op].random;
   return true;
 }
 

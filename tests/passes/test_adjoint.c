@@ -96,12 +96,10 @@ static void set_attributes(struct bench *b, struct ir_instr *instr, uint32_t var
       instr->length = instr->operands[0]->type->shape.sizes[0];
     break;
   case IR_OP_PAD: instr->size = size_constant(arena, 1); break;
-  case IR_OP_DROPOUT:
-    instr->number = 0.4;
-    b->module->n_sites = 1;
-    break;
+  case IR_OP_DROPOUT: instr->number = 0.4; break;
   default: break;
   }
+  b->module->n_sites = 1;
 }
 
 // The block of one operation, or NULL when the shapes do not suit.
@@ -130,7 +128,7 @@ static struct ir_block *make_block(struct bench *b, enum ir_op op, const struct 
   set_attributes(b, instr, c->variant);
   block->outputs = instr->results;
   block->n_outputs = block->n_results = 1;
-  block->random = op == IR_OP_DROPOUT;
+  block->random = ir_op_infos[op].random;
   ir_block_renumber(block);
   return block;
 }
