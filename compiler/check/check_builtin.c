@@ -23,9 +23,11 @@ static const struct type *wrong_argument(struct checker *checker, const struct b
     diag_help(d, "`pick_best(xs)` of `std.seq` decides among scores");
   if (builtin->kind == BUILTIN_LIST_MIN && (type->kind == TYPE_TENSOR || type->kind == TYPE_LIST))
     diag_help(d, "of tensors: `-max(-a)`");
-  if (builtin->kind == BUILTIN_TENSOR && type->kind == TYPE_LIST &&
+  if ((builtin->kind == BUILTIN_TENSOR || builtin->kind == BUILTIN_LIST_SAMPLE) && type->kind == TYPE_LIST &&
       type_resolve(type->list.element)->kind == TYPE_INT)
     diag_help(d, "make them floats: `[float(n) for n in xs]`");
+  if (builtin->kind == BUILTIN_LIST_SAMPLE && type->kind == TYPE_LIST && type_is_scalar(type->list.element))
+    diag_help(d, "make a vector of them: `sample(tensor(xs))`");
   return &type_error;
 }
 
@@ -81,7 +83,9 @@ static bool suits(const struct builtin *builtin, const struct type *type) {
   case BUILTIN_LIST_MIN:
   case BUILTIN_LIST_ARGMAX:
   case BUILTIN_LIST_ARGMIN:
-  case BUILTIN_LIST_ARGSORT: return type->kind == TYPE_LIST;
+  case BUILTIN_LIST_ARGSORT:
+  case BUILTIN_LIST_SAMPLE: return type->kind == TYPE_LIST;
+  case BUILTIN_LIST_SAMPLES:
   case BUILTIN_LIST_TOPK: return type->kind == TYPE_LIST || type->kind == TYPE_INT;
   case BUILTIN_HOST_ABS:
   case BUILTIN_HOST_MATH: return false;  // chosen before
@@ -212,7 +216,10 @@ static const struct type *check_numbers(struct checker *checker, const struct as
   struct arena *arena = checker->arena;
   struct ast_expr *const *args = expr->call.resolved.args;
   const struct type *type = type_resolve(args[0]->type), *place = &type_int;
-  bool of_list = builtin->kind == BUILTIN_LIST_TOPK || builtin->kind == BUILTIN_LIST_ARGSORT;
+  bool of_list = builtin->kind == BUILTIN_LIST_TOPK || builtin->kind == BUILTIN_LIST_ARGSORT ||
+                 builtin->kind == BUILTIN_LIST_SAMPLE || builtin->kind == BUILTIN_LIST_SAMPLES;
+  if (expr->call.resolved.arg_count > 1 && type_resolve(args[1]->type)->kind != TYPE_INT)
+    return wrong_argument(checker, builtin, args[1], "an int as the number of elements");
   if (of_list && type_resolve(type->list.element)->kind != TYPE_FLOAT)
     return wrong_argument(checker, builtin, args[0], "a vector or a list of floats");
   if (!of_list) {
@@ -229,16 +236,16 @@ static const struct type *check_numbers(struct checker *checker, const struct as
     const struct type *row = type_list(arena, &type_float, NULL);
     return type->tensor.rank == 1 ? row : type_list(arena, row, NULL);
   }
+  case BUILTIN_SAMPLE:
+  case BUILTIN_LIST_SAMPLE: return place;
   case BUILTIN_TOPK:
   case BUILTIN_LIST_TOPK: {
-    if (type_resolve(args[1]->type)->kind != TYPE_INT)
-      return wrong_argument(checker, builtin, args[1], "an int as the number of elements");
     const struct type **items = arena_new_array(arena, const struct type *, 2);
     items[0] = place;
     items[1] = &type_float;
     return type_list(arena, type_tuple(arena, 2, items), NULL);
   }
-  default: return type_list(arena, place, NULL);  // ARGSORT
+  default: return type_list(arena, place, NULL);  // ARGSORT, SAMPLES
   }
 }
 
@@ -653,7 +660,7 @@ static size_t plain_args(const struct builtin *builtin, size_t count) {
 static const struct type *argument_hint(struct checker *checker, const struct builtin *builtin, size_t i,
                                         const struct type *result) {
   result = result ? type_resolve(result) : NULL;
-  if (builtin->kind == BUILTIN_TENSOR)
+  if (builtin->kind == BUILTIN_TENSOR || (builtin->kind == BUILTIN_LIST_SAMPLE && i == 0))
     return type_list(checker->arena, &type_float, NULL);
   if (!result)
     return NULL;
@@ -736,7 +743,12 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_TOPK:
   case BUILTIN_LIST_TOPK:
   case BUILTIN_ARGSORT:
-  case BUILTIN_LIST_ARGSORT: return check_numbers(checker, expr, builtin);
+  case BUILTIN_LIST_ARGSORT:
+  case BUILTIN_SAMPLE:
+  case BUILTIN_LIST_SAMPLE:
+  case BUILTIN_SAMPLES:
+  case BUILTIN_LIST_SAMPLES: return check_numbers(checker, expr, builtin);
+  case BUILTIN_RANDOM: return &type_float;
   case BUILTIN_HOST_MAX:
   case BUILTIN_HOST_MIN:
     return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);

@@ -456,6 +456,8 @@ const struct size *ir_indexed_size(const struct ir_instr *);
 // Whether some value of the block has a run-time size: then one that comes in does.
 bool ir_block_is_ragged(const struct ir_block *);
 static inline bool ir_is_tensor_op(enum ir_op op) { return op >= IR_FIRST_TENSOR_OP && op < IR_N_OPS; }
+// Whether the host operation draws.
+static inline bool ir_is_host_draw(enum ir_op op) { return op >= IR_RANDOM && op <= IR_LIST_SAMPLES; }
 // Whether the example waits for a tensor's value there.
 static inline bool ir_is_read(enum ir_op op) { return op >= IR_READ_INDEX && op <= IR_READ_VALUES; }
 static inline bool ir_is_terminator(enum ir_op op) { return op >= IR_BR && op <= IR_RETURN; }

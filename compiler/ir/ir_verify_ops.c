@@ -12,69 +12,39 @@
 static const struct {
   const char *operands, *results;
 } host_signatures[IR_FIRST_TENSOR_OP] = {
-    [IR_CONST_INT] = {"", "i"},
-    [IR_CONST_BOOL] = {"", "b"},
-    [IR_CONST_FLOAT] = {"", "f"},
-    [IR_CONST_INDEX] = {"", "x"},
-    [IR_SIZE] = {"", "i"},
-    [IR_IADD] = {"ii", "i"},
-    [IR_ISUB] = {"ii", "i"},
-    [IR_IMUL] = {"ii", "i"},
-    [IR_IDIV] = {"ii", "i"},
-    [IR_IMOD] = {"ii", "i"},
-    [IR_INEG] = {"i", "i"},
-    [IR_IEQ] = {"nn", "b"},
-    [IR_INE] = {"nn", "b"},
-    [IR_ILT] = {"ii", "b"},
-    [IR_ILE] = {"ii", "b"},
-    [IR_FADD] = {"ff", "f"},
-    [IR_FSUB] = {"ff", "f"},
-    [IR_FMUL] = {"ff", "f"},
-    [IR_FDIV] = {"ff", "f"},
-    [IR_FNEG] = {"f", "f"},
-    [IR_FEQ] = {"ff", "b"},
-    [IR_FNE] = {"ff", "b"},
-    [IR_FLT] = {"ff", "b"},
-    [IR_FLE] = {"ff", "b"},
-    [IR_NOT] = {"b", "b"},
-    [IR_INT_TO_FLOAT] = {"m", "f"},
-    [IR_FLOAT_TO_INT] = {"f", "i"},
-    [IR_INDEX_TO_INT] = {"x", "i"},
-    [IR_INT_TO_INDEX] = {"i", "x"},
-    [IR_CHECK_RANGE] = {"ii", "i"},
-    [IR_REQUIRE] = {"b", ""},
-    [IR_PRINT] = {"*", ""},
-    [IR_DATA_NEW] = {"*", "d"},
-    [IR_DATA_TAG] = {"d", "i"},
-    [IR_DATA_GET] = {"d", "*"},
-    [IR_LIST_NEW] = {"*", "l"},
-    [IR_LIST_LEN] = {"l", "i"},
-    [IR_LIST_GET] = {"li", "*"},
-    [IR_LIST_SET] = {"li*", "l"},
-    [IR_LIST_PUSH] = {"l*", "l"},
-    [IR_LIST_POP] = {"l", "l"},
-    [IR_LIST_SLICE] = {"lii", "l"},
-    [IR_LIST_REVERSE] = {"l", "l"},
-    [IR_LIST_CONCAT] = {"ll", "l"},
-    [IR_LIST_ZIP] = {"ll", "l"},
-    [IR_CALL] = {"*", "*"},
-    [IR_EMIT] = {"*", "*"},
-    [IR_LIST_SUM] = {"l", "*"},
-    [IR_LIST_MEAN] = {"l", "*"},
-    [IR_LIST_MAX] = {"l", "*"},
-    [IR_LIST_VECTOR] = {"l", "*"},
-    [IR_LIST_STACK] = {"l", "*"},
-    [IR_ACC_OF] = {"t", "a"},
-    [IR_ACC_ADD] = {"aa", "a"},
-    [IR_ACC_SUM] = {"a", "t"},
-    [IR_READ_INDEX] = {"s", "p"},
-    [IR_READ_VALUE] = {"s", "f"},
-    [IR_READ_INDICES] = {"t", "l"},
-    [IR_READ_VALUES] = {"t", "l"},
-    [IR_LIST_ORDER] = {"li", "l"},
-    [IR_BR] = {"", ""},
-    [IR_BRIF] = {"b", ""},
-    [IR_SWITCH] = {"i", ""},
+    [IR_CONST_INT] = {"", "i"},      [IR_CONST_BOOL] = {"", "b"},
+    [IR_CONST_FLOAT] = {"", "f"},    [IR_CONST_INDEX] = {"", "x"},
+    [IR_SIZE] = {"", "i"},           [IR_IADD] = {"ii", "i"},
+    [IR_ISUB] = {"ii", "i"},         [IR_IMUL] = {"ii", "i"},
+    [IR_IDIV] = {"ii", "i"},         [IR_IMOD] = {"ii", "i"},
+    [IR_INEG] = {"i", "i"},          [IR_IEQ] = {"nn", "b"},
+    [IR_INE] = {"nn", "b"},          [IR_ILT] = {"ii", "b"},
+    [IR_ILE] = {"ii", "b"},          [IR_FADD] = {"ff", "f"},
+    [IR_FSUB] = {"ff", "f"},         [IR_FMUL] = {"ff", "f"},
+    [IR_FDIV] = {"ff", "f"},         [IR_FNEG] = {"f", "f"},
+    [IR_FEQ] = {"ff", "b"},          [IR_FNE] = {"ff", "b"},
+    [IR_FLT] = {"ff", "b"},          [IR_FLE] = {"ff", "b"},
+    [IR_NOT] = {"b", "b"},           [IR_INT_TO_FLOAT] = {"m", "f"},
+    [IR_FLOAT_TO_INT] = {"f", "i"},  [IR_INDEX_TO_INT] = {"x", "i"},
+    [IR_INT_TO_INDEX] = {"i", "x"},  [IR_CHECK_RANGE] = {"ii", "i"},
+    [IR_REQUIRE] = {"b", ""},        [IR_PRINT] = {"*", ""},
+    [IR_DATA_NEW] = {"*", "d"},      [IR_DATA_TAG] = {"d", "i"},
+    [IR_DATA_GET] = {"d", "*"},      [IR_LIST_NEW] = {"*", "l"},
+    [IR_LIST_LEN] = {"l", "i"},      [IR_LIST_GET] = {"li", "*"},
+    [IR_LIST_SET] = {"li*", "l"},    [IR_LIST_PUSH] = {"l*", "l"},
+    [IR_LIST_POP] = {"l", "l"},      [IR_LIST_SLICE] = {"lii", "l"},
+    [IR_LIST_REVERSE] = {"l", "l"},  [IR_LIST_CONCAT] = {"ll", "l"},
+    [IR_LIST_ZIP] = {"ll", "l"},     [IR_CALL] = {"*", "*"},
+    [IR_EMIT] = {"*", "*"},          [IR_LIST_SUM] = {"l", "*"},
+    [IR_LIST_MEAN] = {"l", "*"},     [IR_LIST_MAX] = {"l", "*"},
+    [IR_LIST_VECTOR] = {"l", "*"},   [IR_LIST_STACK] = {"l", "*"},
+    [IR_ACC_OF] = {"t", "a"},        [IR_ACC_ADD] = {"aa", "a"},
+    [IR_ACC_SUM] = {"a", "t"},       [IR_READ_INDEX] = {"s", "p"},
+    [IR_READ_VALUE] = {"s", "f"},    [IR_READ_INDICES] = {"t", "l"},
+    [IR_READ_VALUES] = {"t", "l"},   [IR_LIST_ORDER] = {"li", "l"},
+    [IR_RANDOM] = {"", "f"},         [IR_LIST_SAMPLE] = {"l", "p"},
+    [IR_LIST_SAMPLES] = {"li", "l"}, [IR_BR] = {"", ""},
+    [IR_BRIF] = {"b", ""},           [IR_SWITCH] = {"i", ""},
     [IR_RETURN] = {"*", ""},
 #define OPERANDS_1 "f"
 #define OPERANDS_2 "ff"
@@ -351,6 +321,15 @@ static bool check_read_list(struct ir_verifier *v, const struct ir_instr *instr)
   return FAIL(v, "result 0 cannot be %s", ir_verify_type_text(v, instr->results[0]->type));
 }
 
+static bool check_list_sample(struct ir_verifier *v, const struct ir_instr *instr) {
+  const struct ir_type *to = instr->results[0]->type;
+  if (instr->operands[0]->type->element->kind != IR_FLOAT)
+    return FAIL(v, "operand 0 cannot be %s", ir_verify_type_text(v, instr->operands[0]->type));
+  if (instr->op == IR_LIST_SAMPLES && to->element->kind != IR_INT && to->element->kind != IR_INDEX)
+    return FAIL(v, "result 0 cannot be %s", ir_verify_type_text(v, to));
+  return true;
+}
+
 static bool check_list_order(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct ir_type *from = instr->operands[0]->type->element, *to = instr->results[0]->type->element;
   if (instr->integer != 0 && instr->integer != 1)
@@ -394,6 +373,8 @@ static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   case IR_LIST_VECTOR:
   case IR_LIST_STACK: return check_list_tensor(v, instr);
   case IR_LIST_ORDER: return check_list_order(v, instr);
+  case IR_LIST_SAMPLE:
+  case IR_LIST_SAMPLES: return check_list_sample(v, instr);
   case IR_READ_INDICES:
   case IR_READ_VALUES: return check_read_list(v, instr);
   case IR_ACC_OF:

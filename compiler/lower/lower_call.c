@@ -405,18 +405,36 @@ static struct ssa_values element_at(struct lower_fn *fn, struct ssa_values place
   return (struct ssa_values){2, pair};
 }
 
-// topk and argsort, of a tensor or of a list of floats.
-static struct ssa_values lower_ordered(struct lower_fn *fn, const struct ast_expr *expr, bool largest) {
+// What a list of floats, or the elements of a vector, are to be for an operation of host code.
+static struct ir_value *lower_numbers(struct lower_fn *fn, struct ir_value *value) {
   struct ir_builder *build = &fn->ssa.build;
+  if (value->type->kind != IR_TENSOR)
+    return value;
+  return ir_build_value(build, IR_READ_VALUES, 1, &value,
+                        ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT)));
+}
+
+// random(), sample(p), sample(p, k).
+static struct ssa_values lower_host_draw(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
   struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  struct ir_value *list = args.items[0];
-  if (list->type->kind == IR_TENSOR)
-    list = ir_build_value(build, IR_READ_VALUES, 1, &list,
-                          ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT)));
+  if (args.n > 0)
+    args.items[0] = lower_numbers(fn, args.items[0]);
+  return lower_one(fn, ir_build_value(&fn->ssa.build, call->target.builtin->op, args.n, args.items,
+                                      lower_type_here(fn, expr->type)));
+}
+
+// topk and argsort, of a tensor or of a list of floats.
+static struct ssa_values lower_ordered(struct lower_fn *fn, const struct ast_expr *expr, bool largest) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ssa_values args = lower_exprs(fn, call->args, call->arg_count);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  struct ir_value *list = lower_numbers(fn, args.items[0]);
   const struct ir_type *type = lower_type_here(fn, expr->type);
   if (!largest)
     return lower_one(fn, lower_order(fn, list, NULL, false, type->element));
@@ -465,6 +483,11 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_ARGMAX:
   case BUILTIN_ARGMIN: return lower_decision(fn, expr, IR_READ_INDEX);
   case BUILTIN_VALUE: return lower_decision(fn, expr, IR_READ_VALUE);
+  case BUILTIN_RANDOM:
+  case BUILTIN_SAMPLE:
+  case BUILTIN_LIST_SAMPLE:
+  case BUILTIN_SAMPLES:
+  case BUILTIN_LIST_SAMPLES: return lower_host_draw(fn, expr);
   case BUILTIN_VALUES: return lower_values(fn, expr);
   case BUILTIN_TOPK:
   case BUILTIN_LIST_TOPK: return lower_ordered(fn, expr, true);

@@ -69,9 +69,10 @@ static inline struct op_info *info_of(const struct former *former, const struct 
   return &former->ops[value->id];
 }
 
-// Instructions that stay in their order: calls, decisions and what people see.
+// Instructions that stay in their order: calls, decisions, draws and what people see.
 static inline bool has_effect(const struct ir_instr *instr) {
-  return instr->op == IR_CALL || ir_is_read(instr->op) || instr->op == IR_PRINT || instr->op == IR_REQUIRE;
+  return instr->op == IR_CALL || ir_is_read(instr->op) || ir_is_host_draw(instr->op) ||
+         instr->op == IR_PRINT || instr->op == IR_REQUIRE;
 }
 
 // outline.c: turns the groups into blocks and their operations into emits.

@@ -8,7 +8,8 @@
 #include "compiler/passes/cfg.h"
 
 bool instr_is_pure(const struct ir_instr *instr) {
-  return instr_is_removable(instr) && instr->op != IR_CALL && instr->op != IR_EMIT;
+  return instr_is_removable(instr) && instr->op != IR_CALL && instr->op != IR_EMIT &&
+         !ir_is_host_draw(instr->op);
 }
 
 bool instr_is_removable(const struct ir_instr *instr) {

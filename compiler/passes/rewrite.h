@@ -18,7 +18,7 @@ struct arena;
 
 // Whether two equal instructions give equal results. Draws are pure in this sense, their site being an
 // attribute, and so are decisions: a tensor's value never changes. Calls and emits are not, because they
-// may draw random numbers.
+// may draw random numbers, nor are draws of host code, which have no site.
 bool instr_is_pure(const struct ir_instr *instr);
 // Whether an instruction without uses may go, provided that it cannot fail (failure.h): everything but
 // terminators and sinks.

@@ -238,6 +238,9 @@ static LLVMValueRef build(struct host_function *f) {
   case IR_LIST_VECTOR:
   case IR_LIST_STACK: return build_list_tensor(f);
   case IR_LIST_ORDER: return build_list_order(f);
+  case IR_RANDOM: return build_direct(f, HELPER_host_random);
+  case IR_LIST_SAMPLE: return build_direct(f, HELPER_host_list_sample);
+  case IR_LIST_SAMPLES: return build_with_shape(f, HELPER_host_list_samples);
   case IR_READ_INDICES:
   case IR_READ_VALUES: return build_read_list(f);
   case IR_ACC_OF: return build_acc_of(f);

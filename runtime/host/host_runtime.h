@@ -19,6 +19,15 @@ struct value_list *host_read_indices(struct example *, const struct ir_loc *, co
 struct value_list *host_list_order(struct example *, const struct ir_loc *, const struct value_shape *,
                                    const struct value_list *, int64_t k, uint32_t largest);
 
+// host_draw.c: each call is the example's next draw.
+double host_random(struct example *, const struct ir_loc *);
+// A position of a list of floats, drawn with these weights. Fails where one is no number of at least 0 or none is above 0.
+int64_t host_list_sample(struct example *, const struct ir_loc *, const struct value_list *weights);
+// n different positions as a list of `shape`, each drawn with the weights of those that are left. Fails where fewer are
+// above 0, too.
+struct value_list *host_list_samples(struct example *, const struct ir_loc *, const struct value_shape *,
+                                     const struct value_list *weights, int64_t n);
+
 // host_print.c: keeps what print number `number` shall write, until the minibatch has run. The values are those of this
 // moment: it takes references of its own.
 void host_print(struct example *, const struct ir_loc *, uint32_t number, const struct value_shape *,

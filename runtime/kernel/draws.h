@@ -81,6 +81,17 @@ static inline double draws_normal(const struct draws_at *at, uint32_t element) {
   return radius * (part & 1 ? sin(angle) : cos(angle));
 }
 
+// Draws of host code: number `draw` of an example. One may consist of several numbers. Blocks have no such site.
+#define DRAWS_HOST_SITE UINT32_MAX
+
+// 53 bits: all that a double of [0, 1) holds.
+static inline uint64_t draws_host_bits(uint64_t key, uint32_t example, uint32_t draw, uint32_t number) {
+  const uint32_t counter[4] = {number, DRAWS_HOST_SITE, draw, example};
+  uint32_t out[4];
+  draws_philox(counter, key, out);
+  return ((uint64_t)out[0] << 32 | out[1]) >> 11;
+}
+
 // An element is kept when its draw is not below this; the probability of dropping it is p to within 2^-33.
 static inline uint64_t draws_dropout_threshold(double p) {
   return p <= 0 ? 0 : p >= 1 ? (uint64_t)1 << 32 : (uint64_t)(p * 4294967296.0 + 0.5);

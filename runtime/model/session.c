@@ -11,6 +11,7 @@
 #include "runtime/base/long_sum.h"
 #include "runtime/base/machine.h"
 #include "runtime/base/status.h"
+#include "runtime/kernel/draws.h"
 
 // ------------------------------------------------------------------------------------------------------ life
 
@@ -189,13 +190,15 @@ void session_renew(nn_session *session, struct session_part part, bool done_only
     uint32_t number = example->traced.host.number;
     *example = (struct session_example){.state = EXAMPLE_NEW};
     example->traced.position = (uint32_t)i;
-    example->traced.host = (struct example){.trace = &session->minibatch.trace,
-                                            .arena = session->arena,
-                                            .number = number,
-                                            .limits = &session->limits,
-                                            .room = &session->room,
-                                            .heap.pool = &session->room.heaps,
-                                            .interrupt = session->interrupt};
+    example->traced.host =
+        (struct example){.trace = &session->minibatch.trace,
+                         .arena = session->arena,
+                         .number = number,
+                         .draws_key = draws_key(session->model->options.seed, session_epoch(session)),
+                         .limits = &session->limits,
+                         .room = &session->room,
+                         .heap.pool = &session->room.heaps,
+                         .interrupt = session->interrupt};
     example->run = (struct host_run){
         .entry = run.entry, .example = &example->traced.host, .args = run.args, .results = run.results};
   }

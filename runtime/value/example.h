@@ -67,6 +67,9 @@ struct example {
   uint64_t instances, waits;
   bool crowded;  // it failed, but only for want of room
   struct example_print *prints, *last_print;
+  // Draws of host code: their key beside the number, and how many there have been.
+  uint64_t draws_key;
+  uint32_t n_draws;
   uint64_t copied;  // elements of lists copied because somebody else sees the list, too
 };
 

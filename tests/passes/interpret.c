@@ -15,6 +15,7 @@
 struct run {
   struct interpreter *in;
   size_t most_bytes;  // of the arena
+  uint32_t n_draws;   // of host code, so far
   jmp_buf failed;
 };
 
@@ -413,6 +414,47 @@ static void run_list_order(const struct frame *f, const struct ir_instr *instr) 
   set(f, instr, (struct slot){.list = made});
 }
 
+// Any function of how many draws there were: what is compared are runs of the same program.
+static double next_draw(const struct frame *f) {
+  return (double)(++f->run->n_draws * 2654435761u >> 8) * 0x1p-24;
+}
+
+static int64_t sample(const struct frame *f, const double *weights, uint32_t n) {
+  double sum = 0, below = 0, target;
+  int64_t last = -1;
+  for (uint32_t i = 0; i < n; i++) {
+    require(f, weights[i] >= 0 && weights[i] < INFINITY, "a weight");
+    sum += weights[i];
+  }
+  require(f, sum > 0, "nothing to draw");
+  target = next_draw(f) * sum;
+  for (uint32_t i = 0; i < n && (last < 0 || below <= target); i++) {
+    below += weights[i];
+    last = weights[i] > 0 ? (int64_t)i : last;
+  }
+  return last;
+}
+
+// Without replacement one after the other.
+static void run_sample(const struct frame *f, const struct ir_instr *instr) {
+  const struct slot_list *list = get(f, instr, 0).list;
+  double *weights = arena_new_array(f->run->in->arena, double, list->n + 1);
+  for (uint32_t i = 0; i < list->n; i++)
+    weights[i] = list->slots[i].number;
+  if (instr->op == IR_LIST_SAMPLE) {
+    set_int(f, instr, sample(f, weights, list->n));
+    return;
+  }
+  int64_t n = get(f, instr, 1).integer;
+  require(f, n >= 0 && n <= list->n, "a sample of too few elements");
+  struct slot_list *made = list_new(f, (uint32_t)n, 1);
+  for (int64_t i = 0; i < n; i++) {
+    made->slots[i].integer = sample(f, weights, list->n);
+    weights[made->slots[i].integer] = 0;
+  }
+  set(f, instr, (struct slot){.list = made});
+}
+
 static void run_list_get(const struct frame *f, const struct ir_instr *instr) {
   const struct slot_list *list = get(f, instr, 0).list;
   int64_t at = get(f, instr, 1).integer;
@@ -553,6 +595,9 @@ static void run_instr(const struct frame *f, uint32_t depth, const struct ir_ins
   case IR_READ_INDICES:
   case IR_READ_VALUES: run_read_list(f, instr); return;
   case IR_LIST_ORDER: run_list_order(f, instr); return;
+  case IR_RANDOM: set_number(f, instr, next_draw(f)); return;
+  case IR_LIST_SAMPLE:
+  case IR_LIST_SAMPLES: run_sample(f, instr); return;
   default: break;
   }
   if (instr->op >= IR_LIST_NEW && instr->op <= IR_LIST_ZIP)

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/value/value.h"
 #include "tests/runtime/rig.h"
 
 // ------------------------------------------------------------------------------------------------ distributions
@@ -142,8 +143,6 @@ static void precisions_draw_alike(void **state) {
   rig_close(&wide);
 }
 
-// ------------------------------------------------------------------------------------------------- independence
-
 // Of x[i] and y[i + lag], standardised: a sum of n products, whose standard deviation is 1 / sqrt(n).
 static void assert_uncorrelated(const double *x, const double *y, size_t lag, const char *what) {
   double plain = 0, squares = 0;
@@ -155,6 +154,87 @@ static void assert_uncorrelated(const double *x, const double *y, size_t lag, co
   if (fabs(plain) > 4 * sqrt((double)n) || fabs(squares) > 4 * sqrt((double)n))
     fail_msg("%s: correlations %g and of the squares %g", what, plain / (double)n, squares / (double)n);
 }
+
+// ------------------------------------------------------------------------------------------------ draws of host code
+
+static const char host_model[] =
+    "fn floats(n: int) -> [float] { [random() for _ in 0..1000] }\n"
+    "fn positions(n: int) -> [int] { [sample([0.5, 0, 2, 1.5]) for _ in 0..1000] }\n"
+    "fn indices(n: int) -> [int] { let p = tensor(0, 1, 3)\n [sample(p) for _ in 0..10] }\n"
+    "fn pairs(n: int) -> [int] {\n"
+    "  var found: [int] = []\n"
+    "  for _ in 0..500 {\n"
+    "    let pair = sample([1, 2, 0, 4], 2)\n"
+    "    found = push(found, 4 * pair[0] + pair[1])\n"
+    "  }\n"
+    "  found\n"
+    "}\n"
+    "fn loss(n: int) -> f32 { random() + float(n) }\n";
+
+// The elements of the lists of all examples, one after the other.
+static uint64_t *draw_lists(struct rig *rig, const char *entry, size_t length) {
+  rig_run(rig, entry, NN_INFER);
+  uint64_t *x = malloc(rig->n * length * sizeof *x);
+  for (size_t i = 0; i < rig->n; i++) {
+    assert_null(nn_session_error(rig->session, i));
+    const struct value_list *list = (void *)(uintptr_t)rig->session->examples[i].run.results[0];
+    assert_int_equal(list->length, length);
+    memcpy(x + i * length, list->buffer->slots + list->offset, length * sizeof *x);
+  }
+  return x;
+}
+
+// How often each of `n` was drawn, against their probabilities: chi squared (Pearson), which exceeds its mean, the number
+// of those that occur less 1, by five of its standard deviations once in some thousand times.
+static void check_counts(const char *what, const uint64_t *x, size_t n_drawn, const double *p, size_t n) {
+  double distance = 0, freedom = -1;
+  for (size_t i = 0; i < n; i++) {
+    double count = 0, expected = p[i] * (double)n_drawn;
+    for (size_t k = 0; k < n_drawn; k++)
+      count += x[k] == i;
+    if (p[i] == 0 && count > 0)
+      fail_msg("%s: %zu was drawn, which cannot be", what, i);
+    distance += p[i] > 0 ? (count - expected) * (count - expected) / expected : 0;
+    freedom += p[i] > 0;
+  }
+  if (distance > freedom + 5 * sqrt(2 * freedom))
+    fail_msg("%s: chi squared is %g with %g degrees of freedom", what, distance, freedom);
+}
+
+static void host_draws_are_theirs(void **state) {
+  (void)state;
+  struct rig rig;
+  rig_open(&rig, host_model, "loss", &(struct rig_options){.n_examples = EXAMPLES});
+  uint64_t *x = draw_lists(&rig, "floats", WIDTH);
+  double *floats = malloc(N * sizeof *floats), *centred = malloc(N * sizeof *floats);
+  memcpy(floats, x, N * sizeof *floats);
+  check_moments(&distributions[1], floats);
+  assert_true(ks_distance(floats, N, uniform_cdf) < 1.63 / sqrt(N));
+  for (size_t i = 0; i < N; i++)
+    centred[i] = (floats[i] - 0.5) * sqrt(12);
+  assert_uncorrelated(centred, centred, 1, "neighbours");
+  assert_uncorrelated(centred, centred, WIDTH, "examples");
+  free(floats);
+  free(centred);
+  free(x);
+  x = draw_lists(&rig, "positions", WIDTH);
+  check_counts("sample", x, N, (double[]){0.125, 0, 0.5, 0.375}, 4);
+  free(x);
+  x = draw_lists(&rig, "indices", 10);
+  check_counts("sample of a tensor", x, (size_t)10 * EXAMPLES, (double[]){0, 0.25, 0.75}, 3);
+  free(x);
+  // The second is drawn with the weights of those that are left.
+  double pairs[16] = {0}, weights[] = {1, 2, 0, 4};
+  for (int i = 0; i < 4; i++)
+    for (int k = 0; k < 4; k++)
+      pairs[4 * i + k] = i == k ? 0 : weights[i] / 7 * weights[k] / (7 - weights[i]);
+  x = draw_lists(&rig, "pairs", 500);
+  check_counts("sample without replacement", x, (size_t)500 * EXAMPLES, pairs, 16);
+  free(x);
+  rig_close(&rig);
+}
+
+// ------------------------------------------------------------------------------------------------- independence
 
 static void draws_are_independent(void **state) {
   (void)state;
@@ -220,6 +300,21 @@ static const char *const programs[] = {
     "  }\n"
     "  total\n"
     "}\n",
+    // host code that draws, in what decides and between decisions
+    "dim H = 4\nvocab Word\nparam E: f32[Word, H]\n"
+    "fn walk(w: Word, depth: int) -> f32 {\n"
+    "  if depth == 0 || random() < 0.25 { E[w][depth % 4] } else { E[w][sample([1, 2, 0, 1])] * walk(w, "
+    "depth - 1) }\n"
+    "}\n"
+    "fn loss(words: [Word]) -> f32 {\n"
+    "  var total: f32 = 0\n"
+    "  for w in words {\n"
+    "    for i in sample(exp(E[w]), 2) { total = total + E[w][i] * random() }\n"
+    "    total = total + walk(words[sample([1.0 for _ in words])], 3)\n"
+    "    total = total + dot(E[w], normal[H]) * float(sample(exp(E[w])))\n"
+    "  }\n"
+    "  square(total)\n"
+    "}\n",
     // tensors as long as a list
     "dim H = 4\nvocab Word\nparam E: f32[Word, H]\nparam q: f32[H]\n"
     "fn loss(words: [Word]) -> f32 {\n"
@@ -241,7 +336,7 @@ static void same_bits_everywhere(void **state) {
 static void gradients_beside_noise(void **state) {
   (void)state;
   for (size_t p = 0; p < N_PROGRAMS; p++)
-    if (p != 2)  // its decisions are steps
+    if (p != 2 && p != 3)  // their decisions are steps
       assert_true(rig_right_gradients(programs[p]));
 }
 
@@ -298,9 +393,13 @@ static void epochs_matter_in_training_alone(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(distributions_are_theirs), cmocka_unit_test(precisions_draw_alike),
-      cmocka_unit_test(draws_are_independent),    cmocka_unit_test(same_bits_everywhere),
-      cmocka_unit_test(gradients_beside_noise),   cmocka_unit_test(epochs_matter_in_training_alone),
+      cmocka_unit_test(distributions_are_theirs),
+      cmocka_unit_test(precisions_draw_alike),
+      cmocka_unit_test(draws_are_independent),
+      cmocka_unit_test(host_draws_are_theirs),
+      cmocka_unit_test(same_bits_everywhere),
+      cmocka_unit_test(gradients_beside_noise),
+      cmocka_unit_test(epochs_matter_in_training_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,8 @@ static struct number right_unary(struct run *r, enum form form, struct number a)
   case VEC_ERF: return checked(r, erf(v), a.d * M_2_SQRTPI * exp(-v * v));
   case VEC_SOFTPLUS: return checked(r, v > 0 ? v + log1p(exp(-v)) : log1p(exp(v)), a.d / (1 + exp(-v)));
   case VEC_STOP: return constant(v);
+  case VEC_NOISY:
+  case VEC_KEPT: return a;
   default: abort();
   }
 }
@@ -330,6 +332,8 @@ static struct fuzz_value eval_int(struct frame *f, enum form form, const struct 
   case BOOL_ANY: return of_int(eval_ints(form, a[0].list, a[1].i));
   case INT_ROOT: return of_int((int64_t)floor(sqrt((double)llabs(a[0].i % 50))));
   case INT_POWER: return of_int((a[0].i % 5) * (a[0].i % 5));
+  case INT_CHOSEN:
+  case INT_SAMPLED:
   case INT_ASSERTED: return of_int(a[0].i);
   case BOOL_LINTS: return of_int(equal_lists(a[0].list, a[1].list, 0));
   case BOOL_LWORDS: return of_int(!equal_lists(a[0].list, a[1].list, 0));
@@ -364,6 +368,7 @@ static struct fuzz_value eval_int(struct frame *f, enum form form, const struct 
       give_up(f->run);
     return of_int(a[0].s.v > 0.25);
   case BOOL_NOT: return of_int(!a[0].i);
+  case BOOL_RANDOM: return of_int(a[0].i);
   default: abort();
   }
 }
@@ -551,7 +556,8 @@ static struct fuzz_list eval_list(struct run *r, enum form form, const struct fu
   case LVEC_REVERSED:
   case LINT_REVERSED:
   case LWORD_REVERSED: return reversed(r, a[0].list);
-  case LINT_SORTED: return sorted(r, a[0].list);
+  case LINT_SORTED:
+  case LINT_SHUFFLED: return sorted(r, a[0].list);
   case LINT_ARGSORT: return order_of(r, h, a[0].x);
   case LINT_RANGE: {
     int64_t from = a[1].i % 7;

@@ -261,6 +261,8 @@ void program_print(FILE *out, const struct program *program) {
           "let cell = Cell(H)\nlet stack = [Cell(H) for _ in 0..2]\n"
           "fn of_size(x: f32[H]) -> f32[H] { x }\n"
           "fn spread[T: number](xs: [T]) -> T { max(xs) - min(xs) }\n"
+          "fn noisy[n](x: f32[n]) -> f32[n] {\n  let z = normal_like(x)\n  x + z - z\n}\n"
+          "fn chosen(n: int) -> int { sample(tensor(0, uniform())) + n - 1 }\n"
           "fn asserted(n: int) -> int {\n  assert(n == n, \"equal\")\n  n\n}\n"
           "fn mixed[n](x: f32[n], y: f32[n]) -> f32[n] { tanh(x) * y + 0.5 * x }\n"
           "fn number(words: [Word]) -> int { int(words[0]) }\n",

@@ -63,12 +63,15 @@ enum fuzz_type {
   F(INT_ROOT, INT, INT, NONE, NONE, "int(floor(sqrt(float(abs($0 % 50)))))")                                 \
   F(INT_POWER, INT, INT, NONE, NONE, "int(round(pow(float($0 % 5), 2)))")                                    \
   F(INT_ASSERTED, INT, INT, NONE, NONE, "asserted($0)")                                                      \
+  F(INT_CHOSEN, INT, INT, NONE, NONE, "chosen($0)")                                                          \
+  F(INT_SAMPLED, INT, INT, NONE, NONE, "($0 + sample([0.5, 0]))")                                            \
   F(BOOL_LESS, BOOL, INT, INT, NONE, "($0 < $1)")                                                            \
   F(BOOL_EQUAL, BOOL, INT, INT, NONE, "($0 % 3 == $1 % 3)")                                                  \
   F(BOOL_TAGS, BOOL, TAG, TAG, NONE, "($0 == $1)")                                                           \
   F(BOOL_WORDS, BOOL, WORD, WORD, NONE, "($0 != $1)")                                                        \
   F(BOOL_VALUE, BOOL, NUM, NONE, NONE, "(value($0) > 0.25)")                                                 \
   F(BOOL_NOT, BOOL, BOOL, NONE, NONE, "(!$0)")                                                               \
+  F(BOOL_RANDOM, BOOL, BOOL, NONE, NONE, "($0 && random() < 1)")                                             \
   F(BOOL_AND, BOOL, BOOL, BOOL, NONE, "($0 && $1)")                                                          \
   F(BOOL_OR, BOOL, BOOL, BOOL, NONE, "($0 || $1)")                                                           \
   F(BOOL_LINTS, BOOL, LINT, LINT, NONE, "($0 == $1)")                                                        \
@@ -144,6 +147,8 @@ enum fuzz_type {
   F(VEC_SLICE, VEC, VEC, VEC, NONE, "concat($0, $1)[1..H + 1]")                                              \
   F(VEC_SPLIT, VEC, VEC, VEC, NONE, "split(concat($0, $1), 2).1")                                            \
   F(VEC_STOP, VEC, VEC, NONE, NONE, "stop_gradient($0)")                                                     \
+  F(VEC_NOISY, VEC, VEC, NONE, NONE, "noisy($0)")                                                            \
+  F(VEC_KEPT, VEC, VEC, NONE, NONE, "($0 * bernoulli(ones[H]))")                                             \
   F(VEC_STACK, VEC, NUM, NUM, NONE, "of_size(tensor([$0 + it * $1 for it in 0..H]))")                        \
   F(VEC_VECTOR, VEC, INT, VEC, NONE, "(of_size(tensor([float($0 % 5 + it) for it in 0..H])) * $1)")          \
   F(VEC_LIST_SUM, VEC, LVEC, NONE, NONE, "sum($0)")                                                          \
@@ -172,6 +177,7 @@ enum fuzz_type {
   F(LINT_ARGSORT, LINT, VEC, NONE, NONE, "argsort($0)")                                                      \
   F(LINT_DECISIONS, LINT, LVEC, NONE, NONE, "[argmax(it) for it in $0]")                                     \
   F(LINT_SORTED, LINT, LINT, NONE, NONE, "sort($0)")                                                         \
+  F(LINT_SHUFFLED, LINT, LINT, NONE, NONE, "sort(shuffled($0))")                                             \
   F(LINT_RANGE, LINT, INT, INT, NONE, "([$0] + range($1 % 7, -3, -2))")                                      \
   F(LINT_HIGHER, LINT, LINT, INT, NONE, "map($0, fn(x) { x - $1 })")                                         \
   F(LINT_AT, LINT, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")                                \
