@@ -95,6 +95,9 @@ static bool is_subscript(const struct prover *p, const struct ir_value *list, co
 static bool is_in_range(const struct prover *p, const struct ir_instr *check, uint32_t at) {
   const struct ir_value *bound = bound_of(p, check->operands[0], at);
   int64_t index, n;
+  // No size is below 1.
+  if (constant_int(check->operands[0], &index) && index == 0 && made_by(check->operands[1], IR_SIZE))
+    return true;
   return (bound && same_number(bound, check->operands[1])) ||
          (constant_int(check->operands[0], &index) && constant_int(check->operands[1], &n) && index >= 0 &&
           index < n);

@@ -35,6 +35,9 @@ void pass_demand(struct ir_module *, struct arena *scratch);
 // dce.c: instructions and basic-block parameters without use go, except what may fail (failure.h).
 void pass_dce(struct ir_module *, struct arena *scratch);
 
+// fission.c: loops that read a decision in each turn become two, of which the first asks for all of them.
+void pass_fission(struct ir_module *, struct arena *scratch);
+
 // accumulate.c: sums along loops and recursions become `acc`, so that their terms leave the recurrence.
 void pass_accumulate(struct ir_module *, struct arena *scratch);
 
