@@ -217,6 +217,122 @@ struct cfg *cfg_build(struct arena *arena, struct ir_function *function) {
   return cfg;
 }
 
+// ------------------------------------------------------------------------------------------- postdominators
+
+struct backwards {
+  const struct cfg *cfg;
+  struct arena *arena;
+  uint32_t loop;
+  uint32_t *order;  // [position] rank from the end, which is before all; 0: not reached
+  uint32_t *visited, n_visited;
+  uint32_t *next;
+};
+
+static bool is_within(const struct backwards *w, uint32_t b) {
+  return cfg_loop_contains(w->cfg, w->loop, w->cfg->loop[b]);
+}
+
+static bool is_header(const struct backwards *w, uint32_t b) {
+  return w->loop != CFG_NONE && b == w->cfg->loops[w->loop].header;
+}
+
+// Where an edge leads, or CFG_NONE for the end.
+static uint32_t way_of(const struct backwards *w, const struct ir_target *target) {
+  uint32_t to = w->cfg->position[target->bb->id];
+  return is_header(w, to) || !is_within(w, to) ? CFG_NONE : to;
+}
+
+static bool reaches_end(const struct backwards *w, uint32_t b) {
+  const struct ir_instr *end = w->cfg->bbs[b]->last;
+  for (uint32_t t = 0; t < end->n_targets; t++)
+    if (way_of(w, &end->targets[t]) == CFG_NONE)
+      return true;
+  return end->n_targets == 0;
+}
+
+// Depth first against the edges.
+static void walk_back(struct backwards *w, uint32_t from) {
+  struct frame {
+    uint32_t b, next;
+  } *stack = arena_new_array(w->arena, struct frame, w->cfg->n);
+  uint32_t depth = 0;
+  stack[depth++] = (struct frame){from, 0};
+  w->order[from] = 1;
+  while (depth > 0) {
+    struct frame *top = &stack[depth - 1];
+    const struct cfg_preds *preds = &w->cfg->preds[top->b];
+    if (is_header(w, top->b) || top->next == preds->n) {
+      w->visited[w->n_visited++] = top->b;
+      depth--;
+      continue;
+    }
+    uint32_t before = preds->from[top->next++];
+    if (is_within(w, before) && !w->order[before]) {
+      w->order[before] = 1;
+      stack[depth++] = (struct frame){before, 0};
+    }
+  }
+}
+
+// The first basic block that both ways pass.
+static uint32_t meet(const struct backwards *w, uint32_t a, uint32_t b) {
+  while (a != b) {
+    if (a == CFG_NONE || b == CFG_NONE)
+      return CFG_NONE;
+    if (w->order[a] > w->order[b])
+      a = w->next[a];
+    else
+      b = w->next[b];
+  }
+  return a;
+}
+
+static uint32_t meet_ways(const struct backwards *w, const bool *known, uint32_t b) {
+  const struct ir_instr *end = w->cfg->bbs[b]->last;
+  uint32_t found = CFG_NONE;
+  bool any = false;
+  for (uint32_t t = 0; t < end->n_targets; t++) {
+    uint32_t way = way_of(w, &end->targets[t]);
+    if (way != CFG_NONE && !known[way])
+      continue;
+    found = any ? meet(w, found, way) : way;
+    any = true;
+  }
+  return found;
+}
+
+// Cooper, Harvey & Kennedy (2001), against the edges.
+uint32_t *cfg_postdominators(struct arena *arena, const struct cfg *cfg, uint32_t loop) {
+  struct backwards w = {cfg,
+                        arena,
+                        loop,
+                        arena_new_array(arena, uint32_t, cfg->n),
+                        arena_new_array(arena, uint32_t, cfg->n),
+                        0,
+                        arena_new_array(arena, uint32_t, cfg->n)};
+  bool *known = arena_new_array(arena, bool, cfg->n);
+  uint32_t n = 0;
+  for (uint32_t b = 0; b < cfg->n; b++) {
+    n += is_within(&w, b);
+    if (is_within(&w, b) && reaches_end(&w, b) && !w.order[b])
+      walk_back(&w, b);
+  }
+  if (w.n_visited < n)
+    return NULL;
+  for (uint32_t i = 0; i < n; i++)
+    w.order[w.visited[i]] = n - i;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (uint32_t i = n; i-- > 0;) {
+      uint32_t b = w.visited[i], found = meet_ways(&w, known, b);
+      changed = changed || !known[b] || w.next[b] != found;
+      known[b] = true;
+      w.next[b] = found;
+    }
+  }
+  return w.next;
+}
+
 uint32_t *cfg_definitions(struct arena *arena, const struct cfg *cfg, const struct ir_function *function) {
   uint32_t *at = arena_new_array(arena, uint32_t, function->n_values);
   for (uint32_t i = 0; i < cfg->n; i++) {

@@ -47,6 +47,10 @@ bool cfg_dominates(const struct cfg *, uint32_t a, uint32_t b);
 uint32_t cfg_common_dominator(const struct cfg *, uint32_t a, uint32_t b);
 // Whether loop `outer` (CFG_NONE: the whole function) is `inner` or lies around it.
 bool cfg_loop_contains(const struct cfg *, uint32_t outer, uint32_t inner);
+// [position] the basic block that every way on passes next (immediate postdominator), CFG_NONE: the end. Of `loop` alone,
+// where it is one: the ways through a turn, which ends at edges to the header and out of the loop. NULL where some way never
+// ends.
+uint32_t *cfg_postdominators(struct arena *, const struct cfg *, uint32_t loop);
 // [value id] position of the basic block that defines a value; 0 for the function's parameters.
 uint32_t *cfg_definitions(struct arena *, const struct cfg *, const struct ir_function *);
 

@@ -39,7 +39,7 @@
 static bool find_shape(struct fission *f, uint32_t loop) {
   const struct cfg *cfg = f->cfg;
   f->header = cfg->loops[loop].header;
-  f->latch = f->exit = FISSION_NONE;
+  f->latch = f->exit = CFG_NONE;
   f->bbs = arena_new_array(f->scratch, uint32_t, cfg->n);
   f->is_in = arena_new_array(f->scratch, bool, cfg->n);
   f->n_bbs = 0;
@@ -55,110 +55,13 @@ static bool find_shape(struct fission *f, uint32_t loop) {
     for (uint32_t t = 0; t < end->n_targets; t++) {
       uint32_t to = cfg->position[end->targets[t].bb->id];
       uint32_t *only = to == f->header ? &f->latch : !f->is_in[to] ? &f->exit : NULL;
-      if (only && *only != FISSION_NONE)
+      if (only && *only != CFG_NONE)
         return false;
       if (only)
         *only = f->bbs[i];
     }
   }
-  return f->latch != FISSION_NONE && f->exit != FISSION_NONE;
-}
-
-// ------------------------------------------------------------------------------------------- ways through a turn
-
-// Whether an edge to the header or out of the loop ends the turn there.
-static bool ends_turn(const struct fission *f, uint32_t b) {
-  const struct ir_instr *end = f->cfg->bbs[b]->last;
-  for (uint32_t t = 0; t < end->n_targets; t++) {
-    uint32_t to = f->cfg->position[end->targets[t].bb->id];
-    if (to == f->header || !f->is_in[to])
-      return true;
-  }
-  return false;
-}
-
-struct walk {
-  uint32_t *order;  // [position] rank from the turn's end; 0: not reached, as the end itself
-  uint32_t *visited, n_visited;
-};
-
-// Depth first against the edges.
-static void walk_back(const struct fission *f, struct walk *w, uint32_t from) {
-  struct frame {
-    uint32_t b, next;
-  } *stack = arena_new_array(f->scratch, struct frame, f->n_bbs + 1);
-  uint32_t depth = 0;
-  stack[depth++] = (struct frame){from, 0};
-  w->order[from] = 1;
-  while (depth > 0) {
-    struct frame *top = &stack[depth - 1];
-    const struct cfg_preds *preds = &f->cfg->preds[top->b];
-    if (top->b == f->header || top->next == preds->n) {
-      w->visited[w->n_visited++] = top->b;
-      depth--;
-      continue;
-    }
-    uint32_t before = preds->from[top->next++];
-    if (f->is_in[before] && !w->order[before]) {
-      w->order[before] = 1;
-      stack[depth++] = (struct frame){before, 0};
-    }
-  }
-}
-
-// The first basic block that both ways pass.
-static uint32_t meet(const struct fission *f, const struct walk *w, uint32_t a, uint32_t b) {
-  while (a != b) {
-    if (a == FISSION_NONE || b == FISSION_NONE)
-      return FISSION_NONE;
-    if (w->order[a] > w->order[b])
-      a = f->next[a];
-    else
-      b = f->next[b];
-  }
-  return a;
-}
-
-static uint32_t meet_ways(const struct fission *f, const struct walk *w, const bool *known, uint32_t b) {
-  const struct ir_instr *end = f->cfg->bbs[b]->last;
-  uint32_t found = FISSION_NONE;
-  bool any = false;
-  for (uint32_t t = 0; t < end->n_targets; t++) {
-    uint32_t to = f->cfg->position[end->targets[t].bb->id];
-    bool ends = to == f->header || !f->is_in[to];
-    if (!ends && !known[to])
-      continue;
-    uint32_t way = ends ? FISSION_NONE : to;
-    found = any ? meet(f, w, found, way) : way;
-    any = true;
-  }
-  return found;
-}
-
-// Immediate postdominators within a turn (Cooper, Harvey & Kennedy 2001, against the edges): edges back to the header
-// and out of the loop lead to its end. false: some way never ends.
-static bool find_next(struct fission *f) {
-  struct walk w = {arena_new_array(f->scratch, uint32_t, f->cfg->n),
-                   arena_new_array(f->scratch, uint32_t, f->n_bbs), 0};
-  bool *known = arena_new_array(f->scratch, bool, f->cfg->n);
-  f->next = arena_new_array(f->scratch, uint32_t, f->cfg->n);
-  for (uint32_t i = 0; i < f->n_bbs; i++)
-    if (ends_turn(f, f->bbs[i]) && !w.order[f->bbs[i]])
-      walk_back(f, &w, f->bbs[i]);
-  if (w.n_visited < f->n_bbs)
-    return false;
-  for (uint32_t i = 0; i < w.n_visited; i++)
-    w.order[w.visited[i]] = w.n_visited - i;
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (uint32_t i = w.n_visited; i-- > 0;) {
-      uint32_t b = w.visited[i], found = meet_ways(f, &w, known, b);
-      changed = changed || !known[b] || f->next[b] != found;
-      known[b] = true;
-      f->next[b] = found;
-    }
-  }
-  return true;
+  return f->latch != CFG_NONE && f->exit != CFG_NONE;
 }
 
 // ------------------------------------------------------------------------------------------- what is dependent
@@ -246,7 +149,7 @@ static bool find_dependent(struct fission *f) {
   // A branch of the turn's ends, or one whose ways meet only there.
   for (uint32_t i = 0; i < f->n_bbs; i++) {
     uint32_t b = f->bbs[i];
-    if (fission_branches_late(f, f->cfg->bbs[b]->last) && f->next[b] == FISSION_NONE)
+    if (fission_branches_late(f, f->cfg->bbs[b]->last) && f->next[b] == CFG_NONE)
       return false;
   }
   return !f->held[f->exit] && !f->held[f->latch] && !f->held[f->header];
@@ -479,7 +382,10 @@ static void describe_values(struct fission *f, const bool *fails, bool *checks) 
 }
 
 static bool split_loop(struct fission *f, uint32_t loop, const bool *fails) {
-  if (!find_shape(f, loop) || !find_next(f))
+  if (!find_shape(f, loop))
+    return false;
+  f->next = cfg_postdominators(f->scratch, f->cfg, loop);
+  if (!f->next)
     return false;
   bool *checks = arena_new_array(f->scratch, bool, f->cfg->n);
   f->n_kept = 0;

@@ -8,8 +8,6 @@
 #include "compiler/base/map.h"
 #include "compiler/passes/cfg.h"
 
-#define FISSION_NONE UINT32_MAX
-
 // What is known across the loops of a function, by the address of instructions.
 struct fission_notes {
   struct map ready;  // decisions whose value has been computed when they are reached: they do not wait
@@ -41,8 +39,8 @@ struct fission {
   uint32_t *bbs;  // of the loop, in reverse postorder
   bool *is_in;    // [position]
   uint32_t
-      *next;  // [position] the nearest one that every way through the turn passes next; FISSION_NONE: its end
-  bool *held;                    // [position] whether it runs hangs on a decision
+      *next;   // [position] the nearest one that every way through the turn passes next; CFG_NONE: its end
+  bool *held;  // [position] whether it runs hangs on a decision
   struct fission_value *values;  // [value id]
   // [value id] of a parameter of a basic block that is not held: what it has when it is reached from one that is. NULL:
   // it is not reached so.

@@ -43,7 +43,7 @@ static void number_places(struct halves *h) {
           h->list_types[kept - 1] = ir_type_list(f->module, instr->results[r]->type);
       }
     }
-    h->place_of[f->bbs[i]] = keeps ? h->n_places++ : FISSION_NONE;
+    h->place_of[f->bbs[i]] = keeps ? h->n_places++ : CFG_NONE;
   }
 }
 
@@ -192,7 +192,7 @@ static void fill_late(struct halves *h, uint32_t b) {
       if (!f->values[instr->results[r]->id].kept)
         h->late_value[instr->results[r]->id] = copy->results[r];
   }
-  if (h->place_of[b] == FISSION_NONE)
+  if (h->place_of[b] == CFG_NONE)
     return;
   struct ir_value **place = &h->places[b][h->place_of[b]];
   *place = ir_build_host2(&build, IR_IADD, *place, ir_build_int(&build, 1));

@@ -12,7 +12,8 @@
 // Why this order. Inlining comes first: every later pass sees further in larger functions. `demand` follows
 // the first clean-up because only then is it known which results are used, and comes before `accumulate`,
 // which would otherwise keep sums alive that nobody asks for. `fission` wants sums that are numbers still, and leaves them
-// in one of its loops. `motion` wants the sums gone from loops.
+// in one of its loops. `motion` wants the sums gone from loops. `request` stands
+// behind it, which would move down again what decisions are to be asked for early.
 // `share` stands between `blocks` and `adjoint` so that each adjoint is made once.
 const struct pass passes[] = {
     {"inline", pass_inline, "inline calls, bottom-up over the call graph"},
@@ -25,6 +26,7 @@ const struct pass passes[] = {
     {"motion", pass_motion, "move tensor work out of loops and into the branches that use it"},
     {"simplify", pass_simplify, "again, over what the passes before left"},
     {"dce", pass_dce, "again"},
+    {"request", pass_request, "ask for what decisions need before earlier ones wait"},
     {"blocks", pass_blocks, "form blocks: hoisted, recurrent, deferred"},
     {"share", pass_share, "make equal blocks one"},
     {"adjoint", pass_adjoint, "differentiate the blocks"},

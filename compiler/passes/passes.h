@@ -44,6 +44,9 @@ void pass_accumulate(struct ir_module *, struct arena *scratch);
 // motion.c: loop-invariant tensor work moves out of loops, and other work down to the branch that uses it.
 void pass_motion(struct ir_module *, struct arena *scratch);
 
+// request.c: what a decision needs is asked for before earlier ones wait, past branches.
+void pass_request(struct ir_module *, struct arena *scratch);
+
 // blocks.c: tensor operations become blocks: hoisted, recurrent and deferred parts apart.
 void pass_blocks(struct ir_module *, struct arena *scratch);
 
