@@ -2,8 +2,8 @@
 //
 // Both are copies of the loop. The first leaves out what is late and goes past what a decision leads to; every basic block
 // of it has the lists of what is kept as parameters. Those of the second have places in these lists instead, one for
-// each basic block that keeps something: it is reached as often in both. `simplify` takes away the parameters that
-// never change.
+// each basic block that keeps something: it is reached as often in both. Parameters that never change are taken away
+// again.
 #include "compiler/base/arena.h"
 #include "compiler/passes/fission.h"
 #include "compiler/passes/rewrite.h"
@@ -316,4 +316,7 @@ void fission_build(struct fission *f) {
   }
   rewrite_layout(f->scratch, f->function);
   rewrite_uses(f->function);
+  // What a decision leads to would seem to change the others.
+  while (rewrite_drop_constant_params(f->scratch, f->function)) {
+  }
 }

@@ -34,6 +34,9 @@ void rewrite_block_uses(struct ir_block *block);
 // Removes the basic-block parameters for which drop[value id] is set, and the arguments of all edges to them.
 void rewrite_drop_params(struct ir_function *function, const bool *drop);
 
+// Removes those that always have one value, besides themselves. true: there were some, and others may have become such.
+bool rewrite_drop_constant_params(struct arena *scratch, struct ir_function *function);
+
 // Puts the basic blocks in reverse postorder, so that a value's definition precedes its uses in the text,
 // and unlinks those that cannot be reached. Renumbers.
 void rewrite_layout(struct arena *scratch, struct ir_function *function);

@@ -121,51 +121,6 @@ static bool simplify_branches(struct ir_module *module, struct ir_function *func
   return changed;
 }
 
-// -------------------------------------------------------------------------------- basic-block parameters
-
-// The only value that a parameter ever has besides itself.
-struct incoming {
-  struct ir_value *only;
-  bool several;
-};
-
-static void note_incoming(struct incoming *incoming, const struct ir_target *target) {
-  for (uint32_t i = 0; i < target->n_args; i++) {
-    struct ir_value *param = target->bb->params[i];
-    struct incoming *in = &incoming[param->id];
-    if (target->args[i] == param)
-      continue;
-    if (!in->only)
-      in->only = target->args[i];
-    in->several = in->several || in->only != target->args[i];
-  }
-}
-
-static bool drop_constant_params(struct arena *scratch, struct ir_function *function) {
-  ir_renumber(function);
-  struct incoming *incoming = arena_new_array(scratch, struct incoming, function->n_values);
-  bool *drop = arena_new_array(scratch, bool, function->n_values);
-  for (struct ir_bb *bb = function->entry; bb; bb = bb->next)
-    for (uint32_t t = 0; t < bb->last->n_targets; t++)
-      note_incoming(incoming, &bb->last->targets[t]);
-  bool changed = false;
-  for (struct ir_bb *bb = function->entry; bb; bb = bb->next) {
-    for (uint32_t i = 0; i < bb->n_params; i++) {
-      struct ir_value *param = bb->params[i];
-      struct ir_value *only = incoming[param->id].several ? NULL : incoming[param->id].only;
-      if (!only || value_resolve(only) == param)
-        continue;
-      value_replace(param, only);
-      drop[param->id] = changed = true;
-    }
-  }
-  if (changed) {
-    rewrite_drop_params(function, drop);
-    rewrite_uses(function);
-  }
-  return changed;
-}
-
 // --------------------------------------------------------------------------------------------- the graph
 
 static void absorb(struct ir_bb *bb, struct ir_bb *next) {
@@ -265,7 +220,7 @@ static void simplify_function(struct ir_module *module, struct arena *scratch, s
     bool changed = fold_instrs(module, function);
     changed = simplify_branches(module, function) || changed;
     rewrite_layout(scratch, function);
-    changed = drop_constant_params(scratch, function) || changed;
+    changed = rewrite_drop_constant_params(scratch, function) || changed;
     changed = merge_chains(scratch, function) || changed;
     changed = share_subexpressions(scratch, function) || changed;
     if (!changed)

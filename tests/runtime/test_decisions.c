@@ -1,0 +1,156 @@
+// How often examples wait for decisions: each model here is run over all examples together, and the minibatch is flushed
+// as often as is stated: once for each wait, and once in the end. What the passes have to do with it is in
+// compiler/passes/fission.c and request.c.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "tests/runtime/rig.h"
+
+#define HEAD                                                                                                 \
+  "dim H = 6\nenum Tag { A, B, C }\nvocab Word\n"                                                            \
+  "param E: f32[Word, H] = normal(0.6)\nparam U: f32[H, H]\nparam T: f32[Tag, H]\nparam F: f32[Tag, H]\n"    \
+  "fn score(w: Word) -> f32[Tag] { T @ tanh(U @ E[w]) }\n"                                                   \
+  "fn longer(words: [Word]) -> [Word] { words + words + words }\n"
+
+static const struct model {
+  const char *what, *body;
+  uint64_t flushes;
+} models[] = {
+    {"a comprehension of decisions",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  let tags = [argmax(score(w)) for w in longer(words)]\n"
+     "  sum([sum(F[t]) for t in tags])\n"
+     "}\n",
+     2},
+    {"a decision that counts, and one where it does not",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var n = 0\n  var seen: [Tag] = [A]\n"
+     "  for w in longer(words) {\n"
+     "    let s = score(w)\n"
+     "    if value(s[A]) > 0 { n = n + 1 } else { seen = push(seen, argmax(s)) }\n"
+     "  }\n"
+     "  sum([sum(F[t]) for t in seen]) + float(n) * sum(U)\n"
+     "}\n",
+     3},
+    {"a carried state, a decision of each, and another one where that holds",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var h = zeros[H]\n  var n = 0\n"
+     "  for w in longer(words) {\n"
+     "    h = tanh(U @ h + E[w])\n"
+     "    if value(sum(h)) > 0 && argmax(T @ h) == A { n = n + 1 }\n"
+     "  }\n"
+     "  float(n) * sum(h)\n"
+     "}\n",
+     3},
+    {"loops in loops, with a condition",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var n = 0\n"
+     "  for (i, w) in zip([k for k in 0..len(words)], words) {\n"
+     "    for v in words {\n"
+     "      if v != w || i > 1 {\n"
+     "        for k in 0..2 { if value(dot(E[w], U @ E[v])) > 0.1 * float(k) { n = n + 1 } }\n"
+     "      }\n"
+     "    }\n"
+     "  }\n"
+     "  float(n) * sum(U)\n"
+     "}\n",
+     2},
+    {"a decision that hangs on another of its turn",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var tags: [Tag] = []\n"
+     "  for w in longer(words) {\n"
+     "    let a = argmax(score(w))\n"
+     "    let b = argmax(T @ tanh(F[a] + E[w]))\n"
+     "    tags = push(push(tags, a), b)\n"
+     "  }\n"
+     "  sum([sum(F[t]) for t in tags])\n"
+     "}\n",
+     3},
+    {"a decision in a branch that another one takes",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var n = 0\n"
+     "  for w in longer(words) {\n"
+     "    let x = tanh(U @ E[w])\n"
+     "    if value(sum(x)) > 0 {\n"
+     "      if value(sum(U @ x)) > 0 { n = n + 1 }\n"
+     "    }\n"
+     "  }\n"
+     "  float(n) * sum(U)\n"
+     "}\n",
+     3},
+    {"decisions one behind the other",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var n = 0\n"
+     "  if value(sum(E[words[0]])) > 0 { n = n + 1 }\n"
+     "  if value(sum(U @ E[last(words)])) > 0 { n = n + 2 }\n"
+     "  let a = argmax(score(words[0]))\n"
+     "  if n > 1 { n = n + int(a) }\n"
+     "  let b = argmax(score(last(words)))\n"
+     "  if a == b { n = n + 5 }\n"
+     "  float(n) * sum(U)\n"
+     "}\n",
+     2},
+    {"many numbers, and more behind the loop",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var n = 0\n"
+     "  for w in longer(words) {\n"
+     "    let s = values(score(w))\n"
+     "    for (t, x) in topk(T @ E[w], 2) { if t != argsort(score(w))[0] && x > 0.1 { n = n + 1 } }\n"
+     "    if max(s) > 0.2 { n = n + 1 }\n"
+     "  }\n"
+     "  let all = values(tensor([score(w) for w in words]))\n"
+     "  if sum(all[0]) > 0 { n = n + 1 }\n"
+     "  float(n) * sum(U)\n"
+     "}\n",
+     3},
+    {"each decision feeds the next turn",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var h = zeros[H]\n"
+     "  for w in words[0..1] + words[0..1] + words[0..1] {\n"
+     "    h = tanh(U @ h + E[w])\n"
+     "    h = h + F[argmax(T @ h)]\n"
+     "  }\n"
+     "  sum(h)\n"
+     "}\n",
+     4},
+};
+
+static void examples_wait_as_often_as_stated(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    char program[4000];
+    snprintf(program, sizeof program, "%s%s", HEAD, models[i].body);
+    struct rig rig;
+    rig_open(&rig, program, "loss", &(struct rig_options){0});
+    rig_run(&rig, "loss", NN_INFER);
+    for (size_t e = 0; e < rig.n; e++)
+      if (nn_session_error(rig.session, e))
+        fail_msg("%s: %s", models[i].what, nn_session_error(rig.session, e));
+    nn_stats stats = nn_session_stats(rig.session);
+    if (stats.flushes != models[i].flushes)
+      fail_msg("%s: %d flushes, not %d", models[i].what, (int)stats.flushes, (int)models[i].flushes);
+    rig_close(&rig);
+  }
+}
+
+static void results_are_the_same_however_they_run(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    char program[4000];
+    snprintf(program, sizeof program, "%s%s", HEAD, models[i].body);
+    rig_same_bits(program);
+    assert_true(rig_right_gradients(program));
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(examples_wait_as_often_as_stated),
+      cmocka_unit_test(results_are_the_same_however_they_run),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
