@@ -32,6 +32,7 @@
 #define MOST_GROWTH 6
 #define ALWAYS_FITS 400
 #define MOST_SPLITS 16  // of a function
+#define MOST_LOOPS 64   // that are looked at: each costs the size of the function
 
 // ------------------------------------------------------------------------------------------------ the loop
 
@@ -399,11 +400,26 @@ static bool split_loop(struct fission *f, uint32_t loop, const bool *fails) {
   return true;
 }
 
+// [loop] whether the example may wait in it.
+static bool *find_waiting(const struct fission *f) {
+  bool *waiting = arena_new_array(f->scratch, bool, f->cfg->n_loops);
+  for (uint32_t b = 0; b < f->cfg->n; b++) {
+    uint32_t loop = f->cfg->loop[b];
+    if (loop == CFG_NONE || waiting[loop])
+      continue;
+    bool waits = false;
+    for (const struct ir_instr *instr = f->cfg->bbs[b]->first; instr && !waits; instr = instr->next)
+      waits = may_wait(f, instr) && instr->op != IR_CALL;
+    for (; waits && loop != CFG_NONE && !waiting[loop]; loop = f->cfg->loops[loop].parent)
+      waiting[loop] = true;
+  }
+  return waiting;
+}
+
 // Whether a loop was split: the function is another one then.
 static bool split_one(struct ir_module *module, struct arena *scratch, struct ir_function *function,
-                      struct fission_notes *notes) {
+                      struct fission_notes *notes, uint32_t *n_loops) {
   rewrite_layout(scratch, function);
-  const bool *fails = failure_find(scratch, module, function);
   const struct cfg *cfg = cfg_build(scratch, function);
   struct fission f = {.module = module,
                       .scratch = scratch,
@@ -411,16 +427,22 @@ static bool split_one(struct ir_module *module, struct arena *scratch, struct ir
                       .notes = notes,
                       .cfg = cfg,
                       .at = cfg_definitions(scratch, cfg, function)};
-  for (uint32_t loop = 0; loop < cfg->n_loops; loop++)
+  const bool *waiting = find_waiting(&f), *fails = NULL;
+  for (uint32_t loop = 0; loop < cfg->n_loops; loop++) {
+    if (!waiting[loop] || ++*n_loops > MOST_LOOPS)
+      continue;
+    fails = fails ? fails : failure_find(scratch, module, function);
     if (split_loop(&f, loop, fails))
       return true;
+  }
   return false;
 }
 
 static bool split_function(struct ir_module *module, struct arena *scratch, struct ir_function *function) {
   struct fission_notes notes = {0};
-  uint32_t most = MOST_GROWTH * function_size(function) + ALWAYS_FITS, n = 0;
-  while (n < MOST_SPLITS && function_size(function) <= most && split_one(module, scratch, function, &notes))
+  uint32_t most = MOST_GROWTH * function_size(function) + ALWAYS_FITS, n = 0, n_loops = 0;
+  while (n < MOST_SPLITS && function_size(function) <= most &&
+         split_one(module, scratch, function, &notes, &n_loops))
     n++;
   return n > 0;
 }

@@ -14,8 +14,9 @@
 #include "compiler/passes/passes.h"
 #include "compiler/passes/rewrite.h"
 
-// No further up than so many basic blocks: what waits there is long over.
+// No further up than so many basic blocks of the decision's way, and so many on all ways: what waits there is long over.
 #define MOST_BBS 32
+#define MOST_BETWEEN 256
 
 struct request {
   struct ir_module *module;
@@ -36,8 +37,10 @@ struct request {
     size_t count, capacity;
   } slice;
   uint32_t *met, n_searches;
-  uint32_t n_failing;      // instructions of the slice that may
-  const uint32_t *number;  // [value id] of its instruction in the program
+  uint32_t *seen, n_decisions;  // [position] for which decision it was last found to lie between
+  uint32_t *pending;            // positions, of the walk between
+  uint32_t n_failing;           // instructions of the slice that may
+  const uint32_t *number;       // [value id] of its instruction in the program
 };
 
 static bool may_wait(const struct ir_module *module, const struct ir_instr *instr) {
@@ -76,36 +79,38 @@ static bool collect(struct request *r, struct ir_value *value, uint32_t to) {
 }
 
 static bool is_on_all_ways(const struct request *r, uint32_t from, uint32_t to) {
-  while (from != CFG_NONE && from != to)
+  for (uint32_t n = 0; from != CFG_NONE && from != to && n < MOST_BBS; n++)
     from = r->after[from];
   return from == to;
 }
 
 // The basic blocks between a candidate and the decision's, which is not among them.
 struct between {
-  bool *seen;
-  uint32_t *pending, n_pending;
+  uint32_t n_pending, n_seen;
   bool waits;
   uint32_t n_effects;  // there, and before the decision in its own
 };
 
-static void extend(const struct request *r, struct between *w, uint32_t from, uint32_t to) {
+// false: these are too many.
+static bool extend(const struct request *r, struct between *w, uint32_t from, uint32_t to) {
   const struct cfg_preds *preds = &r->cfg->preds[from];
   for (;;) {
     for (uint32_t p = 0; p < preds->n; p++) {
       uint32_t b = preds->from[p];
-      if (w->seen[b])
+      if (r->seen[b] == r->n_decisions)
         continue;
-      w->seen[b] = true;
+      r->seen[b] = r->n_decisions;
+      if (++w->n_seen > MOST_BETWEEN)
+        return false;
       w->waits = w->waits || r->waits[b];
       if (b == to)
         continue;
       w->n_effects += r->n_effects[b];
-      w->pending[w->n_pending++] = b;
+      r->pending[w->n_pending++] = b;
     }
     if (w->n_pending == 0)
-      return;
-    preds = &r->cfg->preds[w->pending[--w->n_pending]];
+      return true;
+    preds = &r->cfg->preds[r->pending[--w->n_pending]];
   }
 }
 
@@ -147,9 +152,8 @@ static bool search(struct request *r, const struct ir_instr *decision, uint32_t 
 static void request_early(struct request *r, const struct ir_instr *decision, uint32_t b) {
   if (b == 0 || !search(r, decision, r->cfg->idom[b]) || !has_work(r))
     return;
-  struct between between = {arena_new_array(r->scratch, bool, r->cfg->n),
-                            arena_new_array(r->scratch, uint32_t, r->cfg->n), 0, false, 0};
-  between.seen[b] = true;
+  struct between between = {0};
+  r->seen[b] = ++r->n_decisions;
   for (const struct ir_instr *instr = r->cfg->bbs[b]->first; instr != decision; instr = instr->next)
     between.n_effects += instr->n_results > 0 ? fails(r, instr) : 1;
   uint32_t best = CFG_NONE, loop = r->cfg->loop[b];
@@ -158,7 +162,8 @@ static void request_early(struct request *r, const struct ir_instr *decision, ui
     between.n_effects += a != b ? r->n_effects[a] : 0;
     if (!cfg_loop_contains(r->cfg, loop, r->cfg->loop[up]))
       break;
-    extend(r, &between, a, up);
+    if (!extend(r, &between, a, up))
+      break;
     a = up;
     if (r->cfg->loop[a] != loop || !is_on_all_ways(r, a, b))
       continue;
@@ -205,6 +210,8 @@ static void request_in_function(struct ir_module *module, struct arena *scratch,
                       .waits = waits,
                       .n_effects = n_effects,
                       .number = number,
+                      .seen = arena_new_array(scratch, uint32_t, cfg->n),
+                      .pending = arena_new_array(scratch, uint32_t, cfg->n),
                       .met = arena_new_array(scratch, uint32_t, function->n_values)};
   r.after = n_waits > 1 ? cfg_postdominators(scratch, cfg, CFG_NONE) : NULL;
   if (!r.after)
