@@ -20,7 +20,8 @@ static const struct {
 #define LITERAL_USAGE(name, arity) ((arity) == 1 ? name "(a)" : (arity) == 2 ? name "(a, b)" : name "(...)")
 
 #define IS_VARIADIC(kind)                                                                                    \
-  ((kind) == BUILTIN_TENSOR || (kind) == BUILTIN_ZIP || (kind) == BUILTIN_PRINT || (kind) == BUILTIN_ASSERT)
+  ((kind) == BUILTIN_TENSOR || (kind) == BUILTIN_ZIP || (kind) == BUILTIN_PRINT ||                           \
+   (kind) == BUILTIN_ASSERT || (kind) == BUILTIN_RESHAPE || (kind) == BUILTIN_PERMUTE)
 
 // Rows without a name are operations that only the compiler makes.
 static const struct builtin rows[] = {
@@ -71,6 +72,11 @@ const char *builtin_usage(const struct builtin *builtin) {
     if (builtin->kind == BUILTIN_OP && special_ops[i].op == builtin->op)
       return special_ops[i].usage;
   return builtin->usage;
+}
+
+bool builtin_takes_sizes(const struct builtin *builtin) {
+  return builtin->kind == BUILTIN_RESHAPE || builtin->kind == BUILTIN_PERMUTE ||
+         (builtin->kind == BUILTIN_OP && builtin->op == IR_OP_SLICE);
 }
 
 const char *const builtin_types[] = {"int", "bool", "float", "f32", NULL};

@@ -38,6 +38,8 @@ const struct builtin *builtin_next(const struct builtin *builtin);
 size_t builtin_arg_count(const struct builtin *builtin);
 // `push(xs, x)`, for messages and documentation.
 const char *builtin_usage(const struct builtin *builtin);
+// Its arguments but for the first are sizes, or say which dimensions, and no values.
+bool builtin_takes_sizes(const struct builtin *builtin);
 // Some row of that name (the first), or NULL.
 const struct builtin *builtin_find(const char *name);
 // int, bool, float, f32; then NULL.

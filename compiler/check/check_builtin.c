@@ -45,9 +45,14 @@ static bool takes(const struct builtin *builtin, size_t args) {
   return args == builtin_arg_count(builtin) || (builtin->is_variadic && args > builtin_arg_count(builtin));
 }
 
+static bool takes_dim(const struct builtin *row) {
+  return row->kind == BUILTIN_RESHAPE ||
+         (ir_is_tensor_op(row->op) && (ir_op_infos[row->op].attributes & IR_ATTR_AXIS));
+}
+
 // Whether some row of the name takes `dim`.
 static bool goes_over_dim(const struct builtin *row) {
-  while (row && !(ir_is_tensor_op(row->op) && (ir_op_infos[row->op].attributes & IR_ATTR_AXIS)))
+  while (row && !takes_dim(row))
     row = builtin_next(row);
   return row;
 }
@@ -69,7 +74,7 @@ static bool check_count(struct checker *checker, const struct ast_expr *expr, co
   struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` does not take %s",
                               first->name, check_count_text(checker, count, "argument"));
   diag_help(d, "write %s", usages);
-  if (goes_over_dim(first) && first->kind != BUILTIN_BROADCAST)
+  if (goes_over_dim(first) && first->kind != BUILTIN_BROADCAST && first->kind != BUILTIN_RESHAPE)
     diag_note(d, "`%s(a, dim: 1)` goes over the dimension 1 of a tensor, the columns of a matrix",
               first->name);
   return false;
@@ -377,10 +382,25 @@ static bool is_tensor(struct checker *checker, const struct builtin *builtin, co
   return false;
 }
 
-static const struct type *check_split(struct checker *checker, const struct builtin *builtin,
-                                      struct ast_expr *const *args) {
+// The dimension that a movement goes along: `dim`, or the first.
+static size_t along(const struct ast_expr *expr) {
+  uint32_t axis = expr->call.resolved.axis;
+  return axis > 0 ? axis - 1 : 0;
+}
+
+static const struct type *with_size(struct checker *checker, const struct type *type, size_t axis,
+                                    const struct size *size) {
+  const struct size *sizes[TYPE_MAX_RANK];
+  for (size_t i = 0; i < type->tensor.rank; i++)
+    sizes[i] = i == axis ? size : type->tensor.sizes[i];
+  return type_tensor(checker->arena, type->tensor.rank, sizes);
+}
+
+static const struct type *check_split(struct checker *checker, const struct ast_expr *expr,
+                                      const struct builtin *builtin, struct ast_expr *const *args) {
   const struct ast_expr *parts = args[1];
-  if (!is_tensor(checker, builtin, args[0], 1, 2))
+  size_t axis = along(expr);
+  if (!is_tensor(checker, builtin, args[0], 1, TYPE_MAX_RANK))
     return &type_error;
   if (parts->kind != AST_EXPR_INT || parts->integer < 1 || parts->integer > MAX_SPLIT) {
     struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, parts->span,
@@ -389,50 +409,136 @@ static const struct type *check_split(struct checker *checker, const struct buil
     return &type_error;
   }
   const struct type *type = type_resolve(args[0]->type);
-  const struct size *sizes[2] = {size_divide(checker->arena, type->tensor.sizes[0], parts->integer),
-                                 type->tensor.sizes[1]};
-  if (!sizes[0]) {
-    const char *size = size_text(checker->arena, type->tensor.sizes[0]);
+  const struct size *whole = type->tensor.sizes[axis];
+  const struct size *part = size_is_runtime(whole) ? NULL
+                                                   : size_divide(checker->arena, whole, parts->integer);
+  if (!part) {
+    const char *size = size_text(checker->arena, whole);
     struct diag *d = diag_error(checker->sink, DIAG_SPLIT_UNEVEN, args[0]->span,
                                 "`%s` elements do not divide into %" PRId64 " equal parts", size,
                                 parts->integer);
     diag_primary_label(d, "this is %s", check_text(checker, type));
     check_label_operand(checker, d, args[0]);
-    check_label_sizes(checker, d, type->tensor.sizes[0], NULL);
+    check_label_sizes(checker, d, whole, NULL);
     diag_note(d, "the size must be %" PRId64 " times another one, whatever values dims are given",
               parts->integer);
     return &type_error;
   }
   const struct type *items[MAX_SPLIT];
   for (int64_t i = 0; i < parts->integer; i++)
-    items[i] = type_tensor(checker->arena, type->tensor.rank, sizes);
+    items[i] = with_size(checker, type, axis, part);
   return type_tuple(checker->arena, (size_t)parts->integer, items);
 }
 
 // slice(a, i, n): written as bounds, so that `a[i..i+n]` and it mean the same.
 static const struct type *check_slice_call(struct checker *checker, struct ast_expr *expr,
                                            const struct builtin *builtin, struct ast_expr *const *args) {
-  const struct type *type = check_known(checker, args[0], NULL);
+  const struct type *type = type_resolve(args[0]->type);
   const struct size *offset = check_size_expr(checker, args[1], "the beginning of a slice");
   const struct size *length = check_size_expr(checker, args[2], "the length of a slice");
-  if (type->kind == TYPE_ERROR || !offset || !length || !is_tensor(checker, builtin, args[0], 1, 2))
+  if (!offset || !length || !is_tensor(checker, builtin, args[0], 1, TYPE_MAX_RANK))
     return &type_error;
   args[1]->type = args[2]->type = &type_int;
   const struct size *end = size_add(checker->arena, offset, length);
-  if (!end || !check_slice_bounds(checker, expr, args[0], type, offset, end))
+  if (!end || !check_slice_bounds(checker, expr, args[0], type, along(expr), offset, end))
     return &type_error;
   struct size_binding *bindings = arena_new_array(checker->arena, struct size_binding, 2);
   bindings[0] = (struct size_binding){.size = offset, .origin = args[1]->span};
   bindings[1] = (struct size_binding){.size = length, .origin = args[2]->span};
   expr->call.resolved.bindings = bindings;
   expr->call.resolved.binding_count = 2;
-  const struct size *sizes[2] = {length, type->tensor.sizes[1]};
-  return type_tensor(checker->arena, type->tensor.rank, sizes);
+  return with_size(checker, type, along(expr), length);
+}
+
+// Elements of the dimensions that are known before any example is, and how many of the others lead. NULL: one of the
+// others comes later, or there are too many elements.
+static const struct size *known_elements(struct checker *checker, size_t rank,
+                                         const struct size *const *sizes, size_t *n_led) {
+  const struct size *n = size_constant(checker->arena, 1);
+  for (*n_led = 0; *n_led < rank && size_is_runtime(sizes[*n_led]);)
+    ++*n_led;
+  for (size_t i = *n_led; n && i < rank; i++)
+    n = size_is_runtime(sizes[i]) ? NULL : size_mul(checker->arena, n, sizes[i]);
+  return n;
+}
+
+static const struct type *check_reshape(struct checker *checker, const struct ast_expr *expr,
+                                        const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct type *type = type_resolve(args[0]->type);
+  size_t kept = along(expr), rank = kept + expr->call.resolved.arg_count - 1;
+  const struct size *sizes[TYPE_MAX_RANK];
+  bool failed = !is_tensor(checker, builtin, args[0], 0, TYPE_MAX_RANK);
+  if (rank > TYPE_MAX_RANK) {
+    diag_error(checker->sink, DIAG_RANK_TOO_HIGH, expr->span,
+               "a tensor of %zu dimensions; at most %d are supported", rank, TYPE_MAX_RANK);
+    return &type_error;
+  }
+  for (size_t i = 0; i < rank; i++) {
+    if (i < kept && failed)
+      continue;
+    sizes[i] = i < kept ? type->tensor.sizes[i]
+                        : check_size_expr(checker, args[i - kept + 1], "this argument of `reshape`");
+    failed |= !sizes[i];
+    if (i >= kept)
+      args[i - kept + 1]->type = &type_int;
+  }
+  if (failed)
+    return &type_error;
+  const struct type *result = type_tensor(checker->arena, rank, sizes);
+  size_t led, led_result;
+  const struct size *n = known_elements(checker, type->tensor.rank, type->tensor.sizes, &led),
+                    *n_result = known_elements(checker, rank, sizes, &led_result);
+  bool fits = n && n_result && size_equal(n, n_result) && led == led_result;
+  for (size_t i = 0; fits && i < led; i++)
+    fits = size_equal(sizes[i], type->tensor.sizes[i]);
+  if (fits)
+    return result;
+  struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, expr->span, "`reshape` cannot make %s of %s",
+                              check_text(checker, result), check_text(checker, type));
+  check_label_operand(checker, d, args[0]);
+  if (n && n_result && led == led_result && !size_equal(n, n_result))
+    diag_note(d, "the one has `%s` elements%s and the other `%s`", size_text(checker->arena, n_result),
+              led > 0 ? " a row" : "", size_text(checker->arena, n));
+  if (led > 0 || led_result > 0) {
+    diag_note(d, "a size that is known for each example only comes first and stays as it is");
+    diag_help(d, "`reshape(a, n, m, dim: 1)` keeps the first dimension");
+  } else {
+    diag_note(d, "sizes are compared as polynomials, whatever values they are given later");
+  }
+  return &type_error;
+}
+
+static const struct type *check_permute(struct checker *checker, const struct ast_expr *expr,
+                                        const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct type *type = type_resolve(args[0]->type);
+  size_t rank = expr->call.resolved.arg_count - 1;
+  if (!is_tensor(checker, builtin, args[0], 1, TYPE_MAX_RANK))
+    return &type_error;
+  const struct size *sizes[TYPE_MAX_RANK];
+  unsigned seen = 0;
+  bool fits = rank == type->tensor.rank;
+  for (size_t i = 0; i < rank; i++) {
+    const struct ast_expr *axis = args[i + 1];
+    args[i + 1]->type = &type_int;
+    fits = fits && axis->kind == AST_EXPR_INT && axis->integer >= 0 && (size_t)axis->integer < rank &&
+           !(seen & 1u << axis->integer);
+    if (!fits)
+      break;
+    seen |= 1u << axis->integer;
+    sizes[i] = type->tensor.sizes[axis->integer];
+  }
+  if (fits)
+    return type_tensor(checker->arena, rank, sizes);
+  struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, expr->span,
+                              "`permute` names each dimension of %s once", check_text(checker, type));
+  check_label_operand(checker, d, args[0]);
+  diag_note(d, "they are literals from 0 to %d, in the order of the result", (int)type->tensor.rank - 1);
+  return &type_error;
 }
 
 // Words for what the rule of the row says against an argument.
 static void wrong_shape(struct checker *checker, const struct builtin *builtin, struct ast_expr *const *args,
-                        const struct shape_fault *fault) {
+                        uint32_t axis, const struct shape_fault *fault) {
   const struct ast_expr *arg = args[fault->operand], *other = args[fault->other];
   const struct type *type = type_resolve(arg->type);
   bool is_tensor_of_rows = ir_op_infos[builtin->op].class == IR_CLASS_ROWWISE && type->kind == TYPE_TENSOR &&
@@ -457,7 +563,8 @@ static void wrong_shape(struct checker *checker, const struct builtin *builtin, 
   } else {
     assert(fault->kind == SHAPE_JOIN);  // check_axis and check_elementwise have seen to the others
     struct diag *d = diag_error(checker->sink, DIAG_SHAPES_DIFFER, arg->span,
-                                "`concat` joins vectors, or matrices with rows of equal size");
+                                "`concat` joins tensors of equal sizes but for that of dimension %d",
+                                (int)(axis > 0 ? axis - 1 : 0));
     diag_primary_label(d, "this is %s", check_text(checker, type));
     diag_label(d, other->span, "this is %s", check_text(checker, other->type));
     check_label_type_sizes(checker, d, type_resolve(other->type), type);
@@ -476,7 +583,7 @@ static const struct type *check_by_rule(struct checker *checker, const struct as
   struct shape_fault fault;
   const struct type *type = check_shape(checker, builtin->op, count, types, call->axis, &fault);
   if (!type)
-    wrong_shape(checker, builtin, args, &fault);
+    wrong_shape(checker, builtin, args, call->axis, &fault);
   return type ? type : &type_error;
 }
 
@@ -495,8 +602,7 @@ static const struct type *check_dropout(struct checker *checker, const struct as
 static bool check_axis(struct checker *checker, const struct ast_expr *dim, const struct builtin *builtin,
                        const struct ast_expr *arg, uint32_t *axis) {
   const struct type *type = type_resolve(arg->type);
-  bool is_one = ir_is_tensor_op(builtin->op) && (ir_op_infos[builtin->op].attributes & IR_ATTR_AXIS);
-  if (!is_one || type->kind != TYPE_TENSOR) {
+  if (!takes_dim(builtin) || type->kind != TYPE_TENSOR) {
     struct diag *d = diag_error(checker->sink, DIAG_NAMED_ARGUMENT, dim->span,
                                 "`%s` of %s goes over no dimension", builtin->name,
                                 check_text(checker, type));
@@ -539,7 +645,8 @@ static bool joins_lengths(struct checker *checker, const struct ast_expr *expr,
                           struct ast_expr *const *args) {
   for (size_t i = 0; i < expr->call.resolved.arg_count; i++) {
     const struct type *type = type_resolve(args[i]->type);
-    if (type->kind != TYPE_TENSOR || type->tensor.rank == 0 || !size_is_runtime(type->tensor.sizes[0]))
+    if (type->kind != TYPE_TENSOR || type->tensor.rank <= along(expr) ||
+        !size_is_runtime(type->tensor.sizes[along(expr)]))
       continue;
     struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, args[i]->span,
                                 "`concat` cannot join what `tensor` made of a list");
@@ -645,14 +752,12 @@ static const struct type *check_assert(struct checker *checker, const struct ast
 
 // Arguments that are not simply values: their own checks look at them.
 static size_t plain_args(const struct builtin *builtin, size_t count) {
-  if (builtin->kind == BUILTIN_PUSH)
+  if (builtin->kind == BUILTIN_PUSH || builtin_takes_sizes(builtin))
     return 1;
   if (builtin->kind == BUILTIN_PRINT || builtin->kind == BUILTIN_ASSERT)
     return 0;
   if (builtin->kind != BUILTIN_OP)
     return count;
-  if (builtin->op == IR_OP_SLICE)
-    return 0;
   return builtin->is_variadic ? count : builtin->arg_count;
 }
 
@@ -770,7 +875,9 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_ASSERT: return check_assert(checker, expr, args);
   case BUILTIN_AMAX: return check_op(checker, expr, builtin, args);
   case BUILTIN_BROADCAST: return check_broadcast(checker, expr, builtin, args);
-  case BUILTIN_SPLIT: return check_split(checker, builtin, args);
+  case BUILTIN_SPLIT: return check_split(checker, expr, builtin, args);
+  case BUILTIN_RESHAPE: return check_reshape(checker, expr, builtin, args);
+  case BUILTIN_PERMUTE: return check_permute(checker, expr, builtin, args);
   case BUILTIN_OP:
     if (builtin->op == IR_OP_SLICE)
       return check_slice_call(checker, expr, builtin, args);
@@ -832,7 +939,8 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
     return result_despite_errors(first);
   }
   if (!check_plain_args(checker, first, call->args, call->arg_count, hint)) {
-    for (size_t i = plain_args(first, call->arg_count); i < call->arg_count && first->op != IR_OP_SLICE; i++)
+    for (size_t i = plain_args(first, call->arg_count); i < call->arg_count && !builtin_takes_sizes(first);
+         i++)
       check_value(checker, call->args[i], NULL);
     return result_despite_errors(first);
   }

@@ -122,8 +122,9 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
 // ---- Slice ---------------------------------------------------------------------------------------------
 
 bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
-                        const struct type *tensor, const struct size *low, const struct size *high) {
-  const struct size *dimension = tensor->tensor.sizes[0];
+                        const struct type *tensor, size_t axis, const struct size *low,
+                        const struct size *high) {
+  const struct size *dimension = tensor->tensor.sizes[axis];
   if (size_is_runtime(dimension)) {
     struct diag *d = diag_error(checker->sink, DIAG_SLICE_RANGE, expr->span,
                                 "nothing tells that this slice lies within the tensor");
@@ -155,7 +156,8 @@ static const struct type *slice_tensor(struct checker *checker, struct ast_expr 
   expr->slice.low_size = check_size_expr(checker, expr->slice.low, "the beginning of a tensor's slice");
   expr->slice.high_size = check_size_expr(checker, expr->slice.high, "the end of a tensor's slice");
   if (!expr->slice.low_size || !expr->slice.high_size ||
-      !check_slice_bounds(checker, expr, expr->slice.base, type, expr->slice.low_size, expr->slice.high_size))
+      !check_slice_bounds(checker, expr, expr->slice.base, type, 0, expr->slice.low_size,
+                          expr->slice.high_size))
     return &type_error;
   expr->slice.low->type = expr->slice.high->type = &type_int;
   const struct size *sizes[TYPE_MAX_RANK] = {
@@ -178,7 +180,7 @@ static void check_literal_bound(struct checker *checker, const struct ast_expr *
 
 const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
   const struct type *type = check_known(checker, expr->slice.base, NULL);
-  if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2))
+  if (type->kind == TYPE_TENSOR && type->tensor.rank > 0)
     return slice_tensor(checker, expr, type);
   struct check_wanted why = {"a bound of a slice", SPAN_NONE, NULL};
   check_against(checker, expr->slice.low, &type_int, &why);
@@ -192,7 +194,7 @@ const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
   struct diag *d = diag_error(checker->sink, DIAG_NOT_INDEXED, expr->span, "%s cannot be sliced",
                               check_text(checker, type));
   check_label_operand(checker, d, expr->slice.base);
-  diag_note(d, "lists, vectors and matrices are sliced");
+  diag_note(d, "lists are sliced, and tensors along their first dimension");
   return &type_error;
 }
 

@@ -264,7 +264,8 @@ bool check_is_literal(const struct ast_expr *expr, int64_t *value);
 void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base);
 // Reports bounds of a tensor's slice that are wrong whatever values the sizes have.
 bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
-                        const struct type *tensor, const struct size *low, const struct size *high);
+                        const struct type *tensor, size_t axis, const struct size *low,
+                        const struct size *high);
 // A parameter, instance, function or parameter of the layer; kind NONE when it has no such member.
 struct ast_ref check_find_member(const struct ast_layer *layer, const char *name);
 void check_report_no_member(struct checker *checker, const struct ast_name *name, const struct type *layer);

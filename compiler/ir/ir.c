@@ -107,6 +107,13 @@ uint32_t ir_runtime_number(const struct size *size) {
   return atom && atom->kind == SIZE_RUNTIME ? atom->id - IR_RUNTIME_ID : 0;
 }
 
+int64_t ir_order_inverse(int64_t order, uint32_t rank) {
+  int64_t inverse = 0;
+  for (uint32_t i = 0; i < rank; i++)
+    inverse = ir_order_with(inverse, ir_order(order, i), i);
+  return inverse;
+}
+
 const struct size *ir_indexed_size(const struct ir_instr *instr) {
   bool of_result = instr->op == IR_OP_ONEHOT || instr->op == IR_OP_PUT;
   const struct ir_type *type = (of_result ? instr->results[0] : instr->operands[0])->type;

@@ -213,8 +213,11 @@ enum ir_attribute {
   IR_ATTR_INPUT = 1 << 12,       // d_input: `integer`
   IR_ATTR_SITE = 1 << 13,        // what draws
   IR_ATTR_TRANSPOSE = 1 << 14,   // matmul: `transpose_a`, `transpose_b`
-  IR_ATTR_AXIS = 1 << 15,        // reductions, softmax, ...: `axis`, printed `dim` where there is one
-  IR_ATTR_TEXT = 1 << 16,        // require, print: `text`
+  // reductions, softmax, ...: `axis`, printed `dim` where there is one; of what moves elements it is the axis along
+  // which, the first one where none is written (ir_axis)
+  IR_ATTR_AXIS = 1 << 15,
+  IR_ATTR_TEXT = 1 << 16,   // require, print: `text`
+  IR_ATTR_ORDER = 1 << 17,  // permute: `integer`, see ir_order
 };
 
 // Where a value stands in the text of `print`: a character that no text in a source file can hold.
@@ -268,7 +271,7 @@ struct ir_instr {
   struct ir_value **results;
   struct ir_target *targets;  // terminators
   // Attributes; which ones an operation has is a column of hostops.def and ops.def. Unused ones are zero.
-  // const.*; print: its number; D_INPUT: the input's number among the parameters; data.get: slot
+  // const.*; print: its number; D_INPUT: the input's number among the parameters; data.get: slot; PERMUTE: order
   int64_t integer;
   double number;                  // const.float, CONSTANT, DROPOUT (p)
   const struct size *size;        // size; SLICE and PAD: offset
@@ -281,6 +284,15 @@ struct ir_instr {
   uint32_t axis;                  // 1 + the axis that is gone over; BROADCAST: that is new. 0: all of them
   struct ir_instr *prev, *next;
 };
+
+static inline uint32_t ir_axis(const struct ir_instr *instr) { return instr->axis > 0 ? instr->axis - 1 : 0; }
+
+// PERMUTE: the operand's axis that is axis i of the result.
+static inline uint32_t ir_order(int64_t order, uint32_t i) { return (uint32_t)(order >> 4 * i) & 15; }
+static inline int64_t ir_order_with(int64_t order, uint32_t i, uint32_t axis) {
+  return order | (int64_t)axis << 4 * i;
+}
+int64_t ir_order_inverse(int64_t order, uint32_t rank);
 
 struct ir_bb {
   uint32_t id;

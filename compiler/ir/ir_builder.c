@@ -60,6 +60,7 @@ static struct ir_value *build_inferred(struct ir_builder *b, const struct ir_ins
   instr->transpose_a = model->transpose_a;
   instr->transpose_b = model->transpose_b;
   instr->axis = model->axis;
+  instr->integer = model->integer;
   return instr->results[0];
 }
 
@@ -94,11 +95,34 @@ struct ir_value *ir_build_matmul(struct ir_builder *b, struct ir_value *a, bool 
   return build_inferred(b, &model);
 }
 
-struct ir_value *ir_build_slice(struct ir_builder *b, struct ir_value *a, const struct size *offset,
-                                const struct size *length) {
+// The first axis is not written, so that equal operations look alike.
+static uint32_t written_axis(uint32_t axis) { return axis > 0 ? axis + 1 : 0; }
+
+struct ir_value *ir_build_concat(struct ir_builder *b, uint32_t n, struct ir_value *const *parts,
+                                 uint32_t axis) {
   struct ir_instr model = {
-      .op = IR_OP_SLICE, .n_operands = 1, .operands = &a, .size = offset, .length = length};
+      .op = IR_OP_CONCAT, .n_operands = n, .operands = (struct ir_value **)parts, .axis = written_axis(axis)};
   return build_inferred(b, &model);
+}
+
+struct ir_value *ir_build_slice(struct ir_builder *b, struct ir_value *a, const struct size *offset,
+                                const struct size *length, uint32_t axis) {
+  struct ir_instr model = {.op = IR_OP_SLICE,
+                           .n_operands = 1,
+                           .operands = &a,
+                           .size = offset,
+                           .length = length,
+                           .axis = written_axis(axis)};
+  return build_inferred(b, &model);
+}
+
+struct ir_value *ir_build_permute(struct ir_builder *b, struct ir_value *a, int64_t order) {
+  struct ir_instr model = {.op = IR_OP_PERMUTE, .n_operands = 1, .operands = &a, .integer = order};
+  return build_inferred(b, &model);
+}
+
+struct ir_value *ir_build_reshape(struct ir_builder *b, struct ir_value *a, const struct ir_type *shape) {
+  return ir_build_value(b, IR_OP_RESHAPE, 1, &a, shape);
 }
 
 struct ir_value *ir_build_dropout(struct ir_builder *b, struct ir_value *a, double p, uint32_t site) {
@@ -112,9 +136,10 @@ struct ir_value *ir_build_draw(struct ir_builder *b, enum ir_op op, struct ir_va
 }
 
 struct ir_value *ir_build_pad(struct ir_builder *b, struct ir_value *a, const struct size *offset,
-                              const struct ir_type *shape) {
+                              const struct ir_type *shape, uint32_t axis) {
   struct ir_value *value = ir_build_value(b, IR_OP_PAD, 1, &a, shape);
   value->def->size = offset;
+  value->def->axis = written_axis(axis);
   return value;
 }
 

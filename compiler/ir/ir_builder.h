@@ -41,10 +41,15 @@ struct ir_value *ir_build_binary(struct ir_builder *, enum ir_op, struct ir_valu
 // With attributes, or with a written shape.
 struct ir_value *ir_build_matmul(struct ir_builder *, struct ir_value *a, bool transpose_a,
                                  struct ir_value *b, bool transpose_b);
+// `axis`: 0 is the first.
+struct ir_value *ir_build_concat(struct ir_builder *, uint32_t n, struct ir_value *const *parts,
+                                 uint32_t axis);
 struct ir_value *ir_build_slice(struct ir_builder *, struct ir_value *a, const struct size *offset,
-                                const struct size *length);
+                                const struct size *length, uint32_t axis);
 struct ir_value *ir_build_pad(struct ir_builder *, struct ir_value *a, const struct size *offset,
-                              const struct ir_type *shape);
+                              const struct ir_type *shape, uint32_t axis);
+struct ir_value *ir_build_permute(struct ir_builder *, struct ir_value *a, int64_t order);
+struct ir_value *ir_build_reshape(struct ir_builder *, struct ir_value *a, const struct ir_type *shape);
 struct ir_value *ir_build_put(struct ir_builder *, struct ir_value *a, struct ir_value *index,
                               const struct ir_type *shape);
 struct ir_value *ir_build_broadcast(struct ir_builder *, struct ir_value *a, const struct ir_type *shape,

@@ -253,6 +253,11 @@ static void parse_attributes(struct ir_parser *p, struct ir_instr *instr) {
   }
   if ((attributes & IR_ATTR_AXIS) && ir_parse_accept_word(p, "dim"))
     instr->axis = (uint32_t)ir_parse_integer(p, 0, IR_MAX_RANK - 1) + 1;
+  if (attributes & IR_ATTR_ORDER) {
+    expect_word(p, "order");
+    for (uint32_t i = 0; i < IR_MAX_RANK && p->token.kind == IR_TOKEN_NUMBER; i++)
+      instr->integer = ir_order_with(instr->integer, i, (uint32_t)ir_parse_integer(p, 0, IR_MAX_RANK - 1));
+  }
 }
 
 // `^1, ^2(%3, %4)`

@@ -287,6 +287,14 @@ static void print_attributes(struct printer *p, const struct ir_instr *instr) {
     fputs(" transpose_b", p->out);
   if ((attributes & IR_ATTR_AXIS) && instr->axis > 0)
     fprintf(p->out, " dim %" PRIu32, instr->axis - 1);
+  if (attributes & IR_ATTR_ORDER) {
+    fputs(" order", p->out);
+    uint32_t rank = instr->n_results > 0 && instr->results[0]->type->kind == IR_TENSOR
+                        ? instr->results[0]->type->shape.rank
+                        : 0;
+    for (uint32_t i = 0; i < rank; i++)
+      fprintf(p->out, " %" PRIu32, ir_order(instr->integer, i));
+  }
 }
 
 static void print_instr(struct printer *p, const struct ir_instr *instr) {

@@ -63,6 +63,7 @@ static void explain(struct inference *in, const struct shape_fault *fault) {
     mismatch(in, "offset %s, length %s do not lie in %s", size_text(arena, instr->size),
              size_text(arena, instr->length), text(in, i));
     break;
+  case SHAPE_ORDER: mismatch(in, "the order is none of the dimensions of %s", text(in, i)); break;
   case SHAPE_NO_BOUNDS: mismatch(in, "offset or length is missing"); break;
   }
 }
@@ -110,6 +111,7 @@ const struct ir_type *ir_infer_or_fault(struct ir_module *module, const struct i
                                     .transpose_a = instr->transpose_a,
                                     .transpose_b = instr->transpose_b,
                                     .offset = instr->size,
+                                    .order = instr->integer,
                                     .length = instr->length};
   const struct ir_type *type = NULL;
   struct ir_shape shape;

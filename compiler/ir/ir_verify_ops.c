@@ -453,18 +453,41 @@ static bool check_pad(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct ir_type *a = instr->operands[0]->type, *result = instr->results[0]->type;
   if (!ir_verify_size(v, instr->size))
     return false;
-  uint32_t rank = a->shape.rank;
-  if (rank != result->shape.rank || rank < 1 || rank > 2 ||
-      (rank == 2 && !size_equal(a->shape.sizes[1], result->shape.sizes[1])))
+  uint32_t rank = a->shape.rank, axis = ir_axis(instr);
+  bool fits = rank == result->shape.rank && axis < rank;
+  for (uint32_t i = 0; fits && i < rank; i++)
+    fits = i == axis || size_equal(a->shape.sizes[i], result->shape.sizes[i]);
+  if (!fits)
     return shape_error(v, a, result);
-  const struct size *end = size_add(&v->arena, instr->size, a->shape.sizes[0]);
-  const struct size *rest = end ? size_sub(&v->arena, result->shape.sizes[0], end) : NULL;
+  const struct size *end = size_add(&v->arena, instr->size, a->shape.sizes[axis]);
+  const struct size *rest = end ? size_sub(&v->arena, result->shape.sizes[axis], end) : NULL;
   int64_t left, offset;
   if (!rest || (size_is_constant(rest, &left) && left < 0) ||
       (size_is_constant(instr->size, &offset) && offset < 0))
     return FAIL(v, "%s at %s does not lie in %s", ir_verify_type_text(v, a),
                 size_text(&v->arena, instr->size), ir_verify_type_text(v, result));
   return true;
+}
+
+// Elements of the sizes that are known before any example is, and how many of the others lead.
+static const struct size *known_elements(struct ir_verifier *v, const struct ir_shape *shape,
+                                         uint32_t *n_led) {
+  const struct size *n = size_constant(&v->arena, 1);
+  for (*n_led = 0; *n_led < shape->rank && size_is_runtime(shape->sizes[*n_led]);)
+    ++*n_led;
+  for (uint32_t i = *n_led; n && i < shape->rank; i++)
+    n = size_is_runtime(shape->sizes[i]) ? NULL : size_mul(&v->arena, n, shape->sizes[i]);
+  return n;
+}
+
+static bool check_reshape(struct ir_verifier *v, const struct ir_type *a, const struct ir_type *result) {
+  uint32_t led, led_result;
+  const struct size *n = known_elements(v, &a->shape, &led),
+                    *n_result = known_elements(v, &result->shape, &led_result);
+  bool fits = n && n_result && size_equal(n, n_result) && led == led_result;
+  for (uint32_t i = 0; fits && i < led; i++)
+    fits = size_equal(a->shape.sizes[i], result->shape.sizes[i]);
+  return fits ? true : shape_error(v, a, result);
 }
 
 static bool check_stack(struct ir_verifier *v, const struct ir_type *element, const struct ir_type *result) {
@@ -486,11 +509,15 @@ static bool check_written(struct ir_verifier *v, const struct ir_instr *instr) {
   case IR_OP_STACK: return check_stack(v, a->element, result);
   case IR_OP_ONEHOT: return result->shape.rank == 1 ? true : FAIL(v, "the result is no vector");
   case IR_OP_BROADCAST:
+    if (v->function && instr->axis > 0 && instr->axis <= result->shape.rank &&
+        size_is_runtime(result->shape.sizes[instr->axis - 1]))
+      return FAIL(v, "nothing tells the size of dim %u", instr->axis - 1);
     if (ir_broadcasts(a, result, instr->axis))
       return true;
     return instr->axis == 0 ? FAIL(v, "%s is no scalar", ir_verify_type_text(v, a))
                             : shape_error(v, a, result);
   case IR_OP_PAD: return check_pad(v, instr);
+  case IR_OP_RESHAPE: return check_reshape(v, a, result);
   case IR_OP_PUT:
     return a->shape.rank == 1 && result->shape.rank == 2 &&
                    size_equal(a->shape.sizes[0], result->shape.sizes[1])

@@ -122,20 +122,31 @@ static bool shape_outer(struct asking *in) {
          give(in, 2, operand(in, 0)->sizes[0], operand(in, 1)->sizes[0]);
 }
 
+// The axis that a movement goes along.
+static uint32_t along(const struct asking *in) { return in->q->axis > 0 ? in->q->axis - 1 : 0; }
+
 static bool shape_concat(struct asking *in) {
   const struct ir_shape *first = operand(in, 0);
-  const struct size *total = first->sizes[0];
+  const struct size *total = NULL;
+  if (!has_rank(in, 0, 1, IR_MAX_RANK) || !has_axis(in))
+    return false;
   for (uint32_t i = 0; i < in->q->n; i++) {
     const struct ir_shape *part = operand(in, i);
-    if (!has_rank(in, i, 1, 2))
+    if (!has_rank(in, i, 1, IR_MAX_RANK))
       return false;
-    if (part->rank != first->rank || (part->rank == 2 && !size_equal(first->sizes[1], part->sizes[1])))
+    bool joins = part->rank == first->rank;
+    for (uint32_t k = 0; joins && k < part->rank; k++)
+      joins = k == along(in) || size_equal(first->sizes[k], part->sizes[k]);
+    if (!joins)
       return refuse(in, SHAPE_JOIN, i, 0);
-    total = i == 0 ? total : size_add(in->q->arena, total, part->sizes[0]);
+    const struct size *here = part->sizes[along(in)];
+    total = i == 0 ? here : size_add(in->q->arena, total, here);
     if (!total)
       return refuse(in, SHAPE_TOO_LARGE, i, 0);
   }
-  return give(in, first->rank, total, first->rank == 2 ? first->sizes[1] : NULL);
+  give_shape(in, first);
+  in->result->sizes[along(in)] = total;
+  return true;
 }
 
 static bool is_negative(const struct size *size) {
@@ -146,23 +157,40 @@ static bool is_negative(const struct size *size) {
 static bool shape_slice(struct asking *in) {
   const struct ir_shape *a = operand(in, 0);
   const struct size *offset = in->q->offset, *length = in->q->length;
-  if (!has_rank(in, 0, 1, 2))
+  if (!has_rank(in, 0, 1, IR_MAX_RANK) || !has_axis(in))
     return false;
   if (!offset || !length)
     return refuse(in, SHAPE_NO_BOUNDS, 0, 0);
   const struct size *end = size_add(in->q->arena, offset, length);
-  const struct size *rest = end ? size_sub(in->q->arena, a->sizes[0], end) : NULL;
+  const struct size *rest = end ? size_sub(in->q->arena, a->sizes[along(in)], end) : NULL;
   if (!rest)
     return refuse(in, SHAPE_TOO_LARGE, 0, 0);
   // What only the values of dims can tell is checked when they are bound.
   if (is_negative(rest) || is_negative(offset) || is_negative(length))
     return refuse(in, SHAPE_BOUNDS, 0, 0);
-  return give(in, a->rank, length, a->rank == 2 ? a->sizes[1] : NULL);
+  give_shape(in, a);
+  in->result->sizes[along(in)] = length;
+  return true;
 }
 
 static bool shape_transpose(struct asking *in) {
   const struct ir_shape *a = operand(in, 0);
   return has_rank(in, 0, 2, 2) && give(in, 2, a->sizes[1], a->sizes[0]);
+}
+
+static bool shape_permute(struct asking *in) {
+  const struct ir_shape *a = operand(in, 0);
+  uint32_t seen = 0;
+  if (!has_rank(in, 0, 0, IR_MAX_RANK))
+    return false;
+  for (uint32_t i = 0; i < a->rank; i++)
+    seen |= 1u << ir_order(in->q->order, i);
+  if (seen != (1u << a->rank) - 1 || in->q->order >> 4 * a->rank != 0)
+    return refuse(in, SHAPE_ORDER, 0, 0);
+  in->result->rank = a->rank;
+  for (uint32_t i = 0; i < a->rank; i++)
+    in->result->sizes[i] = a->sizes[ir_order(in->q->order, i)];
+  return true;
 }
 
 static bool shape_row(struct asking *in) {

@@ -17,6 +17,7 @@ struct shape_question {
   uint32_t axis;
   bool transpose_a, transpose_b;
   const struct size *offset, *length;
+  int64_t order;
 };
 
 enum shape_fault_kind {
@@ -30,6 +31,7 @@ enum shape_fault_kind {
   SHAPE_TOO_LARGE,  // a size of the result is out of range; with this operand, where there are several
   SHAPE_BOUNDS,     // the part does not lie in the operand
   SHAPE_NO_BOUNDS,  // offset or length is missing
+  SHAPE_ORDER,      // the order does not name each of its dimensions once
 };
 
 struct shape_fault {

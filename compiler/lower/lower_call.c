@@ -450,6 +450,8 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_OP:
   case BUILTIN_AMAX: return lower_tensor_call(fn, expr);
   case BUILTIN_BROADCAST: return lower_broadcast(fn, expr);
+  case BUILTIN_RESHAPE: return lower_reshape(fn, expr);
+  case BUILTIN_PERMUTE: return lower_permute(fn, expr);
   case BUILTIN_SPLIT: return lower_split(fn, expr);
   case BUILTIN_NORMAL:
   case BUILTIN_UNIFORM:

@@ -85,8 +85,10 @@ struct ssa_values lower_draw(struct lower_fn *fn, const struct ast_expr *expr) {
 }
 
 // A part of, or something behind, a dimension whose size is known at run time only.
-static void refuse_runtime_axis(struct lower_fn *fn, const struct ir_value *a, struct span span) {
-  if (a->type->kind != IR_TENSOR || a->type->shape.rank == 0 || !size_is_runtime(a->type->shape.sizes[0]))
+static void refuse_runtime_axis(struct lower_fn *fn, const struct ir_value *a, uint32_t axis,
+                                struct span span) {
+  if (a->type->kind != IR_TENSOR || a->type->shape.rank <= axis ||
+      !size_is_runtime(a->type->shape.sizes[axis]))
     return;
   struct diag *d =
       diag_error(fn->lower->sink, DIAG_SIZE_UNSOLVED, span,
@@ -99,11 +101,14 @@ static void refuse_runtime_axis(struct lower_fn *fn, const struct ir_value *a, s
 struct ir_value *lower_tensor_slice(struct lower_fn *fn, struct ir_value *a, const struct size *low,
                                     const struct size *high) {
   struct lower *lower = fn->lower;
-  refuse_runtime_axis(fn, a, lower->where);
+  refuse_runtime_axis(fn, a, 0, lower->where);
   const struct size *offset = lower_size(lower, &fn->env, low), *end = lower_size(lower, &fn->env, high);
   const struct size *length = lower_checked_size(lower, size_sub(lower->module->arena, end, offset));
-  return ir_build_slice(&fn->ssa.build, a, offset, length);
+  return ir_build_slice(&fn->ssa.build, a, offset, length, 0);
 }
+
+// The dimension that a movement goes along: `dim`, or the first.
+static uint32_t along(const struct ast_call *call) { return call->axis > 0 ? call->axis - 1 : 0; }
 
 // split(a, k): k slices of equal length.
 struct ssa_values lower_split(struct lower_fn *fn, const struct ast_expr *expr) {
@@ -112,12 +117,13 @@ struct ssa_values lower_split(struct lower_fn *fn, const struct ast_expr *expr) 
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  uint32_t k = (uint32_t)expr->type->tuple.count;
+  uint32_t k = (uint32_t)expr->type->tuple.count, axis = along(&expr->call.resolved);
+  refuse_runtime_axis(fn, a, axis, expr->span);
   struct ssa_values parts = {k, arena_new_array(fn->arena, struct ir_value *, k)};
   const struct size *offset = size_constant(lower->module->arena, 0);
   for (uint32_t i = 0; i < k; i++) {
-    const struct size *length = lower_size(lower, &fn->env, expr->type->tuple.items[i]->tensor.sizes[0]);
-    parts.items[i] = ir_build_slice(&fn->ssa.build, a, offset, length);
+    const struct size *length = lower_size(lower, &fn->env, expr->type->tuple.items[i]->tensor.sizes[axis]);
+    parts.items[i] = ir_build_slice(&fn->ssa.build, a, offset, length, axis);
     offset = lower_checked_size(lower, size_add(lower->module->arena, offset, length));
   }
   return parts;
@@ -168,10 +174,51 @@ static struct ssa_values lower_slice_call(struct lower_fn *fn, const struct ast_
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  refuse_runtime_axis(fn, a, expr->span);
+  refuse_runtime_axis(fn, a, along(call), expr->span);
   const struct size *offset = lower_size(fn->lower, &fn->env, call->bindings[0].size);
   const struct size *length = lower_size(fn->lower, &fn->env, call->bindings[1].size);
-  return lower_one(fn, ir_build_slice(&fn->ssa.build, a, offset, length));
+  return lower_one(fn, ir_build_slice(&fn->ssa.build, a, offset, length, along(call)));
+}
+
+// Dimensions that the function does not know to be of run-time size keep their place.
+struct ssa_values lower_reshape(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  uint32_t led = 0;
+  while (led < a->type->shape.rank && led < type->shape.rank && size_is_runtime(a->type->shape.sizes[led]) &&
+         size_is_runtime(type->shape.sizes[led]))
+    led++;
+  // For the function two sizes may be equal that an example tells apart.
+  const struct type *from = expr->call.resolved.args[0]->type;
+  bool fits = true;
+  for (uint32_t i = 0; i < led; i++)
+    fits = fits && size_equal(from->tensor.sizes[i], expr->type->tensor.sizes[i]);
+  for (uint32_t i = led; i < IR_MAX_RANK; i++)
+    fits = fits && !(i < a->type->shape.rank && size_is_runtime(a->type->shape.sizes[i])) &&
+           !(i < type->shape.rank && size_is_runtime(type->shape.sizes[i]));
+  if (fits)
+    return lower_one(fn, ir_build_reshape(&fn->ssa.build, a, type));
+  struct diag *d = diag_error(fn->lower->sink, DIAG_SIZE_UNSOLVED, expr->span,
+                              "`reshape` of a tensor with a size that is known for each example only");
+  diag_note(d, "such a size comes first and stays as it is");
+  lower_fail(fn->lower);
+}
+
+struct ssa_values lower_permute(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ir_value *a = lower_scalar(fn, call->args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  int64_t order = 0;
+  for (size_t i = 1; i < call->arg_count; i++)
+    order = ir_order_with(order, (uint32_t)i - 1, (uint32_t)call->args[i]->integer);
+  bool turns = call->arg_count == 3 && call->args[1]->integer == 1;
+  return lower_one(fn, turns ? ir_build_unary(&fn->ssa.build, IR_OP_TRANSPOSE, a)
+                             : ir_build_permute(&fn->ssa.build, a, order));
 }
 
 // max and min of a tensor and a host number, which takes no share of the gradient where the two are equal. The tensor
@@ -216,7 +263,9 @@ struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
   for (uint32_t i = 0; op == IR_OP_CONCAT && i < operands.n; i++)
-    refuse_runtime_axis(fn, operands.items[i], expr->span);
+    refuse_runtime_axis(fn, operands.items[i], along(call), expr->span);
+  if (op == IR_OP_CONCAT)
+    return lower_one(fn, ir_build_concat(&fn->ssa.build, operands.n, operands.items, along(call)));
   op = with_number(op, call, operands.items);
   if (ir_op_infos[op].takes_index)
     operands.items[operands.n - 1] = lower_position(fn, operands.items[0], operands.items[operands.n - 1]);

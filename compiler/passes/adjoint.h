@@ -10,9 +10,10 @@
 
 struct arena;
 
-// A gradient that covers part of a value's rows: slices give these.
+// A gradient that covers a part of a value along an axis: slices give these.
 struct gradient_part {
   const struct size *offset, *length;
+  uint32_t axis;
   struct ir_value *value;
   bool used;
   struct gradient_part *next;

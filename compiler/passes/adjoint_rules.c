@@ -20,9 +20,11 @@ static void add_outer(struct adjoint *adjoint, const struct ir_value *matrix, st
                       struct ir_value *columns) {
   const struct ir_instr *param = definition(matrix, IR_OP_PARAM), *slice = definition(matrix, IR_OP_SLICE);
   if (!param && slice && (param = definition(slice->operands[0], IR_OP_PARAM))) {
-    const struct ir_type *whole = slice->operands[0]->type;
-    rows = ir_build_pad(&adjoint->build, rows, slice->size,
-                        ir_type_tensor(adjoint->module, 1, whole->shape.sizes));
+    uint32_t axis = ir_axis(slice);
+    struct ir_value **padded = axis == 0 ? &rows : &columns;
+    const struct ir_type *whole = ir_type_tensor(adjoint->module, 1,
+                                                 slice->operands[0]->type->shape.sizes + axis);
+    *padded = ir_build_pad(&adjoint->build, *padded, slice->size, whole, 0);
   }
   if (param)
     ir_build_d_outer(&adjoint->build, param->symbol, rows, columns, member_of(adjoint, param));
@@ -76,18 +78,19 @@ static void differentiate_outer(struct adjoint *adjoint, const struct ir_instr *
 static void differentiate_concat(struct adjoint *adjoint, const struct ir_instr *concat, uint32_t operand,
                                  struct ir_value *dy) {
   struct arena *arena = adjoint->module->arena;
+  uint32_t axis = ir_axis(concat);
   const struct size *offset = size_constant(arena, 0);
   for (uint32_t i = 0; i < operand; i++)
-    offset = size_add(arena, offset, concat->operands[i]->type->shape.sizes[0]);
+    offset = size_add(arena, offset, concat->operands[i]->type->shape.sizes[axis]);
   assert(offset);  // the whole, which is larger, has a size
-  const struct size *length = concat->operands[operand]->type->shape.sizes[0];
-  adjoint_add(adjoint, concat->operands[operand], ir_build_slice(&adjoint->build, dy, offset, length));
+  const struct size *length = concat->operands[operand]->type->shape.sizes[axis];
+  adjoint_add(adjoint, concat->operands[operand], ir_build_slice(&adjoint->build, dy, offset, length, axis));
 }
 
 static void differentiate_slice(struct adjoint *adjoint, const struct ir_instr *slice, struct ir_value *dy) {
   struct forward_value *value = adjoint_value(adjoint, slice->operands[0]);
   struct gradient_part *part = arena_new(adjoint->scratch, struct gradient_part);
-  *part = (struct gradient_part){slice->size, slice->length, dy, false, value->parts};
+  *part = (struct gradient_part){slice->size, slice->length, ir_axis(slice), dy, false, value->parts};
   value->parts = part;
 }
 
@@ -132,8 +135,16 @@ void adjoint_special(struct adjoint *adjoint, const struct ir_instr *forward, ui
     adjoint_add(adjoint, a, ir_build_dropout(&adjoint->build, dy, forward->number, forward->site));
     return;
   case IR_OP_PAD:
-    adjoint_add(adjoint, a, ir_build_slice(&adjoint->build, dy, forward->size, a->type->shape.sizes[0]));
+    adjoint_add(adjoint, a,
+                ir_build_slice(&adjoint->build, dy, forward->size, a->type->shape.sizes[ir_axis(forward)],
+                               ir_axis(forward)));
     return;
+  case IR_OP_PERMUTE:
+    adjoint_add(
+        adjoint, a,
+        ir_build_permute(&adjoint->build, dy, ir_order_inverse(forward->integer, a->type->shape.rank)));
+    return;
+  case IR_OP_RESHAPE: adjoint_add(adjoint, a, ir_build_reshape(&adjoint->build, dy, a->type)); return;
   case IR_OP_PUT: {
     struct ir_value *operands[] = {dy, adjoint_twin(adjoint, forward->operands[1])};
     adjoint_add(adjoint, a, ir_build_tensor(&adjoint->build, IR_OP_LOOKUP, 2, operands));
@@ -153,13 +164,14 @@ static bool is_never_negative(const struct size *size) {
   return true;
 }
 
-// The unused part that begins at or next after `at` for certain; *gap: how much is left out.
-static struct gradient_part *next_part(struct adjoint *adjoint, struct gradient_part *parts,
+// The unused part along the axis that begins at or next after `at` for certain; *gap: how much is left out.
+static struct gradient_part *next_part(struct adjoint *adjoint, struct gradient_part *parts, uint32_t axis,
                                        const struct size *at, const struct size **gap) {
   struct gradient_part *best = NULL;
   int64_t nearest = 0;
   for (struct gradient_part *part = parts; part; part = part->next) {
-    const struct size *distance = part->used ? NULL : size_sub(adjoint->module->arena, part->offset, at);
+    bool considered = !part->used && part->axis == axis;
+    const struct size *distance = !considered ? NULL : size_sub(adjoint->module->arena, part->offset, at);
     if (!distance || !is_never_negative(distance))
       continue;
     int64_t estimate = adjoint_estimate(adjoint->module, distance);
@@ -172,41 +184,43 @@ static struct gradient_part *next_part(struct adjoint *adjoint, struct gradient_
   return best;
 }
 
-static struct ir_value *zeros(struct adjoint *adjoint, const struct ir_type *whole, const struct size *rows) {
+static struct ir_value *zeros(struct adjoint *adjoint, const struct ir_type *whole, uint32_t axis,
+                              const struct size *length) {
   const struct size *sizes[IR_MAX_RANK];
   for (uint32_t i = 0; i < whole->shape.rank; i++)
-    sizes[i] = i == 0 ? rows : whole->shape.sizes[i];
+    sizes[i] = i == axis ? length : whole->shape.sizes[i];
   return ir_build_constant(&adjoint->build, 0, ir_type_tensor(adjoint->module, whole->shape.rank, sizes));
 }
 
-// Parts that lie one after the other, with zeros between them, as one concat. NULL when fewer than two do.
-static struct ir_value *lay_in_line(struct adjoint *adjoint, const struct ir_type *whole,
+// Parts that lie one after the other along the axis, with zeros between them, as one concat. NULL when fewer than two
+// do.
+static struct ir_value *lay_in_line(struct adjoint *adjoint, const struct ir_type *whole, uint32_t axis,
                                     struct gradient_part *parts, uint32_t n_parts) {
   struct arena *arena = adjoint->module->arena;
   struct ir_value **pieces = arena_new_array(adjoint->scratch, struct ir_value *, 2 * (size_t)n_parts + 1);
   struct gradient_part **taken = arena_new_array(adjoint->scratch, struct gradient_part *, n_parts);
   const struct size *at = size_constant(arena, 0), *gap = NULL;
   uint32_t n = 0, n_taken = 0;
-  for (struct gradient_part *part; (part = next_part(adjoint, parts, at, &gap));) {
+  for (struct gradient_part *part; (part = next_part(adjoint, parts, axis, at, &gap));) {
     const struct size *end = size_add(arena, part->offset, part->length);
     if (!end)
       break;
     if (gap->n_terms > 0)
-      pieces[n++] = zeros(adjoint, whole, gap);
+      pieces[n++] = zeros(adjoint, whole, axis, gap);
     pieces[n++] = part->value;
     part->used = true;
     taken[n_taken++] = part;
     at = end;
   }
-  const struct size *rest = size_sub(arena, whole->shape.sizes[0], at);
+  const struct size *rest = size_sub(arena, whole->shape.sizes[axis], at);
   if (n_taken < 2 || !rest || !is_never_negative(rest)) {
     for (uint32_t i = 0; i < n_taken; i++)
       taken[i]->used = false;
     return NULL;
   }
   if (rest->n_terms > 0)
-    pieces[n++] = zeros(adjoint, whole, rest);
-  return ir_build_tensor(&adjoint->build, IR_OP_CONCAT, n, pieces);
+    pieces[n++] = zeros(adjoint, whole, axis, rest);
+  return ir_build_concat(&adjoint->build, n, pieces, axis);
 }
 
 struct ir_value *adjoint_join_parts(struct adjoint *adjoint, const struct ir_value *forward) {
@@ -216,11 +230,16 @@ struct ir_value *adjoint_join_parts(struct adjoint *adjoint, const struct ir_val
     n++;
   if (n == 0)
     return NULL;
-  struct ir_value *sum = lay_in_line(adjoint, forward->type, parts, n);
+  struct ir_value *sum = NULL;
+  for (uint32_t axis = 0; axis < forward->type->shape.rank; axis++) {
+    struct ir_value *line = lay_in_line(adjoint, forward->type, axis, parts, n);
+    sum = sum && line ? ir_build_binary(&adjoint->build, IR_OP_ADD, sum, line) : sum ? sum : line;
+  }
   for (struct gradient_part *part = parts; part; part = part->next) {
     if (part->used)
       continue;
-    struct ir_value *padded = ir_build_pad(&adjoint->build, part->value, part->offset, forward->type);
+    struct ir_value *padded = ir_build_pad(&adjoint->build, part->value, part->offset, forward->type,
+                                           part->axis);
     sum = sum ? ir_build_binary(&adjoint->build, IR_OP_ADD, sum, padded) : padded;
   }
   adjoint_value(adjoint, forward)->parts = NULL;

@@ -32,7 +32,12 @@ static struct size_parts {
   return (struct size_parts){slice->size, size_add(build->module->arena, slice->size, slice->length)};
 }
 
-static const struct size *rows(const struct ir_value *value) { return value->type->shape.sizes[0]; }
+// The definition, if it moves along the axis that `instr` moves along.
+static struct ir_instr *moved_alike(const struct ir_value *value, enum ir_op op,
+                                    const struct ir_instr *instr) {
+  struct ir_instr *made = definition(value, op);
+  return made && ir_axis(made) == ir_axis(instr) ? made : NULL;
+}
 
 // ------------------------------------------------------------------------------------------ element-wise
 
@@ -102,7 +107,7 @@ static struct ir_value *fold_slice_of_concat(struct ir_builder *build, const str
   const struct size *at = size_constant(arena, 0);
   uint32_t first = UINT32_MAX;
   for (uint32_t i = 0; i < concat->n_operands && part.end; i++) {
-    const struct size *next = size_add(arena, at, rows(concat->operands[i]));
+    const struct size *next = size_add(arena, at, concat->operands[i]->type->shape.sizes[ir_axis(concat)]);
     if (!next)
       return NULL;
     if (size_equal(at, part.begin)) {
@@ -111,14 +116,14 @@ static struct ir_value *fold_slice_of_concat(struct ir_builder *build, const str
     if (first != UINT32_MAX && size_equal(next, part.end)) {
       if (first == i)
         return concat->operands[i];
-      return ir_build_tensor(build, IR_OP_CONCAT, i - first + 1, concat->operands + first);
+      return ir_build_concat(build, i - first + 1, concat->operands + first, ir_axis(concat));
     }
     // Inside one operand: both distances to its ends must be known not to be negative.
     const struct size *before = size_sub(arena, part.begin, at), *after = size_sub(arena, next, part.end);
     int64_t lead, tail;
     if (before && after && size_is_constant(before, &lead) && size_is_constant(after, &tail) && lead >= 0 &&
         tail >= 0)
-      return ir_build_slice(build, concat->operands[i], before, instr->length);
+      return ir_build_slice(build, concat->operands[i], before, instr->length, ir_axis(concat));
     at = next;
   }
   return NULL;
@@ -131,16 +136,17 @@ static struct ir_value *fold_slice(struct ir_builder *build, const struct ir_ins
     return a;
   if (definition(a, IR_OP_CONSTANT))
     return ir_build_constant(build, a->def->number, instr->results[0]->type);
-  if (definition(a, IR_OP_SLICE)) {
+  if (moved_alike(a, IR_OP_SLICE, instr)) {
     const struct size *sum = size_add(build->module->arena, instr->size, a->def->size);
-    return sum ? ir_build_slice(build, a->def->operands[0], sum, instr->length) : NULL;
+    return sum ? ir_build_slice(build, a->def->operands[0], sum, instr->length, ir_axis(instr)) : NULL;
   }
-  return definition(a, IR_OP_CONCAT) ? fold_slice_of_concat(build, instr, a->def) : NULL;
+  return moved_alike(a, IR_OP_CONCAT, instr) ? fold_slice_of_concat(build, instr, a->def) : NULL;
 }
 
 // Adjacent parts of one value stand for one longer part.
-static bool adjacent(struct ir_builder *build, const struct ir_value *left, const struct ir_value *right) {
-  const struct ir_instr *a = definition(left, IR_OP_SLICE), *b = definition(right, IR_OP_SLICE);
+static bool adjacent(struct ir_builder *build, const struct ir_instr *concat, uint32_t i) {
+  const struct ir_instr *a = moved_alike(concat->operands[i], IR_OP_SLICE, concat),
+                        *b = moved_alike(concat->operands[i + 1], IR_OP_SLICE, concat);
   if (!a || !b || a->operands[0] != b->operands[0])
     return false;
   const struct size *end = part_of(build, a).end;
@@ -150,7 +156,8 @@ static bool adjacent(struct ir_builder *build, const struct ir_value *left, cons
 static struct ir_value *join(struct ir_builder *build, const struct ir_value *left,
                              const struct ir_value *right) {
   const struct size *length = size_add(build->module->arena, left->def->length, right->def->length);
-  return length ? ir_build_slice(build, left->def->operands[0], left->def->size, length) : NULL;
+  return length ? ir_build_slice(build, left->def->operands[0], left->def->size, length, ir_axis(left->def))
+                : NULL;
 }
 
 static bool equal_constants(const struct ir_instr *concat) {
@@ -167,8 +174,8 @@ static struct ir_value *fold_concat(struct ir_builder *build, const struct ir_in
   if (equal_constants(instr))
     return ir_build_constant(build, instr->operands[0]->def->number, instr->results[0]->type);
   for (uint32_t i = 0; i < instr->n_operands; i++) {
-    const struct ir_instr *inner = definition(instr->operands[i], IR_OP_CONCAT);
-    bool joins = i + 1 < instr->n_operands && adjacent(build, instr->operands[i], instr->operands[i + 1]);
+    const struct ir_instr *inner = moved_alike(instr->operands[i], IR_OP_CONCAT, instr);
+    bool joins = i + 1 < instr->n_operands && adjacent(build, instr, i);
     if (!inner && !joins)
       continue;
     // Flattened, or the pair joined; what is left is found when the new one is folded in its turn.
@@ -182,7 +189,7 @@ static struct ir_value *fold_concat(struct ir_builder *build, const struct ir_in
       return NULL;
     for (uint32_t k = inner ? i + 1 : i + 2; k < instr->n_operands; k++)
       parts[n++] = instr->operands[k];
-    return n == 1 ? parts[0] : ir_build_tensor(build, IR_OP_CONCAT, n, parts);
+    return n == 1 ? parts[0] : ir_build_concat(build, n, parts, ir_axis(instr));
   }
   return NULL;
 }
@@ -190,6 +197,35 @@ static struct ir_value *fold_concat(struct ir_builder *build, const struct ir_in
 static struct ir_value *fold_scalar(struct ir_builder *build, const struct ir_instr *instr) {
   const struct ir_instr *made = definition(instr->operands[0], IR_CONST_FLOAT);
   return made ? ir_build_constant(build, made->number, instr->results[0]->type) : NULL;
+}
+
+// Orders one after the other are one.
+static struct ir_value *fold_permute(struct ir_builder *build, const struct ir_instr *instr) {
+  struct ir_value *a = instr->operands[0];
+  uint32_t rank = a->type->shape.rank;
+  bool is_identity = true;
+  int64_t order = 0;
+  for (uint32_t i = 0; i < rank; i++)
+    is_identity = is_identity && ir_order(instr->integer, i) == i;
+  if (is_identity)
+    return a;
+  if (definition(a, IR_OP_CONSTANT))
+    return ir_build_constant(build, a->def->number, instr->results[0]->type);
+  if (!definition(a, IR_OP_PERMUTE))
+    return NULL;
+  for (uint32_t i = 0; i < rank; i++)
+    order = ir_order_with(order, i, ir_order(a->def->integer, ir_order(instr->integer, i)));
+  return ir_build_permute(build, a->def->operands[0], order);
+}
+
+static struct ir_value *fold_reshape(struct ir_builder *build, const struct ir_instr *instr) {
+  struct ir_value *a = instr->operands[0];
+  const struct ir_type *type = instr->results[0]->type;
+  if (same_type(a, type))
+    return a;
+  if (definition(a, IR_OP_CONSTANT))
+    return ir_build_constant(build, a->def->number, type);
+  return definition(a, IR_OP_RESHAPE) ? ir_build_reshape(build, a->def->operands[0], type) : NULL;
 }
 
 static struct ir_value *fold_broadcast(struct ir_builder *build, const struct ir_instr *instr) {
@@ -223,6 +259,8 @@ struct ir_value *fold_tensor(struct ir_builder *build, struct ir_instr *instr) {
   case IR_OP_SLICE: return fold_slice(build, instr);
   case IR_OP_CONCAT: return fold_concat(build, instr);
   case IR_OP_SCALAR: return fold_scalar(build, instr);
+  case IR_OP_PERMUTE: return fold_permute(build, instr);
+  case IR_OP_RESHAPE: return fold_reshape(build, instr);
   case IR_OP_BROADCAST: return fold_broadcast(build, instr);
   case IR_OP_DROPOUT: return instr->number == 0 ? a : NULL;
   case IR_OP_STOP: return definition(a, IR_OP_STOP) ? a : NULL;

@@ -77,19 +77,29 @@ static bool heed(struct numbering *n, const struct ir_instr *instr, const struct
     return unite(n, fault->inner[0], fault->inner[1]);
   const struct ir_shape *a = &instr->operands[fault->operand]->type->shape;
   const struct ir_shape *b = &instr->operands[fault->other]->type->shape;
+  bool joins = instr->op == IR_OP_CONCAT;  // but for the sizes that are added
   for (uint32_t i = 1; i <= a->rank && i <= b->rank; i++)
-    if (unite(n, a->sizes[a->rank - i], b->sizes[b->rank - i]))
+    if (!(joins && a->rank - i == ir_axis(instr)) && unite(n, a->sizes[a->rank - i], b->sizes[b->rank - i]))
       return true;
   return false;
 }
 
-// The sizes that are not new are the operand's.
-static const struct ir_type *broadcast_type(struct numbering *n, const struct ir_instr *instr,
-                                            const struct ir_type *type) {
+// The shape is written; sizes known at run time are the operand's, in their order.
+static const struct ir_type *moved_type(struct numbering *n, const struct ir_instr *instr,
+                                        const struct ir_type *type) {
   const struct ir_shape *a = &instr->operands[0]->type->shape;
   const struct size *sizes[IR_MAX_RANK];
-  for (uint32_t i = 0, k = 0; i < type->shape.rank; i++)
-    sizes[i] = i + 1 == instr->axis || k == a->rank ? type->shape.sizes[i] : a->sizes[k++];
+  for (uint32_t i = 0, k = 0; i < type->shape.rank; i++) {
+    sizes[i] = type->shape.sizes[i];
+    if (instr->op == IR_OP_BROADCAST && i + 1 == instr->axis && size_is_runtime(sizes[i])) {
+      sizes[i] = size_of(n, fresh(n));
+      continue;
+    }
+    while (size_is_runtime(sizes[i]) && k < a->rank && !size_is_runtime(a->sizes[k]))
+      k++;
+    if (size_is_runtime(sizes[i]) && k < a->rank)
+      sizes[i] = a->sizes[k++];
+  }
   return ir_type_tensor(n->module, type->shape.rank, sizes);
 }
 
@@ -107,8 +117,8 @@ static bool infer(struct numbering *n) {
   }
   for (struct ir_instr *instr = n->block->first; instr; instr = instr->next) {
     struct ir_value *result = instr->results[0];
-    if (instr->op == IR_OP_BROADCAST) {
-      result->type = broadcast_type(n, instr, n->given[result->id]);
+    if (instr->op == IR_OP_BROADCAST || instr->op == IR_OP_RESHAPE) {
+      result->type = moved_type(n, instr, n->given[result->id]);
       continue;
     }
     if (ir_shape_is_written(instr->op)) {

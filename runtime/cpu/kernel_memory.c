@@ -59,6 +59,7 @@ bool plan_lies_in_memory(const struct node *node) {
   case NODE_SAVED:
   case NODE_GRADIENT:
   case IR_OP_PARAM: return true;
+  case IR_OP_RESHAPE: return node->memory || plan_lies_in_memory(node->operands[0]);
   case NODE_VIEW: return node->memory || (node_is_run(node) && plan_lies_in_memory(node->operands[0]));
   case IR_OP_LOOKUP:
     return node->memory || (plan_lies_in_memory(node->operands[0]) && node->operands[0]->op != IR_OP_LOOKUP);
@@ -217,7 +218,7 @@ static void require_by_operation(struct graph *graph) {
   for (uint32_t i = 0; i < graph->n_nodes; i++) {
     struct node *node = graph->nodes[i];
     bool needed = node->op == IR_OP_MATMUL || node->op == IR_OP_OUTER || node->op == IR_OP_PUT ||
-                  node->op == IR_OP_PICK || node->op == IR_OP_LOOKUP;
+                  node->op == IR_OP_PICK || node->op == IR_OP_LOOKUP || node->op == IR_OP_RESHAPE;
     for (uint32_t j = 0; node->live && needed && j < node->n_operands; j++)
       require_memory(node->operands[j]);
     node->memory |= node->live && plan_is_row_step(node);

@@ -33,6 +33,7 @@ struct place graph_place(struct graph *graph, struct node *node) {
     // Followed by NN_LANES readable elements: no vector load within the parameter goes too far.
     return (struct place){
         .kind = PLACE_PARAM, .index = graph_use(graph, node, KERNEL_NATURAL), .extent = INT64_MAX / 2};
+  case IR_OP_RESHAPE: return graph_place(graph, node->operands[0]);
   case NODE_VIEW: {
     if (!node_is_run(node))
       return (struct place){.kind = PLACE_NONE};

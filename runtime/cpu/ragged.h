@@ -22,6 +22,7 @@ struct ragged_value {  // of a node
   enum ragged_home home;
   bool live;
   bool repeated;  // read several times for one of its elements
+  bool dense;     // its elements are wanted one after the other in memory
   uint32_t uses;  // times that code for an element is emitted where it is virtual
   int cost;       // of an element computed from leaves and what is always stored, in simple operations
   int8_t apart

@@ -126,12 +126,19 @@ struct copy {
   const struct node *node;
   bool zeros;
   LLVMValueRef to;
+  const struct node *into;  // what they are a part of, NULL: nothing more
+  uint32_t axis;            // along which
+  LLVMValueRef begin;
 };
 
 static void copy_here(struct ragged *r, void *context, const struct ragged_point *point) {
   const struct copy *copy = context;
   struct codegen *cg = &r->e.cg;
-  LLVMValueRef address = codegen_at(cg, cg->real, copy->to, ragged_position(r, copy->node, point, 0));
+  struct ragged_point at = *point;
+  if (copy->into)
+    at.at[copy->axis] = LLVMBuildAdd(cg->builder, at.at[copy->axis], copy->begin, "");
+  LLVMValueRef position = ragged_position(r, copy->into ? copy->into : copy->node, &at, 0);
+  LLVMValueRef address = codegen_at(cg, cg->real, copy->to, position);
   LLVMValueRef value = copy->zeros ? codegen_real(cg, 1, 0) : ragged_element(r, copy->node, point);
   if (point->lane < 0)
     codegen_store(cg, value, address);
@@ -148,11 +155,20 @@ static void compute_here(struct ragged *r, void *context, const struct ragged_po
 }
 
 static void copy_to(struct ragged *r, const struct node *node, LLVMValueRef to) {
-  ragged_each(r, node, copy_here, &(struct copy){node, false, to});
+  ragged_each(r, node, copy_here, &(struct copy){.node = node, .to = to});
+}
+
+// As the part of a stored node that begins there along the axis.
+static void copy_into(struct ragged *r, const struct node *part, const struct node *into, uint32_t axis,
+                      LLVMValueRef begin) {
+  struct copy copy = {
+      .node = part, .to = ragged_of(r, into)->base, .into = into, .axis = axis, .begin = begin};
+  ragged_each(r, part, copy_here, &copy);
 }
 
 static void fill_with_zeros(struct ragged *r, const struct node *node) {
-  ragged_each(r, node, copy_here, &(struct copy){node, true, ragged_of(r, node)->base});
+  ragged_each(r, node, copy_here,
+              &(struct copy){.node = node, .zeros = true, .to = ragged_of(r, node)->base});
 }
 
 // The address of row `at` of the first axis.
@@ -160,6 +176,14 @@ static LLVMValueRef row_of(struct ragged *r, const struct node *node, LLVMValueR
   struct codegen *cg = &r->e.cg;
   struct ragged_point point = {.at = {at, word(r, 0), word(r, 0), word(r, 0)}, .lane = -1};
   return codegen_at(cg, cg->real, ragged_of(r, node)->base, ragged_position(r, node, &point, 0));
+}
+
+// The axis along which a padding is longer than what it pads, or any where it is not.
+static uint32_t padded_axis(const struct node *node) {
+  uint32_t axis = 0;
+  while (axis + 1 < node->rank && node->size[axis] == node->operands[0]->size[axis])
+    axis++;
+  return axis;
 }
 
 static void draw(struct ragged *r, const struct node *node) {
@@ -187,11 +211,11 @@ static void compute(struct ragged *r, struct node *node) {
   case NODE_UNIFORM: draw(r, node); break;
   case IR_OP_CONCAT:
     for (uint32_t i = 0; i < node->n_operands; i++)
-      copy_to(r, node->operands[i], row_of(r, node, word(r, node->part_begin[i])));
+      copy_into(r, node->operands[i], node, node->axis, word(r, node->part_begin[i]));
     break;
   case IR_OP_PAD:
     fill_with_zeros(r, node);
-    copy_to(r, node->operands[0], row_of(r, node, word(r, -node->map.begin[0])));
+    copy_into(r, node->operands[0], node, padded_axis(node), word(r, -node->map.begin[padded_axis(node)]));
     break;
   case IR_OP_PUT:
     fill_with_zeros(r, node);

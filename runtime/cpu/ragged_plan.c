@@ -63,7 +63,7 @@ static bool repeats(const struct node *node, uint32_t operand) {
 
 // Of an element, if everything that can be were virtual.
 static int cost_of(struct ragged *r, const struct node *node) {
-  if (is_leaf(node) || node_is_scalar(node) || is_opaque(node))
+  if (is_leaf(node) || node_is_scalar(node) || is_opaque(node) || node->op == IR_OP_RESHAPE)
     return 0;
   int cost = node->op < IR_N_OPS && node->op != IR_OP_OUTER ? ir_op_infos[node->op].cost
                                                             : node->op != NODE_VIEW;
@@ -88,6 +88,7 @@ static bool has_code(const struct node *node) {
   case IR_OP_OUTER:
   case IR_OP_CONSTANT:
   case IR_OP_ONEHOT:
+  case IR_OP_RESHAPE:
   case IR_OP_LOOKUP:
   case IR_OP_CONCAT:
   case IR_OP_PAD:
@@ -111,7 +112,7 @@ static void settle(struct ragged *r, struct node *node) {
   else if (node_is_scalar(node))
     value->home = RAGGED_NUMBER;
   else if (is_opaque(node) || (computed && value->cost > CHEAP && (value->uses > 1 || value->repeated)) ||
-           (computed && value->place.kind != PLACE_NONE && value->cost > 0))
+           (computed && value->place.kind != PLACE_NONE && value->cost > 0) || value->dense)
     value->home = RAGGED_STORED;
   bool is_virtual = value->home == RAGGED_VIRTUAL;
   struct node *operands[GRAPH_MAX_PARTS];
@@ -121,6 +122,7 @@ static void settle(struct ragged *r, struct node *node) {
     uint64_t uses = operand->uses + (uint64_t)(is_virtual ? value->uses : 1);
     operand->live = true;
     operand->uses = uses < UINT32_MAX ? (uint32_t)uses : UINT32_MAX;
+    operand->dense |= node->op == IR_OP_RESHAPE;
     operand->repeated |= repeats(node, i) || (is_virtual && value->repeated);
   }
 }
@@ -174,6 +176,7 @@ static unsigned apart_of(struct ragged *r, const struct node *node, int axis) {
       if (node->map.axis[k] == axis)
         return ragged_apart(r, node->operands[0], (int)k);
     return 0;
+  case IR_OP_RESHAPE: return axis + 1 < (int)node->rank;
   case IR_OP_LOOKUP: return ragged_apart(r, node->operands[0], axis + 1);
   case IR_OP_OUTER: return ragged_apart(r, node->operands[axis], 0);
   default:

@@ -91,29 +91,40 @@ static LLVMValueRef in_steps_of(struct ragged *r, LLVMValueRef step) {
 }
 
 // The same element of neighbouring rows of a list.
-static LLVMValueRef load_across_rows(struct ragged *r, const struct node *list,
+static LLVMValueRef load_across_rows(struct ragged *r, const struct node *list, const struct node *as,
                                      const struct ragged_point *point) {
   struct codegen *cg = &r->e.cg;
   LLVMValueRef first = codegen_at(cg, cg->int32, ragged_of(r, list)->base, point->at[0]);
   LLVMValueRef rows = as_elements(r, load_vector(r, cg->int32, first));
-  LLVMValueRef within = ragged_position(r, list, point, 1);
+  LLVMValueRef within = ragged_position(r, as, point, 1);
   return load_apart(r, cg->real, codegen_at(cg, cg->real, emit_values_base(&r->e), within), rows);
+}
+
+// `as`: the shape in which the point is given, whose elements are the node's in their order.
+static LLVMValueRef load_as(struct ragged *r, LLVMTypeRef item, const struct node *node,
+                            const struct node *as, const struct ragged_point *point) {
+  struct codegen *cg = &r->e.cg;
+  LLVMValueRef base = ragged_of(r, node)->base;
+  if (node->list && point->lane == 0)
+    return load_across_rows(r, node, as, point);
+  if (node->list)
+    base = ragged_list_row(r, emit_values_base(&r->e), base, point->at[0]);
+  LLVMValueRef address = codegen_at(cg, item, base, ragged_position(r, as, point, node->list));
+  if (point->lane < 0)
+    return codegen_load(cg, item, address);
+  if (point->lane + 1 == (int)as->rank)
+    return load_vector(r, item, address);
+  return load_apart(r, item, address, in_steps_of(r, step_along(r, as, (uint32_t)point->lane)));
 }
 
 static LLVMValueRef load_at(struct ragged *r, LLVMTypeRef item, const struct node *node,
                             const struct ragged_point *point) {
-  struct codegen *cg = &r->e.cg;
-  LLVMValueRef base = ragged_of(r, node)->base;
-  if (node->list && point->lane == 0)
-    return load_across_rows(r, node, point);
-  if (node->list)
-    base = ragged_list_row(r, emit_values_base(&r->e), base, point->at[0]);
-  LLVMValueRef address = codegen_at(cg, item, base, ragged_position(r, node, point, node->list));
-  if (point->lane < 0)
-    return codegen_load(cg, item, address);
-  if (point->lane + 1 == (int)node->rank)
-    return load_vector(r, item, address);
-  return load_apart(r, item, address, in_steps_of(r, step_along(r, node, (uint32_t)point->lane)));
+  return load_as(r, item, node, node, point);
+}
+
+// The operand lies in memory. Of a list, whose rows lie apart, the first axis is the same.
+static LLVMValueRef reshaped(struct ragged *r, const struct node *node, const struct ragged_point *point) {
+  return load_as(r, r->e.cg.real, node->operands[0], node, point);
 }
 
 // -------------------------------------------------------------------------------------------------- computation
@@ -187,6 +198,7 @@ LLVMValueRef ragged_computed(struct ragged *r, const struct node *node, const st
   case NODE_HOST: return emit_host_number(&r->e, node);
   case NODE_COUNT: return count_of(r, node);
   case IR_OP_PICK: return picked(r, node);
+  case IR_OP_RESHAPE: return reshaped(r, node, point);
   case IR_OP_LOOKUP: return looked_up(r, node, point);
   case IR_OP_ONEHOT: return one_at_index(r, node, point);
   case NODE_VIEW: {

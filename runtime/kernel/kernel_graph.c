@@ -503,20 +503,54 @@ static bool is_transpose(const struct node *node) {
          node->map.axis[1] == 0 && node->n == node->operands[0]->n;
 }
 
+// Shapes that differ in axes of one element alone: a view. A scalar has no axis to look along, and is none.
+static bool only_adds_or_drops_axes(const struct node *node, struct index_map *map) {
+  const struct node *from = node->operands[0];
+  uint32_t at = 0;
+  *map = (struct index_map){.rank = from->rank};
+  for (uint32_t i = 0; i < from->rank; i++) {
+    map->axis[i] = INDEX_FIXED;
+    if (from->size[i] == 1)
+      continue;
+    while (at < node->rank && node->size[at] == 1)
+      at++;
+    if (at == node->rank || node->size[at] != from->size[i])
+      return false;
+    map->axis[i] = (int8_t)at++;
+  }
+  while (at < node->rank && node->size[at] == 1)
+    at++;
+  return at == node->rank && !node_is_scalar(node);
+}
+
 static void set_attributes(struct graph *graph, const struct ir_instr *instr, struct node *node) {
+  uint32_t axis = ir_axis(instr);
   switch (instr->op) {
   case IR_OP_SLICE: {
     int64_t offset = size_of(graph, instr->size);
-    check_range(graph, instr, offset, node->size[0], node->operands[0]->size[0]);
+    check_range(graph, instr, offset, node->size[axis], node->operands[0]->size[axis]);
     make_view(node, index_map_identity(node->rank));
-    node->map.begin[0] = offset;
+    node->map.begin[axis] = offset;
     break;
   }
   case IR_OP_PAD: {
     int64_t offset = size_of(graph, instr->size);
-    check_range(graph, instr, offset, node->operands[0]->size[0], node->size[0]);
+    check_range(graph, instr, offset, node->operands[0]->size[axis], node->size[axis]);
     node->map = index_map_identity(node->rank);
-    node->map.begin[0] = -offset;
+    node->map.begin[axis] = -offset;
+    break;
+  }
+  case IR_OP_PERMUTE: {
+    struct index_map map = {.rank = node->rank};
+    for (uint32_t i = 0; i < node->rank; i++)
+      map.axis[ir_order(instr->integer, i)] = (int8_t)i;
+    make_view(node, map);
+    break;
+  }
+  case IR_OP_RESHAPE: {
+    struct index_map map;
+    if (only_adds_or_drops_axes(node, &map))
+      make_view(node, map);
     break;
   }
   case IR_OP_TRANSPOSE:
@@ -530,8 +564,9 @@ static void set_attributes(struct graph *graph, const struct ir_instr *instr, st
       node->map.axis[i] = (int8_t)(i + 1);
     break;
   case IR_OP_CONCAT:
-    if (node->size[0] < 0 && node->n_operands > 1)
+    if (node->size[axis] < 0 && node->n_operands > 1)
       graph_fail(graph, "concat along an axis whose size is known at run time");
+    node->axis = axis;
     break;
   case IR_OP_STACK:
     node->op = NODE_INPUT;
@@ -590,6 +625,19 @@ static struct node *simplified(struct graph *graph, struct node *node) {
       struct node whole = *node;
       whole.operands = &from->operands[0];
       whole.map = index_map_compose(&node->map, &from->map);
+      return simplified(graph, &whole);
+    }
+  }
+  if (node->op == IR_OP_RESHAPE) {
+    struct node *from = node->operands[0];
+    bool same = from->rank == node->rank;
+    for (uint32_t i = 0; i < node->rank && same; i++)
+      same = from->size[i] == node->size[i];
+    if (same)
+      return from;
+    if (from->op == IR_OP_RESHAPE) {
+      struct node whole = *node;
+      whole.operands = &from->operands[0];
       return simplified(graph, &whole);
     }
   }

@@ -225,21 +225,48 @@ static void read_param(const struct run *run, const struct ir_instr *param, int6
   run->in->read_param(run->in->context, param->symbol, member, first, y->n, y->elements);
 }
 
+// A part of a tensor along an axis, from or to where it begins there.
+static void move_part(const struct run *run, const struct ir_type *whole, double *of_whole,
+                      const struct ir_type *part, double *of_part, uint32_t along, int64_t begin, bool take) {
+  int64_t outer = 1, inner = 1, all = axis(run, whole, along), some = axis(run, part, along);
+  for (uint32_t i = 0; i < whole->shape.rank; i++)
+    *(i < along ? &outer : &inner) *= i == along ? 1 : axis(run, whole, i);
+  for (int64_t i = 0; i < outer; i++) {
+    double *there = of_whole + (i * all + begin) * inner, *here = of_part + i * some * inner;
+    memcpy(take ? here : there, take ? there : here, (size_t)(some * inner) * sizeof(double));
+  }
+}
+
+static void run_permute(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
+  const struct reference_value *a = operand(run, instr, 0);
+  uint32_t rank = y->type->shape.rank;
+  for (int64_t i = 0; i < y->n; i++) {
+    int64_t at[IR_MAX_RANK], from = 0, rest = i;
+    for (uint32_t k = rank; k-- > 0; rest /= axis(run, y->type, k))
+      at[ir_order(instr->integer, k)] = rest % axis(run, y->type, k);
+    for (uint32_t k = 0; k < rank; k++)
+      from = from * axis(run, a->type, k) + at[k];
+    y->elements[i] = a->elements[from];
+  }
+}
+
 static void run_move(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
   const struct reference_value *a = operand(run, instr, 0);
   const int64_t *dims = run->in->dims;
   switch (instr->op) {
   case IR_OP_CONCAT:
-    for (uint32_t i = 0, at = 0; i < instr->n_operands; i++) {
-      const struct reference_value *part = operand(run, instr, i);
-      memcpy(y->elements + at, part->elements, (size_t)part->n * sizeof(double));
-      at += (uint32_t)part->n;
+    for (int64_t i = 0, at = 0; i < instr->n_operands; i++) {
+      const struct reference_value *part = operand(run, instr, (uint32_t)i);
+      move_part(run, y->type, y->elements, part->type, part->elements, ir_axis(instr), at, false);
+      at += axis(run, part->type, ir_axis(instr));
     }
     break;
   case IR_OP_SLICE:
-    memcpy(y->elements, a->elements + reference_size(instr->size, dims) * axis(run, a->type, 1),
-           (size_t)y->n * sizeof(double));
+    move_part(run, a->type, a->elements, y->type, y->elements, ir_axis(instr),
+              reference_size(instr->size, dims), true);
     break;
+  case IR_OP_PERMUTE: run_permute(run, instr, y); break;
+  case IR_OP_RESHAPE: memcpy(y->elements, a->elements, (size_t)y->n * sizeof(double)); break;
   case IR_OP_TRANSPOSE:
     for (int64_t i = 0; i < axis(run, y->type, 0); i++)
       for (int64_t j = 0; j < axis(run, y->type, 1); j++)
@@ -263,8 +290,8 @@ static void run_move(const struct run *run, const struct ir_instr *instr, struct
     memcpy(y->elements, a->elements + operand(run, instr, 1)->integer * y->n, (size_t)y->n * sizeof(double));
     break;
   case IR_OP_PAD:
-    memcpy(y->elements + reference_size(instr->size, dims) * axis(run, y->type, 1), a->elements,
-           (size_t)a->n * sizeof(double));
+    move_part(run, y->type, y->elements, a->type, a->elements, ir_axis(instr),
+              reference_size(instr->size, dims), false);
     break;
   case IR_OP_PUT:
     memcpy(y->elements + operand(run, instr, 1)->integer * a->n, a->elements, (size_t)a->n * sizeof(double));

@@ -179,8 +179,7 @@ static void walk_pattern(const struct ast_pattern *pattern) {
 
 // Arguments that are sizes, and the bounds of slices of tensors, are not values.
 static bool has_size_args(const struct ast_call *call) {
-  return call->kind == AST_CALL_BUILTIN && call->target.builtin->op == IR_OP_SLICE &&
-         call->target.builtin->kind == BUILTIN_OP;
+  return call->kind == AST_CALL_BUILTIN && builtin_takes_sizes(call->target.builtin);
 }
 
 static void walk_function(struct program *program, const struct ast_expr *arg) {

@@ -13,15 +13,17 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/ir/ir_builder.h"
+#include "compiler/passes/equal.h"
 #include "compiler/passes/passes.h"
 #include "tests/operations/kernel_check.h"
+#include "tests/operations/op_variants.h"
 
 // Sizes N, K and M of the operands: of one element, smaller than any vector, in between, more than a vector
 // of 16.
 static const int64_t size_sets[][3] = {{1, 1, 1}, {3, 5, 2}, {17, 33, 2}, {48, 16, 3}};
 #define N_SETS (int)(sizeof size_sets / sizeof *size_sets)
 
-enum { N_SHAPES = 8, MAX_COMBINATIONS = 40, ROWS = 3 };
+enum { N_SHAPES = 9, MAX_COMBINATIONS = 120, ROWS = 3 };
 
 struct bench {
   struct ir_module *module;
@@ -31,6 +33,9 @@ struct bench {
   uint32_t n_outputs;
   struct ir_value *outputs[MAX_COMBINATIONS];
   uint32_t rotation;  // through the sources of operands
+  // Variants of an operation take the same operands, so that nothing but their attributes tells them apart.
+  bool shares;
+  struct ir_value *shared[5];
 };
 
 static void add_shapes(struct bench *b, const struct size *const sizes[3]) {
@@ -45,6 +50,8 @@ static void add_shapes(struct bench *b, const struct size *const sizes[3]) {
   b->shapes[5] = ir_type_tensor(m, 2, third);
   b->shapes[6] = ir_type_tensor(m, 2, last);
   b->shapes[7] = ir_type_tensor(m, 3, sizes);
+  const struct size *four[] = {size_constant(m->arena, 2), sizes[0], sizes[1], sizes[2]};
+  b->shapes[8] = ir_type_tensor(m, 4, four);
 }
 
 static struct bench bench_new(const char *name) {
@@ -75,74 +82,6 @@ static struct ir_value *new_operand(struct bench *b, const struct ir_type *type)
   return source == 0 ? input : ir_build_unary(&b->build, IR_OP_ABS, input);
 }
 
-// Attributes of operations that have some; variants are tried in turn until one does not suit.
-static void set_attributes(struct bench *b, struct ir_instr *instr, uint32_t variant) {
-  struct arena *arena = b->module->arena;
-  if ((ir_op_infos[instr->op].attributes & IR_ATTR_AXIS))
-    instr->axis = variant;
-  const struct size *one = size_constant(arena, 1);
-  switch (instr->op) {
-  case IR_OP_MATMUL:
-    instr->transpose_a = variant & 1;
-    instr->transpose_b = variant & 2;
-    break;
-  case IR_OP_SLICE:  // all of it, or all but the first or the last
-    instr->size = size_constant(arena, variant == 1);
-    instr->length = instr->operands[0]->type->shape.rank > 0 ? instr->operands[0]->type->shape.sizes[0] : one;
-    if (variant > 0)
-      instr->length = size_sub(arena, instr->length, one);
-    break;
-  case IR_OP_PAD: instr->size = size_constant(arena, 2 * variant); break;
-  case IR_OP_DROPOUT: instr->number = variant == 0 ? 0.4 : 0.9; break;
-  case IR_OP_CONSTANT: instr->number = 1.25; break;
-  default: break;
-  }
-}
-
-static uint32_t n_variants(enum ir_op op) {
-  switch (op) {
-  case IR_OP_MATMUL: return 4;
-  case IR_OP_SLICE: return 3;
-  case IR_OP_PAD:
-  case IR_OP_DROPOUT: return 2;
-  default: return (ir_op_infos[op].attributes & IR_ATTR_AXIS) ? IR_MAX_RANK : 1;
-  }
-}
-
-// The operand with an axis more.
-static const struct ir_type *with_axis(struct bench *b, const struct ir_type *a, uint32_t axis) {
-  const struct size *sizes[IR_MAX_RANK];
-  for (uint32_t i = 0; i <= a->shape.rank; i++)
-    sizes[i] = i + 1 == axis ? size_constant(b->module->arena, 3) : a->shape.sizes[i - (i + 1 > axis)];
-  return axis <= a->shape.rank + 1 ? ir_type_tensor(b->module, a->shape.rank + 1, sizes) : NULL;
-}
-
-// Result types of operations whose shape is written; NULL when the operand does not suit.
-static const struct ir_type *written_shape(struct bench *b, const struct ir_instr *instr,
-                                           const struct ir_type *chosen) {
-  struct arena *arena = b->module->arena;
-  const struct ir_type *a = instr->n_operands > 0 ? instr->operands[0]->type : NULL;
-  switch (instr->op) {
-  case IR_OP_BROADCAST:
-    return instr->axis > 0 ? with_axis(b, a, instr->axis) : a->shape.rank == 0 ? chosen : NULL;
-  case IR_OP_CONSTANT: return chosen;
-  case IR_OP_ONEHOT: return chosen->shape.rank == 1 ? chosen : NULL;
-  case IR_OP_PAD: {
-    if (a->shape.rank != 1 && a->shape.rank != 2)
-      return NULL;
-    const struct size *sizes[2] = {size_add(arena, a->shape.sizes[0], size_constant(arena, 3)),
-                                   a->shape.sizes[1]};
-    return ir_type_tensor(b->module, a->shape.rank, sizes);
-  }
-  case IR_OP_PUT: {
-    const struct size *sizes[2] = {size_constant(arena, 3), a->shape.sizes[0]};
-    return a->shape.rank == 1 ? ir_type_tensor(b->module, 2, sizes) : NULL;
-  }
-  case IR_OP_STACK: return NULL;  // blocks that have it are compared in their own test
-  default: fail_msg("%s has a written shape: add a case", ir_op_infos[instr->op].name); return NULL;
-  }
-}
-
 // Adds the operation on operands of these shapes to the block; false when they do not suit.
 static bool add_operation(struct bench *b, enum ir_op op, uint32_t n, const uint32_t *shapes,
                           uint32_t variant) {
@@ -161,18 +100,22 @@ static bool add_operation(struct bench *b, enum ir_op op, uint32_t n, const uint
     operands[total++] = &number;
   uint32_t ignored = 0;
   struct ir_instr *trial = ir_instr_new(b->module, op, total, operands, 0, NULL, 0, &ignored);
-  set_attributes(b, trial, variant);
+  op_set_variant(b->module, trial, variant);
   const struct ir_type *chosen = b->shapes[n == 0 ? shapes[0] : 3];
-  const struct ir_type *type = ir_shape_is_written(op) ? written_shape(b, trial, chosen)
+  const struct ir_type *type = ir_shape_is_written(op) ? op_written_shape(b->module, trial, variant, chosen)
                                                        : ir_infer(b->module, trial, NULL);
   if (type == NULL || b->n_outputs == MAX_COMBINATIONS)
     return false;
-  for (uint32_t i = 0; i < n; i++)
-    operands[i] = new_operand(b, b->shapes[shapes[i]]);
-  for (uint32_t i = n; i < total; i++)
-    operands[i] = ir_add_block_param(b->module, b->block, operands[i]->type);
+  for (uint32_t i = 0; i < total; i++) {
+    if (!b->shared[i])
+      b->shared[i] = i < n ? new_operand(b, b->shapes[shapes[i]])
+                           : ir_add_block_param(b->module, b->block, operands[i]->type);
+    operands[i] = b->shared[i];
+  }
+  if (!b->shares)
+    memset(b->shared, 0, sizeof b->shared);
   struct ir_instr *instr = ir_build(&b->build, op, total, operands, 1, &type);
-  set_attributes(b, instr, variant);
+  op_set_variant(b->module, instr, variant);
   b->outputs[b->n_outputs++] = instr->results[0];
   b->block->random |= ir_op_infos[op].random;
   return true;
@@ -186,7 +129,8 @@ static void add_combinations(struct bench *b, enum ir_op op, uint32_t n) {
     uint32_t shapes[4];
     for (uint32_t i = 0, rest = choice; i < 4; i++, rest /= N_SHAPES)
       shapes[i] = rest % N_SHAPES;
-    for (uint32_t variant = 0; variant < n_variants(op); variant++)
+    memset(b->shared, 0, sizeof b->shared);
+    for (uint32_t variant = 0; variant < op_variants(op); variant++)
       add_operation(b, op, n, shapes, variant);
   }
 }
@@ -209,10 +153,11 @@ static bool accepts_negative(enum ir_op op) { return op != IR_OP_LOG && op != IR
 
 static void check_operation(struct jit *jit, enum ir_op op) {
   const struct ir_op_info *info = &ir_op_infos[op];
-  // Several blocks, so that each operand is once an input, once a parameter and once computed.
-  for (uint32_t rotation = 0; rotation < 3; rotation++) {
+  // Several blocks, so that each operand is once an input, once a parameter and once computed; and one more.
+  for (uint32_t rotation = 0; rotation < 4; rotation++) {
     struct bench b = bench_new(info->name);
     b.rotation = rotation;
+    b.shares = rotation == 3;
     uint32_t least = info->arity < 0 ? 1 : (uint32_t)info->arity, most = info->arity < 0 ? 3 : least;
     for (uint32_t n = least; n <= most; n++)
       add_combinations(&b, op, n);
@@ -246,7 +191,58 @@ static void every_operation_agrees_with_reference(void **state) {
   jit_free(jit);
 }
 
+// What is printed of an output's instruction, behind the value.
+static void text_of(const char *printed, const struct ir_value *output, char text[static 256]) {
+  char start[32];
+  snprintf(start, sizeof start, "\n  %%%u = ", output->id);
+  const char *line = strstr(printed, start);
+  assert_non_null(line);
+  line += strlen(start);
+  snprintf(text, 256, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static uint32_t compare_outputs(const struct bench *b) {
+  char *printed = ir_print(b->module), texts[2][256];
+  uint32_t apart = 0;
+  for (uint32_t i = 0; i < b->n_outputs; i++)
+    for (uint32_t k = 0; k < b->n_outputs; k++) {
+      const struct ir_instr *one = b->outputs[i]->def, *other = b->outputs[k]->def;
+      text_of(printed, b->outputs[i], texts[0]);
+      text_of(printed, b->outputs[k], texts[1]);
+      bool same = strcmp(texts[0], texts[1]) == 0;
+      apart += !same;
+      if (instrs_equal(one, other) != same || (same && instr_hash(one) != instr_hash(other)))
+        fail_msg("%s and %s are %sequal", texts[0], texts[1], same ? "not " : "");
+    }
+  free(printed);
+  return apart;
+}
+
+// Instances of two operations that differ in an attribute never join: what makes blocks, and operations, one is
+// instrs_equal. Every attribute is printed; that tells which are equal.
+static void attributes_tell_operations_apart(void **state) {
+  (void)state;
+  for (enum ir_op op = IR_FIRST_TENSOR_OP; op < IR_N_OPS; op++) {
+    if (ir_op_infos[op].class == IR_CLASS_SINK || op == IR_OP_PARAM || op == IR_OP_STACK)
+      continue;
+    uint32_t n = ir_op_infos[op].arity < 0 ? 2 : (uint32_t)ir_op_infos[op].arity, apart = 0;
+    for (uint32_t shape = 0; shape < N_SHAPES; shape++) {
+      struct bench b = bench_new("variants");
+      b.shares = true;
+      for (uint32_t variant = 0; variant < op_variants(op); variant++)
+        add_operation(&b, op, n, (const uint32_t[]){shape, shape, shape, shape}, variant);
+      if (b.n_outputs > 0) {
+        finish(&b);
+        apart += compare_outputs(&b);
+      }
+      ir_module_free(b.module);
+    }
+    assert_true(apart > 0 || op_variants(op) == 1 || op == IR_OP_MATMUL);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_operation_agrees_with_reference)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(attributes_tell_operations_apart),
+                                     cmocka_unit_test(every_operation_agrees_with_reference)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,11 +13,12 @@
 #include "compiler/base/arena.h"
 #include "compiler/ir/ir_builder.h"
 #include "compiler/passes/passes.h"
+#include "tests/operations/op_variants.h"
 #include "tests/passes/block_check.h"
 
 // N and K: different, and larger than the index 1 that is used throughout.
 static const int64_t dims[] = {3, 4};
-#define N_SHAPES 5
+#define N_SHAPES 7
 
 struct bench {
   struct ir_module *module;
@@ -39,6 +40,10 @@ static struct bench bench_new(void) {
   b.shapes[2] = ir_type_tensor(b.module, 1, turned);
   b.shapes[3] = ir_type_tensor(b.module, 2, sizes);
   b.shapes[4] = ir_type_tensor(b.module, 2, turned);
+  const struct size *three[] = {size_constant(arena, 2), sizes[0], sizes[1]},
+                    *last[] = {size_constant(arena, 2), sizes[1], sizes[0]};
+  b.shapes[5] = ir_type_tensor(b.module, 3, three);
+  b.shapes[6] = ir_type_tensor(b.module, 3, last);
   return b;
 }
 
@@ -49,58 +54,6 @@ struct combination {
   bool is_param[3];
   uint32_t variant;
 };
-
-static uint32_t n_variants(enum ir_op op) {
-  switch (op) {
-  case IR_OP_MATMUL: return 4;
-  case IR_OP_SLICE: return 3;
-  case IR_OP_BROADCAST: return N_SHAPES;
-  default: return (ir_op_infos[op].attributes & IR_ATTR_AXIS) ? 3 : 1;
-  }
-}
-
-// Result types of operations whose shape is written; NULL when the operand does not suit.
-static const struct ir_type *written_shape(struct bench *b, const struct ir_instr *instr, uint32_t variant) {
-  struct arena *arena = b->module->arena;
-  const struct ir_type *a = instr->operands[0]->type;
-  switch (instr->op) {
-  case IR_OP_BROADCAST: return a->shape.rank == 0 ? b->shapes[variant] : NULL;
-  case IR_OP_PAD: {
-    if (a->shape.rank == 0)
-      return NULL;
-    const struct size *sizes[2] = {size_add(arena, a->shape.sizes[0], size_constant(arena, 2)),
-                                   a->shape.sizes[1]};
-    return ir_type_tensor(b->module, a->shape.rank, sizes);
-  }
-  case IR_OP_PUT: {
-    const struct size *sizes[2] = {size_constant(arena, 2), a->shape.sizes[0]};
-    return a->shape.rank == 1 ? ir_type_tensor(b->module, 2, sizes) : NULL;
-  }
-  default: fail_msg("%s has a written shape: add a case", ir_op_infos[instr->op].name); return NULL;
-  }
-}
-
-static void set_attributes(struct bench *b, struct ir_instr *instr, uint32_t variant) {
-  struct arena *arena = b->module->arena;
-  if ((ir_op_infos[instr->op].attributes & IR_ATTR_AXIS) && instr->op != IR_OP_BROADCAST)
-    instr->axis = variant;
-  switch (instr->op) {
-  case IR_OP_MATMUL:
-    instr->transpose_a = variant & 1;
-    instr->transpose_b = variant & 2;
-    break;
-  case IR_OP_SLICE:
-    instr->size = size_constant(arena, variant == 0 ? 1 : 0);
-    instr->length = size_constant(arena, 2);
-    if (variant == 2 && instr->operands[0]->type->shape.rank > 0)
-      instr->length = instr->operands[0]->type->shape.sizes[0];
-    break;
-  case IR_OP_PAD: instr->size = size_constant(arena, 1); break;
-  case IR_OP_DROPOUT: instr->number = 0.4; break;
-  default: break;
-  }
-  b->module->n_sites = 1;
-}
 
 // The block of one operation, or NULL when the shapes do not suit.
 static struct ir_block *make_block(struct bench *b, enum ir_op op, const struct combination *c) {
@@ -119,13 +72,14 @@ static struct ir_block *make_block(struct bench *b, enum ir_op op, const struct 
   if (ir_op_infos[op].takes_index)
     operands[n++] = ir_add_block_param(module, block, ir_type_simple(module, IR_INT));
   struct ir_instr *trial = ir_instr_new(module, op, n, operands, 0, NULL, 0, &block->n_values);
-  set_attributes(b, trial, c->variant);
-  const struct ir_type *type = ir_shape_is_written(op) ? written_shape(b, trial, c->variant)
-                                                       : ir_infer(module, trial, NULL);
+  op_set_variant(module, trial, c->variant);
+  const struct ir_type *type = ir_shape_is_written(op)
+                                   ? op_written_shape(module, trial, c->variant, b->shapes[3])
+                                   : ir_infer(module, trial, NULL);
   if (!type)
     return NULL;
   struct ir_instr *instr = ir_build(&build, op, n, operands, 1, &type);
-  set_attributes(b, instr, c->variant);
+  op_set_variant(module, instr, c->variant);
   block->outputs = instr->results;
   block->n_outputs = block->n_results = 1;
   block->random = ir_op_infos[op].random;
@@ -134,7 +88,8 @@ static struct ir_block *make_block(struct bench *b, enum ir_op op, const struct 
 }
 
 static void describe(char *out, size_t size, enum ir_op op, const struct combination *c, double low) {
-  static const char *const shapes[N_SHAPES] = {"[]", "[N]", "[K]", "[N, K]", "[K, N]"};
+  static const char *const shapes[N_SHAPES] = {"[]",     "[N]",       "[K]",      "[N, K]",
+                                               "[K, N]", "[2, N, K]", "[2, K, N]"};
   int n = snprintf(out, size, "%s, variant %u, from %g:", ir_op_infos[op].name, c->variant, low);
   for (uint32_t i = 0; i < c->n; i++)
     n += snprintf(out + n, size - (size_t)n, " %s%s", c->is_param[i] ? "param " : "", shapes[c->shapes[i]]);
@@ -184,7 +139,7 @@ static int check_operands(enum ir_op op, uint32_t n) {
       c.shapes[i] = rest % N_SHAPES;
       c.is_param[i] = choice >> i & 1;
     }
-    for (c.variant = 0; c.variant < n_variants(op); c.variant++)
+    for (c.variant = 0; c.variant < op_variants(op); c.variant++)
       compared += check_combination(op, &c);
   }
   return compared;

@@ -13,7 +13,7 @@
 
 // One to five words; `S` is a tensor as long as they are, `X` one of a fixed size, `B` one of three dimensions.
 #define HEAD                                                                                                 \
-  "dim D = 6\ndim N = 3\nvocab Word\n"                                                                       \
+  "dim N = 3\ndim D = 2*N\nvocab Word\n"                                                                     \
   "param E: f32[Word, D] = normal(0.6)\nparam W: f32[D, D]\nparam b: f32[D] = normal(0.5)\n"                 \
   "param v: f32[N] = normal(0.5)\nparam P: f32[N, D] = normal(0.4)\nparam T: f32[2, N, D] = normal(0.4)\n"
 
@@ -30,6 +30,24 @@ static const struct {
      "  sum(tanh(norm(S) * b)) + sum(square(norm(X)) * P) + sum(tanh(X + broadcast(v, X, dim: 1))) +\n"
      "    sum(tanh(B * broadcast(v, X, dim: 1))) + sum(broadcast(sum(B, dim: 1), B, dim: 1) * B) +\n"
      "    sum(broadcast(b, B) * B) + sum(broadcast(v[0], X) * X)\n"},
+    {"parts along a dimension", "",
+     "  let (l, r) = split(S, 2, dim: 1)\n  let (p, q) = split(B, 2, dim: 2)\n"
+     "  let wide = concat(S, l * r, S * 2, dim: 1)\n"
+     "  sum(tanh(l) * r) + sum(square(slice(tanh(S), 1, 4, dim: 1))) + sum(tanh(wide) * wide) +\n"
+     "    sum(tanh(concat(X, X * b, dim: 1))) + sum(tanh(p * q)) + sum(tanh(concat(B, B * B, dim: 1)) * 2) "
+     "+\n"
+     "    sum(slice(B, 1, 2, dim: 1) * slice(B, 0, 2, dim: 1)) + sum(square(slice(W, 1, 3, dim: 1))) +\n"
+     "    sum(slice(concat(B, B, dim: 0), 1, 2) * concat(p, q * q, dim: 2)) + sum(tanh(B[1..2])) +\n"
+     "    sum(tanh(slice(W, 1, 3, dim: 1) @ slice(b, 0, 3) + b))\n"},
+    {"other shapes", "fn heads[m](X: f32[m, D]) -> f32[m, 2, N] { reshape(X, m, 2, N) }\n",
+     "  let H = heads(S)\n  let Z = heads(tanh(S @ W))\n"
+     "  sum(tanh(permute(H, 1, 0, 2)) * permute(Z, 1, 0, 2)) + sum(tanh(max(Z, dim: 2))) +\n"
+     "    sum(square(softmax(H, dim: 0))) + sum(tanh(reshape(Z, D, dim: 1) * b)) +\n"
+     "    sum(tanh(permute(Z * H, 2, 1, 0))) + sum(tanh(reshape(B, 2*N, D) @ W)) +\n"
+     "    sum(tanh(reshape(B, D*D)) * reshape(tanh(W), D*D)) + sum(permute(B, 2, 0, 1) * reshape(tanh(B), D, "
+     "2, N)) +\n"
+     "    sum(tanh(reshape(X * b, N, 1, N, 2) * reshape(b, N, 2))) + sum(reshape(permute(X * X, 1, 0), "
+     "2*N*N))\n"},
 };
 #define N_MODELS (sizeof models / sizeof *models)
 

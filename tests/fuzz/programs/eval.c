@@ -511,6 +511,14 @@ static struct number *eval_vec(struct run *r, enum form form, const struct fuzz_
       for (int k = 0; k < h; k++)
         y[i] = add(r, y[i], unary(r, VEC_TANH, add(r, param[PARAM_W0][i * h + k], a[0].x[k])));
       break;
+    case VEC_PARTS:
+      for (int k = 0; k < h; k++) {
+        struct number part = k + 1 < h ? add(r, param[PARAM_W0][i * h + k + 1], a[0].x[k + 1])
+                                       : mul(r, param[PARAM_W1][i * h], a[1].x[0]);
+        y[i] = add(r, y[i], mul(r, part, param[PARAM_B0][k]));
+      }
+      break;
+    case VEC_TURNED: y[i] = mul(r, x, dot(r, h, param[PARAM_W0] + i, h, param[PARAM_B1])); break;
     case VEC_REPEATED_ALONG:
     case VEC_W1: y[i] = dot(r, h, param[PARAM_W1] + i, h, a[0].x); break;
     case VEC_SOFTMAX: y[i] = checked(r, exp(x.v - total.v), exp(x.v - total.v) * (x.d - total.d)); break;
