@@ -371,7 +371,8 @@ static bool is_tensor(struct checker *checker, const struct builtin *builtin, co
   static const char *const sorts[3][3] = {{"a scalar", "a scalar or a vector", "a tensor"},
                                           {NULL, "a vector", "a vector or a matrix"},
                                           {NULL, NULL, "a matrix"}};
-  const char *wanted = max_rank > 2 ? "a tensor" : sorts[min_rank][max_rank];
+  const char *wanted = max_rank > 2 ? (min_rank > 0 ? "a tensor with dimensions" : "a tensor")
+                                    : sorts[min_rank][max_rank];
   const struct type *type = type_resolve(arg->type);
   if (type->kind != TYPE_TENSOR)
     wrong_argument(checker, builtin, arg, wanted);

@@ -287,10 +287,13 @@ struct ir_instr {
 
 static inline uint32_t ir_axis(const struct ir_instr *instr) { return instr->axis > 0 ? instr->axis - 1 : 0; }
 
-// PERMUTE: the operand's axis that is axis i of the result.
-static inline uint32_t ir_order(int64_t order, uint32_t i) { return (uint32_t)(order >> 4 * i) & 15; }
+// PERMUTE: the operand's axis that is axis i of the result. Four bits each, one more than the axis; 0: there is none.
+#define IR_NO_AXIS 15
+static inline uint32_t ir_order(int64_t order, uint32_t i) {
+  return ((uint32_t)((uint64_t)order >> 4 * i) - 1) & 15;
+}
 static inline int64_t ir_order_with(int64_t order, uint32_t i, uint32_t axis) {
-  return order | (int64_t)axis << 4 * i;
+  return order | (int64_t)(axis + 1) << 4 * i;
 }
 int64_t ir_order_inverse(int64_t order, uint32_t rank);
 

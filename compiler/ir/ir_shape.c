@@ -34,7 +34,7 @@ static const char *text(struct inference *in, uint32_t i) {
 
 static const char *wanted(const struct shape_fault *fault) {
   if (fault->most > 2)
-    return "a tensor";
+    return fault->least > 0 ? "a tensor with dimensions" : "a tensor";
   return fault->least == 2 ? "a matrix" : fault->most == 1 ? "a vector" : "a vector or a matrix";
 }
 

@@ -184,7 +184,7 @@ static bool shape_permute(struct asking *in) {
   if (!has_rank(in, 0, 0, IR_MAX_RANK))
     return false;
   for (uint32_t i = 0; i < a->rank; i++)
-    seen |= 1u << ir_order(in->q->order, i);
+    seen |= 1u << ir_order(in->q->order, i);  // IR_NO_AXIS is beyond any
   if (seen != (1u << a->rank) - 1 || in->q->order >> 4 * a->rank != 0)
     return refuse(in, SHAPE_ORDER, 0, 0);
   in->result->rank = a->rank;
