@@ -289,10 +289,7 @@ static void print_attributes(struct printer *p, const struct ir_instr *instr) {
     fprintf(p->out, " dim %" PRIu32, instr->axis - 1);
   if (attributes & IR_ATTR_ORDER) {
     fputs(" order", p->out);
-    uint32_t rank = instr->n_results > 0 && instr->results[0]->type->kind == IR_TENSOR
-                        ? instr->results[0]->type->shape.rank
-                        : 0;
-    for (uint32_t i = 0; i < rank; i++)
+    for (uint32_t i = 0; i < IR_MAX_RANK && ir_order(instr->integer, i) != IR_NO_AXIS; i++)
       fprintf(p->out, " %" PRIu32, ir_order(instr->integer, i));
   }
 }
