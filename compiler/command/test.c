@@ -24,7 +24,7 @@ enum { KEY_FILTER = 256, KEY_SEED };
 
 static const struct argp_option option_table[] = {
     {"filter", KEY_FILTER, "TEXT", 0, "run only tests in whose names TEXT stands", 1},
-    {"seed", KEY_SEED, "N", 0, "of the parameters' initial values (default 1)", 1},
+    {"seed", KEY_SEED, "N", 0, "of initial values and what is drawn (default 1)", 1},
     SOURCE_OPTIONS,
     COMMAND_OPTIONS,
     {0}};

@@ -46,22 +46,54 @@ status 0 train "$model" --data train.txt --epochs 2 $small --save two.st --seed 
 cmp -s one.st two.st && fail "two seeds give the same weights"
 status 0 train "$model" --data train.txt --epochs 2 $small --save two.st --no-shuffle
 cmp -s one.st two.st && fail "--no-shuffle changes nothing"
-# What dropout draws is the example's own: with a rate of 0 the loss of every epoch is the same however examples are put
-# into minibatches, ordered and shared out, and another one in each epoch.
+# What is drawn is the example's own: with a rate of 0 the loss of every epoch is the same however examples are put into
+# minibatches, ordered and shared out, and another one in each epoch. What is drawn outside training is the same after
+# each epoch.
 cat >drop.nn <<'MODEL'
 dim D = 8
 vocab Word
 param E: f32[Word, D] = normal(1)
 fn loss(words: [Word]) -> f32 { sum([sum(square(dropout(E[w], 0.5))) + sum(dropout(E[w], 0.2)) for w in words]) }
 MODEL
+cat >noise.nn <<'MODEL'
+import std.list
+dim D = 8
+vocab Word
+param E: f32[Word, D] = normal(1)
+fn walk(words: [Word]) -> f32 {
+  var total: f32 = 0
+  for w in shuffled(words) {
+    if random() < 0.8 { total = total + dot(E[w], normal[D]) + E[w][sample(exp(E[w]))] * sum(uniform[D]) }
+  }
+  total + sum([E[words[i]][0] * gumbel() for i in sample([1.0 for _ in words], 2)])
+}
+fn loss(words: [Word]) -> f32 { square(walk(words)) }
+fn predict(words: [Word]) -> ([Word], [int], f32, f32[D]) { (shuffled(words), sample(exp(E[words[0]]), 3), walk(words), normal[D]) }
+metric noise(words: [Word]) { (walk(words), 1) }
+MODEL
 awk 'BEGIN { for (i = 0; i < 70; i++) print "a b", (i % 7 ? "c" : ""), "d" }' >drop.txt
-drop() { status 0 train drop.nn --data drop.txt --epochs 3 --rate 0 --quiet "$@"; cut -d ' ' -f 1-5 out >losses; }
-drop --batch 1 --threads 1 --no-shuffle
-mv losses expected
-[ "$(cut -d ' ' -f 5 expected | sort -u | wc -l)" -eq 3 ] || fail "epochs draw the same"
-for how in "--batch 3" "--batch 64 --threads 3" "--batch 64 --autobatch off --no-shuffle" "--batch 7 --autobatch agenda --threads 2"; do
-  drop $how
-  cmp losses expected || fail "dropout depends on $how"
+drop() { status 0 train "$drawing" --data drop.txt --epochs 3 --rate 0 --quiet "$@"; cut -d ' ' -f 1-5 out >losses; }
+for drawing in drop.nn noise.nn; do
+  drop --batch 1 --threads 1 --no-shuffle
+  mv losses expected
+  [ "$(cut -d ' ' -f 5 expected | sort -u | wc -l)" -eq 3 ] || fail "epochs draw the same"
+  for how in "--batch 3" "--batch 64 --threads 3" "--batch 64 --autobatch off --no-shuffle" "--batch 7 --autobatch agenda --threads 2"; do
+    drop $how
+    cmp losses expected || fail "what $drawing draws depends on $how"
+  done
+done
+status 0 train noise.nn --data drop.txt --dev drop.txt --epochs 3 --rate 0 --save noise.st --metrics noise.jsonl --quiet
+[ "$(sed 's/.*"dev"/"dev"/; s/"seconds".*//' noise.jsonl | sort -u | wc -l)" -eq 1 ] || fail "evaluation draws something else in each epoch"
+for command in "eval --json" predict; do
+  draws() { status 0 $command noise.nn --weights noise.st --data drop.txt "$@"; }
+  draws --batch 1 --threads 1 --autobatch off
+  mv out expected
+  for how in "--batch 64 --threads 3" "--batch 7 --autobatch agenda" "--batch 64 --autobatch depth --minibatch-memory 1"; do
+    draws $how
+    cmp out expected || fail "$command draws something else with $how"
+  done
+  draws --seed 2
+  cmp -s out expected && fail "$command: --seed changes nothing"
 done
 # Several files are one data set.
 head -n 15 train.txt >a.txt

@@ -187,14 +187,19 @@ says out '^  failing.nn:46:3: .*100000000 turns'
 says out '^ok      passes$'
 says out '^failing.nn: 1 of 4 tests passed$'
 
-# A seed gives the initial values.
+# A seed gives the initial values, ...
 printf 'dim H = 3\nparam W: f32[H]\ntest drawn { expect W == zeros[H] }\n' >drawn.nn
-status 1 test drawn.nn
-cp out first
-status 1 test drawn.nn --seed 1
-cmp out first || fail "the seed is not 1"
-status 1 test drawn.nn --seed 2
-cmp -s out first && fail "--seed changes nothing"
+# ... and what is drawn.
+printf 'test noise { expect normal() == 0 }\n' >noise.nn
+printf 'test numbers { expect (random(), sample([1.0 for _ in 0..1000])) == (0.0, 0) }\n' >numbers.nn
+for file in drawn.nn noise.nn numbers.nn; do
+  status 1 test $file
+  cp out first
+  status 1 test $file --seed 1
+  cmp out first || fail "$file: the seed is not 1"
+  status 1 test $file --seed 2
+  cmp -s out first && fail "$file: --seed changes nothing"
+done
 
 # Imports of other folders.
 mkdir other

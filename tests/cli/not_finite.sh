@@ -99,3 +99,19 @@ fn loss(words: [Word]) -> f32 { sum([sum(tanh(E[w]) - E[w]) for w in words]) }
 MODEL
 echo 'a b' >words.txt
 refuses 1 'words.txt:1: the loss is -inf: .*parameter `E` holds inf, read at table.nn:3' train table.nn --data words.txt --quiet
+
+# Draws are made again as they were: what the message names is what was printed.
+cat >noise.nn <<'MODEL'
+param w: f32 = ones
+fn loss(n: int) -> f32 {
+  let z = w * normal()
+  print(z)
+  log(-abs(z)) + uniform()
+}
+MODEL
+printf '{"n":1}\n{"n":2}\n' >two.jsonl
+status 1 train noise.nn --data two.jsonl --epochs 1 --no-shuffle --quiet
+says err 'two.jsonl:1: the loss is nan: `log` of -[0-9.]* at noise.nn:5:3'
+awk '/two.jsonl:1: noise.nn:4:/ { printed = $NF < 0 ? -$NF : $NF }
+  /`log` of -/ { sub(/.*`log` of -/, ""); named = $1 }
+  END { exit !(printed > 0 && printed - named < 1e-5 && named - printed < 1e-5) }' err || fail "the origin draws something else"

@@ -128,6 +128,14 @@ status 1 run model.nn --entry logarithm -- -1
 says_text out 'logarithm: f32 = nan'
 says_text err '`logarithm` is nan: `log` of -1'
 
+# What is drawn, with each seed something else.
+printf 'dim H = 4\nfn noise(n: int) -> (f32[H], float, int) { (normal[H], random(), sample([1.0 for _ in 0..n])) }\n' >noise.nn
+for seed in 1 1 2; do
+  status 0 run noise.nn --entry noise 1000000 --seed $seed
+  cat out >>noises
+done
+[ "$(grep '^noise' noises | sort | uniq -c | awk '{ print $1 }' | sort | tr '\n' ' ')" = "1 2 " ] || fail "seeds and draws"
+
 # A trained model: as `predict` does it, with words that training did not see.
 cp "$source"/examples/treelstm/treelstm.nn .
 "$nnrun" train treelstm.nn --data "$source"/examples/treelstm/train.txt --epochs 1 --limit 200 --save tree.safetensors --quiet 2>log ||
