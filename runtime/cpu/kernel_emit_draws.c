@@ -80,7 +80,7 @@ static void box_muller(const struct codegen *cg, LLVMValueRef a, LLVMValueRef b,
                        LLVMValueRef *sine) {
   LLVMBuilderRef builder = cg->builder;
   LLVMTypeRef words = LLVMTypeOf(b);
-  LLVMValueRef square = vector_math_log(cg, unit(cg, a));
+  LLVMValueRef square = vector_math_log_positive(cg, unit(cg, a));
   square = LLVMBuildFMul(builder, square, real(cg, square, -2), "");
   LLVMValueRef radius = codegen_intrinsic(cg, "llvm.sqrt", 1, &square);
   LLVMValueRef eighth = codegen_int_constant(words, 1 << 29), thirty = codegen_int_constant(words, 30);

@@ -249,14 +249,14 @@ LLVMValueRef vector_math_sigmoid(const struct codegen *cg, LLVMValueRef x) {
   return LLVMBuildFDiv(b, numerator, LLVMBuildFAdd(b, e, one, ""), "");
 }
 
-// log(x + error), where `error` is less than half a unit in the last place of x; NULL: 0. A sum of 1 and something that
+// `any`: x may be anything, also what has no logarithm. log(x + error), where `error` is less than half a unit in the last place of x; NULL: 0. A sum of 1 and something that
 // has lost digits is no denormal number.
-static LLVMValueRef log_of(const struct codegen *cg, LLVMValueRef x, LLVMValueRef error) {
+static LLVMValueRef log_of(const struct codegen *cg, LLVMValueRef x, LLVMValueRef error, bool any) {
   const struct format *f = format_of(cg);
   LLVMBuilderRef b = cg->builder;
   LLVMValueRef one = real(cg, x, 1), zero = real(cg, x, 0), infinity = real(cg, x, INFINITY);
   LLVMValueRef tiny = NULL, scaled = x;
-  if (error == NULL) {
+  if (error == NULL && any) {
     tiny = LLVMBuildFCmp(b, LLVMRealOLT, x, real(cg, x, f->least_normal), "");
     scaled = LLVMBuildSelect(b, tiny, LLVMBuildFMul(b, x, real(cg, x, f->denormal_scale), ""), x, "");
   }
@@ -285,7 +285,8 @@ static LLVMValueRef log_of(const struct codegen *cg, LLVMValueRef x, LLVMValueRe
     y = LLVMBuildFAdd(b, y, LLVMBuildFDiv(b, error, x, ""), "");
   y = LLVMBuildFAdd(b, LLVMBuildFSub(b, y, half_square, ""), m, "");
   y = codegen_fma(cg, k, real(cg, x, f->ln2_high), y);
-
+  if (!any)
+    return y;
   // Outside the positive numbers: log inf = inf, log 0 = -inf, anything else NaN. One select each: LLVM makes of
   // comparisons that are put together a test of the number's class, which is long for a single number.
   y = LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOLT, x, infinity, ""), y, x, "");
@@ -293,7 +294,11 @@ static LLVMValueRef log_of(const struct codegen *cg, LLVMValueRef x, LLVMValueRe
   return LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealOEQ, x, zero, ""), real(cg, x, -INFINITY), y, "");
 }
 
-LLVMValueRef vector_math_log(const struct codegen *cg, LLVMValueRef x) { return log_of(cg, x, NULL); }
+LLVMValueRef vector_math_log(const struct codegen *cg, LLVMValueRef x) { return log_of(cg, x, NULL, true); }
+
+LLVMValueRef vector_math_log_positive(const struct codegen *cg, LLVMValueRef x) {
+  return log_of(cg, x, NULL, false);
+}
 
 // log(1 + x) with what rounding takes from 1 + x (Knuth's TwoSum), which is all of x when that is small. An infinite x
 // makes the error NaN; log_of gives infinity without looking at it.
@@ -303,7 +308,7 @@ LLVMValueRef vector_math_log1p(const struct codegen *cg, LLVMValueRef x) {
   LLVMValueRef sum = LLVMBuildFAdd(b, x, one, ""), from_x = LLVMBuildFSub(b, sum, one, "");
   LLVMValueRef of_one = LLVMBuildFSub(b, one, LLVMBuildFSub(b, sum, from_x, ""), "");
   LLVMValueRef of_x = LLVMBuildFSub(b, x, from_x, "");
-  return log_of(cg, sum, LLVMBuildFAdd(b, of_one, of_x, ""));
+  return log_of(cg, sum, LLVMBuildFAdd(b, of_one, of_x, ""), true);
 }
 
 // What rounding takes from x * x.

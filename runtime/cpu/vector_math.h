@@ -10,6 +10,8 @@
 
 LLVMValueRef vector_math_exp(const struct codegen *, LLVMValueRef x);
 LLVMValueRef vector_math_log(const struct codegen *, LLVMValueRef x);
+// The same of what is certain to be positive, finite and not denormal.
+LLVMValueRef vector_math_log_positive(const struct codegen *, LLVMValueRef x);
 LLVMValueRef vector_math_log1p(const struct codegen *, LLVMValueRef x);
 LLVMValueRef vector_math_expm1(const struct codegen *, LLVMValueRef x);
 LLVMValueRef vector_math_tanh(const struct codegen *, LLVMValueRef x);
