@@ -87,7 +87,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %nterm <struct ast_fn_param> fn_param own_param
 %nterm <struct ast_type *> type result annotation
 %nterm <struct ast_types> types param_types param_type_list
-%nterm <struct ast_expr *> expr postfix primary conditional alternative param_value
+%nterm <struct ast_expr *> batch expr postfix primary conditional alternative param_value
 %nterm <struct ast_exprs> exprs
 %nterm <struct ast_args> args arg_list
 %nterm <struct ast_arg> arg
@@ -364,11 +364,21 @@ result:
 type:
   qualified                      { $$ = build_named_type(parser, @$, $qualified, (struct ast_exprs){0}); }
 | qualified "[" exprs comma "]"  { $$ = build_named_type(parser, @$, $qualified, $exprs); }
+| qualified "[" exprs comma batch "]"  {
+    $$ = build_batch_type(parser, build_named_type(parser, @$, $qualified, $exprs), $batch); }
+| qualified "[" batch "]"  {
+    $$ = build_batch_type(parser, build_named_type(parser, @$, $qualified, (struct ast_exprs){0}), $batch); }
 | "[" type[element] "]"        { $$ = build_list_type(parser, @$, $element); }
 | "(" ")"                      { $$ = build_tuple_type(parser, @$, (struct ast_types){0}); }
 | "(" type[only] ")"           { $$ = $only; }
 | "(" types comma ")"          { $$ = build_tuple_type(parser, @$, $types); }
 | "fn (" "(" param_types ")" result  { $$ = build_fn_type(parser, @$, $param_types, $result); }
+;
+
+/* The size of the batch axis; `_` is one that is known for each example only. */
+batch:
+  SEPARATOR expr  { $$ = $expr; }
+| SEPARATOR "_"   { $$ = NULL; }
 ;
 
 param_types:

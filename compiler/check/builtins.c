@@ -21,7 +21,8 @@ static const struct {
 
 #define IS_VARIADIC(kind)                                                                                    \
   ((kind) == BUILTIN_TENSOR || (kind) == BUILTIN_ZIP || (kind) == BUILTIN_PRINT ||                           \
-   (kind) == BUILTIN_ASSERT || (kind) == BUILTIN_RESHAPE || (kind) == BUILTIN_PERMUTE)
+   (kind) == BUILTIN_ASSERT || (kind) == BUILTIN_RESHAPE || (kind) == BUILTIN_PERMUTE ||                     \
+   (kind) == BUILTIN_CONCAT_TO_BATCH)
 
 // Rows without a name are operations that only the compiler makes.
 static const struct builtin rows[] = {

@@ -24,6 +24,12 @@ const struct size_symbol *check_new_symbol(struct checker *checker, enum size_at
   return symbol;
 }
 
+const struct size *check_runtime_size(struct checker *checker, const char *text, struct span span) {
+  struct ast_name name = {.text = text, .span = span};
+  return check_symbol_size(checker,
+                           check_new_symbol(checker, SIZE_RUNTIME, (struct ast_ref){0}, name, false));
+}
+
 const struct size *check_symbol_size(struct checker *checker, const struct size_symbol *symbol) {
   return size_from_atom(checker->arena, &symbol->atom);
 }
@@ -137,6 +143,8 @@ void check_label_type_sizes(struct checker *checker, struct diag *diag, const st
     return;
   if (a->kind == TYPE_LIST && (!b || b->kind == TYPE_LIST)) {
     check_label_type_sizes(checker, diag, a->list.element, b ? b->list.element : NULL);
+  } else if (a->kind == TYPE_BATCH && (!b || b->kind == TYPE_BATCH)) {
+    check_label_type_sizes(checker, diag, a->batch.element, b ? b->batch.element : NULL);
   } else if (a->kind == TYPE_TENSOR && (!b || (b->kind == TYPE_TENSOR && b->tensor.rank == a->tensor.rank))) {
     for (size_t i = 0; i < a->tensor.rank; i++)
       check_label_sizes(checker, diag, a->tensor.sizes[i], b ? b->tensor.sizes[i] : NULL);
@@ -147,6 +155,8 @@ void check_label_type_sizes(struct checker *checker, struct diag *diag, const st
 }
 
 void check_label_operand(struct checker *checker, struct diag *diag, const struct ast_expr *expr) {
+  while (expr->kind == AST_EXPR_ELEMENT)
+    expr = expr->lift.of;
   const struct ast_ref *ref = ast_expr_ref(expr);
   if (!diag || !ref || (ref->kind != AST_REF_LOCAL && ref->kind != AST_REF_PARAM))
     return;

@@ -10,8 +10,8 @@
 
 // ---- Reports -------------------------------------------------------------------------------------------
 
-static const struct type *wrong_argument(struct checker *checker, const struct builtin *builtin,
-                                         const struct ast_expr *arg, const char *wanted) {
+const struct type *check_wrong_argument(struct checker *checker, const struct builtin *builtin,
+                                        const struct ast_expr *arg, const char *wanted) {
   const struct type *type = type_resolve(arg->type);
   struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, arg->span, "`%s` takes %s, not %s",
                               builtin->name, wanted, check_text(checker, type));
@@ -31,8 +31,8 @@ static const struct type *wrong_argument(struct checker *checker, const struct b
   return &type_error;
 }
 
-static const struct type *wrong_rank(struct checker *checker, const struct builtin *builtin,
-                                     const struct ast_expr *arg, const char *wanted) {
+const struct type *check_wrong_rank(struct checker *checker, const struct builtin *builtin,
+                                    const struct ast_expr *arg, const char *wanted) {
   struct diag *d = diag_error(checker->sink, DIAG_WRONG_RANK, arg->span, "`%s` takes %s, not %s",
                               builtin->name, wanted, check_text(checker, arg->type));
   check_label_operand(checker, d, arg);
@@ -134,7 +134,7 @@ static const struct type *list_argument(struct checker *checker, const struct bu
   const struct type *type = type_resolve(arg->type);
   if (type->kind == TYPE_LIST || type->kind == TYPE_ERROR)
     return type;
-  return wrong_argument(checker, builtin, arg, "a list");
+  return check_wrong_argument(checker, builtin, arg, "a list");
 }
 
 static const struct type *check_push(struct checker *checker, const struct builtin *builtin,
@@ -175,13 +175,13 @@ static const struct type *check_list_fold(struct checker *checker, const struct 
                                        : "a list of numbers";
   const struct type *list = type_resolve(arg->type);
   if (list->kind != TYPE_LIST)
-    return wrong_argument(checker, builtin, arg, wanted);
+    return check_wrong_argument(checker, builtin, arg, wanted);
   const struct type *element = type_resolve(list->list.element);
   if (element->kind == TYPE_ERROR)
     return element;
   if ((takes_tensors && element->kind == TYPE_TENSOR) || (takes_numbers && type_is_number(element)))
     return gives_place ? &type_int : element;
-  return wrong_argument(checker, builtin, arg, wanted);
+  return check_wrong_argument(checker, builtin, arg, wanted);
 }
 
 // ---- Host values ---------------------------------------------------------------------------------------
@@ -192,25 +192,25 @@ static const struct type *check_host(struct checker *checker, const struct built
   switch (builtin->kind) {
   case BUILTIN_FLOAT:
     if (type->kind != TYPE_INT && type->kind != TYPE_BOOL && type->kind != TYPE_GENERIC)
-      wrong_argument(checker, builtin, arg, "an int or a bool");
+      check_wrong_argument(checker, builtin, arg, "an int or a bool");
     else if (!type_is_number(type) && type->kind == TYPE_GENERIC)
-      wrong_argument(checker, builtin, arg, "a number");
+      check_wrong_argument(checker, builtin, arg, "a number");
     return &type_float;
   case BUILTIN_INT:
     if (type->kind != TYPE_INDEX && type->kind != TYPE_BOOL && !type_is_host_number(type))
-      wrong_argument(checker, builtin, arg, "an index, a float or a bool");
+      check_wrong_argument(checker, builtin, arg, "an index, a float or a bool");
     return &type_int;
   case BUILTIN_VALUE:
     if (type->kind != TYPE_TENSOR)
-      wrong_argument(checker, builtin, arg, "a scalar tensor");
+      check_wrong_argument(checker, builtin, arg, "a scalar tensor");
     else if (type->tensor.rank != 0)
-      wrong_rank(checker, builtin, arg, "a scalar");
+      check_wrong_rank(checker, builtin, arg, "a scalar");
     return &type_float;
   default:  // ARGMAX, ARGMIN
     if (type->kind != TYPE_TENSOR)
-      return wrong_argument(checker, builtin, arg, "a vector");
+      return check_wrong_argument(checker, builtin, arg, "a vector");
     if (type->tensor.rank != 1)
-      return wrong_rank(checker, builtin, arg, "a vector");
+      return check_wrong_rank(checker, builtin, arg, "a vector");
     return check_index_type(checker, type->tensor.sizes[0]);
   }
 }
@@ -224,16 +224,16 @@ static const struct type *check_numbers(struct checker *checker, const struct as
   bool of_list = builtin->kind == BUILTIN_LIST_TOPK || builtin->kind == BUILTIN_LIST_ARGSORT ||
                  builtin->kind == BUILTIN_LIST_SAMPLE || builtin->kind == BUILTIN_LIST_SAMPLES;
   if (expr->call.resolved.arg_count > 1 && type_resolve(args[1]->type)->kind != TYPE_INT)
-    return wrong_argument(checker, builtin, args[1], "an int as the number of elements");
+    return check_wrong_argument(checker, builtin, args[1], "an int as the number of elements");
   if (of_list && type_resolve(type->list.element)->kind != TYPE_FLOAT)
-    return wrong_argument(checker, builtin, args[0], "a vector or a list of floats");
+    return check_wrong_argument(checker, builtin, args[0], "a vector or a list of floats");
   if (!of_list) {
     size_t most = builtin->kind == BUILTIN_VALUES ? 2 : 1;
     const char *wanted = most == 2 ? "a vector or a matrix" : "a vector";
     if (type->kind != TYPE_TENSOR)
-      return wrong_argument(checker, builtin, args[0], wanted);
+      return check_wrong_argument(checker, builtin, args[0], wanted);
     if (type->tensor.rank == 0 || type->tensor.rank > most)
-      return wrong_rank(checker, builtin, args[0], wanted);
+      return check_wrong_rank(checker, builtin, args[0], wanted);
     place = check_index_type(checker, type->tensor.sizes[0]);
   }
   switch (builtin->kind) {
@@ -281,7 +281,7 @@ static const struct ast_local *unchanging(const struct ast_expr *list) {
 
 // The size that stands for the length of a list. Lists that have the length of one that never changes, a parameter or
 // what `let` binds, have one size. Every other one has a size of its own.
-static const struct size *length_of(struct checker *checker, const struct ast_expr *list) {
+const struct size *check_length_of(struct checker *checker, const struct ast_expr *list) {
   const struct ast_local *local = NULL;
   const struct ast_expr *measure = measure_of(list);
   // From list to list, as long as they do not change.
@@ -308,19 +308,22 @@ static const struct type *stack_of(struct checker *checker, const struct ast_exp
                                    const struct builtin *builtin, const struct type *element,
                                    const struct type *wanted) {
   const struct ast_expr *list = call->call.resolved.args[0];
+  const struct type *batch = type_resolve(list->type);
   if (element->tensor.rank == TYPE_MAX_RANK)
-    return wrong_rank(checker, builtin, list, "a list of tensors of three dimensions at most");
+    return check_wrong_rank(checker, builtin, list, "a list of tensors of three dimensions at most");
   const struct size *sizes[TYPE_MAX_RANK] = {NULL};
   if (list->kind == AST_EXPR_LIST)
     sizes[0] = size_constant(checker->arena, (int64_t)list->items.count);
   else if (wanted && wanted->tensor.rank == element->tensor.rank + 1)
     sizes[0] = wanted->tensor.sizes[0];
+  else if (batch->kind == TYPE_BATCH)
+    sizes[0] = batch->batch.size;
   else
-    sizes[0] = length_of(checker, list);
+    sizes[0] = check_length_of(checker, list);
   for (size_t i = 0; i < element->tensor.rank; i++) {
     if (size_is_runtime(element->tensor.sizes[i]))
-      return wrong_argument(checker, builtin, list,
-                            "a list of tensors whose sizes are known before any example is");
+      return check_wrong_argument(checker, builtin, list,
+                                  "a list of tensors whose sizes are known before any example is");
     sizes[i + 1] = element->tensor.sizes[i];
   }
   return type_tensor(checker->arena, element->tensor.rank + 1, sizes);
@@ -329,18 +332,20 @@ static const struct type *stack_of(struct checker *checker, const struct ast_exp
 static const struct type *tensor_of_list(struct checker *checker, const struct ast_expr *call,
                                          const struct builtin *builtin, const struct type *wanted) {
   const struct ast_expr *list = call->call.resolved.args[0];
-  const struct type *element = type_resolve(type_resolve(list->type)->list.element);
+  const struct type *type = type_resolve(list->type);
+  const struct type *element = type_resolve(type->kind == TYPE_BATCH ? type->batch.element
+                                                                     : type->list.element);
   if (element->kind == TYPE_ERROR)
     return element;
   if (element->kind == TYPE_TENSOR)
     return stack_of(checker, call, builtin, element, wanted);
   if (element->kind != TYPE_FLOAT)
-    return wrong_argument(checker, builtin, list, "numbers, scalars, or a list of floats or tensors");
+    return check_wrong_argument(checker, builtin, list, "numbers, scalars, or a list of floats or tensors");
   if (wanted)
     return wanted;
   const struct size *length = list->kind == AST_EXPR_LIST
                                   ? size_constant(checker->arena, (int64_t)list->items.count)
-                                  : length_of(checker, list);
+                                  : check_length_of(checker, list);
   return type_tensor(checker->arena, 1, &length);
 }
 
@@ -349,12 +354,15 @@ static const struct type *check_tensor(struct checker *checker, const struct ast
                                        const struct builtin *builtin, const struct type *wanted) {
   struct ast_expr *const *args = call->call.resolved.args;
   size_t count = call->call.resolved.arg_count;
-  if (count == 1 && type_resolve(args[0]->type)->kind == TYPE_LIST)
+  bool is_list = count == 1 && (type_resolve(args[0]->type)->kind == TYPE_LIST ||
+                                type_resolve(args[0]->type)->kind == TYPE_BATCH);
+  if (is_list)
     return tensor_of_list(checker, call, builtin, wanted);
   bool has_tensor = false;
   for (size_t i = 0; i < count; i++) {
     if (!type_is_host_number(args[i]->type) && !type_is_scalar(args[i]->type))
-      return wrong_argument(checker, builtin, args[i], "numbers, scalars, or a list of floats or tensors");
+      return check_wrong_argument(checker, builtin, args[i],
+                                  "numbers, scalars, or a list of floats or tensors");
     has_tensor |= type_is_scalar(args[i]->type);
   }
   for (size_t i = 0; i < count; i++)
@@ -375,9 +383,9 @@ static bool is_tensor(struct checker *checker, const struct builtin *builtin, co
                                     : sorts[min_rank][max_rank];
   const struct type *type = type_resolve(arg->type);
   if (type->kind != TYPE_TENSOR)
-    wrong_argument(checker, builtin, arg, wanted);
+    check_wrong_argument(checker, builtin, arg, wanted);
   else if (type->tensor.rank < min_rank || type->tensor.rank > max_rank)
-    wrong_rank(checker, builtin, arg, wanted);
+    check_wrong_rank(checker, builtin, arg, wanted);
   else
     return true;
   return false;
@@ -669,7 +677,7 @@ static const struct type *check_broadcast(struct checker *checker, const struct 
   }
   for (size_t i = 0; i < 2; i++)
     if ((i ? b : a)->kind != TYPE_TENSOR)
-      return wrong_argument(checker, builtin, args[i], "two tensors");
+      return check_wrong_argument(checker, builtin, args[i], "two tensors");
   const struct size *sizes[TYPE_MAX_RANK];
   size_t n = 0;
   for (size_t i = axis > 0 ? 0 : b->tensor.rank - a->tensor.rank;
@@ -762,6 +770,31 @@ static size_t plain_args(const struct builtin *builtin, size_t count) {
   return builtin->is_variadic ? count : builtin->arg_count;
 }
 
+// Whether a batch among the arguments is taken element by element.
+static bool is_lifted(const struct builtin *builtin, size_t arg_count) {
+  switch (builtin->kind) {
+  case BUILTIN_TENSOR: return arg_count > 1;
+  case BUILTIN_LEN:
+  case BUILTIN_PUSH:
+  case BUILTIN_POP:
+  case BUILTIN_LAST:
+  case BUILTIN_REVERSED:
+  case BUILTIN_ZIP:
+  case BUILTIN_PRINT:
+  case BUILTIN_ASSERT:
+  case BUILTIN_FLOAT:
+  case BUILTIN_INT:
+  case BUILTIN_SUM_BATCHES:
+  case BUILTIN_MEAN_BATCHES:
+  case BUILTIN_MOMENT_BATCHES:
+  case BUILTIN_STD_BATCHES:
+  case BUILTIN_CONCAT_TO_BATCH:
+  case BUILTIN_PICK_BATCH:
+  case BUILTIN_TO_BATCH: return false;
+  default: return true;
+  }
+}
+
 // What an argument is wanted to be where a certain result is: of functions that only hand lists on.
 static const struct type *argument_hint(struct checker *checker, const struct builtin *builtin, size_t i,
                                         const struct type *result) {
@@ -814,7 +847,7 @@ static const struct type *check_draw(struct checker *checker, const struct built
     return &type_scalar;
   }
   const struct type *type = type_resolve(arg->type);
-  return type->kind == TYPE_TENSOR ? type : wrong_argument(checker, builtin, arg, "a tensor");
+  return type->kind == TYPE_TENSOR ? type : check_wrong_argument(checker, builtin, arg, "a tensor");
 }
 
 static const struct type *check_row(struct checker *checker, struct ast_expr *expr,
@@ -824,7 +857,10 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   if (wanted && (wanted->kind != TYPE_TENSOR || wanted->tensor.rank == 0))
     wanted = NULL;
   switch (builtin->kind) {
-  case BUILTIN_LEN: list_argument(checker, builtin, args[0]); return &type_int;
+  case BUILTIN_LEN:
+    if (type_resolve(args[0]->type)->kind != TYPE_BATCH)
+      list_argument(checker, builtin, args[0]);
+    return &type_int;
   case BUILTIN_PUSH: return check_push(checker, builtin, args);
   case BUILTIN_POP:
   case BUILTIN_REVERSED: return list_argument(checker, builtin, args[0]);
@@ -833,6 +869,13 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
     return list->kind == TYPE_LIST ? type_resolve(list->list.element) : list;
   }
   case BUILTIN_ZIP: return check_zip(checker, expr, builtin, args);
+  case BUILTIN_SUM_BATCHES:
+  case BUILTIN_MEAN_BATCHES:
+  case BUILTIN_MOMENT_BATCHES:
+  case BUILTIN_STD_BATCHES:
+  case BUILTIN_CONCAT_TO_BATCH:
+  case BUILTIN_PICK_BATCH:
+  case BUILTIN_TO_BATCH: return check_batch_call(checker, expr, builtin);
   case BUILTIN_LIST_SUM:
   case BUILTIN_LIST_MEAN:
   case BUILTIN_LIST_MAX:
@@ -860,12 +903,12 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
     return check_elementwise(checker, args[0], args[1], expr->call.callee->span, builtin->name);
   case BUILTIN_HOST_ABS:
     if (type_resolve(args[0]->type)->kind != TYPE_INT)
-      return wrong_argument(checker, builtin, args[0], "a number or a tensor");
+      return check_wrong_argument(checker, builtin, args[0], "a number or a tensor");
     return &type_int;
   case BUILTIN_HOST_MATH:
     for (size_t i = 0; i < expr->call.resolved.arg_count; i++)
       if (!type_is_host_number(args[i]->type))
-        wrong_argument(checker, builtin, args[i], "a number");
+        check_wrong_argument(checker, builtin, args[i], "a number");
     return &type_float;
   case BUILTIN_NORMAL:
   case BUILTIN_UNIFORM:
@@ -945,6 +988,10 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
       check_value(checker, call->args[i], NULL);
     return result_despite_errors(first);
   }
+  if (is_lifted(first, call->arg_count))
+    for (size_t i = 0; i < plain_args(first, call->arg_count); i++)
+      if (check_element(checker, call->args[i])->kind == TYPE_ERROR)
+        return result_despite_errors(first);
   const struct builtin *row = choose(expr, first);
   call->target = (struct ast_ref){AST_REF_BUILTIN, {.builtin = row}};
   expr->call.callee->name.ref = call->target;

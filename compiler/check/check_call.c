@@ -143,6 +143,8 @@ static bool match_generic(struct solver *solver, const struct type *pattern, con
   return true;
 }
 
+static bool match_batch_sizes(struct solver *solver, const struct size *pattern, const struct size *actual);
+
 // The pattern's size and type variables are unknowns; everything else in it means the same as in the actual type.
 static bool match_type(struct solver *solver, const struct type *pattern, const struct type *actual) {
   actual = type_resolve(actual);
@@ -164,6 +166,9 @@ static bool match_type(struct solver *solver, const struct type *pattern, const 
     return pattern->data.decl == actual->data.decl &&
            match_sizes(solver, pattern->data.sizes, actual->data.sizes, pattern->data.decl->size_vars.count);
   case TYPE_LIST: return match_type(solver, pattern->list.element, actual->list.element);
+  case TYPE_BATCH:
+    return match_type(solver, pattern->batch.element, actual->batch.element) &&
+           match_batch_sizes(solver, pattern->batch.size, actual->batch.size);
   case TYPE_TUPLE:
     if (pattern->tuple.count != actual->tuple.count)
       return false;
@@ -173,6 +178,55 @@ static bool match_type(struct solver *solver, const struct type *pattern, const 
     return true;
   default: return type_unify(pattern, actual);
   }
+}
+
+static bool is_one(const struct size *size) {
+  int64_t value;
+  return size_is_constant(size, &value) && value == 1;
+}
+
+// Sizes of batches need only go together. A variable that was 1 becomes what a longer one has.
+static bool match_batch_sizes(struct solver *solver, const struct size *pattern, const struct size *actual) {
+  struct arena *arena = solver->checker->arena;
+  for (size_t i = 0; i < solver->count; i++) {
+    struct size_binding *binding = &solver->bindings[i];
+    if (binding->symbol && binding->size && size_as_atom(pattern) == &binding->symbol->atom &&
+        is_one(binding->size))
+      binding->size = NULL;
+  }
+  if (sizes_solve(arena, pattern, actual, solver->bindings, solver->count, solver->origin) != SIZES_DIFFERENT)
+    return true;
+  const struct size *known = sizes_substitute(arena, pattern, solver->bindings, solver->count);
+  return known && type_common_batch(known, actual);
+}
+
+// An argument that is a batch where one value is wanted: the function is done to each element. So does a list of host
+// values beside one that is a batch.
+static void take_element(struct checker *checker, struct ast_expr *arg, const struct type *pattern) {
+  const struct type *actual = type_resolve(arg->type);
+  if (pattern->kind == TYPE_BATCH || pattern->kind == TYPE_GENERIC || pattern->kind == TYPE_FN)
+    return;
+  if (actual->kind == TYPE_BATCH)
+    check_element(checker, arg);
+  else if (actual->kind == TYPE_LIST && pattern->kind != TYPE_LIST && checker->lift->size &&
+           type_equal(actual->list.element, pattern))
+    check_list_element(checker, arg);
+}
+
+// A value where a batch is wanted is one of a single element.
+static bool match_single(struct solver *solver, struct ast_expr *arg, const struct type *pattern) {
+  struct arena *arena = solver->checker->arena;
+  const struct type *element = pattern->batch.element;
+  if (type_is_scalar(element) && type_is_host_number(arg->type))
+    arg->conversion = AST_CONVERT_TO_SCALAR_BATCH;
+  else if (match_type(solver, element, arg->type))
+    arg->conversion = AST_CONVERT_TO_BATCH;
+  else
+    return false;
+  struct size_binding *open = sizes_determined(arena, pattern->batch.size, solver->bindings, solver->count);
+  if (open && size_as_atom(pattern->batch.size))
+    open->size = size_constant(arena, 1);
+  return true;
 }
 
 static bool is_solved(const struct size_binding *binding) { return binding->size || binding->type; }
@@ -214,8 +268,9 @@ struct callee {
 static bool mentions(struct checker *checker, const struct type *pattern,
                      const struct size_binding *binding) {
   struct size_binding probe = {.symbol = binding->symbol, .type_var = binding->type_var};
+  // A size that nobody writes: of batches, 1 is as good as every other.
   if (probe.symbol)
-    probe.size = size_constant(checker->arena, 1);
+    probe.size = size_constant(checker->arena, INT32_MAX);
   else
     probe.type = &type_never;
   return !type_equal(pattern, type_substitute(checker->arena, pattern, &probe, 1));
@@ -316,6 +371,13 @@ static bool check_argument(struct solver *solver, const struct callee *callee, s
   const struct type *actual = check_value(checker, arg, hint);
   if (actual->kind == TYPE_ERROR || pattern->kind == TYPE_ERROR)
     return false;
+  take_element(checker, arg, pattern);
+  if (pattern->kind == TYPE_BATCH && actual->kind != TYPE_BATCH) {
+    if (match_single(solver, arg, pattern))
+      return true;
+    report_argument(solver, callee, arg, i);
+    return false;
+  }
   actual = check_convert(checker, arg, hint ? hint : pattern);
   if (match_type(solver, pattern, actual))
     return true;

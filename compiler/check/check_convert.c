@@ -6,8 +6,15 @@
 #include "compiler/check/checker.h"
 
 // The type of the value that the expression gives, its own conversion included.
-static const struct type *type_of_value(const struct ast_expr *expr) {
-  return expr->conversion == AST_CONVERT_TO_SCALAR ? &type_scalar : type_resolve(expr->type);
+static const struct type *type_of_value(struct checker *checker, const struct ast_expr *expr) {
+  const struct type *type = type_resolve(expr->type);
+  if (expr->conversion == AST_CONVERT_NONE)
+    return type;
+  if (expr->conversion != AST_CONVERT_TO_BATCH)
+    type = &type_scalar;
+  return expr->conversion == AST_CONVERT_TO_SCALAR
+             ? type
+             : type_batch(checker->arena, type, size_constant(checker->arena, 1));
 }
 
 // Whether somewhere in `actual` a number stands where `wanted` has another sort of number.
@@ -16,6 +23,9 @@ static bool differs(const struct type *actual, const struct type *wanted) {
   wanted = type_resolve(wanted);
   if (type_is_scalar(wanted))
     return type_is_host_number(actual);
+  if (wanted->kind == TYPE_BATCH)
+    return actual->kind != TYPE_BATCH && actual->kind != TYPE_ERROR && actual->kind != TYPE_NEVER &&
+           (differs(actual, wanted->batch.element) || type_equal(actual, wanted->batch.element));
   if (wanted->kind == TYPE_FLOAT)
     return actual->kind == TYPE_INT;
   if (wanted->kind == TYPE_LIST && actual->kind == TYPE_LIST)
@@ -111,9 +121,11 @@ static const struct type *convert_items(struct checker *checker, struct ast_expr
 }
 
 const struct type *check_convert(struct checker *checker, struct ast_expr *expr, const struct type *wanted) {
-  if (!differs(type_of_value(expr), wanted))
-    return type_of_value(expr);
+  if (!differs(type_of_value(checker, expr), wanted))
+    return type_of_value(checker, expr);
   wanted = type_resolve(wanted);
+  if (wanted->kind == TYPE_BATCH && check_to_batch(checker, expr, wanted))
+    return type_of_value(checker, expr);
   const struct type *type = NULL;
   if (type_is_scalar(wanted)) {
     expr->conversion = AST_CONVERT_TO_SCALAR;
@@ -159,7 +171,7 @@ static const struct type *common_tuple(struct checker *checker, const struct typ
 const struct type *check_common(struct checker *checker, const struct type *a, const struct type *b) {
   a = type_resolve(a);
   b = type_resolve(b);
-  if (a->kind == TYPE_VARIABLE || (type_is_host_number(a) && differs(a, b)))
+  if (a->kind == TYPE_VARIABLE || ((type_is_host_number(a) || b->kind == TYPE_BATCH) && differs(a, b)))
     return b;
   if (a->kind == TYPE_TUPLE && b->kind == TYPE_TUPLE && a->tuple.count == b->tuple.count)
     return common_tuple(checker, a, b);

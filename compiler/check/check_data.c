@@ -26,6 +26,8 @@ static void record_uses(struct checker *checker, const struct ast_data *user, co
                         const struct type *type) {
   if (type->kind == TYPE_LIST) {
     record_uses(checker, user, field, type->list.element);
+  } else if (type->kind == TYPE_BATCH) {
+    record_uses(checker, user, field, type->batch.element);
   } else if (type->kind == TYPE_TUPLE) {
     for (size_t i = 0; i < type->tuple.count; i++)
       record_uses(checker, user, field, type->tuple.items[i]);

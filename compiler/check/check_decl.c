@@ -299,6 +299,10 @@ static void collect_dimensions(struct checker *checker, const struct type *type,
       arena_push(checker->arena, dimensions, type->data.sizes[i]);
     break;
   case TYPE_LIST: collect_dimensions(checker, type->list.element, dimensions); break;
+  case TYPE_BATCH:
+    collect_dimensions(checker, type->batch.element, dimensions);
+    arena_push(checker->arena, dimensions, type->batch.size);
+    break;
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
       collect_dimensions(checker, type->tuple.items[i], dimensions);
@@ -349,6 +353,7 @@ static bool tells(const struct type *type, const struct ast_type_var *var) {
   switch (type->kind) {
   case TYPE_GENERIC: return type->generic == var;
   case TYPE_LIST: return tells(type->list.element, var);
+  case TYPE_BATCH: return tells(type->batch.element, var);
   case TYPE_FN: return tells(type->fn.result, var);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
@@ -412,6 +417,7 @@ static bool has_tensor_at_top(struct checker *checker, struct data_search *searc
   switch (type->kind) {
   case TYPE_TENSOR: return is_field;
   case TYPE_LIST: return has_tensor_at_top(checker, search, type->list.element, is_field);
+  case TYPE_BATCH: return has_tensor_at_top(checker, search, type->batch.element, is_field);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
       if (has_tensor_at_top(checker, search, type->tuple.items[i], is_field))

@@ -44,6 +44,7 @@ static const struct type *find(struct search *search, const struct type *type) {
   case TYPE_TENSOR: return type;
   case TYPE_GENERIC: return type->generic->bound == AST_BOUND_TYPE ? type : NULL;
   case TYPE_LIST: return find(search, type->list.element);
+  case TYPE_BATCH: return find(search, type->batch.element);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++) {
       const struct type *found = find(search, type->tuple.items[i]);

@@ -316,6 +316,8 @@ const struct type *check_sequence(struct checker *checker, struct ast_expr *expr
   const struct type *type = check_receiver(checker, expr);
   if (type->kind == TYPE_LIST)
     return type_resolve(type->list.element);
+  if (type->kind == TYPE_BATCH)
+    return type->batch.element;
   if (type->kind == TYPE_VARIABLE)
     return report_open(checker, expr, type);
   if (type->kind == TYPE_ERROR)
@@ -482,6 +484,8 @@ static const struct type *type_of(struct checker *checker, struct ast_expr *expr
   case AST_EXPR_MATCH: return check_match(checker, expr, hint);
   case AST_EXPR_BLOCK: return check_block(checker, expr->block, hint);
   case AST_EXPR_FN: return fn_as_value(checker, expr);
+  case AST_EXPR_LIFT:
+  case AST_EXPR_ELEMENT: return expr->type;  // made by the checker
   }
   return &type_error;
 }
@@ -491,6 +495,9 @@ const struct type *check_expr(struct checker *checker, struct ast_expr *expr, co
     checker->checked_left = NULL;
     return expr->type;
   }
-  check_set_type(checker, &expr->type, type_of(checker, expr, hint));
+  struct check_lift lift;
+  check_open_lift(checker, &lift);
+  const struct type *type = type_of(checker, expr, hint);
+  check_set_type(checker, &expr->type, check_close_lift(checker, &lift, expr, type));
   return expr->type;
 }

@@ -18,6 +18,11 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
   const struct type *actual = check_value(checker, index, wanted);
   if (actual->kind == TYPE_ERROR)
     return true;
+  // A list of indices makes a batch.
+  if (actual->kind == TYPE_LIST && checker->lift && type_equal(actual->list.element, wanted)) {
+    check_list_element(checker, index);
+    return true;
+  }
   if (type_unify(wanted, actual)) {
     check_literal_index(checker, index, base);
     return true;
@@ -88,7 +93,8 @@ void check_literal_index(struct checker *checker, const struct ast_expr *index, 
 
 const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *base = expr->index.base, *index = expr->index.index;
-  const struct type *type = check_receiver(checker, base);
+  check_receiver(checker, base);
+  const struct type *type = check_element(checker, base);
   struct check_wanted why = {"the index of a list", SPAN_NONE, NULL};
   if (type->kind == TYPE_LIST) {
     if (check_against(checker, index, &type_int, &why))
@@ -179,7 +185,8 @@ static void check_literal_bound(struct checker *checker, const struct ast_expr *
 }
 
 const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
-  const struct type *type = check_known(checker, expr->slice.base, NULL);
+  check_known(checker, expr->slice.base, NULL);
+  const struct type *type = check_element(checker, expr->slice.base);
   if (type->kind == TYPE_TENSOR && type->tensor.rank > 0)
     return slice_tensor(checker, expr, type);
   struct check_wanted why = {"a bound of a slice", SPAN_NONE, NULL};
@@ -351,7 +358,8 @@ static const struct type *layer_member(struct checker *checker, struct ast_expr 
 const struct type *check_field(struct checker *checker, struct ast_expr *expr) {
   if (check_foreign_field(checker, expr->field.base, &expr->field.name) || check_report_path(checker, expr))
     return &type_error;
-  const struct type *type = check_receiver(checker, expr->field.base);
+  check_receiver(checker, expr->field.base);
+  const struct type *type = check_element(checker, expr->field.base);
   if (type->kind == TYPE_DATA)
     return data_field(checker, expr, type);
   if (type->kind == TYPE_LAYER)

@@ -187,9 +187,19 @@ static void convert_beside_float(struct checker *checker, struct ast_expr *left,
     check_convert(checker, left, &type_float);
 }
 
+// One side of an operation: of a batch its element, and beside that so of a list of numbers.
+static const struct type *operand_element(struct checker *checker, struct ast_expr *operand,
+                                          const struct ast_expr *other) {
+  const struct type *type = check_element(checker, operand);
+  bool is_batch = other->kind == AST_EXPR_ELEMENT || type_resolve(other->type)->kind == TYPE_BATCH;
+  if (is_batch && type->kind == TYPE_LIST && type_is_host_number(type->list.element))
+    return check_list_element(checker, operand);
+  return type;
+}
+
 const struct type *check_elementwise(struct checker *checker, struct ast_expr *left, struct ast_expr *right,
                                      struct span span, const char *text) {
-  const struct type *a = type_resolve(left->type), *b = type_resolve(right->type);
+  const struct type *a = operand_element(checker, left, right), *b = operand_element(checker, right, left);
   if (a->kind == TYPE_VARIABLE || b->kind == TYPE_VARIABLE) {
     type_unify(a, b);
     a = type_resolve(a);
@@ -226,7 +236,8 @@ const struct type *check_unary(struct checker *checker, struct ast_expr *expr) {
     check_against(checker, operand, &type_bool, &why);
     return &type_bool;
   }
-  const struct type *type = check_known(checker, operand, NULL);
+  check_known(checker, operand, NULL);
+  const struct type *type = check_element(checker, operand);
   if (type->kind == TYPE_ERROR || type->kind == TYPE_TENSOR || type_is_number(type))
     return type;
   struct diag *d = diag_error(checker->sink, DIAG_WRONG_OPERANDS, expr->span, "`-` is not defined for %s",
@@ -341,7 +352,9 @@ static const struct type *wrong_product(struct checker *checker, const struct as
 
 static const struct type *check_matmul(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
-  const struct type *a = check_known(checker, left, NULL), *b = check_known(checker, right, NULL);
+  check_known(checker, left, NULL);
+  check_known(checker, right, NULL);
+  const struct type *a = check_element(checker, left), *b = check_element(checker, right);
   if (a->kind == TYPE_ERROR || b->kind == TYPE_ERROR)
     return &type_error;
   if (a->kind != TYPE_TENSOR || b->kind != TYPE_TENSOR)
@@ -445,7 +458,10 @@ const struct type *check_binary(struct checker *checker, struct ast_expr *expr, 
   const struct type *here = NULL;
   for (;; op = op->outer) {
     here = op == hinted ? hint : here;
+    struct check_lift lift;
+    check_open_lift(checker, &lift);
     const struct type *type = check_one(checker, op, here);
+    type = check_close_lift(checker, &lift, op, type);
     if (op == expr)
       return type;
     check_set_type(checker, &op->type, type);

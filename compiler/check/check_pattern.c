@@ -40,6 +40,8 @@ static bool mismatch(struct checker *checker, struct ast_pattern *pattern, const
     diag_help(d, "floats are compared with `if`");
   else if (type->kind == TYPE_TENSOR)
     diag_help(d, "tensors have no known value here; `value(x)` and `argmax(x)` give host values");
+  else if (type->kind == TYPE_BATCH)
+    diag_help(d, "match one value in a function, and call that for the batch");
   else if (type->kind == TYPE_LIST)
     diag_help(d, "lists are taken apart by `xs[i]`, `last(xs)`, `pop(xs)` and `len(xs)`");
   bind_anyway(checker, pattern);

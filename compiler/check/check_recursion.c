@@ -116,6 +116,8 @@ static bool mentions_variable(const struct ast_fn *fn, const struct type *type) 
   switch (type->kind) {
   case TYPE_GENERIC: return true;
   case TYPE_LIST: return mentions_variable(fn, type->list.element);
+  case TYPE_BATCH:
+    return mentions_variable(fn, type->batch.element) || mentions_any(&fn->size_vars, type->batch.size);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
       if (mentions_variable(fn, type->tuple.items[i]))
@@ -138,7 +140,7 @@ static bool mentions_variable(const struct ast_fn *fn, const struct type *type) 
 // A type may contain sizes as they are; only a type around a variable is a new one each time.
 static bool grows(const struct ast_fn *fn, const struct type *type) {
   type = type_resolve(type);
-  if (type->kind == TYPE_LIST || type->kind == TYPE_TUPLE)
+  if (type->kind == TYPE_LIST || type->kind == TYPE_TUPLE || type->kind == TYPE_BATCH)
     return mentions_variable(fn, type);
   if (type->kind == TYPE_TENSOR)
     for (size_t i = 0; i < type->tensor.rank; i++)

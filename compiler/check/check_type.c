@@ -278,10 +278,32 @@ const struct type *check_param_type(struct checker *checker, struct ast_type *ty
   return type->type = fn_type(checker, type);
 }
 
+// Tensors and data have a batch axis; of host values it is a list.
+static const struct type *batch_type(struct checker *checker, struct ast_type *type,
+                                     const struct type *element) {
+  const struct size *size;
+  if (type->named.batch)
+    size = check_dimension(checker, type->named.batch) ? type->named.batch->size : NULL;
+  else
+    size = check_runtime_size(checker, "_", type->span);
+  if (element->kind == TYPE_ERROR || !size)
+    return &type_error;
+  if (element->kind == TYPE_TENSOR || element->kind == TYPE_DATA || element->kind == TYPE_GENERIC)
+    return type_batch(checker->arena, element, size);
+  struct diag *d = diag_error(checker->sink, DIAG_NOT_A_TYPE, type->span, "%s has no batch axis",
+                              check_text(checker, element));
+  diag_help(d, "several of them are a list, `[%s]`", check_text(checker, element));
+  return &type_error;
+}
+
 const struct type *check_type(struct checker *checker, struct ast_type *type) {
   const struct type *element;
   switch (type->kind) {
-  case AST_TYPE_NAMED: type->type = named_type(checker, type); break;
+  case AST_TYPE_NAMED:
+    type->type = named_type(checker, type);
+    if (type->named.has_batch)
+      type->type = batch_type(checker, type, type->type);
+    break;
   case AST_TYPE_TUPLE: type->type = tuple_type(checker, type); break;
   case AST_TYPE_LIST:
     element = check_type(checker, type->element);

@@ -27,6 +27,16 @@ struct use_edge {
   struct span span;
 };
 
+// What is done to each element of batches while an operation is checked (check_batch.c).
+struct check_lift {
+  const struct size *size;  // of the batch that the operation gives; NULL: none of its operands is a batch
+  const struct ast_expr *first;  // the operand that made it so
+  bool has_lists;                // lists of host values may stand for their elements, too
+  unsigned nesting;
+  size_t edges;  // in checker.edges before the operation
+  struct check_lift *outer;
+};
+
 struct checker {
   struct arena *arena;
   struct diag_sink *sink;
@@ -46,6 +56,7 @@ struct checker {
   bool loop_has_break;  // of the innermost loop
   // the left side of the operator being checked, which has been; or NULL
   const struct ast_expr *checked_left;
+  struct check_lift *lift;              // of the operation being checked
   struct open_function *open_function;  // the innermost function written in place; check_function.c
 
   // Of the current function: places that hold types with variables, rewritten at its end, and all its `[]`.
@@ -71,6 +82,8 @@ const char *check_text(struct checker *checker, const struct type *type);
 void check_set_type(struct checker *checker, const struct type **slot, const struct type *type);
 const struct size_symbol *check_new_symbol(struct checker *checker, enum size_atom_kind kind,
                                            struct ast_ref ref, struct ast_name name, bool is_index);
+// A size of its own that is known for each example only.
+const struct size *check_runtime_size(struct checker *checker, const char *text, struct span span);
 const struct size *check_symbol_size(struct checker *checker, const struct size_symbol *symbol);
 // For size_evaluate: a dim's value as declared, the members of an enum.
 int64_t check_default_of_atom(void *context, const struct size_atom *atom);
@@ -225,6 +238,29 @@ const char *check_suggest_conversion(struct checker *checker, const struct ast_e
 const char *check_suggest_product(struct checker *checker, const struct ast_expr *expr,
                                   const struct type *wanted);
 const char *check_suggest_float_quotient(struct checker *checker, const struct ast_expr *expr);
+
+// ---- check_batch.c: the batch axis ---------------------------------------------------------------------
+
+// Around the check of one operation.
+void check_open_lift(struct checker *checker, struct check_lift *lift);
+// Ends it. Where an operand became the element of a batch, the expression becomes a LIFT; gives the type of its value.
+const struct type *check_close_lift(struct checker *checker, struct check_lift *lift, struct ast_expr *expr,
+                                    const struct type *type);
+// Makes an operand that is a batch its element. Gives the operand's type, which other operands keep.
+const struct type *check_element(struct checker *checker, struct ast_expr *operand);
+// The same of a list of host values: as many as the batch has. `expr` must be a list.
+const struct type *check_list_element(struct checker *checker, struct ast_expr *list);
+// Makes a value a batch of one where a batch is wanted and its element fits. Whether it is one now.
+bool check_to_batch(struct checker *checker, struct ast_expr *expr, const struct type *wanted);
+const struct type *check_batch_call(struct checker *checker, const struct ast_expr *expr,
+                                    const struct builtin *builtin);
+// check_builtin.c: reports an argument of a wrong type or rank.
+const struct type *check_wrong_argument(struct checker *checker, const struct builtin *builtin,
+                                        const struct ast_expr *arg, const char *wanted);
+const struct type *check_wrong_rank(struct checker *checker, const struct builtin *builtin,
+                                    const struct ast_expr *arg, const char *wanted);
+// The size that stands for the length of a list; see check_builtin.c.
+const struct size *check_length_of(struct checker *checker, const struct ast_expr *list);
 
 // ---- check_function.c: arguments that are functions ----------------------------------------------------
 

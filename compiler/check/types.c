@@ -65,6 +65,14 @@ const struct type *type_tuple(struct arena *arena, size_t count, const struct ty
   return type;
 }
 
+const struct type *type_batch(struct arena *arena, const struct type *element, const struct size *size) {
+  struct type *type = new_type(arena, TYPE_BATCH);
+  type->batch.element = element;
+  type->batch.size = size;
+  add_weight(type, element);
+  return type;
+}
+
 const struct type *type_data(struct arena *arena, struct ast_data *decl, const struct size *const *sizes) {
   size_t count = decl->size_vars.count;
   const struct size **copy = arena_new_array(arena, const struct size *, count);
@@ -127,6 +135,7 @@ bool type_has_variables(const struct type *type) {
   switch (type->kind) {
   case TYPE_VARIABLE: return true;
   case TYPE_LIST: return type_has_variables(type->list.element);
+  case TYPE_BATCH: return type_has_variables(type->batch.element);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
       if (type_has_variables(type->tuple.items[i]))
@@ -160,6 +169,7 @@ bool type_has_error(const struct type *type) {
   switch (type->kind) {
   case TYPE_ERROR: return true;
   case TYPE_LIST: return type_has_error(type->list.element);
+  case TYPE_BATCH: return type_has_error(type->batch.element);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
       if (type_has_error(type->tuple.items[i]))
@@ -203,6 +213,8 @@ static bool occurs(const struct type *variable, const struct type *type) {
     return true;
   if (type->kind == TYPE_LIST)
     return occurs(variable, type->list.element);
+  if (type->kind == TYPE_BATCH)
+    return occurs(variable, type->batch.element);
   if (type->kind == TYPE_TUPLE)
     for (size_t i = 0; i < type->tuple.count; i++)
       if (occurs(variable, type->tuple.items[i]))
@@ -245,6 +257,15 @@ static bool sizes_agree(const struct size *const *a, const struct size *const *b
   return true;
 }
 
+const struct size *type_common_batch(const struct size *a, const struct size *b) {
+  int64_t value;
+  if (size_equal(a, b) || (size_is_constant(b, &value) && value == 1))
+    return a;
+  if (size_is_constant(a, &value) && value == 1)
+    return b;
+  return size_is_runtime(b) ? a : size_is_runtime(a) ? b : NULL;
+}
+
 static bool layer_args_agree(const struct type *a, const struct type *b) {
   for (size_t i = 0; i < a->layer.decl->layer_params.count; i++) {
     const struct size *left = a->layer.args[i].size, *right = b->layer.args[i].size;
@@ -275,6 +296,9 @@ static bool agree(const struct type *a, const struct type *b, bool binding) {
     return a->tensor.rank == b->tensor.rank && sizes_agree(a->tensor.sizes, b->tensor.sizes, a->tensor.rank);
   case TYPE_INDEX: return a->index == b->index;
   case TYPE_LIST: return agree(a->list.element, b->list.element, binding);
+  case TYPE_BATCH:
+    return type_common_batch(a->batch.size, b->batch.size) &&
+           agree(a->batch.element, b->batch.element, binding);
   case TYPE_TUPLE:
     if (a->tuple.count != b->tuple.count)
       return false;
@@ -350,6 +374,12 @@ static const struct type *rewrite_list(const struct rewrite *how, const struct t
   return type_list(how->arena, element, length);
 }
 
+static const struct type *rewrite_batch(const struct rewrite *how, const struct type *type) {
+  const struct type *element = rewrite(how, type->batch.element);
+  const struct size *size = sizes_substitute(how->arena, type->batch.size, how->bindings, how->count);
+  return element && size ? type_batch(how->arena, element, size) : NULL;
+}
+
 static const struct type *rewrite_layer(const struct rewrite *how, const struct type *type) {
   size_t count = type->layer.decl->layer_params.count;
   struct type_layer_arg *args = arena_new_array(how->arena, struct type_layer_arg, count);
@@ -397,6 +427,7 @@ static const struct type *rewrite(const struct rewrite *how, const struct type *
     return type_tensor(how->arena, type->tensor.rank, sizes);
   case TYPE_INDEX: return rewrite_index(how, type);
   case TYPE_LIST: return rewrite_list(how, type);
+  case TYPE_BATCH: return rewrite_batch(how, type);
   case TYPE_TUPLE: return rewrite_tuple(how, type);
   case TYPE_DATA: {
     size_t count = type->data.decl->size_vars.count;
@@ -497,6 +528,15 @@ static const char *layer_text(struct arena *arena, const struct type *type) {
   return arena_printf(arena, "%s)", text);
 }
 
+// f32[D; n], State[H; n], Tree[; n]. A size without a name is that of the list of an expression.
+static const char *batch_text(struct arena *arena, const struct type *type) {
+  const char *element = type_text(arena, type->batch.element), *size = size_text(arena, type->batch.size);
+  size_t length = strlen(element);
+  if (length == 0 || element[length - 1] != ']' || element[0] == '[')
+    return arena_printf(arena, "%s[; %s]", element, size);
+  return arena_printf(arena, "%.*s; %s]", (int)length - 1, element, size);
+}
+
 const char *type_text(struct arena *arena, const struct type *type) {
   type = type_resolve(type);
   switch (type->kind) {
@@ -511,6 +551,7 @@ const char *type_text(struct arena *arena, const struct type *type) {
     return arena_printf(arena, "f32[%s]", sizes_text(arena, type->tensor.sizes, type->tensor.rank));
   case TYPE_INDEX: return type->index->atom.name;
   case TYPE_LIST: return arena_printf(arena, "[%s]", type_text(arena, type->list.element));
+  case TYPE_BATCH: return batch_text(arena, type);
   case TYPE_TUPLE: return tuple_text(arena, type);
   case TYPE_DATA:
     if (type->data.decl->size_vars.count == 0)

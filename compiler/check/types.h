@@ -18,6 +18,7 @@ enum type_kind {
   TYPE_TENSOR,  // f32[...]
   TYPE_INDEX,   // of a vocab, an enum or a layer parameter of kind index
   TYPE_LIST,
+  TYPE_BATCH,  // f32[D; n], State[H; n]: what operations are done to element by element
   TYPE_TUPLE,  // without items: ()
   TYPE_DATA,
   TYPE_LAYER,     // an instance of a layer
@@ -53,6 +54,10 @@ struct type {
       const struct size *length;  // static lists of layers only; otherwise NULL
     } list;
     struct {
+      const struct type *element;  // no int, bool, float or index: of these it is a list
+      const struct size *size;
+    } batch;
+    struct {
       size_t count;
       const struct type *const *items;
     } tuple;
@@ -82,6 +87,7 @@ extern const struct type type_error, type_never, type_int, type_bool, type_float
 const struct type *type_tensor(struct arena *arena, size_t rank, const struct size *const *sizes);
 const struct type *type_index(struct arena *arena, const struct size_symbol *symbol);
 const struct type *type_list(struct arena *arena, const struct type *element, const struct size *length);
+const struct type *type_batch(struct arena *arena, const struct type *element, const struct size *size);
 const struct type *type_tuple(struct arena *arena, size_t count, const struct type *const *items);
 const struct type *type_data(struct arena *arena, struct ast_data *decl, const struct size *const *sizes);
 const struct type *type_layer(struct arena *arena, struct ast_layer *decl, const struct type_layer_arg *args);
@@ -103,7 +109,11 @@ bool type_has_error(const struct type *type);  // TYPE_ERROR occurs in it
 // Whether a layer instance occurs in it.
 bool type_has_layer(const struct type *type);
 
-// Structural equality; sizes as polynomials. TYPE_ERROR equals everything.
+// The size of what an operation makes of batches of these sizes: 1 goes with every other, and so may what is known for
+// each example only. NULL: they do not go together.
+const struct size *type_common_batch(const struct size *a, const struct size *b);
+
+// Structural equality; sizes as polynomials, those of batches as far as they go together. TYPE_ERROR equals everything.
 bool type_equal(const struct type *a, const struct type *b);
 // Equality that binds variables of both sides. TYPE_ERROR agrees with everything.
 bool type_unify(const struct type *a, const struct type *b);

@@ -45,7 +45,8 @@ static const struct {
     [IR_RANDOM] = {"", "f"},         [IR_LIST_SAMPLE] = {"l", "p"},
     [IR_LIST_SAMPLES] = {"li", "l"}, [IR_BR] = {"", ""},
     [IR_BRIF] = {"b", ""},           [IR_SWITCH] = {"i", ""},
-    [IR_RETURN] = {"*", ""},
+    [IR_RETURN] = {"*", ""},         [IR_LIST_SPREAD] = {"li", "l"},
+    [IR_BATCH_LEN] = {"ii", "i"},
 #define OPERANDS_1 "f"
 #define OPERANDS_2 "ff"
 #define HOST(ENUM, name, fails, attributes, doc)
@@ -365,6 +366,7 @@ static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
            check_alike(v, instr->operands[0]->type, instr->results[0]->type);
   case IR_LIST_POP:
   case IR_LIST_SLICE:
+  case IR_LIST_SPREAD:
   case IR_LIST_REVERSE: return check_alike(v, instr->operands[0]->type, instr->results[0]->type);
   case IR_LIST_ZIP: return check_list_zip(v, instr);
   case IR_LIST_SUM:

@@ -472,6 +472,13 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_POP:
   case BUILTIN_REVERSED:
   case BUILTIN_LIST_MEAN: return lower_simple(fn, expr, builtin->op);
+  case BUILTIN_SUM_BATCHES:
+  case BUILTIN_MEAN_BATCHES: return lower_simple(fn, expr, builtin->op);
+  case BUILTIN_MOMENT_BATCHES:
+  case BUILTIN_STD_BATCHES:
+  case BUILTIN_CONCAT_TO_BATCH:
+  case BUILTIN_PICK_BATCH:
+  case BUILTIN_TO_BATCH: return lower_batch_call(fn, expr);
   case BUILTIN_ZIP: return lower_zip(fn, expr);
   case BUILTIN_TENSOR: return lower_tensor(fn, expr);
   case BUILTIN_FLOAT: return lower_number(fn, expr, true);

@@ -16,6 +16,7 @@ static bool is_data(struct lower *lower, struct map *seen, const struct type *ty
   case TYPE_INDEX: return true;
   case TYPE_TENSOR: return may_be_tensor;
   case TYPE_LIST: return is_data(lower, seen, type->list.element, may_be_tensor);
+  case TYPE_BATCH: return is_data(lower, seen, type->batch.element, may_be_tensor);
   case TYPE_TUPLE:
     for (size_t i = 0; i < type->tuple.count; i++)
       if (!is_data(lower, seen, type->tuple.items[i], may_be_tensor))

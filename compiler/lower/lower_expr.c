@@ -443,6 +443,8 @@ static struct ssa_values lower_unconverted(struct lower_fn *fn, const struct ast
   case AST_EXPR_IF: return lower_if(fn, expr);
   case AST_EXPR_MATCH: return lower_match(fn, expr);
   case AST_EXPR_BLOCK: return lower_block(fn, expr->block);
+  case AST_EXPR_LIFT: return lower_lift(fn, expr);
+  case AST_EXPR_ELEMENT: return lower_element(fn, expr);
   case AST_EXPR_TEXT:
   case AST_EXPR_RANGE:
   case AST_EXPR_FN: break;
@@ -462,6 +464,16 @@ static struct ssa_values lower_converted(struct lower_fn *fn, const struct ast_e
   return lower_one(fn, lower_to_scalar(fn, host.items[0]));
 }
 
+// A batch of one element.
+static struct ssa_values single(struct lower_fn *fn, struct ssa_values element, const struct ir_type *type) {
+  if (!fn->ssa.reachable)
+    return lower_one(fn, ssa_undefined(&fn->ssa, ir_type_list(fn->lower->module, type)));
+  struct ir_value *list = ir_build_value(&fn->ssa.build, IR_LIST_NEW, element.n, element.items,
+                                         ir_type_list(fn->lower->module, type));
+  list->def->integer = 1;
+  return lower_one(fn, list);
+}
+
 struct ssa_values lower_expr(struct lower_fn *fn, const struct ast_expr *expr) {
   if (expr == fn->left) {
     fn->left = NULL;
@@ -469,8 +481,16 @@ struct ssa_values lower_expr(struct lower_fn *fn, const struct ast_expr *expr) {
   }
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
+  const struct ssa_values *prepared = lower_prepared(fn, expr);
+  if (prepared)
+    return *prepared;
   lower_at(fn, expr->span);
-  if (expr->conversion == AST_CONVERT_TO_SCALAR)
-    return lower_converted(fn, expr);
-  return lower_unconverted(fn, expr);
+  switch (expr->conversion) {
+  case AST_CONVERT_NONE: return lower_unconverted(fn, expr);
+  case AST_CONVERT_TO_SCALAR: return lower_converted(fn, expr);
+  case AST_CONVERT_TO_BATCH: return single(fn, lower_unconverted(fn, expr), lower_type_here(fn, expr->type));
+  case AST_CONVERT_TO_SCALAR_BATCH:
+    return single(fn, lower_converted(fn, expr), ir_type_tensor(fn->lower->module, 0, NULL));
+  }
+  return LOWER_NONE;
 }

@@ -255,6 +255,8 @@ struct lower_fn {
   const struct ast_expr *left;  // the left side of the operator being lowered, which has been; or NULL
   struct ssa_values left_values;
   uint32_t n_loops;                  // entered so far
+  struct ir_value *turn;             // of the loop of a LIFT that is being lowered
+  struct map prepared;               // ast_expr -> struct lower_prepared: inside of a LIFT; lower_batch.c
   uint32_t n_decisions;              // of the current match
   const struct binding **bindings;   // by ast_local.index: scratch of lower_match.c
   const struct lower_ref *receiver;  // of the method that is called as an argument; otherwise NULL
@@ -273,6 +275,19 @@ void lower_at(struct lower_fn *fn, struct span span);
 // lower_loop.c
 void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt);
 void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt);
+// A loop that counts from 0. What it collects, if anything, goes round with the counter.
+struct lower_counted {
+  struct ssa_label *head, *next, *exit;
+  struct ir_value *i;
+  struct ssa_values collected;  // so far; behind the loop, all of it
+  uint32_t scope;
+};
+// Begins the body of a loop of n turns.
+void lower_begin_counted(struct lower_fn *fn, struct ir_value *n, struct ssa_values collected,
+                         struct lower_counted *loop);
+// Ends the body with what was collected so far. Goes on after the loop.
+void lower_end_counted(struct lower_fn *fn, struct lower_counted *loop, struct ssa_values collected);
+struct ir_value *lower_push(struct lower_fn *fn, struct ir_value *list, struct ssa_values element);
 struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr);
 // The rows of `n` elements that a list of floats consists of one behind the other, as a list of type `type`.
 struct ir_value *lower_rows(struct lower_fn *fn, struct ir_value *list, struct ir_value *n,
@@ -306,6 +321,13 @@ _Noreturn void lower_runtime_size(struct lower_fn *fn, struct span span);
 struct lower_ref lower_element_ref(struct lower_ref list, struct ir_value *index);
 // Whether the expression stands for a layer instance or a list of them.
 bool lower_is_layer(const struct ast_expr *expr);
+
+// lower_batch.c: what is done to each element of a batch, which is a list.
+struct ssa_values lower_lift(struct lower_fn *fn, const struct ast_expr *expr);
+struct ssa_values lower_element(struct lower_fn *fn, const struct ast_expr *expr);
+// What the expression, a part of a LIFT, was evaluated to before its loop; NULL: it was not.
+const struct ssa_values *lower_prepared(const struct lower_fn *fn, const struct ast_expr *expr);
+struct ssa_values lower_batch_call(struct lower_fn *fn, const struct ast_expr *expr);
 
 // lower_call.c
 struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr);

@@ -89,53 +89,64 @@ static struct ssa_slots assigned_slots(struct lower_fn *fn, struct ast_assigned 
   return slots;
 }
 
-// A loop over a sequence. What a comprehension or sum collects, if any, goes round with the counter.
-struct counted_loop {
-  struct ssa_label *head, *next, *exit;
-  struct ir_value *i;
-  struct ir_value *collected;  // NULL for a `for`
-  uint32_t scope;
-};
-
-static struct ssa_values carried(struct lower_fn *fn, struct ir_value *i, struct ir_value *collected) {
-  struct ir_value **items = arena_new_array(fn->arena, struct ir_value *, 2);
+static struct ssa_values carried(struct lower_fn *fn, struct ir_value *i, struct ssa_values collected) {
+  struct ir_value **items = arena_new_array(fn->arena, struct ir_value *, (size_t)collected.n + 1);
   items[0] = i;
-  items[1] = collected;
-  return (struct ssa_values){collected ? 2 : 1, items};
+  for (uint32_t k = 0; k < collected.n; k++)
+    items[k + 1] = collected.items[k];
+  return (struct ssa_values){collected.n + 1, items};
 }
 
-// Begins the body; the caller binds the element.
-static void begin_loop(struct lower_fn *fn, const struct sequence *sequence, struct ast_assigned assigned,
-                       struct ir_value *collected, struct counted_loop *loop) {
+static void begin_counted(struct lower_fn *fn, struct ir_value *low, struct ir_value *high,
+                          struct ast_assigned assigned, struct ssa_values collected,
+                          struct lower_counted *loop) {
   struct ssa *ssa = &fn->ssa;
   loop->scope = ssa->n_variables;
   loop->next = ssa_label(ssa);
   loop->exit = ssa_label(ssa);
   struct ssa_label *body = ssa_label(ssa);
   struct ssa_values params;
-  loop->head = ssa_enter_loop(ssa, carried(fn, sequence->low, collected), assigned_slots(fn, assigned),
-                              &params);
+  loop->head = ssa_enter_loop(ssa, carried(fn, low, collected), assigned_slots(fn, assigned), &params);
   loop->i = params.items[0];
-  loop->collected = collected ? params.items[1] : NULL;
-  struct ir_value *more = ir_build_host2(&ssa->build, IR_ILT, loop->i, sequence->high);
+  loop->collected = (struct ssa_values){collected.n, params.items + 1};
+  struct ir_value *more = ir_build_host2(&ssa->build, IR_ILT, loop->i, high);
   ssa_branch(ssa, more, body, loop->exit);
   ssa_enter(ssa, body, 0, NULL);
 }
 
-// Ends the body with what was collected so far. Goes on after the loop.
-static void end_loop(struct lower_fn *fn, struct counted_loop *loop, struct ir_value *collected) {
+void lower_begin_counted(struct lower_fn *fn, struct ir_value *n, struct ssa_values collected,
+                         struct lower_counted *loop) {
+  struct ir_value *zero = ir_build_int(&fn->ssa.build, 0);
+  begin_counted(fn, zero, n, (struct ast_assigned){0}, collected, loop);
+}
+
+void lower_end_counted(struct lower_fn *fn, struct lower_counted *loop, struct ssa_values collected) {
   struct ssa *ssa = &fn->ssa;
-  struct ssa_values so_far = collected ? lower_one(fn, collected) : LOWER_NONE;
-  ssa_jump(ssa, loop->next, so_far);
-  const struct ir_type *type = collected ? collected->type : NULL;
-  struct ssa_values params = ssa_enter(ssa, loop->next, so_far.n, &type);
+  ssa_jump(ssa, loop->next, collected);
+  const struct ir_type **types = arena_new_array(fn->arena, const struct ir_type *, collected.n);
+  for (uint32_t k = 0; k < collected.n; k++)
+    types[k] = collected.items[k]->type;
+  struct ssa_values params = ssa_enter(ssa, loop->next, collected.n, types);
   if (ssa->reachable) {
     struct ir_value *one = ir_build_int(&ssa->build, 1);
     struct ir_value *i = ir_build_host2(&ssa->build, IR_IADD, loop->i, one);
-    ssa_jump(ssa, loop->head, carried(fn, i, collected ? params.items[0] : NULL));
+    ssa_jump(ssa, loop->head, carried(fn, i, params));
   }
   ssa_enter(ssa, loop->exit, 0, NULL);
   ssa->n_variables = loop->scope;
+}
+
+// Over a sequence, with one thing collected or none (NULL).
+static void begin_loop(struct lower_fn *fn, const struct sequence *sequence, struct ast_assigned assigned,
+                       struct ir_value *collected, struct lower_counted *loop) {
+  struct ssa_values none = LOWER_NONE;
+  begin_counted(fn, sequence->low, sequence->high, assigned, collected ? lower_one(fn, collected) : none,
+                loop);
+}
+
+static void end_loop(struct lower_fn *fn, struct lower_counted *loop, struct ir_value *collected) {
+  struct ssa_values none = LOWER_NONE;
+  lower_end_counted(fn, loop, collected ? lower_one(fn, collected) : none);
 }
 
 static void loop_body(struct lower_fn *fn, struct ssa_label *next, struct ssa_label *exit,
@@ -148,7 +159,7 @@ static void loop_body(struct lower_fn *fn, struct ssa_label *next, struct ssa_la
 
 void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt) {
   struct sequence sequence;
-  struct counted_loop loop;
+  struct lower_counted loop;
   if (!open_sequence(fn, stmt->for_loop.sequence, &sequence))
     return;
   lower_at(fn, stmt->span);
@@ -159,7 +170,7 @@ void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt) {
   end_loop(fn, &loop, NULL);
 }
 
-static struct ir_value *push(struct lower_fn *fn, struct ir_value *list, struct ssa_values element) {
+struct ir_value *lower_push(struct lower_fn *fn, struct ir_value *list, struct ssa_values element) {
   struct ir_value **operands = arena_new_array(fn->arena, struct ir_value *, (size_t)element.n + 1);
   operands[0] = list;
   for (uint32_t i = 0; i < element.n; i++)
@@ -171,7 +182,7 @@ static struct ir_value *push(struct lower_fn *fn, struct ir_value *list, struct 
 struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ssa *ssa = &fn->ssa;
   struct sequence sequence;
-  struct counted_loop loop;
+  struct lower_counted loop;
   if (!open_sequence(fn, expr->comprehension.sequence, &sequence))
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
@@ -184,17 +195,17 @@ struct ssa_values lower_comprehension(struct lower_fn *fn, const struct ast_expr
     struct ssa_label *take = ssa_label(ssa), *skip = ssa_label(ssa);
     ssa_branch(ssa, condition, take, skip);
     ssa_enter(ssa, skip, 0, NULL);
-    ssa_jump(ssa, loop.next, lower_one(fn, loop.collected));
+    ssa_jump(ssa, loop.next, lower_one(fn, loop.collected.items[0]));
     ssa_enter(ssa, take, 0, NULL);
   }
   struct ssa_values element = lower_expr(fn, expr->comprehension.element);
-  struct ir_value *list = loop.collected;
+  struct ir_value *list = loop.collected.items[0];
   if (ssa->reachable) {
     lower_at(fn, expr->span);
-    list = push(fn, loop.collected, element);
+    list = lower_push(fn, loop.collected.items[0], element);
   }
   end_loop(fn, &loop, list);
-  return lower_one(fn, loop.collected);
+  return lower_one(fn, loop.collected.items[0]);
 }
 
 struct ir_value *lower_map_list(struct lower_fn *fn, struct ir_value *list, const struct ir_type *type,
@@ -203,14 +214,14 @@ struct ir_value *lower_map_list(struct lower_fn *fn, struct ir_value *list, cons
                                 const void *context) {
   struct ir_builder *build = &fn->ssa.build;
   struct sequence sequence = {.kind = OVER_LIST, .list = list, .low = ir_build_int(build, 0)};
-  struct counted_loop loop;
+  struct lower_counted loop;
   sequence.high = ir_build_host1(build, IR_LIST_LEN, list);
   begin_loop(fn, &sequence, (struct ast_assigned){0}, ir_build_value(build, IR_LIST_NEW, 0, NULL, type),
              &loop);
   struct ir_instr *get = ir_build_list_get(build, list, loop.i);
   struct ssa_values element = make(fn, (struct ssa_values){get->n_results, get->results}, context);
-  end_loop(fn, &loop, push(fn, loop.collected, element));
-  return loop.collected;
+  end_loop(fn, &loop, lower_push(fn, loop.collected.items[0], element));
+  return loop.collected.items[0];
 }
 
 struct ir_value *lower_rows(struct lower_fn *fn, struct ir_value *list, struct ir_value *n,
@@ -219,21 +230,21 @@ struct ir_value *lower_rows(struct lower_fn *fn, struct ir_value *list, struct i
   struct ir_value *length = ir_build_host1(build, IR_LIST_LEN, list);
   struct sequence sequence = {
       .kind = OVER_INTS, .low = ir_build_int(build, 0), .high = ir_build_host2(build, IR_IDIV, length, n)};
-  struct counted_loop loop;
+  struct lower_counted loop;
   begin_loop(fn, &sequence, (struct ast_assigned){0}, ir_build_value(build, IR_LIST_NEW, 0, NULL, type),
              &loop);
   struct ir_value *from = ir_build_host2(build, IR_IMUL, loop.i, n);
   struct ir_value *slice[] = {list, from, ir_build_host2(build, IR_IADD, from, n)};
   struct ir_value *row = ir_build_value(build, IR_LIST_SLICE, 3, slice, list->type);
-  end_loop(fn, &loop, push(fn, loop.collected, lower_one(fn, row)));
-  return loop.collected;
+  end_loop(fn, &loop, lower_push(fn, loop.collected.items[0], lower_one(fn, row)));
+  return loop.collected.items[0];
 }
 
 // sum(xs) of ints or floats.
 struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_builder *build = &fn->ssa.build;
   struct sequence sequence;
-  struct counted_loop loop;
+  struct lower_counted loop;
   if (!open_sequence(fn, expr->call.resolved.args[0], &sequence))
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
@@ -241,8 +252,8 @@ struct ssa_values lower_sum_of_numbers(struct lower_fn *fn, const struct ast_exp
   struct ir_value *zero = is_float ? ir_build_float(build, 0) : ir_build_int(build, 0);
   begin_loop(fn, &sequence, (struct ast_assigned){0}, zero, &loop);
   struct ir_value *element = ir_build_list_get(build, sequence.list, loop.i)->results[0];
-  end_loop(fn, &loop, ir_build_host2(build, is_float ? IR_FADD : IR_IADD, loop.collected, element));
-  return lower_one(fn, loop.collected);
+  end_loop(fn, &loop, ir_build_host2(build, is_float ? IR_FADD : IR_IADD, loop.collected.items[0], element));
+  return lower_one(fn, loop.collected.items[0]);
 }
 
 struct ssa_values lower_best_of_numbers(struct lower_fn *fn, const struct ast_expr *expr, bool largest,
@@ -250,7 +261,7 @@ struct ssa_values lower_best_of_numbers(struct lower_fn *fn, const struct ast_ex
   struct ssa *ssa = &fn->ssa;
   struct ir_builder *build = &ssa->build;
   struct sequence sequence;
-  struct counted_loop loop;
+  struct lower_counted loop;
   if (!open_sequence(fn, expr->call.resolved.args[0], &sequence))
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
@@ -262,16 +273,16 @@ struct ssa_values lower_best_of_numbers(struct lower_fn *fn, const struct ast_ex
   struct ir_value *first = sequence.low;
   sequence.low = ir_build_int(build, 1);
   begin_loop(fn, &sequence, (struct ast_assigned){0}, first, &loop);
-  struct ir_value *so_far = ir_build_list_get(build, sequence.list, loop.collected)->results[0];
+  struct ir_value *so_far = ir_build_list_get(build, sequence.list, loop.collected.items[0])->results[0];
   struct ir_value *element = ir_build_list_get(build, sequence.list, loop.i)->results[0];
   struct ssa_label *stays, *changes;
   lower_choose(fn, so_far, element, largest, &stays, &changes);
   ssa_enter(ssa, stays, 0, NULL);
-  ssa_jump(ssa, loop.next, lower_one(fn, loop.collected));
+  ssa_jump(ssa, loop.next, lower_one(fn, loop.collected.items[0]));
   ssa_enter(ssa, changes, 0, NULL);
   end_loop(fn, &loop, loop.i);
-  return place ? lower_one(fn, loop.collected)
-               : lower_one(fn, ir_build_list_get(build, sequence.list, loop.collected)->results[0]);
+  return place ? lower_one(fn, loop.collected.items[0])
+               : lower_one(fn, ir_build_list_get(build, sequence.list, loop.collected.items[0])->results[0]);
 }
 
 static bool is_true(const struct lower_fn *fn, const struct ast_expr *condition) {

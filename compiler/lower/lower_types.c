@@ -62,6 +62,8 @@ static void add_width(struct lower *lower, const struct ast_type *type, int dept
   const struct lower_layout *layout = NULL;
   if (type->kind == AST_TYPE_NAMED && type->named.ref.kind == AST_REF_DATA)
     layout = layout_of(lower, type->named.ref.data, depth + 1);
+  if (type->kind == AST_TYPE_NAMED && type->named.has_batch)
+    layout = NULL;  // a list of them
   *width += layout && layout->kind == LAYOUT_RECORD ? layout->width : 1;
 }
 
@@ -257,6 +259,7 @@ const struct ir_type *lower_type(struct lower *lower, const struct lower_env *en
   case TYPE_TENSOR: return tensor_type(lower, env, type);
   case TYPE_INDEX: return ir_type_index(module, lower_index_dim(lower, env, type));
   case TYPE_LIST: return ir_type_list(module, lower_type(lower, env, type->list.element));
+  case TYPE_BATCH: return ir_type_list(module, lower_type(lower, env, type->batch.element));
   case TYPE_TUPLE: return tuple_type(lower, env, type);
   case TYPE_NEVER: return ir_type_tuple(module, NULL, 0, NULL);
   case TYPE_DATA: return data_type(lower, env, type);

@@ -50,6 +50,7 @@ static uint32_t lists_of_length(const struct ir_instr *instr) {
   case IR_LIST_POP:
   case IR_LIST_SLICE:
   case IR_LIST_REVERSE:
+  case IR_LIST_SPREAD:
   case IR_LIST_SUM:
   case IR_LIST_MEAN:
   case IR_LIST_MAX:
@@ -94,6 +95,7 @@ static bool keeps_lengths(enum ir_op op) {
   case IR_LIST_POP:
   case IR_LIST_SLICE:
   case IR_LIST_REVERSE:
+  case IR_LIST_SPREAD:
   case IR_LIST_CONCAT:
   case IR_LIST_ZIP: return true;
   default: return false;

@@ -11,6 +11,9 @@
 struct counter {
   const struct ir_value *bound;  // NULL: the value is no counter
   uint32_t body;                 // position of the basic block that the loop's turn begins with
+  // Of a list that begins empty beside a counter from 0 and gets one element each turn: behind the loop it has as many as
+  // this says. `body` is the loop's, too.
+  const struct ir_value *length;
 };
 
 struct prover {
@@ -55,6 +58,32 @@ static bool counts_up(const struct prover *p, uint32_t at, uint32_t k) {
   return true;
 }
 
+static bool is_pushed(const struct ir_value *value, const struct ir_value *list) {
+  const struct ir_instr *push = made_by(value, IR_LIST_PUSH);
+  return push && push->operands[0] == list;
+}
+
+// Whether every edge to the basic block gives its parameter k an empty list where the counter is 0, and an element more
+// where that is its next value.
+static bool is_filled(const struct prover *p, uint32_t at, uint32_t k, uint32_t counter) {
+  const struct ir_bb *bb = p->cfg->bbs[at];
+  const struct cfg_preds *preds = &p->cfg->preds[at];
+  for (uint32_t i = 0; i < preds->n; i++) {
+    const struct ir_instr *end = p->cfg->bbs[preds->from[i]]->last;
+    for (uint32_t t = 0; t < end->n_targets; t++) {
+      int64_t first;
+      if (end->targets[t].bb != bb)
+        continue;
+      const struct ir_value *list = end->targets[t].args[k], *count = end->targets[t].args[counter];
+      const struct ir_instr *made = made_by(list, IR_LIST_NEW);
+      bool begins = made && made->integer == 0 && constant_int(count, &first) && first == 0;
+      if (!begins && !(is_pushed(list, bb->params[k]) && is_next(count, bb->params[counter])))
+        return false;
+    }
+  }
+  return true;
+}
+
 // `brif (ilt counter bound) body, exit` at the end of the basic block whose parameter the counter is.
 static void find_counter(struct prover *p, uint32_t at) {
   const struct ir_bb *bb = p->cfg->bbs[at];
@@ -64,7 +93,11 @@ static void find_counter(struct prover *p, uint32_t at) {
   uint32_t body = p->cfg->position[bb->last->targets[0].bb->id];
   for (uint32_t k = 0; k < bb->n_params; k++)
     if (bb->params[k] == less->operands[0] && p->cfg->preds[body].n == 1 && counts_up(p, at, k))
-      p->counters[bb->params[k]->id] = (struct counter){less->operands[1], body};
+      p->counters[bb->params[k]->id] = (struct counter){less->operands[1], body, NULL};
+  for (uint32_t c = 0; c < bb->n_params; c++)
+    for (uint32_t k = 0; k < bb->n_params && p->counters[bb->params[c]->id].bound; k++)
+      if (bb->params[k]->type->kind == IR_LIST && is_filled(p, at, k, c))
+        p->counters[bb->params[k]->id] = (struct counter){NULL, body, less->operands[1]};
 }
 
 // ---------------------------------------------------------------------------------------------- the proofs
@@ -87,8 +120,14 @@ static bool is_subscript(const struct prover *p, const struct ir_value *list, co
   const struct ir_value *bound = bound_of(p, index, at);
   const struct ir_instr *made = made_by(list, IR_LIST_NEW),
                         *length = bound ? made_by(bound, IR_LIST_LEN) : NULL;
+  const struct ir_instr *spread = made_by(list, IR_LIST_SPREAD);
+  const struct counter *filled = &p->counters[list->id];
+  // In the loop's own turns the list is not full yet.
+  if (bound && filled->length && same_number(bound, filled->length) &&
+      !cfg_dominates(p->cfg, filled->body, at))
+    return true;
   int64_t constant;
-  return (length && length->operands[0] == list) ||
+  return (length && length->operands[0] == list) || (bound && spread && spread->operands[1] == bound) ||
          (made && constant_int(index, &constant) && constant >= 0 && constant < made->integer);
 }
 
@@ -152,6 +191,10 @@ static bool is_proven(const struct prover *p, const struct ir_instr *instr, uint
   case IR_LIST_VECTOR:
   case IR_LIST_STACK: return has_length(instr->operands[0], instr->length);
   case IR_LIST_ZIP: return instr->operands[0] == instr->operands[1];
+  case IR_LIST_SPREAD: {
+    const struct ir_instr *length = made_by(instr->operands[1], IR_LIST_LEN);
+    return length && length->operands[0] == instr->operands[0];
+  }
   default: return false;
   }
 }

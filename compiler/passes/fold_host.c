@@ -170,6 +170,10 @@ struct ir_value *fold_host(struct ir_builder *build, const struct ir_instr *inst
   case IR_DATA_TAG:
   case IR_DATA_GET: return fold_data(build, instr);
   case IR_LIST_LEN: return fold_list_length(build, instr);
+  case IR_BATCH_LEN:
+    if (instr->operands[0] == instr->operands[1])
+      return instr->operands[0];
+    return constant_int(instr->operands[0], &integer) ? instr->operands[integer == 1] : NULL;
   default: break;
   }
   if (instr->op >= IR_IADD && instr->op <= IR_FLE && instr->n_operands == 2)

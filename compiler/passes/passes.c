@@ -12,8 +12,8 @@
 // Why this order. Inlining comes first: every later pass sees further in larger functions. `demand` follows
 // the first clean-up because only then is it known which results are used, and comes before `accumulate`,
 // which would otherwise keep sums alive that nobody asks for. `fission` wants sums that are numbers still, and leaves them
-// in one of its loops. `motion` wants the sums gone from loops. `request` stands
-// behind it, which would move down again what decisions are to be asked for early.
+// in one of its loops. `fuse` and `motion` want the sums gone from loops. `request` stands
+// behind them, which would move down again what decisions are to be asked for early.
 // `share` stands between `blocks` and `adjoint` so that each adjoint is made once.
 const struct pass passes[] = {
     {"inline", pass_inline, "inline calls, bottom-up over the call graph"},
@@ -23,6 +23,7 @@ const struct pass passes[] = {
     {"dce", pass_dce, "remove what is never used"},
     {"fission", pass_fission, "split loops that read a decision in each turn, so that they wait once"},
     {"accumulate", pass_accumulate, "sums along loops and recursions become one reduction"},
+    {"fuse", pass_fuse, "make loops that follow each other one"},
     {"motion", pass_motion, "move tensor work out of loops and into the branches that use it"},
     {"simplify", pass_simplify, "again, over what the passes before left"},
     {"dce", pass_dce, "again"},

@@ -42,6 +42,7 @@ void pass_fission(struct ir_module *, struct arena *scratch);
 void pass_accumulate(struct ir_module *, struct arena *scratch);
 
 // motion.c: loop-invariant tensor work moves out of loops, and other work down to the branch that uses it.
+void pass_fuse(struct ir_module *, struct arena *scratch);
 void pass_motion(struct ir_module *, struct arena *scratch);
 
 // request.c: what a decision needs is asked for before earlier ones wait, past branches.

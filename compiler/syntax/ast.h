@@ -148,6 +148,9 @@ struct ast_type {
     struct {
       struct ast_name name;
       struct ast_sizes sizes;  // empty without brackets; empty brackets are a syntax error
+      // With a batch axis, f32[D; n]: has_batch, and its size, NULL where that is `_`, known for each example.
+      struct ast_size *batch;
+      bool has_batch;
       // checker: vocab, enum, data, type variable or layer parameter of kind index; none for the built-in
       // names
       struct ast_ref ref;
@@ -244,6 +247,9 @@ enum ast_expr_kind {
   AST_EXPR_MATCH,
   AST_EXPR_BLOCK,  // only as a branch of `if`, the body of a match arm or of an FN
   AST_EXPR_FN,     // fn(x, y) { ... }, only as an argument
+  // Made by the checker around what the parser built (check_batch.c); never seen before it.
+  AST_EXPR_LIFT,     // its operation for each element of a batch: `of` has operands that are an ELEMENT
+  AST_EXPR_ELEMENT,  // the element of a batch, `of`, that the LIFT around it is at
 };
 
 enum ast_fill {
@@ -314,7 +320,9 @@ struct ast_call {
 // checker: a conversion applied to a value after it is computed (LANGUAGE.md, "mixed with a tensor").
 enum ast_conversion {
   AST_CONVERT_NONE,
-  AST_CONVERT_TO_SCALAR,  // a host int or float becomes a scalar tensor; `type` is the host type
+  AST_CONVERT_TO_SCALAR,        // a host int or float becomes a scalar tensor; `type` is the host type
+  AST_CONVERT_TO_BATCH,         // a value becomes a batch of this one element; `type` is the value's
+  AST_CONVERT_TO_SCALAR_BATCH,  // a host number the batch of one scalar
 };
 
 // checker: what `base.name` means.
@@ -413,6 +421,11 @@ struct ast_expr {
       struct ast_match_arms arms;
     } match;
     struct ast_block *block;
+    struct {
+      struct ast_expr *of;
+      const struct size *size;  // LIFT: of the batch that it gives
+      unsigned nesting;         // LIFT: of those inside of it that are done in one go with it
+    } lift;                     // LIFT, ELEMENT
     struct {
       struct ast_fn_params params;
       struct ast_expr *body;       // a BLOCK

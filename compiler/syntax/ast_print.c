@@ -102,13 +102,29 @@ static void print_size(struct printer *p, const struct ast_size *size, enum stre
   print_when(p, parentheses, ')');
 }
 
-static void print_sizes(struct printer *p, const struct ast_sizes *sizes) {
-  fputc('[', p->out);
+static void print_size_list(struct printer *p, const struct ast_sizes *sizes) {
   for (size_t i = 0; i < sizes->count; i++) {
     if (i)
       fputs(", ", p->out);
     print_size(p, sizes->items[i], STRENGTH_ANY);
   }
+}
+
+static void print_sizes(struct printer *p, const struct ast_sizes *sizes) {
+  fputc('[', p->out);
+  print_size_list(p, sizes);
+  fputc(']', p->out);
+}
+
+// [D; n]
+static void print_batch_sizes(struct printer *p, const struct ast_type *type) {
+  fputc('[', p->out);
+  print_size_list(p, &type->named.sizes);
+  fputs("; ", p->out);
+  if (type->named.batch)
+    print_size(p, type->named.batch, STRENGTH_ANY);
+  else
+    fputc('_', p->out);
   fputc(']', p->out);
 }
 
@@ -118,7 +134,9 @@ static void print_type(struct printer *p, const struct ast_type *type) {
   switch (type->kind) {
   case AST_TYPE_NAMED:
     fputs(type->named.name.text, p->out);
-    if (type->named.sizes.count)
+    if (type->named.has_batch)
+      print_batch_sizes(p, type);
+    else if (type->named.sizes.count)
       print_sizes(p, &type->named.sizes);
     break;
   case AST_TYPE_LIST:
@@ -400,6 +418,8 @@ static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
     fputs(") ", p->out);
     print_expr(p, expr->fn.body, STRENGTH_ANY);
     break;
+  case AST_EXPR_LIFT:
+  case AST_EXPR_ELEMENT: print_expr(p, expr->lift.of, STRENGTH_ANY); break;
   }
 }
 

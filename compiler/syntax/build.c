@@ -343,6 +343,12 @@ struct ast_type *build_named_type(struct parser *p, struct span span, struct ast
   return type;
 }
 
+struct ast_type *build_batch_type(struct parser *p, struct ast_type *type, struct ast_expr *size) {
+  type->named.has_batch = true;
+  type->named.batch = size ? build_size(p, size) : NULL;
+  return type;
+}
+
 struct ast_type *build_list_type(struct parser *p, struct span span, struct ast_type *element) {
   struct ast_type *type = new_type(p, AST_TYPE_LIST, span);
   type->element = element;

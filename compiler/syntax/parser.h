@@ -157,6 +157,8 @@ void build_set_pattern_kind(struct ast_pattern *pattern, enum ast_local_kind kin
 
 struct ast_type *build_named_type(struct parser *p, struct span span, struct ast_name name,
                                   struct ast_exprs sizes);
+// The type with a batch axis of this size; NULL: `_`.
+struct ast_type *build_batch_type(struct parser *p, struct ast_type *type, struct ast_expr *size);
 struct ast_type *build_list_type(struct parser *p, struct span span, struct ast_type *element);
 struct ast_type *build_tuple_type(struct parser *p, struct span span, struct ast_types items);
 struct ast_type *build_fn_type(struct parser *p, struct span span, struct ast_types params,

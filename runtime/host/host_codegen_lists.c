@@ -230,6 +230,7 @@ static LLVMValueRef build(struct host_function *f) {
   case IR_LIST_POP: return build_direct(f, HELPER_value_list_pop);
   case IR_LIST_SLICE: return build_direct(f, HELPER_value_list_slice);
   case IR_LIST_REVERSE: return build_with_shape(f, HELPER_value_list_reverse);
+  case IR_LIST_SPREAD: return build_with_shape(f, HELPER_value_list_spread);
   case IR_LIST_CONCAT: return build_with_shape(f, HELPER_value_list_concat);
   case IR_LIST_ZIP: return build_with_shape(f, HELPER_value_list_zip);
   case IR_LIST_SUM: return build_reduction(f, TRACE_LIST_SUM);

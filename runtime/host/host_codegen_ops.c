@@ -265,6 +265,8 @@ static LLVMValueRef build_simple(struct host_function *f) {
   case IR_IADD: return LLVMBuildAdd(b, a, c, "");
   case IR_ISUB: return LLVMBuildSub(b, a, c, "");
   case IR_IMUL: return LLVMBuildMul(b, a, c, "");
+  case IR_BATCH_LEN:
+    return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntEQ, a, host_int(f->g, 1), ""), c, a, "");
   case IR_INEG: return LLVMBuildNeg(b, a, "");
   case IR_IEQ: return compare_ints(f, LLVMIntEQ);
   case IR_INE: return compare_ints(f, LLVMIntNE);

@@ -25,6 +25,7 @@ static bool consumes(const struct ir_instr *instr, uint32_t operand, bool *const
   case IR_LIST_POP:
   case IR_LIST_SLICE:
   case IR_LIST_REVERSE:
+  case IR_LIST_SPREAD:
   case IR_LIST_CONCAT:
   case IR_RETURN: return true;
   case IR_CALL: return owned_params[instr->symbol] && owned_params[instr->symbol][operand];

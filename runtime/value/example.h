@@ -131,6 +131,9 @@ struct value_list *value_list_slice(struct example *, const struct ir_loc *, str
                                     int64_t from, int64_t to);
 struct value_list *value_list_reverse(struct example *, const struct ir_loc *, const struct value_shape *,
                                       struct value_list *);
+// The list when it has n elements, n times its element when it has one.
+struct value_list *value_list_spread(struct example *, const struct ir_loc *, const struct value_shape *,
+                                     struct value_list *, int64_t n);
 struct value_list *value_list_concat(struct example *, const struct ir_loc *, const struct value_shape *,
                                      struct value_list *, struct value_list *);
 struct value_list *value_list_zip(struct example *, const struct ir_loc *, const struct value_shape *,

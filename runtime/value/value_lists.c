@@ -238,6 +238,24 @@ struct value_list *value_list_reverse(struct example *example, const struct ir_l
   return list;
 }
 
+struct value_list *value_list_spread(struct example *example, const struct ir_loc *loc,
+                                     const struct value_shape *shape, struct value_list *list, int64_t n) {
+  if (n < 0 || list->length == (uint64_t)n)
+    return list;
+  if (list->length != 1)
+    example_fail(example, loc,
+                 "batches of %" PRIu64 " and of %" PRId64
+                 " elements do not go together: the sizes are equal, "
+                 "or one of them is 1",
+                 list->length, n);
+  struct value_buffer *buffer = make_buffer(example, loc, shape, (uint64_t)n);
+  for (int64_t i = 0; i < n; i++)
+    copy_slots(buffer->slots + (uint64_t)i * shape->width, slots_of(list), shape->width);
+  buffer->used = (uint64_t)n;
+  retain_elements(shape, buffer->slots, (uint64_t)n);
+  return view_instead(example, loc, list, buffer, 0, (uint64_t)n);
+}
+
 struct value_list *value_list_zip(struct example *example, const struct ir_loc *loc,
                                   const struct value_shape *shape, const struct value_list *a,
                                   const struct value_list *b) {

@@ -371,6 +371,17 @@ static struct slot_list *make_list(const struct frame *f, const struct ir_instr 
     copy_elements(made, a->n, b, 0, b->n);
     return made;
   }
+  case IR_LIST_SPREAD: {
+    int64_t n = get(f, instr, 1).integer;
+    if (n < 0 || a->n == n)
+      n = a->n;
+    else
+      require(f, a->n == 1, "batches do not go together");
+    made = list_new(f, (uint32_t)n, width);
+    for (uint32_t k = 0; k < made->n; k++)
+      copy_elements(made, k, a, a->n == 1 ? 0 : k, 1);
+    return made;
+  }
   case IR_LIST_ZIP: return zip(f, a, get(f, instr, 1).list);
   default: assert(!"a list operation"); return NULL;
   }
@@ -504,6 +515,7 @@ static void run_int(const struct frame *f, const struct ir_instr *instr) {
   case IR_INE: set_int(f, instr, x != y); return;
   case IR_ILT: set_int(f, instr, x < y); return;
   case IR_ILE: set_int(f, instr, x <= y); return;
+  case IR_BATCH_LEN: set_int(f, instr, x == 1 ? y : x); return;
   case IR_NOT: set_int(f, instr, !x); return;
   case IR_INDEX_TO_INT: set_int(f, instr, x); return;
   case IR_INT_TO_INDEX:
@@ -600,7 +612,7 @@ static void run_instr(const struct frame *f, uint32_t depth, const struct ir_ins
   case IR_LIST_SAMPLES: run_sample(f, instr); return;
   default: break;
   }
-  if (instr->op >= IR_LIST_NEW && instr->op <= IR_LIST_ZIP)
+  if (instr->op >= IR_LIST_NEW && instr->op <= IR_LIST_SPREAD)
     set(f, instr, (struct slot){.list = make_list(f, instr)});
   else if (instr->operands[0]->type->kind == IR_FLOAT)
     run_float(f, instr);
