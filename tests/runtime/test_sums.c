@@ -61,7 +61,7 @@ static const char model[] =
     "fn bias(ws: [Word]) -> f32 { sum([sum(b * 0.1) for i in 0..N]) }\n"
     "fn table(ws: [Word]) -> f32 { sum([sum(E[i % 2] * 0.1) for i in 0..N]) }\n"
     "fn weight(ws: [Word]) -> f32 { sum([sum(W @ (b + float(i) * 0)) for i in 0..N]) }\n"
-    "fn random(ws: [Word]) -> f32 { sum([dot(Y[i % 997], V @ X[i % 1009]) for i in 0..N]) }\n"
+    "fn scattered(ws: [Word]) -> f32 { sum([dot(Y[i % 997], V @ X[i % 1009]) for i in 0..N]) }\n"
     "fn shared(ws: [Word]) -> f32 {\n"
     "  let h = tanh(b)\n"
     "  sum([sum(h * (0.1 + 0 * float(i))) for i in 0..N])\n"
@@ -194,7 +194,7 @@ static void test_weights(void **state) {
 static void test_random_weights(void **state) {
   (void)state;
   enum { R = 7, C = 37 };
-  rig_run(&rig, "random", NN_GRADIENT);
+  rig_run(&rig, "scattered", NN_GRADIENT);
   rig_check(nn_session_backward(rig.session, 1));
   double *x = param_values(rig.model, param_find(rig.model, "X")),
          *y = param_values(rig.model, param_find(rig.model, "Y")),
