@@ -100,7 +100,10 @@ static void prepare_operands(struct lift *lift, const struct ast_expr *expr) {
   case AST_EXPR_FIELD: prepare(lift, expr->field.base); break;
   case AST_EXPR_CALL: {
     const struct ast_call *call = &expr->call.resolved;
-    bool is_sized = call->kind == AST_CALL_BUILTIN && call->target.builtin->op == IR_OP_SLICE;
+    const struct builtin *builtin = call->kind == AST_CALL_BUILTIN ? call->target.builtin : NULL;
+    // The others are sizes and positions of dimensions.
+    bool is_sized = builtin && (builtin->op == IR_OP_SLICE || builtin->kind == BUILTIN_RESHAPE ||
+                                builtin->kind == BUILTIN_PERMUTE);
     for (size_t i = 0; i < (is_sized ? 1 : call->arg_count); i++)
       prepare(lift, call->args[i]);
     break;
