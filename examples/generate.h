@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct random_state {
   uint64_t state;
@@ -30,6 +31,37 @@ static inline FILE *open_output(const char *folder, const char *name) {
     exit(1);
   }
   return file;
+}
+
+// A word of a sentence that is tagged.
+struct tagged {
+  const char *word, *tag;
+};
+
+// train.tsv, dev.tsv and new.txt: so many sentences each, of at most 64 words, as `sentence` makes them.
+static inline int write_tagged(const char *folder, struct random_state *random, const int counts[3],
+                               int sentence(struct random_state *, struct tagged *)) {
+  static const char *const names[] = {"train.tsv", "dev.tsv", "new.txt"};
+  for (int i = 0; i < 3; i++) {
+    FILE *file = open_output(folder, names[i]);
+    int plain = !strcmp(names[i], "new.txt");
+    if (!plain)
+      fprintf(file, "words\ttags\n");
+    for (int k = 0; k < counts[i]; k++) {
+      struct tagged words[64];
+      int n = sentence(random, words);
+      for (int j = 0; j < n; j++) {
+        if (plain)
+          fprintf(file, "%s%s", j ? " " : "", words[j].word);
+        else
+          fprintf(file, "%s\t%s\n", words[j].word, words[j].tag);
+      }
+      fprintf(file, "\n");
+    }
+    if (fclose(file))
+      return perror(names[i]), 1;
+  }
+  return 0;
 }
 
 #endif

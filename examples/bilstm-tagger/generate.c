@@ -6,18 +6,12 @@
 //   cc -I.. generate.c -o generate && ./generate .
 #include "../generate.h"
 
-#include <string.h>
-
 static const char *const articles[] = {"le", "un", "sa", "mo"};
 static const char *const names[] = {"Aldo", "Berta", "Ciro", "Dina", "Elmo", "Fara", "Gino", "Hela"};
 static const char *const both[] = {"ripo", "tasu", "velo", "moka", "duri",
                                    "sano", "piko", "gela", "nuvo", "bari"};
 static const char *const qualities[] = {"lenta", "forta", "klara", "dolka", "vita", "rapa", "sola", "mira"};
 static const char *const links[] = {"ke", "ma", "do"};
-
-struct tagged {
-  const char *word, *tag;
-};
 
 // article (quality)* noun | name
 static int noun_phrase(struct random_state *random, struct tagged *out) {
@@ -57,28 +51,5 @@ int main(int argc, char **argv) {
   if (argc != 2)
     return fprintf(stderr, "usage: generate FOLDER\n"), 2;
   struct random_state random = {20250302};
-  static const struct {
-    const char *name;
-    int count;
-  } files[] = {{"train.tsv", 800}, {"dev.tsv", 200}, {"new.txt", 5}};
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-    FILE *file = open_output(argv[1], files[i].name);
-    int plain = !strcmp(files[i].name, "new.txt");
-    if (!plain)
-      fprintf(file, "words\ttags\n");
-    for (int k = 0; k < files[i].count; k++) {
-      struct tagged words[64];
-      int n = sentence(&random, words);
-      for (int j = 0; j < n; j++) {
-        if (plain)
-          fprintf(file, "%s%s", j ? " " : "", words[j].word);
-        else
-          fprintf(file, "%s\t%s\n", words[j].word, words[j].tag);
-      }
-      fprintf(file, "\n");
-    }
-    if (fclose(file))
-      return perror(files[i].name), 1;
-  }
-  return 0;
+  return write_tagged(argv[1], &random, (const int[]){800, 200, 5}, sentence);
 }

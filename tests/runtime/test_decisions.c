@@ -11,7 +11,7 @@
 #include "tests/runtime/rig.h"
 
 #define HEAD                                                                                                 \
-  "dim H = 6\nenum Tag { A, B, C }\nvocab Word\n"                                                            \
+  "import std.crf\nimport std.beam\ndim H = 6\nenum Tag { A, B, C }\nvocab Word\n"                           \
   "param E: f32[Word, H] = normal(0.6)\nparam U: f32[H, H]\nparam T: f32[Tag, H]\nparam F: f32[Tag, H]\n"    \
   "fn score(w: Word) -> f32[Tag] { T @ tanh(U @ E[w]) }\n"                                                   \
   "fn longer(words: [Word]) -> [Word] { words + words + words }\n"
@@ -107,6 +107,22 @@ static const struct model {
      "  float(n) * sum(U)\n"
      "}\n",
      3},
+    {"Viterbi: all maxima at once, behind the last place",
+     "let chain = CRF(Tag)\n"
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  let (tags, score) = chain.decode([score(w) for w in longer(words)])\n"
+     "  sum([sum(F[t]) for t in tags]) + (if score > 0.5 { 1 } else { 0 })\n"
+     "}\n",
+     2},
+    {"a beam: once a step",
+     "data Path = Path(h: f32[H], tags: [Tag])\n"
+     "fn moves(p: Path) -> [(Tag, float)] { topk(log_softmax(T @ p.h), 2) }\n"
+     "fn take(p: Path, t: Tag) -> Path { Path(tanh(U @ p.h + F[t]), push(p.tags, t)) }\n"
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  let found = beam_search(Path(E[words[0]], []), 4, 5, moves, take, fn(p) { len(p.tags) == 5 })\n"
+     "  sum([sum(p.h) for (p, _) in found])\n"
+     "}\n",
+     6},
     {"each decision feeds the next turn",
      "fn loss(words: [Word]) -> f32 {\n"
      "  var h = zeros[H]\n"
