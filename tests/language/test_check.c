@@ -196,7 +196,7 @@ static void walk_function(struct program *program, const struct ast_expr *arg) {
 static void walk_call(struct program *program, const struct ast_expr *expr) {
   const struct ast_call *call = &expr->call.resolved;
   assert_true(call->kind != AST_CALL_NONE && call->kind != AST_CALL_LAYER);
-  assert_int_equal(call->arg_count, expr->call.args.count);
+  assert_int_equal(call->arg_count + (call->axis ? 1 : 0), expr->call.args.count);  // `dim: k`
   if (call->kind == AST_CALL_METHOD && call->receiver) {
     walk_expr(program, call->receiver);
     assert_int_equal(call->receiver->type->kind, TYPE_LAYER);
