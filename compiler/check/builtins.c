@@ -80,7 +80,7 @@ bool builtin_takes_sizes(const struct builtin *builtin) {
          (builtin->kind == BUILTIN_OP && builtin->op == IR_OP_SLICE);
 }
 
-const char *const builtin_types[] = {"int", "bool", "float", "f32", NULL};
+const char *const builtin_types[] = {"int", "bool", "float", "text", "f32", NULL};
 
 bool builtin_is_type(const char *name) {
   for (size_t i = 0; builtin_types[i]; i++)

@@ -42,7 +42,7 @@ const char *builtin_usage(const struct builtin *builtin);
 bool builtin_takes_sizes(const struct builtin *builtin);
 // Some row of that name (the first), or NULL.
 const struct builtin *builtin_find(const char *name);
-// int, bool, float, f32; then NULL.
+// int, bool, float, text, f32; then NULL.
 extern const char *const builtin_types[];
 bool builtin_is_type(const char *name);
 // zeros, ones, normal, ...: what takes sizes in brackets.

@@ -96,6 +96,7 @@ static bool suits(const struct builtin *builtin, const struct type *type) {
   case BUILTIN_HOST_MATH: return false;  // chosen before
   case BUILTIN_HOST_MAX:
   case BUILTIN_HOST_MIN: return type_is_number(type);
+  case BUILTIN_SPLIT: return type->kind != TYPE_TEXT;
   default: return true;
   }
 }
@@ -115,6 +116,8 @@ static const struct builtin *choose(const struct ast_expr *expr, const struct bu
     if ((row->kind == BUILTIN_HOST_MATH || (row->kind == BUILTIN_HOST_ABS && are_ints)) &&
         takes(row, call->arg_count))
       return row;
+  if (first->kind == BUILTIN_SPLIT_TEXT && type_resolve(call->args[0]->type)->kind != TYPE_TEXT)
+    return builtin_next(first);
   for (const struct builtin *row = first; row; row = builtin_next(row)) {
     bool suited = takes(row, call->arg_count);
     for (size_t i = 0; i < call->arg_count && suited; i++)
@@ -191,14 +194,16 @@ static const struct type *check_host(struct checker *checker, const struct built
   const struct type *type = type_resolve(arg->type);
   switch (builtin->kind) {
   case BUILTIN_FLOAT:
-    if (type->kind != TYPE_INT && type->kind != TYPE_BOOL && type->kind != TYPE_GENERIC)
-      check_wrong_argument(checker, builtin, arg, "an int or a bool");
+    if (type->kind != TYPE_INT && type->kind != TYPE_BOOL && type->kind != TYPE_TEXT &&
+        type->kind != TYPE_GENERIC)
+      check_wrong_argument(checker, builtin, arg, "an int, a bool or a text");
     else if (!type_is_number(type) && type->kind == TYPE_GENERIC)
       check_wrong_argument(checker, builtin, arg, "a number");
     return &type_float;
   case BUILTIN_INT:
-    if (type->kind != TYPE_INDEX && type->kind != TYPE_BOOL && !type_is_host_number(type))
-      check_wrong_argument(checker, builtin, arg, "an index, a float or a bool");
+    if (type->kind != TYPE_INDEX && type->kind != TYPE_BOOL && type->kind != TYPE_TEXT &&
+        !type_is_host_number(type))
+      check_wrong_argument(checker, builtin, arg, "an index, a float, a bool or a text");
     return &type_int;
   case BUILTIN_VALUE:
     if (type->kind != TYPE_TENSOR)
@@ -725,6 +730,54 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
   return info->class == IR_CLASS_REDUCE ? &type_scalar : type;
 }
 
+// ---- Texts ---------------------------------------------------------------------------------------------
+
+static bool check_text_argument(struct checker *checker, const struct builtin *builtin,
+                                const struct ast_expr *arg) {
+  if (type_resolve(arg->type)->kind == TYPE_TEXT)
+    return true;
+  check_wrong_argument(checker, builtin, arg, "a text");
+  return false;
+}
+
+static const struct type *check_join_texts(struct checker *checker, const struct builtin *builtin,
+                                           struct ast_expr *const *args) {
+  const struct type *list = type_resolve(args[0]->type);
+  if (list->kind != TYPE_LIST || !type_unify(list->list.element, &type_string))
+    check_wrong_argument(checker, builtin, args[0], "a list of texts");
+  check_text_argument(checker, builtin, args[1]);
+  return &type_string;
+}
+
+static const struct type *check_text_of(struct checker *checker, const struct builtin *builtin,
+                                        const struct ast_expr *arg) {
+  const struct type *type = type_resolve(arg->type);
+  if (!type_is_host_number(type) && type->kind != TYPE_BOOL && type->kind != TYPE_INDEX)
+    check_wrong_argument(checker, builtin, arg, "a number, a bool or an index");
+  return &type_string;
+}
+
+static const struct type *check_is_unknown(struct checker *checker, const struct builtin *builtin,
+                                           const struct ast_expr *arg) {
+  const struct type *type = type_resolve(arg->type);
+  bool is_open = type->kind == TYPE_INDEX && type->index->ref.kind == AST_REF_VOCAB &&
+                 !type->index->ref.vocab->closed;
+  if (!is_open)
+    check_wrong_argument(checker, builtin, arg, "an index of a vocab that is not closed");
+  return &type_bool;
+}
+
+// `len(Word)`: NULL where the argument is no vocab or enum.
+static const struct type *check_len_of_set(struct checker *checker, struct ast_expr *expr,
+                                           const struct builtin *builtin) {
+  struct ast_call *call = &expr->call.resolved;
+  if (builtin->kind != BUILTIN_LEN || call->arg_count != 1 || !check_members(checker, call->args[0]))
+    return NULL;
+  call->target = (struct ast_ref){AST_REF_BUILTIN, {.builtin = builtin}};
+  expr->call.callee->name.ref = call->target;
+  return &type_int;
+}
+
 // ---- For people ----------------------------------------------------------------------------------------
 
 static const struct type *check_print(struct checker *checker, struct ast_expr *const *args, size_t count) {
@@ -833,7 +886,11 @@ static bool check_plain_args(struct checker *checker, const struct builtin *buil
 static const struct type *result_despite_errors(const struct builtin *builtin) {
   switch (builtin->kind) {
   case BUILTIN_LEN:
+  case BUILTIN_FIND_TEXT:
   case BUILTIN_INT: return &type_int;
+  case BUILTIN_TEXT:
+  case BUILTIN_JOIN: return &type_string;
+  case BUILTIN_IS_UNKNOWN: return &type_bool;
   case BUILTIN_FLOAT:
   case BUILTIN_VALUE: return &type_float;
   default: return &type_error;
@@ -858,7 +915,7 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
     wanted = NULL;
   switch (builtin->kind) {
   case BUILTIN_LEN:
-    if (type_resolve(args[0]->type)->kind != TYPE_BATCH)
+    if (type_resolve(args[0]->type)->kind != TYPE_BATCH && type_resolve(args[0]->type)->kind != TYPE_TEXT)
       list_argument(checker, builtin, args[0]);
     return &type_int;
   case BUILTIN_PUSH: return check_push(checker, builtin, args);
@@ -915,6 +972,23 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_GUMBEL: return &type_scalar;
   case BUILTIN_GUMBEL_LIKE:
   case BUILTIN_BERNOULLI: return check_draw(checker, builtin, args[0]);
+  case BUILTIN_TEXT: return check_text_of(checker, builtin, args[0]);
+  case BUILTIN_IS_UNKNOWN: return check_is_unknown(checker, builtin, args[0]);
+  case BUILTIN_JOIN: return check_join_texts(checker, builtin, args);
+  case BUILTIN_CHARS:
+  case BUILTIN_SPLIT_TEXT:
+  case BUILTIN_FIND_TEXT:
+  case BUILTIN_LOWER:
+  case BUILTIN_UPPER:
+  case BUILTIN_NFC:
+  case BUILTIN_NFD:
+  case BUILTIN_NFKC:
+  case BUILTIN_NFKD:
+    for (size_t i = 0; i < expr->call.resolved.arg_count; i++)
+      check_text_argument(checker, builtin, args[i]);
+    return builtin->op == IR_TEXT_FIND    ? &type_int
+           : builtin->op == IR_TEXT_SPLIT ? type_list(checker->arena, &type_string, NULL)
+                                          : &type_string;
   case BUILTIN_PRINT: return check_print(checker, args, expr->call.resolved.arg_count);
   case BUILTIN_ASSERT: return check_assert(checker, expr, args);
   case BUILTIN_AMAX: return check_op(checker, expr, builtin, args);
@@ -982,6 +1056,9 @@ const struct type *check_builtin_call(struct checker *checker, struct ast_expr *
     check_args_anyway(checker, expr);
     return result_despite_errors(first);
   }
+  const struct type *length = check_len_of_set(checker, expr, first);
+  if (length)
+    return length;
   if (!check_plain_args(checker, first, call->args, call->arg_count, hint)) {
     for (size_t i = plain_args(first, call->arg_count); i < call->arg_count && !builtin_takes_sizes(first);
          i++)

@@ -724,6 +724,34 @@ const struct type *check_nullary(struct checker *checker, struct ast_expr *expr,
   return &type_error;
 }
 
+// ---- Entries of vocabs, members of enums -----------------------------------------------------------------
+
+// `Word(s)` of a text, `Tag(i)` of an int.
+static const struct type *call_set(struct checker *checker, struct ast_expr *expr) {
+  struct ast_call *call = &expr->call.resolved;
+  const struct ast_args *given = &expr->call.args;
+  const struct type *index = type_resolve(check_members(checker, expr->call.callee));
+  const char *name = check_text(checker, index);
+  call->kind = AST_CALL_SET;
+  if (given->count != 1 || given->items[0].name.text) {
+    struct diag *d = diag_error(checker->sink, DIAG_ARGUMENT_COUNT, expr->span, "`%s` takes one text or int",
+                                name);
+    diag_help(d, "`%s(s)` is the index of a text, `%s(i)` that of a position", name, name);
+    check_args_anyway(checker, expr);
+    return index;
+  }
+  call->args = arena_new_array(checker->arena, struct ast_expr *, 1);
+  call->args[0] = given->items[0].value;
+  call->arg_count = 1;
+  const struct type *type = check_value(checker, call->args[0], NULL);
+  if (type->kind != TYPE_TEXT && type->kind != TYPE_INT && type->kind != TYPE_ERROR) {
+    struct diag *d = diag_error(checker->sink, DIAG_BUILTIN_ARGUMENT, call->args[0]->span,
+                                "`%s` takes a text or an int, not %s", name, check_text(checker, type));
+    check_label_operand(checker, d, call->args[0]);
+  }
+  return index;
+}
+
 // ---- Calls ---------------------------------------------------------------------------------------------
 
 // `dense(x)` is written `dense.apply(x)`: the first function is named.
@@ -791,6 +819,12 @@ static const struct type *call_name(struct checker *checker, struct ast_expr *ex
     struct callee constructor = callee_of_constructor(checker, ref.constructor);
     return check_callee(checker, expr, &constructor, hint);
   }
+  case AST_REF_VOCAB:
+  case AST_REF_ENUM: return call_set(checker, expr);
+  case AST_REF_LAYER_PARAM:
+    if (ref.layer_param->kind == AST_LAYER_PARAM_INDEX)
+      return call_set(checker, expr);
+    break;
   case AST_REF_LOCAL:
     if (ref.local->type && ref.local->type->kind == TYPE_FN)
       return call_value(checker, expr, ref.local);

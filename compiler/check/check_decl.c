@@ -44,12 +44,19 @@ static struct diag *report_option(struct checker *checker, const struct ast_voca
                                   const char *problem) {
   struct diag *d = diag_error(checker->sink, DIAG_VOCAB_OPTION, option->name.span, problem,
                               option->name.text);
-  diag_note(d, "the options are `closed`, `min_count = N` and `max_size = N`");
+  diag_note(d,
+            "the options are `closed`, `min_count = N`, `max_size = N`, `characters`, `default = \"...\"`, "
+            "`members = [\"...\"]` and `of = PARAMETER`");
   return d;
 }
 
-static void check_vocab_number(struct checker *checker, const struct ast_vocab_option *option,
-                               int64_t *number) {
+static void read_flag(struct checker *checker, const struct ast_vocab_option *option, bool *flag) {
+  if (option->value)
+    report_option(checker, option, "the option `%s` takes no value");
+  *flag = true;
+}
+
+static void read_number(struct checker *checker, const struct ast_vocab_option *option, int64_t *number) {
   if (!option->value) {
     report_option(checker, option, "the option `%s` needs a number");
   } else if (option->value->kind != AST_EXPR_INT || option->value->integer < 1) {
@@ -59,23 +66,88 @@ static void check_vocab_number(struct checker *checker, const struct ast_vocab_o
   }
 }
 
+static bool is_string(const struct ast_expr *expr) { return expr->kind == AST_EXPR_TEXT && *expr->text; }
+
+static void read_default(struct checker *checker, const struct ast_vocab_option *option,
+                         struct ast_vocab *vocab) {
+  if (option->value && is_string(option->value))
+    vocab->unknown = option->value->text;
+  else
+    report_option(checker, option, "the option `%s` takes a text, `\"UNK\"`");
+}
+
+static void read_members(struct checker *checker, const struct ast_vocab_option *option,
+                         struct ast_vocab *vocab) {
+  bool is_list = option->value && option->value->kind == AST_EXPR_LIST && option->value->items.count > 0;
+  for (size_t i = 0; is_list && i < option->value->items.count; i++)
+    is_list = is_string(option->value->items.items[i]);
+  if (is_list)
+    vocab->fixed = option->value->items;
+  else
+    report_option(checker, option, "the option `%s` takes a list of texts, `[\"<s>\", \"</s>\"]`");
+}
+
+// A name, or a list of names. Whether they are parameters is seen when all entries are known.
+static void read_sources(struct checker *checker, const struct ast_vocab_option *option,
+                         struct ast_vocab *vocab) {
+  struct ast_expr *const *names = &option->value;
+  size_t count = option->value ? 1 : 0;
+  if (option->value && option->value->kind == AST_EXPR_LIST) {
+    names = option->value->items.items;
+    count = option->value->items.count;
+  }
+  for (size_t i = 0; i < count && names[i]->kind == AST_EXPR_NAME; i++)
+    arena_push(checker->arena, &vocab->sources, names[i]->name.name);
+  if (count == 0 || vocab->sources.count < count)
+    report_option(checker, option, "the option `%s` takes the name of a parameter, or a list of names");
+}
+
 static void check_vocab_option(struct checker *checker, struct ast_vocab *vocab,
                                const struct ast_vocab_option *option) {
-  static const char *const known[] = {"closed", "min_count", "max_size"};
-  if (strcmp(option->name.text, "closed") == 0) {
-    if (option->value)
-      report_option(checker, option, "the option `%s` takes no value");
-    vocab->closed = true;
-  } else if (strcmp(option->name.text, "min_count") == 0) {
-    check_vocab_number(checker, option, &vocab->min_count);
-  } else if (strcmp(option->name.text, "max_size") == 0) {
-    check_vocab_number(checker, option, &vocab->max_size);
-  } else {
-    struct diag *d = report_option(checker, option, "a vocab has no option `%s`");
-    const char *near = nearest_name(option->name.text, known, sizeof known / sizeof known[0]);
-    if (near)
-      diag_help(d, "did you mean `%s`?", near);
+  static const char *const known[] = {"closed",  "min_count", "max_size", "characters",
+                                      "default", "members",   "of"};
+  const size_t count = sizeof known / sizeof known[0];
+  size_t which = 0;
+  while (which < count && strcmp(option->name.text, known[which]) != 0)
+    which++;
+  switch (which) {
+  case 0: read_flag(checker, option, &vocab->closed); return;
+  case 1: read_number(checker, option, &vocab->min_count); return;
+  case 2: read_number(checker, option, &vocab->max_size); return;
+  case 3: read_flag(checker, option, &vocab->characters); return;
+  case 4: read_default(checker, option, vocab); return;
+  case 5: read_members(checker, option, vocab); return;
+  case 6: read_sources(checker, option, vocab); return;
+  default: break;
   }
+  struct diag *d = report_option(checker, option, "a vocab has no option `%s`");
+  const char *near = nearest_name(option->name.text, known, count);
+  if (near)
+    diag_help(d, "did you mean `%s`?", near);
+}
+
+// Strings that are in a vocab in any case are different ones, and find room in it.
+static void check_fixed(struct checker *checker, const struct ast_vocab *vocab) {
+  const char *unknown = vocab->closed ? NULL : vocab->unknown ? vocab->unknown : "<unk>";
+  for (size_t i = 0; i < vocab->fixed.count; i++) {
+    const struct ast_expr *member = vocab->fixed.items[i];
+    bool is_twice = unknown && strcmp(member->text, unknown) == 0;
+    for (size_t k = 0; k < i; k++)
+      is_twice |= strcmp(member->text, vocab->fixed.items[k]->text) == 0;
+    if (is_twice)
+      diag_error(checker->sink, DIAG_VOCAB_OPTION, member->span, "`%s` is in `%s` already", member->text,
+                 vocab->name.text);
+  }
+  size_t least = vocab->fixed.count + (vocab->closed ? 0 : 1);
+  if (vocab->max_size > 0 && (uint64_t)vocab->max_size < least)
+    diag_error(checker->sink, DIAG_VOCAB_OPTION, vocab->name.span,
+               "the %zu entries that `%s` has in any case are more than its `max_size`", least,
+               vocab->name.text);
+}
+
+static bool needs_unknown(const char *option) {
+  return strcmp(option, "min_count") == 0 || strcmp(option, "max_size") == 0 ||
+         strcmp(option, "default") == 0;
 }
 
 static void check_vocab(struct checker *checker, struct ast_vocab *vocab) {
@@ -93,9 +165,10 @@ static void check_vocab(struct checker *checker, struct ast_vocab *vocab) {
         report_option(checker, option, "the option `%s` is given twice");
   }
   for (size_t i = 0; vocab->closed && i < vocab->options.count; i++)
-    if (strcmp(vocab->options.items[i].name.text, "closed") != 0)
+    if (needs_unknown(vocab->options.items[i].name.text))
       report_option(checker, &vocab->options.items[i],
                     "a closed vocab keeps every string, so `%s` cannot be given as well");
+  check_fixed(checker, vocab);
 }
 
 static void check_enum(struct checker *checker, struct ast_enum *enumeration) {

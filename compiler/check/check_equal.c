@@ -85,14 +85,16 @@ bool check_bound(struct checker *checker, const struct ast_type_var *var, const 
     return true;
   if (var->bound == AST_BOUND_EQUAL)
     found = check_incomparable(checker, type, &where);
-  else if (var->bound == AST_BOUND_NUMBER && !type_is_number(type))
+  else if ((var->bound == AST_BOUND_NUMBER && !type_is_number(type)) ||
+           (var->bound == AST_BOUND_ORDERED && !type_is_ordered(type)))
     found = type;
   if (!found)
     return true;
   struct diag *d;
-  if (var->bound == AST_BOUND_NUMBER) {
-    d = diag_error(checker->sink, DIAG_WRONG_TYPE, span, "`%s` of `%s` must be int or float, not %s",
-                   var->name.text, callee, check_text(checker, type));
+  if (var->bound != AST_BOUND_EQUAL) {
+    d = diag_error(checker->sink, DIAG_WRONG_TYPE, span, "`%s` of `%s` must be %s, not %s", var->name.text,
+                   callee, var->bound == AST_BOUND_NUMBER ? "int or float" : "int, float or text",
+                   check_text(checker, type));
   } else {
     d = diag_error(checker->sink, DIAG_WRONG_TYPE, span,
                    "`%s` of `%s` must be a type that `==` compares, not %s", var->name.text, callee,

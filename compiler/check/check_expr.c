@@ -274,8 +274,7 @@ static const struct type *check_tuple(struct checker *checker, struct ast_expr *
   return check_weight(checker, type_tuple(checker->arena, count, items), expr->span);
 }
 
-// The members of a vocab or enum, by its name; NULL when the expression is none.
-static const struct type *members_of(struct checker *checker, struct ast_expr *expr) {
+const struct type *check_members(struct checker *checker, struct ast_expr *expr) {
   if (expr->kind != AST_EXPR_NAME && !check_qualify(checker, expr))
     return NULL;
   struct ast_ref ref = names_find(&checker->names, expr->name.name.text);
@@ -310,7 +309,7 @@ const struct type *check_sequence(struct checker *checker, struct ast_expr *expr
     expr->type = type_list(checker->arena, &type_int, NULL);
     return &type_int;
   }
-  const struct type *members = members_of(checker, expr);
+  const struct type *members = check_members(checker, expr);
   if (members)
     return members;
   const struct type *type = check_receiver(checker, expr);
@@ -318,6 +317,8 @@ const struct type *check_sequence(struct checker *checker, struct ast_expr *expr
     return type_resolve(type->list.element);
   if (type->kind == TYPE_BATCH)
     return type->batch.element;
+  if (type->kind == TYPE_TEXT)
+    return type;
   if (type->kind == TYPE_VARIABLE)
     return report_open(checker, expr, type);
   if (type->kind == TYPE_ERROR)
@@ -330,7 +331,7 @@ const struct type *check_sequence(struct checker *checker, struct ast_expr *expr
   else if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2))
     help_run_through_tensor(checker, d, expr);
   else
-    diag_note(d, "`for` and comprehensions run over lists, ranges, vocabs and enums");
+    diag_note(d, "`for` and comprehensions run over lists, ranges, texts, vocabs and enums");
   return &type_error;
 }
 
@@ -453,19 +454,12 @@ static const struct type *fn_as_value(struct checker *checker, struct ast_expr *
   return &type_error;
 }
 
-static const struct type *text_as_value(struct checker *checker, const struct ast_expr *expr) {
-  struct diag *d = diag_error(checker->sink, DIAG_TEXT_AS_VALUE, expr->span, "a text is not a value");
-  diag_note(d, "it stands only in `print(...)` and as the message of `assert(c, \"...\")`");
-  diag_help(d, "words come from the data: declare a `vocab`, or an `enum` when they are known");
-  return &type_error;
-}
-
 static const struct type *type_of(struct checker *checker, struct ast_expr *expr, const struct type *hint) {
   switch (expr->kind) {
   case AST_EXPR_INT: return &type_int;
   case AST_EXPR_FLOAT: return &type_float;
   case AST_EXPR_BOOL: return &type_bool;
-  case AST_EXPR_TEXT: return text_as_value(checker, expr);
+  case AST_EXPR_TEXT: return &type_string;
   case AST_EXPR_NAME: return check_name(checker, expr, hint);
   case AST_EXPR_UNARY: return check_unary(checker, expr);
   case AST_EXPR_BINARY: return check_binary(checker, expr, hint);

@@ -68,7 +68,7 @@ static void report_negative(struct checker *checker, const struct ast_expr *inde
                                            size_constant(checker->arena, value));
     if (from_end)
       diag_help(d, "from the end it is `%s[%s]`", name_of(base), size_text(checker->arena, from_end));
-  } else if (value == -1) {
+  } else if (value == -1 && type->kind == TYPE_LIST) {
     diag_help(d, "the last element is `last(%s)`, or `%s[len(%s) - 1]`", name_of(base), name_of(base),
               name_of(base));
   } else {
@@ -78,7 +78,9 @@ static void report_negative(struct checker *checker, const struct ast_expr *inde
 
 void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base) {
   const struct type *type = type_resolve(base->type);
-  const struct size *count = type->kind == TYPE_TENSOR ? type->tensor.sizes[0] : type->list.length;
+  const struct size *count = type->kind == TYPE_TENSOR ? type->tensor.sizes[0]
+                             : type->kind == TYPE_LIST ? type->list.length
+                                                       : NULL;
   int64_t value, length;
   if (!check_is_literal(index, &value))
     return;
@@ -101,6 +103,12 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
       check_literal_index(checker, index, base);
     return type_resolve(type->list.element);
   }
+  if (type->kind == TYPE_TEXT) {
+    why.what = "the index of a text";
+    if (check_against(checker, index, &type_int, &why))
+      check_literal_index(checker, index, base);
+    return type;
+  }
   if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2)) {
     check_index_into(checker, index, base, type);
     return type->tensor.rank == 1 ? &type_scalar : type_tensor(checker->arena, 1, &type->tensor.sizes[1]);
@@ -121,7 +129,7 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
                                    NULL)),
               name_of(base));
   else
-    diag_note(d, "lists, vectors and matrices are indexed");
+    diag_note(d, "lists, texts, vectors and matrices are indexed");
   return &type_error;
 }
 
@@ -192,16 +200,16 @@ const struct type *check_slice(struct checker *checker, struct ast_expr *expr) {
   struct check_wanted why = {"a bound of a slice", SPAN_NONE, NULL};
   check_against(checker, expr->slice.low, &type_int, &why);
   check_against(checker, expr->slice.high, &type_int, &why);
-  if (type->kind == TYPE_LIST) {
+  if (type->kind == TYPE_LIST || type->kind == TYPE_TEXT) {
     check_literal_bound(checker, expr->slice.low, expr->slice.base);
     check_literal_bound(checker, expr->slice.high, expr->slice.base);
   }
-  if (type->kind == TYPE_LIST || type->kind == TYPE_ERROR)
+  if (type->kind == TYPE_LIST || type->kind == TYPE_TEXT || type->kind == TYPE_ERROR)
     return type;
   struct diag *d = diag_error(checker->sink, DIAG_NOT_INDEXED, expr->span, "%s cannot be sliced",
                               check_text(checker, type));
   check_label_operand(checker, d, expr->slice.base);
-  diag_note(d, "lists are sliced, and tensors along their first dimension");
+  diag_note(d, "lists and texts are sliced, and tensors along their first dimension");
   return &type_error;
 }
 

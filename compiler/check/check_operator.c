@@ -62,8 +62,20 @@ static void help_generic(struct checker *checker, struct diag *d, const struct t
   else
     diag_help(d,
               "what is done with values of a type variable is a parameter, `f: fn(%s) -> ...`; or say that "
-              "it is a number: `%s: number`",
-              name, name);
+              "it is %s: `%s: %s`",
+              name, strchr("<>", *op) ? "a number or a text" : "a number", name,
+              strchr("<>", *op) ? "ordered" : "number");
+}
+
+static void help_text(struct checker *checker, struct diag *d, const struct type *a, const struct type *b) {
+  const struct type *other = a->kind == TYPE_TEXT ? b : a;
+  if (other->kind == TYPE_INDEX)
+    diag_help(d, "the text of an index is `text(i)`, the index of a text `%s(s)`",
+              check_text(checker, other));
+  else if (type_is_host_number(other) || other->kind == TYPE_BOOL)
+    diag_help(d, "as a text it is `text(x)`");
+  else
+    diag_note(d, "texts can be compared and joined: `s == t`, `s < t`, `s + t`");
 }
 
 static const struct type *wrong_operands(struct checker *checker, const struct ast_expr *left,
@@ -77,6 +89,8 @@ static const struct type *wrong_operands(struct checker *checker, const struct a
     help_mixed_numbers(checker, d, a->kind == TYPE_INT ? left : right);
   else if (strcmp(text, "@") == 0 && (type_is_host_number(a) || type_is_host_number(b)))
     diag_help(d, "a number multiplies by `*`");
+  else if (a->kind == TYPE_TEXT || b->kind == TYPE_TEXT)
+    help_text(checker, d, a, b);
   else if (a->kind == TYPE_INDEX || b->kind == TYPE_INDEX)
     diag_help(d, "the position of an index in its set is `int(i)`");
   else if (a->kind == TYPE_GENERIC || b->kind == TYPE_GENERIC)
@@ -326,7 +340,7 @@ static const struct type *check_comparison(struct checker *checker, struct ast_e
     wrong_operands(checker, left, right, expr->binary.op_span, ast_binary_op_text(expr->binary.op));
   else if (is_equality && (is_structure(a) || a->kind == TYPE_GENERIC))
     check_equality(checker, expr, a);
-  else if (!type_is_number(a) && !(is_equality && (a->kind == TYPE_BOOL || a->kind == TYPE_INDEX)))
+  else if (!type_is_ordered(a) && !(is_equality && (a->kind == TYPE_BOOL || a->kind == TYPE_INDEX)))
     wrong_operands(checker, left, right, expr->binary.op_span, ast_binary_op_text(expr->binary.op));
   // What the comparison gives is clear even where its operands are wrong.
   return &type_bool;
@@ -401,6 +415,8 @@ static const struct type *check_add(struct checker *checker, struct ast_expr *ex
     check_label_type_sizes(checker, d, a, b);
     return &type_error;
   }
+  if (a->kind == TYPE_TEXT && b->kind == TYPE_TEXT)
+    return a;
   return check_elementwise(checker, left, right, expr->binary.op_span, "+");
 }
 

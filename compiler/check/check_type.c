@@ -171,6 +171,7 @@ static const struct type *builtin_type(const char *name) {
   return strcmp(name, "int") == 0     ? &type_int
          : strcmp(name, "bool") == 0  ? &type_bool
          : strcmp(name, "float") == 0 ? &type_float
+         : strcmp(name, "text") == 0  ? &type_string
                                       : NULL;
 }
 

@@ -195,6 +195,8 @@ const struct type *check_expr(struct checker *checker, struct ast_expr *expr, co
 const struct type *check_value(struct checker *checker, struct ast_expr *expr, const struct type *hint);
 // The second half of it, for an expression that check_expr has seen.
 const struct type *check_used(struct checker *checker, struct ast_expr *expr);
+// The members of a vocab or enum, by its name, which gets a list of them as its type; NULL when the expression is none.
+const struct type *check_members(struct checker *checker, struct ast_expr *expr);
 // What a `for` or comprehension runs over: the type of an element. Ranges, lists, static lists of layers, vocabs and
 // enums by their names.
 const struct type *check_sequence(struct checker *checker, struct ast_expr *expr);

@@ -11,6 +11,7 @@ const struct type type_never = {.kind = TYPE_NEVER, .weight = 1};
 const struct type type_int = {.kind = TYPE_INT, .weight = 1};
 const struct type type_bool = {.kind = TYPE_BOOL, .weight = 1};
 const struct type type_float = {.kind = TYPE_FLOAT, .weight = 1};
+const struct type type_string = {.kind = TYPE_TEXT, .weight = 1};
 const struct type type_unit = {.kind = TYPE_TUPLE, .weight = 1};
 const struct type type_scalar = {.kind = TYPE_TENSOR, .weight = 1};
 
@@ -205,6 +206,12 @@ bool type_is_number(const struct type *type) {
          (type->kind == TYPE_GENERIC && type->generic->bound == AST_BOUND_NUMBER);
 }
 
+bool type_is_ordered(const struct type *type) {
+  type = type_resolve(type);
+  return type_is_number(type) || type->kind == TYPE_TEXT ||
+         (type->kind == TYPE_GENERIC && type->generic->bound == AST_BOUND_ORDERED);
+}
+
 // ---- Equality and unification --------------------------------------------------------------------------
 
 static bool occurs(const struct type *variable, const struct type *type) {
@@ -291,7 +298,8 @@ static bool agree(const struct type *a, const struct type *b, bool binding) {
   case TYPE_NEVER:
   case TYPE_INT:
   case TYPE_BOOL:
-  case TYPE_FLOAT: return true;
+  case TYPE_FLOAT:
+  case TYPE_TEXT: return true;
   case TYPE_TENSOR:
     return a->tensor.rank == b->tensor.rank && sizes_agree(a->tensor.sizes, b->tensor.sizes, a->tensor.rank);
   case TYPE_INDEX: return a->index == b->index;
@@ -545,6 +553,7 @@ const char *type_text(struct arena *arena, const struct type *type) {
   case TYPE_INT: return "int";
   case TYPE_BOOL: return "bool";
   case TYPE_FLOAT: return "float";
+  case TYPE_TEXT: return "text";
   case TYPE_TENSOR:
     if (type->tensor.rank == 0)
       return "f32";

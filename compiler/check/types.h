@@ -15,6 +15,7 @@ enum type_kind {
   TYPE_INT,
   TYPE_BOOL,
   TYPE_FLOAT,
+  TYPE_TEXT,
   TYPE_TENSOR,  // f32[...]
   TYPE_INDEX,   // of a vocab, an enum or a layer parameter of kind index
   TYPE_LIST,
@@ -83,7 +84,8 @@ struct type {
 };
 
 // Constructors. The simple ones are shared constants.
-extern const struct type type_error, type_never, type_int, type_bool, type_float, type_unit, type_scalar;
+extern const struct type type_error, type_never, type_int, type_bool, type_float, type_string, type_unit,
+    type_scalar;
 const struct type *type_tensor(struct arena *arena, size_t rank, const struct size *const *sizes);
 const struct type *type_index(struct arena *arena, const struct size_symbol *symbol);
 const struct type *type_list(struct arena *arena, const struct type *element, const struct size *length);
@@ -105,6 +107,8 @@ bool type_is_unit(const struct type *type);
 bool type_is_scalar(const struct type *type);       // a tensor of rank 0
 bool type_is_host_number(const struct type *type);  // int or float
 bool type_is_number(const struct type *type);  // the same, or a type variable that stands for one of them
+bool type_is_ordered(
+    const struct type *type);  // a number or a text, or a type variable that stands for one of them
 bool type_has_error(const struct type *type);  // TYPE_ERROR occurs in it
 // Whether a layer instance occurs in it.
 bool type_has_layer(const struct type *type);

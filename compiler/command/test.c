@@ -123,15 +123,20 @@ static const struct ast_test_vocab *find_vocab(const struct ast_test *test, cons
   return NULL;
 }
 
-// The entries that the test gives. A closed vocab of which it says nothing has one: no dimension is empty.
-static bool fill_vocab(struct trial *trial, struct vocab *vocab, bool is_closed) {
+// The entries that the test gives, behind those that the vocab has in any case. A closed vocab without any gets one: no
+// dimension is empty.
+static bool fill_vocab(struct trial *trial, struct vocab *vocab, const struct ir_dim *dim) {
   const struct ast_test_vocab *given = find_vocab(trial->test, vocab_name(vocab));
   size_t n_given = given ? given->entries.count : 0, n = 0;
-  const char **entries = calloc(n_given + 1, sizeof *entries);
+  const char **entries = calloc(n_given + dim->n_members + 1, sizeof *entries);
   if (!entries)
     usage_error("out of memory");
-  if (!is_closed || n_given == 0)
-    entries[n++] = is_closed ? "_" : "<unk>";
+  if (!dim->closed)
+    entries[n++] = dim->unknown ? dim->unknown : "<unk>";
+  for (uint32_t i = 0; i < dim->n_members; i++)
+    entries[n++] = dim->members[i];
+  if (n == 0 && n_given == 0)
+    entries[n++] = "_";
   for (size_t i = 0; i < n_given; i++)
     entries[n++] = given->entries.items[i].text;
   char *error = NULL;
@@ -149,7 +154,7 @@ static bool open_model(struct trial *trial, struct ir_module *module) {
   if (!check(trial, model_from_module(module, &trial->model)))
     return false;
   for (uint32_t i = 0; i < module->n_dims; i++)
-    if (trial->model->vocabs[i] && !fill_vocab(trial, trial->model->vocabs[i], module->dims[i]->closed))
+    if (trial->model->vocabs[i] && !fill_vocab(trial, trial->model->vocabs[i], module->dims[i]))
       return false;
   nn_options how = nn_options_default();
   how.precision = NN_PRECISION_F64;

@@ -144,7 +144,8 @@ bool ir_type_equal(const struct ir_type *a, const struct ir_type *b) {
   switch (a->kind) {
   case IR_INT:
   case IR_BOOL:
-  case IR_FLOAT: return true;
+  case IR_FLOAT:
+  case IR_TEXT: return true;
   case IR_INDEX: return a->dim == b->dim;
   case IR_TENSOR:
   case IR_ACC:
@@ -195,9 +196,10 @@ static struct ir_type *type_new(struct ir_module *module, enum ir_type_kind kind
 }
 
 const struct ir_type *ir_type_simple(struct ir_module *module, enum ir_type_kind kind) {
-  static const struct ir_type simple[] = {{.kind = IR_INT}, {.kind = IR_BOOL}, {.kind = IR_FLOAT}};
+  static const struct ir_type simple[] = {
+      {.kind = IR_INT}, {.kind = IR_BOOL}, {.kind = IR_FLOAT}, {.kind = IR_TEXT}};
   (void)module;
-  assert(kind <= IR_FLOAT);
+  assert(kind <= IR_TEXT);
   return &simple[kind];
 }
 

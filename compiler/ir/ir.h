@@ -67,6 +67,7 @@ enum ir_type_kind {
   IR_INT,
   IR_BOOL,
   IR_FLOAT,   // host double
+  IR_TEXT,    // UTF-8
   IR_INDEX,   // position in a vocab or enum: `dim`
   IR_TENSOR,  // reference to a row; shape
   IR_ACC,     // sum of tensors still to be taken; shape
@@ -117,8 +118,23 @@ struct ir_dim {
   bool closed;               // VOCAB without <unk>
   int64_t min_count;         // VOCAB, default 1
   int64_t max_size;          // VOCAB, 0: no limit
-  uint32_t n_members;        // ENUM
+  const char *unknown;       // VOCAB that is not closed: the entry that unknown strings become; NULL: <unk>
+  bool characters;           // VOCAB whose strings are the single characters of the data's
+  uint32_t n_sources;        // VOCAB
+  const char **sources;      // parameters of entries in whose texts it is counted
+  uint32_t n_members;        // ENUM; VOCAB: strings that are in it in any case
   const char **members;
+};
+
+// text.map: its attribute. Case goes from character to character, by Unicode's simple mappings.
+enum ir_text_map {
+  IR_TEXT_LOWER,
+  IR_TEXT_UPPER,
+  IR_TEXT_NFC,
+  IR_TEXT_NFD,
+  IR_TEXT_NFKC,
+  IR_TEXT_NFKD,
+  IR_N_TEXT_MAPS,
 };
 
 // A size that only an example tells, when it runs: the length of a list that is stacked. In host functions there is one,
@@ -216,7 +232,7 @@ enum ir_attribute {
   // reductions, softmax, ...: `axis`, printed `dim` where there is one; of what moves elements it is the axis along
   // which, the first one where none is written (ir_axis)
   IR_ATTR_AXIS = 1 << 15,
-  IR_ATTR_TEXT = 1 << 16,   // require, print: `text`
+  IR_ATTR_TEXT = 1 << 16,   // require, print, const.text: `text`
   IR_ATTR_ORDER = 1 << 17,  // permute: `integer`, see ir_order
 };
 
@@ -271,7 +287,8 @@ struct ir_instr {
   struct ir_value **results;
   struct ir_target *targets;  // terminators
   // Attributes; which ones an operation has is a column of hostops.def and ops.def. Unused ones are zero.
-  // const.*; print: its number; D_INPUT: the input's number among the parameters; data.get: slot; PERMUTE: order
+  // const.*; print: its number; text.map: enum ir_text_map; D_INPUT: the input's number among the parameters; data.get:
+  // slot; PERMUTE: order
   int64_t integer;
   double number;                  // const.float, CONSTANT, DROPOUT (p)
   const struct size *size;        // size; SLICE and PAD: offset
@@ -280,7 +297,7 @@ struct ir_instr {
   uint32_t constructor;           // data.new, data.get
   uint32_t site;                  // draws: its number within the module; adjoint's twin has the same
   bool transpose_a, transpose_b;  // MATMUL
-  const char *text;               // require, print
+  const char *text;               // require, print, const.text
   uint32_t axis;                  // 1 + the axis that is gone over; BROADCAST: that is new. 0: all of them
   struct ir_instr *prev, *next;
 };
@@ -421,7 +438,7 @@ uint32_t ir_metric_total(const struct ir_module *, const struct ir_entry *metric
 struct ir_entry *ir_add_entry(struct ir_module *, const char *name);
 uint32_t ir_add_file(struct ir_module *, const char *name);
 
-const struct ir_type *ir_type_simple(struct ir_module *, enum ir_type_kind kind);  // INT, BOOL, FLOAT
+const struct ir_type *ir_type_simple(struct ir_module *, enum ir_type_kind kind);  // INT, BOOL, FLOAT, TEXT
 const struct ir_type *ir_type_index(struct ir_module *, uint32_t dim);
 const struct ir_type *ir_type_tensor(struct ir_module *, uint32_t rank, const struct size *const *sizes);
 const struct ir_type *ir_type_acc(struct ir_module *, const struct ir_type *tensor);

@@ -234,6 +234,12 @@ struct ir_value *ir_build_index(struct ir_builder *b, uint32_t dim, int64_t valu
   return build_host_constant(b, IR_CONST_INDEX, value, ir_type_index(b->module, dim));
 }
 
+struct ir_value *ir_build_text(struct ir_builder *b, const char *text) {
+  struct ir_value *value = ir_build_value(b, IR_CONST_TEXT, 0, NULL, ir_type_simple(b->module, IR_TEXT));
+  value->def->text = arena_strdup(b->module->arena, text);
+  return value;
+}
+
 struct ir_value *ir_build_size(struct ir_builder *b, const struct size *size) {
   struct ir_value *value = ir_build_value(b, IR_SIZE, 0, NULL, ir_type_simple(b->module, IR_INT));
   value->def->size = size;
@@ -262,7 +268,13 @@ static enum ir_type_kind arithmetic_result(enum ir_op op) {
   case IR_FNE:
   case IR_FLT:
   case IR_FLE:
+  case IR_TEXT_EQ:
   case IR_NOT: return IR_BOOL;
+  case IR_TEXT_GET:
+  case IR_TEXT_CONCAT:
+  case IR_TEXT_JOIN:
+  case IR_TEXT_MAP:
+  case IR_TEXT_OF: return IR_TEXT;
   default: return IR_INT;
   }
 }

@@ -77,6 +77,7 @@ struct ir_value *ir_build_int(struct ir_builder *, int64_t value);
 struct ir_value *ir_build_bool(struct ir_builder *, bool value);
 struct ir_value *ir_build_float(struct ir_builder *, double value);
 struct ir_value *ir_build_index(struct ir_builder *, uint32_t dim, int64_t value);
+struct ir_value *ir_build_text(struct ir_builder *, const char *text);         // the text is copied
 struct ir_value *ir_build_size(struct ir_builder *, const struct size *size);  // an int
 // Arithmetic and comparisons; the result's type follows from the operation.
 struct ir_value *ir_build_host1(struct ir_builder *, enum ir_op, struct ir_value *a);

@@ -414,6 +414,8 @@ static const struct ir_type *parse_type(struct ir_parser *p, int depth) {
     return ir_type_simple(p->module, IR_BOOL);
   if (ir_parse_accept_word(p, "float"))
     return ir_type_simple(p->module, IR_FLOAT);
+  if (ir_parse_accept_word(p, "text"))
+    return ir_type_simple(p->module, IR_TEXT);
   if (ir_parse_accept_word(p, "f32"))
     return parse_shape(p, false);
   if (ir_parse_accept_word(p, "acc"))
@@ -449,19 +451,8 @@ static void parse_dim(struct ir_parser *p) {
   add_dim(p, SIZE_DIM, at, name)->value = value;
 }
 
-static void parse_vocab(struct ir_parser *p) {
-  struct ir_token at = p->token;
-  struct ir_dim *dim = add_dim(p, SIZE_VOCAB, at, ir_parse_name(p, "a name"));
-  dim->closed = ir_parse_accept_word(p, "closed");
-  if (ir_parse_accept_word(p, "min_count"))
-    dim->min_count = ir_parse_integer(p, 0, INT64_MAX);
-  if (ir_parse_accept_word(p, "max_size"))
-    dim->max_size = ir_parse_integer(p, 0, INT64_MAX);
-}
-
-static void parse_enum(struct ir_parser *p) {
-  struct ir_token at = p->token;
-  struct ir_dim *dim = add_dim(p, SIZE_ENUM, at, ir_parse_name(p, "a name"));
+// Names up to the end of the line.
+static void parse_members(struct ir_parser *p, struct ir_dim *dim) {
   struct {
     const char **items;
     size_t count, capacity;
@@ -470,7 +461,42 @@ static void parse_enum(struct ir_parser *p) {
     arena_push(p->module->arena, &members, ir_parse_name(p, "a member"));
   dim->n_members = (uint32_t)members.count;
   dim->members = members.items;
-  dim->value = size_constant(p->module->arena, (int64_t)members.count);
+}
+
+static void parse_sources(struct ir_parser *p, struct ir_dim *dim) {
+  struct {
+    const char **items;
+    size_t count, capacity;
+  } sources = {0};
+  do
+    arena_push(p->module->arena, &sources, ir_parse_name(p, "a parameter"));
+  while (ir_parse_accept_mark(p, ','));
+  dim->n_sources = (uint32_t)sources.count;
+  dim->sources = sources.items;
+}
+
+static void parse_vocab(struct ir_parser *p) {
+  struct ir_token at = p->token;
+  struct ir_dim *dim = add_dim(p, SIZE_VOCAB, at, ir_parse_name(p, "a name"));
+  dim->closed = ir_parse_accept_word(p, "closed");
+  if (ir_parse_accept_word(p, "min_count"))
+    dim->min_count = ir_parse_integer(p, 0, INT64_MAX);
+  if (ir_parse_accept_word(p, "max_size"))
+    dim->max_size = ir_parse_integer(p, 0, INT64_MAX);
+  dim->characters = ir_parse_accept_word(p, "characters");
+  if (ir_parse_accept_word(p, "unknown"))
+    dim->unknown = ir_parse_name(p, "a text in quotes");
+  if (ir_parse_accept_word(p, "of"))
+    parse_sources(p, dim);
+  if (ir_parse_accept_word(p, "members"))
+    parse_members(p, dim);
+}
+
+static void parse_enum(struct ir_parser *p) {
+  struct ir_token at = p->token;
+  struct ir_dim *dim = add_dim(p, SIZE_ENUM, at, ir_parse_name(p, "a name"));
+  parse_members(p, dim);
+  dim->value = size_constant(p->module->arena, dim->n_members);
 }
 
 static void parse_data(struct ir_parser *p) {

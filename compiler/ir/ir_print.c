@@ -165,6 +165,7 @@ static void print_type(struct printer *p, const struct ir_type *type) {
   case IR_INT: fputs("int", p->out); break;
   case IR_BOOL: fputs("bool", p->out); break;
   case IR_FLOAT: fputs("float", p->out); break;
+  case IR_TEXT: fputs("text", p->out); break;
   case IR_INDEX:
     print_table_name(p, type->dim < p->module->n_dims ? p->module->dims[type->dim]->atom.name : NULL);
     break;
@@ -430,6 +431,26 @@ static void print_block(struct printer *p, const struct ir_block *block) {
 
 // -------------------------------------------------------------------------------------- the header
 
+// All but `closed`, with the word behind which its members stand.
+static void print_vocab_options(struct printer *p, const struct ir_dim *dim) {
+  if (dim->min_count != 1)
+    fprintf(p->out, " min_count %" PRId64, dim->min_count);
+  if (dim->max_size != 0)
+    fprintf(p->out, " max_size %" PRId64, dim->max_size);
+  if (dim->characters)
+    fputs(" characters", p->out);
+  if (dim->unknown) {
+    fputs(" unknown ", p->out);
+    print_quoted(p, dim->unknown);
+  }
+  for (uint32_t i = 0; i < dim->n_sources; i++) {
+    fputs(i ? ", " : " of ", p->out);
+    print_name(p, dim->sources[i]);
+  }
+  if (dim->n_members)
+    fputs(" members", p->out);
+}
+
 static void print_dim(struct printer *p, const struct ir_dim *dim) {
   switch (dim->atom.kind) {
   case SIZE_VOCAB: fputs("vocab ", p->out); break;
@@ -441,16 +462,14 @@ static void print_dim(struct printer *p, const struct ir_dim *dim) {
     fputs(" = ", p->out);
     print_size(p, dim->value);
   }
+  if (dim->closed)
+    fputs(" closed", p->out);
+  if (dim->atom.kind == SIZE_VOCAB)
+    print_vocab_options(p, dim);
   for (uint32_t i = 0; i < dim->n_members; i++) {
     fputc(' ', p->out);
     print_name(p, dim->members[i]);
   }
-  if (dim->closed)
-    fputs(" closed", p->out);
-  if (dim->atom.kind == SIZE_VOCAB && dim->min_count != 1)
-    fprintf(p->out, " min_count %" PRId64, dim->min_count);
-  if (dim->atom.kind == SIZE_VOCAB && dim->max_size != 0)
-    fprintf(p->out, " max_size %" PRId64, dim->max_size);
   fputc('\n', p->out);
 }
 

@@ -109,7 +109,8 @@ bool ir_verify_type(struct ir_verifier *v, const struct ir_type *type, bool tupl
   switch (type->kind) {
   case IR_INT:
   case IR_BOOL:
-  case IR_FLOAT: return true;
+  case IR_FLOAT:
+  case IR_TEXT: return true;
   case IR_INDEX:
     if (type->dim >= v->module->n_dims || v->module->dims[type->dim]->atom.kind == SIZE_DIM)
       return ir_verify_fail(v, "an index of something that is no vocab or enum");

@@ -7,7 +7,7 @@
 
 // Operand and result types of the host operations, one letter each:
 //   i int  b bool  f float  x index  n int, bool or index  m int or bool  p int or index
-//   d data  l list  a acc  t tensor  s scalar tensor
+//   d data  l list  a acc  t tensor  s scalar tensor  w text  k int, bool, float or index  y int, float or index
 //   * at the end: any more, which the operation's own check looks at
 static const struct {
   const char *operands, *results;
@@ -54,6 +54,13 @@ static const struct {
 #include "compiler/ir/hostops.def"
 #undef HOST
 #undef HOST_MATH
+    [IR_CONST_TEXT] = {"", "w"},     [IR_TEXT_LEN] = {"w", "i"},
+    [IR_TEXT_GET] = {"wi", "w"},     [IR_TEXT_SLICE] = {"wii", "w"},
+    [IR_TEXT_CONCAT] = {"ww", "w"},  [IR_TEXT_JOIN] = {"lw", "w"},
+    [IR_TEXT_SPLIT] = {"ww", "l"},   [IR_TEXT_FIND] = {"ww", "i"},
+    [IR_TEXT_COMPARE] = {"ww", "i"}, [IR_TEXT_EQ] = {"ww", "b"},
+    [IR_TEXT_MAP] = {"w", "w"},      [IR_TEXT_OF] = {"k", "w"},
+    [IR_TEXT_TO] = {"w", "y"},
 };
 
 static bool fits_letter(char letter, const struct ir_type *type) {
@@ -65,6 +72,9 @@ static bool fits_letter(char letter, const struct ir_type *type) {
   case 'n': return type->kind == IR_INT || type->kind == IR_BOOL || type->kind == IR_INDEX;
   case 'm': return type->kind == IR_INT || type->kind == IR_BOOL;
   case 'p': return type->kind == IR_INT || type->kind == IR_INDEX;
+  case 'k': return type->kind <= IR_FLOAT || type->kind == IR_INDEX;
+  case 'y': return type->kind == IR_INT || type->kind == IR_FLOAT || type->kind == IR_INDEX;
+  case 'w': return type->kind == IR_TEXT;
   case 'd': return type->kind == IR_DATA;
   case 'l': return type->kind == IR_LIST;
   case 'a': return type->kind == IR_ACC;
@@ -342,6 +352,11 @@ static bool check_list_order(struct ir_verifier *v, const struct ir_instr *instr
   return true;
 }
 
+static bool check_texts(struct ir_verifier *v, const struct ir_type *list) {
+  return list->element->kind == IR_TEXT ? true
+                                        : FAIL(v, "%s is no list of texts", ir_verify_type_text(v, list));
+}
+
 static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   if (!check_letters(v, "operand", host_signatures[instr->op].operands, instr->n_operands, instr->operands) ||
       !check_letters(v, "result", host_signatures[instr->op].results, instr->n_results, instr->results))
@@ -352,6 +367,13 @@ static bool check_host_op(struct ir_verifier *v, const struct ir_instr *instr) {
   case IR_SIZE: return ir_verify_size(v, instr->size);
   case IR_PRINT: return check_print(v, instr);
   case IR_REQUIRE: return instr->text ? true : FAIL(v, "it has no text");
+  case IR_CONST_TEXT: return instr->text ? true : FAIL(v, "it has no text");
+  case IR_TEXT_JOIN: return check_texts(v, instr->operands[0]->type);
+  case IR_TEXT_SPLIT: return check_texts(v, instr->results[0]->type);
+  case IR_TEXT_MAP:
+    return instr->integer >= 0 && instr->integer < IR_N_TEXT_MAPS
+               ? true
+               : FAIL(v, "there is no map %lld", (long long)instr->integer);
   case IR_IEQ:
   case IR_INE: return check_alike(v, instr->operands[0]->type, instr->operands[1]->type);
   case IR_DATA_TAG: return check_data_type(v, instr, instr->operands[0]->type);

@@ -108,8 +108,10 @@ static struct ssa_values lower_simple(struct lower_fn *fn, const struct ast_expr
 
 static struct ssa_values lower_len(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ast_expr *arg = expr->call.resolved.args[0];
+  if (lower_is_set(arg))
+    return lower_one(fn, lower_set_size(fn, arg));
   if (!lower_is_layer(arg))
-    return lower_simple(fn, expr, IR_LIST_LEN);
+    return lower_simple(fn, expr, type_resolve(arg->type)->kind == TYPE_TEXT ? IR_TEXT_LEN : IR_LIST_LEN);
   const struct lower_node *element = lower_layer_ref(fn, arg).node->element;
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
@@ -228,6 +230,8 @@ static struct ssa_values lower_number(struct lower_fn *fn, const struct ast_expr
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
   enum ir_type_kind from = a->type->kind;
+  if (from == IR_TEXT)
+    return lower_one(fn, ir_build_value(build, IR_TEXT_TO, 1, &a, lower_type_here(fn, expr->type)));
   if (from == (to_float ? IR_FLOAT : IR_INT))
     return lower_one(fn, a);
   if (to_float)
@@ -235,6 +239,51 @@ static struct ssa_values lower_number(struct lower_fn *fn, const struct ast_expr
   if (from == IR_BOOL)
     return lower_one(fn, bool_to_int(fn, a));
   return lower_one(fn, ir_build_host1(build, from == IR_FLOAT ? IR_FLOAT_TO_INT : IR_INDEX_TO_INT, a));
+}
+
+// ---- Texts --------------------------------------------------------------------------------------------
+
+static struct ssa_values lower_map_text(struct lower_fn *fn, const struct ast_expr *expr,
+                                        enum ir_text_map map) {
+  struct ssa_values mapped = lower_simple(fn, expr, IR_TEXT_MAP);
+  if (fn->ssa.reachable)
+    mapped.items[0]->def->integer = map;
+  return mapped;
+}
+
+struct ir_value *lower_chars(struct lower_fn *fn, struct ir_value *text) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *operands[] = {text, ir_build_text(build, "")};
+  return ir_build_value(build, IR_TEXT_SPLIT, 2, operands, ir_type_list(build->module, text->type));
+}
+
+static struct ssa_values lower_chars_call(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_value *text = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  return lower_one(fn, lower_chars(fn, text));
+}
+
+// The entry that unknown strings become is the first.
+static struct ssa_values lower_is_unknown(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *index = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  index = ir_build_host1(build, IR_INDEX_TO_INT, index);
+  return lower_one(fn, ir_build_host2(build, IR_IEQ, index, ir_build_int(build, 0)));
+}
+
+// `Word(s)` of a text or an int.
+static struct ssa_values lower_set_call(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_value *value = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  enum ir_op op = value->type->kind == IR_TEXT ? IR_TEXT_TO : IR_INT_TO_INDEX;
+  return lower_one(fn, ir_build_value(&fn->ssa.build, op, 1, &value, lower_type_here(fn, expr->type)));
 }
 
 // ---- For people ---------------------------------------------------------------------------------------
@@ -483,6 +532,18 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_TENSOR: return lower_tensor(fn, expr);
   case BUILTIN_FLOAT: return lower_number(fn, expr, true);
   case BUILTIN_INT: return lower_number(fn, expr, false);
+  case BUILTIN_TEXT:
+  case BUILTIN_SPLIT_TEXT:
+  case BUILTIN_JOIN:
+  case BUILTIN_FIND_TEXT: return lower_simple(fn, expr, builtin->op);
+  case BUILTIN_CHARS: return lower_chars_call(fn, expr);
+  case BUILTIN_LOWER: return lower_map_text(fn, expr, IR_TEXT_LOWER);
+  case BUILTIN_UPPER: return lower_map_text(fn, expr, IR_TEXT_UPPER);
+  case BUILTIN_NFC: return lower_map_text(fn, expr, IR_TEXT_NFC);
+  case BUILTIN_NFD: return lower_map_text(fn, expr, IR_TEXT_NFD);
+  case BUILTIN_NFKC: return lower_map_text(fn, expr, IR_TEXT_NFKC);
+  case BUILTIN_NFKD: return lower_map_text(fn, expr, IR_TEXT_NFKD);
+  case BUILTIN_IS_UNKNOWN: return lower_is_unknown(fn, expr);
   case BUILTIN_PRINT: return lower_print(fn, expr);
   case BUILTIN_ASSERT: return lower_assert(fn, expr);
   case BUILTIN_HOST_ABS: return lower_abs(fn, expr);
@@ -515,6 +576,7 @@ struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr) {
   case AST_CALL_FN:
   case AST_CALL_METHOD: return lower_function_call(fn, expr);
   case AST_CALL_VALUE: return lower_value_call(fn, expr);
+  case AST_CALL_SET: return lower_set_call(fn, expr);
   case AST_CALL_LAYER:
   case AST_CALL_NONE: break;
   }

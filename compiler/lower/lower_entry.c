@@ -13,6 +13,7 @@ static bool is_data(struct lower *lower, struct map *seen, const struct type *ty
   case TYPE_INT:
   case TYPE_BOOL:
   case TYPE_FLOAT:
+  case TYPE_TEXT:
   case TYPE_INDEX: return true;
   case TYPE_TENSOR: return may_be_tensor;
   case TYPE_LIST: return is_data(lower, seen, type->list.element, may_be_tensor);
@@ -173,6 +174,57 @@ static void lower_test(struct lower *lower) {
   }
 }
 
+// ---- What vocabs are counted in ------------------------------------------------------------------------
+
+static bool holds_text(const struct lower *lower, const struct ir_type *type, bool *seen) {
+  if (type->kind == IR_LIST)
+    return holds_text(lower, type->element, seen);
+  for (uint32_t i = 0; type->kind == IR_TUPLE && i < type->tuple.n; i++)
+    if (holds_text(lower, type->tuple.fields[i].type, seen))
+      return true;
+  if (type->kind != IR_DATA || seen[type->data])
+    return type->kind == IR_TEXT;
+  const struct ir_data *data = lower->module->datas[type->data];
+  seen[type->data] = true;
+  for (uint32_t c = 0; c < data->n_constructors; c++)
+    for (uint32_t i = 0; i < data->constructors[c].n_fields; i++)
+      if (holds_text(lower, data->constructors[c].fields[i].type, seen))
+        return true;
+  return false;
+}
+
+static void check_source(struct lower *lower, const struct ast_name *source) {
+  const struct ir_module *module = lower->module;
+  bool is_param = false;
+  for (uint32_t e = 0; e < module->n_entries; e++)
+    for (uint32_t p = 0; p < module->entries[e]->n_params; p++) {
+      const struct ir_field *param = &module->entries[e]->params[p];
+      if (strcmp(param->name, source->text) != 0)
+        continue;
+      is_param = true;
+      if (holds_text(lower, param->type, arena_new_array(lower->arena, bool, module->n_datas)))
+        return;
+    }
+  struct diag *d = diag_error(lower->sink, DIAG_VOCAB_OPTION, source->span,
+                              is_param ? "the parameter `%s` has no texts" : "no entry has a parameter `%s`",
+                              source->text);
+  diag_note(d,
+            "`of` names a parameter of a function that is run on data, whose texts are counted: `%s: [text]`",
+            source->text);
+  lower_fail(lower);
+}
+
+static void check_sources(struct lower *lower) {
+  const struct ast_files *files = &lower->program->files;
+  for (size_t f = 0; f < files->count; f++) {
+    const struct ast_decls *decls = &files->items[f]->decls;
+    for (size_t i = 0; i < decls->count; i++)
+      for (size_t k = 0; decls->items[i]->kind == AST_DECL_VOCAB && k < decls->items[i]->vocab->sources.count;
+           k++)
+        check_source(lower, &decls->items[i]->vocab->sources.items[k]);
+  }
+}
+
 void lower_entries(struct lower *lower) {
   const struct ast_files *files = &lower->program->files;
   if (lower->program->test) {
@@ -187,4 +239,5 @@ void lower_entries(struct lower *lower) {
           is_entry(lower, decls->items[i]->fn, is_main))
         add_entry(lower, decls->items[i]->fn);
   }
+  check_sources(lower);
 }

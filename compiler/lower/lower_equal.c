@@ -41,6 +41,8 @@ static struct ir_value *equal_slots(struct lower *lower, struct ssa *ssa, const 
                                     struct ir_value *a, struct ir_value *b) {
   if (type->kind == IR_FLOAT)
     return ir_build_host2(&ssa->build, IR_FEQ, a, b);
+  if (type->kind == IR_TEXT)
+    return ir_build_host2(&ssa->build, IR_TEXT_EQ, a, b);
   if (type->kind != IR_LIST && type->kind != IR_DATA)
     return ir_build_host2(&ssa->build, IR_IEQ, a, b);
   const struct ir_function *function = function_for(lower, ssa, type);

@@ -218,6 +218,18 @@ static struct ssa_values lower_lazy(struct lower_fn *fn, const struct ast_expr *
   return ssa_enter(ssa, end, 1, &type);
 }
 
+static struct ir_value *text_operation(struct lower_fn *fn, enum ir_op for_int, struct ir_value *a,
+                                       struct ir_value *b) {
+  struct ir_builder *build = &fn->ssa.build;
+  if (for_int == IR_IADD)
+    return ir_build_host2(build, IR_TEXT_CONCAT, a, b);
+  if (for_int == IR_IEQ)
+    return ir_build_host2(build, IR_TEXT_EQ, a, b);
+  if (for_int == IR_INE)
+    return ir_build_host1(build, IR_NOT, ir_build_host2(build, IR_TEXT_EQ, a, b));
+  return ir_build_host2(build, for_int, ir_build_host2(build, IR_TEXT_COMPARE, a, b), ir_build_int(build, 0));
+}
+
 static struct ir_value *binary_operation(struct lower_fn *fn, const struct operator_row *row,
                                          struct ir_value *a, struct ir_value *b) {
   struct ir_builder *build = &fn->ssa.build;
@@ -226,6 +238,7 @@ static struct ir_value *binary_operation(struct lower_fn *fn, const struct opera
     return row->for_tensor == IR_OP_MATMUL ? ir_build_matmul(build, a, false, b, false)
                                            : ir_build_binary(build, row->for_tensor, a, b);
   case IR_FLOAT: return ir_build_host2(build, row->for_float, a, b);
+  case IR_TEXT: return text_operation(fn, row->for_int, a, b);
   case IR_LIST: return ir_build_value(build, IR_LIST_CONCAT, 2, (struct ir_value *[]){a, b}, a->type);
   default: return ir_build_host2(build, row->for_int, a, b);
   }
@@ -365,6 +378,8 @@ static struct ssa_values lower_index(struct lower_fn *fn, const struct ast_expr 
     struct ir_instr *get = ir_build_list_get(build, base, index);
     return (struct ssa_values){get->n_results, get->results};
   }
+  if (base->type->kind == IR_TEXT)
+    return lower_one(fn, ir_build_host2(build, IR_TEXT_GET, base, index));
   enum ir_op op = base->type->shape.rank == 1 ? IR_OP_PICK : IR_OP_LOOKUP;
   index = lower_position(fn, base, index);
   return lower_one(fn, ir_build_tensor(build, op, 2, (struct ir_value *[]){base, index}));
@@ -384,7 +399,8 @@ static struct ssa_values lower_slice(struct lower_fn *fn, const struct ast_expr 
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
   struct ir_value *operands[] = {base, low, high};
-  return lower_one(fn, ir_build_value(&fn->ssa.build, IR_LIST_SLICE, 3, operands, base->type));
+  enum ir_op op = base->type->kind == IR_TEXT ? IR_TEXT_SLICE : IR_LIST_SLICE;
+  return lower_one(fn, ir_build_value(&fn->ssa.build, op, 3, operands, base->type));
 }
 
 static struct ssa_values lower_list(struct lower_fn *fn, const struct ast_expr *expr) {
@@ -428,6 +444,7 @@ static struct ssa_values lower_unconverted(struct lower_fn *fn, const struct ast
   case AST_EXPR_INT: return lower_one(fn, ir_build_int(build, expr->integer));
   case AST_EXPR_FLOAT: return lower_one(fn, ir_build_float(build, expr->floating));
   case AST_EXPR_BOOL: return lower_one(fn, ir_build_bool(build, expr->boolean));
+  case AST_EXPR_TEXT: return lower_one(fn, ir_build_text(build, expr->text));
   case AST_EXPR_NAME: return lower_name(fn, expr);
   case AST_EXPR_UNARY: return lower_unary(fn, expr);
   case AST_EXPR_BINARY: return lower_binary(fn, expr);
@@ -445,11 +462,10 @@ static struct ssa_values lower_unconverted(struct lower_fn *fn, const struct ast
   case AST_EXPR_BLOCK: return lower_block(fn, expr->block);
   case AST_EXPR_LIFT: return lower_lift(fn, expr);
   case AST_EXPR_ELEMENT: return lower_element(fn, expr);
-  case AST_EXPR_TEXT:
   case AST_EXPR_RANGE:
   case AST_EXPR_FN: break;
   }
-  assert(!"a text, range or function is no value");
+  assert(!"a range or function is no value");
   return LOWER_NONE;
 }
 

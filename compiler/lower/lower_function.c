@@ -13,6 +13,7 @@ static const void *target_of(const struct ast_expr *arg) {
   const struct ast_call *call = &arg->function->call->call.resolved;
   return call->kind == AST_CALL_BUILTIN       ? (const void *)call->target.builtin
          : call->kind == AST_CALL_CONSTRUCTOR ? (const void *)call->target.constructor
+         : call->kind == AST_CALL_SET         ? (const void *)call->target.vocab
                                               : (const void *)call->target.fn;
 }
 
@@ -123,6 +124,8 @@ const char *lower_function_name(struct lower *lower, const struct lower_function
     return call->target.builtin->name;
   if (call->kind == AST_CALL_CONSTRUCTOR)
     return call->target.constructor->name.text;
+  if (call->kind == AST_CALL_SET)
+    return type_resolve(function->arg->type->fn.result)->index->atom.name;
   const char *name = call->target.fn->name.text;
   return function->self ? arena_printf(lower->arena, "%s.%s", function->self->path, name) : name;
 }

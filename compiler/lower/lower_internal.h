@@ -273,6 +273,9 @@ void lower_bind_layer(struct lower_fn *fn, const struct ast_local *local, struct
 void lower_at(struct lower_fn *fn, struct span span);
 
 // lower_loop.c
+// The name of a vocab or enum, which runs through its members and has a length.
+bool lower_is_set(const struct ast_expr *expr);
+struct ir_value *lower_set_size(struct lower_fn *fn, const struct ast_expr *set);
 void lower_for(struct lower_fn *fn, const struct ast_stmt *stmt);
 void lower_while(struct lower_fn *fn, const struct ast_stmt *stmt);
 // A loop that counts from 0. What it collects, if anything, goes round with the counter.
@@ -330,6 +333,8 @@ const struct ssa_values *lower_prepared(const struct lower_fn *fn, const struct 
 struct ssa_values lower_batch_call(struct lower_fn *fn, const struct ast_expr *expr);
 
 // lower_call.c
+// The list of a text's characters.
+struct ir_value *lower_chars(struct lower_fn *fn, struct ir_value *text);
 struct ssa_values lower_call(struct lower_fn *fn, const struct ast_expr *expr);
 // Branches on which of two numbers is the smaller or the larger: of equals, the first; NaN where either is NaN.
 void lower_choose(struct lower_fn *fn, struct ir_value *a, struct ir_value *b, bool larger,

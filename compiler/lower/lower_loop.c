@@ -12,12 +12,17 @@ struct sequence {
   struct lower_ref layers;
 };
 
-// The name of a vocab or enum: as an expression it stands nowhere else.
-static bool is_set(const struct ast_expr *expr) {
+bool lower_is_set(const struct ast_expr *expr) {
   return expr->kind == AST_EXPR_NAME &&
          (expr->name.ref.kind == AST_REF_VOCAB || expr->name.ref.kind == AST_REF_ENUM ||
           (expr->name.ref.kind == AST_REF_LAYER_PARAM &&
            expr->name.ref.layer_param->kind == AST_LAYER_PARAM_INDEX));
+}
+
+struct ir_value *lower_set_size(struct lower_fn *fn, const struct ast_expr *set) {
+  const struct type *index = type_resolve(type_resolve(set->type)->list.element);
+  const struct size *count = size_from_atom(fn->arena, &index->index->atom);
+  return lower_size_value(fn, lower_size(fn->lower, &fn->env, count));
 }
 
 static bool open_sequence(struct lower_fn *fn, const struct ast_expr *expr, struct sequence *sequence) {
@@ -29,12 +34,10 @@ static bool open_sequence(struct lower_fn *fn, const struct ast_expr *expr, stru
       sequence->high = lower_scalar(fn, expr->range.high);
     return fn->ssa.reachable;
   }
-  if (is_set(expr)) {
-    const struct type *index = type_resolve(type_resolve(expr->type)->list.element);
+  if (lower_is_set(expr)) {
     sequence->kind = OVER_MEMBERS;
-    sequence->index = lower_type_here(fn, index);
-    const struct size *count = size_from_atom(fn->arena, &index->index->atom);
-    sequence->high = lower_size_value(fn, lower_size(fn->lower, &fn->env, count));
+    sequence->index = lower_type_here(fn, type_resolve(type_resolve(expr->type)->list.element));
+    sequence->high = lower_set_size(fn, expr);
   } else if (lower_is_layer(expr)) {
     sequence->kind = OVER_LAYERS;
     sequence->layers = lower_layer_ref(fn, expr);
@@ -45,6 +48,8 @@ static bool open_sequence(struct lower_fn *fn, const struct ast_expr *expr, stru
     sequence->list = lower_scalar(fn, expr);
     if (!fn->ssa.reachable)
       return false;
+    if (sequence->list->type->kind == IR_TEXT)
+      sequence->list = lower_chars(fn, sequence->list);
     sequence->high = ir_build_value(build, IR_LIST_LEN, 1, &sequence->list,
                                     ir_type_simple(build->module, IR_INT));
   }

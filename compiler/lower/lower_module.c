@@ -34,10 +34,21 @@ static void declare_dim(struct lower *lower, const struct ast_dim *decl) {
 }
 
 static void declare_vocab(struct lower *lower, const struct ast_vocab *decl) {
+  struct arena *arena = lower->module->arena;
   struct ir_dim *dim = ir_add_dim(lower->module, decl->unique, SIZE_VOCAB);
   dim->closed = decl->closed;
   dim->min_count = decl->min_count;
   dim->max_size = decl->max_size;
+  dim->characters = decl->characters;
+  dim->unknown = decl->unknown ? arena_strdup(arena, decl->unknown) : NULL;
+  dim->n_members = (uint32_t)decl->fixed.count;
+  dim->members = arena_new_array(arena, const char *, dim->n_members);
+  for (uint32_t i = 0; i < dim->n_members; i++)
+    dim->members[i] = arena_strdup(arena, decl->fixed.items[i]->text);
+  dim->n_sources = (uint32_t)decl->sources.count;
+  dim->sources = arena_new_array(arena, const char *, dim->n_sources);
+  for (uint32_t i = 0; i < dim->n_sources; i++)
+    dim->sources[i] = arena_strdup(arena, decl->sources.items[i].text);
   remember_atom(lower, decl->size, dim);
 }
 

@@ -256,6 +256,7 @@ const struct ir_type *lower_type(struct lower *lower, const struct lower_env *en
   case TYPE_INT: return ir_type_simple(module, IR_INT);
   case TYPE_BOOL: return ir_type_simple(module, IR_BOOL);
   case TYPE_FLOAT: return ir_type_simple(module, IR_FLOAT);
+  case TYPE_TEXT: return ir_type_simple(module, IR_TEXT);
   case TYPE_TENSOR: return tensor_type(lower, env, type);
   case TYPE_INDEX: return ir_type_index(module, lower_index_dim(lower, env, type));
   case TYPE_LIST: return ir_type_list(module, lower_type(lower, env, type->list.element));

@@ -180,6 +180,7 @@ static struct ir_value *placeholder(struct ir_module *module, struct ir_function
   case IR_FLOAT: return ir_build_float(&build, 0);
   case IR_BOOL: return ir_build_bool(&build, false);
   case IR_LIST: return ir_build_value(&build, IR_LIST_NEW, 0, NULL, type);
+  case IR_TEXT: return ir_build_text(&build, "");
   default: return ir_build_int(&build, 0);
   }
 }

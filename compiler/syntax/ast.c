@@ -168,6 +168,6 @@ const struct ast_ref *ast_expr_ref(const struct ast_expr *expr) {
 }
 
 const char *ast_type_bound_text(enum ast_type_bound bound) {
-  static const char *const texts[] = {"type", "equal", "number"};
+  static const char *const texts[] = {"type", "equal", "ordered", "number"};
   return texts[bound];
 }

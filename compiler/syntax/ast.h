@@ -229,7 +229,7 @@ enum ast_expr_kind {
   AST_EXPR_INT,
   AST_EXPR_FLOAT,
   AST_EXPR_BOOL,
-  AST_EXPR_TEXT,  // "...", only as an argument of print and assert
+  AST_EXPR_TEXT,
   AST_EXPR_NAME,
   AST_EXPR_UNARY,
   AST_EXPR_BINARY,
@@ -301,6 +301,7 @@ enum ast_call_kind {
   AST_CALL_FN,           // target.fn, a top-level function
   AST_CALL_VALUE,        // target.local, a parameter that is a function
   AST_CALL_METHOD,       // target.fn of a layer; on `receiver`, or on the current instance when that is NULL
+  AST_CALL_SET,          // target.vocab, .enumeration or .layer_param: the index of a text or int
   AST_CALL_LAYER,  // target.layer: makes an instance (only in the value of `let` at top level or in a layer)
 };
 
@@ -534,7 +535,7 @@ struct ast_dim {
 };
 
 struct ast_vocab_option {
-  struct ast_name name;    // closed, min_count, max_size
+  struct ast_name name;    // closed, min_count, max_size, characters, default, members, of
   struct ast_expr *value;  // NULL for a bare word
 };
 
@@ -549,6 +550,10 @@ struct ast_vocab {
   bool closed;              // checker: the options' meaning
   int64_t min_count;
   int64_t max_size;  // 0: unlimited
+  bool characters;
+  const char *unknown;       // the text of `default`; NULL: <unk>
+  struct ast_exprs fixed;    // `members`: TEXTs
+  struct ast_names sources;  // `of`
 };
 
 struct ast_enum_member {
@@ -580,9 +585,10 @@ AST_LIST(ast_size_vars, struct ast_size_var *);
 
 // What the types that a type variable stands for have in common, the wider first.
 enum ast_type_bound {
-  AST_BOUND_TYPE,    // nothing: values of any type
-  AST_BOUND_EQUAL,   // `==` and `!=`
-  AST_BOUND_NUMBER,  // int or float
+  AST_BOUND_TYPE,     // nothing: values of any type
+  AST_BOUND_EQUAL,    // `==` and `!=`
+  AST_BOUND_ORDERED,  // int, float or text
+  AST_BOUND_NUMBER,   // int or float
 };
 const char *ast_type_bound_text(enum ast_type_bound bound);  // as it is written
 

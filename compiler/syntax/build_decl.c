@@ -103,7 +103,7 @@ static void build_vars(struct parser *p, struct ast_vars vars, struct ast_size_v
       diag_help(diag, is_type
                           ? "a list, `[T]`, holds values of any type"
                           : "a name alone is a size, `n`; `T: type` is a type, `T: equal` one whose values "
-                            "`==` compares, `T: number` int or float");
+                            "`==` compares, `T: ordered` one that `<` does, `T: number` int or float");
     } else if (is_type) {
       struct ast_type_var *var = arena_new(p->arena, struct ast_type_var);
       var->name = vars.items[i].name;

@@ -36,7 +36,8 @@ struct format_line {
   unsigned comment_at;  // and of its comment
   unsigned new_indent;  // what they become
   unsigned new_end;
-  const char *code;  // the tokens as text, new_end - new_indent bytes
+  const char *code;  // the tokens as text; characters of texts may have several bytes
+  size_t code_length;
 };
 
 AST_LIST(format_lines, struct format_line);

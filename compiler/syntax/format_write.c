@@ -243,7 +243,10 @@ static void write_line(struct writer *w, struct format_line *line) {
   for (size_t i = 0; i < line->count; i++)
     write_piece(w, line, line->first + i);
   line->code = w->code;
-  line->new_end = line->new_indent + (unsigned)w->used;
+  line->code_length = w->used;
+  line->new_end = line->new_indent;
+  for (size_t i = 0; i < w->used; i++)
+    line->new_end += ((unsigned char)w->code[i] & 0xC0) != 0x80;
 }
 
 // Empty lines stand between things, not at the ends of what brackets hold.
@@ -301,19 +304,19 @@ const char *format_write(struct format_layout *layout, size_t *length) {
   for (size_t i = 0; i < layout->lines.count; i++) {
     if (!is_trailing(&lines[i]))
       lines[i].comment_at = lines[i].new_indent;
-    room += (size_t)largest(lines[i].comment_at, lines[i].new_end) + lines[i].comment_length + 2;
+    room += (size_t)largest(lines[i].comment_at, lines[i].new_end) + lines[i].code_length +
+            lines[i].comment_length + 2;
   }
   char *text = arena_alloc(layout->arena, room), *to = text;
   for (size_t i = 0; i < layout->lines.count; i++) {
     const struct format_line *line = &lines[i];
-    unsigned code = line->new_end - line->new_indent;
     if (line->follows_blank)
       *to++ = '\n';
     memset(to, ' ', line->new_indent);
     to += line->new_indent;
     if (line->count)
-      memcpy(to, line->code, code);
-    to += code;
+      memcpy(to, line->code, line->code_length);
+    to += line->code_length;
     if (line->comment) {
       unsigned gap = line->comment_at - line->new_end;
       memset(to, ' ', gap);

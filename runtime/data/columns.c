@@ -72,10 +72,11 @@ bool columns_begin(struct reader *reader, size_t size) {
   for (uint32_t i = 0; i < request->n_columns; i++) {
     const struct ir_type *type = request->columns[i].type;
     columns->source[i] = -1;
-    if (type->kind != IR_LIST)
+    if (!reader_is_token_list(reader->request->module, type))
       columns->by_token = false;
     char what[128];
-    if (type->kind != IR_TENSOR && !reader_is_scalar(type->kind == IR_LIST ? type->element : type))
+    if (type->kind != IR_TENSOR && !reader_is_token(reader->request->module, type) &&
+        !reader_is_token_list(reader->request->module, type))
       return reader_refuse(reader, 0, 0, "columns cannot give parameter `%s`, %s; use jsonl",
                            request->columns[i].name, reader_type_text(reader, type, what, sizeof what));
   }
@@ -90,43 +91,44 @@ void columns_end(struct reader *reader) {
 
 // ------------------------------------------------------------------------------------------ values
 
-// A field of a scalar. An empty one is a value that was forgotten, not a word without letters.
-static bool scalar_field(struct reader *reader, uint32_t i, const struct ir_type *type, struct field field,
-                         uint64_t *slot) {
+// A field of one token, whose slots are pushed. An empty one is a value that was forgotten, not a word without letters,
+// unless a text is wanted or characters are.
+static bool token_field(struct reader *reader, uint32_t i, const struct ir_type *type, struct field field) {
   const struct columns *columns = reader->state;
-  if (field.length)
-    return reader_scalar(reader, type, reader->line + field.at, field.length, reader->line_number,
-                         field.at + 1, slot);
+  reader->column = &reader->request->columns[i];
+  if (field.length || type->kind == IR_TEXT || type->kind == IR_LIST)
+    return reader_token(reader, type, reader->line + field.at, field.length, reader->line_number,
+                        field.at + 1);
   reader_fail(reader, reader->line_number, field.at + 1, "column %d, `%s`, is empty", columns->source[i] + 1,
               reader->request->columns[i].name);
   return false;
 }
 
-// Tokens of one list, collected over the lines of a sentence: list i's slots lie interleaved on the stack, one row of
-// n_columns slots a token, until the sentence is complete.
+// Tokens of the lists, collected over the lines of a sentence: their slots lie interleaved on the stack, those of one
+// token after the other, until the sentence is complete.
 bool columns_token(struct reader *reader, const struct field *fields) {
   const struct columns *columns = reader->state;
-  for (uint32_t i = 0; i < reader->request->n_columns; i++) {
-    uint64_t slot = 0;
-    if (!scalar_field(reader, i, reader->request->columns[i].type->element, fields[columns->source[i]],
-                      &slot) ||
-        !reader_push(reader, slot))
+  for (uint32_t i = 0; i < reader->request->n_columns; i++)
+    if (!token_field(reader, i, reader->request->columns[i].type->element, fields[columns->source[i]]))
       return false;
-  }
   return true;
 }
 
 bool columns_finish_sentence(struct reader *reader) {
-  uint32_t n_columns = reader->request->n_columns;
-  size_t n = n_columns ? reader->n_stack / n_columns : 0;
-  for (uint32_t i = 0; i < n_columns; i++) {
-    const struct dataset_column *column = &reader->request->columns[i];
-    size_t base = reader->n_stack;
-    for (size_t k = 0; k < n; k++)
-      if (!reader_push(reader, reader->stack[k * n_columns + i]))
+  const struct dataset_request *request = reader->request;
+  size_t width = 0, first = 0;  // of a token; of its slots in the column
+  for (uint32_t i = 0; i < request->n_columns; i++)
+    width += ir_type_width(request->columns[i].type->element);
+  size_t n = width ? reader->n_stack / width : 0;
+  for (uint32_t i = 0; i < request->n_columns; i++) {
+    const struct dataset_column *column = &request->columns[i];
+    size_t base = reader->n_stack, own = ir_type_width(column->type->element);
+    for (size_t k = 0; k < n * own; k++)
+      if (!reader_push(reader, reader->stack[k / own * width + first + k % own]))
         return false;
     if (!reader_list(reader, column->type->element, base, &reader->row[column->first_slot]))
       return false;
+    first += own;
   }
   return true;
 }
@@ -143,10 +145,7 @@ static bool push_values(struct reader *reader, const struct ir_type *type, struc
   for (size_t at = 0; at < field.length;) {
     const char *text = reader->line + field.at + at;
     size_t length = strcspn(text, " \t");
-    uint64_t value;
-    if (length &&
-        (!reader_scalar(reader, type, text, length, reader->line_number, field.at + at + 1, &value) ||
-         !reader_push(reader, value)))
+    if (length && !reader_token(reader, type, text, length, reader->line_number, field.at + at + 1))
       return false;
     at += length + 1;
   }
@@ -180,6 +179,16 @@ static bool tensor_field(struct reader *reader, const struct ir_type *type, stru
   return false;
 }
 
+static bool example_field(struct reader *reader, uint32_t i, struct field field, uint64_t *slots) {
+  const struct dataset_column *column = &reader->request->columns[i];
+  size_t base = reader->n_stack;
+  if (!token_field(reader, i, column->type, field))
+    return false;
+  memcpy(slots, reader->stack + base, column->width * sizeof *slots);
+  reader->n_stack = base;
+  return true;
+}
+
 static enum reader_result example_line(struct reader *reader, const struct field *fields) {
   const struct columns *columns = reader->state;
   for (uint32_t i = 0; i < reader->request->n_columns; i++) {
@@ -187,10 +196,10 @@ static enum reader_result example_line(struct reader *reader, const struct field
     struct field field = fields[columns->source[i]];
     uint64_t *slot = &reader->row[column->first_slot];
     const struct ir_type *type = column->type;
-    bool ok = type->kind == IR_LIST     ? list_field(reader, type->element, field, slot)
-              : type->kind == IR_TENSOR ? tensor_field(reader, type, field, slot)
-                                        : scalar_field(reader, i, type, field, slot);
-    if (!ok)
+    reader->column = column;
+    if (type->kind == IR_TENSOR                          ? !tensor_field(reader, type, field, slot)
+        : reader_is_token(reader->request->module, type) ? !example_field(reader, i, field, slot)
+                                                         : !list_field(reader, type->element, field, slot))
       return READER_BAD;
   }
   return READER_RECORD;

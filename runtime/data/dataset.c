@@ -9,7 +9,7 @@
 
 #include "compiler/base/array.h"
 #include "compiler/base/files.h"
-#include "runtime/data/message.h"
+#include "runtime/base/message.h"
 #include "runtime/data/reader.h"
 
 // In the order in which a name's suffix is looked up; bracketed trees come before plain text so that a .txt
@@ -40,9 +40,11 @@ static bool begins_with_bracket(FILE *file) {
 }
 
 static bool takes_text(const struct dataset_request *request) {
-  for (uint32_t i = 0; i < request->n_columns; i++)
-    if (reader_is_scalar_list(request->columns[i].type))
+  for (uint32_t i = 0; i < request->n_columns; i++) {
+    const struct ir_type *type = request->columns[i].type;
+    if (reader_is_line(request->module, type) || reader_is_token_list(request->module, type))
       return true;
+  }
   return false;
 }
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "compiler/ir/ir.h"
-#include "runtime/data/vocab.h"
 #include "runtime/value/value.h"
+#include "runtime/value/vocab.h"
 
 struct dataset_column {
   const char *name;  // owned by the module

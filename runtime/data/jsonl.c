@@ -321,7 +321,8 @@ static bool convert_scalar(struct reader *reader, const struct reader_place *pla
   bool is_index = type->kind == IR_INDEX &&
                   (token->kind == JSON_LEX_STRING || token->kind == JSON_LEX_INTEGER);
   bool is_int = type->kind == IR_INT && token->kind == JSON_LEX_INTEGER;
-  if (is_index || is_int) {
+  bool is_text = type->kind == IR_TEXT && token->kind == JSON_LEX_STRING;
+  if (is_index || is_int || is_text) {
     reader->place = place;
     bool ok = reader_scalar(reader, type, token->text, token->length, token->line, token->column, &slot);
     reader->place = NULL;
@@ -394,9 +395,21 @@ static bool convert_tensor(struct reader *reader, const struct reader_place *pla
          reader_push(reader, slot);
 }
 
+// A string where characters, or a record of what a token gives, are wanted.
+static bool convert_token(struct reader *reader, const struct reader_place *place, const struct ir_type *type,
+                          const struct json_token *token) {
+  reader->place = place;
+  bool ok = reader_token(reader, type, token->text, token->length, token->line, token->column);
+  reader->place = NULL;
+  return ok;
+}
+
 // Pushes the slots of the value.
 static bool convert(struct reader *reader, const struct reader_place *place, const struct ir_type *type,
                     const struct json_token *token) {
+  if (token->kind == JSON_LEX_STRING && !reader_is_scalar(type) &&
+      reader_is_token(reader->request->module, type))
+    return convert_token(reader, place, type, token);
   switch (type->kind) {
   case IR_DATA: return convert_data(reader, place, type, token);
   case IR_TUPLE:
@@ -473,6 +486,7 @@ static bool read_record(struct reader *reader, const struct json_token *open) {
     const struct dataset_column *column = &request->columns[i];
     struct reader_place place = {NULL, column->name, 0};
     reader->n_stack = 0;
+    reader->column = column;
     if (!convert(reader, &place, column->type, &value))
       return false;
     memcpy(reader->row + column->first_slot, reader->stack, column->width * sizeof *reader->row);

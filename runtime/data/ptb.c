@@ -2,7 +2,7 @@
 // good)))`, one a line or spread over lines. They fill the first parameter whose type is a sum type.
 //
 // Constructors are chosen by form. Of a constructor, fields of its own type (or one list of them) are
-// subtrees, fields of index or number type are tokens, a label first. A bracket with one word becomes the
+// subtrees, fields that a token gives are tokens, a label first. A bracket with one word becomes the
 // constructor without subtrees that has two tokens (label, word) or one (word); any other bracket the
 // constructor with that many subtrees, or with a list of them. A label that the constructor has no field for
 // is dropped. A bracket without label around one tree (the Treebank's root) is that tree. Escapes (-LRB-,
@@ -46,7 +46,12 @@ struct ptb {
   size_t n_texts, texts_capacity;
 };
 
-static struct form form_of(const struct ir_constructor *constructor, uint32_t data) {
+static bool is_token(const struct reader *reader, const struct ir_type *type) {
+  return type->kind != IR_BOOL && reader_is_token(reader->request->module, type);
+}
+
+static struct form form_of(const struct reader *reader, const struct ir_constructor *constructor,
+                           uint32_t data) {
   struct form form = {.label = -1, .word = -1, .list = -1, .usable = true};
   for (uint32_t i = 0; i < constructor->n_fields; i++) {
     const struct ir_type *type = constructor->fields[i].type;
@@ -55,8 +60,7 @@ static struct form form_of(const struct ir_constructor *constructor, uint32_t da
     else if (type->kind == IR_LIST && type->element->kind == IR_DATA && type->element->data == data &&
              form.list < 0)
       form.list = (int32_t)i;
-    else if ((type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT) &&
-             form.n_tokens < 2) {
+    else if (is_token(reader, type) && form.n_tokens < 2) {
       if (form.n_tokens++ == 0)
         form.label = (int32_t)i;
       else
@@ -89,13 +93,14 @@ static bool begin(struct reader *reader) {
         "format with --format");
   if (!reader_fills_one(reader, ptb->column, "bracketed trees fill"))
     return false;
-  uint32_t data = request->columns[ptb->column].type->data;
+  reader->column = &request->columns[ptb->column];
+  uint32_t data = reader->column->type->data;
   ptb->data = request->module->datas[data];
   ptb->forms = calloc(ptb->data->n_constructors + 1, sizeof *ptb->forms);
   if (!ptb->forms)
     return reader_refuse(reader, 0, 0, "out of memory");
   for (uint32_t i = 0; i < ptb->data->n_constructors; i++)
-    ptb->forms[i] = form_of(&ptb->data->constructors[i], data);
+    ptb->forms[i] = form_of(reader, &ptb->data->constructors[i], data);
   return true;
 }
 
@@ -130,16 +135,31 @@ static bool keep_word(struct reader *reader, const char *text, size_t length, si
   return true;
 }
 
-// Fills one token field; fields lie at the slot of their place because a constructor of this form has single
-// slots only.
+enum { MAX_SLOTS = 256 };
+
+// The slots of a constructor, or more than MAX_SLOTS; where those of a field begin.
+static uint32_t slots_before(const struct ir_constructor *constructor, uint32_t field) {
+  uint32_t slots = 0;
+  for (uint32_t i = 0; i < field; i++)
+    slots += ir_type_width(constructor->fields[i].type);
+  return slots;
+}
+
+// Fills one token field.
 static bool fill(struct reader *reader, const struct ir_constructor *constructor, int32_t field, size_t text,
                  uint32_t length, uint32_t line, size_t column, uint64_t *slots) {
   const struct ptb *ptb = reader->state;
-  return field < 0 || reader_scalar(reader, constructor->fields[field].type, ptb->texts + text, length, line,
-                                    column, &slots[field]);
+  if (field < 0)
+    return true;
+  const struct ir_type *type = constructor->fields[field].type;
+  size_t base = reader->n_stack;
+  if (!reader_token(reader, type, ptb->texts + text, length, line, column))
+    return false;
+  memcpy(slots + slots_before(constructor, (uint32_t)field), reader->stack + base,
+         ir_type_width(type) * sizeof *slots);
+  reader->n_stack = base;
+  return true;
 }
-
-enum { MAX_FIELDS = 64 };
 
 static bool leaf(struct reader *reader, const struct open *open, bool labelled, uint64_t *value) {
   const struct ptb *ptb = reader->state;
@@ -147,15 +167,17 @@ static bool leaf(struct reader *reader, const struct open *open, bool labelled, 
     for (uint32_t tag = 0; tag < ptb->data->n_constructors; tag++) {
       const struct form *form = &ptb->forms[tag];
       const struct ir_constructor *constructor = &ptb->data->constructors[tag];
-      if (!form->usable || form->n_subtrees || form->list >= 0 || (form->label >= 0) != want_label)
+      uint32_t n_slots = slots_before(constructor, constructor->n_fields);
+      if (!form->usable || form->n_subtrees || form->list >= 0 || (form->label >= 0) != want_label ||
+          n_slots > MAX_SLOTS)
         continue;
-      uint64_t slots[MAX_FIELDS] = {0};
+      uint64_t slots[MAX_SLOTS] = {0};
       if (!fill(reader, constructor, form->label, open->text, open->text_length, open->line, open->column + 1,
                 slots) ||
           !fill(reader, constructor, form->word, open->word, open->word_length, open->word_line,
                 open->word_column, slots))
         return false;
-      return reader_data(reader, tag, constructor->n_fields, slots, value);
+      return reader_data(reader, tag, n_slots, slots, value);
     }
   }
   reader_fail(reader, open->word_line, open->word_column, "%s has no constructor for a %sword",
@@ -171,9 +193,10 @@ static bool node(struct reader *reader, const struct open *open, uint64_t *value
       const struct form *form = &ptb->forms[tag];
       const struct ir_constructor *constructor = &ptb->data->constructors[tag];
       bool fits = list ? form->list >= 0 : form->n_subtrees > 0 && form->n_subtrees == n;
-      if (!form->usable || !fits || constructor->n_fields > MAX_FIELDS)
+      uint32_t n_slots = slots_before(constructor, constructor->n_fields);
+      if (!form->usable || !fits || n_slots > MAX_SLOTS)
         continue;
-      uint64_t slots[MAX_FIELDS] = {0};
+      uint64_t slots[MAX_SLOTS] = {0};
       if (form->label >= 0 && !open->text_length)
         continue;
       if (!fill(reader, constructor, form->label, open->text, open->text_length, open->line, open->column + 1,
@@ -181,16 +204,16 @@ static bool node(struct reader *reader, const struct open *open, uint64_t *value
         return false;
       if (list) {
         if (!reader_list(reader, constructor->fields[form->list].type->element, open->first_child,
-                         &slots[form->list]))
+                         &slots[slots_before(constructor, (uint32_t)form->list)]))
           return false;
       } else {
         size_t child = open->first_child;
         for (uint32_t i = 0; i < constructor->n_fields; i++)
           if (constructor->fields[i].type->kind == IR_DATA)
-            slots[i] = reader->stack[child++];
+            slots[slots_before(constructor, i)] = reader->stack[child++];
         reader->n_stack = open->first_child;
       }
-      return reader_data(reader, tag, constructor->n_fields, slots, value);
+      return reader_data(reader, tag, n_slots, slots, value);
     }
   }
   reader_fail(reader, open->line, open->column, "%s has no constructor with %s%zu subtree%s", ptb->data->name,

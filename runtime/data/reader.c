@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "compiler/base/array.h"
+#include "runtime/base/message.h"
 #include "runtime/data/line_check.h"
-#include "runtime/data/message.h"
+#include "runtime/value/value_text.h"
 
 bool reader_reserve(struct reader *reader, void *array, size_t *capacity, size_t needed, size_t size) {
   return array_reserve(array, size, needed, capacity) ||
@@ -122,11 +123,35 @@ int64_t reader_size(const struct reader *reader, const struct size *size) {
 }
 
 bool reader_is_scalar(const struct ir_type *type) {
-  return type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT || type->kind == IR_BOOL;
+  return type->kind == IR_INDEX || type->kind == IR_INT || type->kind == IR_FLOAT || type->kind == IR_BOOL ||
+         type->kind == IR_TEXT;
 }
 
-bool reader_is_scalar_list(const struct ir_type *type) {
-  return type->kind == IR_LIST && reader_is_scalar(type->element);
+static bool is_character(const struct ir_module *module, const struct ir_type *type) {
+  return type->kind == IR_INDEX && module->dims[type->dim]->characters;
+}
+
+static bool are_tokens(const struct ir_module *module, uint32_t n, const struct ir_field *fields) {
+  for (uint32_t i = 0; i < n; i++)
+    if (!reader_is_token(module, fields[i].type))
+      return false;
+  return n > 0;
+}
+
+bool reader_is_token(const struct ir_module *module, const struct ir_type *type) {
+  switch (type->kind) {
+  case IR_LIST: return is_character(module, type->element);
+  case IR_TUPLE: return are_tokens(module, type->tuple.n, type->tuple.fields);
+  default: return reader_is_scalar(type);
+  }
+}
+
+bool reader_is_line(const struct ir_module *module, const struct ir_type *type) {
+  return type->kind == IR_TEXT || (type->kind == IR_LIST && is_character(module, type->element));
+}
+
+bool reader_is_token_list(const struct ir_module *module, const struct ir_type *type) {
+  return type->kind == IR_LIST && !reader_is_token(module, type) && reader_is_token(module, type->element);
 }
 
 static bool fail_member(struct reader *reader, const struct ir_dim *set, const char *token, size_t length,
@@ -179,6 +204,32 @@ static bool index_of(struct reader *reader, uint32_t dim, const char *token, siz
   return true;
 }
 
+// Counts a string in every vocabulary that is of the texts of the column which is read.
+static void count_text(struct reader *reader, const char *token, size_t length) {
+  const struct dataset_request *request = reader->request;
+  for (uint32_t d = 0; reader->column && d < request->module->n_dims; d++) {
+    const struct ir_dim *dim = request->module->dims[d];
+    bool is_of = false;
+    for (uint32_t i = 0; i < dim->n_sources && !is_of; i++)
+      is_of = strcmp(dim->sources[i], reader->column->name) == 0;
+    if (!is_of || vocab_is_frozen(request->vocabs[d]))
+      continue;
+    for (size_t at = 0, step; at < length; at += step) {
+      step = dim->characters ? value_text_step(token + at) : length;
+      vocab_count(request->vocabs[d], token + at, step);
+    }
+  }
+}
+
+static bool text_of(struct reader *reader, const char *token, size_t length, uint64_t *slot) {
+  *slot = 0;
+  if (reader->counting)
+    count_text(reader, token, length);
+  else
+    *slot = (uint64_t)(uintptr_t)value_text_new(reader->arena, token, length);
+  return reader->counting || *slot || reader_refuse(reader, reader->line_number, 1, "out of memory");
+}
+
 // Digits of the longest number that is looked at. A decimal expansion of a double has at most 1,075.
 enum { LONGEST_NUMBER = 1200 };
 
@@ -229,6 +280,8 @@ bool reader_scalar(struct reader *reader, const struct ir_type *type, const char
                    uint32_t line, size_t column, uint64_t *slot) {
   if (type->kind == IR_INDEX)
     return index_of(reader, type->dim, token, length, line, column, slot);
+  if (type->kind == IR_TEXT)
+    return text_of(reader, token, length, slot);
   int64_t number;
   double real;
   if (type->kind == IR_INT && integer(token, length, &number))
@@ -274,4 +327,30 @@ bool reader_data(struct reader *reader, uint64_t tag, uint32_t n_slots, const ui
   if (!reader->counting)
     *slot = (uint64_t)(uintptr_t)value_data_new(reader->arena, tag, n_slots, n_slots ? slots : &none);
   return reader->counting || *slot || reader_refuse(reader, reader->line_number, 1, "out of memory");
+}
+
+static bool characters(struct reader *reader, const struct ir_type *element, const char *token, size_t length,
+                       uint32_t line, size_t column) {
+  size_t base = reader->n_stack;
+  uint64_t slot;
+  for (size_t at = 0, step; at < length; at += step) {
+    step = value_text_step(token + at);
+    if (!index_of(reader, element->dim, token + at, step, line, column + at, &slot) ||
+        !reader_push(reader, slot))
+      return false;
+  }
+  return reader_list(reader, element, base, &slot) && reader_push(reader, slot);
+}
+
+bool reader_token(struct reader *reader, const struct ir_type *type, const char *token, size_t length,
+                  uint32_t line, size_t column) {
+  uint64_t slot;
+  if (type->kind == IR_LIST)
+    return characters(reader, type->element, token, length, line, column);
+  if (type->kind != IR_TUPLE)
+    return reader_scalar(reader, type, token, length, line, column, &slot) && reader_push(reader, slot);
+  for (uint32_t i = 0; i < type->tuple.n; i++)
+    if (!reader_token(reader, type->tuple.fields[i].type, token, length, line, column))
+      return false;
+  return true;
 }

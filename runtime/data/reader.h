@@ -43,7 +43,8 @@ struct reader {
   uint32_t line_number;  // of `line`, from 1
   bool line_pending;     // `line` was put back
 
-  uint64_t *row;  // slots of the record; a format fills all of them
+  const struct dataset_column *column;  // whose value is read: vocabularies can be of its texts
+  uint64_t *row;                        // slots of the record; a format fills all of them
   uint32_t record_line;
   // of the value that is read, which errors name; NULL: the line says it all
   const struct reader_place *place;
@@ -84,7 +85,7 @@ enum reader_result reader_fail(struct reader *, uint32_t line, size_t column, co
 bool reader_refuse(struct reader *, uint32_t line, size_t column, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-// A token as a value of a scalar type (index, int, float, bool). False with the error set; `column` is the
+// A token as a value of a scalar type (index, int, float, bool, text). False with the error set; `column` is the
 // token's.
 bool reader_scalar(struct reader *, const struct ir_type *, const char *token, size_t length, uint32_t line,
                    size_t column, uint64_t *slot);
@@ -93,9 +94,19 @@ bool reader_scalar(struct reader *, const struct ir_type *, const char *token, s
 bool reader_number(const struct reader *, const char *token, size_t length, double *value);
 // The size of a tensor's dimension, or -1 while it is not known.
 int64_t reader_size(const struct reader *, const struct size *);
-// Index, int, float or bool; a list of such.
+// Index, int, float, bool or text.
 bool reader_is_scalar(const struct ir_type *);
-bool reader_is_scalar_list(const struct ir_type *);
+
+// What one token gives: a scalar; a list of a vocabulary of characters, which are the token's; and a tuple or a record
+// whose fields are such, each made of the whole token: `Token(word: Word, chars: [Char])`.
+bool reader_is_token(const struct ir_module *, const struct ir_type *);
+// Pushes the slots of the value that a token gives. False with the error set.
+bool reader_token(struct reader *, const struct ir_type *, const char *token, size_t length, uint32_t line,
+                  size_t column);
+// What a line as a whole can give: a text, or characters.
+bool reader_is_line(const struct ir_module *, const struct ir_type *);
+// A list that is written token by token: its elements are what a token gives, and it is not itself.
+bool reader_is_token_list(const struct ir_module *, const struct ir_type *);
 
 bool reader_push(struct reader *, uint64_t slot);
 // A list of the slots pushed since `base`, which are popped; a value of a sum type. False with the error set.

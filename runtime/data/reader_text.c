@@ -29,6 +29,7 @@ const char *reader_type_text(const struct reader *reader, const struct ir_type *
   case IR_INT: snprintf(buffer, size, "an integer"); break;
   case IR_BOOL: snprintf(buffer, size, "true or false"); break;
   case IR_FLOAT: snprintf(buffer, size, "a number"); break;
+  case IR_TEXT: snprintf(buffer, size, "a text"); break;
   case IR_INDEX: return named(module->dims[type->dim]->atom.name, buffer, size);
   case IR_DATA: return named(module->datas[type->data]->name, buffer, size);
   case IR_LIST:

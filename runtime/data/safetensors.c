@@ -12,8 +12,8 @@
 #include "compiler/base/array.h"
 #include "compiler/base/files.h"
 #include "compiler/base/text.h"
+#include "runtime/base/message.h"
 #include "runtime/data/json_text.h"
-#include "runtime/data/message.h"
 
 // The reference implementation's own limit; a larger header is damage or an attack.
 #define MAX_HEADER_BYTES 100000000u

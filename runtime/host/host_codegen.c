@@ -13,6 +13,7 @@
 #include "runtime/host/host.h"
 #include "runtime/host/host_runtime.h"
 #include "runtime/jit/jit.h"
+#include "runtime/value/value_text.h"
 
 // Compilation time is part of every cold start. The generator already emits SSA form; the first pass removes
 // its empty blocks, the last one what the others made unreachable. instcombine runs once and may leave something
@@ -20,7 +21,7 @@
 #define PIPELINE "function(simplifycfg,early-cse,instcombine<no-verify-fixpoint>,simplifycfg)"
 
 // Part of the cache key: change it with the generated code or with what the helpers are passed.
-#define CODE_VERSION 4
+#define CODE_VERSION 5
 
 // ------------------------------------------------------------------------------------- checks, key
 
@@ -162,6 +163,7 @@ LLVMTypeRef host_llvm_type(const struct host_codegen *g, const struct ir_type *t
   case IR_FLOAT: return g->f64;
   case IR_TENSOR: return g->i32;
   case IR_LIST:
+  case IR_TEXT:
   case IR_DATA: return g->ptr;
   default: assert(type->kind != IR_TUPLE); return g->i64;
   }

@@ -4,10 +4,11 @@
 //   host_codegen_function.c  one function: basic blocks, edges, the checks of stack and fuel
 //   host_codegen_ops.c       its instructions
 //   host_codegen_lists.c     those that work on data, lists and sums
-//   host_codegen_counts.c    the counts of data and lists
+//   host_codegen_texts.c     those that work on texts
+//   host_codegen_counts.c    the counts of data, lists and texts
 //
 // A value of the IR is an LLVM value of the type that host_llvm_type gives: int, index and acc i64, bool i1,
-// float double, tensor i32 (its value id), list and data ptr. In memory all are slots of 64 bits.
+// float double, tensor i32 (its value id), list, data and text ptr. In memory all are slots of 64 bits.
 #ifndef NN_RUNTIME_HOST_HOST_CODEGEN_H
 #define NN_RUNTIME_HOST_HOST_CODEGEN_H
 
@@ -107,6 +108,8 @@ uint32_t host_emit_words(const struct ir_block *);
 
 // host_codegen_lists.c: false when the operation is none of its.
 bool host_build_list_instr(struct host_function *);
+// host_codegen_texts.c: likewise.
+bool host_build_text_instr(struct host_function *);
 // Slots of scratch memory that an instruction needs.
 uint32_t host_scratch_slots(const struct ir_instr *);
 

@@ -4,6 +4,7 @@
 
 #include "runtime/host/host.h"
 #include "runtime/host/host_codegen.h"
+#include "runtime/value/value.h"
 
 struct host_shape_constant {
   uint32_t n;
@@ -47,12 +48,16 @@ static LLVMValueRef find_shape(struct host_codegen *g, uint32_t n, LLVMValueRef 
   return shape.constant;
 }
 
+static enum value_kind kind_of(const struct ir_type *type) {
+  return type->kind == IR_LIST ? VALUE_LIST : type->kind == IR_TEXT ? VALUE_TEXT : VALUE_DATA;
+}
+
 LLVMValueRef host_shape(struct host_codegen *g, uint32_t n, const struct ir_type *const *types) {
   LLVMValueRef *words = arena_new_array(&g->arena, LLVMValueRef, (size_t)n + 2);
   uint32_t counted = 0;
   for (uint32_t i = 0; i < n; i++)
     if (host_is_counted(types[i]))
-      words[2 + counted++] = LLVMConstInt(g->i32, 2 * i + (types[i]->kind == IR_LIST), 0);
+      words[2 + counted++] = LLVMConstInt(g->i32, VALUE_COUNTED(i, kind_of(types[i])), 0);
   words[0] = LLVMConstInt(g->i32, n, 0);
   words[1] = LLVMConstInt(g->i32, counted, 0);
   return find_shape(g, counted + 2, words);
@@ -103,12 +108,13 @@ void host_build_actions(struct host_function *f, uint32_t when) {
   for (uint32_t i = first_action(f, when); is_of(f, i, when); i++) {
     const struct host_action *action = &f->g->actions.items[i];
     LLVMValueRef value = f->values[action->value->id];
-    bool is_list = action->value->type->kind == IR_LIST;
+    static const enum host_helper releases[] = {[VALUE_DATA] = HELPER_value_release_data,
+                                                [VALUE_LIST] = HELPER_value_release_list,
+                                                [VALUE_TEXT] = HELPER_value_release_text};
     switch (action->kind) {
     case HOST_RETAIN: host_call(f->g, HELPER_value_retain, 1, &value); break;
     case HOST_RELEASE:
-      host_call(f->g, is_list ? HELPER_value_release_list : HELPER_value_release_data, 2,
-                (LLVMValueRef[]){f->example, value});
+      host_call(f->g, releases[kind_of(action->value->type)], 2, (LLVMValueRef[]){f->example, value});
       break;
     case HOST_VACATE: build_vacate(f, action->value); break;
     }

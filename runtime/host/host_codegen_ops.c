@@ -343,7 +343,7 @@ void host_build_instr(struct host_function *f) {
   } else if (f->instr->op == IR_CALL) {
     build_call(f);
   } else {
-    bool known = host_build_list_instr(f);
+    bool known = host_build_list_instr(f) || host_build_text_instr(f);
     assert(known);
     (void)known;
   }

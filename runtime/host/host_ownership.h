@@ -61,9 +61,9 @@ bool host_ownership(const struct ir_function *, uint32_t n_bbs, const struct ir_
                     bool *const *owned_params, struct host_actions *);
 void host_actions_free(struct host_actions *);
 
-// Lists and data are counted; what they are made of is not.
+// Lists, data and texts are counted; numbers and tensors are not.
 static inline bool host_is_counted(const struct ir_type *type) {
-  return type->kind == IR_LIST || type->kind == IR_DATA;
+  return type->kind == IR_LIST || type->kind == IR_DATA || type->kind == IR_TEXT;
 }
 
 #endif

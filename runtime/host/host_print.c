@@ -9,7 +9,7 @@ void host_print(struct example *example, const struct ir_loc *loc, uint32_t numb
   for (uint32_t i = 0; i < n; i++)
     print->slots[i] = slots[i];
   for (uint32_t i = 0; i < shape->n_counted; i++)
-    value_retain((void *)(uintptr_t)slots[shape->counted[i] / 2]);
+    value_retain((void *)(uintptr_t)slots[VALUE_COUNTED_SLOT(shape->counted[i])]);
   if (example->last_print)
     example->last_print->next = print;
   else
@@ -22,7 +22,7 @@ void host_forget_prints(struct example *example) {
     next = print->next;
     for (uint32_t i = 0; i < print->shape->n_counted; i++) {
       uint32_t counted = print->shape->counted[i];
-      value_release_slot(example, print->slots[counted / 2], counted % 2);
+      value_release_slot(example, print->slots[VALUE_COUNTED_SLOT(counted)], VALUE_COUNTED_KIND(counted));
     }
     heap_free(&example->heap, print, sizeof *print + print->shape->width * sizeof *print->slots);
   }

@@ -21,15 +21,37 @@ nn_status *nn_model_open(const char *path, nn_model **model) {
   return model_from_module(module, model);
 }
 
+// What a vocabulary holds in any case.
+static bool fix_entries(struct vocab *vocab, const struct ir_dim *dim) {
+  const char **entries = calloc((size_t)dim->n_members + 1, sizeof *entries);
+  size_t n = 0;
+  if (!entries)
+    return false;
+  if (!dim->closed)
+    entries[n++] = dim->unknown ? dim->unknown : "<unk>";
+  for (uint32_t i = 0; i < dim->n_members; i++)
+    entries[n++] = dim->members[i];
+  bool ok = vocab_fix(vocab, entries, n);
+  free(entries);
+  return ok;
+}
+
+static bool set_members(struct vocab *set, const struct ir_dim *dim) {
+  return vocab_set(set, dim->members, dim->n_members, NULL);
+}
+
 static nn_status *make_vocabs(nn_model *model) {
   const struct ir_module *module = model->module;
   for (uint32_t i = 0; i < module->n_dims; i++) {
     const struct ir_dim *dim = module->dims[i];
     model->metadata_dims[i] = MODEL_NO_DIM;
-    if (dim->atom.kind != SIZE_VOCAB)
+    if (dim->atom.kind == SIZE_DIM)
       continue;
-    model->vocabs[i] = vocab_new(dim->atom.name, dim->closed, dim->min_count, dim->max_size);
-    if (!model->vocabs[i])
+    bool is_enum = dim->atom.kind == SIZE_ENUM;
+    model->sets[i] = vocab_new(dim->atom.name, is_enum || dim->closed, dim->min_count, dim->max_size);
+    if (!is_enum)
+      model->vocabs[i] = model->sets[i];
+    if (!model->sets[i] || !(is_enum ? set_members(model->sets[i], dim) : fix_entries(model->sets[i], dim)))
       return status_no_memory();
   }
   return NULL;
@@ -64,10 +86,12 @@ static nn_status *fill_model(nn_model *model) {
     return status_take(NN_DATA, error);
   size_t n_dims = model->module->n_dims, n_entries = model->module->n_entries;
   model->vocabs = calloc(n_dims + 1, sizeof(struct vocab *));
+  model->sets = calloc(n_dims + 1, sizeof(struct vocab *));
   model->metadata_dims = calloc(n_dims + 1, sizeof *model->metadata_dims);
   model->entry_parameters = calloc(n_entries + 1, sizeof *model->entry_parameters);
   model->entry_results = calloc(n_entries + 1, sizeof *model->entry_results);
-  if (!model->vocabs || !model->metadata_dims || !model->entry_parameters || !model->entry_results)
+  if (!model->vocabs || !model->sets || !model->metadata_dims || !model->entry_parameters ||
+      !model->entry_results)
     return status_no_memory();
   STATUS_TRY(make_vocabs(model));
   return make_entry_texts(model);
@@ -108,9 +132,9 @@ static void free_blocks(nn_model *model) {
 void nn_model_free(nn_model *model) {
   if (!model)
     return;
-  for (uint32_t i = 0; model->vocabs && i < model->module->n_dims; i++)
-    if (model->vocabs[i])
-      vocab_free(model->vocabs[i]);
+  for (uint32_t i = 0; model->sets && i < model->module->n_dims; i++)
+    vocab_free(model->sets[i]);
+  free(model->sets);
   for (uint32_t i = 0; i < model->module->n_entries; i++) {
     if (model->entry_parameters)
       free(model->entry_parameters[i]);

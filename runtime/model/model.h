@@ -5,11 +5,11 @@
 #include "compiler/ir/ir.h"
 #include "runtime/batch/plan.h"
 #include "runtime/batch/trace.h"
-#include "runtime/data/vocab.h"
 #include "runtime/host/host.h"
 #include "runtime/kernel/device.h"
 #include "runtime/model/training_state.h"
 #include "runtime/nn.h"
+#include "runtime/value/vocab.h"
 
 #define MODEL_NO_DIM INT64_MIN
 
@@ -17,7 +17,8 @@ struct nn_model {
   struct ir_module *module;
   char **entry_parameters, **entry_results;  // schema texts
   struct vocab **vocabs;                     // [dim] NULL where the dim is no vocab
-  int64_t *metadata_dims;                    // [dim] of a checkpoint; MODEL_NO_DIM: not given
+  struct vocab **sets;     // [dim] the same, and the members of enums: of those the model is the owner
+  int64_t *metadata_dims;  // [dim] of a checkpoint; MODEL_NO_DIM: not given
   // From here on: after nn_model_bind.
   bool bound;
   nn_options options;  // its pointers are not kept

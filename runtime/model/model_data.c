@@ -86,9 +86,18 @@ static bool mentions(const struct ir_module *module, const struct ir_type *type,
   }
 }
 
-static bool gives(const struct ir_module *module, const struct ir_type *type, uint32_t dim) {
+static bool is_source(const struct ir_dim *dim, const char *param) {
+  for (uint32_t i = 0; i < dim->n_sources; i++)
+    if (strcmp(dim->sources[i], param) == 0)
+      return true;
+  return false;
+}
+
+// Whether what is read for a parameter is counted in a vocabulary.
+static bool gives(const struct ir_module *module, const struct ir_type *type, const char *param,
+                  uint32_t dim) {
   bool *seen = calloc(module->n_datas + 1, sizeof *seen);
-  bool found = seen && mentions(module, type, dim, seen);
+  bool found = is_source(module->dims[dim], param) || (seen && mentions(module, type, dim, seen));
   free(seen);
   return found;
 }
@@ -105,7 +114,7 @@ static nn_status *no_values(const nn_model *model, const struct columns *columns
   const char *name = vocab_name(model->vocabs[dim]);
   char parameters[300] = "", entries[300] = "";
   for (uint32_t c = 0; c < columns->n; c++)
-    if (gives(module, columns->list[c].type, dim))
+    if (gives(module, columns->list[c].type, columns->list[c].name, dim))
       add_to_list(parameters, sizeof parameters, columns->list[c].name);
   if (*parameters)
     return status_new(NN_DATA,
@@ -114,7 +123,7 @@ static nn_status *no_values(const nn_model *model, const struct columns *columns
   for (uint32_t e = 0; e < module->n_entries; e++) {
     const struct ir_entry *entry = module->entries[e];
     uint32_t p = 0;
-    while (p < entry->n_params && !gives(module, entry->params[p].type, dim))
+    while (p < entry->n_params && !gives(module, entry->params[p].type, entry->params[p].name, dim))
       p++;
     if (p < entry->n_params)
       add_to_list(entries, sizeof entries, entry->name);

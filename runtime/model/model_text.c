@@ -28,6 +28,7 @@ static void write_type(FILE *out, struct arena *scratch, const struct ir_module 
   switch (type->kind) {
   case IR_INT: fputs("int", out); break;
   case IR_BOOL: fputs("bool", out); break;
+  case IR_TEXT: fputs("text", out); break;
   case IR_FLOAT: fputs("float", out); break;
   case IR_INDEX: fputs(module->dims[type->dim]->atom.name, out); break;
   case IR_TENSOR:

@@ -23,15 +23,17 @@ static bool begins_with(const char *value, const char *any_of) {
 
 static bool is_blank(const char *value) { return value[strspn(value, " \t\r\n")] == 0; }
 
-static bool choose_format(const struct ir_field *param, const char *value, struct input *input) {
-  bool is_tokens = reader_is_scalar_list(param->type);
-  bool is_cell = is_tokens || reader_is_scalar(param->type) || param->type->kind == IR_TENSOR;
+static bool choose_format(const struct ir_module *module, const struct ir_field *param, const char *value,
+                          struct input *input) {
+  bool is_tokens = reader_is_token_list(module, param->type);
+  bool is_cell = is_tokens || reader_is_token(module, param->type) || param->type->kind == IR_TENSOR;
+  bool is_json = begins_with(value, param->type->kind == IR_TUPLE ? "[\"{" : "[\"");
   int n;
   *input = (struct input){0};
   if (param->type->kind == IR_DATA && begins_with(value, "(")) {
     input->format = "ptb";
     n = asprintf(&input->text, "%s\n", value);
-  } else if (is_cell && !is_blank(value) && !begins_with(value, "[\"")) {
+  } else if (is_cell && !is_blank(value) && !is_json) {
     input->format = is_tokens ? "text" : "tsv-header";
     n = asprintf(&input->text, "%s\n", value);
   } else {
@@ -82,7 +84,7 @@ static nn_status *read_value(const nn_model *model, const struct ir_entry *entry
   struct input input;
   if (is_blank(value) && entry->params[param].type->kind != IR_LIST)
     return status_new(NN_DATA, "%s: expected a value, found nothing", name);
-  if (!choose_format(&entry->params[param], value, &input))
+  if (!choose_format(model->module, &entry->params[param], value, &input))
     return status_no_memory();
   struct dataset_column column = {.name = entry->params[param].name,
                                   .type = entry->params[param].type,

@@ -8,6 +8,7 @@
 
 #include "runtime/data/json_text.h"
 #include "runtime/model/origin.h"
+#include "runtime/value/value_text.h"
 
 // What is shown of a dimension of more elements: the first and the last.
 enum { MOST_SHOWN = 8, FIRST_SHOWN = 3 };
@@ -180,6 +181,9 @@ static void write_value(const struct writer *writer, const struct ir_type *type,
   case IR_INT: fprintf(writer->out, "%lld", (long long)slots[0]); break;
   case IR_BOOL: fputs(slots[0] ? "true" : "false", writer->out); break;
   case IR_FLOAT: write_number(writer, float_of(slots), NN_F64); break;
+  case IR_TEXT:
+    json_write_string(writer->out, ((const struct value_text *)(uintptr_t)slots[0])->bytes);
+    break;
   case IR_INDEX: write_index(writer, type->dim, slots[0]); break;
   case IR_TENSOR: write_tensor(writer, type, slots[0]); break;
   case IR_LIST:
@@ -287,6 +291,9 @@ static bool equal(const struct comparison *comparison, const struct ir_type *typ
   switch (type->kind) {
   case IR_FLOAT: return numbers_equal(comparison, float_of(a), float_of(b));
   case IR_TENSOR: return tensors_equal(comparison, type, (uint32_t)a[0], (uint32_t)b[0]);
+  case IR_TEXT:
+    return value_text_equal((const struct value_text *)(uintptr_t)a[0],
+                            (const struct value_text *)(uintptr_t)b[0]);
   case IR_LIST:
     return lists_equal(comparison, type->element, (const struct value_list *)(uintptr_t)a[0],
                        (const struct value_list *)(uintptr_t)b[0], depth + 1);

@@ -195,6 +195,7 @@ void session_renew(nn_session *session, struct session_part part, bool done_only
                          .arena = session->arena,
                          .number = number,
                          .draws_key = draws_key(session->model->options.seed, session_epoch(session)),
+                         .sets = session->model->sets,
                          .limits = &session->limits,
                          .room = &session->room,
                          .heap.pool = &session->room.heaps,

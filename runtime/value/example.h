@@ -16,6 +16,7 @@
 
 struct fiber;
 struct trace;
+struct vocab;
 
 // What one example may take; 0: any amount. None depends on the minibatch: shared instances count for nobody,
 // and waits for their values for whoever has to wait.
@@ -67,6 +68,7 @@ struct example {
   uint64_t instances, waits;
   bool crowded;  // it failed, but only for want of room
   struct example_print *prints, *last_print;
+  struct vocab *const *sets;  // [dim] the names in vocabs and enums; shared, NULL for other dims
   // Draws of host code: their key beside the number, and how many there have been.
   uint64_t draws_key;
   uint32_t n_draws;
@@ -102,14 +104,15 @@ _Noreturn void example_fail_subscript(struct example *, const struct ir_loc *, i
 struct value_data *value_data_make(struct example *, const struct ir_loc *, uint32_t tag,
                                    const struct value_shape *, const uint64_t *slots);
 
-// value_count.c: references to lists and data. The last one that is given up gives the memory back, and what the value
+// value_count.c: references to lists, data and texts. The last one that is given up gives the memory back, and what the value
 // refers to.
 void value_retain(void *value);
 void value_release_list(struct example *, struct value_list *);
 void value_release_data(struct example *, struct value_data *);
 void value_release_buffer(struct example *, struct value_buffer *);
 // `slot` may be 0: a place that was vacated.
-void value_release_slot(struct example *, uint64_t slot, bool is_list);
+void value_release_text(struct example *, struct value_text *);
+void value_release_slot(struct example *, uint64_t slot, enum value_kind);
 // If nobody else sees the list or data, the place where it holds `value` gives up its reference and holds nothing. The
 // caller has a reference to the value, too, and lets nobody look at the place until it is filled again.
 void value_vacate_element(struct value_list *, int64_t index, uint32_t slot, void *value);

@@ -2,7 +2,7 @@
 // lie in.
 //
 // Slots are 64 bits: int and float as they are, bool 0/1, index as its position, tensor as a value id (struct
-// trace), acc, list and data as pointers.
+// trace), acc, list, data and text as pointers.
 #ifndef NN_RUNTIME_VALUE_VALUE_H
 #define NN_RUNTIME_VALUE_VALUE_H
 
@@ -12,17 +12,22 @@
 
 struct value_arena;
 
-// Data and lists as compiled code and the data readers build them. Values are never changed while anybody else can
+// Data, lists and texts as compiled code and the data readers build them. Values are never changed while anybody else can
 // see them. Each counts the references to it that may still be used, in other values and in running code
 // (runtime/host/host_ownership.h); 0: not counted, and never changed or given back: values of the data set and constructors
-// without fields.
+// without fields, entries of vocabularies and texts of the program.
+enum value_kind { VALUE_DATA, VALUE_LIST, VALUE_TEXT };
 
-// Which slots of a constructor or of an element of a list are lists and data.
+// Which slots of a constructor or of an element of a list are counted.
 struct value_shape {
   uint32_t width;  // slots
   uint32_t n_counted;
-  uint32_t counted[];  // 2 * slot, + 1 for a list
+  uint32_t counted[];  // VALUE_COUNTED
 };
+#define VALUE_COUNTED(slot, kind) (4 * (slot) + (uint32_t)(kind))
+#define VALUE_COUNTED_SLOT(counted) ((counted) >> 2)
+#define VALUE_COUNTED_KIND(counted) ((enum value_kind)((counted)&3))
+
 struct value_data {
   int32_t count;
   uint32_t tag;                     // number of the constructor
@@ -41,6 +46,14 @@ struct value_buffer {
   const struct value_shape *shape;  // NULL when not counted
   uint64_t used, capacity;          // in elements
   uint64_t slots[];
+};
+
+// UTF-8; see value_text.h.
+struct value_text {
+  int32_t count;
+  uint64_t length;      // bytes
+  uint64_t characters;  // code points
+  char bytes[];         // and a 0 behind them
 };
 
 // Values made outside of examples, by the readers of data: not counted. The slots are copied, and refer to

@@ -1,12 +1,13 @@
-// The counts of lists and data: references made and given up, and what becomes of values that nobody refers to any
+// The counts of lists, data and texts: references made and given up, and what becomes of values that nobody refers to any
 // more. Where compiled code calls this is decided by host_ownership.c.
 #include <string.h>
 
 #include "runtime/value/example.h"
+#include "runtime/value/value_text.h"
 
 // Values whose count has come to zero wait in a list of their own until what they hold has been given up, too, so that
 // a long chain of data needs no stack. The list goes through the first word of each, count and tag, which nobody reads
-// any more; bit 0 says that it is a list.
+// any more; the lowest bits say what it is.
 static void set_next(void *value, uint64_t next) { memcpy(value, &next, sizeof next); }
 
 static uint64_t next_of(const void *value) {
@@ -23,17 +24,17 @@ void value_retain(void *value) {
 }
 
 // Takes from the count of a value in a slot; 0 is the place of one that has been vacated.
-static void give_up(uint64_t slot, bool is_list, uint64_t *dead) {
+static void give_up(uint64_t slot, enum value_kind kind, uint64_t *dead) {
   int32_t *count = (void *)(uintptr_t)slot;
   if (!count || *count <= 0 || --*count > 0)
     return;
   set_next(count, *dead);
-  *dead = slot | is_list;
+  *dead = slot | (uint64_t)kind;
 }
 
 static void give_up_slots(const struct value_shape *shape, const uint64_t *slots, uint64_t *dead) {
   for (uint32_t i = 0; i < shape->n_counted; i++)
-    give_up(slots[shape->counted[i] >> 1], shape->counted[i] & 1, dead);
+    give_up(slots[VALUE_COUNTED_SLOT(shape->counted[i])], VALUE_COUNTED_KIND(shape->counted[i]), dead);
 }
 
 static void give_up_buffer(struct example *example, struct value_buffer *buffer, uint64_t *dead) {
@@ -48,32 +49,43 @@ static void give_up_buffer(struct example *example, struct value_buffer *buffer,
 
 static void bury(struct example *example, uint64_t dead) {
   while (dead) {
-    void *value = (void *)(uintptr_t)(dead & ~UINT64_C(1));
-    bool is_list = dead & 1;
+    void *value = (void *)(uintptr_t)(dead & ~UINT64_C(3));
+    enum value_kind kind = (enum value_kind)(dead & 3);
     dead = next_of(value);
-    if (is_list) {
+    switch (kind) {
+    case VALUE_LIST:
       give_up_buffer(example, ((struct value_list *)value)->buffer, &dead);
       heap_free(&example->heap, value, sizeof(struct value_list));
-    } else {
+      break;
+    case VALUE_DATA: {
       struct value_data *data = value;
       give_up_slots(data->shape, data->slots, &dead);
       heap_free(&example->heap, data, sizeof *data + data->shape->width * sizeof *data->slots);
+      break;
+    }
+    case VALUE_TEXT:
+      heap_free(&example->heap, value, value_text_memory((size_t)((struct value_text *)value)->length));
+      break;
     }
   }
 }
 
-void value_release_slot(struct example *example, uint64_t slot, bool is_list) {
+void value_release_slot(struct example *example, uint64_t slot, enum value_kind kind) {
   uint64_t dead = 0;
-  give_up(slot, is_list, &dead);
+  give_up(slot, kind, &dead);
   bury(example, dead);
 }
 
 void value_release_list(struct example *example, struct value_list *list) {
-  value_release_slot(example, (uintptr_t)list, true);
+  value_release_slot(example, (uintptr_t)list, VALUE_LIST);
 }
 
 void value_release_data(struct example *example, struct value_data *data) {
-  value_release_slot(example, (uintptr_t)data, false);
+  value_release_slot(example, (uintptr_t)data, VALUE_DATA);
+}
+
+void value_release_text(struct example *example, struct value_text *text) {
+  value_release_slot(example, (uintptr_t)text, VALUE_TEXT);
 }
 
 void value_release_buffer(struct example *example, struct value_buffer *buffer) {

@@ -52,7 +52,7 @@ static void retain_elements(const struct value_shape *shape, const uint64_t *slo
     return;
   for (uint64_t i = 0; i < n; i++, slots += shape->width)
     for (uint32_t c = 0; c < shape->n_counted; c++)
-      value_retain((void *)(uintptr_t)slots[shape->counted[c] >> 1]);
+      value_retain((void *)(uintptr_t)slots[VALUE_COUNTED_SLOT(shape->counted[c])]);
 }
 
 static void release_elements(struct example *example, const struct value_shape *shape, const uint64_t *slots,
@@ -61,7 +61,8 @@ static void release_elements(struct example *example, const struct value_shape *
     return;
   for (uint64_t i = 0; i < n; i++, slots += shape->width)
     for (uint32_t c = 0; c < shape->n_counted; c++)
-      value_release_slot(example, slots[shape->counted[c] >> 1], shape->counted[c] & 1);
+      value_release_slot(example, slots[VALUE_COUNTED_SLOT(shape->counted[c])],
+                         VALUE_COUNTED_KIND(shape->counted[c]));
 }
 
 // Elements that came behind the view in a buffer that is its alone.

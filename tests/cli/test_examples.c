@@ -21,6 +21,7 @@ static const struct example_model {
 } models[] = {
     {"examples/treelstm/treelstm.nn", "examples/treelstm/dev.txt"},
     {"examples/bilstm-tagger/bilstm-tagger.nn", "examples/bilstm-tagger/dev.tsv"},
+    {"examples/chars-tagger/chars-tagger.nn", "examples/chars-tagger/dev.conllu"},
     {"examples/greedy-tagger/greedy-tagger.nn", "examples/greedy-tagger/dev.tsv"},
     {"examples/rnnlm/rnnlm.nn", "examples/rnnlm/dev.txt"},
     {"examples/cbow/cbow.nn", "examples/cbow/dev.jsonl"},

@@ -12,21 +12,29 @@
 #include <cmocka.h>
 
 #include "runtime/data/dataset.h"
+#include "runtime/value/value_text.h"
 
 static const char module_text[] =
     "module test\n"
     "vocab Word\n"
     "vocab Label closed\n"
     "enum Operator Max Min\n"
+    "vocab Char characters\n"
+    "vocab Letter characters of s, ss\n"
+    "vocab Piece of ss, t\n"
     "data Tree = Leaf(label: Label, word: Word) | Node(label: Label, left: Tree, right: Tree)\n"
     "data Phrase = Token(word: Word) | Phrase(label: Label, parts: [Phrase])\n"
     "data Expr = Number(value: int) | Apply(operator: Operator, args: [Expr]) | Nothing()\n"
     "data Bush = Node(word: Word, children: [Bush])\n"
-    "data Wrap = Wrap(Wrap: int)\n";
+    "data Wrap = Wrap(Wrap: int)\n"
+    "data Twig = Twig(label: Label, mark: Mark(form: text, word: Word, chars: [Char])) | Fork(label: Label, "
+    "left: "
+    "Twig, right: Twig)\n";
+enum { CHAR = 3, LETTER, PIECE, N_VOCABS };
 
 struct fixture {
   struct ir_module *module;
-  struct vocab *vocabs[3];
+  struct vocab *vocabs[N_VOCABS];
   char folder[64], path[128];
 };
 
@@ -36,6 +44,10 @@ static const struct ir_type *type_of(struct ir_module *m, const char *name) {
     snprintf(inner, sizeof inner, "%.*s", (int)strlen(name) - 2, name + 1);
     return ir_type_list(m, type_of(m, inner));
   }
+  if (!strcmp(name, "(text)")) {
+    const struct ir_field fields[2] = {{NULL, type_of(m, "text")}, {NULL, type_of(m, "int")}};
+    return ir_type_tuple(m, NULL, 2, fields);
+  }
   if (*name == '(') {
     const struct ir_field fields[2] = {{NULL, type_of(m, "int")}, {NULL, type_of(m, "Word")}};
     return ir_type_tuple(m, NULL, 2, fields);
@@ -44,6 +56,10 @@ static const struct ir_type *type_of(struct ir_module *m, const char *name) {
     const struct ir_field fields[2] = {{"op", type_of(m, "Word")}, {"arg", type_of(m, "int")}};
     return ir_type_tuple(m, "Op", 2, fields);
   }
+  if (!strcmp(name, "Mark"))
+    return m->datas[m->n_datas - 1]->constructors[0].fields[1].type;
+  if (!strcmp(name, "text"))
+    return ir_type_simple(m, IR_TEXT);
   if (!strcmp(name, "int"))
     return ir_type_simple(m, IR_INT);
   if (!strcmp(name, "float"))
@@ -66,6 +82,12 @@ static void dump(const struct fixture *f, const struct ir_type *type, const uint
   switch (type->kind) {
   case IR_INT: sprintf(end, "%lld", (long long)*(*slots)++); break;
   case IR_BOOL: strcat(out, *(*slots)++ ? "true" : "false"); break;
+  case IR_TEXT: {
+    const struct value_text *text = (const struct value_text *)(uintptr_t) * (*slots)++;
+    assert_int_equal(strlen(text->bytes), text->length);
+    sprintf(end, "\"%s\"", text->bytes);
+    break;
+  }
   case IR_FLOAT: {
     double value;
     memcpy(&value, (*slots)++, sizeof value);
@@ -137,8 +159,8 @@ static int teardown(void **state) {
   struct fixture *f = *state;
   unlink(f->path);
   rmdir(f->folder);
-  vocab_free(f->vocabs[0]);
-  vocab_free(f->vocabs[1]);
+  for (size_t i = 0; i < N_VOCABS; i++)
+    vocab_free(f->vocabs[i]);
   ir_module_free(f->module);
   free(f);
   return 0;
@@ -167,12 +189,18 @@ static const char *read_text(struct fixture *f, const char *format, const char *
   fclose(file);
   vocab_free(f->vocabs[0]);
   f->vocabs[0] = vocab_new("Word", false, 1, 0);
+  for (size_t i = CHAR; i < N_VOCABS; i++) {
+    vocab_free(f->vocabs[i]);
+    f->vocabs[i] = vocab_new(f->module->dims[i]->atom.name, false, 1, 0);
+  }
   char *error = NULL;
   struct nn_dataset *set = NULL;
   *out = 0;
   size_t n_counted;
   if (dataset_count(&request, &n_counted, &error)) {
-    vocab_freeze(f->vocabs[0]);
+    for (size_t i = 0; i < N_VOCABS; i++)
+      if (f->vocabs[i])
+        vocab_freeze(f->vocabs[i]);
     set = dataset_read(&request, &error);
   }
   assert_true((set != NULL) != (error != NULL));
@@ -343,6 +371,97 @@ static void columns(void **state) {
       {"conllu", "n:int", "1\ta\n", ": CoNLL-U has a token a line, so every parameter must be a list"},
   };
   RUN(rows);
+}
+
+static void texts(void **state) {
+  static const struct row rows[] = {
+      {"jsonl", "s:text n:int", "{\"s\": \"a \\u00e9\\n\", \"n\": 1}\n{\"n\": 2, \"s\": \"\"}\n",
+       "\"a \xc3\xa9\n\" 1\n\"\" 2\n"},
+      {"jsonl", "s:text", "{\"s\": 3}", ":1:7: at `s`: expected a text, found an integer"},
+      {"jsonl", "w:[text]", "{\"w\": [\"a\", \"\"]}", "[\"a\" \"\"]\n"},
+      {"jsonl", "c:[Char]", "{\"c\": \"na\xc3\xafv\"}\n{\"c\": [\"n\", \"a\"]}\n{\"c\": \"\"}\n",
+       "[n a \xc3\xaf v]\n[n a]\n[]\n"},
+      {"jsonl", "m:[Mark]",
+       "{\"m\": [\"it\", {\"form\": \"x\", \"word\": \"y\", \"chars\": \"zy\"}, [\"a\", \"b\", [\"c\"]]]}",
+       "[(\"it\",it,[i t]) (\"x\",y,[z y]) (\"a\",b,[c])]\n"},
+      {"jsonl", "w:[Word]", "{\"w\": \"ab\"}",
+       ":1:7: at `w`: expected a list (each element a Word), found a string"},
+      {"text", "w:[text]", "the  cat\n\nit\n", "[\"the\" \"cat\"]\n[\"it\"]\n"},
+      {"text", "m:[Mark]", "to \xc3\xa9\n", "[(\"to\",to,[t o]) (\"\xc3\xa9\",\xc3\xa9,[\xc3\xa9])]\n"},
+      {"text", "s:text", "the  cat \n", "\"the  cat \"\n"},
+      {"text", "c:[Char]", "a b\n", "[a   b]\n"},
+      {"text", "c:[[Char]]", "ab b\n", "[[a b] [b]]\n"},
+      {"tsv", "words:[Mark] tags:[Label]", "words\ttags\nab\tN\nc\tV\n\nb\tN\n",
+       "[(\"ab\",ab,[a b]) (\"c\",c,[c])] [N V]\n[(\"b\",b,[b])] [N]\n"},
+      {"tsv", "tags:[Label] words:[Mark] n:[int]", "tags\twords\tn\nN\tab\t1\nV\tc\t2\n",
+       "[N V] [(\"ab\",ab,[a b]) (\"c\",c,[c])] [1 2]\n"},
+      {"tsv", "words:[text] chars:[[Char]]", "x\tab\n\tc\n", "[\"x\" \"\"] [[a b] [c]]\n"},
+      {"tsv", "s:text c:[Char] l:Label", "s\tc\tl\na b\tx y\tN\n\t\tV\n", "\"a b\" [x   y] N\n\"\" [] V\n"},
+      {"tsv", "m:Mark l:Label", "m\tl\nab\tN\n", "(\"ab\",ab,[a b]) N\n"},
+      {"tsv", "m:Mark l:Label", "m\tl\n\tN\n", ":2:1: column 1, `m`, is empty"},
+      {"tsv", "w:[text] l:Label", "w\tl\na b\tN\n", "[\"a\" \"b\"] N\n"},
+      {"conll", "words:[Mark] tags:[Label]", "ab N\nc V\n", "[(\"ab\",ab,[a b]) (\"c\",c,[c])] [N V]\n"},
+      {"conllu", "words:[Mark] tags:[text]",
+       "1\tab\t_\tN\t_\t_\t0\troot\t_\t_\n2\tc\t_\tV\t_\t_\t1\tx\t_\t_\n",
+       "[(\"ab\",ab,[a b]) (\"c\",c,[c])] [\"N\" \"V\"]\n"},
+      {"ptb", "t:Twig", "(3 (2 It) (4 (1 -LRB-) (2 x)))",
+       "Fork(3,Twig(2,(\"It\",It,[I t])),Fork(4,Twig(1,(\"(\",(,[(])),Twig(2,(\"x\",x,[x]))))\n"},
+  };
+  RUN(rows);
+}
+
+static void expect_entries(const struct vocab *vocab, const char *expected) {
+  char out[200] = "";
+  for (size_t i = 0; i < vocab_size(vocab); i++)
+    snprintf(out + strlen(out), sizeof out - strlen(out), "%s ", vocab_entry(vocab, (int64_t)i));
+  assert_string_equal(out, expected);
+}
+
+// Vocabularies that are of a parameter's texts are counted in these, wherever they stand in it.
+static void texts_are_counted(void **state) {
+  struct fixture *f = *state;
+  char out[4096];
+  const char *data =
+      "{\"ss\": [[\"ab\", 1], [\"b\", 2]], \"t\": \"ab\"}\n{\"ss\": [[\"bad\", 1], [3, 2]], \"t\": \"x\"}\n"
+      "{\"ss\": [], \"t\": \"\"}\n";
+  assert_string_equal(read_text(f, "jsonl", "ss:[(text)] t:text", data, strlen(data), true, out),
+                      "[(\"ab\",1) (\"b\",2)] \"ab\"\n[] \"\"\nskipped 1\n");
+  expect_entries(f->vocabs[PIECE], "<unk> ab b ");
+  expect_entries(f->vocabs[LETTER], "<unk> a b ");
+  read_text(f, "text", "s:text", "a\xc3\xa9 a\n", 6, false, out);
+  expect_entries(f->vocabs[LETTER], "<unk> a \xc3\xa9   ");
+  expect_entries(f->vocabs[PIECE], "<unk> ");
+  read_text(f, "tsv", "ss:[text] t:[text]", "ss\tt\nx\ty\nz\tx\n", 13, false, out);
+  expect_entries(f->vocabs[PIECE], "<unk> x y z ");
+  read_text(f, "text", "ss:[text]", "k l\n", 4, false, out);
+  expect_entries(f->vocabs[PIECE], "<unk> k l ");
+}
+
+// What is always there comes first, however often the data has it.
+static void entries_are_fixed(void **state) {
+  (void)state;
+  struct vocab *v = vocab_new("V", false, 2, 4);
+  assert_true(vocab_fix(v, (const char *const[]){"UNK", "<s>"}, 2));
+  static const char *const tokens[] = {"a", "<s>", "b", "a", "UNK", "<s>", "c", "b", "c", "c", "d"};
+  for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+    vocab_count(v, tokens[i], strlen(tokens[i]));
+  assert_true(vocab_freeze(v));
+  expect_entries(v, "UNK <s> a c ");
+  assert_int_equal(vocab_find(v, "d", 1), 0);
+  assert_int_equal(vocab_find(v, "UNK", 3), 0);
+  assert_string_equal(vocab_text(v, 3)->bytes, "c");
+  char *error = NULL;
+  assert_false(vocab_set(v, (const char *const[]){"UNK", "a"}, 2, &error));
+  assert_string_equal(error, "vocabulary V: its entry 2 is not <s>");
+  free(error);
+  vocab_free(v);
+  v = vocab_new("W", true, 1, 0);
+  assert_true(vocab_fix(v, (const char *const[]){"O"}, 1));
+  vocab_count(v, "B", 1);
+  assert_true(vocab_freeze(v));
+  expect_entries(v, "O B ");
+  assert_int_equal(vocab_find(v, "I", 1), -1);
+  vocab_free(v);
 }
 
 static void bad_records_can_be_skipped(void **state) {
@@ -949,6 +1068,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(bad_json, setup, teardown),
       cmocka_unit_test_setup_teardown(plain_text, setup, teardown),
       cmocka_unit_test_setup_teardown(columns, setup, teardown),
+      cmocka_unit_test_setup_teardown(texts, setup, teardown),
+      cmocka_unit_test_setup_teardown(texts_are_counted, setup, teardown),
+      cmocka_unit_test(entries_are_fixed),
       cmocka_unit_test_setup_teardown(bad_records_can_be_skipped, setup, teardown),
       cmocka_unit_test_setup_teardown(skipped_records_leave_no_tokens, setup, teardown),
       cmocka_unit_test_setup_teardown(files_are_appended, setup, teardown),

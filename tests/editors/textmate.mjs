@@ -38,9 +38,13 @@ for (const file of files) {
     const { tokens, ruleStack } = grammar.tokenizeLine(text, stack);
     stack = ruleStack;
     const scopesAt = (at) => tokens.find((t) => t.startIndex <= at && at < t.endIndex).scopes;
-    const comment = text.indexOf("//");
+    // Texts have nothing in them that is coloured by itself.
+    const plain = text.replace(/"([^"\\]|\\.)*"/g, (quoted) => " ".repeat(quoted.length));
+    const comment = plain.indexOf("//");
     if (comment >= 0) expect(file, number, comment, "//", scopesAt(comment), "comment.line");
-    const code = comment >= 0 ? text.slice(0, comment) : text;
+    const code = comment >= 0 ? plain.slice(0, comment) : plain;
+    for (const m of text.slice(0, code.length).matchAll(/"([^"\\]|\\.)*"/g))
+      expect(file, number, m.index + m[0].length - 1, m[0], scopesAt(m.index + m[0].length - 1), "string.quoted");
     for (const m of code.matchAll(/[A-Za-z_]\w*|\d+(\.\d+)?(e-?\d+)?/g)) {
       const word = m[0], roles = keywords.get(word);
       if (/^\d/.test(word)) expect(file, number, m.index, word, scopesAt(m.index), "constant.numeric");

@@ -124,6 +124,8 @@ static const struct {
     {"fn f() { (if a{b}else{c})(d); if a{b}else{c}- 1;- 1 }",
      "fn f() { (if a { b } else { c })(d); if a { b } else { c } - 1; -1 }\n"},
     {"fn f() {\n1// close\n23    // far\n}\n", "fn f() {\n  1 // close\n  23    // far\n}\n"},
+    {"fn f() {\n\"\xc3\xa4\xc3\xb6\"  // a\n\"ab\"  // b\n\"\xc3\xa4\"// c\n}\n",
+     "fn f() {\n  \"\xc3\xa4\xc3\xb6\"  // a\n  \"ab\"  // b\n  \"\xc3\xa4\" // c\n}\n"},
 };
 
 static void lines_are_laid_out(void **state) {
@@ -169,6 +171,16 @@ static void put_blanks(FILE *out, uint32_t count) {
     fputc(pick(5) ? ' ' : '\t', out);
 }
 
+// A text in quotation marks, as it is; gives what follows it.
+static const char *copy_quoted(const char *at, FILE *out) {
+  const char *end = at + 1;
+  while (*end && *end != '"' && *end != '\n')
+    end += *end == '\\' && end[1] ? 2 : 1;
+  end += *end == '"';
+  fwrite(at, 1, (size_t)(end - at), out);
+  return end;
+}
+
 // The text with other blanks: of each run another number, none where the tokens stay apart without, some beside
 // brackets and commas, more empty lines where there are some, other line ends. Line breaks and comments stay.
 static char *scramble(const char *text) {
@@ -193,12 +205,7 @@ static char *scramble(const char *text) {
       continue;
     }
     if (*at == '"') {
-      const char *end = at + 1;
-      while (*end && *end != '"' && *end != '\n')
-        end += *end == '\\' && end[1] ? 2 : 1;
-      end += *end == '"';
-      fwrite(at, 1, (size_t)(end - at), out);
-      at = end;
+      at = copy_quoted(at, out);
       before = '"';
       continue;
     }
@@ -248,6 +255,10 @@ static char *break_lines(const char *text) {
       size_t length = strcspn(at, "\n");
       fwrite(at, 1, length, out);
       at += length - 1;
+      continue;
+    }
+    if (*at == '"') {
+      at = copy_quoted(at, out) - 1;
       continue;
     }
     fputc(*at, out);

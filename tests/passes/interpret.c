@@ -8,6 +8,7 @@
 
 #include "compiler/base/arena.h"
 #include "runtime/kernel/reference.h"
+#include "tests/passes/interpret_text.h"
 
 #define DEEPEST_CALL 400
 #define MOST_BYTES ((size_t)32 << 20)
@@ -562,6 +563,16 @@ static void run_float(const struct frame *f, const struct ir_instr *instr) {
   }
 }
 
+static void run_text(const struct frame *f, const struct ir_instr *instr) {
+  struct slot operands[3], result;
+  memset(operands, 0, sizeof operands);
+  memset(&result, 0, sizeof result);
+  for (uint32_t i = 0; i < instr->n_operands; i++)
+    operands[i] = get(f, instr, i);
+  require(f, interpret_text(f->run->in, instr, operands, &result), "a text is wrong");
+  set(f, instr, result);
+}
+
 // ------------------------------------------------------------------------------------------ instructions
 
 static void run_call(const struct frame *f, uint32_t depth, const struct ir_instr *instr) {
@@ -592,6 +603,19 @@ static void run_instr(const struct frame *f, uint32_t depth, const struct ir_ins
   case IR_LIST_LEN: set_int(f, instr, get(f, instr, 0).list->n); return;
   case IR_LIST_GET: run_list_get(f, instr); return;
   case IR_PRINT: return;
+  case IR_CONST_TEXT:
+  case IR_TEXT_LEN:
+  case IR_TEXT_GET:
+  case IR_TEXT_SLICE:
+  case IR_TEXT_CONCAT:
+  case IR_TEXT_JOIN:
+  case IR_TEXT_SPLIT:
+  case IR_TEXT_FIND:
+  case IR_TEXT_COMPARE:
+  case IR_TEXT_EQ:
+  case IR_TEXT_MAP:
+  case IR_TEXT_OF:
+  case IR_TEXT_TO: run_text(f, instr); return;
   case IR_CALL: run_call(f, depth, instr); return;
   case IR_EMIT: run_emit(f, instr); return;
   case IR_LIST_SUM:

@@ -37,6 +37,7 @@ struct slot {
     const struct slot_sum *sum;
     const struct slot_list *list;
     const struct slot_data *data;
+    const char *text;
   };
   const struct ir_type *actual;  // of a tensor whose type has run-time sizes: with their values
 };

@@ -132,6 +132,10 @@ static struct slot random_slot(struct world *w, const struct ir_type *type, int 
   case IR_BOOL: return (struct slot){.integer = pick(w, 2)};
   case IR_FLOAT: return (struct slot){.number = pick(w, 100) * 0.01};
   case IR_INDEX: return (struct slot){.integer = pick(w, (uint32_t)w->dims[type->dim])};
+  case IR_TEXT: {
+    static const char *const texts[] = {"", "a", "ab", "w1", "n\xc3\xa4h", "12", "Verb", "b a"};
+    return (struct slot){.text = texts[pick(w, sizeof texts / sizeof *texts)]};
+  }
   case IR_TENSOR: return (struct slot){.tensor = random_row(w, reference_elements(type, w->dims))};
   case IR_LIST: return random_list(w, type, depth);
   case IR_DATA: return random_data(w, type, depth);
@@ -160,6 +164,7 @@ static bool fields_equal(struct world *w, const struct ir_type *type, const stru
 static bool slots_equal(struct world *w, const struct ir_type *type, struct slot a, struct slot b) {
   switch (type->kind) {
   case IR_FLOAT: return numbers_equal(a.number, b.number);
+  case IR_TEXT: return strcmp(a.text, b.text) == 0;
   case IR_TENSOR:
     for (int64_t i = 0; i < reference_elements(type, w->dims); i++)
       if (!numbers_equal(a.tensor[i], b.tensor[i]))

@@ -10,6 +10,8 @@
 
 #include "runtime/batch/trace.h"
 #include "runtime/host/host_runtime.h"
+#include "runtime/value/value_text.h"
+#include "runtime/value/vocab.h"
 
 #define FIRST_VALUE 100
 #define MOST_SLOTS 256
@@ -238,6 +240,16 @@ static uint64_t read_list(struct reader *in, const struct ir_module *ir, const s
   return (uint64_t)(uintptr_t)value_list_new(in->arena, ir_type_width(element), length, slots);
 }
 
+// In quotes, without escapes.
+static uint64_t read_text(struct reader *in) {
+  expect(in, '"');
+  size_t length = strcspn(in->at, "\"");
+  const struct value_text *text = value_text_new(in->arena, in->at, length);
+  in->at += length;
+  expect(in, '"');
+  return (uint64_t)(uintptr_t)text;
+}
+
 // Gives the number of slots filled.
 static uint32_t read_value(struct reader *in, const struct ir_module *ir, const struct ir_type *type,
                            uint64_t *slots) {
@@ -257,6 +269,7 @@ static uint32_t read_value(struct reader *in, const struct ir_module *ir, const 
     expect(in, '%');
     slots[0] = strtoull(in->at, &end, 10);
     break;
+  case IR_TEXT: slots[0] = read_text(in); return 1;
   case IR_LIST: slots[0] = read_list(in, ir, type->element); return 1;
   case IR_DATA: slots[0] = read_data(in, ir, ir->datas[type->data]); return 1;
   case IR_TUPLE: return read_fields(in, ir, type->tuple.n, type->tuple.fields, slots);
@@ -309,6 +322,12 @@ static const uint64_t *write_value(FILE *out, const struct ir_module *ir, const 
     fprintf(out, "%.15g", real);
     return slots + 1;
   case IR_TENSOR: fprintf(out, "%%%llu", (unsigned long long)slots[0]); return slots + 1;
+  case IR_TEXT: {
+    const struct value_text *text = (const struct value_text *)(uintptr_t)slots[0];
+    assert_int_equal(strlen(text->bytes), text->length);
+    fprintf(out, "\"%s\"", text->bytes);
+    return slots + 1;
+  }
   case IR_LIST: write_list(out, ir, type->element, slots[0]); return slots + 1;
   case IR_DATA: {
     const struct value_data *data = (const struct value_data *)(uintptr_t)slots[0];
@@ -331,6 +350,33 @@ static void compile(struct fixture *f) {
   f->code = host_compile(f->jit, f->ir, f->dims, &error);
   if (!f->code)
     fail_msg("%s", error);
+}
+
+static void free_sets(struct fixture *f) {
+  for (uint32_t i = 0; f->sets && i < f->ir->n_dims; i++)
+    vocab_free(f->sets[i]);
+  free(f->sets);
+}
+
+static void make_sets(struct fixture *f) {
+  free_sets(f);
+  f->sets = calloc(f->ir->n_dims + 1, sizeof *f->sets);
+  for (uint32_t i = 0; i < f->ir->n_dims; i++) {
+    const struct ir_dim *dim = f->ir->dims[i];
+    if (dim->atom.kind == SIZE_DIM)
+      continue;
+    const char **names = calloc((size_t)f->dims[i] + 1, sizeof *names);
+    char(*written)[24] = calloc((size_t)f->dims[i] + 1, sizeof *written);
+    for (int64_t k = 0; k < f->dims[i]; k++) {
+      snprintf(written[k], sizeof *written, "w%lld", (long long)k);
+      names[k] = dim->atom.kind == SIZE_ENUM ? dim->members[k] : written[k];
+    }
+    f->sets[i] = vocab_new(dim->atom.name, dim->atom.kind == SIZE_ENUM || dim->closed, 1, 0);
+    assert_true(vocab_fix(f->sets[i], NULL, 0));
+    assert_true(vocab_set(f->sets[i], names, (size_t)f->dims[i], NULL));
+    free(names);
+    free(written);
+  }
 }
 
 struct fixture *fixture_new(struct jit *jit, const char *name, const char *text, size_t length) {
@@ -357,6 +403,7 @@ struct fixture *fixture_new(struct jit *jit, const char *name, const char *text,
   f->pool = fiber_pool_new(NULL);
   f->arena = value_arena_new();
   f->room.heaps.scribbles = true;
+  make_sets(f);
   compile(f);
   return f;
 }
@@ -368,6 +415,7 @@ static void forget(struct fixture *f) {
 
 void fixture_free(struct fixture *f) {
   host_code_free(f->code);
+  free_sets(f);
   ir_module_free(f->ir);
   fiber_pool_free(f->pool);
   forget(f);
@@ -384,6 +432,7 @@ void fixture_set_size(struct fixture *f, const char *name, int64_t value) {
   for (uint32_t i = 0; i < f->ir->n_dims; i++) {
     if (strcmp(f->ir->dims[i]->atom.name, name) == 0) {
       f->dims[i] = value;
+      make_sets(f);
       compile(f);
       return;
     }
@@ -422,6 +471,7 @@ static void run(struct fixture *f, const struct ir_entry *entry, const uint64_t 
   *example = (struct example){.trace = (struct trace *)(void *)&log,
                               .arena = f->arena,
                               .limits = &f->limits,
+                              .sets = f->sets,
                               .room = &f->room,
                               .heap.pool = &f->room.heaps,
                               .interrupt = f->interrupt};
@@ -461,8 +511,11 @@ static void check_nothing_left(struct fixture *f, const struct ir_function *func
   host_forget_prints(&f->example);
   for (uint32_t i = 0; i < function->n_results; i++) {
     enum ir_type_kind kind = function->results[i]->kind;
-    if (kind == IR_LIST || kind == IR_DATA)
-      value_release_slot(&f->example, results[i], kind == IR_LIST);
+    if (kind == IR_LIST || kind == IR_DATA || kind == IR_TEXT)
+      value_release_slot(&f->example, results[i],
+                         kind == IR_LIST   ? VALUE_LIST
+                         : kind == IR_TEXT ? VALUE_TEXT
+                                           : VALUE_DATA);
   }
   if (!has_sums(f->ir) && f->example.heap.live != 0)
     fail_msg("%s leaves %zu bytes that nothing refers to", function->name, f->example.heap.live);

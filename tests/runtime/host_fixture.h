@@ -22,6 +22,7 @@ struct fixture {
   struct example_room room;
   struct example example;  // that ran last: the results of fixture_run_slots lie in its heap
   int64_t *dims;
+  struct vocab **sets;  // [dim]; entry i of a vocab is "wi"
   // Set before fixture_run.
   struct example_limits limits;
   const volatile int *interrupt;

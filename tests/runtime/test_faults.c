@@ -99,11 +99,16 @@ void __wrap_free(void *memory) {
 }
 
 static const char source[] =
-    "dim D = 4\nvocab Word\nparam E: f32[Word, D]\nparam W: f32[D, D]\nparam b: f32[D]\n"
-    "fn loss(words: [Word], x: float) -> f32 {\n  var h = b\n  for w in words {\n"
-    "    h = tanh(W @ h + E[w])\n  }\n  sum(h) * x\n}\n";
-static const char data[] = "{\"words\": [\"a\", \"b\", \"c\"], \"x\": 1}\n{\"words\": [], \"x\": 2}\n"
-                           "{\"words\": [\"c\", \"a\", \"d\", \"e\"], \"x\": 0.5}\n";
+    "dim D = 4\nvocab Word\nvocab Part(of = s, members = [\"<s>\"])\nenum Tag { B, I }\n"
+    "param E: f32[Word, D]\nparam W: f32[D, D]\nparam b: f32[D]\nparam P: f32[Part, D]\n"
+    "fn loss(words: [Word], x: float, s: text) -> f32 {\n  var h = b\n  for w in words {\n"
+    "    h = tanh(W @ h + E[w])\n  }\n  for p in parts(s + \" <s>\") {\n    h = h + P[p]\n  }\n"
+    "  let names = [text(w) for w in words] + [text(B)]\n"
+    "  sum(h) * x * len(join(names, s[0..1]))\n}\n"
+    "fn parts(s: text) -> [Part] { [Part(nfc(nfd(lower(t)))) for t in split(s, \" \")] }\n";
+static const char data[] = "{\"words\": [\"a\", \"b\", \"c\"], \"x\": 1, \"s\": \"a B\"}\n"
+                           "{\"words\": [], \"x\": 2, \"s\": \"n\xc3\xa4h\"}\n"
+                           "{\"words\": [\"c\", \"a\", \"d\", \"e\"], \"x\": 0.5, \"s\": \"b\"}\n";
 
 struct world {
   char folder[64], data[96], weights[96], module[96];
@@ -269,13 +274,13 @@ static nn_status *load_data(struct world *world) {
 }
 
 static nn_status *parse_values(struct world *world) {
-  static const char *const texts[][2] = {{"a b", "1"}, {"[\"a\"]", "0.5"}};
+  static const char *const texts[][3] = {{"a b", "1", "a text"}, {"[\"a\"]", "0.5", "\"\""}};
   nn_dataset *set = NULL;
-  nn_status *status = nn_dataset_parse(world->model, entry, texts[0], 2, &set);
+  nn_status *status = nn_dataset_parse(world->model, entry, texts[0], 3, &set);
   nn_dataset_free(set);
   set = NULL;
   if (!status)
-    status = nn_dataset_parse(world->model, entry, texts[1], 2, &set);
+    status = nn_dataset_parse(world->model, entry, texts[1], 3, &set);
   nn_dataset_free(set);
   return status;
 }

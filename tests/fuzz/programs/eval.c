@@ -20,10 +20,10 @@ struct fuzz_list {
 };
 
 struct fuzz_value {
-  int64_t i;         // INT, BOOL, WORD, TAG, and the int of a record
-  struct number s;   // NUM, and the number of a pair or record
-  struct number *x;  // VEC, and the vector of a pair or record
-  struct fuzz_list list;
+  int64_t i;              // INT, BOOL, WORD, TAG, and the int of a record
+  struct number s;        // NUM, and the number of a pair or record
+  struct number *x;       // VEC, and the vector of a pair or record
+  struct fuzz_list list;  // also TEXT: the code points
   const struct tree *tree;
 };
 
@@ -256,6 +256,71 @@ static struct fuzz_list order_of(struct run *run, int n, const struct number *x)
   return order;
 }
 
+// ---- texts ----
+
+static struct fuzz_list text_of(struct run *run, const char *ascii) {
+  struct fuzz_list text = list_of(run, (int)strlen(ascii));
+  for (int i = 0; i < text.n; i++)
+    text.items[i].i = ascii[i];
+  return text;
+}
+
+// Less than 0, 0, or more.
+static int compare_texts(struct fuzz_list a, struct fuzz_list b) {
+  for (int i = 0; i < a.n && i < b.n; i++)
+    if (a.items[i].i != b.items[i].i)
+      return a.items[i].i < b.items[i].i ? -1 : 1;
+  return a.n - b.n;
+}
+
+static struct fuzz_list part(struct run *run, struct fuzz_list a, int from, int to) {
+  struct fuzz_list c = list_of(run, to - from);
+  for (int i = 0; i < c.n; i++)
+    c.items[i] = a.items[from + i];
+  return c;
+}
+
+static int find_text(struct run *run, struct fuzz_list text, struct fuzz_list wanted, int from) {
+  for (; from + wanted.n <= text.n; from++)
+    if (compare_texts(part(run, text, from, from + wanted.n), wanted) == 0)
+      return from;
+  return -1;
+}
+
+static struct fuzz_list split_text(struct run *run, struct fuzz_list text, struct fuzz_list separator) {
+  struct fuzz_list parts = list_of(run, 0);
+  struct fuzz_value item = {0};
+  for (int at = 0, end; at <= text.n; at = end + (separator.n ? separator.n : 1)) {
+    end = separator.n ? find_text(run, text, separator, at) : at;
+    if (separator.n == 0 && at == text.n)
+      break;
+    end = end < 0 ? text.n : end;
+    item.list = part(run, text, at, separator.n ? end : at + 1);
+    parts = joined(run, parts, (struct fuzz_list){1, &item});
+    if (separator.n && end == text.n)
+      break;
+  }
+  return parts;
+}
+
+static struct fuzz_list join_texts(struct run *run, struct fuzz_list parts, struct fuzz_list separator) {
+  struct fuzz_list text = list_of(run, 0);
+  for (int i = 0; i < parts.n; i++)
+    text = joined(run, i ? joined(run, text, separator) : text, parts.items[i].list);
+  return text;
+}
+
+static struct fuzz_list sorted_texts(struct run *run, struct fuzz_list a) {
+  struct fuzz_list c = joined(run, a, (struct fuzz_list){0, NULL});
+  for (int i = 1; i < c.n; i++)
+    for (int k = i; k > 0 && compare_texts(c.items[k - 1].list, c.items[k].list) > 0; k--) {
+      struct fuzz_value x = c.items[k];
+      c.items[k] = c.items[k - 1];
+      c.items[k - 1] = x;
+    }
+  return c;
+}
+
 static int subscript(int64_t i, int n) { return (int)((i % n + n) % n); }
 
 // ---- expressions ----
@@ -346,6 +411,19 @@ static struct fuzz_value eval_int(struct frame *f, enum form form, const struct 
   case INT_OF_TAG:
   case INT_OF_BOOL:
   case INT_OF_REC: return of_int(a[0].i);
+  case INT_OF_TEXT: return of_int(a[0].i);
+  case INT_WORDS: return of_int((int64_t)(x + N_WORDS - N_TAGS));
+  case INT_FIND: return of_int(find_text(f->run, a[0].list, a[1].list, 0));
+  case BOOL_TEXTS: return of_int(compare_texts(a[0].list, a[1].list) == 0);
+  case BOOL_LTEXTS: return of_int(!equal_lists(a[0].list, a[1].list, 1));
+  case BOOL_TEXT_LESS: return of_int(compare_texts(a[0].list, a[1].list) < 0);
+  case BOOL_TEXT_AT_LEAST: return of_int(compare_texts(a[0].list, a[1].list) >= 0);
+  case BOOL_UNKNOWN: return of_int(a[0].i == 0);
+  case WORD_OF_TEXT:
+  case TAG_OF_TEXT: return of_int(a[0].i);
+  case WORD_UNKNOWN: return of_int(0);
+  case INT_LEN_TEXT:
+  case INT_LEN_LTEXT:
   case INT_LEN_LVEC:
   case INT_LEN_LINT: return of_int(a[0].list.n);
   case INT_SUM:
@@ -603,6 +681,50 @@ static struct fuzz_list eval_list(struct run *r, enum form form, const struct fu
   return y;
 }
 
+static struct fuzz_list eval_text(struct run *r, enum form form, const struct fuzz_value *a) {
+  char written[32];
+  struct fuzz_list text;
+  switch (form) {
+  case TEXT_ASCII: return text_of(r, "ab a");
+  case TEXT_WIDE:
+    text = text_of(r, "n.h");
+    text.items[1].i = 0xe4;
+    return text;
+  case TEXT_OF_INT: snprintf(written, sizeof written, "%lld", (long long)a[0].i); return text_of(r, written);
+  case TEXT_OF_BOOL: return text_of(r, a[0].i ? "true" : "false");
+  case TEXT_OF_TAG: snprintf(written, sizeof written, "T%lld", (long long)a[0].i); return text_of(r, written);
+  case TEXT_ADD: return joined(r, a[0].list, a[1].list);
+  case TEXT_UPPER:
+    text = joined(r, a[0].list, (struct fuzz_list){0, NULL});
+    for (int i = 0; i < text.n; i++)
+      text.items[i].i -= (text.items[i].i >= 'a' && text.items[i].i <= 'z') || text.items[i].i == 0xe4 ? 32
+                                                                                                       : 0;
+    return text;
+  case TEXT_TURNED: {
+    int at = subscript(a[1].i, a[0].list.n + 1);
+    return joined(r, part(r, a[0].list, at, a[0].list.n), part(r, a[0].list, 0, at));
+  }
+  case TEXT_FIRST: return part(r, a[0].list, 0, a[0].list.n > 0);
+  case TEXT_JOIN: return join_texts(r, a[0].list, a[1].list);
+  case TEXT_BACKWARDS: return reversed(r, a[0].list);
+  case LTEXT_CHARS: return split_text(r, a[0].list, list_of(r, 0));
+  case LTEXT_SPLIT: return split_text(r, a[0].list, a[1].list);
+  case LTEXT_SORTED: return sorted_texts(r, a[0].list);
+  case LTEXT_NEW:
+    text = list_of(r, 2);
+    text.items[0] = a[0];
+    text.items[1] = a[1];
+    return text;
+  case LTEXT_PUSH: return joined(r, a[0].list, (struct fuzz_list){1, (struct fuzz_value *)(uintptr_t)&a[1]});
+  case LTEXT_MAP:
+    text = list_of(r, a[0].list.n);
+    for (int i = 0; i < text.n; i++)
+      text.items[i].list = joined(r, a[0].list.items[i].list, a[1].list);
+    return text;
+  default: return a[0].list;  // TEXT_NFC: of what texts hold here
+  }
+}
+
 static struct fuzz_value eval(struct frame *f, const struct expr *e) {
   struct run *run = f->run;
   step(run);
@@ -611,6 +733,7 @@ static struct fuzz_value eval(struct frame *f, const struct expr *e) {
   struct fuzz_value a[MAX_PARAMETERS] = {{0}}, y = {0};
   switch (e->form) {  // what need not evaluate all operands
   case INT_IF:
+  case TEXT_IF:
   case NUM_IF:
   case VEC_IF: return eval(f, eval(f, e->args[0]).i ? e->args[1] : e->args[2]);
   case BOOL_AND: return eval(f, e->args[0]).i ? eval(f, e->args[1]) : of_int(0);
@@ -641,6 +764,8 @@ static struct fuzz_value eval(struct frame *f, const struct expr *e) {
   case LWORD:
   case LLINT:
   case LREC: y.list = eval_list(run, e->form, a); return y;
+  case TEXT:
+  case LTEXT: y.list = eval_text(run, e->form, a); return y;
   default: return eval_int(f, e->form, e, a);
   }
 }
@@ -658,6 +783,8 @@ static bool leaves(enum flow *flow) {
 
 static enum flow exec_for(struct frame *f, const struct stmt *s) {
   struct fuzz_list list = s->a != NULL ? eval(f, s->a).list : (struct fuzz_list){0, NULL};
+  if (s->a != NULL && s->a->type == TEXT)
+    list = split_text(f->run, list, (struct fuzz_list){0, NULL});
   int n = s->kind == FOR_RANGE ? (int)s->integer : s->kind == FOR_TAG ? N_TAGS : list.n;
   for (int i = 0; i < n; i++) {
     f->slots[s->slot] = s->a != NULL ? list.items[i] : of_int(i);

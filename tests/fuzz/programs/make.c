@@ -145,9 +145,9 @@ static struct expr *make_call(struct maker *m, enum fuzz_type type, int size) {
 // The smallest expression of each type that needs no variable.
 static struct expr *make_small(struct maker *m, enum fuzz_type type) {
   static const enum form least[N_TYPES] = {
-      [INT] = INT_CONSTANT, [BOOL] = BOOL_LESS,   [NUM] = NUM_SUM,   [VEC] = VEC_B0,
-      [WORD] = WORD_ARGMAX, [TAG] = TAG_CONSTANT, [LVEC] = LVEC_NEW, [LINT] = LINT_NEW,
-      [LLINT] = LLINT_NEW,  [LREC] = LREC_NEW,    [PAIR] = PAIR_NEW, [REC] = REC_NEW};
+      [INT] = INT_CONSTANT, [BOOL] = BOOL_LESS, [NUM] = NUM_SUM,    [VEC] = VEC_B0,      [WORD] = WORD_ARGMAX,
+      [TAG] = TAG_CONSTANT, [LVEC] = LVEC_NEW,  [LINT] = LINT_NEW,  [LLINT] = LLINT_NEW, [LREC] = LREC_NEW,
+      [PAIR] = PAIR_NEW,    [REC] = REC_NEW,    [TEXT] = TEXT_WIDE, [LTEXT] = LTEXT_NEW};
   if (type == TREE || type == LWORD)
     return NULL;
   return make_form(m, least[type], 0);
@@ -193,8 +193,8 @@ static struct stmt *new_stmt(enum stmt_kind kind) {
 }
 
 static struct stmt *make_declaration(struct maker *m) {
-  static const enum fuzz_type types[] = {INT,  NUM, VEC, VEC,  LVEC, LINT, LLINT,
-                                         LREC, REC, TAG, WORD, BOOL, NUM,  LWORD};
+  static const enum fuzz_type types[] = {INT, NUM, VEC,  VEC,  LVEC, LINT,  LLINT, LREC,
+                                         REC, TAG, WORD, BOOL, NUM,  LWORD, TEXT,  LTEXT};
   enum fuzz_type type = types[pick(m, sizeof types / sizeof *types)];
   bool assignable = pick(m, 3) > 0;
   struct stmt *s = new_stmt(assignable ? VAR : LET);
@@ -218,7 +218,8 @@ static struct stmt *make_pair(struct maker *m) {
 }
 
 static struct stmt *make_assignment(struct maker *m) {
-  static const enum fuzz_type types[] = {VEC, VEC, NUM, NUM, INT, LVEC, LINT, LREC, REC, TAG, LLINT};
+  static const enum fuzz_type types[] = {VEC,  VEC, NUM, NUM,   INT,  LVEC, LINT,
+                                         LREC, REC, TAG, LLINT, TEXT, LTEXT};
   enum fuzz_type type = types[pick(m, sizeof types / sizeof *types)];
   struct stmt *s = new_stmt(SET);
   s->slot = find_variable(m, type, true);
@@ -258,9 +259,11 @@ static struct stmt *make_loop_body(struct maker *m, int size) {
 
 static struct stmt *make_loop(struct maker *m, int size) {
   static const enum stmt_kind kinds[] = {FOR_RANGE, FOR_LIST, FOR_ZIP, FOR_TAG, WHILE};
-  static const enum fuzz_type lists[] = {LVEC, LINT, LWORD, LREC}, elements[] = {VEC, INT, WORD, REC};
+  static const enum fuzz_type lists[] = {LVEC, LINT, LWORD, LREC, LTEXT, TEXT},
+                              elements[] = {VEC, INT, WORD, REC, TEXT, TEXT};
   struct stmt *s = new_stmt(kinds[pick(m, 5)]);
-  uint32_t list = pick(m, 4);
+  // The characters of a text are no list that could be zipped.
+  uint32_t list = pick(m, s->kind == FOR_LIST ? 6 : 5);
   enum fuzz_type type = s->kind == FOR_TAG                          ? TAG
                         : s->kind == FOR_LIST || s->kind == FOR_ZIP ? elements[list]
                                                                     : INT;
@@ -354,6 +357,8 @@ static struct expr *number_of(struct maker *m, int slot) {
                  apply(VEC_SCALED, apply(NUM_OF_REC, v, NULL), vector_constant()));
   case PAIR: return apply(NUM_OF_PAIR, v, NULL);
   case LINT: v = apply(INT_SUM, v, NULL); break;
+  case LTEXT: v = apply(TEXT_JOIN, v, new_expr(TEXT_WIDE, TEXT));  // fall through
+  case TEXT: v = apply(INT_FIND, v, new_expr(TEXT_WIDE, TEXT)); break;
   case TAG: v = apply(INT_OF_TAG, v, NULL); break;
   case WORD: return apply(NUM_MEAN, apply(VEC_WORD, v, NULL), NULL);
   case INT: break;
@@ -461,13 +466,13 @@ static void begin_function(struct maker *m, enum fuzz_type result, int n, const 
 }
 
 static void make_plain(struct maker *m) {
-  static const enum fuzz_type results[] = {VEC, NUM, PAIR, INT, REC, LVEC, LINT, TAG};
-  static const enum fuzz_type types[] = {VEC, INT, NUM, WORD, LVEC, LINT, REC, TAG, LREC, PAIR};
+  static const enum fuzz_type results[] = {VEC, NUM, PAIR, INT, REC, LVEC, LINT, TAG, TEXT, LTEXT};
+  static const enum fuzz_type types[] = {VEC, INT, NUM, WORD, LVEC, LINT, REC, TAG, LREC, PAIR, TEXT, LTEXT};
   enum fuzz_type params[MAX_PARAMETERS] = {VEC};
   int n = 1 + (int)pick(m, MAX_PARAMETERS - 1);
   for (int i = 1; i < n; i++)
     params[i] = types[pick(m, sizeof types / sizeof *types)];
-  begin_function(m, results[pick(m, 8)], n, params);
+  begin_function(m, results[pick(m, sizeof results / sizeof *results)], n, params);
   make_result(m, 2 + (int)pick(m, 3), &m->function->body, &m->function->result);
   m->program->n_functions++;
 }

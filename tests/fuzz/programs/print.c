@@ -3,10 +3,12 @@
 
 #include "tests/fuzz/programs/program.h"
 
-const char *const type_names[N_TYPES] = {
-    [INT] = "int",      [BOOL] = "bool",          [NUM] = "f32",    [VEC] = "f32[H]",   [WORD] = "Word",
-    [TAG] = "Tag",      [LVEC] = "[f32[H]]",      [LINT] = "[int]", [LWORD] = "[Word]", [LLINT] = "[[int]]",
-    [LREC] = "[State]", [PAIR] = "(f32[H], f32)", [REC] = "State",  [TREE] = "Tree"};
+const char *const type_names[N_TYPES] = {[INT] = "int",       [BOOL] = "bool",          [NUM] = "f32",
+                                         [VEC] = "f32[H]",    [WORD] = "Word",          [TAG] = "Tag",
+                                         [LVEC] = "[f32[H]]", [LINT] = "[int]",         [LWORD] = "[Word]",
+                                         [LLINT] = "[[int]]", [LREC] = "[State]",       [TEXT] = "text",
+                                         [LTEXT] = "[text]",  [PAIR] = "(f32[H], f32)", [REC] = "State",
+                                         [TREE] = "Tree"};
 
 static const char *const texts[] = {
 #define FORM(name, result, a, b, c, text) text,
@@ -265,6 +267,9 @@ void program_print(FILE *out, const struct program *program) {
           "fn chosen(n: int) -> int { sample(tensor(0, uniform())) + n - 1 }\n"
           "fn asserted(n: int) -> int {\n  assert(n == n, \"equal\")\n  n\n}\n"
           "fn mixed[n](x: f32[n], y: f32[n]) -> f32[n] { tanh(x) * y + 0.5 * x }\n"
+          "fn turned(s: text, n: int) -> text {\n  let k = (n %% (len(s) + 1) + len(s) + 1) %% (len(s) + 1)\n"
+          "  s[k..len(s)] + s[0..k]\n}\n"
+          "fn first(s: text) -> text { if len(s) == 0 { s } else { s[0] } }\n"
           "fn number(words: [Word]) -> int { int(words[0]) }\n",
           program->h);
   struct printer p = {.out = out, .program = program};

@@ -23,6 +23,8 @@ enum fuzz_type {
   LWORD,
   LLINT,
   LREC,
+  TEXT,
+  LTEXT,
   PAIR,
   REC,
   TREE,
@@ -189,6 +191,38 @@ enum fuzz_type {
   F(LLINT_PUSH, LLINT, LLINT, LINT, NONE, "push($0, $1)")                                                    \
   F(LREC_NEW, LREC, REC, NONE, NONE, "[$0]")                                                                 \
   F(LREC_PUSH, LREC, LREC, REC, NONE, "push($0, $1)")                                                        \
+  F(INT_LEN_TEXT, INT, TEXT, NONE, NONE, "len($0)")                                                          \
+  F(INT_LEN_LTEXT, INT, LTEXT, NONE, NONE, "len($0)")                                                        \
+  F(INT_FIND, INT, TEXT, TEXT, NONE, "find_text($0, $1)")                                                    \
+  F(INT_OF_TEXT, INT, INT, NONE, NONE, "int(text($0))")                                                      \
+  F(INT_WORDS, INT, INT, NONE, NONE, "($0 + len(Word) - len(Tag))")                                          \
+  F(BOOL_TEXTS, BOOL, TEXT, TEXT, NONE, "($0 == $1)")                                                        \
+  F(BOOL_LTEXTS, BOOL, LTEXT, LTEXT, NONE, "($0 != $1)")                                                     \
+  F(BOOL_TEXT_LESS, BOOL, TEXT, TEXT, NONE, "($0 < $1)")                                                     \
+  F(BOOL_TEXT_AT_LEAST, BOOL, TEXT, TEXT, NONE, "($0 >= $1)")                                                \
+  F(BOOL_UNKNOWN, BOOL, WORD, NONE, NONE, "is_unknown($0)")                                                  \
+  F(WORD_OF_TEXT, WORD, WORD, NONE, NONE, "Word(text($0))")                                                  \
+  F(WORD_UNKNOWN, WORD, INT, NONE, NONE, "Word(text($0))")                                                   \
+  F(TAG_OF_TEXT, TAG, TAG, NONE, NONE, "Tag(text($0))")                                                      \
+  F(TEXT_ASCII, TEXT, NONE, NONE, NONE, "\"ab a\"")                                                          \
+  F(TEXT_WIDE, TEXT, NONE, NONE, NONE, "\"näh\"")                                                            \
+  F(TEXT_OF_INT, TEXT, INT, NONE, NONE, "text($0)")                                                          \
+  F(TEXT_OF_BOOL, TEXT, BOOL, NONE, NONE, "text($0)")                                                        \
+  F(TEXT_OF_TAG, TEXT, TAG, NONE, NONE, "text($0)")                                                          \
+  F(TEXT_ADD, TEXT, TEXT, TEXT, NONE, "($0 + $1)")                                                           \
+  F(TEXT_UPPER, TEXT, TEXT, NONE, NONE, "upper($0)")                                                         \
+  F(TEXT_NFC, TEXT, TEXT, NONE, NONE, "nfc(nfd($0))")                                                        \
+  F(TEXT_TURNED, TEXT, TEXT, INT, NONE, "turned($0, $1)")                                                    \
+  F(TEXT_FIRST, TEXT, TEXT, NONE, NONE, "first($0)")                                                         \
+  F(TEXT_JOIN, TEXT, LTEXT, TEXT, NONE, "join($0, $1)")                                                      \
+  F(TEXT_BACKWARDS, TEXT, TEXT, NONE, NONE, "join(reversed([it for it in $0]), \"\")")                       \
+  F(TEXT_IF, TEXT, BOOL, TEXT, TEXT, "(if $0 { $1 } else { $2 })")                                           \
+  F(LTEXT_NEW, LTEXT, TEXT, TEXT, NONE, "[$0, $1]")                                                          \
+  F(LTEXT_PUSH, LTEXT, LTEXT, TEXT, NONE, "push($0, $1)")                                                    \
+  F(LTEXT_CHARS, LTEXT, TEXT, NONE, NONE, "chars($0)")                                                       \
+  F(LTEXT_SPLIT, LTEXT, TEXT, TEXT, NONE, "split($0, $1)")                                                   \
+  F(LTEXT_SORTED, LTEXT, LTEXT, NONE, NONE, "sort($0)")                                                      \
+  F(LTEXT_MAP, LTEXT, LTEXT, TEXT, NONE, "map($0, fn(x) { x + $1 })")                                        \
   F(PAIR_NEW, PAIR, VEC, NUM, NONE, "($0, $1)")                                                              \
   F(REC_NEW, REC, VEC, INT, NUM, "State($0, $1, $2)")                                                        \
   F(REC_AT, REC, INT, NONE, NONE, "$v[($0 % len($v) + len($v)) % len($v)]")

@@ -1,5 +1,5 @@
-// Messages of the readers.
-#include "runtime/data/message.h"
+// Error messages as malloc'd text.
+#include "runtime/base/message.h"
 
 #include <stdarg.h>
 #include <stdio.h>

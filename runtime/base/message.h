@@ -1,6 +1,6 @@
-// Error messages of the data readers: malloc'd text handed up through a `char **error`.
-#ifndef NN_RUNTIME_DATA_MESSAGE_H
-#define NN_RUNTIME_DATA_MESSAGE_H
+// Error messages as malloc'd text, handed up through a `char **error`.
+#ifndef NN_RUNTIME_BASE_MESSAGE_H
+#define NN_RUNTIME_BASE_MESSAGE_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 // Vocabularies: counting, freezing, looking up.
-#include "runtime/data/vocab.h"
+#include "runtime/value/vocab.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +9,11 @@
 #include "compiler/base/arena.h"
 #include "compiler/base/array.h"
 #include "compiler/base/hash_index.h"
-#include "runtime/data/message.h"
+#include "runtime/base/message.h"
+#include "runtime/value/value_text.h"
 
 struct entry {
-  char *text;
-  size_t length;
+  struct value_text *text;
   int64_t count;
 };
 
@@ -21,6 +21,8 @@ struct vocab {
   char *name;
   bool closed, frozen;
   int64_t min_count, max_size;
+  size_t n_fixed;
+  char **fixed;
   size_t n, capacity;
   struct entry *entries;
   struct hash_index index;  // of `entries`
@@ -45,7 +47,35 @@ struct vocab *vocab_new(const char *name, bool closed, int64_t min_count, int64_
   vocab->max_size = max_size;
   arena_init(&vocab->tables);
   vocab->index = hash_index_new(&vocab->tables);
-  return vocab;
+  if (closed || vocab_fix(vocab, (const char *const[]){"<unk>"}, 1))
+    return vocab;
+  vocab_free(vocab);
+  return NULL;
+}
+
+static void free_fixed(struct vocab *vocab) {
+  for (size_t i = 0; i < vocab->n_fixed; i++)
+    free(vocab->fixed[i]);
+  free(vocab->fixed);
+  vocab->fixed = NULL;
+  vocab->n_fixed = 0;
+}
+
+bool vocab_fix(struct vocab *vocab, const char *const *entries, size_t n) {
+  free_fixed(vocab);
+  vocab->fixed = calloc(n + 1, sizeof *vocab->fixed);
+  while (vocab->fixed && vocab->n_fixed < n &&
+         (vocab->fixed[vocab->n_fixed] = strdup(entries[vocab->n_fixed])))
+    vocab->n_fixed++;
+  return vocab->fixed && vocab->n_fixed == n;
+}
+
+// Whether the entry is one of those that are always there.
+static bool is_fixed(const struct vocab *vocab, const struct entry *entry) {
+  for (size_t i = 0; i < vocab->n_fixed; i++)
+    if (!strcmp(entry->text->bytes, vocab->fixed[i]))
+      return true;
+  return false;
 }
 
 // The index forgets what it held; its tables are few and large, so that they go, too.
@@ -67,6 +97,7 @@ void vocab_free(struct vocab *vocab) {
   if (!vocab)
     return;
   clear(vocab);
+  free_fixed(vocab);
   free(vocab->journal);
   free(vocab->name);
   free(vocab);
@@ -81,7 +112,7 @@ struct wanted {
 static bool is_wanted(const void *context, uint32_t item) {
   const struct wanted *wanted = context;
   const struct entry *entry = &wanted->vocab->entries[item];
-  return entry->length == wanted->length && !memcmp(entry->text, wanted->token, wanted->length);
+  return entry->text->length == wanted->length && !memcmp(entry->text->bytes, wanted->token, wanted->length);
 }
 
 // The number of the entry, or HASH_INDEX_NONE.
@@ -97,13 +128,14 @@ static struct entry *find_or_add(struct vocab *vocab, const char *token, size_t 
     return &vocab->entries[found];
   bool has_room = vocab->n < HASH_INDEX_NONE && hash_index_reserve(&vocab->index) &&
                   array_reserve(&vocab->entries, sizeof *vocab->entries, vocab->n + 1, &vocab->capacity);
-  char *text = has_room ? strndup(token, length) : NULL;
+  struct value_text *text = has_room ? malloc(value_text_memory(length)) : NULL;
   if (!text) {
     vocab->out_of_memory = true;
     return NULL;
   }
+  value_text_write(text, token, length);
   struct entry *entry = &vocab->entries[vocab->n];
-  *entry = (struct entry){text, length, 0};
+  *entry = (struct entry){text, 0};
   hash_index_add(&vocab->index, hash, (uint32_t)vocab->n++);
   return entry;
 }
@@ -138,12 +170,11 @@ void vocab_take_back(struct vocab *vocab) {
     vocab->entries[vocab->journal[--vocab->n_journal]].count--;
   while (vocab->n > vocab->n_marked) {
     struct entry *entry = &vocab->entries[--vocab->n];
-    hash_index_remove(&vocab->index, XXH3_64bits(entry->text, entry->length), (uint32_t)vocab->n);
+    hash_index_remove(&vocab->index, XXH3_64bits(entry->text->bytes, (size_t)entry->text->length),
+                      (uint32_t)vocab->n);
     free(entry->text);
   }
 }
-
-static bool is_unk(const struct entry *entry) { return !strcmp(entry->text, "<unk>"); }
 
 // Largest first.
 static int by_count(const void *a, const void *b) {
@@ -152,7 +183,7 @@ static int by_count(const void *a, const void *b) {
 }
 
 static void keep(struct vocab *vocab, const struct entry *old) {
-  struct entry *entry = find_or_add(vocab, old->text, old->length);
+  struct entry *entry = find_or_add(vocab, old->text->bytes, (size_t)old->text->length);
   if (entry)
     entry->count = old->count;
 }
@@ -162,14 +193,16 @@ bool vocab_freeze(struct vocab *vocab) {
     return vocab->frozen;
   // With max_size: everything more frequent than `last` is kept, and of what is exactly as frequent the first
   // `ties`.
-  size_t room = vocab->max_size > 0 ? (size_t)vocab->max_size - !vocab->closed : SIZE_MAX, above = 0;
+  size_t most = (size_t)vocab->max_size, room = SIZE_MAX, above = 0;
+  if (most > 0)
+    room = most > vocab->n_fixed ? most - vocab->n_fixed : 0;
   int64_t threshold = vocab->min_count > 1 ? vocab->min_count : 1, last = INT64_MIN;
   if (room < vocab->n) {
     int64_t *counts = calloc(vocab->n, sizeof *counts);
     if (!counts)
       return false;
     for (size_t i = 0; i < vocab->n; i++)
-      counts[i] = vocab->entries[i].count;
+      counts[i] = is_fixed(vocab, &vocab->entries[i]) ? 0 : vocab->entries[i].count;
     qsort(counts, vocab->n, sizeof *counts, by_count);
     last = counts[room];  // the first that does not fit: entries above it all do
     while (above < room && counts[above] > last)
@@ -181,13 +214,13 @@ bool vocab_freeze(struct vocab *vocab) {
   vocab->entries = NULL;
   vocab->n = vocab->capacity = 0;
   clear_index(vocab);
-  if (!vocab->closed)
-    find_or_add(vocab, "<unk>", 5);
+  for (size_t i = 0; i < vocab->n_fixed; i++)
+    find_or_add(vocab, vocab->fixed[i], strlen(vocab->fixed[i]));
   for (size_t i = 0; i < n; i++) {
-    bool fits = old[i].count > last || (old[i].count == last && ties > 0);
+    bool fits = !is_fixed(vocab, &old[i]) && (old[i].count > last || (old[i].count == last && ties > 0));
     if (old[i].count == last && fits)
       ties--;
-    if (fits && old[i].count >= threshold && !(is_unk(&old[i]) && !vocab->closed))
+    if (fits && old[i].count >= threshold)
       keep(vocab, &old[i]);
     free(old[i].text);
   }
@@ -198,8 +231,10 @@ bool vocab_freeze(struct vocab *vocab) {
 
 bool vocab_set(struct vocab *vocab, const char *const *entries, size_t n, char **error) {
   clear(vocab);
-  if (!vocab->closed && (n == 0 || strcmp(entries[0], "<unk>")))
-    return message_set(error, "vocabulary %s: its first entry is not <unk>", vocab->name);
+  for (size_t i = 0; i < vocab->n_fixed; i++)
+    if (i >= n || strcmp(entries[i], vocab->fixed[i]))
+      return message_set(error, "vocabulary %s: its entry %zu is not %s", vocab->name, i + 1,
+                         vocab->fixed[i]);
   for (size_t i = 0; i < n; i++) {
     size_t before = vocab->n;
     if (!find_or_add(vocab, entries[i], strlen(entries[i])))
@@ -214,7 +249,13 @@ bool vocab_set(struct vocab *vocab, const char *const *entries, size_t n, char *
 bool vocab_is_frozen(const struct vocab *vocab) { return vocab->frozen; }
 size_t vocab_size(const struct vocab *vocab) { return vocab->n; }
 const char *vocab_name(const struct vocab *vocab) { return vocab->name; }
-const char *vocab_entry(const struct vocab *vocab, int64_t index) { return vocab->entries[index].text; }
+const char *vocab_entry(const struct vocab *vocab, int64_t index) {
+  return vocab->entries[index].text->bytes;
+}
+
+const struct value_text *vocab_text(const struct vocab *vocab, int64_t index) {
+  return vocab->entries[index].text;
+}
 
 int64_t vocab_find(const struct vocab *vocab, const char *token, size_t length) {
   uint32_t found = find(vocab, XXH3_64bits(token, length), token, length);
