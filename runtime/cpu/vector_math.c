@@ -249,8 +249,8 @@ LLVMValueRef vector_math_sigmoid(const struct codegen *cg, LLVMValueRef x) {
   return LLVMBuildFDiv(b, numerator, LLVMBuildFAdd(b, e, one, ""), "");
 }
 
-// `any`: x may be anything, also what has no logarithm. log(x + error), where `error` is less than half a unit in the last place of x; NULL: 0. A sum of 1 and something that
-// has lost digits is no denormal number.
+// log(x + error), where `error` is less than half a unit in the last place of x; NULL: 0. A sum of 1 and something that
+// has lost digits is no denormal number. `any`: x may be anything, also what has no logarithm.
 static LLVMValueRef log_of(const struct codegen *cg, LLVMValueRef x, LLVMValueRef error, bool any) {
   const struct format *f = format_of(cg);
   LLVMBuilderRef b = cg->builder;

@@ -499,6 +499,22 @@ static void test_losses(void **state) {
   compare(rig, "losses");
 }
 
+static void test_distributions(void **state) {
+  struct rig *rig = *state;
+  const double *x = param(rig, "x"), *y = param(rig, "y"), *z = param(rig, "z");
+  double divergence = 0, density = 0, of_pixels = 0, of_zeros = 0;
+  for (size_t i = 0; i < D; i++) {
+    divergence += 0.5 * (exp(y[i]) + x[i] * x[i] - 1 - y[i]);
+    density -= log(exp(-(x[i] - y[i]) * (x[i] - y[i]) / (2 * exp(z[i]))) / sqrt(2 * acos(-1) * exp(z[i])));
+    double p = sigmoid(x[i]), pixel = sigmoid(y[i]);
+    of_pixels -= pixel * log(p) + (1 - pixel) * log(1 - p);
+    of_zeros -= log(1 - p);
+  }
+  const double distributions[] = {divergence, density, of_pixels, of_zeros, 1};
+  expect(rig, sizeof distributions / sizeof *distributions, distributions);
+  compare(rig, "distributions");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lstm),
@@ -512,6 +528,7 @@ int main(void) {
       cmocka_unit_test(test_norms),
       cmocka_unit_test(test_activations),
       cmocka_unit_test(test_losses),
+      cmocka_unit_test(test_distributions),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -19,7 +19,9 @@
 enum { WIDTH = 1000, EXAMPLES = 1000, N = WIDTH * EXAMPLES };
 
 static const char many_model[] =
+    "import std.random\n"
     "dim N = 1000\n"
+    "fn shifted(n: int) -> f32[N] { (normal_of(3 * ones[N], log(4) * ones[N]) - 3) / 2 }\n"
     "fn normals(n: int) -> f32[N] { normal[N] }\n"
     "fn uniforms(n: int) -> f32[N] { uniform[N] }\n"
     "fn gumbels(n: int) -> f32[N] { gumbel[N] }\n"
@@ -74,6 +76,7 @@ static const struct distribution {
     {"normals", normal_cdf, 0, 1, 0, 3, -6.5, 6.5},
     {"uniforms", uniform_cdf, 0.5, 1.0 / 12, 0, 1.8, 0, 1},
     {"gumbels", gumbel_cdf, 0.57721566490153286, 1.6449340668482264, 1.1395470994046487, 5.4, -3.2, 23},
+    {"shifted", normal_cdf, 0, 1, 0, 3, -6.5, 6.5},
 };
 
 // How far the mean of the k-th powers of a standardised sample may be from theirs: by four and a half of its own
@@ -87,8 +90,10 @@ static void check_moments(const struct distribution *d, const double *x) {
     for (int k = 1; k <= 4; k++)
       sums[k] += power *= z;
   }
-  static const double spread[][5] = {
-      {0, 1, 1.4143, 3.873, 9.798}, {0, 1, 0.8945, 1.964, 2.401}, {0, 1, 2.1, 9.5, 43}};
+  static const double spread[][5] = {{0, 1, 1.4143, 3.873, 9.798},
+                                     {0, 1, 0.8945, 1.964, 2.401},
+                                     {0, 1, 2.1, 9.5, 43},
+                                     {0, 1, 1.4143, 3.873, 9.798}};
   const double expected[] = {1, 0, 1, d->third, d->fourth};
   for (int k = 1; k <= 4; k++) {
     double error = (sums[k] / N - expected[k]) * sqrt(N) / spread[d - distributions][k];
@@ -158,6 +163,9 @@ static void assert_uncorrelated(const double *x, const double *y, size_t lag, co
 // ------------------------------------------------------------------------------------------------ draws of host code
 
 static const char host_model[] =
+    "import std.random\n"
+    "fn relaxed(n: int) -> [int] { let x = tensor(0, 1, 2)\n [argmax(gumbel_softmax(x, 0.5)) for _ in 0..10] "
+    "}\n"
     "fn floats(n: int) -> [float] { [random() for _ in 0..1000] }\n"
     "fn positions(n: int) -> [int] { [sample([0.5, 0, 2, 1.5]) for _ in 0..1000] }\n"
     "fn indices(n: int) -> [int] { let p = tensor(0, 1, 3)\n [sample(p) for _ in 0..10] }\n"
@@ -222,6 +230,11 @@ static void host_draws_are_theirs(void **state) {
   free(x);
   x = draw_lists(&rig, "indices", 10);
   check_counts("sample of a tensor", x, (size_t)10 * EXAMPLES, (double[]){0, 0.25, 0.75}, 3);
+  free(x);
+  x = draw_lists(&rig, "relaxed", 10);
+  double e = exp(1), total = 1 + e + e * e;
+  check_counts("gumbel_softmax", x, (size_t)10 * EXAMPLES, (double[]){1 / total, e / total, e * e / total},
+               3);
   free(x);
   // The second is drawn with the weights of those that are left.
   double pairs[16] = {0}, weights[] = {1, 2, 0, 4};
