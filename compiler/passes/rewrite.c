@@ -8,12 +8,12 @@
 #include "compiler/passes/cfg.h"
 
 bool instr_is_pure(const struct ir_instr *instr) {
-  return instr_is_removable(instr) && instr->op != IR_CALL && instr->op != IR_EMIT &&
-         !ir_is_host_draw(instr->op);
+  return instr_is_removable(instr) && instr->op != IR_CALL && instr->op != IR_EMIT;
 }
 
 bool instr_is_removable(const struct ir_instr *instr) {
-  return !ir_is_terminator(instr->op) && ir_op_infos[instr->op].class != IR_CLASS_SINK;
+  return !ir_is_terminator(instr->op) && ir_op_infos[instr->op].class != IR_CLASS_SINK &&
+         !ir_is_host_draw(instr->op);
 }
 
 // ------------------------------------------------------------------------------------------- replacement

@@ -21,7 +21,7 @@ struct arena;
 // may draw random numbers, nor are draws of host code, which have no site.
 bool instr_is_pure(const struct ir_instr *instr);
 // Whether an instruction without uses may go, provided that it cannot fail (failure.h): everything but
-// terminators and sinks.
+// terminators, sinks and draws of host code.
 bool instr_is_removable(const struct ir_instr *instr);
 
 // Replacement of values. value_replace notes that every use of `old` shall become `by`; rewrite_uses

@@ -123,6 +123,18 @@ static const struct model {
      "  sum([sum(p.h) for (p, _) in found])\n"
      "}\n",
      6},
+    {"what is drawn in each turn, by tensors and by host code",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  var tags: [Tag] = []\n  var scale = 1.0\n"
+     "  for w in longer(words) {\n"
+     "    let share = random()\n"
+     "    let t = sample(softmax(score(w) + gumbel[Tag]))\n"
+     "    if t != A || random() < share { tags = push(tags, t) }\n"
+     "    scale = scale * (0.5 + random())\n"
+     "  }\n"
+     "  scale * sum([sum(F[t] * uniform[H]) for t in push(tags, B)])\n"
+     "}\n",
+     2},
     {"each decision feeds the next turn",
      "fn loss(words: [Word]) -> f32 {\n"
      "  var h = zeros[H]\n"
