@@ -364,6 +364,35 @@ static const struct type *wrong_product(struct checker *checker, const struct as
   return &type_error;
 }
 
+// The type with a dimension of one element put in, or taken out.
+static const struct type *with_one(struct checker *checker, const struct type *type, size_t axis) {
+  const struct size *sizes[TYPE_MAX_RANK] = {NULL};
+  for (size_t i = 0; i <= type->tensor.rank; i++)
+    sizes[i] = i == axis ? size_constant(checker->arena, 1) : type->tensor.sizes[i - (i > axis)];
+  return type_tensor(checker->arena, type->tensor.rank + 1, sizes);
+}
+
+static const struct type *without(struct checker *checker, const struct type *type, size_t axis) {
+  const struct size *sizes[TYPE_MAX_RANK];
+  for (size_t i = 0, n = 0; i < type->tensor.rank; i++)
+    if (i != axis)
+      sizes[n++] = type->tensor.sizes[i];
+  return type_tensor(checker->arena, type->tensor.rank - 1, sizes);
+}
+
+// A vector beside more than a matrix is one of one row or column.
+static const struct type *product_type(struct checker *checker, const struct type *a, const struct type *b,
+                                       struct shape_fault *fault) {
+  size_t rank_a = a->tensor.rank, rank_b = b->tensor.rank;
+  bool is_row = rank_a == 1 && rank_b > 2, is_column = rank_b == 1 && rank_a > 2;
+  const struct type *types[] = {is_row ? with_one(checker, a, 0) : a,
+                                is_column ? with_one(checker, b, 1) : b};
+  const struct type *type = check_shape(checker, IR_OP_MATMUL, 2, types, 0, fault);
+  if (type && (is_row || is_column))
+    type = without(checker, type, type->tensor.rank - (is_row ? 2 : 1));
+  return type;
+}
+
 static const struct type *check_matmul(struct checker *checker, struct ast_expr *expr) {
   struct ast_expr *left = expr->binary.left, *right = expr->binary.right;
   check_known(checker, left, NULL);
@@ -374,7 +403,7 @@ static const struct type *check_matmul(struct checker *checker, struct ast_expr 
   if (a->kind != TYPE_TENSOR || b->kind != TYPE_TENSOR)
     return wrong_operands(checker, left, right, expr->binary.op_span, "@");
   struct shape_fault fault;
-  const struct type *type = shape_of_two(checker, IR_OP_MATMUL, left, right, &fault);
+  const struct type *type = product_type(checker, a, b, &fault);
   if (type)
     return type;
   size_t rank_a = a->tensor.rank, rank_b = b->tensor.rank;
@@ -385,6 +414,16 @@ static const struct type *check_matmul(struct checker *checker, struct ast_expr 
       diag_help(d, "the inner product of two vectors is `dot(a, b)`");
     else if (rank_a == 0 || rank_b == 0)
       diag_help(d, "a scalar multiplies by `*`");
+    return &type_error;
+  }
+  if (fault.kind == SHAPE_LEAD) {
+    struct diag *d = report_operands(checker, DIAG_MATMUL_SHAPES, expr->binary.op_span, left, right,
+                                     "these shapes do not multiply");
+    diag_note(d,
+              "each is a matrix for every choice of the dimensions before its last two, which differ: `%s` "
+              "and `%s`",
+              size_text(checker->arena, fault.inner[0]), size_text(checker->arena, fault.inner[1]));
+    check_label_sizes(checker, d, fault.inner[0], fault.inner[1]);
     return &type_error;
   }
   assert(fault.kind == SHAPE_INNER);

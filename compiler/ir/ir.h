@@ -338,9 +338,10 @@ struct ir_function {
   bool fails;                // may end the example, or never end: filled by failure_analyse
 };
 
-// MATMUL: operands of rank 1 or 2, at least one of rank 2, after the transposes asked for:
-//   [n,k] @ [k] -> [n]     [k] @ [k,m] -> [m]     [n,k] @ [k,m] -> [n,m]
-// A rank-1 operand is never transposed.
+// MATMUL, after the transposes asked for, which exchange the last two dimensions:
+//   [n,k] @ [k] -> [n]     [k] @ [k,m] -> [m]     [..,n,k] @ [..,k,m] -> [..,n,m]
+// A rank-1 operand is never transposed. What stands before the last two is equal, or one the end of the other: a product of
+// matrices for each choice, with the same matrix where an operand lacks the dimensions.
 
 enum ir_block_kind { IR_BLOCK_FORWARD, IR_BLOCK_ADJOINT };
 

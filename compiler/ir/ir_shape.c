@@ -51,6 +51,10 @@ static void explain(struct inference *in, const struct shape_fault *fault) {
     mismatch(in, "%s @ %s: one side must be a matrix, the other a matrix or vector", text(in, 0),
              text(in, 1));
     break;
+  case SHAPE_LEAD:
+    mismatch(in, "%s @ %s: leading sizes %s and %s differ", text(in, 0), text(in, 1),
+             size_text(arena, fault->inner[0]), size_text(arena, fault->inner[1]));
+    break;
   case SHAPE_TURNED: mismatch(in, "a vector is never transposed: %s @ %s", text(in, 0), text(in, 1)); break;
   case SHAPE_INNER:
     mismatch(in, "inner sizes of %s%s and %s%s differ: %s and %s", text(in, 0),

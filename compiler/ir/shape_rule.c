@@ -1,6 +1,8 @@
 // The rules of the column `shape` of ops.def: one function for each name in it.
 #include "compiler/ir/shape_rule.h"
 
+#include <string.h>
+
 struct asking {
   const struct shape_question *q;
   struct ir_shape *result;
@@ -96,25 +98,47 @@ static bool shape_vector(struct asking *in) {
   return has_rank(in, 0, in->q->axis == 0, most) && has_axis(in) && give_shape(in, operand(in, 0));
 }
 
+// A matrix of the last two dimensions for each choice of those before: the operand that has fewer of these is the same
+// along the first ones.
+static bool lead_alike(struct asking *in) {
+  const struct ir_shape *a = operand(in, 0), *b = operand(in, 1);
+  for (uint32_t i = 3; i <= a->rank && i <= b->rank; i++) {
+    const struct size *leads[2] = {a->sizes[a->rank - i], b->sizes[b->rank - i]};
+    if (size_equal(leads[0], leads[1]))
+      continue;
+    refuse(in, SHAPE_LEAD, 0, 1);
+    memcpy(in->fault->inner, leads, sizeof leads);
+    return false;
+  }
+  return true;
+}
+
 static bool shape_matmul(struct asking *in) {
   const struct ir_shape *a = operand(in, 0), *b = operand(in, 1);
   bool ta = in->q->transpose_a, tb = in->q->transpose_b;
   uint32_t ra = a->rank, rb = b->rank;
-  if (ra < 1 || ra > 2 || rb < 1 || rb > 2 || ra + rb < 3)
+  bool is_one = ra >= 2 && rb >= 2 && ra <= IR_MAX_RANK && rb <= IR_MAX_RANK;
+  if (!is_one && !(ra == 1 && rb == 2) && !(ra == 2 && rb == 1))
     return refuse(in, SHAPE_PRODUCT, 0, 1);
   if ((ta && ra == 1) || (tb && rb == 1))
     return refuse(in, SHAPE_TURNED, tb && rb == 1, 0);
-  const struct size *inner_a = a->sizes[ra == 2 && !ta], *inner_b = b->sizes[rb == 2 && tb];
+  const struct size *inner_a = a->sizes[ra - 1 - ta], *inner_b = b->sizes[rb == 1 ? 0 : rb - 2 + tb];
   if (!size_equal(inner_a, inner_b)) {
     refuse(in, SHAPE_INNER, 0, 1);
     in->fault->inner[0] = inner_a;
     in->fault->inner[1] = inner_b;
     return false;
   }
-  const struct size *rows = a->sizes[ta], *columns = b->sizes[!tb];
   if (ra == 1)
-    return give(in, 1, columns, NULL);
-  return rb == 1 ? give(in, 1, rows, NULL) : give(in, 2, rows, columns);
+    return give(in, 1, b->sizes[!tb], NULL);
+  if (rb == 1)
+    return give(in, 1, a->sizes[ta], NULL);
+  if (!lead_alike(in))
+    return false;
+  give_shape(in, ra >= rb ? a : b);
+  in->result->sizes[in->result->rank - 2] = a->sizes[ra - 2 + ta];
+  in->result->sizes[in->result->rank - 1] = b->sizes[rb - 1 - tb];
+  return true;
 }
 
 static bool shape_outer(struct asking *in) {

@@ -25,7 +25,8 @@ enum shape_fault_kind {
   SHAPE_AXIS,     // the operand has no such axis
   SHAPE_DIFFERS,  // it and `other` must have one shape, or it the last dimensions of that, where that is allowed
   SHAPE_JOIN,     // it cannot be joined to `other`
-  SHAPE_PRODUCT,    // operands 0 and 1: one must be a matrix, the other a matrix or a vector
+  SHAPE_PRODUCT,    // operands 0 and 1: both must be of two dimensions at least, or a matrix and a vector
+  SHAPE_LEAD,       // operands 0 and 1 differ in sizes before their matrices: inner[0] and inner[1]
   SHAPE_TURNED,     // a vector is never transposed
   SHAPE_INNER,      // operands 0 and 1 have other numbers of terms: inner[0] and inner[1]
   SHAPE_TOO_LARGE,  // a size of the result is out of range; with this operand, where there are several

@@ -235,7 +235,7 @@ static struct ir_value *binary_operation(struct lower_fn *fn, const struct opera
   struct ir_builder *build = &fn->ssa.build;
   switch (a->type->kind) {
   case IR_TENSOR:
-    return row->for_tensor == IR_OP_MATMUL ? ir_build_matmul(build, a, false, b, false)
+    return row->for_tensor == IR_OP_MATMUL ? lower_product(fn, a, b)
                                            : ir_build_binary(build, row->for_tensor, a, b);
   case IR_FLOAT: return ir_build_host2(build, row->for_float, a, b);
   case IR_TEXT: return text_operation(fn, row->for_int, a, b);

@@ -362,6 +362,7 @@ struct ir_value *lower_to_scalar(struct lower_fn *fn, struct ir_value *host);
 struct ir_value *lower_tensor_slice(struct lower_fn *fn, struct ir_value *a, const struct size *low,
                                     const struct size *high);
 struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *expr);
+struct ir_value *lower_product(struct lower_fn *, struct ir_value *a, struct ir_value *b);
 struct ssa_values lower_reshape(struct lower_fn *, const struct ast_expr *);
 struct ssa_values lower_permute(struct lower_fn *, const struct ast_expr *);
 struct ssa_values lower_broadcast(struct lower_fn *, const struct ast_expr *);

@@ -221,6 +221,27 @@ struct ssa_values lower_permute(struct lower_fn *fn, const struct ast_expr *expr
                              : ir_build_permute(&fn->ssa.build, a, order));
 }
 
+// A vector as a matrix of one row or, as axis 1, of one column.
+static struct ir_value *as_matrix(struct lower_fn *fn, struct ir_value *vector, uint32_t axis) {
+  struct ir_module *module = fn->lower->module;
+  const struct size *one = size_constant(module->arena, 1), *n = vector->type->shape.sizes[0];
+  const struct size *sizes[2] = {axis == 0 ? one : n, axis == 0 ? n : one};
+  return ir_build_broadcast(&fn->ssa.build, vector, ir_type_tensor(module, 2, sizes), axis + 1);
+}
+
+// a @ b. A vector goes with many matrices as a matrix, whose only row or column is taken out of the result.
+struct ir_value *lower_product(struct lower_fn *fn, struct ir_value *a, struct ir_value *b) {
+  struct ir_builder *build = &fn->ssa.build;
+  uint32_t rank_a = a->type->shape.rank, rank_b = b->type->shape.rank;
+  if (rank_a == 1 && rank_b > 2)
+    return ir_build_over(build, IR_OP_SUM, ir_build_matmul(build, as_matrix(fn, a, 0), false, b, false),
+                         rank_b - 1);
+  if (rank_b == 1 && rank_a > 2)
+    return ir_build_over(build, IR_OP_SUM, ir_build_matmul(build, a, false, as_matrix(fn, b, 1), false),
+                         rank_a);
+  return ir_build_matmul(build, a, false, b, false);
+}
+
 // max and min of a tensor and a host number, which takes no share of the gradient where the two are equal. The tensor
 // comes first.
 static enum ir_op with_number(enum ir_op op, const struct ast_call *call, struct ir_value **operands) {

@@ -51,6 +51,23 @@ static void product_with_vector(struct adjoint *adjoint, const struct ir_instr *
   adjoint_add(adjoint, vector, ir_build_matmul(&adjoint->build, m, dy_along_rows, dy, false));
 }
 
+// The gradient of an operand that was the same along the first dimensions of the result.
+static struct ir_value *summed_to(struct ir_builder *build, struct ir_value *gradient, uint32_t rank) {
+  while (gradient->type->shape.rank > rank)
+    gradient = ir_build_over(build, IR_OP_SUM, gradient, 1);
+  return gradient;
+}
+
+// All rows of matrices as one matrix.
+static struct ir_value *rows_of(struct adjoint *adjoint, struct ir_value *a) {
+  const struct ir_shape *shape = &a->type->shape;
+  const struct size *sizes[2] = {shape->sizes[0], shape->sizes[shape->rank - 1]};
+  for (uint32_t i = 1; sizes[0] && i + 1 < shape->rank; i++)
+    sizes[0] = size_mul(adjoint->module->arena, sizes[0], shape->sizes[i]);
+  assert(sizes[0]);  // the sizes of the whole can be multiplied
+  return ir_build_reshape(&adjoint->build, a, ir_type_tensor(adjoint->module, 2, sizes));
+}
+
 // Y = A' @ B' where ' is the transpose asked for: dA' = dY @ B'^T, dB' = A'^T @ dY.
 static void product_of_matrices(struct adjoint *adjoint, const struct ir_instr *product, uint32_t operand,
                                 struct ir_value *dy) {
@@ -58,12 +75,19 @@ static void product_of_matrices(struct adjoint *adjoint, const struct ir_instr *
   struct ir_value *a = adjoint_twin(adjoint, product->operands[0]),
                   *b = adjoint_twin(adjoint, product->operands[1]);
   struct ir_builder *build = &adjoint->build;
+  // One matrix for all: one product over all rows.
+  if (operand == 1 && b->type->shape.rank == 2 && a->type->shape.rank > 2 && !ta &&
+      !ir_type_is_ragged(a->type)) {
+    a = rows_of(adjoint, a);
+    dy = rows_of(adjoint, dy);
+  }
   struct ir_value *gradient;
   if (operand == 0)
     gradient = ta ? ir_build_matmul(build, b, tb, dy, true) : ir_build_matmul(build, dy, false, b, !tb);
   else
     gradient = tb ? ir_build_matmul(build, dy, true, a, ta) : ir_build_matmul(build, a, !ta, dy, false);
-  adjoint_add(adjoint, product->operands[operand], gradient);
+  adjoint_add(adjoint, product->operands[operand],
+              summed_to(build, gradient, product->operands[operand]->type->shape.rank));
 }
 
 static void differentiate_outer(struct adjoint *adjoint, const struct ir_instr *outer, uint32_t operand,
@@ -120,7 +144,7 @@ void adjoint_special(struct adjoint *adjoint, const struct ir_instr *forward, ui
   const struct ir_value *a = forward->operands[operand];
   switch (forward->op) {
   case IR_OP_MATMUL:
-    if (forward->operands[0]->type->shape.rank == 2 && forward->operands[1]->type->shape.rank == 2)
+    if (forward->operands[0]->type->shape.rank >= 2 && forward->operands[1]->type->shape.rank >= 2)
       product_of_matrices(adjoint, forward, operand, dy);
     else
       product_with_vector(adjoint, forward, operand, dy);

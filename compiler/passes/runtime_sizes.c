@@ -73,7 +73,7 @@ static bool unite(struct numbering *n, const struct size *a, const struct size *
 
 // Makes equal what the operation wants to be.
 static bool heed(struct numbering *n, const struct ir_instr *instr, const struct shape_fault *fault) {
-  if (fault->kind == SHAPE_INNER)
+  if (fault->kind == SHAPE_INNER || fault->kind == SHAPE_LEAD)
     return unite(n, fault->inner[0], fault->inner[1]);
   const struct ir_shape *a = &instr->operands[fault->operand]->type->shape;
   const struct ir_shape *b = &instr->operands[fault->other]->type->shape;

@@ -380,14 +380,14 @@ struct matmul {
 static struct matmul describe_matmul(struct emission *e, struct node *node) {
   struct node *a = node->operands[0], *b = node->operands[1];
   struct matmul m = {.a = start_of(e, a), .b = start_of(e, b), .c = start_of(e, node)};
-  int64_t a_columns = a->rank == 1 ? a->n : a->size[1], b_columns = b->rank == 1 ? 1 : b->size[1];
+  int64_t a_columns = a->size[a->rank - 1], b_columns = b->rank == 1 ? 1 : b->size[b->rank - 1];
   m.a_row = node->transpose_a ? 1 : a_columns;
   m.a_inner = node->transpose_a ? a_columns : 1;
   m.b_inner = node->transpose_b ? 1 : b_columns;
   m.b_column = node->transpose_b ? b_columns : 1;
-  m.inner = a->rank == 1 ? a->n : node->transpose_a ? a->size[0] : a->size[1];
-  m.rows = a->rank == 1 ? 1 : a->n / m.inner;
-  m.columns = b->n / m.inner;
+  m.inner = a->size[a->rank - 1 - node->transpose_a];
+  m.rows = a->rank == 1 ? 1 : a->size[a->rank - 2 + node->transpose_a];
+  m.columns = b->rank == 1 ? 1 : b->size[b->rank - 1 - node->transpose_b];
   if (b->rank == 1)  // a column: its transpose times the transpose of A
     m = (struct matmul){.a = m.b,
                         .b = m.a,
@@ -516,8 +516,7 @@ static LLVMValueRef dot_by_strides(struct emission *e, const struct matmul *m, L
   return sum_product(e, &p, false);
 }
 
-static void emit_matmul(struct emission *e, const struct step *step) {
-  struct matmul m = describe_matmul(e, step->node);
+static void one_product(struct emission *e, struct matmul m) {
   struct codegen *cg = &e->cg;
   struct codegen_loop rows;
   begin_loop(e, &rows, m.rows);
@@ -535,6 +534,32 @@ static void emit_matmul(struct emission *e, const struct step *step) {
     codegen_loop_end(cg, &columns, NULL);
   }
   codegen_loop_end(cg, &rows, NULL);
+}
+
+// The operand's matrix for one of the products: it may have fewer of them than there are products.
+static LLVMValueRef matrix_at(struct emission *e, LLVMValueRef base, int64_t n, int64_t elements,
+                              int64_t products, LLVMValueRef product) {
+  if (n < products)
+    product = LLVMBuildURem(e->cg.builder, product, word(e, n), "");
+  return n == 1 ? base : after(e, base, product, elements);
+}
+
+static void emit_matmul(struct emission *e, const struct step *step) {
+  struct matmul m = describe_matmul(e, step->node);
+  int64_t products = step->node->n / (m.rows * m.columns);
+  if (products == 1) {
+    one_product(e, m);
+    return;
+  }
+  int64_t a_elements = m.rows * m.inner, b_elements = m.inner * m.columns;
+  struct codegen_loop loop;
+  begin_loop(e, &loop, products);
+  struct matmul one = m;
+  one.a = matrix_at(e, m.a, step->node->operands[0]->n / a_elements, a_elements, products, loop.index);
+  one.b = matrix_at(e, m.b, step->node->operands[1]->n / b_elements, b_elements, products, loop.index);
+  one.c = after(e, m.c, loop.index, m.rows * m.columns);
+  one_product(e, one);
+  codegen_loop_end(&e->cg, &loop, NULL);
 }
 
 // ------------------------------------------------------------------------------------------- packed products

@@ -208,7 +208,7 @@ static void add_product(struct graph *graph, struct node *node) {
   struct step *step = add_step(graph, STEP_PRODUCT, node, node->window);
   step->x = x;
   step->weights = graph_use(graph, param, layout);
-  step->rows = x->rank == 2 ? x->size[0] : 1;
+  step->rows = x->rank >= 2 ? x->n / x->size[x->rank - 1] : 1;
   step->inner = x->n / step->rows;
   step->columns = node->n / step->rows;
   step->result = node->place;
@@ -256,8 +256,7 @@ static void plan_row_step(struct graph *graph, struct node *node) {
   if (node->op != IR_OP_MATMUL)
     return;
   const struct node *a = node->operands[0];
-  int64_t columns = a->rank == 1 ? 1 : a->size[node->transpose_a];
-  graph->flops += 2.0 * (double)node->n * (double)a->n / (double)columns;
+  graph->flops += 2.0 * (double)node->n * (double)a->size[a->rank - 1 - node->transpose_a];
 }
 
 // What a window has to hand on besides: copies of results that lie elsewhere, and additions to the inputs'

@@ -37,16 +37,21 @@ static LLVMValueRef word(struct ragged *r, int64_t value) { return codegen_word(
 
 // -------------------------------------------------------------------------------------------------------- terms
 
-static struct ragged_point matrix_point(const struct node *matrix, bool transposed, uint32_t terms_axis,
-                                        LLVMValueRef other, LLVMValueRef k, bool other_in_lanes,
-                                        bool terms_in_lanes) {
-  struct ragged_point point = {.at = {k}, .lane = terms_in_lanes ? 0 : -1};
+// Where a product's operand is read: `at` are the result's coordinates, the last of which before its matrix are the
+// operand's, too; `other` is that of its rows or columns.
+static struct ragged_point matrix_point(const struct fold *f, const struct node *matrix, bool transposed,
+                                        uint32_t terms_axis, LLVMValueRef const *at, LLVMValueRef other,
+                                        LLVMValueRef k, bool other_in_lanes) {
+  struct ragged_point point = {.at = {k}, .lane = f->along ? 0 : -1};
   if (matrix->rank == 1)
     return point;
-  uint32_t at = transposed ? 1 - terms_axis : terms_axis;
-  point.at[at] = k;
-  point.at[1 - at] = other;
-  point.lane = terms_in_lanes ? (int)at : other_in_lanes ? (int)(1 - at) : -1;
+  uint32_t lead = matrix->rank - 2;
+  for (uint32_t i = 0; i < lead; i++)
+    point.at[i] = at[f->node->rank - 2 - lead + i];
+  uint32_t terms = lead + (transposed ? 1 - terms_axis : terms_axis), others = 2 * lead + 1 - terms;
+  point.at[terms] = k;
+  point.at[others] = other;
+  point.lane = f->along ? (int)terms : other_in_lanes ? (int)others : -1;
   return point;
 }
 
@@ -56,9 +61,10 @@ static void points_of(const struct fold *f, LLVMValueRef const *at, LLVMValueRef
   const struct node *node = f->node;
   if (f->product) {
     const struct node *a = f->x[0], *b = f->x[1];
-    bool both = a->rank == 2 && b->rank == 2;
-    points[0] = matrix_point(a, node->transpose_a, 1, at[0], k, !both && !f->along, f->along);
-    points[1] = matrix_point(b, node->transpose_b, 0, at[both], k, !f->along, f->along);
+    bool both = a->rank >= 2 && b->rank >= 2;
+    LLVMValueRef row = at[both ? node->rank - 2 : 0], column = at[node->rank - 1];
+    points[0] = matrix_point(f, a, node->transpose_a, 1, at, row, k, !both);
+    points[1] = matrix_point(f, b, node->transpose_b, 0, at, column, k, true);
     return;
   }
   const struct node *x = f->x[0];
@@ -297,7 +303,7 @@ static void choose_terms(struct fold *f) {
   const struct node *node = f->node, *x = f->x[0];
   f->axis = node_is_scalar(node) ? x->rank - 1 : node->axis;
   if (f->product)
-    f->axis = x->rank == 2 && !node->transpose_a;
+    f->axis = x->rank - 1 - node->transpose_a;
   f->terms = x->size[f->axis];
 }
 
@@ -308,8 +314,8 @@ static bool goes_along(struct ragged *r, const struct fold *f) {
     return true;
   unsigned along = ragged_apart(r, a, (int)f->axis), across;
   if (f->product) {
-    along += ragged_apart(r, b, b->rank == 2 && node->transpose_b);
-    across = b->rank == 2 ? ragged_apart(r, b, node->transpose_b ? 0 : 1)
+    along += ragged_apart(r, b, b->rank == 1 ? 0 : (int)b->rank - 2 + node->transpose_b);
+    across = b->rank >= 2 ? ragged_apart(r, b, (int)b->rank - 1 - node->transpose_b)
                           : ragged_apart(r, a, node->transpose_a ? 1 : 0);
   } else {
     along += b ? ragged_apart(r, b, (int)f->axis) : 0;
@@ -369,7 +375,7 @@ void ragged_fold(struct ragged *r, const struct node *node) {
   // As many sums at a time as there are registers for.
   unsigned many = r->e.cg.cpu.vector_bytes == 64 ? 4 : 2;
   struct tile tile = {.f = &f, .rows = 1, .columns = 4};
-  if (f.product && node->rank == 2) {
+  if (f.product && node->rank >= 2) {
     tile.rows = 4;
     tile.columns = many;
   }

@@ -57,7 +57,7 @@ static bool repeats(const struct node *node, uint32_t operand) {
   if (node->op == NODE_VIEW)
     return spreads(node);
   if (node->op == IR_OP_MATMUL)
-    return node->operands[1 - operand]->rank == 2;
+    return node->operands[1 - operand]->rank >= 2;
   return node->op == IR_OP_OUTER || node->op == IR_OP_ARGMAX;
 }
 
@@ -224,7 +224,7 @@ static double flops_of(const struct node *node) {
   if (node->op != IR_OP_MATMUL)
     return 0;
   const struct node *a = node->operands[0];
-  int64_t inner = a->rank == 2 && node->transpose_a ? a->size[0] : a->size[a->rank - 1];
+  int64_t inner = a->size[a->rank - 1 - node->transpose_a];
   for (uint32_t i = 0; i < node->rank; i++)
     if (node->size[i] < 0)
       return 0;

@@ -497,10 +497,15 @@ static void make_view(struct node *node, struct index_map map) {
   node->map = map;
 }
 
-// The other of a matrix's two ways to lie.
+// The other of a matrix's two ways to lie; of each of several matrices.
 static bool is_transpose(const struct node *node) {
-  return node->op == NODE_VIEW && node->rank == 2 && node->map.rank == 2 && node->map.axis[0] == 1 &&
-         node->map.axis[1] == 0 && node->n == node->operands[0]->n;
+  bool is_one = node->op == NODE_VIEW && node->rank >= 2 && node->map.rank == node->rank &&
+                node->n == node->operands[0]->n;
+  for (uint32_t i = 0; is_one && i < node->rank; i++) {
+    uint32_t axis = i + 2 < node->rank ? i : 2 * node->rank - 3 - i;
+    is_one = node->map.axis[i] == (int)axis && node->size[axis] == node->operands[0]->size[i];
+  }
+  return is_one;
 }
 
 // Shapes that differ in axes of one element alone: a view. A scalar has no axis to look along, and is none.

@@ -87,20 +87,24 @@ static void run_draws(const struct run *run, const struct ir_instr *instr, struc
 
 static void run_matmul(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {
   const struct reference_value *a = operand(run, instr, 0), *b = operand(run, instr, 1);
+  uint32_t ra = a->type->shape.rank, rb = b->type->shape.rank;
   // A vector is a matrix of one row on the left and of one column on the right.
-  bool row = a->type->shape.rank == 1;
-  int64_t a0 = row ? 1 : axis(run, a->type, 0), a1 = axis(run, a->type, row ? 0 : 1);
-  int64_t b0 = axis(run, b->type, 0), b1 = axis(run, b->type, 1);
+  int64_t a0 = ra == 1 ? 1 : axis(run, a->type, ra - 2), a1 = axis(run, a->type, ra - 1);
+  int64_t b0 = axis(run, b->type, rb == 1 ? 0 : rb - 2), b1 = rb == 1 ? 1 : axis(run, b->type, rb - 1);
   int64_t n = instr->transpose_a ? a1 : a0, inner = instr->transpose_a ? a0 : a1,
           m = instr->transpose_b ? b0 : b1;
-  for (int64_t i = 0; i < n; i++)
-    for (int64_t j = 0; j < m; j++) {
-      double sum = 0;
-      for (int64_t k = 0; k < inner; k++)
-        sum += a->elements[instr->transpose_a ? k * a1 + i : i * a1 + k] *
-               b->elements[instr->transpose_b ? j * b1 + k : k * b1 + j];
-      y->elements[i * m + j] = sum;
-    }
+  for (int64_t at = 0; at < y->n; at += n * m) {
+    const double *x = a->elements + at / (n * m) * a0 * a1 % a->n;
+    const double *z = b->elements + at / (n * m) * b0 * b1 % b->n;
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t j = 0; j < m; j++) {
+        double sum = 0;
+        for (int64_t k = 0; k < inner; k++)
+          sum += x[instr->transpose_a ? k * a1 + i : i * a1 + k] *
+                 z[instr->transpose_b ? j * b1 + k : k * b1 + j];
+        y->elements[at + i * m + j] = sum;
+      }
+  }
 }
 
 static void run_outer(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {

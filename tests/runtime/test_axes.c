@@ -48,6 +48,16 @@ static const struct {
      "2, N)) +\n"
      "    sum(tanh(reshape(X * b, N, 1, N, 2) * reshape(b, N, 2))) + sum(reshape(permute(X * X, 1, 0), "
      "2*N*N))\n"},
+    {"products of many matrices",
+     "fn heads[m](X: f32[m, D]) -> f32[2, m, N] { permute(reshape(X, 2, N, dim: 1), 1, 0, 2) }\n"
+     "fn attend[m](X: f32[m, D]) -> f32[m, D] {\n"
+     "  let K = heads(X @ W)\n  let V = heads(X)\n"
+     "  let A = softmax(V @ permute(K, 0, 2, 1), dim: 2)\n"
+     "  reshape(permute(A @ V, 1, 0, 2), D, dim: 1)\n}\n",
+     "  let C = permute(tanh(B), 0, 2, 1)\n"
+     "  sum(tanh(attend(S)) * b) + sum(tanh(attend(X)) * b) + sum(tanh(B @ W)) + sum(tanh(B @ C)) +\n"
+     "    sum(tanh(C @ (B * B))) + sum(tanh(X @ C) * 2) + sum(tanh(B @ b)) + sum(tanh(v @ B)) +\n"
+     "    sum(square(heads(S) @ slice(W, 0, N))) + sum(tanh(transpose(X) @ B)) + sum(heads(S) @ v)\n"},
 };
 #define N_MODELS (sizeof models / sizeof *models)
 

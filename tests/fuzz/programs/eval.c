@@ -596,6 +596,10 @@ static struct number *eval_vec(struct run *r, enum form form, const struct fuzz_
         y[i] = add(r, y[i], mul(r, part, param[PARAM_B0][k]));
       }
       break;
+    case VEC_MANY:
+      y[i] = add(r, dot(r, h, param[PARAM_W0] + i * h, 1, a[0].x),
+                 dot(r, h, param[PARAM_W1] + i * h, 1, a[0].x));
+      break;
     case VEC_TURNED: y[i] = mul(r, x, dot(r, h, param[PARAM_W0] + i, h, param[PARAM_B1])); break;
     case VEC_REPEATED_ALONG:
     case VEC_W1: y[i] = dot(r, h, param[PARAM_W1] + i, h, a[0].x); break;

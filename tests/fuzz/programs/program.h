@@ -136,6 +136,7 @@ enum fuzz_type {
   F(VEC_REPEATED_ALONG, VEC, VEC, NONE, NONE, "sum(W1 * broadcast($0, W1, dim: 1), dim: 0)")                 \
   F(VEC_PARTS, VEC, VEC, VEC, NONE, "(slice(concat(W0 + $0, W1 * $1, dim: 1), 1, H, dim: 1) @ b0)")          \
   F(VEC_TURNED, VEC, VEC, NONE, NONE, "(reshape(permute(reshape(W0 * $0, H, 1, H), 2, 0, 1), H, H) @ b1)")   \
+  F(VEC_MANY, VEC, VEC, NONE, NONE, "sum(tensor([W0, W1]) @ $0, dim: 0)")                                    \
   F(VEC_W0, VEC, VEC, NONE, NONE, "(W0 @ $0)")                                                               \
   F(VEC_W1, VEC, VEC, NONE, NONE, "($0 @ W1)")                                                               \
   F(VEC_LAYER, VEC, VEC, NONE, NONE, "cell.apply($0)")                                                       \
