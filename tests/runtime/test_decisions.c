@@ -175,10 +175,97 @@ static void results_are_the_same_however_they_run(void **state) {
   }
 }
 
+// ---- Many at once ----
+
+// In KiB: what is resident and what the page tables take. 0 where the system does not say so.
+static uint64_t memory_kib(void) {
+  FILE *file = fopen("/proc/self/status", "r");
+  uint64_t sum = 0;
+  char line[200];
+  while (file && fgets(line, sizeof line, file)) {
+    unsigned long long kib;
+    if (sscanf(line, "VmRSS: %llu", &kib) == 1 || sscanf(line, "VmPTE: %llu", &kib) == 1)
+      sum += kib;
+  }
+  if (file)
+    fclose(file);
+  return sum;
+}
+
+static uint64_t count_mappings(void) {
+  FILE *file = fopen("/proc/self/maps", "r");
+  uint64_t n = 0;
+  for (int c; file && (c = getc(file)) != EOF;)
+    n += c == '\n';
+  if (file)
+    fclose(file);
+  return n;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+enum { N_MANY = 2000 };
+#else
+enum { N_MANY = 50000 };
+#endif
+
+static struct {
+  uint64_t kib, mappings;
+  size_t waiting;
+} most;
+
+static void (*wait_as_ever)(void *, struct trace_example *, uint32_t);
+
+// The last one to wait sees all of them suspended.
+static void wait_and_look(void *context, struct trace_example *example, uint32_t value) {
+  if (++most.waiting == N_MANY) {
+    most.kib = memory_kib();
+    most.mappings = count_mappings();
+  }
+  wait_as_ever(context, example, value);
+}
+
+// As a minibatch of all sentences there are: each waits on a stack of its own, with its lists and its trace.
+static void examples_that_wait_take_little(void **state) {
+  (void)state;
+  struct rig rig;
+  rig_open(&rig,
+           HEAD "fn loss(words: [Word]) -> f32 {\n"
+                "  var h = zeros[H]\n  var tags: [Tag] = []\n"
+                "  for w in words {\n"
+                "    h = tanh(U @ h + E[w])\n"
+                "    let t = argmax(T @ h)\n"
+                "    tags = push(tags, t)\n"
+                "    h = h + F[t]\n"
+                "  }\n"
+                "  sum(h) * float(len(tags))\n"
+                "}\n",
+           "loss", &(struct rig_options){.n_examples = N_MANY});
+  rig_run(&rig, "loss", NN_INFER);
+  uint64_t before = memory_kib();
+  nn_session *session;
+  rig_check(nn_session_new(rig.model, &session));
+  wait_as_ever = session->minibatch.trace.wait;
+  session->minibatch.trace.wait = wait_and_look;
+  rig_check(nn_session_run(session, rig_entry(&rig, "loss"), rig.data, rig.examples, rig.n, NN_INFER));
+  assert_true(most.waiting > N_MANY);
+  for (size_t e = 0; e < rig.n; e++)
+    assert_null(nn_session_error(session, e));
+#if !defined(__SANITIZE_ADDRESS__)
+  if (most.kib - before > (uint64_t)16 * N_MANY)
+    fail_msg("%d examples that wait take %d KiB more", N_MANY, (int)(most.kib - before));
+#endif
+  // The system has no more than 65,530 for a process.
+  if (most.mappings > 2000)
+    fail_msg("%d examples that wait have %d mappings", N_MANY, (int)most.mappings);
+  nn_session_free(session);
+  rig_close(&rig);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(examples_wait_as_often_as_stated),
       cmocka_unit_test(results_are_the_same_however_they_run),
+      cmocka_unit_test(examples_that_wait_take_little),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
