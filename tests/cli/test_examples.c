@@ -28,6 +28,7 @@ static const struct example_model {
     {"examples/pointer/pointer.nn", "examples/pointer/dev.jsonl"},
     {"examples/listops/listops.nn", "examples/listops/dev.jsonl"},
     {"examples/crf/crf.nn", "examples/crf/dev.tsv"},
+    {"examples/parser/parser.nn", "examples/parser/dev.jsonl"},
     {"examples/vae/vae.nn", "examples/vae/dev.jsonl"},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_EXAMPLES = 24 };
