@@ -41,8 +41,8 @@ static bool stays(const struct ast_expr *expr) {
   case AST_EXPR_BOOL:
   case AST_EXPR_TEXT:
   case AST_EXPR_NAME:
-  case AST_EXPR_FILL:
   case AST_EXPR_FN: return true;
+  case AST_EXPR_FILL: return !ast_fill_draws(expr->fill.kind);
   case AST_EXPR_UNARY:
     return expr->unary.operand->kind == AST_EXPR_INT || expr->unary.operand->kind == AST_EXPR_FLOAT;
   case AST_EXPR_FIELD: return expr->field.kind == AST_FIELD_MEMBER;

@@ -46,7 +46,7 @@ static struct ir_value *gumbel(struct lower_fn *fn, struct ir_value *like) {
 struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr) {
   const struct ir_type *type = lower_type_here(fn, expr->type);
   enum ast_fill kind = expr->fill.kind;
-  if (ir_type_is_ragged(type) && kind >= AST_FILL_NORMAL) {
+  if (ir_type_is_ragged(type) && ast_fill_draws(kind)) {
     struct diag *d = diag_error(fn->lower->sink, DIAG_SIZE_UNSOLVED, expr->span,
                                 "this size is known for each example only");
     diag_note(d, "the function is used with what `tensor` made of a list");

@@ -819,6 +819,7 @@ const char *ast_binary_op_text(enum ast_binary_op op);
 extern const char *const ast_fill_names[AST_FILL_COUNT];
 // AST_FILL_COUNT: no fill has this name.
 enum ast_fill ast_fill_find(const char *name);
+static inline bool ast_fill_draws(enum ast_fill fill) { return fill >= AST_FILL_NORMAL; }
 const char *ast_unary_op_text(enum ast_unary_op op);
 // The same expression as a size, for layer arguments and slice bounds: integers, names, + - * / % and unary minus.
 // A qualified name is a FIELD there and one name in the size. NULL when it is none, and then *culprit (if not NULL) is

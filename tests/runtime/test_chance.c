@@ -163,7 +163,7 @@ static void assert_uncorrelated(const double *x, const double *y, size_t lag, co
 // ------------------------------------------------------------------------------------------------ draws of host code
 
 static const char host_model[] =
-    "import std.random\n"
+    "import std.list\nimport std.random\n"
     "fn relaxed(n: int) -> [int] { let x = tensor(0, 1, 2)\n [argmax(gumbel_softmax(x, 0.5)) for _ in 0..10] "
     "}\n"
     "fn floats(n: int) -> [float] { [random() for _ in 0..1000] }\n"
@@ -176,6 +176,18 @@ static const char host_model[] =
     "    found = push(found, 4 * pair[0] + pair[1])\n"
     "  }\n"
     "  found\n"
+    "}\n"
+    // beside a batch once, in the shape of a batch for each of its elements
+    "fn batches(n: int) -> [int] {\n"
+    "  let x = to_batch(zeros[3, 4])\n"
+    "  [distinct(x + normal[4]), distinct(x + normal()), distinct(x + normal_like(x)), distinct(bernoulli(x "
+    "+ 0.5)),\n"
+    "   distinct(0 * x + random())]\n"
+    "}\n"
+    "fn distinct[n](x: f32[4; n]) -> int {\n"
+    "  var seen: [[float]] = []\n"
+    "  for y in x { if !contains(seen, values(y)) { seen = push(seen, values(y)) } }\n"
+    "  len(seen)\n"
     "}\n"
     "fn loss(n: int) -> f32 { random() + float(n) }\n";
 
@@ -235,6 +247,17 @@ static void host_draws_are_theirs(void **state) {
   double e = exp(1), total = 1 + e + e * e;
   check_counts("gumbel_softmax", x, (size_t)10 * EXAMPLES, (double[]){1 / total, e / total, e * e / total},
                3);
+  free(x);
+  x = draw_lists(&rig, "batches", 5);
+  size_t several = 0;
+  for (size_t i = 0; i < EXAMPLES; i++) {
+    assert_int_equal(x[5 * i], 1);
+    assert_int_equal(x[5 * i + 1], 1);
+    assert_int_equal(x[5 * i + 2], 3);
+    several += x[5 * i + 3] > 1;
+    assert_int_equal(x[5 * i + 4], 1);
+  }
+  assert_true(several > EXAMPLES / 2);
   free(x);
   // The second is drawn with the weights of those that are left.
   double pairs[16] = {0}, weights[] = {1, 2, 0, 4};
