@@ -46,7 +46,7 @@ static struct diag *report_option(struct checker *checker, const struct ast_voca
                               option->name.text);
   diag_note(d,
             "the options are `closed`, `min_count = N`, `max_size = N`, `characters`, `default = \"...\"`, "
-            "`members = [\"...\"]` and `of = PARAMETER`");
+            "`members = [\"...\"]`, `of = PARAMETER`, `lower`, `nfc` and `nfkc`");
   return d;
 }
 
@@ -104,8 +104,8 @@ static void read_sources(struct checker *checker, const struct ast_vocab_option 
 
 static void check_vocab_option(struct checker *checker, struct ast_vocab *vocab,
                                const struct ast_vocab_option *option) {
-  static const char *const known[] = {"closed",  "min_count", "max_size", "characters",
-                                      "default", "members",   "of"};
+  static const char *const known[] = {"closed",  "min_count", "max_size", "characters", "default",
+                                      "members", "of",        "lower",    "nfc",        "nfkc"};
   const size_t count = sizeof known / sizeof known[0];
   size_t which = 0;
   while (which < count && strcmp(option->name.text, known[which]) != 0)
@@ -118,6 +118,9 @@ static void check_vocab_option(struct checker *checker, struct ast_vocab *vocab,
   case 4: read_default(checker, option, vocab); return;
   case 5: read_members(checker, option, vocab); return;
   case 6: read_sources(checker, option, vocab); return;
+  case 7: read_flag(checker, option, &vocab->lower); return;
+  case 8: read_flag(checker, option, &vocab->nfc); return;
+  case 9: read_flag(checker, option, &vocab->nfkc); return;
   default: break;
   }
   struct diag *d = report_option(checker, option, "a vocab has no option `%s`");
@@ -169,6 +172,9 @@ static void check_vocab(struct checker *checker, struct ast_vocab *vocab) {
       report_option(checker, &vocab->options.items[i],
                     "a closed vocab keeps every string, so `%s` cannot be given as well");
   check_fixed(checker, vocab);
+  if (vocab->nfc && vocab->nfkc)
+    diag_error(checker->sink, DIAG_VOCAB_OPTION, vocab->name.span, "`%s` has two normal forms, nfc and nfkc",
+               vocab->name.text);
 }
 
 static void check_enum(struct checker *checker, struct ast_enum *enumeration) {

@@ -51,7 +51,8 @@ static bool report_vocab(struct checker *checker, const struct ast_expr *base,
   struct diag *d = diag_error(checker->sink, DIAG_NOT_A_VALUE, span_join(base->span, member->span),
                               "`%s` is a vocab, not a value", base->name.name.text);
   diag_label(d, names_declared_at(&ref), "declared here");
-  diag_note(d, "the strings of a vocab are those of the data; a set whose members are known is an `enum`");
+  diag_help(d, "the entry of a text is `%s(\"%s\")`; a set whose members are known is an `enum`",
+            base->name.name.text, member->text);
   return true;
 }
 

@@ -120,11 +120,14 @@ struct ir_dim {
   int64_t max_size;          // VOCAB, 0: no limit
   const char *unknown;       // VOCAB that is not closed: the entry that unknown strings become; NULL: <unk>
   bool characters;           // VOCAB whose strings are the single characters of the data's
+  uint32_t normal;           // VOCAB: what its strings become first, bits of enum ir_normal
   uint32_t n_sources;        // VOCAB
   const char **sources;      // parameters of entries in whose texts it is counted
   uint32_t n_members;        // ENUM; VOCAB: strings that are in it in any case
   const char **members;
 };
+
+enum ir_normal { IR_NORMAL_NFC = 1, IR_NORMAL_NFKC = 2, IR_NORMAL_LOWER = 4 };  // in this order
 
 // text.map: its attribute. Case goes from character to character, by Unicode's simple mappings.
 enum ir_text_map {

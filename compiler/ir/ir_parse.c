@@ -484,6 +484,12 @@ static void parse_vocab(struct ir_parser *p) {
   if (ir_parse_accept_word(p, "max_size"))
     dim->max_size = ir_parse_integer(p, 0, INT64_MAX);
   dim->characters = ir_parse_accept_word(p, "characters");
+  if (ir_parse_accept_word(p, "nfc"))
+    dim->normal |= IR_NORMAL_NFC;
+  else if (ir_parse_accept_word(p, "nfkc"))
+    dim->normal |= IR_NORMAL_NFKC;
+  if (ir_parse_accept_word(p, "lower"))
+    dim->normal |= IR_NORMAL_LOWER;
   if (ir_parse_accept_word(p, "unknown"))
     dim->unknown = ir_parse_name(p, "a text in quotes");
   if (ir_parse_accept_word(p, "of"))

@@ -439,6 +439,8 @@ static void print_vocab_options(struct printer *p, const struct ir_dim *dim) {
     fprintf(p->out, " max_size %" PRId64, dim->max_size);
   if (dim->characters)
     fputs(" characters", p->out);
+  fputs(dim->normal & IR_NORMAL_NFC ? " nfc" : dim->normal & IR_NORMAL_NFKC ? " nfkc" : "", p->out);
+  fputs(dim->normal & IR_NORMAL_LOWER ? " lower" : "", p->out);
   if (dim->unknown) {
     fputs(" unknown ", p->out);
     print_quoted(p, dim->unknown);

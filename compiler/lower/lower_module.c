@@ -40,6 +40,8 @@ static void declare_vocab(struct lower *lower, const struct ast_vocab *decl) {
   dim->min_count = decl->min_count;
   dim->max_size = decl->max_size;
   dim->characters = decl->characters;
+  dim->normal = (decl->nfc ? IR_NORMAL_NFC : 0) | (decl->nfkc ? IR_NORMAL_NFKC : 0) |
+                (decl->lower ? IR_NORMAL_LOWER : 0);
   dim->unknown = decl->unknown ? arena_strdup(arena, decl->unknown) : NULL;
   dim->n_members = (uint32_t)decl->fixed.count;
   dim->members = arena_new_array(arena, const char *, dim->n_members);

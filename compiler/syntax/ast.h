@@ -551,6 +551,7 @@ struct ast_vocab {
   int64_t min_count;
   int64_t max_size;  // 0: unlimited
   bool characters;
+  bool nfc, nfkc, lower;
   const char *unknown;       // the text of `default`; NULL: <unk>
   struct ast_exprs fixed;    // `members`: TEXTs
   struct ast_names sources;  // `of`

@@ -100,9 +100,26 @@ static json_t *entries_json(const nn_model *model) {
   return entries;
 }
 
+// The options that are words, as the language writes them.
+static json_t *option_names(const struct ir_dim *dim) {
+  json_t *names = json_array();
+  if (dim->closed)
+    json_array_append_new(names, json_string("closed"));
+  if (dim->characters)
+    json_array_append_new(names, json_string("characters"));
+  if (dim->normal & (IR_NORMAL_NFC | IR_NORMAL_NFKC))
+    json_array_append_new(names, json_string(dim->normal & IR_NORMAL_NFC ? "nfc" : "nfkc"));
+  if (dim->normal & IR_NORMAL_LOWER)
+    json_array_append_new(names, json_string("lower"));
+  for (uint32_t i = 0; i < dim->n_sources; i++)
+    json_array_append_new(names, json_sprintf("of %s", dim->sources[i]));
+  return names;
+}
+
 static json_t *vocab_json(const struct ir_dim *dim, const struct vocab *vocab) {
   json_t *out = json_pack("{s:b, s:I, s:I}", "closed", dim->closed, "min_count", (json_int_t)dim->min_count,
                           "max_size", (json_int_t)dim->max_size);
+  json_object_set_new(out, "options", option_names(dim));
   if (!vocab_is_frozen(vocab))
     return out;
   json_t *entries = json_array();
@@ -179,8 +196,9 @@ static void print_vocab(const char *name, const json_t *vocab) {
   json_int_t min_count = json_integer_value(json_object_get(vocab, "min_count")),
              max_size = json_integer_value(json_object_get(vocab, "max_size"));
   printf("vocab  %s", name);
-  if (json_is_true(json_object_get(vocab, "closed")))
-    fputs(", closed", stdout);
+  size_t i;
+  json_t *option;
+  json_array_foreach(json_object_get(vocab, "options"), i, option) printf(", %s", json_string_value(option));
   if (min_count > 1)
     printf(", min_count %lld", (long long)min_count);
   if (max_size)

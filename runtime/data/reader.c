@@ -198,6 +198,8 @@ static bool index_of(struct reader *reader, uint32_t dim, const char *token, siz
     return true;
   }
   int64_t found = vocab_find(vocab, token, length);
+  if (found == VOCAB_NO_MEMORY)
+    return reader_refuse(reader, line, column, "out of memory");
   if (found < 0)
     return fail_unseen(reader, vocab, token, length, line, column);
   *slot = (uint64_t)found;

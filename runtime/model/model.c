@@ -31,6 +31,7 @@ static bool fix_entries(struct vocab *vocab, const struct ir_dim *dim) {
     entries[n++] = dim->unknown ? dim->unknown : "<unk>";
   for (uint32_t i = 0; i < dim->n_members; i++)
     entries[n++] = dim->members[i];
+  vocab_normalise(vocab, dim->normal);
   bool ok = vocab_fix(vocab, entries, n);
   free(entries);
   return ok;

@@ -216,28 +216,34 @@ int64_t value_text_equal(const struct value_text *a, const struct value_text *b)
 
 // --------------------------------------------------------------------------------------------- case and normal forms
 
-// Simple mappings, from a character to a character.
+// Simple mappings, from a character to a character. Gives the bytes, which are written unless `to` is NULL.
+static uint64_t map_characters(char *to, const char *bytes, uint64_t length,
+                               utf8proc_int32_t (*map)(utf8proc_int32_t)) {
+  utf8proc_uint8_t mapped[4];
+  uint64_t n = 0;
+  for (uint64_t at = 0; at < length; at += value_text_step(bytes + at)) {
+    utf8proc_int32_t c;
+    utf8proc_iterate((const utf8proc_uint8_t *)bytes + at, 4, &c);
+    size_t step = (size_t)utf8proc_encode_char(map(c), mapped);
+    if (to)
+      memcpy(to + n, mapped, step);
+    n += step;
+  }
+  return n;
+}
+
 static struct value_text *change_case(struct example *example, const struct ir_loc *loc,
                                       const struct value_text *text,
                                       utf8proc_int32_t (*map)(utf8proc_int32_t)) {
-  utf8proc_uint8_t bytes[4];
-  utf8proc_int32_t c;
-  uint64_t length = 0;
-  for (uint64_t at = 0; at < text->length; at += value_text_step(text->bytes + at)) {
-    utf8proc_iterate((const utf8proc_uint8_t *)text->bytes + at, 4, &c);
-    length += (uint64_t)utf8proc_encode_char(map(c), bytes);
-  }
+  uint64_t length = map_characters(NULL, text->bytes, text->length, map);
   struct value_text *mapped = make(example, loc, length, text->characters);
-  utf8proc_uint8_t *to = (utf8proc_uint8_t *)mapped->bytes;
-  for (uint64_t at = 0; at < text->length; at += value_text_step(text->bytes + at)) {
-    utf8proc_iterate((const utf8proc_uint8_t *)text->bytes + at, 4, &c);
-    to += utf8proc_encode_char(map(c), to);
-  }
+  map_characters(mapped->bytes, text->bytes, text->length, map);
   return mapped;
 }
 
 static utf8proc_int32_t to_lower(utf8proc_int32_t c) { return utf8proc_tolower(c); }
 static utf8proc_int32_t to_upper(utf8proc_int32_t c) { return utf8proc_toupper(c); }
+static utf8proc_int32_t to_itself(utf8proc_int32_t c) { return c; }
 
 // The characters are taken apart and, for the composed forms, put together again, in memory of the example's heap.
 static struct value_text *normal_form(struct example *example, const struct ir_loc *loc,
@@ -275,6 +281,30 @@ struct value_text *value_text_map(struct example *example, const struct ir_loc *
     return normal_form(example, loc, text, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
   default: return normal_form(example, loc, text, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
   }
+}
+
+char *value_text_normal(const char *bytes, size_t length, uint32_t normal, size_t *new_length) {
+  utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+  char *composed = NULL, *result;
+  *new_length = length;
+  if (normal & (IR_NORMAL_NFC | IR_NORMAL_NFKC)) {
+    options |= normal & IR_NORMAL_NFKC ? UTF8PROC_COMPAT : 0;
+    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)bytes, (utf8proc_ssize_t)length,
+                                      (utf8proc_uint8_t **)&composed, options);
+    if (n < 0)
+      return NULL;
+    bytes = composed;
+    length = (size_t)n;
+  }
+  utf8proc_int32_t (*map)(utf8proc_int32_t) = normal & IR_NORMAL_LOWER ? to_lower : to_itself;
+  *new_length = (size_t)map_characters(NULL, bytes, length, map);
+  result = malloc(*new_length + 1);
+  if (result) {
+    map_characters(result, bytes, length, map);
+    result[*new_length] = 0;
+  }
+  free(composed);
+  return result;
 }
 
 // ----------------------------------------------------------------------------------------------- numbers and indices
@@ -366,6 +396,8 @@ int64_t value_text_parse_index(struct example *example, const struct ir_loc *loc
                                const struct value_text *text, uint32_t dim) {
   const struct vocab *set = example->sets[dim];
   int64_t found = vocab_find(set, text->bytes, (size_t)text->length);
+  if (found == VOCAB_NO_MEMORY)
+    example_fail_crowded(example, loc, "out of memory for a text");
   if (found < 0)
     example_fail(example, loc, "`%.*s` is not in %s", shown(text), text->bytes, vocab_name(set));
   return found;

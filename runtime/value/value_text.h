@@ -21,6 +21,9 @@ struct value_text *value_text_new(struct value_arena *, const char *bytes, size_
 // The length of the character that begins here.
 size_t value_text_step(const char *bytes);
 
+// The string as bits of enum ir_normal say, malloc'd; NULL without memory.
+char *value_text_normal(const char *bytes, size_t length, uint32_t normal, size_t *new_length);
+
 // Decimal digits with a sign; a number as C writes it, or `inf` or `nan`. false: the text is none, or it is too large.
 bool value_text_to_int(const char *bytes, size_t length, int64_t *value);
 bool value_text_to_float(const char *bytes, size_t length, double *value);

@@ -21,6 +21,7 @@ struct vocab {
   char *name;
   bool closed, frozen;
   int64_t min_count, max_size;
+  uint32_t normal;
   size_t n_fixed;
   char **fixed;
   size_t n, capacity;
@@ -70,10 +71,12 @@ bool vocab_fix(struct vocab *vocab, const char *const *entries, size_t n) {
   return vocab->fixed && vocab->n_fixed == n;
 }
 
-// Whether the entry is one of those that are always there.
-static bool is_fixed(const struct vocab *vocab, const struct entry *entry) {
+void vocab_normalise(struct vocab *vocab, uint32_t normal) { vocab->normal = normal; }
+
+// Whether the string is an entry that is there in any case.
+static bool is_fixed(const struct vocab *vocab, const char *token, size_t length) {
   for (size_t i = 0; i < vocab->n_fixed; i++)
-    if (!strcmp(entry->text->bytes, vocab->fixed[i]))
+    if (!strncmp(vocab->fixed[i], token, length) && !vocab->fixed[i][length])
       return true;
   return false;
 }
@@ -141,9 +144,15 @@ static struct entry *find_or_add(struct vocab *vocab, const char *token, size_t 
 }
 
 void vocab_count(struct vocab *vocab, const char *token, size_t length) {
+  char *normal = NULL;
   if (vocab->frozen)
     return;
-  struct entry *entry = find_or_add(vocab, token, length);
+  if (vocab->normal && !is_fixed(vocab, token, length)) {
+    token = normal = value_text_normal(token, length, vocab->normal, &length);
+    vocab->out_of_memory |= !normal;
+  }
+  struct entry *entry = token ? find_or_add(vocab, token, length) : NULL;
+  free(normal);
   if (!entry)
     return;
   entry->count++;
@@ -191,6 +200,13 @@ static void keep(struct vocab *vocab, const struct entry *old) {
 bool vocab_freeze(struct vocab *vocab) {
   if (vocab->frozen || vocab->out_of_memory)
     return vocab->frozen;
+  // Those that are there in any case take part no more: they are rarer than any other.
+  for (size_t i = 0; i < vocab->n_fixed; i++) {
+    size_t length = strlen(vocab->fixed[i]);
+    uint32_t found = find(vocab, XXH3_64bits(vocab->fixed[i], length), vocab->fixed[i], length);
+    if (found != HASH_INDEX_NONE)
+      vocab->entries[found].count = INT64_MIN;
+  }
   // With max_size: everything more frequent than `last` is kept, and of what is exactly as frequent the first
   // `ties`.
   size_t most = (size_t)vocab->max_size, room = SIZE_MAX, above = 0;
@@ -202,7 +218,7 @@ bool vocab_freeze(struct vocab *vocab) {
     if (!counts)
       return false;
     for (size_t i = 0; i < vocab->n; i++)
-      counts[i] = is_fixed(vocab, &vocab->entries[i]) ? 0 : vocab->entries[i].count;
+      counts[i] = vocab->entries[i].count;
     qsort(counts, vocab->n, sizeof *counts, by_count);
     last = counts[room];  // the first that does not fit: entries above it all do
     while (above < room && counts[above] > last)
@@ -217,7 +233,7 @@ bool vocab_freeze(struct vocab *vocab) {
   for (size_t i = 0; i < vocab->n_fixed; i++)
     find_or_add(vocab, vocab->fixed[i], strlen(vocab->fixed[i]));
   for (size_t i = 0; i < n; i++) {
-    bool fits = !is_fixed(vocab, &old[i]) && (old[i].count > last || (old[i].count == last && ties > 0));
+    bool fits = old[i].count > last || (old[i].count == last && ties > 0);
     if (old[i].count == last && fits)
       ties--;
     if (fits && old[i].count >= threshold)
@@ -259,6 +275,13 @@ const struct value_text *vocab_text(const struct vocab *vocab, int64_t index) {
 
 int64_t vocab_find(const struct vocab *vocab, const char *token, size_t length) {
   uint32_t found = find(vocab, XXH3_64bits(token, length), token, length);
+  if (found == HASH_INDEX_NONE && vocab->normal) {
+    char *normal = value_text_normal(token, length, vocab->normal, &length);
+    if (!normal)
+      return VOCAB_NO_MEMORY;
+    found = find(vocab, XXH3_64bits(normal, length), normal, length);
+    free(normal);
+  }
   if (found != HASH_INDEX_NONE)
     return found;
   return vocab->closed ? -1 : 0;

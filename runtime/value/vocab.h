@@ -20,6 +20,9 @@ void vocab_free(struct vocab *);
 // Entries that are there in any case, in front and in this order: of a vocabulary that is not closed the first is what
 // unknown strings become, and is "<unk>" unless this says otherwise. false without memory.
 bool vocab_fix(struct vocab *, const char *const *entries, size_t n);
+// What strings become before they are counted or looked for: bits of enum ir_normal. One that is exactly an entry which is
+// there in any case stays that.
+void vocab_normalise(struct vocab *, uint32_t normal);
 void vocab_count(struct vocab *, const char *token, size_t length);
 // What is counted from now on can be taken back, as if it had never been there. Costs four bytes a token.
 void vocab_mark(struct vocab *);
@@ -34,7 +37,8 @@ bool vocab_set(struct vocab *, const char *const *entries, size_t n, char **erro
 bool vocab_is_frozen(const struct vocab *);
 size_t vocab_size(const struct vocab *);
 const char *vocab_name(const struct vocab *);
-// -1: not there and the vocabulary is closed.
+// -1: not there and the vocabulary is closed. VOCAB_NO_MEMORY: to normalise it.
+#define VOCAB_NO_MEMORY (-2)
 int64_t vocab_find(const struct vocab *, const char *token, size_t length);
 // NUL-terminated; index < vocab_size.
 const char *vocab_entry(const struct vocab *, int64_t index);

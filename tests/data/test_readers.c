@@ -464,6 +464,32 @@ static void entries_are_fixed(void **state) {
   vocab_free(v);
 }
 
+// What strings become before they are counted or looked for.
+static void entries_are_normal(void **state) {
+  (void)state;
+  struct vocab *v = vocab_new("V", false, 1, 0);
+  vocab_normalise(v, IR_NORMAL_LOWER | IR_NORMAL_NFC);
+  assert_true(vocab_fix(v, (const char *const[]){"<unk>", "EOS"}, 2));
+  static const char *const tokens[] = {"The", "the", "EOS", "E\xcc\x81T\xc3\x89"};
+  for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+    vocab_count(v, tokens[i], strlen(tokens[i]));
+  assert_true(vocab_freeze(v));
+  expect_entries(v, "<unk> EOS the \xc3\xa9t\xc3\xa9 ");
+  assert_int_equal(vocab_find(v, "THE", 3), 2);
+  assert_int_equal(vocab_find(v, "EOS", 3), 1);
+  assert_int_equal(vocab_find(v, "eos", 3), 0);
+  assert_int_equal(vocab_find(v, "\xc3\x89te\xcc\x81", 6), 3);
+  vocab_free(v);
+  v = vocab_new("W", true, 1, 0);
+  vocab_normalise(v, IR_NORMAL_NFKC);
+  vocab_count(v, "\xef\xac\x81", 3);  // the ligature of f and i
+  assert_true(vocab_freeze(v));
+  expect_entries(v, "fi ");
+  assert_int_equal(vocab_find(v, "\xef\xac\x81", 3), 0);
+  assert_int_equal(vocab_find(v, "FI", 2), -1);
+  vocab_free(v);
+}
+
 static void bad_records_can_be_skipped(void **state) {
   char out[4096];
   const char *trees = "(3 (2 a) (2 b)\n(1 c)\n(9 d)\n(2 e)\n";
@@ -1071,6 +1097,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(texts, setup, teardown),
       cmocka_unit_test_setup_teardown(texts_are_counted, setup, teardown),
       cmocka_unit_test(entries_are_fixed),
+      cmocka_unit_test(entries_are_normal),
       cmocka_unit_test_setup_teardown(bad_records_can_be_skipped, setup, teardown),
       cmocka_unit_test_setup_teardown(skipped_records_leave_no_tokens, setup, teardown),
       cmocka_unit_test_setup_teardown(files_are_appended, setup, teardown),
