@@ -46,7 +46,7 @@ static bool takes(const struct builtin *builtin, size_t args) {
 }
 
 static bool takes_dim(const struct builtin *row) {
-  return row->kind == BUILTIN_RESHAPE ||
+  return row->kind == BUILTIN_RESHAPE || row->kind == BUILTIN_ARGMAX || row->kind == BUILTIN_ARGMIN ||
          (ir_is_tensor_op(row->op) && (ir_op_infos[row->op].attributes & IR_ATTR_AXIS));
 }
 
@@ -175,6 +175,7 @@ static const struct type *check_list_fold(struct checker *checker, const struct 
   bool gives_place = builtin->kind == BUILTIN_LIST_ARGMAX || builtin->kind == BUILTIN_LIST_ARGMIN;
   const char *wanted = !takes_numbers  ? "a list of tensors"
                        : takes_tensors ? "a list of tensors or numbers"
+                       : gives_place   ? "a list of numbers or vectors"
                                        : "a list of numbers";
   const struct type *list = type_resolve(arg->type);
   if (list->kind != TYPE_LIST)
@@ -182,6 +183,8 @@ static const struct type *check_list_fold(struct checker *checker, const struct 
   const struct type *element = type_resolve(list->list.element);
   if (element->kind == TYPE_ERROR)
     return element;
+  if (gives_place && element->kind == TYPE_TENSOR && element->tensor.rank == 1)
+    return type_list(checker->arena, check_index_type(checker, element->tensor.sizes[0]), NULL);
   if ((takes_tensors && element->kind == TYPE_TENSOR) || (takes_numbers && type_is_number(element)))
     return gives_place ? &type_int : element;
   return check_wrong_argument(checker, builtin, arg, wanted);
@@ -211,13 +214,21 @@ static const struct type *check_host(struct checker *checker, const struct built
     else if (type->tensor.rank != 0)
       check_wrong_rank(checker, builtin, arg, "a scalar");
     return &type_float;
-  default:  // ARGMAX, ARGMIN
-    if (type->kind != TYPE_TENSOR)
-      return check_wrong_argument(checker, builtin, arg, "a vector");
-    if (type->tensor.rank != 1)
-      return check_wrong_rank(checker, builtin, arg, "a vector");
-    return check_index_type(checker, type->tensor.sizes[0]);
+  default: return &type_error;
   }
+}
+
+// ARGMAX, ARGMIN: of a vector, or of each line of a matrix along one of its dimensions.
+static const struct type *check_place(struct checker *checker, const struct builtin *builtin,
+                                      const struct ast_expr *arg, uint32_t axis) {
+  const struct type *type = type_resolve(arg->type);
+  if (type->kind != TYPE_TENSOR)
+    return check_wrong_argument(checker, builtin, arg, "a vector");
+  if (type->tensor.rank != 1 && (axis == 0 || type->tensor.rank > 2))
+    return check_wrong_rank(checker, builtin, arg,
+                            axis ? "a vector or a matrix" : "a vector (or a matrix and `dim: k`)");
+  const struct type *place = check_index_type(checker, type->tensor.sizes[axis ? axis - 1 : 0]);
+  return type->tensor.rank == 1 ? place : type_list(checker->arena, place, NULL);
 }
 
 // Decisions that give many numbers, and the same of lists of floats.
@@ -942,9 +953,9 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
   case BUILTIN_TENSOR: return check_tensor(checker, expr, builtin, wanted);
   case BUILTIN_FLOAT:
   case BUILTIN_INT:
-  case BUILTIN_VALUE:
+  case BUILTIN_VALUE: return check_host(checker, builtin, args[0]);
   case BUILTIN_ARGMAX:
-  case BUILTIN_ARGMIN: return check_host(checker, builtin, args[0]);
+  case BUILTIN_ARGMIN: return check_place(checker, builtin, args[0], expr->call.resolved.axis);
   case BUILTIN_VALUES:
   case BUILTIN_TOPK:
   case BUILTIN_LIST_TOPK:

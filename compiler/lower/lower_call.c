@@ -416,6 +416,44 @@ static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_ex
   return lower_one(fn, ir_build_value(build, read, 1, &a, lower_type_here(fn, expr->type)));
 }
 
+// argmax(X, dim: k): where the largest of each row is (1) or of each column (0).
+static struct ssa_values lower_places(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_builder *build = &fn->ssa.build;
+  const struct ast_call *call = &expr->call.resolved;
+  struct ir_value *a = lower_scalar(fn, call->args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  struct ir_value *columns = lower_size_value(fn, a->type->shape.sizes[1]);
+  if (call->target.builtin->kind == BUILTIN_ARGMIN)
+    a = ir_build_unary(build, IR_OP_NEG, a);
+  struct ir_value *numbers = ir_build_value(
+      build, IR_READ_VALUES, 1, &a, ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT)));
+  struct ir_value *places = ir_build_value(build, IR_LIST_ARGMAX, 2, (struct ir_value *[]){numbers, columns},
+                                           lower_type_here(fn, expr->type));
+  places->def->integer = call->axis == 1;
+  return lower_one(fn, places);
+}
+
+static struct ssa_values place_in(struct lower_fn *fn, struct ssa_values vector, const void *expr) {
+  const struct ast_expr *call = expr;
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *a = vector.items[0];
+  if (call->call.resolved.target.builtin->kind == BUILTIN_LIST_ARGMIN)
+    a = ir_build_unary(build, IR_OP_NEG, a);
+  a = ir_build_unary(build, IR_OP_ARGMAX, a);
+  return lower_one(fn, ir_build_value(build, IR_READ_INDEX, 1, &a, lower_type_here(fn, call->type)->element));
+}
+
+// argmax(xs) of vectors: a loop, which waits once (passes/fission.c).
+static struct ssa_values lower_places_in_list(struct lower_fn *fn, const struct ast_expr *expr) {
+  struct ir_value *list = lower_scalar(fn, expr->call.resolved.args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  return lower_one(fn, lower_map_list(fn, list, lower_type_here(fn, expr->type), place_in, expr));
+}
+
 // values(x): of a matrix its rows, which are parts of one list and share its memory.
 static struct ssa_values lower_values(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_builder *build = &fn->ssa.build;
@@ -515,8 +553,11 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
     return type_is_number(expr->type) ? lower_best_of_numbers(fn, expr, true, false)
                                       : lower_simple(fn, expr, builtin->op);
   case BUILTIN_LIST_MIN: return lower_best_of_numbers(fn, expr, false, false);
-  case BUILTIN_LIST_ARGMAX: return lower_best_of_numbers(fn, expr, true, true);
-  case BUILTIN_LIST_ARGMIN: return lower_best_of_numbers(fn, expr, false, true);
+  case BUILTIN_LIST_ARGMAX:
+  case BUILTIN_LIST_ARGMIN:
+    if (expr->type->kind == TYPE_LIST)
+      return lower_places_in_list(fn, expr);
+    return lower_best_of_numbers(fn, expr, builtin->kind == BUILTIN_LIST_ARGMAX, true);
   case BUILTIN_PUSH:
   case BUILTIN_POP:
   case BUILTIN_REVERSED:
@@ -551,7 +592,8 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_HOST_MAX: return lower_choice(fn, expr, true);
   case BUILTIN_HOST_MIN: return lower_choice(fn, expr, false);
   case BUILTIN_ARGMAX:
-  case BUILTIN_ARGMIN: return lower_decision(fn, expr, IR_READ_INDEX);
+  case BUILTIN_ARGMIN:
+    return expr->type->kind == TYPE_LIST ? lower_places(fn, expr) : lower_decision(fn, expr, IR_READ_INDEX);
   case BUILTIN_VALUE: return lower_decision(fn, expr, IR_READ_VALUE);
   case BUILTIN_RANDOM:
   case BUILTIN_SAMPLE:

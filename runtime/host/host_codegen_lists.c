@@ -151,7 +151,8 @@ static LLVMValueRef build_direct(struct host_function *f, enum host_helper helpe
 static LLVMValueRef build_list_order(struct host_function *f) {
   LLVMValueRef args[] = {result_shape(f), host_operand(f, 0), host_operand(f, 1),
                          LLVMConstInt(f->g->i32, (uint64_t)f->instr->integer, 0)};
-  return host_call_with_loc(f, HELPER_host_list_order, 4, args);
+  return host_call_with_loc(
+      f, f->instr->op == IR_LIST_ORDER ? HELPER_host_list_order : HELPER_host_list_argmax, 4, args);
 }
 
 // The number of elements of a tensor, for each unit of its run-time size when it has one; the verifier sees to it that
@@ -238,6 +239,7 @@ static LLVMValueRef build(struct host_function *f) {
   case IR_LIST_MAX: return build_reduction(f, TRACE_LIST_MAX);
   case IR_LIST_VECTOR:
   case IR_LIST_STACK: return build_list_tensor(f);
+  case IR_LIST_ARGMAX:
   case IR_LIST_ORDER: return build_list_order(f);
   case IR_RANDOM: return build_direct(f, HELPER_host_random);
   case IR_LIST_SAMPLE: return build_direct(f, HELPER_host_list_sample);

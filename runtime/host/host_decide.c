@@ -90,6 +90,24 @@ static void add(const struct order *order, uint64_t *heap, uint64_t n, uint64_t 
   heap[at] = place;
 }
 
+struct value_list *host_list_argmax(struct example *example, const struct ir_loc *loc,
+                                    const struct value_shape *shape, const struct value_list *list,
+                                    int64_t columns, uint32_t by_columns) {
+  struct order order = {list->buffer->slots + list->offset, true};
+  uint64_t n = columns > 0 ? (uint64_t)columns : 1, rows = list->length / n;
+  uint64_t lines = by_columns ? n : rows, length = by_columns ? rows : n;
+  uint64_t from = by_columns ? 1 : n, step = by_columns ? n : 1;
+  struct value_list *places = value_list_room(example, loc, shape, length ? lines : 0);
+  for (uint64_t line = 0; line < places->length; line++) {
+    uint64_t best = line * from;
+    for (uint64_t i = 1; i < length; i++)
+      if (comes_before(&order, line * from + i * step, best))
+        best = line * from + i * step;
+    places->buffer->slots[line] = (best - line * from) / step;
+  }
+  return places;
+}
+
 // The k first ones, in a heap while the others are looked at: n log k steps.
 struct value_list *host_list_order(struct example *example, const struct ir_loc *loc,
                                    const struct value_shape *shape, const struct value_list *list, int64_t k,

@@ -14,6 +14,10 @@ struct value_list *host_read_values(struct example *, const struct ir_loc *, con
 // The same of positions, each checked as by host_read_index.
 struct value_list *host_read_indices(struct example *, const struct ir_loc *, const struct value_shape *,
                                      uint32_t value, int64_t elements, uint32_t ragged, int64_t size);
+// The place of the first NaN, else of the first largest float, of each row of a matrix of so many columns, or of each
+// column.
+struct value_list *host_list_argmax(struct example *, const struct ir_loc *, const struct value_shape *,
+                                    const struct value_list *, int64_t columns, uint32_t by_columns);
 // The places of the k smallest or, `largest`, largest floats of a list, in order; the first of equals first, NaN before
 // all others. Fails where the list has fewer.
 struct value_list *host_list_order(struct example *, const struct ir_loc *, const struct value_shape *,

@@ -467,6 +467,21 @@ static void run_sample(const struct frame *f, const struct ir_instr *instr) {
   set(f, instr, (struct slot){.list = made});
 }
 
+static void run_list_argmax(const struct frame *f, const struct ir_instr *instr) {
+  const struct slot_list *list = get(f, instr, 0).list;
+  int64_t columns = get(f, instr, 1).integer, rows = list->n / columns;
+  struct slot_list *made = list_new(f, (uint32_t)(instr->integer ? columns : rows), 1);
+  for (int64_t k = 0; k < list->n; k++) {
+    int64_t line = instr->integer ? k % columns : k / columns,
+            at = instr->integer ? k / columns : k % columns;
+    int64_t best = instr->integer ? made->slots[line].integer * columns + line
+                                  : line * columns + made->slots[line].integer;
+    if (at == 0 || comes_before(list, true, k, best))
+      made->slots[line].integer = at;
+  }
+  set(f, instr, (struct slot){.list = made});
+}
+
 static void run_list_get(const struct frame *f, const struct ir_instr *instr) {
   const struct slot_list *list = get(f, instr, 0).list;
   int64_t at = get(f, instr, 1).integer;
@@ -631,6 +646,7 @@ static void run_instr(const struct frame *f, uint32_t depth, const struct ir_ins
   case IR_READ_INDICES:
   case IR_READ_VALUES: run_read_list(f, instr); return;
   case IR_LIST_ORDER: run_list_order(f, instr); return;
+  case IR_LIST_ARGMAX: run_list_argmax(f, instr); return;
   case IR_RANDOM: set_number(f, instr, next_draw(f)); return;
   case IR_LIST_SAMPLE:
   case IR_LIST_SAMPLES: run_sample(f, instr); return;

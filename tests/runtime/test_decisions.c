@@ -26,6 +26,12 @@ static const struct model {
      "  sum([sum(F[t]) for t in tags])\n"
      "}\n",
      2},
+    {"decisions of a list, and of the lines of a matrix",
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  let tags = argmax([score(w) for w in longer(words)]) + argmax(T @ U, dim: 0)[0..0]\n"
+     "  sum([sum(F[t]) for t in tags])\n"
+     "}\n",
+     2},
     {"a decision that counts, and one where it does not",
      "fn loss(words: [Word]) -> f32 {\n"
      "  var n = 0\n  var seen: [Tag] = [A]\n"
