@@ -393,6 +393,7 @@ typedef struct nn_node {
   const char *shape;  // of the results: "{128} {128}"
   uint32_t example;   // position in the minibatch
   uint32_t batch;     // that computed it
+  uint32_t instance;  // that it is a row of
   uint32_t level, phase;
   uint32_t n_inputs;
   const uint32_t *inputs;  // nodes, one per tensor operand; valid until the next call of nn_session_node

@@ -150,6 +150,9 @@ static const struct {
     {{"out", KEY_OUT, "FILE", 0, "write the gradients here", 4}, ONE(GRAD)},
     {{"out", KEY_OUT, "FILE", 0, "write here (default: standard output)", 4}, ONE(GRAPH)},
     {{"example", KEY_EXAMPLE, "N", 0, "number of the first example, from 0 (default 0)", 4}, ONE(GRAPH)},
+    {{"rows", KEY_ROWS, NULL, 0,
+      "draw each row by itself; otherwise those of an instance are one box, {32x12} of twelve", 4},
+     ONE(GRAPH)},
     {{"before", KEY_BEFORE, NULL, 0, "show the trace without batches", 4}, ONE(GRAPH)},
     {{NULL, 0, NULL, 0, "Output:", 5},
      ONE(RUN) | ONE(EVAL) | ONE(BENCH) | ONE(EXPLAIN) | ONE(INFO) | ONE(TRAIN)},
@@ -255,6 +258,7 @@ static void set_looking(int key, char *text, struct cli_options *o, struct argp_
   case KEY_EXAMPLE: o->example = integer(state, "--example", text, 0, INT64_MAX); break;
   case KEY_LIMIT: o->reading.limit = (size_t)integer(state, "--limit", text, 1, INT64_MAX); break;
   case KEY_BEFORE: o->before = true; break;
+  case KEY_ROWS: o->rows = true; break;
   case KEY_JSON: o->json = true; break;
   case KEY_FULL: o->full = true; break;
   default: o->quiet = true; break;

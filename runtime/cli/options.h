@@ -60,6 +60,7 @@ struct cli_options {
   bool json, quiet;
   bool allow_failures;                 // examples that fail leave the exit status alone
   bool before;                         // graph: without batches
+  bool rows;                           // graph: a box for each row
   bool full;                           // run: whole tensors
   const char *values[CLI_MAX_VALUES];  // run: behind the model
   size_t n_values;

@@ -179,6 +179,7 @@ static void describe_node(void *context) {
                             .shape = shapes_text(session, &view->texts, instance),
                             .example = row->example,
                             .batch = view->batch_of[number],
+                            .instance = row->instance,
                             .level = instance->level,
                             .phase = instance->phase,
                             .n_inputs = n,

@@ -212,6 +212,25 @@ silent out
 says before.dot '^digraph trace {$' '{8}'
 grep -q subgraph before.dot && fail "--before has batches"
 [ "$(grep -c 'label=.*{' before.dot)" -eq "$(grep -v batch after.dot | grep -c 'label=.*{')" ] || fail "nodes get lost"
+# Rows of an instance are one box, or one each.
+nodes() { grep -v batch "$1" | grep -c 'label=.*{'; }
+status 0 graph "$model" --weights one.st --data dev.txt --rows
+says out '{8}' '^  n[0-9]* -> n[0-9]*'
+silent_in() { grep -q "$2" "$1" && fail "$1 says $2" || true; }
+silent_in out '{8x[0-9]'
+[ "$(nodes out)" -gt "$(nodes after.dot)" ] || fail "--rows draws no more"
+cat >columns.nn <<'MODEL'
+dim D = 3
+vocab Word
+param E: f32[Word, D] = normal(0.5)
+param w: f32[D]
+fn loss(columns: [[Word]]) -> f32 { sum([sum_batches(dot(w, tanh(E[c]))) for c in columns]) }
+MODEL
+echo '{"columns": [["a", "b", "a", "b"], ["b", "b", "b", "b"]]}' >columns.jsonl
+status 0 graph columns.nn --data columns.jsonl
+says out '{1x8}' '{1x2}'
+status 0 graph columns.nn --data columns.jsonl --rows
+[ "$(nodes out)" -eq 11 ] || fail "not 8 rows, 2 sums and their sum"
 status 0 graph "$model" --weights one.st --data dev.txt --example 3 --batch 2
 says out 'fillcolor="#cfe8f7"' 'fillcolor="#fbe3b9"'
 if command -v dot >/dev/null; then
