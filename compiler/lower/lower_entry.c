@@ -109,6 +109,14 @@ static struct ssa_values make_tensors(struct lower_fn *fn, const struct ir_type 
   return all;
 }
 
+// A batch of a size that is written has so many elements, or one that stands for all.
+static struct ir_value *of_batch_size(struct lower_fn *fn, const struct type *type, struct ir_value *list) {
+  if (type->kind != TYPE_BATCH || size_is_runtime(type->batch.size))
+    return list;
+  struct ir_value *n = lower_size_value(fn, lower_size(fn->lower, &fn->env, type->batch.size));
+  return ir_build_value(&fn->ssa.build, IR_LIST_SPREAD, 2, (struct ir_value *[]){list, n}, list->type);
+}
+
 // A function of the same name that makes tensors of what it gets, and calls the entry with them.
 static uint32_t wrap(struct lower *lower, const struct lower_instance *callee, const struct ir_entry *entry,
                      const struct ir_type *const *types) {
@@ -131,6 +139,7 @@ static uint32_t wrap(struct lower *lower, const struct lower_instance *callee, c
     lower_at(&fn, callee->fn->params.items[i].span);
     struct ssa_values made = make_tensors(&fn, types[i], (struct ssa_values){width, function->params + at});
     memcpy(args + at, made.items, width * sizeof *args);
+    args[at] = of_batch_size(&fn, callee->fn->params.items[i].local->type, args[at]);
     at += width;
   }
   lower_at(&fn, callee->fn->name.span);

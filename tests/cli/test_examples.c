@@ -30,6 +30,7 @@ static const struct example_model {
     {"examples/crf/crf.nn", "examples/crf/dev.tsv"},
     {"examples/parser/parser.nn", "examples/parser/dev.jsonl"},
     {"examples/vae/vae.nn", "examples/vae/dev.jsonl"},
+    {"examples/batched-rnnlm/batched-rnnlm.nn", "examples/batched-rnnlm/dev.jsonl"},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_EXAMPLES = 24 };
 
