@@ -46,8 +46,8 @@ int main(int argc, char **argv) {
   if (argc != 2)
     return fprintf(stderr, "usage: generate FOLDER\n"), 2;
   struct random_state random = {20261128};
-  if (write_file(&random, argv[1], "train.jsonl", 250, 0) || write_file(&random, argv[1], "dev.jsonl", 60, 0) ||
-      write_file(&random, argv[1], "new.jsonl", 2, 1))
+  if (write_file(&random, argv[1], "train.jsonl", 250, 0) ||
+      write_file(&random, argv[1], "dev.jsonl", 60, 0) || write_file(&random, argv[1], "new.jsonl", 2, 1))
     return perror(argv[1]), 1;
   return 0;
 }
