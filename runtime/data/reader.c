@@ -141,7 +141,7 @@ static bool are_tokens(const struct ir_module *module, uint32_t n, const struct 
 bool reader_is_token(const struct ir_module *module, const struct ir_type *type) {
   switch (type->kind) {
   case IR_LIST: return is_character(module, type->element);
-  case IR_TUPLE: return are_tokens(module, type->tuple.n, type->tuple.fields);
+  case IR_TUPLE: return type->tuple.name && are_tokens(module, type->tuple.n, type->tuple.fields);
   default: return reader_is_scalar(type);
   }
 }

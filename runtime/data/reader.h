@@ -97,8 +97,8 @@ int64_t reader_size(const struct reader *, const struct size *);
 // Index, int, float, bool or text.
 bool reader_is_scalar(const struct ir_type *);
 
-// What one token gives: a scalar; a list of a vocabulary of characters, which are the token's; and a tuple or a record
-// whose fields are such, each made of the whole token: `Token(word: Word, chars: [Char])`.
+// What one token gives: a scalar; a list of a vocabulary of characters, which are the token's; and a record whose
+// fields are such, each made of the whole token: `Token(word: Word, chars: [Char])`.
 bool reader_is_token(const struct ir_module *, const struct ir_type *);
 // Pushes the slots of the value that a token gives. False with the error set.
 bool reader_token(struct reader *, const struct ir_type *, const char *token, size_t length, uint32_t line,

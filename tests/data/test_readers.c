@@ -384,6 +384,8 @@ static void texts(void **state) {
       {"jsonl", "m:[Mark]",
        "{\"m\": [\"it\", {\"form\": \"x\", \"word\": \"y\", \"chars\": \"zy\"}, [\"a\", \"b\", [\"c\"]]]}",
        "[(\"it\",it,[i t]) (\"x\",y,[z y]) (\"a\",b,[c])]\n"},
+      {"jsonl", "p:()", "{\"p\": \"3\"}", ":1:7: at `p`: expected a tuple of 2, found a string"},
+      {"tsv", "p:() l:Label", "p\tl\n3\tN\n", ": columns cannot give parameter `p`, a tuple of 2; use jsonl"},
       {"jsonl", "w:[Word]", "{\"w\": \"ab\"}",
        ":1:7: at `w`: expected a list (each element a Word), found a string"},
       {"text", "w:[text]", "the  cat\n\nit\n", "[\"the\" \"cat\"]\n[\"it\"]\n"},
