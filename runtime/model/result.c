@@ -59,6 +59,26 @@ static void write_name(const struct writer *writer, const char *name) {
     fputs(name, writer->out);
 }
 
+// In quotation marks, for people as the language writes it; control characters that it has no way to write as JSON does,
+// so that they cannot act on a terminal.
+static void write_text(const struct writer *writer, const char *text) {
+  if (writer->json) {
+    json_write_string(writer->out, text);
+    return;
+  }
+  fputc('"', writer->out);
+  for (; *text; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c == '\n')
+      fputs("\\n", writer->out);
+    else if (c < 0x20 || c == 0x7f)
+      fprintf(writer->out, "\\u%04x", c);
+    else
+      fprintf(writer->out, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
+  }
+  fputc('"', writer->out);
+}
+
 static int64_t static_length(const nn_session *session, const struct ir_type *type, uint32_t axis) {
   struct ir_type vector = {.kind = IR_TENSOR, .shape = {1, {type->shape.sizes[axis]}}};
   return (int64_t)model_elements(session->model, &vector);
@@ -181,9 +201,7 @@ static void write_value(const struct writer *writer, const struct ir_type *type,
   case IR_INT: fprintf(writer->out, "%lld", (long long)slots[0]); break;
   case IR_BOOL: fputs(slots[0] ? "true" : "false", writer->out); break;
   case IR_FLOAT: write_number(writer, float_of(slots), NN_F64); break;
-  case IR_TEXT:
-    json_write_string(writer->out, ((const struct value_text *)(uintptr_t)slots[0])->bytes);
-    break;
+  case IR_TEXT: write_text(writer, ((const struct value_text *)(uintptr_t)slots[0])->bytes); break;
   case IR_INDEX: write_index(writer, type->dim, slots[0]); break;
   case IR_TENSOR: write_tensor(writer, type, slots[0]); break;
   case IR_LIST:

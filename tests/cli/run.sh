@@ -30,6 +30,10 @@ fn nothing() -> int { 42 }
 fn tensors(x: float) -> (f32, f32[H], f32[2, H]) { (0.5 * x, x * ones[H], x * ones[2, H]) }
 fn quotient(a: int, b: int) -> int { a / b }
 fn logarithm(x: float) -> f32 { sum(log(x * ones[H])) }
+fn text_of(s: text) -> text { s }
+fn texts_of(ss: [text]) -> [text] { ss }
+fn word_of(w: Word) -> Word { w }
+data Word = Word(form: text, tag: Tag)
 END
 "$nnrun" info model.nn >info || fail "no model"
 
@@ -154,3 +158,15 @@ status 1 run treelstm.nn '(2 good)'
 says_text err '--weights'
 status 0 run --help
 says_text out '--full'
+
+# Texts: as they are, or in quotation marks; a record from one string. Control characters reach no terminal.
+gives text_of '"a \"b\" é"' 'a "b" é'
+gives text_of '"a\n\u001b"' '"a\n\u001b"'
+gives texts_of '["x", "y"]' 'x y'
+gives texts_of '["x y", ""]' '["x y", ""]'
+gives word_of 'Word(form: "B", tag: B)' B
+gives word_of 'Word(form: "b", tag: B)' '{"form": "b", "tag": "B"}'
+status 1 run model.nn --entry word_of 'Q'
+says_text err '`Q` is no member of enum Tag'
+status 0 run model.nn --entry text_of --json '"a\n\u001b"'
+says_text out '"a\u000a\u001b"'
