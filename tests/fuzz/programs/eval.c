@@ -628,6 +628,19 @@ static struct number *eval_vec(struct run *r, enum form form, const struct fuzz_
   return y;
 }
 
+// argmax(x * W0, dim: 1)
+static struct fuzz_list places_of_rows(struct run *r, struct number x) {
+  int h = r->program->h;
+  struct fuzz_list places = list_of(r, h);
+  struct number *line = new_vector(r, h);
+  for (int i = 0; i < h; i++) {
+    for (int k = 0; k < h; k++)
+      line[k] = mul(r, x, r->parameters->values[PARAM_W0][i * h + k]);
+    places.items[i].i = place_of_largest(r, h, line);
+  }
+  return places;
+}
+
 static struct fuzz_list eval_list(struct run *r, enum form form, const struct fuzz_value *a) {
   struct fuzz_list y, one = {1, (struct fuzz_value *)(uintptr_t)&a[1]},
                       first = {1, (struct fuzz_value *)(uintptr_t)&a[0]};
@@ -648,6 +661,7 @@ static struct fuzz_list eval_list(struct run *r, enum form form, const struct fu
   case LWORD_REVERSED: return reversed(r, a[0].list);
   case LINT_SORTED:
   case LINT_SHUFFLED: return sorted(r, a[0].list);
+  case LINT_LINES: return places_of_rows(r, a[0].s);
   case LINT_ARGSORT: return order_of(r, h, a[0].x);
   case LINT_RANGE: {
     int64_t from = a[1].i % 7;
@@ -662,7 +676,7 @@ static struct fuzz_list eval_list(struct run *r, enum form form, const struct fu
   y = list_of(r, a[0].list.n);
   for (int i = 0; i < y.n; i++) {
     const struct fuzz_value *it = &a[0].list.items[i];
-    if (form == LINT_DECISIONS) {
+    if (form == LINT_DECISIONS || form == LINT_EACH) {
       y.items[i].i = place_of_largest(r, h, it->x);
       continue;
     }

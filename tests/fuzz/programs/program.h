@@ -181,6 +181,8 @@ enum fuzz_type {
   F(LINT_MAP, LINT, LINT, NONE, NONE, "[it * 2 - 1 for it in $0]")                                           \
   F(LINT_ARGSORT, LINT, VEC, NONE, NONE, "argsort($0)")                                                      \
   F(LINT_DECISIONS, LINT, LVEC, NONE, NONE, "[argmax(it) for it in $0]")                                     \
+  F(LINT_EACH, LINT, LVEC, NONE, NONE, "argmax($0)")                                                         \
+  F(LINT_LINES, LINT, NUM, NONE, NONE, "argmax($0 * W0, dim: 1)")                                            \
   F(LINT_SORTED, LINT, LINT, NONE, NONE, "sort($0)")                                                         \
   F(LINT_SHUFFLED, LINT, LINT, NONE, NONE, "sort(shuffled($0))")                                             \
   F(LINT_RANGE, LINT, INT, INT, NONE, "([$0] + range($1 % 7, -3, -2))")                                      \
