@@ -31,6 +31,7 @@ static const struct example_model {
     {"examples/parser/parser.nn", "examples/parser/dev.jsonl"},
     {"examples/vae/vae.nn", "examples/vae/dev.jsonl"},
     {"examples/batched-rnnlm/batched-rnnlm.nn", "examples/batched-rnnlm/dev.jsonl"},
+    {"examples/transformer/transformer.nn", "examples/transformer/dev.tsv"},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_EXAMPLES = 24 };
 
