@@ -32,6 +32,7 @@ static const struct example_model {
     {"examples/vae/vae.nn", "examples/vae/dev.jsonl"},
     {"examples/batched-rnnlm/batched-rnnlm.nn", "examples/batched-rnnlm/dev.jsonl"},
     {"examples/transformer/transformer.nn", "examples/transformer/dev.tsv"},
+    {"examples/graph/graph.nn", "examples/graph/dev.jsonl"},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_EXAMPLES = 24 };
 
