@@ -23,7 +23,7 @@ compiler/check    names, types, sizes
 compiler/lower    typed tree to IR
 compiler          the stages as a library
 runtime/base      status, threads
-runtime/value     values of the host code, fibers, a running example
+runtime/value     values of the host code, vocabularies, fibers, a running example
 runtime/batch     trace, schedule, plan: integers only
 runtime/kernel    the contract of a kernel, its graph, parameters, the slow reference
 runtime/jit       machine code through LLVM, its cache

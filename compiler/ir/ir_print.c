@@ -24,7 +24,7 @@ struct printer {
 
 // Words with a meaning in types, sizes or numbers: a name that is spelt like one is quoted.
 static bool is_reserved(const char *name) {
-  static const char *const words[] = {"int", "bool", "float", "f32", "acc", "inf", "nan"};
+  static const char *const words[] = {"int", "bool", "float", "text", "f32", "acc", "inf", "nan"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcmp(name, words[i]) == 0)
       return true;
