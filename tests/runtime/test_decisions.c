@@ -247,7 +247,9 @@ static void examples_that_wait_take_little(void **state) {
                 "}\n",
            "loss", &(struct rig_options){.n_examples = N_MANY});
   rig_run(&rig, "loss", NN_INFER);
+#if !defined(__SANITIZE_ADDRESS__)
   uint64_t before = memory_kib();
+#endif
   nn_session *session;
   rig_check(nn_session_new(rig.model, &session));
   wait_as_ever = session->minibatch.trace.wait;
