@@ -217,7 +217,7 @@ static void count_text(struct reader *reader, const char *token, size_t length) 
     if (!is_of || vocab_is_frozen(request->vocabs[d]))
       continue;
     for (size_t at = 0, step; at < length; at += step) {
-      step = dim->characters ? value_text_step(token + at) : length;
+      step = dim->characters ? value_text_step(token + at, length - at) : length;
       vocab_count(request->vocabs[d], token + at, step);
     }
   }
@@ -336,7 +336,7 @@ static bool characters(struct reader *reader, const struct ir_type *element, con
   size_t base = reader->n_stack;
   uint64_t slot;
   for (size_t at = 0, step; at < length; at += step) {
-    step = value_text_step(token + at);
+    step = value_text_step(token + at, length - at);
     if (!index_of(reader, element->dim, token + at, step, line, column + at, &slot) ||
         !reader_push(reader, slot))
       return false;

@@ -36,9 +36,15 @@ struct value_text *value_text_new(struct value_arena *arena, const char *bytes, 
   return text;
 }
 
-size_t value_text_step(const char *bytes) {
-  unsigned char first = (unsigned char)*bytes;
-  return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+size_t value_text_step(const char *bytes, size_t left) {
+  unsigned char first = left ? (unsigned char)*bytes : 0;
+  size_t step = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  return step < left ? step : left;
+}
+
+// Of the character `at` in a text.
+static size_t step_at(const struct value_text *text, size_t at) {
+  return value_text_step(text->bytes + at, (size_t)text->length - at);
 }
 
 // ------------------------------------------------------------------------------------------------------------- parts
@@ -81,10 +87,12 @@ _Static_assert(offsetof(struct ascii_text, length) == offsetof(struct value_text
 static const struct ascii_text ascii[128] = {ASCII_16(0),  ASCII_16(16), ASCII_16(32), ASCII_16(48),
                                              ASCII_16(64), ASCII_16(80), ASCII_16(96), ASCII_16(112)};
 
-static struct value_text *character(struct example *example, const struct ir_loc *loc, const char *bytes) {
-  if ((unsigned char)*bytes < 0x80)
-    return (struct value_text *)(uintptr_t)&ascii[(unsigned char)*bytes];
-  return copy(example, loc, bytes, value_text_step(bytes), 1);
+static struct value_text *character(struct example *example, const struct ir_loc *loc,
+                                    const struct value_text *text, size_t at) {
+  unsigned char first = (unsigned char)text->bytes[at];
+  if (first < 0x80)
+    return (struct value_text *)(uintptr_t)&ascii[first];
+  return copy(example, loc, text->bytes + at, step_at(text, at), 1);
 }
 
 // Where character `index` begins; `index` may be the number of characters.
@@ -93,7 +101,7 @@ static size_t offset_of(const struct value_text *text, uint64_t index) {
     return (size_t)index;
   size_t at = 0;
   for (; index > 0; index--)
-    at += value_text_step(text->bytes + at);
+    at += step_at(text, at);
   return at;
 }
 
@@ -102,7 +110,7 @@ struct value_text *value_text_get(struct example *example, const struct ir_loc *
   if (index < 0 || (uint64_t)index >= text->characters)
     example_fail(example, loc, "index %" PRId64 " is out of range: the text has %" PRIu64 " character%s",
                  index, text->characters, text->characters == 1 ? "" : "s");
-  return character(example, loc, text->bytes + offset_of(text, (uint64_t)index));
+  return character(example, loc, text, offset_of(text, (uint64_t)index));
 }
 
 struct value_text *value_text_slice(struct example *example, const struct ir_loc *loc,
@@ -120,7 +128,7 @@ struct value_text *value_text_slice(struct example *example, const struct ir_loc
     end += (size_t)(to - from);
   else
     for (int64_t i = from; i < to; i++)
-      end += value_text_step(text->bytes + end);
+      end += step_at(text, end);
   return copy(example, loc, text->bytes + begin, end - begin, (uint64_t)(to - from));
 }
 
@@ -169,9 +177,8 @@ struct value_text *value_text_join(struct example *example, const struct ir_loc 
 static struct value_list *characters_of(struct example *example, const struct ir_loc *loc,
                                         const struct value_shape *shape, const struct value_text *text) {
   struct value_list *list = value_list_make(example, loc, shape, 0, NULL);
-  const char *end = text->bytes + text->length;
-  for (const char *at = text->bytes; at < end; at += value_text_step(at)) {
-    uint64_t slot = (uintptr_t)character(example, loc, at);
+  for (size_t at = 0; at < text->length; at += step_at(text, at)) {
+    uint64_t slot = (uintptr_t)character(example, loc, text, at);
     list = value_list_push(example, loc, shape, list, &slot);
   }
   return list;
@@ -221,9 +228,9 @@ static uint64_t map_characters(char *to, const char *bytes, uint64_t length,
                                utf8proc_int32_t (*map)(utf8proc_int32_t)) {
   utf8proc_uint8_t mapped[4];
   uint64_t n = 0;
-  for (uint64_t at = 0; at < length; at += value_text_step(bytes + at)) {
+  for (uint64_t at = 0; at < length; at += value_text_step(bytes + at, (size_t)(length - at))) {
     utf8proc_int32_t c;
-    utf8proc_iterate((const utf8proc_uint8_t *)bytes + at, 4, &c);
+    utf8proc_iterate((const utf8proc_uint8_t *)bytes + at, (utf8proc_ssize_t)(length - at), &c);
     size_t step = (size_t)utf8proc_encode_char(map(c), mapped);
     if (to)
       memcpy(to + n, mapped, step);
@@ -372,7 +379,7 @@ struct value_text *value_text_of_index(struct example *example, uint32_t dim, in
 static int shown(const struct value_text *text) {
   size_t at = 0;
   while (at < text->length && at < 60)
-    at += value_text_step(text->bytes + at);
+    at += step_at(text, at);
   return (int)at;
 }
 

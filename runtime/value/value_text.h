@@ -10,7 +10,8 @@
 
 #include "runtime/value/example.h"
 
-// The bytes that are given are valid UTF-8 without a null byte.
+// The bytes that are given are valid UTF-8 without a null byte. Where a damaged file gives others characters are wrong,
+// and nothing is read or written outside of a text.
 
 // Memory of a text of that many bytes, and such a text written into it, which is not counted.
 size_t value_text_memory(size_t length);
@@ -18,8 +19,8 @@ void value_text_write(struct value_text *, const char *bytes, size_t length);
 // One that is not counted, in an arena; NULL without memory.
 struct value_text *value_text_new(struct value_arena *, const char *bytes, size_t length);
 
-// The length of the character that begins here.
-size_t value_text_step(const char *bytes);
+// The length of the character that begins here, of the `left` bytes there are.
+size_t value_text_step(const char *bytes, size_t left);
 
 // The string as bits of enum ir_normal say, malloc'd; NULL without memory.
 char *value_text_normal(const char *bytes, size_t length, uint32_t normal, size_t *new_length);
