@@ -11,6 +11,7 @@
 #include "runtime/base/long_sum.h"
 #include "runtime/base/machine.h"
 #include "runtime/base/status.h"
+#include "runtime/host/host_ownership.h"
 #include "runtime/kernel/draws.h"
 
 // ------------------------------------------------------------------------------------------------------ life
@@ -231,7 +232,7 @@ static nn_status *flush(nn_session *session, uint32_t max_phase) {
 
 static bool has_values(const nn_session *session) {
   for (uint32_t i = 0; i < session->n_slots; i++)
-    if (session->slot_types[i]->kind == IR_LIST || session->slot_types[i]->kind == IR_DATA)
+    if (host_is_counted(session->slot_types[i]))
       return true;
   return false;
 }
@@ -239,7 +240,7 @@ static bool has_values(const nn_session *session) {
 static void end_example(nn_session *session, struct session_example *example, enum host_outcome outcome) {
   example->state = outcome == HOST_DONE ? EXAMPLE_DONE : EXAMPLE_FAILED;
   host_finish(&example->run);
-  // The memory of lists and data goes to the examples that follow, unless they are the result.
+  // The memory of lists, data and texts goes to the examples that follow, unless they are the result.
   if (!has_values(session) && !example->traced.host.prints)
     heap_clear(&example->traced.host.heap);
 }

@@ -170,3 +170,16 @@ status 1 run model.nn --entry word_of 'Q'
 says_text err '`Q` is no member of enum Tag'
 status 0 run model.nn --entry text_of --json '"a\n\u001b"'
 says_text out '"a\u000a\u001b"'
+
+# Each example of a minibatch keeps the text that it made.
+cat >exclaim.nn <<'END'
+param w: f32
+fn loss(s: text) -> f32 { w * len(s) }
+fn predict(s: text) -> text { s + "!" }
+END
+printf 'one\ntwo\nthree\n' >three.txt
+status 0 train exclaim.nn --data three.txt --epochs 1 --save exclaim.safetensors --quiet
+status 0 predict exclaim.nn --weights exclaim.safetensors --data three.txt
+says_text out '"one!"'
+says_text out '"two!"'
+says_text out '"three!"'
