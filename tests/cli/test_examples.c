@@ -33,6 +33,8 @@ static const struct example_model {
     {"examples/batched-rnnlm/batched-rnnlm.nn", "examples/batched-rnnlm/dev.jsonl"},
     {"examples/transformer/transformer.nn", "examples/transformer/dev.tsv"},
     {"examples/graph/graph.nn", "examples/graph/dev.jsonl"},
+    {"examples/experts/experts.nn", "examples/experts/dev.jsonl"},
+    {"examples/seq2seq/seq2seq.nn", "examples/seq2seq/dev.tsv"},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_EXAMPLES = 24 };
 
