@@ -87,8 +87,8 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %nterm <struct ast_fn_param> fn_param own_param
 %nterm <struct ast_type *> type result annotation
 %nterm <struct ast_types> types param_types param_type_list
-%nterm <struct ast_expr *> batch expr postfix primary conditional alternative param_value
-%nterm <struct ast_exprs> exprs
+%nterm <struct ast_expr *> batch expr postfix primary conditional alternative param_value subscript
+%nterm <struct ast_exprs> exprs subscripts
 %nterm <struct ast_args> args arg_list
 %nterm <struct ast_arg> arg
 %nterm <struct ast_match_arms> arms
@@ -454,9 +454,19 @@ expr:
 postfix:
   primary
 | postfix[base] "(" args ")"            { $$ = build_call(parser, @$, $base, $args); }
-| postfix[base] "[" exprs comma "]"     { $$ = build_subscript(parser, @$, $base, $exprs); }
+| postfix[base] "[" subscripts comma "]" { $$ = build_subscript(parser, @$, $base, $subscripts); }
 | postfix[base] "." name                { $$ = build_field(parser, @$, $base, $name); }
 | postfix[base] PROJECTION              { $$ = build_project(parser, @$, $base, $2, @2); }
+;
+
+subscripts:
+  subscript                 { $$ = (struct ast_exprs){0}; PUSH($$, $1); }
+| subscripts "," subscript  { $$ = $1; PUSH($$, $3); }
+;
+
+subscript:
+  expr
+| ".."                      { $$ = build_whole(parser, @$); }
 ;
 
 primary:

@@ -37,7 +37,7 @@
 //
 // Indexing. INDEX: on a list, its element (index int); on a static list of layers, an instance (index int);
 //   on a vector PICK, on a matrix LOOKUP (index of the first dimension's index type, or int where it is no
-//   index dimension). SLICE: on a list, bounds are ints; on a tensor, `low_size` and `high_size` are set
+//   index dimension). SLICE: on a list, bounds are ints; on a tensor, `sizes` are set
 //   (first axis).
 //
 // Calls. `resolved.args` holds every argument, named ones too, in the order of the target's parameters or

@@ -47,6 +47,7 @@ static bool takes(const struct builtin *builtin, size_t args) {
 
 static bool takes_dim(const struct builtin *row) {
   return row->kind == BUILTIN_RESHAPE || row->kind == BUILTIN_ARGMAX || row->kind == BUILTIN_ARGMIN ||
+         (row->kind == BUILTIN_OP && row->op == IR_OP_PICK) ||
          (ir_is_tensor_op(row->op) && (ir_op_infos[row->op].attributes & IR_ATTR_AXIS));
 }
 
@@ -395,7 +396,9 @@ static bool is_tensor(struct checker *checker, const struct builtin *builtin, co
   static const char *const sorts[3][3] = {{"a scalar", "a scalar or a vector", "a tensor"},
                                           {NULL, "a vector", "a vector or a matrix"},
                                           {NULL, NULL, "a matrix"}};
-  const char *wanted = max_rank > 2 ? (min_rank > 0 ? "a tensor with dimensions" : "a tensor")
+  const char *wanted = max_rank > 2 ? (min_rank > 1   ? "a tensor of two dimensions or more"
+                                       : min_rank > 0 ? "a tensor with dimensions"
+                                                      : "a tensor")
                                     : sorts[min_rank][max_rank];
   const struct type *type = type_resolve(arg->type);
   if (type->kind != TYPE_TENSOR)
@@ -459,6 +462,13 @@ static const struct type *check_split(struct checker *checker, const struct ast_
 static const struct type *check_slice_call(struct checker *checker, struct ast_expr *expr,
                                            const struct builtin *builtin, struct ast_expr *const *args) {
   const struct type *type = type_resolve(args[0]->type);
+  if (check_mentions_local(checker, args[1])) {
+    if (!is_tensor(checker, builtin, args[0], 1, TYPE_MAX_RANK))
+      return &type_error;
+    const struct size *window = check_window(checker, expr, args[1], args[2], args[0], along(expr));
+    args[2]->type = &type_int;
+    return window ? with_size(checker, type, along(expr), window) : &type_error;
+  }
   const struct size *offset = check_size_expr(checker, args[1], "the beginning of a slice");
   const struct size *length = check_size_expr(checker, args[2], "the length of a slice");
   if (!offset || !length || !is_tensor(checker, builtin, args[0], 1, TYPE_MAX_RANK))
@@ -719,6 +729,22 @@ static const struct type *check_broadcast(struct checker *checker, const struct 
 }
 
 // A row of ops.def whose arguments are tensors, already checked and without errors.
+// pick(a, i, dim: k): of any dimension.
+static const struct type *check_pick(struct checker *checker, const struct ast_expr *expr,
+                                     const struct builtin *builtin, struct ast_expr *const *args) {
+  const struct type *type = type_resolve(args[0]->type);
+  if (!is_tensor(checker, builtin, args[0], 1, TYPE_MAX_RANK)) {
+    check_value(checker, args[1], NULL);
+    return type->kind == TYPE_TENSOR ? &type_scalar : &type_error;
+  }
+  check_index_into(checker, args[1], args[0], type, along(expr));
+  const struct size *sizes[TYPE_MAX_RANK];
+  for (size_t i = 0, n = 0; i < type->tensor.rank; i++)
+    if (i != along(expr))
+      sizes[n++] = type->tensor.sizes[i];
+  return type_tensor(checker->arena, type->tensor.rank - 1, sizes);
+}
+
 static const struct type *check_op(struct checker *checker, struct ast_expr *expr,
                                    const struct builtin *builtin, struct ast_expr *const *args) {
   const struct ir_op_info *info = &ir_op_infos[builtin->op];
@@ -736,7 +762,7 @@ static const struct type *check_op(struct checker *checker, struct ast_expr *exp
   if (type->kind == TYPE_ERROR)
     check_value(checker, args[1], NULL);
   else
-    check_index_into(checker, args[1], args[0], type_resolve(args[0]->type));
+    check_index_into(checker, args[1], args[0], type_resolve(args[0]->type), 0);
   // What a reduction gives is clear even where its operand is wrong.
   return info->class == IR_CLASS_REDUCE ? &type_scalar : type;
 }
@@ -1012,6 +1038,8 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
       return check_slice_call(checker, expr, builtin, args);
     if (builtin->op == IR_OP_DROPOUT)
       return check_dropout(checker, expr, builtin, args);
+    if (builtin->op == IR_OP_PICK)
+      return check_pick(checker, expr, builtin, args);
     return check_op(checker, expr, builtin, args);
   case BUILTIN_KIND_COUNT: break;
   }

@@ -467,6 +467,7 @@ static const struct type *type_of(struct checker *checker, struct ast_expr *expr
   case AST_EXPR_CALL: return check_call(checker, expr, hint);
   case AST_EXPR_INDEX: return check_index(checker, expr);
   case AST_EXPR_SLICE: return check_slice(checker, expr);
+  case AST_EXPR_PART: return check_part(checker, expr);
   case AST_EXPR_FIELD:
     return check_qualify(checker, expr) ? check_name(checker, expr, hint) : check_field(checker, expr);
   case AST_EXPR_PROJECT: return check_project(checker, expr);

@@ -109,7 +109,7 @@ static const struct type *check_target(struct checker *checker, struct ast_expr 
   target->type = &type_error;
   if (base->kind == TYPE_LIST) {
     if (check_against(checker, target->index.index, &type_int, &why))
-      check_literal_index(checker, target->index.index, target->index.base);
+      check_literal_index(checker, target->index.index, target->index.base, 0);
     check_set_type(checker, &target->type, base->list.element);
     return type_resolve(base->list.element);
   }

@@ -13,8 +13,9 @@ const struct type *check_index_type(struct checker *checker, const struct size *
 }
 
 bool check_index_into(struct checker *checker, struct ast_expr *index, const struct ast_expr *base,
-                      const struct type *tensor) {
-  const struct type *wanted = check_index_type(checker, tensor->tensor.sizes[0]);
+                      const struct type *tensor, size_t axis) {
+  const struct size *dimension = tensor->tensor.sizes[axis];
+  const struct type *wanted = check_index_type(checker, dimension);
   const struct type *actual = check_value(checker, index, wanted);
   if (actual->kind == TYPE_ERROR)
     return true;
@@ -24,15 +25,16 @@ bool check_index_into(struct checker *checker, struct ast_expr *index, const str
     return true;
   }
   if (type_unify(wanted, actual)) {
-    check_literal_index(checker, index, base);
+    check_literal_index(checker, index, base, axis);
     return true;
   }
-  struct diag *d = diag_error(checker->sink, DIAG_WRONG_INDEX, index->span, "%s is indexed by %s, not by %s",
-                              check_text(checker, tensor), check_text(checker, wanted),
-                              check_text(checker, actual));
+  const char *which = axis > 0 ? arena_printf(checker->arena, "dimension %zu of ", axis) : "";
+  struct diag *d = diag_error(checker->sink, DIAG_WRONG_INDEX, index->span,
+                              "%s%s is indexed by %s, not by %s", which, check_text(checker, tensor),
+                              check_text(checker, wanted), check_text(checker, actual));
   diag_label(d, base->span, "this is %s", check_text(checker, tensor));
   check_label_operand(checker, d, base);
-  check_label_sizes(checker, d, tensor->tensor.sizes[0], NULL);
+  check_label_sizes(checker, d, dimension, NULL);
   if (wanted->kind == TYPE_INT && actual->kind == TYPE_INDEX)
     diag_help(d, "give the tensor the dimension `%s`, or index it by `int(...)`",
               check_text(checker, actual));
@@ -59,15 +61,16 @@ bool check_is_literal(const struct ast_expr *expr, int64_t *value) {
 }
 
 static void report_negative(struct checker *checker, const struct ast_expr *index,
-                            const struct ast_expr *base, int64_t value) {
+                            const struct ast_expr *base, size_t axis, int64_t value) {
   const struct type *type = type_resolve(base->type);
   struct diag *d = diag_error(checker->sink, DIAG_SLICE_RANGE, index->span, "a negative index");
   diag_note(d, "elements are counted from 0, and not from the end");
   if (type->kind == TYPE_TENSOR) {
-    const struct size *from_end = size_add(checker->arena, type->tensor.sizes[0],
+    const struct size *from_end = size_add(checker->arena, type->tensor.sizes[axis],
                                            size_constant(checker->arena, value));
     if (from_end)
-      diag_help(d, "from the end it is `%s[%s]`", name_of(base), size_text(checker->arena, from_end));
+      diag_help(d, "from the end it is `%s[%s%s]`", name_of(base), axis > 0 ? ".., " : "",
+                size_text(checker->arena, from_end));
   } else if (value == -1 && type->kind == TYPE_LIST) {
     diag_help(d, "the last element is `last(%s)`, or `%s[len(%s) - 1]`", name_of(base), name_of(base),
               name_of(base));
@@ -76,16 +79,17 @@ static void report_negative(struct checker *checker, const struct ast_expr *inde
   }
 }
 
-void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base) {
+void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base,
+                         size_t axis) {
   const struct type *type = type_resolve(base->type);
-  const struct size *count = type->kind == TYPE_TENSOR ? type->tensor.sizes[0]
+  const struct size *count = type->kind == TYPE_TENSOR ? type->tensor.sizes[axis]
                              : type->kind == TYPE_LIST ? type->list.length
                                                        : NULL;
   int64_t value, length;
   if (!check_is_literal(index, &value))
     return;
   if (value < 0)
-    report_negative(checker, index, base, value);
+    report_negative(checker, index, base, axis, value);
   else if (count && size_is_constant(count, &length) && value >= length)
     diag_error(checker->sink, DIAG_SLICE_RANGE, index->span,
                type->kind == TYPE_TENSOR ? "index %" PRId64 " of a dimension of %" PRId64
@@ -100,18 +104,18 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
   struct check_wanted why = {"the index of a list", SPAN_NONE, NULL};
   if (type->kind == TYPE_LIST) {
     if (check_against(checker, index, &type_int, &why))
-      check_literal_index(checker, index, base);
+      check_literal_index(checker, index, base, 0);
     return type_resolve(type->list.element);
   }
   if (type->kind == TYPE_TEXT) {
     why.what = "the index of a text";
     if (check_against(checker, index, &type_int, &why))
-      check_literal_index(checker, index, base);
+      check_literal_index(checker, index, base, 0);
     return type;
   }
-  if (type->kind == TYPE_TENSOR && (type->tensor.rank == 1 || type->tensor.rank == 2)) {
-    check_index_into(checker, index, base, type);
-    return type->tensor.rank == 1 ? &type_scalar : type_tensor(checker->arena, 1, &type->tensor.sizes[1]);
+  if (type->kind == TYPE_TENSOR && type->tensor.rank > 0) {
+    check_index_into(checker, index, base, type, 0);
+    return type_tensor(checker->arena, type->tensor.rank - 1, &type->tensor.sizes[1]);
   }
   check_value(checker, index, NULL);
   if (type->kind == TYPE_ERROR)
@@ -121,15 +125,8 @@ const struct type *check_index(struct checker *checker, struct ast_expr *expr) {
   check_label_operand(checker, d, base);
   if (type->kind == TYPE_TUPLE)
     diag_help(d, "the items of a tuple are `t.0`, `t.1`, ...");
-  else if (type->kind == TYPE_TENSOR && type->tensor.rank > 2)
-    diag_help(d, "one that is taken apart is a list: of type %s, its elements are `%s[i]`",
-              check_text(checker,
-                         type_list(checker->arena,
-                                   type_tensor(checker->arena, type->tensor.rank - 1, &type->tensor.sizes[1]),
-                                   NULL)),
-              name_of(base));
   else
-    diag_note(d, "lists, texts, vectors and matrices are indexed");
+    diag_note(d, "lists and texts are indexed, and tensors with dimensions");
   return &type_error;
 }
 
@@ -165,20 +162,157 @@ bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, co
   return false;
 }
 
+// Whether the expression hangs on what is known only when an example runs.
+bool check_mentions_local(struct checker *checker, const struct ast_expr *expr) {
+  switch (expr->kind) {
+  case AST_EXPR_INT: return false;
+  case AST_EXPR_NAME: return names_find(&checker->names, expr->name.name.text).kind == AST_REF_LOCAL;
+  case AST_EXPR_UNARY: return check_mentions_local(checker, expr->unary.operand);
+  case AST_EXPR_BINARY: {
+    bool mentions = false;
+    for (; expr->kind == AST_EXPR_BINARY && !mentions; expr = expr->binary.left)
+      mentions = check_mentions_local(checker, expr->binary.right);
+    return mentions || check_mentions_local(checker, expr);
+  }
+  case AST_EXPR_FIELD: return check_mentions_local(checker, expr->field.base);
+  default: return true;
+  }
+}
+
+// Written alike, and without a call: one value.
+static bool is_same(const struct ast_expr *a, const struct ast_expr *b) {
+  if (a->kind != b->kind)
+    return false;
+  switch (a->kind) {
+  case AST_EXPR_INT: return a->integer == b->integer;
+  case AST_EXPR_NAME: return strcmp(a->name.name.text, b->name.name.text) == 0;
+  case AST_EXPR_UNARY: return a->unary.op == b->unary.op && is_same(a->unary.operand, b->unary.operand);
+  case AST_EXPR_BINARY:
+    return a->binary.op == b->binary.op && is_same(a->binary.left, b->binary.left) &&
+           is_same(a->binary.right, b->binary.right);
+  case AST_EXPR_FIELD:
+    return strcmp(a->field.name.text, b->field.name.text) == 0 && is_same(a->field.base, b->field.base);
+  case AST_EXPR_INDEX:
+    return is_same(a->index.base, b->index.base) && is_same(a->index.index, b->index.index);
+  default: return false;
+  }
+}
+
+// What is added to the beginning of a range to give its end; NULL: something else is there.
+static const struct ast_expr *length_of(struct checker *checker, const struct ast_expr *low,
+                                        const struct ast_expr *high) {
+  if (high->kind != AST_EXPR_BINARY || high->binary.op != AST_BINARY_ADD)
+    return NULL;
+  const struct ast_expr *left = high->binary.left, *right = high->binary.right;
+  if (is_same(low, left) && !check_mentions_local(checker, right))
+    return right;
+  return is_same(low, right) && !check_mentions_local(checker, left) ? left : NULL;
+}
+
+const struct size *check_window(struct checker *checker, const struct ast_expr *expr, struct ast_expr *start,
+                                const struct ast_expr *length, const struct ast_expr *base, size_t axis) {
+  const struct type *tensor = type_resolve(base->type);
+  struct check_wanted why = {"the beginning of a slice", SPAN_NONE, NULL};
+  bool fits = check_against(checker, start, &type_int, &why);
+  const struct size *size = check_size_expr(checker, length, "the length of a slice");
+  const struct size *zero = size_constant(checker->arena, 0);
+  return size && fits && check_slice_bounds(checker, expr, base, tensor, axis, zero, size) ? size : NULL;
+}
+
+// A range of a dimension: between sizes, or of a known length from an int on.
+static bool check_range_of(struct checker *checker, const struct ast_expr *expr, struct ast_expr *low,
+                           struct ast_expr *high, const struct ast_expr *base, size_t axis,
+                           struct ast_range_sizes *sizes) {
+  const struct type *tensor = type_resolve(base->type);
+  *sizes = (struct ast_range_sizes){NULL, NULL};
+  if (!check_mentions_local(checker, low) && !check_mentions_local(checker, high)) {
+    sizes->low = check_size_expr(checker, low, "the beginning of a tensor's slice");
+    const struct size *end = check_size_expr(checker, high, "the end of a tensor's slice");
+    if (!sizes->low || !end || !check_slice_bounds(checker, expr, base, tensor, axis, sizes->low, end))
+      return false;
+    low->type = high->type = &type_int;
+    sizes->length = size_sub(checker->arena, end, sizes->low);
+    return true;
+  }
+  const struct ast_expr *length = length_of(checker, low, high);
+  if (length) {
+    high->type = &type_int;
+    return (sizes->length = check_window(checker, expr, low, length, base, axis)) != NULL;
+  }
+  check_value(checker, low, &type_int);
+  check_value(checker, high, &type_int);
+  struct diag *d = diag_error(checker->sink, DIAG_SLICE_RANGE, expr->span,
+                              "the length of this slice is not known before any example is");
+  diag_label(d, base->span, "this is %s", check_text(checker, tensor));
+  diag_help(d, "a slice that begins at an int has a size for its length: `%s[%si..i + 2]`", name_of(base),
+            axis > 0 ? ".., " : "");
+  return false;
+}
+
 static const struct type *slice_tensor(struct checker *checker, struct ast_expr *expr,
                                        const struct type *type) {
-  expr->slice.low_size = check_size_expr(checker, expr->slice.low, "the beginning of a tensor's slice");
-  expr->slice.high_size = check_size_expr(checker, expr->slice.high, "the end of a tensor's slice");
-  if (!expr->slice.low_size || !expr->slice.high_size ||
-      !check_slice_bounds(checker, expr, expr->slice.base, type, 0, expr->slice.low_size,
-                          expr->slice.high_size))
+  if (!check_range_of(checker, expr, expr->slice.low, expr->slice.high, expr->slice.base, 0,
+                      &expr->slice.sizes))
     return &type_error;
-  expr->slice.low->type = expr->slice.high->type = &type_int;
-  const struct size *sizes[TYPE_MAX_RANK] = {
-      size_sub(checker->arena, expr->slice.high_size, expr->slice.low_size)};
+  const struct size *sizes[TYPE_MAX_RANK] = {expr->slice.sizes.length};
   for (size_t i = 1; i < type->tensor.rank; i++)
     sizes[i] = type->tensor.sizes[i];
   return type_tensor(checker->arena, type->tensor.rank, sizes);
+}
+
+static const struct type *report_parts(struct checker *checker, const struct ast_expr *expr,
+                                       const struct type *type) {
+  const struct ast_exprs *items = &expr->part.items;
+  for (size_t i = 0; i < items->count; i++)
+    if (items->items[i]->kind != AST_EXPR_RANGE)
+      check_value(checker, items->items[i], NULL);
+  if (type->kind == TYPE_ERROR)
+    return type;
+  if (type->kind == TYPE_LIST) {
+    struct diag *d = diag_error(checker->sink, DIAG_SEVERAL_INDICES, expr->span, "a list has one index");
+    check_label_operand(checker, d, expr->part.base);
+    diag_help(d, "write `a[i][j]`");
+    return &type_error;
+  }
+  bool has_some = type->kind == TYPE_TENSOR && type->tensor.rank > 0;
+  struct diag *d = has_some
+                       ? diag_error(checker->sink, DIAG_NOT_INDEXED, expr->span,
+                                    "%s has %s, and %zu are named", check_text(checker, type),
+                                    check_count_text(checker, type->tensor.rank, "dimension"), items->count)
+                       : diag_error(checker->sink, DIAG_NOT_INDEXED, expr->span,
+                                    "%s has no elements to index", check_text(checker, type));
+  check_label_operand(checker, d, expr->part.base);
+  return &type_error;
+}
+
+const struct type *check_part(struct checker *checker, struct ast_expr *expr) {
+  const struct ast_expr *base = expr->part.base;
+  const struct ast_exprs *items = &expr->part.items;
+  check_receiver(checker, expr->part.base);
+  const struct type *type = check_element(checker, expr->part.base);
+  if (type->kind != TYPE_TENSOR || type->tensor.rank < items->count)
+    return report_parts(checker, expr, type);
+  expr->part.ranges = arena_new_array(checker->arena, struct ast_range_sizes, items->count);
+  const struct size *sizes[TYPE_MAX_RANK];
+  size_t n = 0;
+  bool failed = false;
+  for (size_t i = 0; i < type->tensor.rank; i++) {
+    struct ast_expr *item = i < items->count ? items->items[i] : NULL;
+    if (item && item->kind != AST_EXPR_RANGE) {
+      failed |= !check_index_into(checker, item, base, type, i);
+      continue;
+    }
+    sizes[n] = type->tensor.sizes[i];
+    if (item && item->range.low) {
+      failed |= !check_range_of(checker, item, item->range.low, item->range.high, base, i,
+                                &expr->part.ranges[i]);
+      sizes[n] = expr->part.ranges[i].length;
+    }
+    if (item)
+      item->type = &type_unit;
+    n++;
+  }
+  return failed ? &type_error : type_tensor(checker->arena, n, sizes);
 }
 
 // A negative literal as a bound of a list's slice.

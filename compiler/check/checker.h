@@ -299,7 +299,14 @@ const struct type *check_project(struct checker *checker, struct ast_expr *expr)
 // Whether the expression is an integer literal, also with a sign, and which.
 bool check_is_literal(const struct ast_expr *expr, int64_t *value);
 // Reports a literal index that is out of range whatever the sizes are; the base is a list or a tensor.
-void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base);
+void check_literal_index(struct checker *checker, const struct ast_expr *index, const struct ast_expr *base,
+                         size_t axis);
+// Whether the expression hangs on what is known only when an example runs, so that it is no size.
+bool check_mentions_local(struct checker *checker, const struct ast_expr *expr);
+// `length` elements of dimension `axis` from the int `start` on: the length; NULL when something is wrong.
+const struct size *check_window(struct checker *checker, const struct ast_expr *expr, struct ast_expr *start,
+                                const struct ast_expr *length, const struct ast_expr *base, size_t axis);
+const struct type *check_part(struct checker *checker, struct ast_expr *expr);
 // Reports bounds of a tensor's slice that are wrong whatever values the sizes have.
 bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, const struct ast_expr *base,
                         const struct type *tensor, size_t axis, const struct size *low,
@@ -330,7 +337,7 @@ const struct type *check_elementwise(struct checker *checker, struct ast_expr *l
 const struct type *check_index_type(struct checker *checker, const struct size *dimension);
 // Checks an index into the first dimension of `base`.
 bool check_index_into(struct checker *checker, struct ast_expr *index, const struct ast_expr *base,
-                      const struct type *tensor);
+                      const struct type *tensor, size_t axis);
 
 // ---- check_foreign.c: habits of other languages around a dot -------------------------------------------
 

@@ -117,7 +117,15 @@ int64_t ir_order_inverse(int64_t order, uint32_t rank) {
 const struct size *ir_indexed_size(const struct ir_instr *instr) {
   bool of_result = instr->op == IR_OP_ONEHOT || instr->op == IR_OP_PUT;
   const struct ir_type *type = (of_result ? instr->results[0] : instr->operands[0])->type;
-  return type->shape.rank > 0 ? type->shape.sizes[0] : NULL;
+  return ir_axis(instr) < type->shape.rank ? type->shape.sizes[ir_axis(instr)] : NULL;
+}
+
+const struct size *ir_indexed_length(const struct ir_instr *instr) {
+  if (instr->op == IR_OP_WINDOW)
+    return instr->length;
+  const struct ir_shape *a = instr->op == IR_OP_PUT ? &instr->operands[0]->type->shape : NULL;
+  bool is_long = a && ir_axis(instr) < a->rank && a->rank == instr->results[0]->type->shape.rank;
+  return is_long ? a->sizes[ir_axis(instr)] : NULL;
 }
 
 bool ir_type_is_ragged(const struct ir_type *type) {

@@ -489,6 +489,8 @@ void ir_set_target(struct ir_module *, struct ir_instr *, uint32_t which, struct
 
 // The size that the index operand of an operation with a result goes through; NULL: a scalar has none.
 const struct size *ir_indexed_size(const struct ir_instr *);
+// Of an operation that takes several elements from its index on: how many. The index is then an int. NULL: one element.
+const struct size *ir_indexed_length(const struct ir_instr *);
 // Whether some value of the block has a run-time size: then one that comes in does.
 bool ir_block_is_ragged(const struct ir_block *);
 static inline bool ir_is_tensor_op(enum ir_op op) { return op >= IR_FIRST_TENSOR_OP && op < IR_N_OPS; }

@@ -143,9 +143,30 @@ struct ir_value *ir_build_pad(struct ir_builder *b, struct ir_value *a, const st
   return value;
 }
 
+struct ir_value *ir_build_take(struct ir_builder *b, struct ir_value *a, struct ir_value *index,
+                               uint32_t axis) {
+  struct ir_value *operands[] = {a, index};
+  enum ir_op op = a->type->shape.rank == 1 ? IR_OP_PICK : axis == 0 ? IR_OP_LOOKUP : IR_OP_TAKE;
+  struct ir_instr model = {.op = op, .n_operands = 2, .operands = operands, .axis = written_axis(axis)};
+  return build_inferred(b, &model);
+}
+
+struct ir_value *ir_build_window(struct ir_builder *b, struct ir_value *a, struct ir_value *index,
+                                 const struct size *length, uint32_t axis) {
+  struct ir_value *operands[] = {a, index};
+  struct ir_instr model = {.op = IR_OP_WINDOW,
+                           .n_operands = 2,
+                           .operands = operands,
+                           .length = length,
+                           .axis = written_axis(axis)};
+  return build_inferred(b, &model);
+}
+
 struct ir_value *ir_build_put(struct ir_builder *b, struct ir_value *a, struct ir_value *index,
-                              const struct ir_type *shape) {
-  return ir_build_value(b, IR_OP_PUT, 2, (struct ir_value *[]){a, index}, shape);
+                              const struct ir_type *shape, uint32_t axis) {
+  struct ir_value *value = ir_build_value(b, IR_OP_PUT, 2, (struct ir_value *[]){a, index}, shape);
+  value->def->axis = written_axis(axis);
+  return value;
 }
 
 struct ir_value *ir_build_broadcast(struct ir_builder *b, struct ir_value *a, const struct ir_type *shape,

@@ -50,8 +50,13 @@ struct ir_value *ir_build_pad(struct ir_builder *, struct ir_value *a, const str
                               const struct ir_type *shape, uint32_t axis);
 struct ir_value *ir_build_permute(struct ir_builder *, struct ir_value *a, int64_t order);
 struct ir_value *ir_build_reshape(struct ir_builder *, struct ir_value *a, const struct ir_type *shape);
+// The element of an axis, which is gone; or `length` elements of it.
+struct ir_value *ir_build_take(struct ir_builder *, struct ir_value *a, struct ir_value *index,
+                               uint32_t axis);
+struct ir_value *ir_build_window(struct ir_builder *, struct ir_value *a, struct ir_value *index,
+                                 const struct size *length, uint32_t axis);
 struct ir_value *ir_build_put(struct ir_builder *, struct ir_value *a, struct ir_value *index,
-                              const struct ir_type *shape);
+                              const struct ir_type *shape, uint32_t axis);
 struct ir_value *ir_build_broadcast(struct ir_builder *, struct ir_value *a, const struct ir_type *shape,
                                     uint32_t axis);
 struct ir_value *ir_build_onehot(struct ir_builder *, struct ir_value *index, const struct ir_type *shape);

@@ -34,7 +34,9 @@ static const char *text(struct inference *in, uint32_t i) {
 
 static const char *wanted(const struct shape_fault *fault) {
   if (fault->most > 2)
-    return fault->least > 0 ? "a tensor with dimensions" : "a tensor";
+    return fault->least > 1 ? "a tensor of two dimensions or more"
+           : fault->least   ? "a tensor with dimensions"
+                            : "a tensor";
   return fault->least == 2 ? "a matrix" : fault->most == 1 ? "a vector" : "a vector or a matrix";
 }
 
@@ -64,8 +66,11 @@ static void explain(struct inference *in, const struct shape_fault *fault) {
     break;
   case SHAPE_TOO_LARGE: mismatch(in, "a size of the result is out of range"); break;
   case SHAPE_BOUNDS:
-    mismatch(in, "offset %s, length %s do not lie in %s", size_text(arena, instr->size),
-             size_text(arena, instr->length), text(in, i));
+    if (instr->op == IR_OP_WINDOW)
+      mismatch(in, "length %s does not lie in %s", size_text(arena, instr->length), text(in, i));
+    else
+      mismatch(in, "offset %s, length %s do not lie in %s", size_text(arena, instr->size),
+               size_text(arena, instr->length), text(in, i));
     break;
   case SHAPE_ORDER: mismatch(in, "the order is none of the dimensions of %s", text(in, i)); break;
   case SHAPE_NO_BOUNDS: mismatch(in, "offset or length is missing"); break;

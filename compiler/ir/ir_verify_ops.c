@@ -504,7 +504,7 @@ static bool check_index(struct ir_verifier *v, const struct ir_instr *instr) {
     return FAIL(v, "a scalar has no index");
   const struct ir_type *index = instr->operands[ir_op_infos[instr->op].arity]->type;
   const struct size_atom *atom = size_as_atom(size);
-  bool is_set = atom && (atom->kind == SIZE_VOCAB || atom->kind == SIZE_ENUM);
+  bool is_set = !ir_indexed_length(instr) && atom && (atom->kind == SIZE_VOCAB || atom->kind == SIZE_ENUM);
   bool fits = is_set ? index->kind == IR_INDEX && index->dim == atom->id : index->kind == IR_INT;
   return fits
              ? true
@@ -556,6 +556,23 @@ static bool check_reshape(struct ir_verifier *v, const struct ir_type *a, const 
   return fits ? true : shape_error(v, a, result);
 }
 
+// What is put lacks the axis, or is as long along it or shorter.
+static bool check_put(struct ir_verifier *v, const struct ir_instr *instr, const struct ir_type *a,
+                      const struct ir_type *result) {
+  uint32_t rank = result->shape.rank, axis = ir_axis(instr), lacks = a->shape.rank + 1 == rank;
+  bool fits = axis < rank && (lacks || a->shape.rank == rank);
+  for (uint32_t i = 0; fits && i < rank; i++)
+    fits = i == axis || size_equal(a->shape.sizes[i - (lacks && i > axis)], result->shape.sizes[i]);
+  if (fits && !lacks) {
+    const struct size *rest = size_is_runtime(result->shape.sizes[axis])
+                                  ? NULL
+                                  : size_sub(&v->arena, result->shape.sizes[axis], a->shape.sizes[axis]);
+    int64_t left;
+    fits = rest && !(size_is_constant(rest, &left) && left < 0);
+  }
+  return fits ? true : shape_error(v, a, result);
+}
+
 static bool check_stack(struct ir_verifier *v, const struct ir_type *element, const struct ir_type *result) {
   bool fits = element->kind == IR_TENSOR && !ir_type_is_ragged(element) && element->shape.rank > 0 &&
               result->shape.rank == element->shape.rank + 1 && size_is_runtime(result->shape.sizes[0]);
@@ -584,11 +601,7 @@ static bool check_written(struct ir_verifier *v, const struct ir_instr *instr) {
                             : shape_error(v, a, result);
   case IR_OP_PAD: return check_pad(v, instr);
   case IR_OP_RESHAPE: return check_reshape(v, a, result);
-  case IR_OP_PUT:
-    return a->shape.rank == 1 && result->shape.rank == 2 &&
-                   size_equal(a->shape.sizes[0], result->shape.sizes[1])
-               ? true
-               : shape_error(v, a, result);
+  case IR_OP_PUT: return check_put(v, instr, a, result);
   default: return true;
   }
 }
@@ -612,11 +625,14 @@ static bool check_sink(struct ir_verifier *v, const struct ir_instr *instr) {
   const struct ir_type *param = v->module->params[instr->symbol]->type, *a = instr->operands[0]->type;
   if (instr->op == IR_OP_D_PARAM)
     return check_alike(v, param, a);
-  const struct ir_type *b = instr->op == IR_OP_D_OUTER ? instr->operands[1]->type : a;
-  bool fits = param->shape.rank == 2 && a->shape.rank == 1 && b->shape.rank == 1 &&
-              size_equal(param->shape.sizes[1], b->shape.sizes[0]);
-  if (instr->op == IR_OP_D_OUTER)
-    fits = fits && size_equal(param->shape.sizes[0], a->shape.sizes[0]);
+  bool outer = instr->op == IR_OP_D_OUTER;
+  const struct ir_type *b = outer ? instr->operands[1]->type : a;
+  bool fits = param->shape.rank == b->shape.rank + 1 && param->shape.rank >= 2;
+  for (uint32_t i = 0; fits && i < b->shape.rank; i++)
+    fits = size_equal(param->shape.sizes[i + 1], b->shape.sizes[i]);
+  if (outer)
+    fits = fits && b->shape.rank == 1 && a->shape.rank == 1 &&
+           size_equal(param->shape.sizes[0], a->shape.sizes[0]);
   return fits ? true : shape_error(v, a, param);
 }
 

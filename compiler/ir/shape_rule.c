@@ -217,8 +217,35 @@ static bool shape_permute(struct asking *in) {
   return true;
 }
 
-static bool shape_row(struct asking *in) {
-  return has_rank(in, 0, 2, 2) && give(in, 1, operand(in, 0)->sizes[1], NULL);
+static bool without_axis(struct asking *in, uint32_t axis) {
+  const struct ir_shape *a = operand(in, 0);
+  in->result->rank = 0;
+  for (uint32_t i = 0; i < a->rank; i++)
+    if (i != axis)
+      in->result->sizes[in->result->rank++] = a->sizes[i];
+  return true;
+}
+
+static bool shape_row(struct asking *in) { return has_rank(in, 0, 2, IR_MAX_RANK) && without_axis(in, 0); }
+
+static bool shape_take(struct asking *in) {
+  return has_rank(in, 0, 2, IR_MAX_RANK) && has_axis(in) && without_axis(in, along(in));
+}
+
+static bool shape_window(struct asking *in) {
+  const struct ir_shape *a = operand(in, 0);
+  if (!has_rank(in, 0, 1, IR_MAX_RANK) || !has_axis(in))
+    return false;
+  if (!in->q->length)
+    return refuse(in, SHAPE_NO_BOUNDS, 0, 0);
+  const struct size *whole = a->sizes[along(in)];
+  const struct size *rest = size_is_runtime(whole) ? NULL : size_sub(in->q->arena, whole, in->q->length);
+  int64_t length;
+  if (!rest || is_negative(rest) || (size_is_constant(in->q->length, &length) && length < 1))
+    return refuse(in, SHAPE_BOUNDS, 0, 0);
+  give_shape(in, a);
+  in->result->sizes[along(in)] = in->q->length;
+  return true;
 }
 
 // The shape is written in the instruction.

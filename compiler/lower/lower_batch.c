@@ -96,7 +96,21 @@ static void prepare_operands(struct lift *lift, const struct ast_expr *expr) {
     prepare(lift, expr->index.base);
     prepare(lift, expr->index.index);
     break;
-  case AST_EXPR_SLICE: prepare(lift, expr->slice.base); break;
+  case AST_EXPR_SLICE:
+    prepare(lift, expr->slice.base);
+    if (!expr->slice.sizes.low)
+      prepare(lift, expr->slice.low);
+    break;
+  case AST_EXPR_PART:
+    prepare(lift, expr->part.base);
+    for (size_t i = 0; i < expr->part.items.count; i++) {
+      const struct ast_expr *item = expr->part.items.items[i];
+      if (item->kind != AST_EXPR_RANGE)
+        prepare(lift, item);
+      else if (item->range.low && !expr->part.ranges[i].low)
+        prepare(lift, item->range.low);
+    }
+    break;
   case AST_EXPR_FIELD: prepare(lift, expr->field.base); break;
   case AST_EXPR_CALL: {
     const struct ast_call *call = &expr->call.resolved;
@@ -104,7 +118,9 @@ static void prepare_operands(struct lift *lift, const struct ast_expr *expr) {
     // The others are sizes and positions of dimensions.
     bool is_sized = builtin && (builtin->op == IR_OP_SLICE || builtin->kind == BUILTIN_RESHAPE ||
                                 builtin->kind == BUILTIN_PERMUTE);
-    for (size_t i = 0; i < (is_sized ? 1 : call->arg_count); i++)
+    bool begins_at_int = builtin && builtin_takes_sizes(builtin) && builtin->op == IR_OP_SLICE &&
+                         call->binding_count == 0;
+    for (size_t i = 0; i < (begins_at_int ? 2 : is_sized ? 1 : call->arg_count); i++)
       prepare(lift, call->args[i]);
     break;
   }
@@ -227,8 +243,7 @@ static struct ir_value *to_list(struct lower_fn *fn, struct ir_value *tensor) {
   struct ir_value *n = lower_size_value(fn, shape.sizes[0]);
   struct lower_counted loop;
   lower_begin_counted(fn, n, lower_one(fn, ir_build_value(build, IR_LIST_NEW, 0, NULL, type)), &loop);
-  struct ir_value *operands[] = {tensor, lower_position(fn, tensor, loop.i)};
-  struct ir_value *row = ir_build_tensor(build, shape.rank == 1 ? IR_OP_PICK : IR_OP_LOOKUP, 2, operands);
+  struct ir_value *row = lower_take(fn, tensor, loop.i, 0);
   struct ir_value *pushed = lower_push(fn, loop.collected.items[0], lower_one(fn, row));
   lower_end_counted(fn, &loop, lower_one(fn, pushed));
   return loop.collected.items[0];

@@ -380,9 +380,7 @@ static struct ssa_values lower_index(struct lower_fn *fn, const struct ast_expr 
   }
   if (base->type->kind == IR_TEXT)
     return lower_one(fn, ir_build_host2(build, IR_TEXT_GET, base, index));
-  enum ir_op op = base->type->shape.rank == 1 ? IR_OP_PICK : IR_OP_LOOKUP;
-  index = lower_position(fn, base, index);
-  return lower_one(fn, ir_build_tensor(build, op, 2, (struct ir_value *[]){base, index}));
+  return lower_one(fn, lower_take(fn, base, index, 0));
 }
 
 static struct ssa_values lower_slice(struct lower_fn *fn, const struct ast_expr *expr) {
@@ -390,8 +388,11 @@ static struct ssa_values lower_slice(struct lower_fn *fn, const struct ast_expr 
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   if (base->type->kind == IR_TENSOR) {
+    struct ir_value *start = expr->slice.sizes.low ? NULL : lower_scalar(fn, expr->slice.low);
+    if (!fn->ssa.reachable)
+      return lower_undefined(fn, expr->type);
     lower_at(fn, expr->span);
-    return lower_one(fn, lower_tensor_slice(fn, base, expr->slice.low_size, expr->slice.high_size));
+    return lower_one(fn, lower_range(fn, base, &expr->slice.sizes, start, 0));
   }
   struct ir_value *low = lower_scalar(fn, expr->slice.low);
   struct ir_value *high = fn->ssa.reachable ? lower_scalar(fn, expr->slice.high) : NULL;
@@ -451,6 +452,7 @@ static struct ssa_values lower_unconverted(struct lower_fn *fn, const struct ast
   case AST_EXPR_CALL: return lower_call(fn, expr);
   case AST_EXPR_INDEX: return lower_index(fn, expr);
   case AST_EXPR_SLICE: return lower_slice(fn, expr);
+  case AST_EXPR_PART: return lower_part(fn, expr);
   case AST_EXPR_FIELD: return lower_field_expr(fn, expr);
   case AST_EXPR_PROJECT: return lower_project(fn, expr);
   case AST_EXPR_FILL: return lower_one(fn, lower_fill(fn, expr));

@@ -359,16 +359,21 @@ const char *lower_function_name(struct lower *lower, const struct lower_function
 // lower_tensor.c
 struct ir_value *lower_param(struct lower_fn *fn, uint32_t param, const struct lower_ref *ref);
 struct ir_value *lower_to_scalar(struct lower_fn *fn, struct ir_value *host);
-struct ir_value *lower_tensor_slice(struct lower_fn *fn, struct ir_value *a, const struct size *low,
-                                    const struct size *high);
+// A range of a dimension; `start`: where it begins, unless that is a size.
+struct ir_value *lower_range(struct lower_fn *, struct ir_value *a, const struct ast_range_sizes *,
+                             struct ir_value *start, uint32_t axis);
+struct ssa_values lower_part(struct lower_fn *, const struct ast_expr *expr);
+// An element of a dimension, which is gone.
+struct ir_value *lower_take(struct lower_fn *, struct ir_value *a, struct ir_value *index, uint32_t axis);
 struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *expr);
 struct ir_value *lower_product(struct lower_fn *, struct ir_value *a, struct ir_value *b);
 struct ssa_values lower_reshape(struct lower_fn *, const struct ast_expr *);
 struct ssa_values lower_permute(struct lower_fn *, const struct ast_expr *);
 struct ssa_values lower_broadcast(struct lower_fn *, const struct ast_expr *);
 struct ssa_values lower_split(struct lower_fn *fn, const struct ast_expr *expr);
-// `index` as a position in the first dimension of `indexed`.
-struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *indexed, struct ir_value *index);
+// `index` as a position in a dimension of `indexed`.
+struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *indexed, struct ir_value *index,
+                                uint32_t axis);
 struct ir_value *lower_fill(struct lower_fn *fn, const struct ast_expr *expr);
 struct ssa_values lower_draw(struct lower_fn *fn, const struct ast_expr *expr);
 

@@ -98,13 +98,50 @@ static void refuse_runtime_axis(struct lower_fn *fn, const struct ir_value *a, u
   lower_fail(fn->lower);
 }
 
-struct ir_value *lower_tensor_slice(struct lower_fn *fn, struct ir_value *a, const struct size *low,
-                                    const struct size *high) {
+struct ir_value *lower_range(struct lower_fn *fn, struct ir_value *a, const struct ast_range_sizes *sizes,
+                             struct ir_value *start, uint32_t axis) {
   struct lower *lower = fn->lower;
-  refuse_runtime_axis(fn, a, 0, lower->where);
-  const struct size *offset = lower_size(lower, &fn->env, low), *end = lower_size(lower, &fn->env, high);
-  const struct size *length = lower_checked_size(lower, size_sub(lower->module->arena, end, offset));
-  return ir_build_slice(&fn->ssa.build, a, offset, length, 0);
+  refuse_runtime_axis(fn, a, axis, lower->where);
+  const struct size *length = lower_size(lower, &fn->env, sizes->length);
+  if (sizes->low)
+    return ir_build_slice(&fn->ssa.build, a, lower_size(lower, &fn->env, sizes->low), length, axis);
+  struct ir_builder *build = &fn->ssa.build;
+  const struct size *more =
+      lower_checked_size(lower, size_sub(lower->module->arena, a->type->shape.sizes[axis], length));
+  const struct size *limit =
+      lower_checked_size(lower, size_add(lower->module->arena, more, size_constant(lower->module->arena, 1)));
+  struct ir_value *operands[] = {start, ir_build_size(build, limit)};
+  start = ir_build_value(build, IR_CHECK_RANGE, 2, operands, start->type);
+  return ir_build_window(build, a, start, length, axis);
+}
+
+// a[i, .., j..k]
+struct ssa_values lower_part(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_exprs *items = &expr->part.items;
+  struct ir_value *a = lower_scalar(fn, expr->part.base);
+  struct ir_value **at = arena_new_array(fn->arena, struct ir_value *, items->count);
+  for (size_t i = 0; i < items->count && fn->ssa.reachable; i++) {
+    const struct ast_expr *item = items->items[i];
+    bool is_range = item->kind == AST_EXPR_RANGE;
+    bool begins_at_int = is_range && item->range.low && !expr->part.ranges[i].low;
+    if (!is_range || begins_at_int)
+      at[i] = lower_scalar(fn, is_range ? item->range.low : item);
+  }
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  uint32_t axis = 0;
+  for (size_t i = 0; i < items->count; i++) {
+    const struct ast_expr *item = items->items[i];
+    if (item->kind != AST_EXPR_RANGE) {
+      a = lower_take(fn, a, at[i], axis);
+      continue;
+    }
+    if (item->range.low)
+      a = lower_range(fn, a, &expr->part.ranges[i], at[i], axis);
+    axis++;
+  }
+  return lower_one(fn, a);
 }
 
 // The dimension that a movement goes along: `dim`, or the first.
@@ -175,6 +212,14 @@ static struct ssa_values lower_slice_call(struct lower_fn *fn, const struct ast_
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
   refuse_runtime_axis(fn, a, along(call), expr->span);
+  if (call->binding_count == 0) {  // from an int on
+    struct ast_range_sizes sizes = {NULL, expr->type->tensor.sizes[along(call)]};
+    struct ir_value *start = lower_scalar(fn, call->args[1]);
+    if (!fn->ssa.reachable)
+      return lower_undefined(fn, expr->type);
+    lower_at(fn, expr->span);
+    return lower_one(fn, lower_range(fn, a, &sizes, start, along(call)));
+  }
   const struct size *offset = lower_size(fn->lower, &fn->env, call->bindings[0].size);
   const struct size *length = lower_size(fn->lower, &fn->env, call->bindings[1].size);
   return lower_one(fn, ir_build_slice(&fn->ssa.build, a, offset, length, along(call)));
@@ -258,14 +303,21 @@ static enum ir_op with_number(enum ir_op op, const struct ast_call *call, struct
 
 // An int that an operation takes as a position is any number: the check stands before the operation, which by
 // itself never fails. The indices of vocabs and enums are in range by their type.
-struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *indexed, struct ir_value *index) {
+struct ir_value *lower_position(struct lower_fn *fn, const struct ir_value *indexed, struct ir_value *index,
+                                uint32_t axis) {
   if (index->type->kind != IR_INT)
     return index;
-  if (size_is_runtime(indexed->type->shape.sizes[0]))  // seen when it is emitted
+  if (size_is_runtime(indexed->type->shape.sizes[axis]))  // seen when it is emitted
     return index;
   struct ir_builder *build = &fn->ssa.build;
-  struct ir_value *operands[] = {index, ir_build_size(build, indexed->type->shape.sizes[0])};
+  struct ir_value *operands[] = {index, ir_build_size(build, indexed->type->shape.sizes[axis])};
   return ir_build_value(build, IR_CHECK_RANGE, 2, operands, index->type);
+}
+
+struct ir_value *lower_take(struct lower_fn *fn, struct ir_value *a, struct ir_value *index, uint32_t axis) {
+  if (axis == 0 && a->def && a->def->op == IR_OP_STACK)  // a row of it is an element of the list
+    return ir_build_list_get(&fn->ssa.build, a->def->operands[0], index)->results[0];
+  return ir_build_take(&fn->ssa.build, a, lower_position(fn, a, index, axis), axis);
 }
 
 // An operation of the table: its operands as written.
@@ -288,8 +340,10 @@ struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *
   if (op == IR_OP_CONCAT)
     return lower_one(fn, ir_build_concat(&fn->ssa.build, operands.n, operands.items, along(call)));
   op = with_number(op, call, operands.items);
+  if (op == IR_OP_PICK)
+    return lower_one(fn, lower_take(fn, operands.items[0], operands.items[1], along(call)));
   if (ir_op_infos[op].takes_index)
-    operands.items[operands.n - 1] = lower_position(fn, operands.items[0], operands.items[operands.n - 1]);
+    operands.items[operands.n - 1] = lower_position(fn, operands.items[0], operands.items[operands.n - 1], 0);
   if (call->axis > 0)
     return lower_one(fn, ir_build_over(&fn->ssa.build, op, operands.items[0], call->axis));
   return lower_one(fn, ir_build_tensor(&fn->ssa.build, op, operands.n, operands.items));

@@ -126,7 +126,7 @@ static void differentiate_lookup(struct adjoint *adjoint, const struct ir_instr 
   if (param)
     ir_build_d_row(&adjoint->build, param->symbol, dy, index, member_of(adjoint, param));
   else
-    adjoint_add(adjoint, matrix, ir_build_put(&adjoint->build, dy, index, matrix->type));
+    adjoint_add(adjoint, matrix, ir_build_put(&adjoint->build, dy, index, matrix->type, 0));
 }
 
 static void differentiate_mean(struct adjoint *adjoint, const struct ir_instr *mean, struct ir_value *dy) {
@@ -169,9 +169,18 @@ void adjoint_special(struct adjoint *adjoint, const struct ir_instr *forward, ui
         ir_build_permute(&adjoint->build, dy, ir_order_inverse(forward->integer, a->type->shape.rank)));
     return;
   case IR_OP_RESHAPE: adjoint_add(adjoint, a, ir_build_reshape(&adjoint->build, dy, a->type)); return;
+  case IR_OP_TAKE:
+  case IR_OP_WINDOW:
+    adjoint_add(adjoint, a,
+                ir_build_put(&adjoint->build, dy, adjoint_twin(adjoint, forward->operands[1]), a->type,
+                             ir_axis(forward)));
+    return;
   case IR_OP_PUT: {
-    struct ir_value *operands[] = {dy, adjoint_twin(adjoint, forward->operands[1])};
-    adjoint_add(adjoint, a, ir_build_tensor(&adjoint->build, IR_OP_LOOKUP, 2, operands));
+    struct ir_value *at = adjoint_twin(adjoint, forward->operands[1]);
+    const struct size *length = ir_indexed_length(forward);
+    adjoint_add(adjoint, a,
+                length ? ir_build_window(&adjoint->build, dy, at, length, ir_axis(forward))
+                       : ir_build_take(&adjoint->build, dy, at, ir_axis(forward)));
     return;
   }
   default: assert(!"a derivative written @ has a rule here");

@@ -237,6 +237,7 @@ enum ast_expr_kind {
   AST_EXPR_CALL,
   AST_EXPR_INDEX,          // base[i]
   AST_EXPR_SLICE,          // base[i..j]
+  AST_EXPR_PART,           // base[i, .., j..k]
   AST_EXPR_FIELD,          // base.name: record field, or parameter / sub-layer of an instance
   AST_EXPR_PROJECT,        // base.0
   AST_EXPR_FILL,           // zeros[H], normal[H, D]
@@ -326,6 +327,12 @@ enum ast_conversion {
   AST_CONVERT_TO_SCALAR_BATCH,  // a host number the batch of one scalar
 };
 
+// checker: a range of a tensor's dimension. It begins at a size that is known before any example is, or at an int.
+struct ast_range_sizes {
+  const struct size *low;  // NULL: the int
+  const struct size *length;
+};
+
 // checker: what `base.name` means.
 enum ast_field_kind {
   AST_FIELD_NONE,
@@ -383,10 +390,14 @@ struct ast_expr {
     } index;
     struct {
       struct ast_expr *base;
+      struct ast_exprs items;          // RANGE; of a whole dimension with neither bound
+      struct ast_range_sizes *ranges;  // checker: [item]
+    } part;
+    struct {
+      struct ast_expr *base;
       struct ast_expr *low;
-      struct ast_expr *high;        // exclusive
-      const struct size *low_size;  // checker: for tensors, the bounds as sizes
-      const struct size *high_size;
+      struct ast_expr *high;         // exclusive
+      struct ast_range_sizes sizes;  // checker: for tensors
     } slice;
     struct {
       struct ast_expr *base;

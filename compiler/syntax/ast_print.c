@@ -372,9 +372,11 @@ static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
     break;
   case AST_EXPR_BINARY: print_binary(p, expr); break;
   case AST_EXPR_RANGE:
-    print_expr(p, expr->range.low, STRENGTH_RANGE + 1);
+    if (expr->range.low)
+      print_expr(p, expr->range.low, STRENGTH_RANGE + 1);
     fputs("..", p->out);
-    print_expr(p, expr->range.high, STRENGTH_RANGE + 1);
+    if (expr->range.high)
+      print_expr(p, expr->range.high, STRENGTH_RANGE + 1);
     break;
   case AST_EXPR_CALL:
     print_base(p, expr->call.callee);
@@ -384,6 +386,14 @@ static void print_bare_expr(struct printer *p, const struct ast_expr *expr) {
     print_base(p, expr->index.base);
     fputc('[', p->out);
     print_expr(p, expr->index.index, STRENGTH_ANY);
+    fputc(']', p->out);
+    break;
+  case AST_EXPR_PART:
+    print_base(p, expr->part.base);
+    for (size_t i = 0; i < expr->part.items.count; i++) {
+      fputs(i > 0 ? ", " : "[", p->out);
+      print_expr(p, expr->part.items.items[i], STRENGTH_ANY);
+    }
     fputc(']', p->out);
     break;
   case AST_EXPR_SLICE:

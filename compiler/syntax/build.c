@@ -128,15 +128,21 @@ static struct ast_expr *build_fill(struct parser *p, struct span span, enum ast_
   return expr;
 }
 
+struct ast_expr *build_whole(struct parser *p, struct span span) {
+  return new_expr(p, AST_EXPR_RANGE, span, 0);
+}
+
 struct ast_expr *build_subscript(struct parser *p, struct span span, struct ast_expr *base,
                                  struct ast_exprs items) {
   enum ast_fill fill = base->kind == AST_EXPR_NAME ? ast_fill_find(base->name.name.text) : AST_FILL_COUNT;
   if (fill != AST_FILL_COUNT)
     return build_fill(p, span, fill, items);
   struct ast_expr *item = items.items[0];
-  if (items.count > 1) {
-    struct diag *diag = parser_error(p, DIAG_SEVERAL_INDICES, items.items[1]->span, "one index at a time");
-    diag_help(diag, "write `a[i][j]`");
+  if (items.count > 1 || (item->kind == AST_EXPR_RANGE && !item->range.low)) {
+    struct ast_expr *part = new_expr(p, AST_EXPR_PART, span, deeper(base->depth, depth_of_all(&items)));
+    part->part.base = base;
+    part->part.items = items;
+    return part;
   }
   unsigned depth = deeper(base->depth, item->depth);
   struct ast_expr *expr;
@@ -408,7 +414,10 @@ struct ast_stmt *build_assign(struct parser *p, struct span span, struct ast_exp
   const struct ast_expr *base = target;
   while (base->kind == AST_EXPR_INDEX)
     base = base->index.base;
-  if (base->kind != AST_EXPR_NAME) {
+  if (base->kind == AST_EXPR_PART) {
+    struct diag *diag = parser_error(p, DIAG_SEVERAL_INDICES, base->span, "one index at a time");
+    diag_help(diag, "write `a[i][j]`");
+  } else if (base->kind != AST_EXPR_NAME) {
     struct diag *diag = parser_error(p, DIAG_INVALID_ASSIGNMENT, target->span, "this cannot be assigned to");
     if (target->kind == AST_EXPR_FIELD)
       diag_help(diag, "records do not change; build a new one");

@@ -124,6 +124,8 @@ struct ast_expr *build_range(struct parser *p, struct ast_expr *low, struct ast_
 struct ast_expr *build_call(struct parser *p, struct span span, struct ast_expr *callee,
                             struct ast_args args);
 // base[items]: an index, a slice, or zeros[...] and ones[...].
+// `..` in a subscript: all of a dimension.
+struct ast_expr *build_whole(struct parser *p, struct span span);
 struct ast_expr *build_subscript(struct parser *p, struct span span, struct ast_expr *base,
                                  struct ast_exprs items);
 struct ast_expr *build_field(struct parser *p, struct span span, struct ast_expr *base, struct ast_name name);

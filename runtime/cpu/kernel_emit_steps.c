@@ -350,11 +350,18 @@ static void emit_outer(struct emission *e, const struct step *step) {
 static void emit_put(struct emission *e, const struct step *step) {
   struct node *node = step->node, *part = node->operands[0];
   LLVMValueRef y = start_of(e, node), from = start_of(e, part);
-  LLVMValueRef at = emit_index(e, node->at, node->n / part->n);
+  LLVMValueRef at = emit_index(e, node->at, node->size[node->axis] - node->length + 1);
   struct copy clear = {NULL, y, codegen_real(&e->cg, 1, 0)};
   over_row(e, node->n, copy_chunk, &clear);
-  struct copy copy = {from, after(e, y, at, part->n), NULL};
-  over_row(e, part->n, copy_chunk, &copy);
+  int64_t outer = 1, inner = 1;
+  for (uint32_t i = 0; i < node->rank; i++)
+    *(i < node->axis ? &outer : &inner) *= i == node->axis ? 1 : node->size[i];
+  struct codegen_loop loop;
+  begin_loop(e, &loop, outer);
+  LLVMValueRef to = after(e, after(e, y, loop.index, node->size[node->axis] * inner), at, inner);
+  struct copy copy = {after(e, from, loop.index, node->length * inner), to, NULL};
+  over_row(e, node->length * inner, copy_chunk, &copy);
+  codegen_loop_end(&e->cg, &loop, NULL);
 }
 
 static void emit_unpad(struct emission *e, const struct step *step) {

@@ -74,9 +74,11 @@ static LLVMValueRef new_base(struct emission *e, const struct place *place) {
 }
 
 static bool same_base(const struct place *a, const struct place *b) {
-  return a->kind == b->kind && a->index == b->index && a->indexed == b->indexed &&
-         (!a->indexed || (a->at.input == b->at.input && a->at.constant == b->at.constant &&
-                          a->at_stride == b->at_stride && a->at_limit == b->at_limit));
+  bool same = a->kind == b->kind && a->index == b->index && a->n_at == b->n_at;
+  for (uint32_t i = 0; i < a->n_at && same; i++)
+    same = a->at[i].at.input == b->at[i].at.input && a->at[i].at.constant == b->at[i].at.constant &&
+           a->at[i].stride == b->at[i].stride && a->at[i].limit == b->at[i].limit;
+  return same;
 }
 
 struct base_key {
@@ -91,8 +93,8 @@ static bool is_base(const void *context, uint32_t item) {
 
 static uint64_t hash_base(const struct place *place) {
   uint64_t hash = hash_mix(place->kind, place->index);
-  if (place->indexed)
-    hash = hash_mix(hash_mix(hash, (uint32_t)place->at.input), (uint64_t)place->at.constant);
+  for (uint32_t i = 0; i < place->n_at; i++)
+    hash = hash_mix(hash_mix(hash, (uint32_t)place->at[i].at.input), (uint64_t)place->at[i].at.constant);
   return hash;
 }
 
@@ -103,8 +105,9 @@ LLVMValueRef emit_base(struct emission *e, struct place place) {
     return e->bases[found].address;
   assert(!e->in_chunk && "the base was not prepared");
   LLVMValueRef base = new_base(e, &place);
-  if (place.indexed)
-    base = skip_rows(e, base, emit_index(e, place.at, place.at_limit), place.at_stride * element_bytes(e));
+  for (uint32_t i = 0; i < place.n_at; i++)
+    base = skip_rows(e, base, emit_index(e, place.at[i].at, place.at[i].limit),
+                     place.at[i].stride * element_bytes(e));
   if (e->n_bases == e->bases_capacity) {
     uint32_t capacity = e->bases_capacity ? e->bases_capacity * 2 : 16;
     e->bases = arena_grow_array(e->graph->arena, e->bases, e->n_bases, capacity, sizeof *e->bases);

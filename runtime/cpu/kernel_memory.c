@@ -61,8 +61,7 @@ bool plan_lies_in_memory(const struct node *node) {
   case IR_OP_PARAM: return true;
   case IR_OP_RESHAPE: return node->memory || plan_lies_in_memory(node->operands[0]);
   case NODE_VIEW: return node->memory || (node_is_run(node) && plan_lies_in_memory(node->operands[0]));
-  case IR_OP_LOOKUP:
-    return node->memory || (plan_lies_in_memory(node->operands[0]) && node->operands[0]->op != IR_OP_LOOKUP);
+  case NODE_SHIFTED: return plan_lies_in_memory(node->operands[0]);
   default: return node->memory;
   }
 }
@@ -214,11 +213,23 @@ static void require_memory(struct node *node) {
     node->memory = true;
 }
 
+// Those of the node's place.
+static uint32_t count_indices(const struct node *node) {
+  uint32_t n = 0;
+  for (; !node->memory && (node->op == NODE_SHIFTED || node->op == NODE_VIEW || node->op == IR_OP_RESHAPE);
+       node = node->operands[0])
+    n += node->op == NODE_SHIFTED;
+  return n;
+}
+
 static void require_by_operation(struct graph *graph) {
   for (uint32_t i = 0; i < graph->n_nodes; i++) {
     struct node *node = graph->nodes[i];
     bool needed = node->op == IR_OP_MATMUL || node->op == IR_OP_OUTER || node->op == IR_OP_PUT ||
-                  node->op == IR_OP_PICK || node->op == IR_OP_LOOKUP || node->op == IR_OP_RESHAPE;
+                  node->op == IR_OP_PICK || node->op == NODE_SHIFTED || node->op == IR_OP_RESHAPE;
+    // A place has no room for more indices.
+    if (node->live && node->op == NODE_SHIFTED && count_indices(node->operands[0]) == IR_MAX_RANK)
+      node->operands[0]->memory = true;
     for (uint32_t j = 0; node->live && needed && j < node->n_operands; j++)
       require_memory(node->operands[j]);
     node->memory |= node->live && plan_is_row_step(node);

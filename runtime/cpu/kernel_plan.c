@@ -42,17 +42,18 @@ struct place graph_place(struct graph *graph, struct node *node) {
     place.offset += index_map_strides(&node->map, &space, &value).offset;
     return place;
   }
-  case IR_OP_LOOKUP: {
-    struct node *from = node->operands[0];
-    struct place place = graph_place(graph, from);
-    if (place.kind == PLACE_NONE || place.indexed)
+  case NODE_SHIFTED: {
+    const struct node *from = node->operands[0];
+    struct place place = graph_place(graph, node->operands[0]);
+    if (place.kind == PLACE_NONE || place.n_at == IR_MAX_RANK)
       return (struct place){.kind = PLACE_NONE};
     if (place.kind != PLACE_PARAM)
-      place.extent = 0;  // which row is not known: a load that may go too far is masked
-    place.indexed = true;
-    place.at = node->at;
-    place.at_limit = from->size[0];
-    place.at_stride = from->n / from->size[0];
+      place.extent = 0;  // which element is not known: a load that may go too far is masked
+    int64_t stride = 1;
+    for (uint32_t i = node->axis + 1; i < from->rank; i++)
+      stride *= from->size[i];
+    place.at[place.n_at++] = (struct place_index){node->at, from->size[node->axis] - node->length + 1,
+                                                  stride};
     return place;
   }
   default: return (struct place){.kind = PLACE_NONE};

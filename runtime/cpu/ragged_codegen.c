@@ -64,13 +64,16 @@ static LLVMValueRef leaf_address(struct ragged *r, struct node *node) {
   }
 }
 
-// What the operation's index chooses from.
-static int64_t index_limit(const struct node *node) {
-  return node->op == IR_OP_ONEHOT || node->op == IR_OP_PUT ? node->size[0] : node->operands[0]->size[0];
+// What the operation's index is below.
+static LLVMValueRef index_limit(struct ragged *r, const struct node *node) {
+  bool has_axis = node->op == NODE_SHIFTED || node->op == IR_OP_PUT;
+  const struct node *of = node->op == IR_OP_ONEHOT || node->op == IR_OP_PUT ? node : node->operands[0];
+  LLVMValueRef size = ragged_size(r, of->size[has_axis ? node->axis : 0]);
+  return has_axis ? LLVMBuildSub(r->e.cg.builder, size, word(r, node->length - 1), "") : size;
 }
 
 static bool takes_index(const struct node *node) {
-  return node->op < IR_N_OPS && ir_op_infos[node->op].takes_index;
+  return node->op == NODE_SHIFTED || (node->op < IR_N_OPS && ir_op_infos[node->op].takes_index);
 }
 
 static void load_size(struct ragged *r, int64_t size) {
@@ -97,7 +100,7 @@ static void begin_instance(struct ragged *r) {
     if (!value->live)
       continue;
     if (takes_index(node))
-      value->index = emit_index_below(&r->e, node->at, ragged_size(r, index_limit(node)));
+      value->index = emit_index_below(&r->e, node->at, index_limit(r, node));
     if (value->home == RAGGED_LEAF)
       value->base = leaf_address(r, node);
     if (value->home == RAGGED_LEAF && node_is_scalar(node))
@@ -134,12 +137,17 @@ struct copy {
 static void copy_here(struct ragged *r, void *context, const struct ragged_point *point) {
   const struct copy *copy = context;
   struct codegen *cg = &r->e.cg;
-  struct ragged_point at = *point;
+  struct ragged_point at = *point, own = *point;
+  if (copy->into && copy->into->rank > copy->node->rank) {  // which lacks the axis
+    for (uint32_t i = copy->axis; i < copy->node->rank; i++)
+      own.at[i] = own.at[i + 1];
+    own.lane = own.lane == (int)copy->axis ? -1 : own.lane - (own.lane > (int)copy->axis);
+  }
   if (copy->into)
     at.at[copy->axis] = LLVMBuildAdd(cg->builder, at.at[copy->axis], copy->begin, "");
   LLVMValueRef position = ragged_position(r, copy->into ? copy->into : copy->node, &at, 0);
   LLVMValueRef address = codegen_at(cg, cg->real, copy->to, position);
-  LLVMValueRef value = copy->zeros ? codegen_real(cg, 1, 0) : ragged_element(r, copy->node, point);
+  LLVMValueRef value = copy->zeros ? codegen_real(cg, 1, 0) : ragged_element(r, copy->node, &own);
   if (point->lane < 0)
     codegen_store(cg, value, address);
   else
@@ -158,24 +166,22 @@ static void copy_to(struct ragged *r, const struct node *node, LLVMValueRef to) 
   ragged_each(r, node, copy_here, &(struct copy){.node = node, .to = to});
 }
 
-// As the part of a stored node that begins there along the axis.
+// As the part of a stored node that begins there along the axis, of which one element where the part lacks it.
 static void copy_into(struct ragged *r, const struct node *part, const struct node *into, uint32_t axis,
                       LLVMValueRef begin) {
   struct copy copy = {
       .node = part, .to = ragged_of(r, into)->base, .into = into, .axis = axis, .begin = begin};
-  ragged_each(r, part, copy_here, &copy);
+  struct node shape = *part;
+  if (part->rank < into->rank) {
+    shape = *into;
+    shape.size[axis] = 1;
+  }
+  ragged_each(r, &shape, copy_here, &copy);
 }
 
 static void fill_with_zeros(struct ragged *r, const struct node *node) {
   ragged_each(r, node, copy_here,
               &(struct copy){.node = node, .zeros = true, .to = ragged_of(r, node)->base});
-}
-
-// The address of row `at` of the first axis.
-static LLVMValueRef row_of(struct ragged *r, const struct node *node, LLVMValueRef at) {
-  struct codegen *cg = &r->e.cg;
-  struct ragged_point point = {.at = {at, word(r, 0), word(r, 0), word(r, 0)}, .lane = -1};
-  return codegen_at(cg, cg->real, ragged_of(r, node)->base, ragged_position(r, node, &point, 0));
 }
 
 // The axis along which a padding is longer than what it pads, or any where it is not.
@@ -219,7 +225,7 @@ static void compute(struct ragged *r, struct node *node) {
     break;
   case IR_OP_PUT:
     fill_with_zeros(r, node);
-    copy_to(r, node->operands[0], row_of(r, node, value->index));
+    copy_into(r, node->operands[0], node, node->axis, value->index);
     break;
   default: ragged_each(r, node, compute_here, node);
   }

@@ -89,7 +89,7 @@ static bool has_code(const struct node *node) {
   case IR_OP_CONSTANT:
   case IR_OP_ONEHOT:
   case IR_OP_RESHAPE:
-  case IR_OP_LOOKUP:
+  case NODE_SHIFTED:
   case IR_OP_CONCAT:
   case IR_OP_PAD:
   case IR_OP_PUT: return true;
@@ -177,7 +177,7 @@ static unsigned apart_of(struct ragged *r, const struct node *node, int axis) {
         return ragged_apart(r, node->operands[0], (int)k);
     return 0;
   case IR_OP_RESHAPE: return axis + 1 < (int)node->rank;
-  case IR_OP_LOOKUP: return ragged_apart(r, node->operands[0], axis + 1);
+  case NODE_SHIFTED: return ragged_apart(r, node->operands[0], axis);
   case IR_OP_OUTER: return ragged_apart(r, node->operands[axis], 0);
   default:
     for (uint32_t i = 0; i < node->n_operands; i++)

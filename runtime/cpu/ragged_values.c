@@ -144,11 +144,9 @@ static struct ragged_point through_view(struct ragged *r, const struct node *vie
   return inner;
 }
 
-static LLVMValueRef looked_up(struct ragged *r, const struct node *node, const struct ragged_point *point) {
-  struct ragged_point inner = {.lane = point->lane < 0 ? -1 : point->lane + 1};
-  inner.at[0] = ragged_of(r, node)->index;
-  for (uint32_t i = 0; i < node->rank; i++)
-    inner.at[i + 1] = point->at[i];
+static LLVMValueRef shifted(struct ragged *r, const struct node *node, const struct ragged_point *point) {
+  struct ragged_point inner = *point;
+  inner.at[node->axis] = LLVMBuildAdd(r->e.cg.builder, inner.at[node->axis], ragged_of(r, node)->index, "");
   return ragged_element(r, node->operands[0], &inner);
 }
 
@@ -199,7 +197,7 @@ LLVMValueRef ragged_computed(struct ragged *r, const struct node *node, const st
   case NODE_COUNT: return count_of(r, node);
   case IR_OP_PICK: return picked(r, node);
   case IR_OP_RESHAPE: return reshaped(r, node, point);
-  case IR_OP_LOOKUP: return looked_up(r, node, point);
+  case NODE_SHIFTED: return shifted(r, node, point);
   case IR_OP_ONEHOT: return one_at_index(r, node, point);
   case NODE_VIEW: {
     struct ragged_point inner = through_view(r, node, point);

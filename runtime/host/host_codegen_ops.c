@@ -138,6 +138,8 @@ static bool index_bound(const struct host_codegen *g, const struct ir_instr *ins
   if (!size || size_is_runtime(size))  // what runs is seen by trace_emit_ragged
     return false;
   *bound = host_size(g, size);
+  if (info->takes_index && ir_indexed_length(instr))
+    *bound -= host_size(g, ir_indexed_length(instr)) - 1;
   return true;
 }
 

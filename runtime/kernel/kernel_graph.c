@@ -106,7 +106,7 @@ bool node_is_run(const struct node *node) {
 
 static bool same_node(const struct node *a, const struct node *b) {
   if (a->op != b->op || a->n_operands != b->n_operands || a->rank != b->rank || a->n != b->n ||
-      a->axis != b->axis || !index_map_equal(&a->map, &b->map) ||
+      a->axis != b->axis || a->length != b->length || !index_map_equal(&a->map, &b->map) ||
       memcmp(&a->number, &b->number, sizeof a->number) != 0 || a->index != b->index ||
       a->member != b->member || a->integer != b->integer || a->transpose_a != b->transpose_a ||
       a->transpose_b != b->transpose_b || a->list != b->list || a->at.input != b->at.input ||
@@ -545,6 +545,12 @@ static void set_attributes(struct graph *graph, const struct ir_instr *instr, st
     node->map.begin[axis] = -offset;
     break;
   }
+  case IR_OP_PUT:
+    node->axis = axis;
+    node->length = node->rank == node->operands[0]->rank ? node->operands[0]->size[axis] : 1;
+    if (node->length > 1)
+      check_range(graph, instr, 0, node->length, node->size[axis]);
+    break;
   case IR_OP_PERMUTE: {
     struct index_map map = {.rank = node->rank};
     for (uint32_t i = 0; i < node->rank; i++)
@@ -651,6 +657,25 @@ static struct node *simplified(struct graph *graph, struct node *node) {
   return intern(graph, node);
 }
 
+// What a lookup, or a window, gives.
+static struct node *taken(struct graph *graph, const struct ir_instr *instr, struct node *from,
+                          struct node_index at) {
+  struct node shifted = new_node(NODE_SHIFTED, 1, &from), node = new_node(NODE_VIEW, 1, &from);
+  set_shape(graph, &node, instr->results[0]->type);
+  shape_like(&shifted, from);
+  shifted.axis = ir_axis(instr);
+  shifted.at = at;
+  shifted.length = node.rank == from->rank ? node.size[shifted.axis] : 1;
+  if (from->size[shifted.axis] > 0 && shifted.length > from->size[shifted.axis])
+    check_range(graph, instr, 0, shifted.length, from->size[shifted.axis]);
+  if (shifted.length != from->size[shifted.axis])  // otherwise there is nothing to choose
+    from = intern(graph, &shifted);
+  node.map = index_map_identity(from->rank);
+  for (uint32_t i = 0, k = 0; i < from->rank; i++)
+    node.map.axis[i] = node.rank < from->rank && i == shifted.axis ? INDEX_FIXED : (int8_t)k++;
+  return simplified(graph, &node);
+}
+
 static struct node *convert(struct graph *graph, const struct ir_instr *instr) {
   const struct ir_op_info *info = &ir_op_infos[instr->op];
   uint32_t n = info->arity < 0 ? instr->n_operands : (uint32_t)info->arity;
@@ -660,6 +685,8 @@ static struct node *convert(struct graph *graph, const struct ir_instr *instr) {
   struct node_index at = info->takes_index ? index_of(graph, instr->operands[n]) : (struct node_index){-1, 0};
   if (instr->op == IR_OP_SCALAR)
     return host_scalar(graph, instr->operands[0]);
+  if (instr->op == IR_OP_LOOKUP || instr->op == IR_OP_TAKE || instr->op == IR_OP_WINDOW)
+    return taken(graph, instr, operands[0], at);
   if (instr->op == IR_OP_DROPOUT)
     return dropout(graph, instr, operands[0]);
   if (expansions[instr->op] != NULL) {

@@ -35,7 +35,10 @@ enum node_kind {
   NODE_FINITE,       // the scalar operand, or 0 when it is infinite
   NODE_SUM_BUT_ONE,  // sum of the elements, less 1; those below 1 keep their digits beside one that is 1
   NODE_COUNT,        // a number: `number` times the run-time sizes numbered map.begin[0..map.rank)
-  NODE_VIEW,         // each element is one of the operand's: `map`. slice, transpose, broadcast
+  // The operand from element `at` of `axis` on: of its shape, but only what still lies in the operand may be read. Views
+  // of it are what lookups and windows give.
+  NODE_SHIFTED,
+  NODE_VIEW,  // each element is one of the operand's: `map`. slice, transpose, broadcast
 };
 
 // Parts of a concatenation.
@@ -59,17 +62,20 @@ enum place_kind {
   PLACE_INPUT_GRADIENT,  // gradient row of tensor input `index`
 };
 
-// Where a node's elements lie: at the start of a row, plus `offset` elements, plus row `at` of a matrix.
+// Where a node's elements lie: at the start of a row, plus `offset` elements, plus what indices choose.
 struct place {
   enum place_kind kind;
   uint32_t index;
   int64_t offset;
   int64_t stride;  // elements from one row of the batch to the next, where rows lie together
   int64_t extent;  // elements that may be read from the start of the row on
-  bool indexed;    // `at` is used
-  struct node_index at;
-  int64_t at_limit;   // number of rows it may choose from
-  int64_t at_stride;  // elements from row to row
+  // And more: each index counts its own steps.
+  uint32_t n_at;
+  struct place_index {
+    struct node_index at;
+    int64_t limit;   // what it is below
+    int64_t stride;  // elements from one to the next
+  } at[IR_MAX_RANK];
 };
 
 struct node {
@@ -82,14 +88,16 @@ struct node {
   int64_t n;                  // elements; ragged blocks: product of the sizes that are known
   // attributes
   struct index_map map;  // VIEW, PAD: of the operand
-  uint32_t axis;         // CONCAT; reductions to a shape of less rank: the operand's axis that they go over
-  double number;         // CONSTANT: value. DROPOUT: probability
-  uint32_t index;        // INPUT, ...: number. PARAM: in the module. What is drawn: site
-  int32_t member;        // PARAM: block parameter that chooses the member of a family, -1: none
-  bool integer;          // HOST
-  bool list;             // INPUT: rows of a list, stacked
+  uint32_t
+      axis;  // CONCAT, SHIFTED, PUT; reductions to a shape of less rank: the operand's axis that they go over
+  double number;   // CONSTANT: value. DROPOUT: probability
+  uint32_t index;  // INPUT, ...: number. PARAM: in the module. What is drawn: site
+  int32_t member;  // PARAM: block parameter that chooses the member of a family, -1: none
+  bool integer;    // HOST
+  bool list;       // INPUT: rows of a list, stacked
   bool transpose_a, transpose_b;
-  struct node_index at;  // LOOKUP, PICK, PUT, ONEHOT
+  struct node_index at;  // SHIFTED, PICK, PUT, ONEHOT
+  int64_t length;        // SHIFTED, PUT: elements from there on
   int64_t *part_begin;   // CONCAT: [operand] where it begins along the axis
   uint32_t use[3];       // PARAM: [layout] use of it + 1, 0: none yet
   uint32_t sink;         // its sink buffer + 1, 0: none

@@ -229,10 +229,11 @@ static void read_param(const struct run *run, const struct ir_instr *param, int6
   run->in->read_param(run->in->context, param->symbol, member, first, y->n, y->elements);
 }
 
-// A part of a tensor along an axis, from or to where it begins there.
+// A part of a tensor along an axis, which it may lack, from or to where it begins there.
 static void move_part(const struct run *run, const struct ir_type *whole, double *of_whole,
                       const struct ir_type *part, double *of_part, uint32_t along, int64_t begin, bool take) {
-  int64_t outer = 1, inner = 1, all = axis(run, whole, along), some = axis(run, part, along);
+  int64_t outer = 1, inner = 1, all = axis(run, whole, along);
+  int64_t some = part->shape.rank == whole->shape.rank ? axis(run, part, along) : 1;
   for (uint32_t i = 0; i < whole->shape.rank; i++)
     *(i < along ? &outer : &inner) *= i == along ? 1 : axis(run, whole, i);
   for (int64_t i = 0; i < outer; i++) {
@@ -297,8 +298,14 @@ static void run_move(const struct run *run, const struct ir_instr *instr, struct
     move_part(run, y->type, y->elements, a->type, a->elements, ir_axis(instr),
               reference_size(instr->size, dims), false);
     break;
+  case IR_OP_TAKE:
+  case IR_OP_WINDOW:
+    move_part(run, a->type, a->elements, y->type, y->elements, ir_axis(instr),
+              operand(run, instr, 1)->integer, true);
+    break;
   case IR_OP_PUT:
-    memcpy(y->elements + operand(run, instr, 1)->integer * a->n, a->elements, (size_t)a->n * sizeof(double));
+    move_part(run, y->type, y->elements, a->type, a->elements, ir_axis(instr),
+              operand(run, instr, 1)->integer, false);
     break;
   default: assert(!"movement without a reference");
   }

@@ -303,7 +303,8 @@ static nn_status *bind_ragged(nn_model *model, const struct ir_block *block, str
   }
   for (const struct ir_instr *instr = block->first; instr; instr = instr->next)
     for (uint32_t i = 0; ir_op_infos[instr->op].takes_index && i < block->n_params; i++)
-      if (instr->operands[instr->n_operands - 1] == block->params[i])
+      if (instr->operands[instr->n_operands - 1] == block->params[i] &&
+          ir_runtime_number(ir_indexed_size(instr)) > 0)
         ragged->index_sizes[bound->slots[i]] = ir_runtime_number(ir_indexed_size(instr));
   bound->n_sizes = ragged->n_sizes;
   return NULL;

@@ -245,8 +245,7 @@ static void walk_name(const struct ast_expr *expr) {
 static void walk_slice(struct program *program, const struct ast_expr *expr) {
   walk_expr(program, expr->slice.base);
   if (expr->slice.base->type->kind == TYPE_TENSOR) {
-    assert_non_null(expr->slice.low_size);
-    assert_non_null(expr->slice.high_size);
+    assert_non_null(expr->slice.sizes.length);
   } else {
     walk_expr(program, expr->slice.low);
     walk_expr(program, expr->slice.high);
@@ -290,6 +289,12 @@ static void walk_expr(struct program *program, const struct ast_expr *expr) {
     walk_expr(program, expr->index.index);
     break;
   case AST_EXPR_SLICE: walk_slice(program, expr); break;
+  case AST_EXPR_PART:
+    walk_expr(program, expr->part.base);
+    for (size_t i = 0; i < expr->part.items.count; i++)
+      if (expr->part.items.items[i]->kind != AST_EXPR_RANGE)
+        walk_expr(program, expr->part.items.items[i]);
+    break;
   case AST_EXPR_FIELD: walk_field(program, expr); break;
   case AST_EXPR_PROJECT:
     walk_expr(program, expr->project.base);

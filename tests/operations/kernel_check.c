@@ -180,10 +180,10 @@ static int64_t index_limit(const struct rig *rig, const struct ir_block *block, 
       bool is_member = instr->op == IR_OP_PARAM || i > (uint32_t)ir_op_infos[instr->op].arity;
       if (is_member)
         here = member_count(rig, rig->module->params[instr->symbol]);
-      else if (instr->op == IR_OP_PUT || instr->op == IR_OP_ONEHOT)
-        here = any_size(rig, instr->results[0]->type->shape.sizes[0], row);
-      else if (i > 0)
-        here = any_size(rig, instr->operands[0]->type->shape.sizes[0], row);
+      else if (ir_op_infos[instr->op].takes_index && instr->n_results == 1)
+        here = any_size(rig, ir_indexed_size(instr), row);
+      if (ir_op_infos[instr->op].takes_index && instr->n_results == 1 && ir_indexed_length(instr))
+        here -= any_size(rig, ir_indexed_length(instr), row) - 1;
       limit = here < limit ? here : limit;
     }
   return limit == INT32_MAX ? 2 : limit;

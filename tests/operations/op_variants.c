@@ -17,6 +17,7 @@ static uint32_t others(enum ir_op op) {
   case IR_OP_PERMUTE:
   case IR_OP_RESHAPE: return 3;
   case IR_OP_PAD:
+  case IR_OP_PUT:
   case IR_OP_DROPOUT: return 2;
   default: return 1;
   }
@@ -58,6 +59,10 @@ void op_set_variant(struct ir_module *module, struct ir_instr *instr, uint32_t v
     instr->transpose_b = variant & 2;
     break;
   case IR_OP_SLICE: set_slice(arena, instr, variant); break;
+  case IR_OP_WINDOW:  // all but one element
+    set_slice(arena, instr, 1);
+    instr->size = NULL;
+    break;
   case IR_OP_PAD: instr->size = size_constant(arena, 2 * variant); break;
   case IR_OP_PERMUTE: instr->integer = order_of(instr->operands[0]->type->shape.rank, variant); break;
   case IR_OP_DROPOUT: instr->number = variant == 0 ? 0.4 : 0.9; break;
@@ -116,7 +121,10 @@ const struct ir_type *op_written_shape(struct ir_module *module, const struct ir
   case IR_OP_ONEHOT: return chosen->shape.rank == 1 ? chosen : NULL;
   case IR_OP_PAD: return padded(module, instr);
   case IR_OP_RESHAPE: return reshaped(module, a, variant);
-  case IR_OP_PUT: return a->shape.rank == 1 ? with_axis(module, a, 1) : NULL;
+  case IR_OP_PUT:  // of one dimension less, or shorter
+    if (variant / N_AXES > 0)
+      return padded(module, instr);
+    return a->shape.rank > 0 ? with_axis(module, a, ir_axis(instr) + 1) : NULL;
   case IR_OP_STACK: return NULL;  // blocks that have it are compared in their own test
   default: fail_msg("%s has a written shape: add a case", ir_op_infos[instr->op].name); return NULL;
   }

@@ -125,6 +125,8 @@ static void check_indices(struct run *run, const struct ir_block *block, const s
       n = sizes[size_number(size)];
     else
       size_evaluate_by_id(size, run->in->dims, &n);
+    if (ir_indexed_length(instr))
+      n -= reference_size(ir_indexed_length(instr), run->in->dims) - 1;
     for (uint32_t i = 0; i < block->n_params; i++)
       if (instr->operands[ir_op_infos[instr->op].arity] == block->params[i] &&
           (args[i].integer < 0 || args[i].integer >= n))

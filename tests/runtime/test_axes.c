@@ -58,6 +58,17 @@ static const struct {
      "  sum(tanh(attend(S)) * b) + sum(tanh(attend(X)) * b) + sum(tanh(B @ W)) + sum(tanh(B @ C)) +\n"
      "    sum(tanh(C @ (B * B))) + sum(tanh(X @ C) * 2) + sum(tanh(B @ b)) + sum(tanh(v @ B)) +\n"
      "    sum(square(heads(S) @ slice(W, 0, N))) + sum(tanh(transpose(X) @ B)) + sum(heads(S) @ v)\n"},
+    {"elements and windows", "param F: f32[Word, 2, N] = normal(0.5)\n",
+     "  let n = len(words)\n  var total: f32 = 0\n"
+     "  for i in 0..2 {\n"
+     "    total = total + sum(tanh(B[i, .., n] * X[.., i])) + X[i, n] * S[n / 2, i] + sum(tanh(S)[.., i]) +\n"
+     "      sum(tanh(B[.., i..i+2] * X[i])) + sum(tanh(W[i..i+2, n - 1..n - 1 + 1])) + b[n] * b[i] +\n"
+     "      sum(square(slice(S, i, 3, dim: 1))) + sum(tanh(B * B)[i, 1, i..i+2] * v[1..3]) + pick(X, i)[n] "
+     "+\n"
+     "      sum(tanh(T[.., .., i])) + sum(tanh(F[words[0]] * F[words[n - 1], .., 0..N])) +\n"
+     "      sum(F[words[0], i] * X[.., i..i+1][.., 0]) + sum(tanh(B[i..i+1][0, i..i+1, n..n+1] * "
+     "b[i..i+1]))\n"
+     "  }\n  total\n"},
 };
 #define N_MODELS (sizeof models / sizeof *models)
 
@@ -84,7 +95,41 @@ static void test_gradients(void **state) {
       fail_msg("%s: values explode", models[m].name);
 }
 
+// Positions that are out of range fail the example and nothing else, at the place where they stand.
+static void test_failures(void **state) {
+  (void)state;
+  static const char *const bodies[] = {"X[0, n + 5]",
+                                       "X[n + 2, 0]",
+                                       "sum(X[.., n + 5])",
+                                       "sum(X[n..n+3])",
+                                       "sum(B[0, .., n+5..n+5+1])",
+                                       "S[n, 0]",
+                                       "sum(slice(W, n + 1, 5))",
+                                       "sum(B[n + 1])",
+                                       "sum(pick(X, n + 5, dim: 1))",
+                                       "sum(X[0 - n])"};
+  for (size_t f = 0; f < sizeof bodies / sizeof *bodies; f++) {
+    char model[4096];
+    snprintf(model, sizeof model,
+             HEAD "fn loss(words: [Word]) -> f32 {\n  let n = len(words)\n"
+                  "  let S = tensor([E[w] for w in words])\n  let X = tanh(P * E[words[0]])\n"
+                  "  let B = T * E[words[0]]\n  %s\n}\n",
+             bodies[f]);
+    struct rig_options options = {.n_examples = 3};
+    struct rig rig;
+    rig_open(&rig, model, "loss", &options);
+    rig_run(&rig, "loss", NN_INFER);
+    for (size_t i = 0; i < rig.n; i++) {
+      const char *error = nn_session_error(rig.session, i);
+      if (!error || !strstr(error, "out of range") || !strstr(error, "test.nn:15:"))
+        fail_msg("%s: `%s`", bodies[f], error ? error : "no error");
+    }
+    rig_close(&rig);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits), cmocka_unit_test(test_gradients)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits), cmocka_unit_test(test_gradients),
+                                     cmocka_unit_test(test_failures)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

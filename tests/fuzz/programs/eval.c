@@ -491,6 +491,7 @@ static struct number eval_num(struct run *r, enum form form, const struct fuzz_v
     struct number *scores = matrix_times(r, PARAM_D, N_TAGS, a[0].x);
     return sub(r, log_sum(r, N_TAGS, scores), scores[a[1].i]);
   }
+  case NUM_CELL: return r->parameters->values[PARAM_W1][subscript(a[0].i, h) * h + subscript(a[1].i, h)];
   case NUM_PICK: return a[0].x[subscript(a[1].i, h)];
   case NUM_SUM_DOTS:
     for (int i = 0; i < a[0].list.n; i++)
@@ -600,6 +601,12 @@ static struct number *eval_vec(struct run *r, enum form form, const struct fuzz_
       y[i] = add(r, dot(r, h, param[PARAM_W0] + i * h, 1, a[0].x),
                  dot(r, h, param[PARAM_W1] + i * h, 1, a[0].x));
       break;
+    case VEC_COLUMN: {
+      int k = subscript(a[1].i, h);
+      y[i] = add(r, param[PARAM_W0][i * h + k], a[0].x[k]);
+      break;
+    }
+    case VEC_WINDOW: y[i] = a[0].x[(i + subscript(a[1].i, h)) % h]; break;
     case VEC_TURNED: y[i] = mul(r, x, dot(r, h, param[PARAM_W0] + i, h, param[PARAM_B1])); break;
     case VEC_REPEATED_ALONG:
     case VEC_W1: y[i] = dot(r, h, param[PARAM_W1] + i, h, a[0].x); break;

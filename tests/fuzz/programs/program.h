@@ -110,6 +110,7 @@ enum fuzz_type {
   F(NUM_STACK, NUM, VEC, VEC, NONE, "sum(tensor([$0, $1, $0]) @ $1)")                                        \
   F(NUM_FOLD, NUM, LVEC, NUM, NONE, "fold($0, $1, fn(so_far, x) { so_far + dot(x, b1) })")                   \
   F(NUM_HOST, NUM, INT, NUM, NONE, "(exp(tanh(float($0 % 3))) * $1)")                                        \
+  F(NUM_CELL, NUM, INT, INT, NONE, "W1[($0 % H + H) % H, ($1 % H + H) % H]")                                 \
   F(NUM_OF_REC, NUM, REC, NONE, NONE, "$0.s")                                                                \
   F(NUM_OF_PAIR, NUM, PAIR, NONE, NONE, "$0.1")                                                              \
   F(NUM_IF, NUM, BOOL, NUM, NUM, "(if $0 { $1 } else { $2 })")                                               \
@@ -137,6 +138,8 @@ enum fuzz_type {
   F(VEC_PARTS, VEC, VEC, VEC, NONE, "(slice(concat(W0 + $0, W1 * $1, dim: 1), 1, H, dim: 1) @ b0)")          \
   F(VEC_TURNED, VEC, VEC, NONE, NONE, "(reshape(permute(reshape(W0 * $0, H, 1, H), 2, 0, 1), H, H) @ b1)")   \
   F(VEC_MANY, VEC, VEC, NONE, NONE, "sum(tensor([W0, W1]) @ $0, dim: 0)")                                    \
+  F(VEC_COLUMN, VEC, VEC, INT, NONE, "(W0 + $0)[.., ($1 % H + H) % H]")                                      \
+  F(VEC_WINDOW, VEC, VEC, INT, NONE, "slice(concat($0, $0), ($1 % H + H) % H, H)")                           \
   F(VEC_W0, VEC, VEC, NONE, NONE, "(W0 @ $0)")                                                               \
   F(VEC_W1, VEC, VEC, NONE, NONE, "($0 @ W1)")                                                               \
   F(VEC_LAYER, VEC, VEC, NONE, NONE, "cell.apply($0)")                                                       \
