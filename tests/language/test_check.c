@@ -214,8 +214,8 @@ static void walk_call(struct program *program, const struct ast_expr *expr) {
   }
   if (call->kind == AST_CALL_CONSTRUCTOR)
     size_vars = call->target.constructor->parent->size_vars.count;
-  else if (has_size_args(call))
-    size_vars = 2;
+  else if (has_size_args(call) && call->target.builtin->kind == BUILTIN_OP && call->binding_count > 0)
+    size_vars = 2;  // a slice; one that begins at an int has none
   assert_int_equal(call->binding_count, size_vars + type_vars);
   for (size_t i = 0; i < size_vars; i++)
     assert_non_null(call->bindings[i].size);
