@@ -54,7 +54,7 @@ static void nn_yyerror(const struct span *span, struct parser *parser, const cha
 %token FUNCTION "fn (" /* in front of a bracket */
 %token IMPORT "import" DIM "dim" VOCAB "vocab" ENUM "enum" DATA "data" PARAM "param" LAYER "layer" FN "fn"
 %token METRIC "metric" LET "let" VAR "var" IF "if" ELSE "else" MATCH "match" FOR "for" IN "in" WHILE "while"
-%token RETURN "return" BREAK "break" CONTINUE "continue" TRUE "true" FALSE "false" TEST "test" EXPECT "expect"
+%token RETURN "return" BREAK "break" CONTINUE "continue" TRUE "true" FALSE "false" TEST "test" EXPECT "expect" MEMO "memo"
 
 %token LPAREN "(" RPAREN ")" LBRACKET "[" RBRACKET "]" LBRACE "{" RBRACE "}"
 %token COMMA "," COLON ":" ARROW "->" FAT_ARROW "=>" ASSIGN "=" BAR "|" DOT "."
@@ -298,6 +298,9 @@ member:
 fn:
   "fn" name vars "(" fn_params ")" result block {
     $$ = build_fn(parser, @$, false, $name, $vars, $fn_params, $result, $block); }
+| "memo" "fn" name vars "(" fn_params ")" result block {
+    $$ = build_fn(parser, @$, false, $name, $vars, $fn_params, $result, $block);
+    $$->fn->is_memo = true; }
 ;
 
 metric:

@@ -337,6 +337,7 @@ struct ir_function {
   uint32_t n_values, n_bbs;  // next free ids
   struct ir_bb *last_bb;     // of the layout, or an earlier one of it; NULL: not known. See ir_append_bb
   uint32_t params_room;      // of `params`, for ir_add_function_param; 0: not known
+  bool memo;                 // what it gives is kept within an example, by its arguments
   bool decides;              // contains a read.*, or calls what does: filled by ir_analyse_decides
   bool fails;                // may end the example, or never end: filled by failure_analyse
 };

@@ -254,8 +254,10 @@ static void declare_data(struct ir_parser *p) {
 }
 
 static void declare_function(struct ir_parser *p) {
+  bool memo = ir_parse_accept_word(p, "memo");
   struct ir_token at = p->token;
   struct ir_function *function = ir_add_function(p->module, ir_parse_symbol(p, "function"));
+  function->memo = memo;
   declare(p, &p->functions, at, function->name, function->id);
 }
 

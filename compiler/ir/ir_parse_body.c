@@ -466,6 +466,7 @@ static void finish(struct body *body) {
 }
 
 void ir_parse_function(struct ir_parser *p) {
+  ir_parse_accept_word(p, "memo");
   ir_parse_symbol(p, "function");
   if (p->error)
     return;

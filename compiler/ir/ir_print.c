@@ -334,7 +334,7 @@ static void print_type_list(struct printer *p, uint32_t n, const struct ir_type 
 }
 
 static void print_function(struct printer *p, const struct ir_function *function) {
-  fputs("host ", p->out);
+  fputs(function->memo ? "host memo " : "host ", p->out);
   print_symbol(p, function->name);
   print_params(p, function->n_params, function->params);
   fputs(" -> ", p->out);

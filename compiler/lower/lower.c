@@ -97,6 +97,7 @@ static struct ir_function *declare_function(struct lower *lower, const struct as
                                             const struct lower_env *env) {
   struct ir_module *module = lower->module;
   struct ir_function *function = ir_add_function(module, instance_name(lower, fn, env));
+  function->memo = fn->is_memo;
   for (uint32_t i = 0; env->self && i < env->self->n_lists; i++)
     ir_add_function_param(module, function, ir_type_simple(module, IR_INT));
   for (size_t i = 0; i < fn->params.count; i++) {

@@ -102,7 +102,9 @@ static void collect_uses(struct accumulator *acc, struct view *view) {
 
 static bool stays_in_recursion(const struct accumulator *acc, const struct view *view,
                                const struct ir_instr *call) {
-  return call->op == IR_CALL && call_is_recursive(acc->calls, view->function->id, call->symbol);
+  // What a memo function gives is used again as it is: a sum still to be taken would be taken as often.
+  return call->op == IR_CALL && !acc->module->functions[call->symbol]->memo &&
+         call_is_recursive(acc->calls, view->function->id, call->symbol);
 }
 
 static void collect_calls(struct accumulator *acc, const struct view *view) {
@@ -140,7 +142,7 @@ static void mark_tensors(struct accumulator *acc, const struct view *view, uint3
 }
 
 static void find_candidates(struct accumulator *acc, const struct view *view) {
-  if (view->recursive) {
+  if (view->recursive && !view->function->memo) {
     mark_tensors(acc, view, view->function->n_params, view->function->params);
     for (uint32_t i = 0; i < view->function->n_results; i++)
       acc->nodes[view->results + i].sum = view->function->results[i]->kind == IR_TENSOR;

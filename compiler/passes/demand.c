@@ -146,6 +146,7 @@ static struct ir_function *make_variant(struct demand *d, struct ir_function *fu
   if (made->n_results)
     memcpy(made->results, function->results, function->n_results * sizeof *made->results);
   made->fails = function->fails;
+  made->memo = function->memo;
   keep_results(made, results);
   dce_function(d->scratch, d->module, made);
   return made;

@@ -48,7 +48,9 @@ static uint32_t *count_call_sites(struct ir_module *module, struct arena *scratc
 
 static bool wants_inlining(const struct inliner *in, const struct ir_function *caller,
                            const struct ir_instr *call) {
-  if (call->op != IR_CALL || call_is_recursive(in->calls, caller->id, call->symbol))
+  // What is kept for the same arguments stays a function.
+  if (call->op != IR_CALL || in->module->functions[call->symbol]->memo ||
+      call_is_recursive(in->calls, caller->id, call->symbol))
     return false;
   // The body of a recursion in place of its first call would be a copy that is hardly ever run.
   if (in->calls->cyclic[in->calls->of[call->symbol]])

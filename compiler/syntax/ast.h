@@ -752,6 +752,7 @@ struct ast_fn {
   struct ast_name name;
   const char *unique;  // checker
   bool is_metric;
+  bool is_memo;          // memo fn
   struct ast_fn *total;  // of a metric: what it is made of its sums; NULL: their quotient, or a table
   const struct ast_fn *total_of;  // the metric of which it is that; its parameters and result have no types
   struct ast_test *test;          // that it is a function of; NULL: it belongs to the model

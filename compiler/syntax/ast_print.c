@@ -603,7 +603,7 @@ static void print_param(struct printer *p, const struct ast_param *param) {
 }
 
 static void print_fn(struct printer *p, const struct ast_fn *fn) {
-  fprintf(p->out, "%s %s", fn->is_metric ? "metric" : "fn", fn->name.text);
+  fprintf(p->out, "%s%s %s", fn->is_memo ? "memo " : "", fn->is_metric ? "metric" : "fn", fn->name.text);
   print_vars(p, &fn->size_vars, &fn->type_vars);
   fputc('(', p->out);
   print_fn_params(p, &fn->params);

@@ -15,9 +15,9 @@ static const char *const statement_start[] = {"let",    "var",   "for",      "wh
                                               "return", "break", "continue", NULL};
 // In a test these go with the statements.
 static const char *const test_statement_start[] = {"vocab", "param", "expect", NULL};
-static const char *const declaration_start[] = {"import", "dim", "vocab",  "enum", "data", "param",
-                                                "layer",  "fn",  "metric", "let",  "test", NULL};
-static const char *const member_start[] = {"param", "let", "fn", NULL};
+static const char *const declaration_start[] = {"import", "dim",  "vocab",  "enum", "data", "param", "layer",
+                                                "fn",     "memo", "metric", "let",  "test", NULL};
+static const char *const member_start[] = {"param", "let", "fn", "memo", NULL};
 static const char *const pattern_start[] = {"_", "a name", "an integer", "-", "true", "false", "(", NULL};
 static const char *const type_start[] = {"a name", "[", "(", NULL};
 static const char *const operators[] = {"||", "&&", "+", "-", "*", "/", "%", "@", NULL};

@@ -244,7 +244,7 @@ static bool can_restart_at(const struct parser *parser, const struct token *toke
   if (!token->starts_line || token->is_synthetic || token->is_restart)
     return false;
   size_t innermost = brace_depth(&parser->brackets);
-  if (is_toplevel_only(token->kind) || token->kind == FN) {
+  if (is_toplevel_only(token->kind) || token->kind == FN || token->kind == MEMO) {
     *depth = declaration_depth(parser, token->kind);
     // Inside braces that are being skipped an indented `fn` belongs to what is skipped.
     return innermost <= parser->skip_depth || parser->line_indent == 0;

@@ -291,7 +291,68 @@ static void declare_functions(struct host_codegen *g) {
     g->functions[i] = LLVMAddFunction(g->module, name, g->types[i]);
     LLVMSetLinkage(g->functions[i], LLVMInternalLinkage);
     jit_set_attributes(g->jit, g->functions[i]);
+    g->bodies[i] = g->functions[i];
+    if (!g->ir->functions[i]->memo)
+      continue;
+    snprintf(name, sizeof name, "body.%s", g->ir->functions[i]->name);
+    g->bodies[i] = LLVMAddFunction(g->module, name, g->types[i]);
+    LLVMSetLinkage(g->bodies[i], LLVMInternalLinkage);
+    jit_set_attributes(g->jit, g->bodies[i]);
   }
+}
+
+// The results in these slots as the function gives them.
+static void build_results(struct host_codegen *g, const struct ir_function *ir, LLVMValueRef slots) {
+  if (ir->n_results == 0) {
+    LLVMBuildRetVoid(g->builder);
+    return;
+  }
+  LLVMValueRef all = LLVMGetPoison(LLVMGetReturnType(g->types[ir->id]));
+  for (uint32_t i = 0; i < ir->n_results; i++) {
+    LLVMValueRef value = host_load_slot(g, ir->results[i], host_slot_address(g, slots, 0, i));
+    all = ir->n_results == 1 ? value : LLVMBuildInsertValue(g->builder, all, value, i, "");
+  }
+  LLVMBuildRet(g->builder, all);
+}
+
+// The results of a call, into slots.
+static void store_results(struct host_codegen *g, const struct ir_function *ir, LLVMValueRef result,
+                          LLVMValueRef slots) {
+  for (uint32_t i = 0; i < ir->n_results; i++) {
+    LLVMValueRef value = ir->n_results == 1 ? result : LLVMBuildExtractValue(g->builder, result, i, "");
+    host_store_slot(g, host_slot_address(g, slots, 0, i), value);
+  }
+}
+
+// Of a memo function: looks for what it gave before, and computes it where there is nothing.
+static void build_memo(struct host_codegen *g, const struct ir_function *ir) {
+  LLVMValueRef function = g->functions[ir->id];
+  LLVMPositionBuilderAtEnd(g->builder, LLVMAppendBasicBlockInContext(g->context, function, "enter"));
+  LLVMValueRef args = LLVMBuildAlloca(g->builder, LLVMArrayType(g->i64, ir->n_params + 1), "args");
+  LLVMValueRef results = LLVMBuildAlloca(g->builder, LLVMArrayType(g->i64, ir->n_results + 1), "results");
+  LLVMValueRef *params = arena_new_array(&g->arena, LLVMValueRef, (size_t)ir->n_params + 1);
+  const struct ir_type **types = arena_new_array(&g->arena, const struct ir_type *, ir->n_params);
+  for (uint32_t i = 0; i <= ir->n_params; i++)
+    params[i] = LLVMGetParam(function, i);
+  for (uint32_t i = 0; i < ir->n_params; i++) {
+    types[i] = ir->params[i]->type;
+    host_store_slot(g, host_slot_address(g, args, 0, i), params[i + 1]);
+  }
+  LLVMValueRef id = LLVMConstInt(g->i32, ir->id, 0), loc = host_loc(g, ir->entry->first->loc);
+  LLVMValueRef shape = host_shape(g, ir->n_params, types), made = host_shape(g, ir->n_results, ir->results);
+  LLVMValueRef known = host_call(g, HELPER_value_memo_find, 6,
+                                 (LLVMValueRef[]){params[0], loc, id, shape, args, made});
+  LLVMBasicBlockRef hit = LLVMAppendBasicBlockInContext(g->context, function, "known");
+  LLVMBasicBlockRef miss = LLVMAppendBasicBlockInContext(g->context, function, "new");
+  LLVMBuildCondBr(g->builder, LLVMBuildIsNull(g->builder, known, ""), miss, hit);
+  LLVMPositionBuilderAtEnd(g->builder, hit);
+  build_results(g, ir, known);
+  LLVMPositionBuilderAtEnd(g->builder, miss);
+  LLVMValueRef result = LLVMBuildCall2(g->builder, g->types[ir->id], g->bodies[ir->id], params,
+                                       ir->n_params + 1, "");
+  store_results(g, ir, result, results);
+  host_call(g, HELPER_value_memo_keep, 7, (LLVMValueRef[]){params[0], loc, id, shape, args, made, results});
+  build_results(g, ir, results);
 }
 
 static void entry_name(uint32_t function, char name[32]) { snprintf(name, 32, "entry.%" PRIu32, function); }
@@ -312,10 +373,7 @@ static void build_entry(struct host_codegen *g, const struct ir_function *ir) {
   }
   LLVMValueRef result = LLVMBuildCall2(g->builder, g->types[ir->id], g->functions[ir->id], args,
                                        ir->n_params + 1, "");
-  for (uint32_t i = 0; i < ir->n_results; i++) {
-    LLVMValueRef value = ir->n_results == 1 ? result : LLVMBuildExtractValue(g->builder, result, i, "");
-    host_store_slot(g, host_slot_address(g, LLVMGetParam(function, 2), 0, i), value);
-  }
+  store_results(g, ir, result, LLVMGetParam(function, 2));
   LLVMBuildRetVoid(g->builder);
 }
 
@@ -329,6 +387,7 @@ static void build_all(void *context) {
   g->nothing = LLVMVoidTypeInContext(g->context);
   g->types = arena_new_array(&g->arena, LLVMTypeRef, g->ir->n_functions);
   g->functions = arena_new_array(&g->arena, LLVMValueRef, g->ir->n_functions);
+  g->bodies = arena_new_array(&g->arena, LLVMValueRef, g->ir->n_functions);
   g->set_names = arena_new_array(&g->arena, LLVMValueRef, g->ir->n_dims);
   g->shape_index = hash_index_new(&g->arena);
   declare_functions(g);
@@ -338,6 +397,8 @@ static void build_all(void *context) {
   for (uint32_t i = 0; i < g->ir->n_functions; i++) {
     if (g->reachable[i])
       host_build_function(g, g->ir->functions[i]);
+    if (g->reachable[i] && g->ir->functions[i]->memo)
+      build_memo(g, g->ir->functions[i]);
     if (g->is_entry[i])
       build_entry(g, g->ir->functions[i]);
   }

@@ -43,7 +43,8 @@ struct host_codegen {
   LLVMTypeRef helper_types[N_HOST_HELPERS];
   LLVMValueRef helpers[N_HOST_HELPERS];  // declared when first used
   LLVMTypeRef *types;                    // [function]
-  LLVMValueRef *functions;               // [function]
+  LLVMValueRef *functions;               // [function] that is called
+  LLVMValueRef *bodies;                  // [function] the same, but of a memo function what computes it
   LLVMValueRef *set_names;               // [dim], made when first used
   struct hash_index shape_index;
   struct {

@@ -237,7 +237,7 @@ static void build_body(struct host_function *f) {
 }
 
 void host_build_function(struct host_codegen *g, const struct ir_function *ir) {
-  struct host_function f = {.g = g, .ir = ir, .function = g->functions[ir->id]};
+  struct host_function f = {.g = g, .ir = ir, .function = g->bodies[ir->id]};
   f.values = arena_new_array(&g->arena, LLVMValueRef, (size_t)ir->n_values + 1);
   f.blocks = arena_new_array(&g->arena, LLVMBasicBlockRef, ir->n_bbs);
   f.order = arena_new_array(&g->arena, uint32_t, ir->n_bbs);

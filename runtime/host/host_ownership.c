@@ -75,7 +75,8 @@ static void number_params(struct params_search *search, const struct ir_function
 
 static bool own(struct params_search *search, const struct ir_function *function,
                 const struct ir_value *value) {
-  if (!host_is_counted(value->type))
+  // A memo function's arguments stay with what it is remembered by.
+  if (!host_is_counted(value->type) || function->memo)
     return false;
   uint32_t param = param_of(search, value);
   if (param == NONE || search->owned[function->id][param])

@@ -72,7 +72,8 @@ struct example {
   // Draws of host code: their key beside the number, and how many there have been.
   uint64_t draws_key;
   uint32_t n_draws;
-  uint64_t copied;  // elements of lists copied because somebody else sees the list, too
+  struct value_memo *memo;  // what memo functions gave; in the heap, NULL at the start
+  uint64_t copied;          // elements of lists copied because somebody else sees the list, too
 };
 
 // Ends the running example with an error at this position of the model's source. Called by compiled code, and
@@ -100,6 +101,17 @@ _Noreturn void example_fail_index(struct example *, const struct ir_loc *, int64
 _Noreturn void example_fail_range(struct example *, const struct ir_loc *, int64_t value, int64_t size);
 _Noreturn void example_fail_text(struct example *, const struct ir_loc *, const char *text);
 _Noreturn void example_fail_subscript(struct example *, const struct ir_loc *, int64_t value, int64_t length);
+
+// value_memo.c, around the body of a function declared `memo`: the results for these arguments, with a reference of the
+// caller's to each; or NULL, and then value_memo_keep is told of them when they have been computed.
+const uint64_t *value_memo_find(struct example *, const struct ir_loc *, uint32_t function,
+                                const struct value_shape *, const uint64_t *args,
+                                const struct value_shape *result_shape);
+void value_memo_keep(struct example *, const struct ir_loc *, uint32_t function, const struct value_shape *,
+                     const uint64_t *args, const struct value_shape *result_shape, const uint64_t *results);
+
+// Forgets all that was kept. An example that ends need not: it goes with the heap.
+void value_memo_clear(struct example *);
 
 struct value_data *value_data_make(struct example *, const struct ir_loc *, uint32_t tag,
                                    const struct value_shape *, const uint64_t *slots);

@@ -509,6 +509,7 @@ static bool has_sums(const struct ir_module *ir) {
 static void check_nothing_left(struct fixture *f, const struct ir_function *function,
                                const uint64_t *results) {
   host_forget_prints(&f->example);
+  value_memo_clear(&f->example);
   for (uint32_t i = 0; i < function->n_results; i++) {
     enum ir_type_kind kind = function->results[i]->kind;
     if (kind == IR_LIST || kind == IR_DATA || kind == IR_TEXT)
