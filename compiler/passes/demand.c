@@ -7,6 +7,8 @@
 // Preserves  entries and their signatures, run-time errors: a function that may fail is called for that alone.
 // Leaves     every remaining function reachable; function numbers change.
 //
+// A memo function keeps all results: variants would each remember, and compute, for themselves.
+//
 // In a recursion a variant is closed: it has every result that its own recursive calls use, and calls
 // nothing but itself. Otherwise the outermost call of a tree would run other code than the inner ones, and
 // its blocks would not join theirs in a batch.
@@ -186,7 +188,7 @@ static void redirect_call(struct demand *d, const struct variant *caller, struct
   if (!call_is_recursive(d->calls, caller->of, call->symbol)) {
     bool *asked = arena_new_array(d->scratch, bool, call->n_results);
     for (uint32_t i = 0; i < call->n_results; i++)
-      asked[i] = uses[call->results[i]->id] > 0;
+      asked[i] = uses[call->results[i]->id] > 0 || d->module->functions[call->symbol]->memo;
     wanted = close_demand(d, call->symbol, asked);
   }
   const struct variant *variant = find_variant(d, call->symbol, wanted);
