@@ -243,6 +243,8 @@ static void end_example(nn_session *session, struct session_example *example, en
   // The memory of lists, data and texts goes to the examples that follow, unless they are the result.
   if (!has_values(session) && !example->traced.host.prints)
     heap_clear(&example->traced.host.heap);
+  else if (outcome == HOST_DONE)
+    value_memo_clear(&example->traced.host);
 }
 
 // What became of a round over the examples of a part.
