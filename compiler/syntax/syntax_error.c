@@ -151,15 +151,17 @@ static bool report_brackets(struct parser *parser, const struct token *found, co
   }
   bool begins_declaration = found->starts_line && token_has_role(found->kind, 'D') &&
                             (!token_has_role(found->kind, 'S') || open->kind != LBRACE);
-  if (begins_declaration && open->kind == LBRACE && !open->is_layer && parser->line_indent > open->indent &&
-      expectation_has(e, "}")) {
+  if (begins_declaration && open->kind == LBRACE && parser->line_indent > open->indent &&
+      (!open->is_layer || !token_has_role(found->kind, 'M')) && expectation_has(e, "}")) {
+    const char *inside = open->is_layer ? "layer" : parser->last_declaration == TEST ? "test" : "function";
     struct diag *diag =
         found->kind == FN ? diag_error(parser->sink, DIAG_SYNTAX, found->span, "a function inside a function")
                           : diag_error(parser->sink, DIAG_SYNTAX, found->span, "%s inside a %s",
-                                       parser_token_text(parser, found),
-                                       parser->last_declaration == TEST ? "test" : "function");
-    diag_label(diag, open->span, "this block is open");
-    if (found->kind == DIM)
+                                       parser_token_text(parser, found), inside);
+    diag_label(diag, open->span, open->is_layer ? "this layer is open" : "this block is open");
+    if (found->kind == DIM && open->is_layer)
+      diag_help(diag, "a size of the layer is a parameter, `layer L(H: dim)`, or is written out: `f32[2*H]`");
+    else if (found->kind == DIM)
       diag_help(diag, "a number of the function is bound by `let n = e`; a `dim` is declared at top level");
     else if (found->kind == PARAM && parser->last_declaration == TEST)
       diag_help(diag, "what a test gives the model stands before its statements");

@@ -129,6 +129,16 @@ static const struct model {
      "  sum([sum(p.h) for (p, _) in found])\n"
      "}\n",
      6},
+    {"a beam that is done by what may fail: once a step, too",
+     "data Path = Path(h: f32[H], tags: [Tag])\n"
+     "fn moves(p: Path) -> [(Tag, float)] { topk(log_softmax(T @ p.h), 2) }\n"
+     "fn take(p: Path, t: Tag) -> Path { Path(tanh(U @ p.h + F[t]), push(p.tags, t)) }\n"
+     "fn is_done(p: Path) -> bool { len(p.tags) > 0 && last(p.tags) == C && len(p.tags) == 5 }\n"
+     "fn loss(words: [Word]) -> f32 {\n"
+     "  let found = beam_search(Path(E[words[0]], []), 4, 5, moves, take, is_done)\n"
+     "  sum([sum(p.h) for (p, _) in found])\n"
+     "}\n",
+     6},
     {"what is drawn in each turn, by tensors and by host code",
      "fn loss(words: [Word]) -> f32 {\n"
      "  var tags: [Tag] = []\n  var scale = 1.0\n"
