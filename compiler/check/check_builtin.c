@@ -21,8 +21,9 @@ const struct type *check_wrong_argument(struct checker *checker, const struct bu
     diag_help(d, "`value(x)` waits for a scalar tensor and gives its number");
   if (builtin->kind == BUILTIN_LIST_ARGMAX && type->kind == TYPE_LIST && type_is_scalar(type->list.element))
     diag_help(d, "`pick_best(xs)` of `std.seq` decides among scores");
-  if (builtin->kind == BUILTIN_LIST_MIN && (type->kind == TYPE_TENSOR || type->kind == TYPE_LIST))
-    diag_help(d, "of tensors: `-max(-a)`");
+  if (builtin->kind == BUILTIN_LIST_MIN && type->kind == TYPE_LIST &&
+      type_resolve(type->list.element)->kind == TYPE_TENSOR)
+    diag_help(d, "of tensors: `-max([-a for a in xs])`");
   if ((builtin->kind == BUILTIN_TENSOR || builtin->kind == BUILTIN_LIST_SAMPLE) && type->kind == TYPE_LIST &&
       type_resolve(type->list.element)->kind == TYPE_INT)
     diag_help(d, "make them floats: `[float(n) for n in xs]`");
@@ -1028,7 +1029,8 @@ static const struct type *check_row(struct checker *checker, struct ast_expr *ex
                                           : &type_string;
   case BUILTIN_PRINT: return check_print(checker, args, expr->call.resolved.arg_count);
   case BUILTIN_ASSERT: return check_assert(checker, expr, args);
-  case BUILTIN_AMAX: return check_op(checker, expr, builtin, args);
+  case BUILTIN_AMAX:
+  case BUILTIN_AMIN: return check_op(checker, expr, builtin, args);
   case BUILTIN_BROADCAST: return check_broadcast(checker, expr, builtin, args);
   case BUILTIN_SPLIT: return check_split(checker, expr, builtin, args);
   case BUILTIN_RESHAPE: return check_reshape(checker, expr, builtin, args);

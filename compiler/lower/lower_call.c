@@ -536,6 +536,7 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   switch (builtin->kind) {
   case BUILTIN_OP:
   case BUILTIN_AMAX: return lower_tensor_call(fn, expr);
+  case BUILTIN_AMIN: return lower_smallest(fn, expr);
   case BUILTIN_BROADCAST: return lower_broadcast(fn, expr);
   case BUILTIN_RESHAPE: return lower_reshape(fn, expr);
   case BUILTIN_PERMUTE: return lower_permute(fn, expr);

@@ -367,6 +367,7 @@ struct ssa_values lower_part(struct lower_fn *, const struct ast_expr *expr);
 struct ir_value *lower_take(struct lower_fn *, struct ir_value *a, struct ir_value *index, uint32_t axis);
 struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *expr);
 struct ir_value *lower_product(struct lower_fn *, struct ir_value *a, struct ir_value *b);
+struct ssa_values lower_smallest(struct lower_fn *, const struct ast_expr *);
 struct ssa_values lower_reshape(struct lower_fn *, const struct ast_expr *);
 struct ssa_values lower_permute(struct lower_fn *, const struct ast_expr *);
 struct ssa_values lower_broadcast(struct lower_fn *, const struct ast_expr *);

@@ -348,3 +348,15 @@ struct ssa_values lower_tensor_call(struct lower_fn *fn, const struct ast_expr *
     return lower_one(fn, ir_build_over(&fn->ssa.build, op, operands.items[0], call->axis));
   return lower_one(fn, ir_build_tensor(&fn->ssa.build, op, operands.n, operands.items));
 }
+
+// min(a): the largest element of -a, negated, which rounds nothing.
+struct ssa_values lower_smallest(struct lower_fn *fn, const struct ast_expr *expr) {
+  const struct ast_call *call = &expr->call.resolved;
+  struct ir_builder *build = &fn->ssa.build;
+  struct ir_value *a = lower_scalar(fn, call->args[0]);
+  if (!fn->ssa.reachable)
+    return lower_undefined(fn, expr->type);
+  lower_at(fn, expr->span);
+  a = ir_build_over(build, IR_OP_AMAX, ir_build_unary(build, IR_OP_NEG, a), call->axis);
+  return lower_one(fn, ir_build_unary(build, IR_OP_NEG, a));
+}

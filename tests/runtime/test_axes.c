@@ -41,7 +41,7 @@ static const struct {
      "    sum(tanh(slice(W, 1, 3, dim: 1) @ slice(b, 0, 3) + b))\n"},
     {"other shapes", "fn heads[m](X: f32[m, D]) -> f32[m, 2, N] { reshape(X, m, 2, N) }\n",
      "  let H = heads(S)\n  let Z = heads(tanh(S @ W))\n"
-     "  sum(tanh(permute(H, 1, 0, 2)) * permute(Z, 1, 0, 2)) + sum(tanh(max(Z, dim: 2))) +\n"
+     "  sum(tanh(permute(H, 1, 0, 2)) * permute(Z, 1, 0, 2)) + sum(tanh(max(Z, dim: 2)) * min(Z, dim: 2)) +\n"
      "    sum(square(softmax(H, dim: 0))) + sum(tanh(reshape(Z, D, dim: 1) * b)) +\n"
      "    sum(tanh(permute(Z * H, 2, 1, 0))) + sum(tanh(reshape(B, 2*N, D) @ W)) +\n"
      "    sum(tanh(reshape(B, D*D)) * reshape(tanh(W), D*D)) + sum(permute(B, 2, 0, 1) * reshape(tanh(B), D, "
