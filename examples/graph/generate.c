@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     int count;
-  } files[] = {{"train.jsonl", 300}, {"dev.jsonl", 100}, {"new.jsonl", 5}};
+  } files[] = {{"train.jsonl", 260}, {"dev.jsonl", 100}, {"new.jsonl", 5}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     FILE *file = open_output(argv[1], files[i].name);
     for (int k = 0; k < files[i].count; k++)
