@@ -409,7 +409,10 @@ static const struct type *not_a_value(struct checker *checker, const struct ast_
   case AST_REF_BUILTIN: diag_help(d, "call it: `%s`", builtin_usage(ref->builtin)); break;
   case AST_REF_LAYER: diag_help(d, "make an instance at top level: `let x = %s(...)`", name); break;
   case AST_REF_VOCAB:
-  case AST_REF_ENUM: diag_note(d, "its name stands for a type and for a size, and not for a number"); break;
+  case AST_REF_ENUM:
+    diag_note(d, "its name stands for a type and for a size, and not for a number");
+    diag_help(d, "the number of its entries or members: `len(%s)`", name);
+    break;
   default: break;
   }
   return &type_error;
