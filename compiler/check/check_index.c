@@ -162,7 +162,7 @@ bool check_slice_bounds(struct checker *checker, const struct ast_expr *expr, co
   return false;
 }
 
-// Whether the expression hangs on what is known only when an example runs.
+// Whether the expression hangs on what is known only when an example runs, or is a quotient that no size is: an int.
 bool check_mentions_local(struct checker *checker, const struct ast_expr *expr) {
   switch (expr->kind) {
   case AST_EXPR_INT: return false;
@@ -170,8 +170,11 @@ bool check_mentions_local(struct checker *checker, const struct ast_expr *expr) 
   case AST_EXPR_UNARY: return check_mentions_local(checker, expr->unary.operand);
   case AST_EXPR_BINARY: {
     bool mentions = false;
-    for (; expr->kind == AST_EXPR_BINARY && !mentions; expr = expr->binary.left)
-      mentions = check_mentions_local(checker, expr->binary.right);
+    for (; expr->kind == AST_EXPR_BINARY && !mentions; expr = expr->binary.left) {
+      bool divides = expr->binary.op == AST_BINARY_DIVIDE || expr->binary.op == AST_BINARY_REMAINDER;
+      mentions = check_mentions_local(checker, expr->binary.right) ||
+                 (divides && expr->binary.right->kind != AST_EXPR_INT);
+    }
     return mentions || check_mentions_local(checker, expr);
   }
   case AST_EXPR_FIELD: return check_mentions_local(checker, expr->field.base);
