@@ -394,9 +394,12 @@ static struct ssa_values lower_tensor(struct lower_fn *fn, const struct ast_expr
     diag_help(d, "take the two lists together: `tensor([y for (x, y) in zip(xs, ys)])` is as long as `xs`");
     lower_fail(fn->lower);
   }
-  // The rows of a stack stay where they are, and are read as one tensor.
-  if (ir_type_is_ragged(type) && type->shape.rank > 1)
+  // The rows of a stack stay where they are, and are read as one tensor. That there are any is checked here, whether or not
+  // it is ever read.
+  if (ir_type_is_ragged(type) && type->shape.rank > 1) {
+    ir_build(build, IR_LIST_STACK, 1, &list, 0, NULL)->length = type->shape.sizes[0];
     return lower_one(fn, ir_build_value(build, IR_OP_STACK, 1, &list, type));
+  }
   enum ir_op op = list->type->element->kind == IR_FLOAT ? IR_LIST_VECTOR : IR_LIST_STACK;
   return lower_one(fn, lower_list_tensor(fn, op, list, type));
 }

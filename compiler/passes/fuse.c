@@ -10,7 +10,8 @@
 // Preserves  values, and which error an example ends with. So
 //            - both loops count from 0 by one to the same number, and end by that alone;
 //            - the second reads of the first only the element that the turn at hand has just made;
-//            - at most one of them can fail or print, at most one draws random numbers, and what lies between does neither;
+//            - at most one of them can fail or print, at most one draws random numbers, and what lies between does neither, but
+//              that a check may go behind a second loop that cannot fail;
 //            - neither waits for a decision (each turn would wait for itself), calls a function (which might), or carries
 //              a tensor from turn to turn: a recurrence stays apart from what needs none.
 #include "compiler/base/arena.h"
@@ -314,11 +315,13 @@ static bool between_fits(const struct fuser *f, uint32_t root, uint32_t l, uint3
   for (const struct ir_instr *instr = between->first; instr != between->last; instr = instr->next) {
     if (++n > MOST_BETWEEN)
       return false;
-    bool moves = instr_is_pure(instr) && !ir_op_infos[instr->op].fails && !ir_op_infos[instr->op].random &&
-                 !ir_is_read(instr->op);
+    // Of what may fail the failure comes later behind a loop that cannot fail, and that is all.
+    bool sink = (ir_op_infos[instr->op].fails && !second->fails) || uses_of(f, root, instr);
+    bool moves = instr_is_pure(instr) && (!ir_op_infos[instr->op].fails || !second->fails) &&
+                 !ir_op_infos[instr->op].random && instr->op != IR_PRINT && instr->op != IR_RANDOM &&
+                 instr->op != IR_LIST_SAMPLE && instr->op != IR_LIST_SAMPLES && !ir_is_read(instr->op);
     if (!moves)
       return false;
-    bool sink = uses_of(f, root, instr);
     for (uint32_t i = 0; i < instr->n_operands; i++)
       sink |= sinks[value_resolve(instr->operands[i])->id] == l + 1;
     for (uint32_t r = 0; r < instr->n_results; r++)
@@ -388,7 +391,8 @@ static void fuse(struct fuser *f, uint32_t root, uint32_t l, const struct body *
   struct ir_instr *front = second->exit->first;
   for (struct ir_instr *instr = between->first, *next; instr != between->last; instr = next) {
     next = instr->next;
-    bool sink = instr->n_results > 0 && sinks[instr->results[0]->id] == l + 1;
+    // A check without a result stays behind what it is about.
+    bool sink = instr->n_results == 0 || sinks[instr->results[0]->id] == l + 1;
     ir_remove(between, instr);
     ir_insert_before(sink ? second->exit : first->before, sink ? front : first->before->last, instr);
   }

@@ -60,7 +60,8 @@ static double element(const struct reference_value *v, int64_t i) { return v->el
 
 static struct draws_at draws_of(const struct run *run, const struct ir_instr *instr) {
   const struct reference *in = run->in;
-  return (struct draws_at){draws_key(in->seed, in->epoch), in->example, in->ordinal, instr->site};
+  return (struct draws_at){draws_key(in->seed, in->epoch), in->example, in->ordinal,
+                           in->same_draws ? 0 : instr->site};
 }
 
 static void run_elementwise(const struct run *run, const struct ir_instr *instr, struct reference_value *y) {

@@ -32,6 +32,8 @@ struct reference {
   bool dropout;                  // false: dropout is the identity
   uint64_t seed, epoch;
   uint32_t example, ordinal;
+  bool
+      same_draws;  // all sites draw alike: for runs of a program before and after its sites are numbered anew
   double *const *outputs;          // [output], forward blocks
   double *const *input_gradients;  // [param], added to; adjoint blocks. NULL: not wanted
   double *const *param_gradients;  // [ir_module.params], added to; adjoint blocks. NULL: not wanted

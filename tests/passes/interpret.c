@@ -163,6 +163,7 @@ static void run_block(struct run *run, const struct ir_block *block, const struc
                                 .integers = integers,
                                 .numbers = numbers,
                                 .params = run->in->params,
+                                .same_draws = true,
                                 .outputs = rows};
   reference_run(run->in->module, block, &reference);
 }
@@ -194,6 +195,11 @@ static void run_op(const struct frame *f, const struct ir_instr *instr) {
       if (i + 1 != instr->axis)
         actual->shape.sizes[i] = operands[0]->type->shape.sizes[k++];
     result->type = actual;
+  } else if (ir_type_is_ragged(result->type) && instr->op == IR_OP_RESHAPE) {
+    // One size is known at run time; the other ones say how many elements go with each of its steps.
+    int64_t step = interpret_elements(f->run->in, with_sizes(f->run, result->type, (int64_t[]){1}));
+    int64_t all = interpret_elements(f->run->in, operands[0]->type);
+    result->type = with_sizes(f->run, result->type, (int64_t[]){all / step});
   } else if (ir_type_is_ragged(result->type)) {
     result->type = ir_infer((struct ir_module *)(uintptr_t)f->run->in->module, &copy, NULL);
     require(f, result->type != NULL, "sizes that differ at run time");
