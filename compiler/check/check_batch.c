@@ -128,8 +128,9 @@ const struct type *check_close_lift(struct checker *checker, struct check_lift *
     return &type_error;
   }
   if (lift->nesting >= MAX_NESTING) {
-    diag_error(checker->sink, DIAG_BATCH_SIZES, expr->span,
-               "more than %d operations on batches in one expression", MAX_NESTING);
+    struct diag *d = diag_error(checker->sink, DIAG_BATCH_SIZES, expr->span,
+                                "more than %d operations on batches in one expression", MAX_NESTING);
+    diag_help(d, "bind a part of it: `let a = ...`");
     return &type_error;
   }
   struct ast_expr *of = arena_new(checker->arena, struct ast_expr);

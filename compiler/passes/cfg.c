@@ -333,6 +333,22 @@ uint32_t *cfg_postdominators(struct arena *arena, const struct cfg *cfg, uint32_
   return w.next;
 }
 
+struct cfg_body *cfg_bodies(struct arena *arena, const struct cfg *cfg) {
+  struct cfg_body *bodies = arena_new_array(arena, struct cfg_body, cfg->n_loops);
+  for (int fill = 0; fill < 2; fill++) {
+    for (uint32_t b = 0; b < cfg->n; b++) {
+      for (uint32_t l = cfg->loop[b]; l != CFG_NONE; l = cfg->loops[l].parent) {
+        if (fill)
+          bodies[l].at[bodies[l].n] = b;
+        bodies[l].n++;
+      }
+    }
+    for (uint32_t l = 0; l < cfg->n_loops && !fill; l++)
+      bodies[l] = (struct cfg_body){0, arena_new_array(arena, uint32_t, bodies[l].n)};
+  }
+  return bodies;
+}
+
 uint32_t *cfg_definitions(struct arena *arena, const struct cfg *cfg, const struct ir_function *function) {
   uint32_t *at = arena_new_array(arena, uint32_t, function->n_values);
   for (uint32_t i = 0; i < cfg->n; i++) {

@@ -54,6 +54,13 @@ uint32_t *cfg_postdominators(struct arena *, const struct cfg *, uint32_t loop);
 // [value id] position of the basic block that defines a value; 0 for the function's parameters.
 uint32_t *cfg_definitions(struct arena *, const struct cfg *, const struct ir_function *);
 
+// The basic blocks of a loop, those of inner loops too, in reverse postorder.
+struct cfg_body {
+  uint32_t n;
+  uint32_t *at;  // positions
+};
+struct cfg_body *cfg_bodies(struct arena *, const struct cfg *);  // [loop]
+
 // Strongly connected components of a graph with nodes 0..n-1: successors of v are to[first[v]..first[v +
 // 1]). Component numbers are in reverse topological order: every edge that leaves a component leads to a
 // smaller number.

@@ -7,7 +7,7 @@
 // Preserves  entries and their signatures, run-time errors: a function that may fail is called for that alone.
 // Leaves     every remaining function reachable; function numbers change.
 //
-// A memo function keeps all results: variants would each remember, and compute, for themselves.
+// A memo function keeps all results: variants would each remember, and compute, for themselves. It keeps all parameters, too.
 //
 // In a recursion a variant is closed: it has every result that its own recursive calls use, and calls
 // nothing but itself. Otherwise the outermost call of a tree would run other code than the inner ones, and
@@ -264,6 +264,8 @@ static bool **find_needed_params(struct ir_module *module, struct arena *scratch
   for (uint32_t f = 0; f < n; f++) {
     fails[f] = failure_find(scratch, module, module->functions[f]);
     needed[f] = arena_new_array(scratch, bool, module->functions[f]->n_params);
+    // What a memo function is remembered by: other arguments are another draw, even where nothing else comes of them.
+    memset(needed[f], module->functions[f]->memo, module->functions[f]->n_params * sizeof *needed[f]);
   }
   for (uint32_t e = 0; e < module->n_entries; e++) {
     uint32_t f = module->entries[e]->function;

@@ -284,14 +284,8 @@ static const struct ir_instr *reads_turn(const struct fuser *f, uint32_t root, c
   return root_of(f, f->filled_by[list->id]) == root ? f->pushes[list->id] : NULL;
 }
 
-// The second loop's basic blocks are those of cfg in which it is the innermost loop or one around that.
-struct body {
-  uint32_t n;
-  uint32_t *at;
-};
-
 static bool body_fits(const struct fuser *f, uint32_t root, const struct counted *second,
-                      const struct body *body) {
+                      const struct cfg_body *body) {
   for (uint32_t k = 0; k < body->n; k++) {
     for (const struct ir_instr *instr = f->cfg->bbs[body->at[k]]->first; instr; instr = instr->next) {
       if (reads_turn(f, root, second, instr))
@@ -335,7 +329,7 @@ static bool between_fits(const struct fuser *f, uint32_t root, uint32_t l, uint3
   return true;
 }
 
-static bool uses_sunk(const struct fuser *f, uint32_t l, const struct body *body, const uint32_t *sinks) {
+static bool uses_sunk(const struct fuser *f, uint32_t l, const struct cfg_body *body, const uint32_t *sinks) {
   for (uint32_t k = 0; k < body->n; k++)
     for (const struct ir_instr *instr = f->cfg->bbs[body->at[k]]->first; instr; instr = instr->next) {
       for (uint32_t i = 0; i < instr->n_operands; i++)
@@ -372,8 +366,8 @@ static void carry_of(struct fuser *f, struct carried *all, const struct counted 
   carry(f, &all[2], loop->latch->last->targets[0].args, n, without);
 }
 
-static void fuse(struct fuser *f, uint32_t root, uint32_t l, const struct body *body, const uint32_t *sinks,
-                 struct carried *all) {
+static void fuse(struct fuser *f, uint32_t root, uint32_t l, const struct cfg_body *body,
+                 const uint32_t *sinks, struct carried *all) {
   struct counted *first = &f->loops[root], *second = &f->loops[l];
   for (uint32_t k = 0; k < body->n; k++) {
     struct ir_bb *bb = f->cfg->bbs[body->at[k]];
@@ -418,29 +412,13 @@ static void set_carried(struct counted *loop, const struct carried *all) {
   back->args = all[2].items;
 }
 
-static bool may_fuse(const struct fuser *f, uint32_t root, uint32_t l, const struct body *body,
+static bool may_fuse(const struct fuser *f, uint32_t root, uint32_t l, const struct cfg_body *body,
                      uint32_t *sinks) {
   const struct counted *first = &f->loops[root], *second = &f->loops[l];
   if (!first->plain || !second->plain || (first->fails && second->fails) || (first->draws && second->draws) ||
       !same_number(first->n, second->n))
     return false;
   return body_fits(f, root, second, body) && between_fits(f, root, l, sinks) && !uses_sunk(f, l, body, sinks);
-}
-
-static struct body *find_bodies(const struct fuser *f) {
-  struct body *bodies = arena_new_array(f->scratch, struct body, f->cfg->n_loops);
-  for (int fill = 0; fill < 2; fill++) {
-    for (uint32_t b = 0; b < f->cfg->n; b++) {
-      for (uint32_t l = f->cfg->loop[b]; l != CFG_NONE; l = f->cfg->loops[l].parent) {
-        if (fill)
-          bodies[l].at[bodies[l].n] = b;
-        bodies[l].n++;
-      }
-    }
-    for (uint32_t l = 0; l < f->cfg->n_loops && !fill; l++)
-      bodies[l] = (struct body){0, arena_new_array(f->scratch, uint32_t, bodies[l].n)};
-  }
-  return bodies;
 }
 
 // The loop that begins where the loop at hand, with all that it has taken in, ends.
@@ -454,7 +432,7 @@ static uint32_t next_loop(const struct fuser *f, uint32_t root) {
   return is_head ? l : CFG_NONE;
 }
 
-static void take_in(struct fuser *f, uint32_t l, const struct body *bodies, uint32_t *sinks) {
+static void take_in(struct fuser *f, uint32_t l, const struct cfg_body *bodies, uint32_t *sinks) {
   struct carried all[3] = {{0}};
   for (uint32_t next = next_loop(f, l); next != CFG_NONE && may_fuse(f, l, next, &bodies[next], sinks);
        next = next_loop(f, l)) {
@@ -487,7 +465,7 @@ static void fuse_in_function(struct ir_module *module, struct arena *scratch, st
   rewrite_uses(function);
   open_function(&f, module, scratch, function);
   classify(&f);
-  const struct body *bodies = find_bodies(&f);
+  const struct cfg_body *bodies = cfg_bodies(scratch, f.cfg);
   uint32_t *sinks = arena_new_array(scratch, uint32_t, function->n_values);
   // In the order of the text, so that a loop has taken in those before it when it meets the next one.
   for (uint32_t b = 0; b < f.cfg->n; b++) {

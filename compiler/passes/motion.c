@@ -54,28 +54,6 @@ static bool is_inside(const struct mover *m, uint32_t loop, const struct ir_valu
   return cfg_loop_contains(m->cfg, loop, m->cfg->loop[m->at[value->id]]);
 }
 
-// The basic blocks of every loop, those of inner loops too, in reverse postorder.
-struct body {
-  uint32_t n;
-  uint32_t *at;  // positions
-};
-
-static struct body *find_bodies(struct arena *scratch, const struct cfg *cfg) {
-  struct body *bodies = arena_new_array(scratch, struct body, cfg->n_loops);
-  for (int fill = 0; fill < 2; fill++) {
-    for (uint32_t b = 0; b < cfg->n; b++) {
-      for (uint32_t l = cfg->loop[b]; l != CFG_NONE; l = cfg->loops[l].parent) {
-        if (fill)
-          bodies[l].at[bodies[l].n] = b;
-        bodies[l].n++;
-      }
-    }
-    for (uint32_t l = 0; l < cfg->n_loops && !fill; l++)
-      bodies[l] = (struct body){0, arena_new_array(scratch, uint32_t, bodies[l].n)};
-  }
-  return bodies;
-}
-
 // What is known of values while one loop is emptied: by the loop's number + 1, so that nothing need be cleared.
 struct emptying {
   uint32_t *invariant;  // [value id] a tensor value of the loop that is the same in every round
@@ -83,7 +61,7 @@ struct emptying {
 };
 
 // What draws does so anew each round.
-static void find_invariant(struct mover *m, const struct body *body, uint32_t loop, struct emptying *e) {
+static void find_invariant(struct mover *m, const struct cfg_body *body, uint32_t loop, struct emptying *e) {
   for (uint32_t k = 0; k < body->n; k++) {
     for (const struct ir_instr *instr = m->cfg->bbs[body->at[k]]->first; instr; instr = instr->next) {
       if (!ir_is_tensor_op(instr->op) || ir_op_infos[instr->op].random)
@@ -103,7 +81,7 @@ static bool is_invariant(const struct emptying *e, const struct ir_instr *instr,
 }
 
 // Backwards, so that what an operation needs is known to be wanted before it is met.
-static void mark_wanted(struct mover *m, const struct body *body, uint32_t loop, struct emptying *e) {
+static void mark_wanted(struct mover *m, const struct cfg_body *body, uint32_t loop, struct emptying *e) {
   for (uint32_t k = body->n; k-- > 0;) {
     for (const struct ir_instr *instr = m->cfg->bbs[body->at[k]]->last; instr; instr = instr->prev) {
       if (!is_invariant(e, instr, loop))
@@ -117,7 +95,7 @@ static void mark_wanted(struct mover *m, const struct body *body, uint32_t loop,
   }
 }
 
-static void empty_loop(struct mover *m, const struct body *body, uint32_t loop, struct emptying *e) {
+static void empty_loop(struct mover *m, const struct cfg_body *body, uint32_t loop, struct emptying *e) {
   uint32_t to = preheader(m->cfg, loop);
   if (to == CFG_NONE)
     return;
@@ -134,7 +112,7 @@ static void empty_loop(struct mover *m, const struct body *body, uint32_t loop, 
 }
 
 static void empty_loops(struct mover *m, struct arena *scratch) {
-  const struct body *bodies = find_bodies(scratch, m->cfg);
+  const struct cfg_body *bodies = cfg_bodies(scratch, m->cfg);
   struct emptying e = {arena_new_array(scratch, uint32_t, m->function->n_values),
                        arena_new_array(scratch, uint32_t, m->function->n_values)};
   // Inner loops come last in the list; what leaves them may leave the next one, too.

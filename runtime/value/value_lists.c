@@ -245,10 +245,10 @@ struct value_list *value_list_spread(struct example *example, const struct ir_lo
     return list;
   if (list->length != 1)
     example_fail(example, loc,
-                 "batches of %" PRIu64 " and of %" PRId64
+                 "batches of %" PRId64 " and of %" PRIu64
                  " elements do not go together: the sizes are equal, "
                  "or one of them is 1",
-                 list->length, n);
+                 n, list->length);
   struct value_buffer *buffer = make_buffer(example, loc, shape, (uint64_t)n);
   for (int64_t i = 0; i < n; i++)
     copy_slots(buffer->slots + (uint64_t)i * shape->width, slots_of(list), shape->width);

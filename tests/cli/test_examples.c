@@ -35,6 +35,7 @@ static const struct example_model {
     {"examples/graph/graph.nn", "examples/graph/dev.jsonl"},
     {"examples/experts/experts.nn", "examples/experts/dev.jsonl"},
     {"examples/seq2seq/seq2seq.nn", "examples/seq2seq/dev.tsv"},
+    {"examples/circuits/circuits.nn", "examples/circuits/dev.jsonl"},
 };
 enum { N_MODELS = sizeof models / sizeof *models, N_EXAMPLES = 24 };
 

@@ -63,6 +63,20 @@ static double *random_array(struct state *s, int64_t n, uint64_t *seed, double l
 
 static double **zero_arrays(uint32_t n) { return calloc((size_t)n + 1, sizeof(double *)); }
 
+// 1, or 0 where the parameter is a position in a dimension of one element, or of several from it on.
+static int64_t largest_index(const struct state *s, const struct ir_value *param) {
+  for (const struct ir_instr *instr = s->block->first; instr; instr = instr->next) {
+    if (!ir_op_infos[instr->op].takes_index || instr->n_results == 0 ||
+        instr->operands[instr->n_operands - 1] != param)
+      continue;
+    const struct size *size = ir_indexed_size(instr), *length = ir_indexed_length(instr);
+    int64_t n = !size ? 1 : size_is_runtime(size) ? RUNTIME_SIZE : reference_size(size, s->check->dims);
+    if (n - (length ? reference_size(length, s->check->dims) : 1) < 1)
+      return 0;
+  }
+  return 1;
+}
+
 static void set_up(struct state *s) {
   const struct block_check *check = s->check;
   const struct ir_block *block = s->block;
@@ -79,7 +93,7 @@ static void set_up(struct state *s) {
       s->tensors[i] = random_array(s, elements, &seed, check->low, check->high);
       s->input_gradients[i] = calloc((size_t)elements, sizeof(double));
     }
-    s->integers[i] = 1;  // every dim is at least 2
+    s->integers[i] = largest_index(s, block->params[i]);
     s->numbers[i] = draw(&seed, 0.5, 1.5);
   }
   s->params = zero_arrays(s->module->n_params);

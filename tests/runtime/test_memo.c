@@ -71,11 +71,30 @@ static void test_same_values_in_fewer_nodes(void **state) {
   assert_true(nodes[0] > 3 * nodes[1]);
 }
 
+// Arguments that nothing comes of tell draws apart all the same.
+static void test_draws(void **state) {
+  (void)state;
+  struct rig_options options = {.n_examples = 1};
+  struct rig rig;
+  rig_open(&rig,
+           "dim H = 2\nvocab Word\nparam p: f32[H]\n"
+           "memo fn noise(x: f32[H], who: int) -> f32 { sum(x) + normal() }\n"
+           "fn loss(words: [Word]) -> f32 { noise(p, 1) - noise(p, 2) }\n"
+           "fn alike(words: [Word]) -> f32 { noise(p, 1) - noise(p, 1) }\n",
+           "loss", &options);
+  rig_run(&rig, "loss", NN_INFER);
+  assert_true(nn_session_number(rig.session, 0) != 0);
+  rig_run(&rig, "alike", NN_INFER);
+  assert_true(nn_session_number(rig.session, 0) == 0);
+  rig_close(&rig);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bits),
       cmocka_unit_test(test_gradients),
       cmocka_unit_test(test_same_values_in_fewer_nodes),
+      cmocka_unit_test(test_draws),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
