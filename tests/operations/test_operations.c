@@ -164,7 +164,9 @@ static void check_operation(struct jit *jit, enum ir_op op) {
     if (b.n_outputs == 0)
       fail_msg("no shapes were found for %s", info->name);
     finish(&b);
-    for (int set = (int)rotation; set < N_SETS; set += 3) {
+    // Under the sanitizers, which look at the code that makes kernels, one set of sizes does.
+    bool is_quick = getenv("NN_QUICK") != NULL;
+    for (int set = (int)rotation; set < (is_quick ? (int)rotation + 1 : N_SETS); set += 3) {
       bool shrinks = op == IR_OP_SLICE || op == IR_OP_WINDOW;  // of one element there is no smaller part
       if (shrinks && set == 0)
         continue;
