@@ -2,8 +2,7 @@
 // batches the elements as it batches everything else, with the same bits.
 //
 // A LIFT is one loop with all LIFTs among its operands that are as long: `tanh(W @ x + b)` is one. (A field costs nothing,
-// and is read in the loop however long its batch is.) What belongs to no
-// element is evaluated before the loop, once.
+// and is read in the loop however long its batch is.) What belongs to no element is evaluated before the loop, once.
 #include <assert.h>
 
 #include "compiler/lower/lower_internal.h"
@@ -115,12 +114,11 @@ static void prepare_operands(struct lift *lift, const struct ast_expr *expr) {
   case AST_EXPR_CALL: {
     const struct ast_call *call = &expr->call.resolved;
     const struct builtin *builtin = call->kind == AST_CALL_BUILTIN ? call->target.builtin : NULL;
-    // The others are sizes and positions of dimensions.
-    bool is_sized = builtin && (builtin->op == IR_OP_SLICE || builtin->kind == BUILTIN_RESHAPE ||
-                                builtin->kind == BUILTIN_PERMUTE);
-    bool begins_at_int = builtin && builtin_takes_sizes(builtin) && builtin->op == IR_OP_SLICE &&
-                         call->binding_count == 0;
-    for (size_t i = 0; i < (begins_at_int ? 2 : is_sized ? 1 : call->arg_count); i++)
+    // Behind the first ones stand sizes and positions of dimensions.
+    size_t values = call->arg_count;
+    if (builtin && builtin_takes_sizes(builtin))
+      values = builtin->op == IR_OP_SLICE && call->binding_count == 0 ? 2 : 1;
+    for (size_t i = 0; i < values; i++)
       prepare(lift, call->args[i]);
     break;
   }

@@ -406,17 +406,34 @@ static struct ssa_values lower_tensor(struct lower_fn *fn, const struct ast_expr
 
 // ---- Decisions ----------------------------------------------------------------------------------------
 
-static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_expr *expr, enum ir_op read) {
+// What a list of floats, or the elements of a vector, are to be for an operation of host code.
+static struct ir_value *lower_numbers(struct lower_fn *fn, struct ir_value *value) {
   struct ir_builder *build = &fn->ssa.build;
+  if (value->type->kind != IR_TENSOR)
+    return value;
+  return ir_build_value(build, IR_READ_VALUES, 1, &value,
+                        ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT)));
+}
+
+// Where the largest element of a vector is, or the smallest.
+static struct ssa_values read_place(struct lower_fn *fn, struct ir_value *vector, bool smallest,
+                                    const struct ir_type *place) {
+  struct ir_builder *build = &fn->ssa.build;
+  if (smallest)
+    vector = ir_build_unary(build, IR_OP_NEG, vector);
+  vector = ir_build_unary(build, IR_OP_ARGMAX, vector);
+  return lower_one(fn, ir_build_value(build, IR_READ_INDEX, 1, &vector, place));
+}
+
+static struct ssa_values lower_decision(struct lower_fn *fn, const struct ast_expr *expr) {
   struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  if (expr->call.resolved.target.builtin->kind == BUILTIN_ARGMIN)
-    a = ir_build_unary(build, IR_OP_NEG, a);
-  if (read == IR_READ_INDEX)
-    a = ir_build_unary(build, IR_OP_ARGMAX, a);
-  return lower_one(fn, ir_build_value(build, read, 1, &a, lower_type_here(fn, expr->type)));
+  const struct ir_type *type = lower_type_here(fn, expr->type);
+  enum builtin_kind kind = expr->call.resolved.target.builtin->kind;
+  return kind == BUILTIN_VALUE ? lower_one(fn, ir_build_value(&fn->ssa.build, IR_READ_VALUE, 1, &a, type))
+                               : read_place(fn, a, kind == BUILTIN_ARGMIN, type);
 }
 
 // argmax(X, dim: k): where the largest of each row is (1) or of each column (0).
@@ -430,8 +447,7 @@ static struct ssa_values lower_places(struct lower_fn *fn, const struct ast_expr
   struct ir_value *columns = lower_size_value(fn, a->type->shape.sizes[1]);
   if (call->target.builtin->kind == BUILTIN_ARGMIN)
     a = ir_build_unary(build, IR_OP_NEG, a);
-  struct ir_value *numbers = ir_build_value(
-      build, IR_READ_VALUES, 1, &a, ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT)));
+  struct ir_value *numbers = lower_numbers(fn, a);
   struct ir_value *places = ir_build_value(build, IR_LIST_ARGMAX, 2, (struct ir_value *[]){numbers, columns},
                                            lower_type_here(fn, expr->type));
   places->def->integer = call->axis == 1;
@@ -440,12 +456,8 @@ static struct ssa_values lower_places(struct lower_fn *fn, const struct ast_expr
 
 static struct ssa_values place_in(struct lower_fn *fn, struct ssa_values vector, const void *expr) {
   const struct ast_expr *call = expr;
-  struct ir_builder *build = &fn->ssa.build;
-  struct ir_value *a = vector.items[0];
-  if (call->call.resolved.target.builtin->kind == BUILTIN_LIST_ARGMIN)
-    a = ir_build_unary(build, IR_OP_NEG, a);
-  a = ir_build_unary(build, IR_OP_ARGMAX, a);
-  return lower_one(fn, ir_build_value(build, IR_READ_INDEX, 1, &a, lower_type_here(fn, call->type)->element));
+  bool smallest = call->call.resolved.target.builtin->kind == BUILTIN_LIST_ARGMIN;
+  return read_place(fn, vector.items[0], smallest, lower_type_here(fn, call->type)->element);
 }
 
 // argmax(xs) of vectors: a loop, which waits once (passes/fission.c).
@@ -459,17 +471,14 @@ static struct ssa_values lower_places_in_list(struct lower_fn *fn, const struct 
 
 // values(x): of a matrix its rows, which are parts of one list and share its memory.
 static struct ssa_values lower_values(struct lower_fn *fn, const struct ast_expr *expr) {
-  struct ir_builder *build = &fn->ssa.build;
   struct ir_value *a = lower_scalar(fn, expr->call.resolved.args[0]);
   if (!fn->ssa.reachable)
     return lower_undefined(fn, expr->type);
   lower_at(fn, expr->span);
-  const struct ir_type *numbers = ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT));
   if (a->type->shape.rank == 1)
-    return lower_one(fn, ir_build_value(build, IR_READ_VALUES, 1, &a, numbers));
+    return lower_one(fn, lower_numbers(fn, a));
   struct ir_value *width = lower_size_value(fn, a->type->shape.sizes[1]);
-  struct ir_value *all = ir_build_value(build, IR_READ_VALUES, 1, &a, numbers);
-  return lower_one(fn, lower_rows(fn, all, width, ir_type_list(build->module, numbers)));
+  return lower_one(fn, lower_rows(fn, lower_numbers(fn, a), width, lower_type_here(fn, expr->type)));
 }
 
 // The first `k` elements of a list of floats, or all of them, as places.
@@ -493,15 +502,6 @@ static struct ssa_values element_at(struct lower_fn *fn, struct ssa_values place
   pair[0] = place.items[0];
   pair[1] = ir_build_list_get(build, *(struct ir_value *const *)list, at)->results[0];
   return (struct ssa_values){2, pair};
-}
-
-// What a list of floats, or the elements of a vector, are to be for an operation of host code.
-static struct ir_value *lower_numbers(struct lower_fn *fn, struct ir_value *value) {
-  struct ir_builder *build = &fn->ssa.build;
-  if (value->type->kind != IR_TENSOR)
-    return value;
-  return ir_build_value(build, IR_READ_VALUES, 1, &value,
-                        ir_type_list(build->module, ir_type_simple(build->module, IR_FLOAT)));
 }
 
 // random(), sample(p), sample(p, k).
@@ -597,8 +597,8 @@ static struct ssa_values lower_builtin(struct lower_fn *fn, const struct ast_exp
   case BUILTIN_HOST_MIN: return lower_choice(fn, expr, false);
   case BUILTIN_ARGMAX:
   case BUILTIN_ARGMIN:
-    return expr->type->kind == TYPE_LIST ? lower_places(fn, expr) : lower_decision(fn, expr, IR_READ_INDEX);
-  case BUILTIN_VALUE: return lower_decision(fn, expr, IR_READ_VALUE);
+    return expr->type->kind == TYPE_LIST ? lower_places(fn, expr) : lower_decision(fn, expr);
+  case BUILTIN_VALUE: return lower_decision(fn, expr);
   case BUILTIN_RANDOM:
   case BUILTIN_SAMPLE:
   case BUILTIN_LIST_SAMPLE:

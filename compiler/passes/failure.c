@@ -22,24 +22,7 @@ struct prover {
   struct counter *counters;  // [value id]
 };
 
-static const struct ir_instr *made_by(const struct ir_value *value, enum ir_op op) {
-  return value->def && value->def->op == op ? value->def : NULL;
-}
-
-static bool constant_int(const struct ir_value *value, int64_t *integer) {
-  const struct ir_instr *made = made_by(value, IR_CONST_INT);
-  if (made)
-    *integer = made->integer;
-  return made != NULL;
-}
-
 // ------------------------------------------------------------------------------------------------ counters
-
-static bool is_next(const struct ir_value *value, const struct ir_value *counter) {
-  const struct ir_instr *add = made_by(value, IR_IADD);
-  int64_t step;
-  return add && add->operands[0] == counter && constant_int(add->operands[1], &step) && step == 1;
-}
 
 // Whether every edge to the basic block gives its parameter k a constant of 0 or more, or its next value.
 static bool counts_up(const struct prover *p, uint32_t at, uint32_t k) {
@@ -49,18 +32,13 @@ static bool counts_up(const struct prover *p, uint32_t at, uint32_t k) {
     const struct ir_instr *end = p->cfg->bbs[preds->from[i]]->last;
     for (uint32_t t = 0; t < end->n_targets; t++) {
       int64_t first;
-      if (end->targets[t].bb != bb || is_next(end->targets[t].args[k], bb->params[k]))
+      if (end->targets[t].bb != bb || value_is_next(end->targets[t].args[k], bb->params[k]))
         continue;
-      if (!constant_int(end->targets[t].args[k], &first) || first < 0)
+      if (!value_is_int(end->targets[t].args[k], &first) || first < 0)
         return false;
     }
   }
   return true;
-}
-
-static bool is_pushed(const struct ir_value *value, const struct ir_value *list) {
-  const struct ir_instr *push = made_by(value, IR_LIST_PUSH);
-  return push && push->operands[0] == list;
 }
 
 // Whether every edge to the basic block gives its parameter k an empty list where the counter is 0, and an element more
@@ -75,9 +53,9 @@ static bool is_filled(const struct prover *p, uint32_t at, uint32_t k, uint32_t 
       if (end->targets[t].bb != bb)
         continue;
       const struct ir_value *list = end->targets[t].args[k], *count = end->targets[t].args[counter];
-      const struct ir_instr *made = made_by(list, IR_LIST_NEW);
-      bool begins = made && made->integer == 0 && constant_int(count, &first) && first == 0;
-      if (!begins && !(is_pushed(list, bb->params[k]) && is_next(count, bb->params[counter])))
+      const struct ir_instr *made = value_made_by(list, IR_LIST_NEW);
+      bool begins = made && made->integer == 0 && value_is_int(count, &first) && first == 0;
+      if (!begins && !(value_is_pushed(list, bb->params[k]) && value_is_next(count, bb->params[counter])))
         return false;
     }
   }
@@ -87,7 +65,7 @@ static bool is_filled(const struct prover *p, uint32_t at, uint32_t k, uint32_t 
 // `brif (ilt counter bound) body, exit` at the end of the basic block whose parameter the counter is.
 static void find_counter(struct prover *p, uint32_t at) {
   const struct ir_bb *bb = p->cfg->bbs[at];
-  const struct ir_instr *less = bb->last->op == IR_BRIF ? made_by(bb->last->operands[0], IR_ILT) : NULL;
+  const struct ir_instr *less = bb->last->op == IR_BRIF ? value_made_by(bb->last->operands[0], IR_ILT) : NULL;
   if (!less || bb->last->targets[0].bb == bb->last->targets[1].bb)
     return;
   uint32_t body = p->cfg->position[bb->last->targets[0].bb->id];
@@ -103,10 +81,10 @@ static void find_counter(struct prover *p, uint32_t at) {
 // ---------------------------------------------------------------------------------------------- the proofs
 
 static bool same_number(const struct ir_value *a, const struct ir_value *b) {
-  const struct ir_instr *x = made_by(a, IR_SIZE), *y = made_by(b, IR_SIZE);
+  const struct ir_instr *x = value_made_by(a, IR_SIZE), *y = value_made_by(b, IR_SIZE);
   int64_t i, j;
   return a == b || (x && y && size_equal(x->size, y->size)) ||
-         (constant_int(a, &i) && constant_int(b, &j) && i <= j);
+         (value_is_int(a, &i) && value_is_int(b, &j) && i <= j);
 }
 
 static const struct ir_value *bound_of(const struct prover *p, const struct ir_value *index, uint32_t at) {
@@ -118,9 +96,9 @@ static const struct ir_value *bound_of(const struct prover *p, const struct ir_v
 static bool is_subscript(const struct prover *p, const struct ir_value *list, const struct ir_value *index,
                          uint32_t at) {
   const struct ir_value *bound = bound_of(p, index, at);
-  const struct ir_instr *made = made_by(list, IR_LIST_NEW),
-                        *length = bound ? made_by(bound, IR_LIST_LEN) : NULL;
-  const struct ir_instr *spread = made_by(list, IR_LIST_SPREAD);
+  const struct ir_instr *made = value_made_by(list, IR_LIST_NEW),
+                        *length = bound ? value_made_by(bound, IR_LIST_LEN) : NULL;
+  const struct ir_instr *spread = value_made_by(list, IR_LIST_SPREAD);
   const struct counter *filled = &p->counters[list->id];
   // In the loop's own turns the list is not full yet.
   if (bound && filled->length && same_number(bound, filled->length) &&
@@ -128,41 +106,41 @@ static bool is_subscript(const struct prover *p, const struct ir_value *list, co
     return true;
   int64_t constant;
   return (length && length->operands[0] == list) || (bound && spread && spread->operands[1] == bound) ||
-         (made && constant_int(index, &constant) && constant >= 0 && constant < made->integer);
+         (made && value_is_int(index, &constant) && constant >= 0 && constant < made->integer);
 }
 
 static bool is_in_range(const struct prover *p, const struct ir_instr *check, uint32_t at) {
   const struct ir_value *bound = bound_of(p, check->operands[0], at);
   int64_t index, n;
   // No size is below 1.
-  if (constant_int(check->operands[0], &index) && index == 0 && made_by(check->operands[1], IR_SIZE))
+  if (value_is_int(check->operands[0], &index) && index == 0 && value_made_by(check->operands[1], IR_SIZE))
     return true;
   return (bound && same_number(bound, check->operands[1])) ||
-         (constant_int(check->operands[0], &index) && constant_int(check->operands[1], &n) && index >= 0 &&
+         (value_is_int(check->operands[0], &index) && value_is_int(check->operands[1], &n) && index >= 0 &&
           index < n);
 }
 
 static bool is_index(const struct prover *p, const struct ir_instr *convert, uint32_t at) {
   const struct ir_value *from = convert->operands[0], *bound = bound_of(p, from, at);
   const struct ir_dim *dim = p->module->dims[convert->results[0]->type->dim];
-  const struct ir_instr *size = bound ? made_by(bound, IR_SIZE) : NULL;
+  const struct ir_instr *size = bound ? value_made_by(bound, IR_SIZE) : NULL;
   int64_t index;
   if (size && size_as_atom(size->size) == &dim->atom)
     return true;
-  if (constant_int(from, &index))
+  if (value_is_int(from, &index))
     return dim->atom.kind == SIZE_ENUM && index >= 0 && index < dim->n_members;
-  return made_by(from, IR_INDEX_TO_INT) &&
+  return value_made_by(from, IR_INDEX_TO_INT) &&
          ir_type_equal(from->def->operands[0]->type, convert->results[0]->type);
 }
 
 static bool is_not_empty(const struct ir_value *list) {
-  const struct ir_instr *made = made_by(list, IR_LIST_NEW);
-  return made_by(list, IR_LIST_PUSH) || (made && made->integer > 0);
+  const struct ir_instr *made = value_made_by(list, IR_LIST_NEW);
+  return value_made_by(list, IR_LIST_PUSH) || (made && made->integer > 0);
 }
 
 // Whether a list has as many elements as its tensor needs.
 static bool has_length(const struct ir_value *list, const struct size *length) {
-  const struct ir_instr *made = made_by(list, IR_LIST_NEW);
+  const struct ir_instr *made = value_made_by(list, IR_LIST_NEW);
   int64_t n;
   return made && size_is_constant(length, &n) && n == made->integer;
 }
@@ -171,15 +149,15 @@ static bool is_proven(const struct prover *p, const struct ir_instr *instr, uint
   int64_t divisor;
   switch (instr->op) {
   case IR_IDIV:
-  case IR_IMOD: return constant_int(instr->operands[1], &divisor) && divisor != 0;
+  case IR_IMOD: return value_is_int(instr->operands[1], &divisor) && divisor != 0;
   case IR_FLOAT_TO_INT: {
-    const struct ir_instr *made = made_by(instr->operands[0], IR_CONST_FLOAT);
+    const struct ir_instr *made = value_made_by(instr->operands[0], IR_CONST_FLOAT);
     return made && made->number > -9e18 && made->number < 9e18;
   }
   case IR_INT_TO_INDEX: return is_index(p, instr, at);
   case IR_CHECK_RANGE: return is_in_range(p, instr, at);
   case IR_REQUIRE: {
-    const struct ir_instr *made = made_by(instr->operands[0], IR_CONST_BOOL);
+    const struct ir_instr *made = value_made_by(instr->operands[0], IR_CONST_BOOL);
     return made && made->integer;
   }
   case IR_LIST_GET:
@@ -192,7 +170,7 @@ static bool is_proven(const struct prover *p, const struct ir_instr *instr, uint
   case IR_LIST_STACK: return has_length(instr->operands[0], instr->length);
   case IR_LIST_ZIP: return instr->operands[0] == instr->operands[1];
   case IR_LIST_SPREAD: {
-    const struct ir_instr *length = made_by(instr->operands[1], IR_LIST_LEN);
+    const struct ir_instr *length = value_made_by(instr->operands[1], IR_LIST_LEN);
     return length && length->operands[0] == instr->operands[0];
   }
   default: return false;

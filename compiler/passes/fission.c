@@ -68,9 +68,7 @@ static bool find_shape(struct fission *f, uint32_t loop) {
 // ------------------------------------------------------------------------------------------- what is dependent
 
 static bool may_wait(const struct fission *f, const struct ir_instr *instr) {
-  if (instr->op == IR_CALL)
-    return f->module->functions[instr->symbol]->decides;
-  return ir_is_read(instr->op) && !map_get(&f->notes->ready, instr);
+  return instr_may_wait(f->module, instr) && !map_get(&f->notes->ready, instr);
 }
 
 // Marks what an edge of `b`'s branch leads to before the ways meet again.

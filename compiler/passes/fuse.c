@@ -53,8 +53,9 @@ struct fuser {
 
 // ---- Loops that count ----------------------------------------------------------------------------------
 
-static bool is_constant(const struct ir_value *value, int64_t integer) {
-  return value->def && value->def->op == IR_CONST_INT && value->def->integer == integer;
+static bool is_zero(const struct ir_value *value) {
+  int64_t integer;
+  return value_is_int(value, &integer) && integer == 0;
 }
 
 static struct ir_value *edge_argument(const struct ir_bb *from, uint32_t k) {
@@ -79,17 +80,16 @@ static bool find_edges(const struct fuser *f, uint32_t l, struct counted *loop) 
 
 static bool find_counter(struct counted *loop) {
   const struct ir_instr *end = loop->head->last;
-  const struct ir_instr *less = end->op == IR_BRIF ? end->operands[0]->def : NULL;
-  if (!less || less->op != IR_ILT || less != loop->head->first || less->next != end)
+  const struct ir_instr *less = end->op == IR_BRIF ? value_made_by(end->operands[0], IR_ILT) : NULL;
+  if (!less || less != loop->head->first || less->next != end)
     return false;
   loop->i = less->operands[0];
   loop->n = less->operands[1];
   while (loop->place < loop->head->n_params && loop->head->params[loop->place] != loop->i)
     loop->place++;
-  if (loop->place == loop->head->n_params || !is_constant(edge_argument(loop->before, loop->place), 0))
+  if (loop->place == loop->head->n_params || !is_zero(edge_argument(loop->before, loop->place)))
     return false;
-  const struct ir_instr *next = edge_argument(loop->latch, loop->place)->def;
-  return next && next->op == IR_IADD && next->operands[0] == loop->i && is_constant(next->operands[1], 1);
+  return value_is_next(edge_argument(loop->latch, loop->place), loop->i);
 }
 
 static bool is_counted(const struct fuser *f, uint32_t l, struct counted *loop) {
@@ -109,12 +109,11 @@ static void find_filled(struct fuser *f, uint32_t l) {
   const struct counted *loop = &f->loops[l];
   for (uint32_t k = 0; k < loop->head->n_params; k++) {
     const struct ir_value *param = loop->head->params[k];
-    const struct ir_instr *first = edge_argument(loop->before, k)->def,
-                          *push = edge_argument(loop->latch, k)->def;
-    if (param->type->kind != IR_LIST || !first || first->op != IR_LIST_NEW || first->integer != 0 || !push ||
-        push->op != IR_LIST_PUSH || push->operands[0] != param)
+    const struct ir_instr *first = value_made_by(edge_argument(loop->before, k), IR_LIST_NEW);
+    const struct ir_value *last = edge_argument(loop->latch, k);
+    if (!first || first->integer != 0 || !value_is_pushed(last, param))
       continue;
-    f->pushes[param->id] = push;
+    f->pushes[param->id] = last->def;
     f->filled_by[param->id] = l;
   }
 }
@@ -175,7 +174,8 @@ static struct ir_value *simpler(const struct fuser *f, const struct ir_instr *in
   }
   case IR_LIST_SPREAD: {
     struct ir_value *list = value_resolve(instr->operands[0]), *n = value_resolve(instr->operands[1]);
-    bool is_its_own = n->def && n->def->op == IR_LIST_LEN && value_resolve(n->def->operands[0]) == list;
+    const struct ir_instr *length = value_made_by(n, IR_LIST_LEN);
+    bool is_its_own = length && value_resolve(length->operands[0]) == list;
     return is_its_own || length_of(f, list, b) == n ? list : NULL;
   }
   default: return NULL;
@@ -312,8 +312,7 @@ static bool between_fits(const struct fuser *f, uint32_t root, uint32_t l, uint3
     // Of what may fail the failure comes later behind a loop that cannot fail, and that is all.
     bool sink = (ir_op_infos[instr->op].fails && !second->fails) || uses_of(f, root, instr);
     bool moves = instr_is_pure(instr) && (!ir_op_infos[instr->op].fails || !second->fails) &&
-                 !ir_op_infos[instr->op].random && instr->op != IR_PRINT && instr->op != IR_RANDOM &&
-                 instr->op != IR_LIST_SAMPLE && instr->op != IR_LIST_SAMPLES && !ir_is_read(instr->op);
+                 !ir_op_infos[instr->op].random && instr->op != IR_PRINT && !ir_is_read(instr->op);
     if (!moves)
       return false;
     for (uint32_t i = 0; i < instr->n_operands; i++)
@@ -346,9 +345,10 @@ static bool uses_sunk(const struct fuser *f, uint32_t l, const struct cfg_body *
 static bool same_number(struct ir_value *a, struct ir_value *b) {
   a = value_resolve(a);
   b = value_resolve(b);
-  return a == b || (a->def && a->def->op == IR_CONST_INT && is_constant(b, a->def->integer)) ||
-         (a->def && b->def && a->def->op == IR_SIZE && b->def->op == IR_SIZE &&
-          size_equal(a->def->size, b->def->size));
+  const struct ir_instr *x = value_made_by(a, IR_SIZE), *y = value_made_by(b, IR_SIZE);
+  int64_t i, j;
+  return a == b || (value_is_int(a, &i) && value_is_int(b, &j) && i == j) ||
+         (x && y && size_equal(x->size, y->size));
 }
 
 static void carry(struct fuser *f, struct carried *all, struct ir_value *const *more, uint32_t n,

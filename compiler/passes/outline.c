@@ -233,11 +233,6 @@ static void wait_for(struct order *order, struct item *item, struct item *needed
   item->n_waits++;
 }
 
-// Whether the example may wait here.
-static bool decides(const struct ir_module *module, const struct ir_instr *instr) {
-  return instr->op == IR_CALL ? module->functions[instr->symbol]->decides : ir_is_read(instr->op);
-}
-
 static struct item *add_item(struct order *order, struct ir_instr *instr, uint32_t rank) {
   struct item *item = &order->items[order->n_items++];
   *item = (struct item){instr, rank, 0, NULL};
@@ -259,7 +254,8 @@ static void collect_items(struct order *order, struct ir_bb *bb, uint32_t n_grou
     n++;
     if (ir_is_tensor_op(instr->op))
       continue;
-    struct item *item = add_item(order, instr, decides(former->module, instr) ? UINT32_MAX / 2 + n : n);
+    struct item *item = add_item(order, instr,
+                                 instr_may_wait(former->module, instr) ? UINT32_MAX / 2 + n : n);
     for (uint32_t r = 0; r < instr->n_results; r++)
       order->made_by[instr->results[r]->id] = item;
   }

@@ -169,9 +169,7 @@ static void find_around(struct analysis *a, const struct view *view, recurrence_
 
 // Whether the example may wait here for the operands: a decision, or a function that may decide by them.
 static bool waits(const struct analysis *a, const struct view *view, const struct ir_instr *instr) {
-  if (instr->op == IR_CALL)
-    return !is_internal(a, view, instr) && a->module->functions[instr->symbol]->decides;
-  return ir_is_read(instr->op);
+  return !is_internal(a, view, instr) && instr_may_wait(a->module, instr);
 }
 
 // Starting points of `feeds` besides the recurrences: results used elsewhere, and decisions, since whatever

@@ -43,10 +43,6 @@ struct request {
   const uint32_t *number;       // [value id] of its instruction in the program
 };
 
-static bool may_wait(const struct ir_module *module, const struct ir_instr *instr) {
-  return instr->op == IR_CALL ? module->functions[instr->symbol]->decides : ir_is_read(instr->op);
-}
-
 static bool can_move(const struct ir_instr *instr) { return instr_is_pure(instr) && !ir_is_read(instr->op); }
 
 static bool fails(const struct request *r, const struct ir_instr *instr) {
@@ -191,7 +187,7 @@ static void request_in_function(struct ir_module *module, struct arena *scratch,
   uint32_t *n_effects = arena_new_array(scratch, uint32_t, cfg->n);
   uint32_t n = 0, n_waits = 0;
   for_each_instr (function, bb, instr) {
-    bool wait = may_wait(module, instr);
+    bool wait = instr_may_wait(module, instr);
     waits[cfg->position[bb->id]] |= wait;
     n_waits += wait;
     n_effects[cfg->position[bb->id]] += may_fail[n];

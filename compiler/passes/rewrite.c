@@ -16,6 +16,32 @@ bool instr_is_removable(const struct ir_instr *instr) {
          !ir_is_host_draw(instr->op);
 }
 
+bool instr_may_wait(const struct ir_module *module, const struct ir_instr *instr) {
+  return instr->op == IR_CALL ? module->functions[instr->symbol]->decides : ir_is_read(instr->op);
+}
+
+const struct ir_instr *value_made_by(const struct ir_value *value, enum ir_op op) {
+  return value->def && value->def->op == op ? value->def : NULL;
+}
+
+bool value_is_int(const struct ir_value *value, int64_t *integer) {
+  const struct ir_instr *made = value_made_by(value, IR_CONST_INT);
+  if (made)
+    *integer = made->integer;
+  return made != NULL;
+}
+
+bool value_is_next(const struct ir_value *value, const struct ir_value *counter) {
+  const struct ir_instr *add = value_made_by(value, IR_IADD);
+  int64_t step;
+  return add && add->operands[0] == counter && value_is_int(add->operands[1], &step) && step == 1;
+}
+
+bool value_is_pushed(const struct ir_value *value, const struct ir_value *list) {
+  const struct ir_instr *push = value_made_by(value, IR_LIST_PUSH);
+  return push && push->operands[0] == list;
+}
+
 // ------------------------------------------------------------------------------------------- replacement
 
 void value_replace(struct ir_value *old, struct ir_value *by) {

@@ -24,6 +24,17 @@ bool instr_is_pure(const struct ir_instr *instr);
 // terminators, sinks and draws of host code.
 bool instr_is_removable(const struct ir_instr *instr);
 
+// Whether the example may wait here: at a decision, or in a function that has one (ir_analyse_decides).
+bool instr_may_wait(const struct ir_module *, const struct ir_instr *);
+
+// The instruction that makes the value, when it is this operation; otherwise NULL.
+const struct ir_instr *value_made_by(const struct ir_value *value, enum ir_op op);
+// Whether it is a constant int, and which.
+bool value_is_int(const struct ir_value *value, int64_t *integer);
+// Whether it is the counter plus one; the list with one element more.
+bool value_is_next(const struct ir_value *value, const struct ir_value *counter);
+bool value_is_pushed(const struct ir_value *value, const struct ir_value *list);
+
 // Replacement of values. value_replace notes that every use of `old` shall become `by`; rewrite_uses
 // carries all noted replacements out at once and clears the notes. `by` may be replaced itself, also later.
 void value_replace(struct ir_value *old, struct ir_value *by);

@@ -38,10 +38,12 @@ static void find_boxes(struct graph *graph, bool single_rows) {
   // Of each example the box of an instance that was met last: nodes of several examples may alternate.
   size_t n_instances = nn_session_instance_count(graph->session);
   uint32_t *last = allocate(n_instances, sizeof *last), *before = allocate(n, sizeof *before);
+  uint32_t *example = allocate(n, sizeof *example);
   for (size_t i = 0; i < n; i++) {
     nn_node node = nn_session_node(graph->session, i);
     uint32_t box = last[node.instance];
-    while (box && !single_rows && nn_session_node(graph->session, box - 1).example != node.example)
+    example[i] = node.example;
+    while (box && !single_rows && example[box - 1] != node.example)
       box = before[box - 1];
     if (!box || single_rows) {
       before[i] = last[node.instance];
@@ -60,6 +62,7 @@ static void find_boxes(struct graph *graph, bool single_rows) {
     graph->by_box[end[graph->box[i]]++] = (uint32_t)i;
   free(last);
   free(before);
+  free(example);
 }
 
 static void free_boxes(struct graph *graph) {
@@ -127,9 +130,7 @@ struct order {
 
 static struct order order_by_batch(const struct graph *graph) {
   size_t n = graph->n, n_batches = nn_session_batch_count(graph->session);
-  struct order by = {calloc(n_batches + 2, sizeof *by.first), calloc(n + 1, sizeof *by.order)};
-  if (!by.first || !by.order)
-    cli_fail("out of memory");
+  struct order by = {allocate(n_batches + 1, sizeof *by.first), allocate(n, sizeof *by.order)};
   for (size_t i = 0; i < n; i++)
     by.first[nn_session_node(graph->session, i).batch + 2]++;
   for (size_t b = 2; b < n_batches + 2; b++)
