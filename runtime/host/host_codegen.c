@@ -340,8 +340,9 @@ static void build_memo(struct host_codegen *g, const struct ir_function *ir) {
   }
   LLVMValueRef id = LLVMConstInt(g->i32, ir->id, 0), loc = host_loc(g, ir->entry->first->loc);
   LLVMValueRef shape = host_shape(g, ir->n_params, types), made = host_shape(g, ir->n_results, ir->results);
-  LLVMValueRef known = host_call(g, HELPER_value_memo_find, 6,
-                                 (LLVMValueRef[]){params[0], loc, id, shape, args, made});
+  LLVMValueRef entry = LLVMBuildAlloca(g->builder, g->ptr, "entry");
+  LLVMValueRef known = host_call(g, HELPER_value_memo_find, 7,
+                                 (LLVMValueRef[]){params[0], loc, id, shape, args, made, entry});
   LLVMBasicBlockRef hit = LLVMAppendBasicBlockInContext(g->context, function, "known");
   LLVMBasicBlockRef miss = LLVMAppendBasicBlockInContext(g->context, function, "new");
   LLVMBuildCondBr(g->builder, LLVMBuildIsNull(g->builder, known, ""), miss, hit);
@@ -351,7 +352,8 @@ static void build_memo(struct host_codegen *g, const struct ir_function *ir) {
   LLVMValueRef result = LLVMBuildCall2(g->builder, g->types[ir->id], g->bodies[ir->id], params,
                                        ir->n_params + 1, "");
   store_results(g, ir, result, results);
-  host_call(g, HELPER_value_memo_keep, 7, (LLVMValueRef[]){params[0], loc, id, shape, args, made, results});
+  entry = LLVMBuildLoad2(g->builder, g->ptr, entry, "");
+  host_call(g, HELPER_value_memo_keep, 2, (LLVMValueRef[]){entry, results});
   build_results(g, ir, results);
 }
 

@@ -103,13 +103,12 @@ _Noreturn void example_fail_text(struct example *, const struct ir_loc *, const 
 _Noreturn void example_fail_subscript(struct example *, const struct ir_loc *, int64_t value, int64_t length);
 
 // value_memo.c, around the body of a function declared `memo`: the results for these arguments, with a reference of the
-// caller's to each; or NULL, and then value_memo_keep is told of them when they have been computed.
+// caller's to each; or NULL, and then `made` is what value_memo_keep is given with the results when they have been computed.
+struct memo_entry;
 const uint64_t *value_memo_find(struct example *, const struct ir_loc *, uint32_t function,
                                 const struct value_shape *, const uint64_t *args,
-                                const struct value_shape *result_shape);
-void value_memo_keep(struct example *, const struct ir_loc *, uint32_t function, const struct value_shape *,
-                     const uint64_t *args, const struct value_shape *result_shape, const uint64_t *results);
-
+                                const struct value_shape *result_shape, struct memo_entry **made);
+void value_memo_keep(struct memo_entry *, const uint64_t *results);
 // Forgets all that was kept. An example that ends need not: it goes with the heap.
 void value_memo_clear(struct example *);
 

@@ -16,6 +16,8 @@ struct memo_entry {
   uint64_t slots[];  // arguments, then results
 };
 
+static uint64_t *results_of(struct memo_entry *entry) { return entry->slots + entry->shape->width; }
+
 struct value_memo {
   uint64_t n_entries, n_chains;  // chains: a power of 2
   struct memo_entry *chains[];
@@ -97,12 +99,12 @@ static void grow(struct example *example, const struct ir_loc *loc) {
 
 const uint64_t *value_memo_find(struct example *example, const struct ir_loc *loc, uint32_t function,
                                 const struct value_shape *shape, const uint64_t *args,
-                                const struct value_shape *result_shape) {
+                                const struct value_shape *result_shape, struct memo_entry **made) {
   uint64_t hash = hash_of(function, shape, args);
   struct memo_entry *entry = find(example->memo, hash, function, shape, args);
   if (entry && entry->is_done) {
-    retain_all(result_shape, entry->slots + shape->width);
-    return entry->slots + shape->width;
+    retain_all(result_shape, results_of(entry));
+    return results_of(entry);
   }
   if (entry)
     example_fail(example, loc,
@@ -118,16 +120,13 @@ const uint64_t *value_memo_find(struct example *example, const struct ir_loc *lo
   retain_all(shape, args);
   *chain = entry;
   example->memo->n_entries++;
+  *made = entry;
   return NULL;
 }
 
-void value_memo_keep(struct example *example, const struct ir_loc *loc, uint32_t function,
-                     const struct value_shape *shape, const uint64_t *args,
-                     const struct value_shape *result_shape, const uint64_t *results) {
-  (void)loc;
-  struct memo_entry *entry = find(example->memo, hash_of(function, shape, args), function, shape, args);
-  memcpy(entry->slots + shape->width, results, result_shape->width * sizeof *results);
-  retain_all(result_shape, results);
+void value_memo_keep(struct memo_entry *entry, const uint64_t *results) {
+  memcpy(results_of(entry), results, entry->result_shape->width * sizeof *results);
+  retain_all(entry->result_shape, results);
   entry->is_done = true;
 }
 
@@ -145,7 +144,7 @@ void value_memo_clear(struct example *example) {
       next = entry->next;
       release_all(example, entry->shape, entry->slots);
       if (entry->is_done)
-        release_all(example, entry->result_shape, entry->slots + entry->shape->width);
+        release_all(example, entry->result_shape, results_of(entry));
       uint64_t slots = (uint64_t)entry->shape->width + entry->result_shape->width;
       heap_free(&example->heap, entry, sizeof *entry + slots * sizeof *entry->slots);
     }
