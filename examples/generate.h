@@ -64,4 +64,28 @@ static inline int write_tagged(const char *folder, struct random_state *random, 
   return 0;
 }
 
+// A file of a generator, and how many examples it has.
+struct generated {
+  const char *name;
+  int count;
+};
+
+// The main program of a generator: `usage: generate FOLDER`. `write` writes an example, with what is to be predicted unless
+// the file is new.jsonl. Gives the exit status.
+static inline int generate_files(int argc, char **argv, uint64_t seed, size_t n,
+                                 const struct generated *files,
+                                 void (*write)(FILE *, struct random_state *, int with_answer)) {
+  if (argc != 2)
+    return fprintf(stderr, "usage: generate FOLDER\n"), 2;
+  struct random_state random = {seed};
+  for (size_t i = 0; i < n; i++) {
+    FILE *file = open_output(argv[1], files[i].name);
+    for (int k = 0; k < files[i].count; k++)
+      write(file, &random, strcmp(files[i].name, "new.jsonl") != 0);
+    if (fclose(file))
+      return perror(files[i].name), 1;
+  }
+  return 0;
+}
+
 #endif

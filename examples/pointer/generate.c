@@ -4,8 +4,6 @@
 //   cc -I.. generate.c -o generate && ./generate .
 #include "../generate.h"
 
-#include <string.h>
-
 static const char *const people[] = {"ann",  "bob",  "carl", "dora", "emil", "fred", "gina", "hugo",
                                      "ines", "jack", "kate", "lena", "mike", "nora", "otto", "paul"};
 static const char *const things[] = {"lamp", "spoon", "rope", "clock", "book", "chair", "kite", "drum",
@@ -39,19 +37,6 @@ static void write_example(FILE *file, struct random_state *random, int with_answ
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2)
-    return fprintf(stderr, "usage: generate FOLDER\n"), 2;
-  struct random_state random = {20261128};
-  static const struct {
-    const char *name;
-    int count;
-  } files[] = {{"train.jsonl", 1000}, {"dev.jsonl", 200}, {"new.jsonl", 5}};
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-    FILE *file = open_output(argv[1], files[i].name);
-    for (int k = 0; k < files[i].count; k++)
-      write_example(file, &random, strcmp(files[i].name, "new.jsonl") != 0);
-    if (fclose(file))
-      return perror(files[i].name), 1;
-  }
-  return 0;
+  static const struct generated files[] = {{"train.jsonl", 1000}, {"dev.jsonl", 200}, {"new.jsonl", 5}};
+  return generate_files(argc, argv, 20261128, sizeof files / sizeof *files, files, write_example);
 }

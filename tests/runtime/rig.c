@@ -349,3 +349,11 @@ bool rig_right_gradients(const char *program) {
   rig_close(&rig);
   return tame;
 }
+
+void rig_failed(const struct rig *rig, const char *what, const char *said) {
+  for (size_t i = 0; i < rig->n; i++) {
+    const char *error = nn_session_error(rig->session, i);
+    if (!error || !strstr(error, said))
+      fail_msg("%s: `%s` was to say `%s`", what, error ? error : "", said);
+  }
+}

@@ -42,6 +42,9 @@ void rig_same_bits(const char *program);
 // have no digits left.
 bool rig_right_gradients(const char *program);
 
+// Every example of the last run has failed, with a message that says this. `what` names the case.
+void rig_failed(const struct rig *, const char *what, const char *said);
+
 // Gives an example other words: the data's first column is [Word].
 void rig_set_words(struct rig *, size_t example, size_t n, const uint64_t *words);
 
